@@ -1,0 +1,248 @@
+"""YAML to validated specification; every error names file, line, key and the allowed values."""
+
+from __future__ import annotations
+
+import os
+import re
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from .errors import InputError, UnknownNameError, near_match_hint
+from .models import Material, Recipe
+
+__all__ = [
+    "CONFIGS",
+    "MATERIALS_VARIABLE",
+    "SourceFile",
+    "engine_settings",
+    "load_materials",
+    "load_recipe",
+    "material",
+    "parse_file",
+    "read_yaml",
+    "recipe_names",
+]
+
+CONFIGS = Path(__file__).parent
+#: a folder of the user's own material files, searched before the library
+MATERIALS_VARIABLE = "CATHOLYTE_MATERIALS"
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+Location = Sequence[str | int]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A parsed YAML file that still knows on which line each key stands."""
+
+    path: Path
+    data: Any
+
+    def line(self, location: Location) -> int:
+        """Return the 1-based line of the deepest part of `location` that stands in the file."""
+        node, line = self.data, 1
+        for part in location:
+            try:
+                position = node.lc.key(part) if isinstance(node, Mapping) else node.lc.item(part)
+                line, node = position[0] + 1, node[part]
+            except (AttributeError, KeyError, IndexError, TypeError):
+                break
+        return line
+
+    def error(self, location: Location, problem: str) -> InputError:
+        """Return the error to raise for the key at `location`."""
+        key = ".".join(str(part) for part in location)
+        return InputError(f"{self.path}:{self.line(location)}: " + (f"key '{key}': {problem}" if key else problem))
+
+
+def read_yaml(path: Path) -> SourceFile:
+    """Read one YAML file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, or not YAML (with the line), or not a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    try:
+        data = YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problem = " ".join(str(error.problem or error.context).split())
+        raise InputError(f"{path}:{line}: not valid YAML: {problem}") from None
+    except YAMLError as error:
+        raise InputError(f"{path}:1: not valid YAML: {error}") from None
+    if not isinstance(data, Mapping):
+        raise InputError(f"{path}:1: a mapping of keys to values is needed, not {type(data).__name__}")
+    return SourceFile(path, data)
+
+
+def parse_file(path: Path, model: type[AnyModel]) -> tuple[AnyModel, SourceFile]:
+    """Read and validate one YAML file against `model`.
+
+    Raises
+    ------
+    InputError
+        One line per problem, each with file, line, key and the allowed values.
+    """
+    source = read_yaml(path)
+    return validate(source, model), source
+
+
+def validate(source: SourceFile, model: type[AnyModel]) -> AnyModel:
+    """Validate a parsed file; raises as :func:`parse_file` does."""
+    try:
+        return model.model_validate(_plain(source.data))
+    except ValidationError as error:
+        lines = [str(source.error(_location(source, item["loc"]), _problem(model, item))) for item in error.errors()]
+        raise InputError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _plain(node: Any) -> Any:
+    """Strip the line bookkeeping: plain dicts, lists and scalars."""
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, str):
+        return str(node)
+    if isinstance(node, Iterable):
+        return [_plain(value) for value in node]
+    if isinstance(node, float):
+        return float(node)
+    return int(node) if isinstance(node, int) and not isinstance(node, bool) else node
+
+
+def _location(source: SourceFile, loc: tuple[str | int, ...]) -> list[str | int]:
+    """Keep the parts of pydantic's location that are keys of the file, and one missing key at the end."""
+    node, kept = source.data, []
+    for part in loc:
+        kept.append(part)
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            break
+    return kept
+
+
+def _problem(model: type[BaseModel], item: Any) -> str:
+    kind, given = item["type"], item.get("input")
+    if kind == "extra_forbidden":
+        fields = _fields_at(model, item["loc"][:-1])
+        return f"unknown key; {near_match_hint(str(item['loc'][-1]), fields)}"
+    if kind == "missing":
+        return "this key is needed and missing"
+    if kind == "literal_error":
+        allowed = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+        return f"{given!r} is not allowed; {near_match_hint(str(given), allowed)}"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return message if isinstance(given, Mapping) or repr(given) in message else f"{message} (given: {given!r})"
+
+
+def _fields_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
+    """Names of the fields allowed at `loc`."""
+    current: type[BaseModel] = model
+    for part in loc:
+        if isinstance(part, str) and part in current.model_fields:
+            current = _model_in(current.model_fields[part].annotation) or current
+    return list(current.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _model_in(arg)) is not None), None)
+
+
+def _material_files() -> dict[str, Path]:
+    files = {path.stem: path for path in sorted((CONFIGS / "materials").glob("*.yaml"))}
+    own = os.environ.get(MATERIALS_VARIABLE)
+    if own:
+        files |= {path.stem: path for path in sorted(Path(own).glob("*.yaml"))}
+    return files
+
+
+@cache
+def _load_material_file(path: Path) -> Material:
+    found, source = parse_file(path, Material)
+    if found.name != path.stem:
+        raise source.error(["name"], f"{found.name!r} must equal the file's name {path.stem!r}")
+    return found
+
+
+def load_materials() -> dict[str, Material]:
+    """Return the whole library by name, the user's own folder (``CATHOLYTE_MATERIALS``) included."""
+    return {name: _load_material_file(path) for name, path in _material_files().items()}
+
+
+def material(name: str) -> Material:
+    """Return one material by its name, one of its aliases, or the path of a YAML file.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest names.
+    """
+    files = _material_files()
+    if name in files:
+        return _load_material_file(files[name])
+    if name.endswith((".yaml", ".yml")):
+        return _load_material_file(Path(name))
+    library = load_materials()
+    for candidate in library.values():
+        if name in candidate.aliases or name == candidate.formula:
+            return candidate
+    raise UnknownNameError(f"unknown material {name!r}; {near_match_hint(name, library)}")
+
+
+def recipe_names() -> list[str]:
+    """Names of the shipped recipes."""
+    return sorted(path.stem for path in (CONFIGS / "recipes").glob("*.yaml"))
+
+
+def load_recipe(name_or_path: str) -> tuple[Recipe, SourceFile]:
+    """Return a shipped recipe by name, or the user's own file.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is neither a shipped name nor an existing file.
+    InputError
+        As :func:`parse_file`.
+    """
+    shipped = CONFIGS / "recipes" / f"{name_or_path}.yaml"
+    if name_or_path in recipe_names():
+        return parse_file(shipped, Recipe)
+    if "/" in name_or_path or name_or_path.endswith((".yaml", ".yml")):
+        return parse_file(Path(name_or_path), Recipe)
+    raise UnknownNameError(f"unknown recipe {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml); {near_match_hint(name_or_path, recipe_names())}")
+
+
+def engine_settings(name: str, model: type[AnyModel], overrides: Mapping[str, Any]) -> AnyModel:
+    """Return ``configs/engines/NAME.yaml`` with `overrides` on top, validated.
+
+    Raises
+    ------
+    InputError
+        Naming the file and line of a wrong default, or the key of a wrong override.
+    """
+    source = read_yaml(CONFIGS / "engines" / f"{name}.yaml")
+    defaults = validate(source, model)
+    if not overrides:
+        return defaults
+    try:
+        return model.model_validate({**defaults.model_dump(), **overrides})
+    except ValidationError as error:
+        problems = [f"engine {name}: key '{'.'.join(map(str, item['loc']))}': {_problem(model, item)}" for item in error.errors()]
+        raise InputError("\n".join(problems)) from None

@@ -1,0 +1,175 @@
+"""Where results and job states live: an embedded store in a folder, or MongoDB by URI.
+
+Both hold the same four collections: ``outputs`` (jobflow's documents), ``data`` (large arrays, the
+additional store), ``states`` (one record a job) and ``campaigns`` (one record a recipe). The embedded
+store is MontyDB on SQLite; writers of several processes take turns at a file lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..configs.errors import StoreError
+
+if TYPE_CHECKING:
+    from jobflow import JobStore
+    from maggma.stores import Store
+
+__all__ = ["DEFAULT_STORE", "STORE_VARIABLE", "CampaignStore", "is_uri", "open_store"]
+
+STORE_VARIABLE = "CATHOLYTE_STORE"
+DEFAULT_STORE = "catholyte-store"
+DATABASE = "catholyte"
+LOCK_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class CampaignStore:
+    """An open store.
+
+    Attributes
+    ----------
+    location : str
+        Folder or MongoDB URI, from which another process opens the same store.
+    outputs : JobStore
+        Documents, with the additional store ``data`` for large arrays.
+    states, campaigns : collection
+        Objects with the pymongo collection interface.
+    work : Path
+        Folder of the jobs' working directories.
+    """
+
+    location: str
+    outputs: JobStore
+    states: Any
+    campaigns: Any
+    work: Path
+    _lock: Any
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the embedded store alone; MongoDB's own atomic updates need no lock."""
+        if self._lock is None:
+            yield
+            return
+        with self._lock:
+            yield
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.outputs.close()
+
+
+def is_uri(location: str) -> bool:
+    """True for a MongoDB URI."""
+    return location.startswith(("mongodb://", "mongodb+srv://"))
+
+
+def open_store(location: str | Path | None = None, create: bool = True) -> CampaignStore:
+    """Open the store at `location`.
+
+    Parameters
+    ----------
+    location : str or Path, optional
+        A folder, or ``mongodb://…/DATABASE``; the variable ``CATHOLYTE_STORE``, else the folder
+        ``catholyte-store``, where left out.
+    create : bool
+        Make the folder where it does not exist.
+
+    Raises
+    ------
+    StoreError
+        If it does not exist (and `create` is false), is not writable, or the server does not answer.
+    """
+    place = str(location or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)
+    return _open_mongo(place) if is_uri(place) else _open_embedded(Path(place).absolute(), create)
+
+
+def _open_embedded(folder: Path, create: bool) -> CampaignStore:
+    from filelock import FileLock
+    from filelock import Timeout as LockTimeout
+    from jobflow import JobStore
+
+    _check_folder(folder, create)
+    lock = FileLock(folder / "writer.lock", timeout=LOCK_SECONDS)
+    try:
+        with lock:
+            stores = {name: _monty(name, folder, lock) for name in ("outputs", "data", "states", "campaigns")}
+            outputs = JobStore(stores["outputs"], additional_stores={"data": stores["data"]})
+            outputs.connect()
+            for name in ("states", "campaigns"):
+                stores[name].connect()
+            for store in stores.values():  # MontyDB cannot delete from a collection that was never made
+                database = store._collection.database
+                if store.collection_name not in database.list_collection_names():
+                    database.create_collection(store.collection_name)
+    except LockTimeout:
+        raise StoreError(f"{folder}: another process has held the store's lock for {LOCK_SECONDS} s", f"if no catholyte runs, remove {folder / 'writer.lock'}") from None
+    except OSError as error:
+        raise StoreError(f"{folder}: the store cannot be opened: {error}") from None
+    return CampaignStore(str(folder), outputs, stores["states"]._collection, stores["campaigns"]._collection, folder / "work", lock)
+
+
+def _check_folder(folder: Path, create: bool) -> None:
+    if not folder.exists() and not create:
+        raise StoreError(f"{folder}: there is no store here", "run a recipe first, or name the store with --store")
+    try:
+        (folder / "work").mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StoreError(f"{folder}: the store is not writable: {error.strerror or error}", "name another folder with --store") from None
+
+
+def _monty(name: str, folder: Path, lock: Any) -> Store:
+    from maggma.stores import MontyStore
+
+    class LockedMontyStore(MontyStore):
+        """MontyStore whose writes wait for the store's file lock."""
+
+        def update(self, docs: Any, key: Any = None) -> None:
+            with lock:
+                super().update(docs, key=key)
+
+        def remove_docs(self, criteria: Any) -> None:
+            with lock:
+                super().remove_docs(criteria)
+
+    return LockedMontyStore(name, database_path=str(folder), database_name=DATABASE)
+
+
+def _open_mongo(uri: str) -> CampaignStore:
+    from jobflow import JobStore
+    from maggma.stores import GridFSURIStore, MongoURIStore
+    from pymongo.errors import PyMongoError
+    from pymongo.uri_parser import parse_uri
+
+    try:
+        database = parse_uri(uri)["database"] or DATABASE
+        quick = {"serverSelectionTimeoutMS": 5000}
+        stores = {name: MongoURIStore(uri, name, database=database, mongoclient_kwargs=quick) for name in ("outputs", "states", "campaigns")}
+        data = GridFSURIStore(uri, "data", database=database, mongoclient_kwargs=quick)
+        outputs = JobStore(stores["outputs"], additional_stores={"data": data})
+        outputs.connect()
+        for name in ("states", "campaigns"):
+            stores[name].connect()
+        states = stores["states"]._collection
+        states.create_index("key", unique=True)
+        stores["outputs"]._collection.create_index([("uuid", 1), ("index", 1)], unique=True)
+    except (PyMongoError, ValueError) as error:
+        raise StoreError(f"{_without_password(uri)}: MongoDB cannot be used: {str(error).splitlines()[0][:300]}", "check the URI, the network and the credentials") from None
+    work = Path(os.environ.get("CATHOLYTE_WORK", "catholyte-work")).absolute()
+    work.mkdir(parents=True, exist_ok=True)
+    return CampaignStore(uri, outputs, states, stores["campaigns"]._collection, work, None)
+
+
+def _without_password(uri: str) -> str:
+    head, _, tail = uri.rpartition("@")
+    scheme, _, user = head.partition("://")
+    return f"{scheme}://{user.split(':')[0]}:…@{tail}" if head else uri

@@ -1,0 +1,201 @@
+"""Every material of the library is a crystal that can exist: formula, charge, symmetry, density and bond lengths agree."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from catholyte.configs.load import load_materials
+from catholyte.configs.models import Material
+from catholyte.structures.library import conventional, primitive
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pymatgen.core import Composition, Species, Structure
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+from pymatgen.symmetry.groups import SpaceGroup
+
+LIBRARY = load_materials()
+NAMES = sorted(LIBRARY)
+CRYSTAL_DENSITY = sorted(name for name, found in LIBRARY.items() if found.density is not None and found.density.kind == "crystal")
+
+#: rows of SCIENCE section 1 that every pipeline names, with their roles
+REQUIRED = {
+    "cathode": ["LCO", "NCM111", "NCM532", "NCM622", "NCM811", "LRMO", "Li2MnO3"],
+    "rock salt": ["CoO", "NiO"],
+    "boundary phase": ["Co3O4"],
+    "coating": ["Li2CO3", "Li2TiO3", "Li4Ti5O12", "Li3BO3", "LiNbO3", "LiTaO3", "LiNb0.5Ta0.5O3", "Li2SnO3", "Li2WO4"],
+    "electrolyte": ["LPSCl", "LGPS", "LPS", "LYC", "LIC"],
+    "anode": ["Li", "LiIn"],
+}
+#: Å, first-shell bond lengths of molecular units, whose covalent bonds ionic radii do not describe
+UNITS = {("P", "S"): (1.90, 2.20), ("C", "O"): (1.12, 1.35), ("B", "O"): (1.30, 1.55), ("P", "O"): (1.40, 1.68), ("S", "O"): (1.38, 1.55)}
+#: Shannon's coordination labels
+COORDINATION = {
+    "I": 1, "II": 2, "III": 3, "IIIPY": 3, "IV": 4, "IVSQ": 4, "IVPY": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10, "XI": 11, "XII": 12, "XIV": 14,
+}  # fmt: skip
+#: moment of a d shell with all spins parallel or paired, µB: (species) to spin-only value
+SPIN_ONLY = {"Co2+": 3.0, "Ni2+": 2.0, "Ni3+": 1.0, "Mn4+": 3.0, "Co3+": 0.0}
+
+
+@cache
+def crystal(name: str) -> Structure:
+    return conventional(LIBRARY[name])
+
+
+def charge(composition: Composition) -> float:
+    return float(sum(species.oxi_state * amount for species, amount in composition.items()))
+
+
+def elements_of(composition: Composition) -> Composition:
+    return composition.remove_charges()
+
+
+def shannon_radius(species: Species, coordination: int) -> float | None:
+    """Return the Shannon radius in Å at the tabulated coordination nearest to `coordination`; None where that charge is not tabulated."""
+    table = species.element.data["Shannon radii"].get(str(int(species.oxi_state)))
+    if not table:
+        return None
+    nearest = min(table, key=lambda label: abs(COORDINATION[label] - coordination))
+    return float(np.mean([entry["ionic_radius"] for entry in table[nearest].values()]))
+
+
+def bond_window(cation: Species, anion: Species, coordination: int) -> tuple[float, float]:
+    """Return the shortest and longest sensible nearest distance in Å.
+
+    Molecular units have their own windows; ions 0.85 to 1.15 of the Shannon sum (a distorted polyhedron's
+    shortest bond is some 10 % below the mean that the radii describe); ions whose charge Shannon does not
+    list (peroxide, phosphide, carbide) the same of the sum of Slater's atomic radii (pymatgen's ``atomic_radius``).
+    """
+    if (cation.symbol, anion.symbol) in UNITS:
+        return UNITS[cation.symbol, anion.symbol]
+    radii = [shannon_radius(cation, coordination), shannon_radius(anion, 6)]
+    ideal = sum(radii) if None not in radii else cation.element.atomic_radius + anion.element.atomic_radius
+    return 0.85 * ideal, 1.15 * ideal
+
+
+def nearest_anions(structure: Structure, index: int) -> list[tuple[float, Species]]:
+    """Return (distance in Å, anion) of the anions within 3.5 Å of a site, nearest first."""
+    neighbours = structure.get_neighbors(structure[index], 3.5)
+    return sorted(((float(n.nn_distance), species) for n in neighbours for species in n.species if species.oxi_state < 0), key=lambda pair: pair[0])
+
+
+def one_site_per_position(structure: Structure) -> list[int]:
+    """Return the index of the first site of each Wyckoff position of the YAML."""
+    labels = structure.site_properties["wyckoff_label"]
+    return [labels.index(label) for label in dict.fromkeys(labels)]
+
+
+def spread_of_counts(material: Material) -> Composition:
+    """Return the composition of the ordered cell as the occupancies give it."""
+    structure = primitive(material) if material.ordered_cell.primitive else conventional(material)
+    return structure.composition * int(np.prod(material.ordered_cell.supercell))
+
+
+@pytest.mark.parametrize(("role", "name"), [(role, name) for role, names in REQUIRED.items() for name in names])
+def test_required_rows_are_there(role: str, name: str) -> None:
+    assert LIBRARY[name].role == role
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_composition_is_the_formula(name: str) -> None:
+    found = elements_of(crystal(name).composition).fractional_composition
+    stated = Composition(LIBRARY[name].formula).fractional_composition
+    assert found.as_dict() == pytest.approx(stated.as_dict(), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_charge_is_neutral_and_every_species_has_a_charge(name: str) -> None:
+    composition = crystal(name).composition
+    assert all(isinstance(species, Species) and species.oxi_state is not None for species in composition)
+    assert charge(composition) == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_symmetry_is_the_declared_one(name: str) -> None:
+    declared = SpaceGroup(LIBRARY[name].space_group).int_number
+    assert SpacegroupAnalyzer(crystal(name), symprec=1e-3).get_space_group_number() == declared
+
+
+@pytest.mark.parametrize("name", CRYSTAL_DENSITY)
+def test_density_is_the_measured_one(name: str) -> None:
+    assert float(crystal(name).density) == pytest.approx(LIBRARY[name].density.value, rel=0.03)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_first_shell_bonds_are_sensible(name: str) -> None:
+    structure = crystal(name)
+    has_anions = any(species.oxi_state < 0 for species in structure.composition)
+    for index in one_site_per_position(structure):
+        for cation in [species for species in structure[index].species if has_anions and species.oxi_state > 0]:
+            shell = nearest_anions(structure, index)
+            assert shell, f"{name}: {cation} has no anion within 3.5 Å"
+            distance, anion = shell[0]
+            low, high = bond_window(cation, anion, sum(1 for d, _ in shell if d < 1.25 * distance))
+            assert low <= distance <= high, f"{name}: {cation}-{anion} {distance:.3f} Å outside {low:.2f}-{high:.2f} Å"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_disorder_is_declared(name: str) -> None:
+    assert LIBRARY[name].disordered == (not crystal(name).is_ordered)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if LIBRARY[name].ordered_cell and LIBRARY[name].ordered_cell.composition])
+def test_ordered_cell_holds_what_the_occupancies_say(name: str) -> None:
+    material = LIBRARY[name]
+    stated = Composition(material.ordered_cell.composition)
+    averaged = elements_of(spread_of_counts(material))
+    assert all(amount == round(amount) for amount in stated.values())
+    assert averaged.as_dict() == pytest.approx(stated.as_dict(), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if LIBRARY[name].ordered_cell])
+def test_ordered_cell_holds_whole_ions_and_is_neutral(name: str) -> None:
+    averaged = spread_of_counts(LIBRARY[name])
+    whole = {str(species): round(amount) for species, amount in averaged.items()}
+    assert averaged.as_dict() == pytest.approx(whole, abs=1e-3)
+    assert charge(Composition(whole)) == 0
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if LIBRARY[name].role != "product" and LIBRARY[name].magnetism.expected_moments])
+def test_expected_moments_are_below_the_spin_only_value(name: str) -> None:
+    magnetism = LIBRARY[name].magnetism
+    present = {str(species) for species in crystal(name).composition}
+    assert set(magnetism.expected_moments) <= present
+    assert set(magnetism.spin_states) <= present
+    for species, moment in magnetism.expected_moments.items():
+        assert 0 <= moment <= SPIN_ONLY[species]
+    assert magnetism.source
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if LIBRARY[name].role != "product"])
+def test_magnetic_ions_are_not_called_nonmagnetic(name: str) -> None:
+    open_shell = {"Co2+", "Ni2+", "Ni3+", "Mn2+", "Mn3+", "Mn4+", "Fe2+", "Fe3+"}
+    present = {str(species) for species in crystal(name).composition}
+    if present & open_shell:
+        assert LIBRARY[name].magnetism.order != "nonmagnetic"
+
+
+def test_no_two_materials_answer_to_one_name() -> None:
+    spoken = [name for key, found in LIBRARY.items() for name in {key, *found.aliases}]
+    twice = {name for name in spoken if spoken.count(name) > 1}
+    assert not twice
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_origin_of_the_numbers_is_stated(name: str) -> None:
+    found = LIBRARY[name]
+    assert any(character.isdigit() for character in found.source), "a source has a year, a database code or a commit"
+    assert found.license
+    assert found.density is None or found.density.source
+
+
+@given(name=st.sampled_from(NAMES), factor=st.floats(1.0, 1.5))
+@settings(max_examples=15, deadline=None)
+def test_expanding_the_lattice_keeps_the_atoms(name: str, factor: float) -> None:
+    material = LIBRARY[name]
+    cell = material.lattice
+    scaled = {"a": cell.a * factor, "b": (cell.b or cell.a) * factor, "c": (cell.c or cell.a) * factor}
+    grown = conventional(material.model_copy(update={"lattice": cell.model_copy(update=scaled)}))
+    assert grown.composition == crystal(name).composition
+    assert float(grown.density) * factor**3 == pytest.approx(float(crystal(name).density))

@@ -1,0 +1,149 @@
+"""The pinned phase sets that ship with the package: intact, complete, and honest about where each energy comes from."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from pymatgen.core import Composition
+
+from catholyte.configs.errors import InputError
+from catholyte.configs.load import CONFIGS, load_materials
+from catholyte.workflows.phases import SCALE, PhaseSetSpec, canonical_sha256, verify
+
+FILES = sorted((CONFIGS / "phases").glob("*.json"))
+LIBRARY = load_materials()
+#: products of the LiCoO2 | Li-P-S-Cl and Li2CO3 | Li-P-S-Cl reactions that a hull must know
+PRODUCTS = (
+    "Li3PO4",
+    "Li2S",
+    "Li2SO4",
+    "LiCl",
+    "P2S5",
+    "S",
+    "Co9S8",
+    "Co3S4",
+    "CoS2",
+    "CoSO4",
+    "Li2O",
+    "Li2O2",
+    "O2",
+    "CO2",
+    "CoO2",
+    "Co(PO3)2",
+    "LiCoPO4",
+    "CoP",
+    "CoCl2",
+)
+
+
+def load(name: str) -> dict[str, Any]:
+    return json.loads((CONFIGS / "phases" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+DOCUMENTS = {path.stem: load(path.stem) for path in FILES}
+ENTRIES = [(name, entry) for name, document in DOCUMENTS.items() for entry in document["entries"]]
+by_id = pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=[f"{name}-{entry['id']}" for name, entry in ENTRIES])
+each_set = pytest.mark.parametrize("name", sorted(DOCUMENTS))
+
+
+def reduced(formula: str) -> str:
+    return Composition(formula).get_integer_formula_and_factor()[0]
+
+
+def test_the_first_phase_set_ships() -> None:
+    assert "licopsclc" in DOCUMENTS
+
+
+@each_set
+def test_hash_is_that_of_the_content(name: str) -> None:
+    verify(DOCUMENTS[name], name)
+    assert len(DOCUMENTS[name]["sha256"]) == 64
+
+
+@each_set
+@pytest.mark.parametrize("change", ["energy", "source", "drop"])
+def test_an_altered_file_is_refused(name: str, change: str) -> None:
+    altered = copy.deepcopy(DOCUMENTS[name])
+    if change == "energy":
+        altered["entries"][0]["energy_per_atom"] += 1e-6
+    elif change == "source":
+        altered["sources"]["chgnet"]["license"] = "unknown"
+    else:
+        altered["entries"].pop()
+    with pytest.raises(InputError, match="does not match its hash"):
+        verify(altered, name)
+    assert canonical_sha256(altered) != DOCUMENTS[name]["sha256"]
+
+
+@each_set
+def test_the_set_is_what_its_specification_asks_for(name: str) -> None:
+    from catholyte.configs.load import parse_file
+
+    spec, _ = parse_file(CONFIGS / "phases" / f"{name}.yaml", PhaseSetSpec)
+    document = DOCUMENTS[name]
+    assert (document["name"], document["version"], tuple(document["elements"])) == (spec.name, spec.version, spec.elements)
+    assert document["scale"] == SCALE
+
+
+@each_set
+def test_entries_cover_the_elements_and_nothing_else(name: str) -> None:
+    document = DOCUMENTS[name]
+    found = {element.symbol for entry in document["entries"] for element in Composition(entry["formula"]).elements}
+    assert found == set(document["elements"])
+
+
+@each_set
+def test_element_references_are_public_dft_energies(name: str) -> None:
+    document = DOCUMENTS[name]
+    pure = [entry for entry in document["entries"] if len(Composition(entry["formula"])) == 1]
+    assert {Composition(entry["formula"]).elements[0].symbol for entry in pure} == set(document["elements"])
+    assert all(entry["tier"] == "vasp" and entry["source"].startswith("mp-") and entry["error"] == 0 for entry in pure)
+
+
+@each_set
+def test_ids_are_unique(name: str) -> None:
+    ids = [entry["id"] for entry in DOCUMENTS[name]["entries"]]
+    assert len(ids) == len(set(ids))
+
+
+@each_set
+def test_every_source_states_citation_license_and_url(name: str) -> None:
+    document = DOCUMENTS[name]
+    used = {entry["source"] for entry in document["entries"]}
+    assert used == set(document["sources"])
+    assert all(source[key] for source in document["sources"].values() for key in ("citation", "license", "url"))
+
+
+@by_id
+def test_tier_follows_the_source(name: str, entry: dict[str, Any]) -> None:
+    assert (entry["tier"] == "chgnet") == (entry["source"] == "chgnet") == entry["id"].startswith("chgnet-")
+    if entry["tier"] == "vasp" and len(Composition(entry["formula"])) > 1:
+        assert entry["error"] >= 0.024
+    if entry["tier"] == "chgnet":
+        assert entry["error"] > 0.024
+
+
+@by_id
+def test_energy_is_a_total_energy_per_atom(name: str, entry: dict[str, Any]) -> None:
+    assert -12 < entry["energy_per_atom"] < -1.5
+
+
+@by_id
+def test_material_is_in_the_library_and_has_the_formula(name: str, entry: dict[str, Any]) -> None:
+    if entry["tier"] == "chgnet":
+        assert entry["material"] is not None
+    if entry["material"] is not None:
+        assert reduced(LIBRARY[entry["material"]].formula) == reduced(entry["formula"])
+
+
+@by_id
+def test_an_entry_without_structure_says_that_its_polymorph_is_unknown(name: str, entry: dict[str, Any]) -> None:
+    assert (entry["space_group"] is None) == ("polymorph unknown" in entry["note"])
+
+
+@pytest.mark.parametrize("formula", PRODUCTS)
+def test_the_products_of_the_interface_reactions_are_there(formula: str) -> None:
+    assert reduced(formula) in {reduced(entry["formula"]) for entry in DOCUMENTS["licopsclc"]["entries"]}

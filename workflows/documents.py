@@ -1,0 +1,208 @@
+"""The one document that every engine answers with, and the only schema that analysis reads.
+
+Units: eV, Å, µB, fs, K; stress in eV/Å³ with the sign of dE/dε, as ASE has it.
+Large arrays (`dos`, `trajectory`) travel in the same document while it is in memory and are moved to
+the additional store when it is saved.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pymatgen.core.structure import Structure
+
+from ..configs.errors import SignatureMismatchError
+from ..configs.models import Tier
+
+__all__ = [
+    "LARGE_FIELDS",
+    "SCHEMA_VERSION",
+    "BandEdges",
+    "CalculationDocument",
+    "Convergence",
+    "Kind",
+    "ProjectedDos",
+    "Provenance",
+    "Signature",
+    "Trajectory",
+    "require_same_signature",
+]
+
+SCHEMA_VERSION = 1
+#: fields that go to the additional store
+LARGE_FIELDS = ("dos", "trajectory")
+
+Kind = Literal["relax", "static", "dos", "md"]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Signature(_Document):
+    """What two energies must share before one is subtracted from the other."""
+
+    engine: str
+    version: str
+    functional: str
+    hubbard_u: dict[str, float] = Field(description="eV per element; elements without a d shell are left out")
+    potentials: str = Field(description="identity of PAW setups, POTCARs or weights")
+    cutoff: float | None = Field(None, description="eV")
+    kpoint_density: float | None = Field(None, description="k points × atoms, rounded as the engine asked for it")
+    smearing: str | None = None
+    real_space_projection: bool = False
+
+    def differences(self, other: Signature) -> list[str]:
+        """Names and values of the fields in which two signatures disagree.
+
+        U is compared element by element, over the elements that both cells contain: LCO and
+        Li2CO3 share a campaign although only one holds cobalt. The k-point density is reported by
+        the caller, not compared: cells of different shape cannot share it exactly.
+        """
+        found = []
+        for name in ("engine", "version", "functional", "potentials", "cutoff", "smearing", "real_space_projection"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                found.append(f"{name}: {mine} against {theirs}")
+        for element in sorted(set(self.hubbard_u) & set(other.hubbard_u)):
+            if self.hubbard_u[element] != other.hubbard_u[element]:
+                found.append(f"U({element}): {self.hubbard_u[element]} eV against {other.hubbard_u[element]} eV")
+        return found
+
+
+def require_same_signature(documents: dict[str, Signature]) -> None:
+    """Raise unless all energies may be subtracted from each other.
+
+    Parameters
+    ----------
+    documents : dict of str to Signature
+        Label to signature.
+
+    Raises
+    ------
+    SignatureMismatchError
+        Naming the first pair and every field in which it differs.
+    """
+    items = list(documents.items())
+    for i, (label, signature) in enumerate(items):
+        for other_label, other in items[i + 1 :]:
+            found = signature.differences(other)
+            if found:
+                raise SignatureMismatchError(f"the energies of {label} and {other_label} cannot be subtracted: " + "; ".join(found))
+
+
+class Convergence(_Document):
+    """Whether the numbers may be used."""
+
+    electronic: bool
+    ionic: bool = True
+    max_force: float = Field(description="eV/Å, largest force on any atom at the end")
+    n_steps: int = Field(1, description="ionic steps")
+    detail: str = ""
+
+
+class BandEdges(_Document):
+    """Edges of the bands on the engine's own energy zero, eV."""
+
+    efermi: float
+    vbm: float | None = Field(None, description="eV; None for a metal")
+    cbm: float | None = None
+    gap: float = Field(description="eV, 0 for a metal")
+    direct_gap: float | None = None
+    average_potential: float | None = Field(None, description="eV, cell average of the electrostatic potential energy of an electron")
+    core_potentials: list[float] | None = Field(
+        None, description="eV per site, electrostatic potential energy of an electron at the nucleus' core region: shifts like the 1s level"
+    )
+    core_potential_kind: str = ""
+
+
+class ProjectedDos(_Document):
+    """Density of states projected on atoms and orbitals, on the engine's own energy zero.
+
+    energies : (n_e,) eV, evenly spaced; densities : (n_spin, n_sites, n_orbitals, n_e) states/eV;
+    total : (n_spin, n_e) states/eV. ``broadening`` 0 means that each eigenvalue was shared linearly
+    between the two nearest grid points, which keeps zeroth and first moments exact.
+    """
+
+    energies: list[float]
+    densities: list[list[list[list[float]]]]
+    total: list[list[float]]
+    orbitals: list[Literal["s", "p", "d", "f"]]
+    broadening: float = Field(description="eV")
+    n_bands: int
+
+    def projected(self, sites: list[int], orbital: str) -> NDArray[np.float64]:
+        """Sum over `sites` for one orbital: (n_spin, n_e) array, states/eV."""
+        block = np.asarray(self.densities, dtype=float)[:, sites, self.orbitals.index(orbital), :]  # type: ignore[index]
+        summed: NDArray[np.float64] = block.sum(axis=1)
+        return summed
+
+
+class Trajectory(_Document):
+    """Frames of a relaxation or of molecular dynamics.
+
+    positions : (n_frames, n_sites, 3) Å, unwrapped; cells : (n_frames, 3, 3) Å; energies : (n_frames,) eV;
+    temperatures : (n_frames,) K or None; times : (n_frames,) fs or None.
+    """
+
+    positions: list[list[list[float]]]
+    cells: list[list[list[float]]]
+    energies: list[float]
+    temperatures: list[float] | None = None
+    times: list[float] | None = None
+
+
+class Provenance(_Document):
+    """Who computed this, where, when and with what."""
+
+    host: str
+    started: str
+    finished: str
+    wall_seconds: float
+    cpu_seconds: float | None = None
+    versions: dict[str, str]
+
+
+class CalculationDocument(_Document):
+    """Result of one calculation, the same for VASP, GPAW, CHGNet and the rehearsal."""
+
+    schema_version: int = SCHEMA_VERSION
+    label: str = Field(description="the material's name in the library, or the user's own")
+    kind: Kind
+    tier: Tier
+    formula: str
+    n_sites: int
+    initial_structure: Structure
+    structure: Structure = Field(description="final cell; site property `magmom` in µB where the engine has moments")
+    energy: float = Field(description="eV per cell")
+    forces: list[list[float]] = Field(description="(n_sites, 3) eV/Å")
+    stress: list[list[float]] | None = Field(None, description="(3, 3) eV/Å³, dE/dε / V: negative under compression")
+    magmoms: list[float] | None = Field(None, description="(n_sites,) µB")
+    moments_signed: bool = Field(True, description="False where the engine predicts magnitudes only")
+    total_magnetization: float | None = Field(None, description="µB per cell")
+    convergence: Convergence
+    band_edges: BandEdges | None = None
+    dos: ProjectedDos | None = None
+    trajectory: Trajectory | None = None
+    signature: Signature
+    settings: dict[str, Any] = Field(default_factory=dict, description="every engine setting in force")
+    provenance: Provenance
+
+    @property
+    def energy_per_atom(self) -> float:
+        """eV/atom."""
+        return self.energy / self.n_sites
+
+    @model_validator(mode="after")
+    def _numbers_are_usable(self) -> CalculationDocument:
+        forces = np.asarray(self.forces, dtype=float)
+        if not np.isfinite(self.energy):
+            raise ValueError(f"energy of {self.label} is {self.energy}")
+        if forces.shape != (self.n_sites, 3) or not np.isfinite(forces).all():
+            raise ValueError(f"forces of {self.label} are missing or not finite")
+        if self.magmoms is not None and len(self.magmoms) != self.n_sites:
+            raise ValueError(f"{len(self.magmoms)} moments for {self.n_sites} sites of {self.label}")
+        return self

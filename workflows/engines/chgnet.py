@@ -1,0 +1,224 @@
+"""CHGNet through ASE: relaxation, static, molecular dynamics.
+
+CHGNet predicts energies on the MP2020-corrected PBE/PBE+U scale, and magnitudes of moments without
+sign (Deng et al., Nature Machine Intelligence 5, 1031 (2023), doi:10.1038/s42256-023-00716-3).
+ASE's own optimisers and integrators are driven directly: the ready-made ASE jobs of the workflow
+libraries return neither moments nor a signature.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import warnings
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+from pymatgen.core.structure import Structure
+
+from ...configs.errors import CalculationError, EngineUnavailableError
+from ...configs.load import engine_settings
+from ...configs.models import Spec, Tier
+from ..documents import CalculationDocument, Convergence, Kind, Provenance, Signature, Trajectory
+from ..engine import EngineBackend
+from ..tasks import MolecularDynamics, Relax, Task
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["ChgnetBackend", "ChgnetSettings"]
+
+
+class ChgnetSettings(Spec):
+    """Content of ``configs/engines/chgnet.yaml``."""
+
+    weights: Literal["0.3.0", "0.2.0", "r2scan"]
+    device: Literal["cpu", "cuda", "mps", "auto"]
+    threads: int = Field(ge=1, description="CPU threads of one job")
+
+
+class _Recorder:
+    """Collects frames while an optimiser or integrator runs."""
+
+    def __init__(self, atoms: Atoms, timestep: float | None = None, interval: int = 1) -> None:
+        self.atoms, self.timestep, self.interval = atoms, timestep, interval
+        self.positions: list[list[list[float]]] = []
+        self.cells: list[list[list[float]]] = []
+        self.energies: list[float] = []
+        self.temperatures: list[float] = []
+
+    def __call__(self) -> None:
+        self.positions.append(self.atoms.get_positions().tolist())
+        self.cells.append(self.atoms.cell[:].tolist())
+        self.energies.append(float(self.atoms.get_potential_energy()))
+        self.temperatures.append(float(self.atoms.get_temperature()))
+
+    def trajectory(self) -> Trajectory:
+        moving = self.timestep is not None
+        return Trajectory(
+            positions=self.positions,
+            cells=self.cells,
+            energies=self.energies,
+            temperatures=self.temperatures if moving else None,
+            times=[i * self.interval * float(self.timestep or 0) for i in range(len(self.energies))] if moving else None,
+        )
+
+
+class ChgnetBackend(EngineBackend):
+    """CHGNet on CPU or GPU, in the job's own process."""
+
+    name: ClassVar[str] = "chgnet"
+    tier: ClassVar[Tier] = "chgnet"
+    kinds: ClassVar[tuple[Kind, ...]] = ("relax", "static", "md")
+    resources: ClassVar[frozenset[str]] = frozenset({"device", "threads"})
+    needs_method: ClassVar[bool] = False
+    settings: ChgnetSettings
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = engine_settings("chgnet", ChgnetSettings, settings)
+
+    def version(self) -> str:
+        """Version of the package, ``"missing"`` where it is not installed."""
+        try:
+            return installed_version("chgnet")
+        except PackageNotFoundError:
+            return "missing"
+
+    def estimate_seconds(self, n_atoms: int, task: Task) -> float:
+        """About 6 ms per atom and step on one thread, 5 s to load, and 100 steps a relaxation (measured)."""
+        steps = {"relax": 100, "md": getattr(task, "n_steps", 1)}.get(task.kind, 1)
+        return 5.0 + 0.006 * n_atoms * steps
+
+    def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
+        """Run `task`; nothing is written to `directory`."""
+        if self.version() == "missing":
+            raise EngineUnavailableError("engine chgnet needs the package chgnet, which is not installed", "pip install torch==2.13.0, then pip install chgnet")
+        with warnings.catch_warnings():
+            # chgnet builds a tensor of cell volumes from tensors that carry gradients; the values are right
+            warnings.filterwarnings("ignore", message="Converting a tensor with requires_grad=True")
+            return self._calculate(structure, task, label)
+
+    def _calculate(self, structure: Structure, task: Task, label: str) -> CalculationDocument:
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        atoms.calc = _calculator(self.settings.weights, self.settings.device, self.settings.threads)
+        convergence, recorder = Convergence(electronic=True, max_force=0.0), None
+        if isinstance(task, Relax):
+            convergence, recorder = _relax(atoms, task, label)
+        elif isinstance(task, MolecularDynamics):
+            convergence, recorder = _run_md(atoms, task)
+        forces = atoms.get_forces()
+        return CalculationDocument(
+            label=label,
+            kind=task.kind,
+            tier=self.tier,
+            formula=structure.composition.remove_charges().formula.replace(" ", ""),
+            n_sites=len(structure),
+            initial_structure=structure,
+            structure=_moved(structure, atoms, with_velocities=isinstance(task, MolecularDynamics)),
+            energy=float(atoms.get_potential_energy()),
+            forces=forces.tolist(),
+            stress=atoms.get_stress(voigt=False).tolist(),
+            magmoms=[float(m) for m in np.ravel(atoms.calc.results["magmoms"])],
+            moments_signed=False,
+            convergence=convergence.model_copy(update={"max_force": float(np.linalg.norm(forces, axis=1).max())}),
+            trajectory=recorder.trajectory() if recorder else None,
+            signature=self._signature(),
+            settings={**self.settings.model_dump(), **task.model_dump(mode="json")},
+            provenance=Provenance(
+                host=socket.gethostname(),
+                started=started.isoformat(),
+                finished=datetime.now(UTC).isoformat(),
+                wall_seconds=time.perf_counter() - clock,
+                cpu_seconds=time.process_time() - cpu,
+                versions={package: installed_version(package) for package in ("chgnet", "torch", "ase", "pymatgen")},
+            ),
+        )
+
+    def _signature(self) -> Signature:
+        functional = "CHGNet r2SCAN" if self.settings.weights == "r2scan" else "CHGNet PBE/PBE+U, MP2020-corrected"
+        return Signature(
+            engine=self.name, version=self.version(), functional=functional, hubbard_u={}, potentials=f"weights {self.settings.weights}"
+        )
+
+
+@cache
+def _calculator(weights: str, device: str, threads: int) -> Any:
+    """Load the model once per process."""
+    import contextlib
+    import io
+
+    import torch
+    from chgnet.model import CHGNet, CHGNetCalculator
+
+    torch.set_num_threads(threads)
+    use_device = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    with contextlib.redirect_stdout(io.StringIO()):
+        model = CHGNet.load(model_name=weights, use_device=use_device, verbose=False)
+        return CHGNetCalculator(model=model, use_device=use_device)
+
+
+def _relax(atoms: Atoms, task: Relax, label: str) -> tuple[Convergence, _Recorder]:
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import FIRE
+
+    recorder = _Recorder(atoms)
+    with open(os.devnull, "w") as log:
+        optimizer = FIRE(FrechetCellFilter(atoms) if task.relax_cell else atoms, logfile=log)
+        optimizer.attach(recorder)
+        converged = optimizer.run(fmax=task.max_force, steps=task.max_steps)
+    steps = int(optimizer.get_number_of_steps())
+    if not converged:
+        raise CalculationError(
+            f"{label}: the relaxation did not reach {task.max_force} eV/Å within {task.max_steps} steps; the last energy is {recorder.energies[-1]:.6f} eV",
+            "raise bulk.max_steps, or look at the structure: atoms that fly apart are not a matter of steps",
+        )
+    return Convergence(electronic=True, ionic=True, max_force=0.0, n_steps=steps, detail=f"FIRE, {steps} steps to {task.max_force} eV/Å"), recorder
+
+
+def _run_md(atoms: Atoms, task: MolecularDynamics) -> tuple[Convergence, _Recorder]:
+    from ase import units
+    from ase.md.langevin import Langevin
+    from ase.md.nose_hoover_chain import NoseHooverChainNVT
+    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+    from ase.md.verlet import VelocityVerlet
+
+    rng = np.random.default_rng(task.seed)
+    if not np.any(atoms.get_velocities()):
+        MaxwellBoltzmannDistribution(atoms, temperature_K=task.temperature, rng=rng)
+        Stationary(atoms)
+    step, damping = task.timestep * units.fs, task.damping * units.fs
+    if task.thermostat == "none":
+        dynamics: Any = VelocityVerlet(atoms, timestep=step)
+    elif task.thermostat == "langevin":
+        dynamics = Langevin(atoms, timestep=step, temperature_K=task.temperature, friction=1 / damping, rng=rng)
+    else:
+        dynamics = NoseHooverChainNVT(atoms, timestep=step, temperature_K=task.temperature, tdamp=damping)
+    recorder = _Recorder(atoms, timestep=task.timestep, interval=task.frame_interval)
+    dynamics.attach(recorder, interval=task.frame_interval)
+    dynamics.run(task.n_steps)
+    return Convergence(electronic=True, max_force=0.0, n_steps=task.n_steps, detail=f"{task.thermostat}, {task.timestep} fs"), recorder
+
+
+def _moved(structure: Structure, atoms: Atoms, with_velocities: bool) -> Structure:
+    """Return `structure` with the atoms' new cell and positions; every site property is kept.
+
+    ``magmom`` stays what the builder gave: the model's moments have no sign and stand in the document.
+    """
+    from ase import units
+
+    properties = dict(structure.site_properties)
+    if with_velocities:
+        properties["velocities"] = (atoms.get_velocities() * units.fs).tolist()
+    return Structure(
+        atoms.cell[:], structure.species_and_occu, atoms.get_positions(), coords_are_cartesian=True, site_properties=properties, to_unit_cell=False
+    )

@@ -1,0 +1,120 @@
+"""Content addressing: a job's uuid is the hash of what it computes.
+
+The uuid of a job becomes a function of its inputs: function, maker, arguments, and, for an input
+that another job produces, that job's own uuid and the attribute taken. So the same question has the
+same uuid in every recipe, on every machine and on every run; a store that holds an answer under
+that uuid need not compute it again, and two managers cannot compute it under two names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from jobflow import Flow, Job
+from monty.json import MontyDecoder, MontyEncoder
+
+__all__ = ["NAMESPACE", "content_address", "identity", "iter_jobs"]
+
+#: all uuids of this scheme live in one UUIDv5 namespace
+NAMESPACE = uuid.UUID("6f1d3b0e-5a57-5c0c-9d2a-2f1c7f3f8a10")
+#: decimals kept of every float: coordinates in Å and fractions agree to this on every platform
+DECIMALS = 8
+
+
+def iter_jobs(flow: Flow | Job) -> Iterator[Job]:
+    """Yield every job of a nested flow in an order in which inputs come first."""
+    if isinstance(flow, Job):
+        yield flow
+        return
+    from networkx import topological_sort  # jobflow's own iterator warns about flows of independent jobs
+
+    graph = flow.graph
+    for node in topological_sort(graph):
+        if "job" in graph.nodes[node]:  # a job of another flow that is referred to has none
+            yield graph.nodes[node]["job"]
+
+
+def identity(job: Job | dict[str, Any]) -> str:
+    """Return the content-derived uuid of one job whose references already carry content-derived uuids.
+
+    Parameters
+    ----------
+    job : Job or dict
+        A job, or its serialised form.
+    """
+    data = job if isinstance(job, dict) else _serialised(job)
+    question = {key: data[key] for key in ("function", "function_args", "function_kwargs")}
+    canonical = json.dumps(_canonical(question), sort_keys=True, separators=(",", ":"))
+    return str(uuid.uuid5(NAMESPACE, hashlib.sha256(canonical.encode()).hexdigest()))
+
+
+def content_address(flow: Flow | Job) -> tuple[Flow, dict[str, str]]:
+    """Return the same jobs under content-derived uuids, in one flat flow, each question once.
+
+    Parameters
+    ----------
+    flow : Flow or Job
+        References may only point to jobs inside the flow or to jobs that already carry
+        content-derived uuids. The flow's output, where it has one, is kept.
+
+    Returns
+    -------
+    flow : Flow
+    renamed : dict of str to str
+        Old uuid to content-derived uuid.
+    """
+    renamed: dict[str, str] = {}
+    kept: dict[str, Job] = {}
+    for job in iter_jobs(flow):
+        data = _serialised(job)
+        data = _rename(data, renamed)
+        new = identity(data)
+        renamed[job.uuid] = new
+        if new not in kept:
+            data = _rename(data, {job.uuid: new})
+            data["hosts"] = []
+            kept[new] = MontyDecoder().process_decoded(data)
+    output = None
+    if isinstance(flow, Flow) and flow.output is not None:
+        output = MontyDecoder().process_decoded(_rename(_plain(flow.output), renamed))
+    return Flow(list(kept.values()), output=output, name=flow.name), renamed
+
+
+def _plain(thing: Any) -> Any:
+    return json.loads(json.dumps(thing, cls=MontyEncoder))
+
+
+def _serialised(job: Job) -> dict[str, Any]:
+    data: dict[str, Any] = _plain(job.as_dict())
+    return data
+
+
+def _rename(node: Any, names: dict[str, str]) -> Any:
+    """Replace whole strings that are uuids of renamed jobs."""
+    if isinstance(node, str):
+        return names.get(node, node)
+    if isinstance(node, dict):
+        return {key: _rename(value, names) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_rename(value, names) for value in node]
+    return node
+
+
+def _canonical(node: Any) -> Any:
+    if isinstance(node, dict):
+        if node.get("@class") == "OutputReference":
+            return {"uuid": node["uuid"], "attributes": _canonical(node.get("attributes"))}
+        if node.get("@class") == "Engine":
+            return node["name"]  # its numerics stand beside it in the maker; its resources are not part of the question
+        # versions of the library that wrote a structure, and a maker's name for people, are not part of the question
+        volatile = {"@version", "name"} if str(node.get("@class", "")).endswith("Maker") else {"@version"}
+        return {key: _canonical(value) for key, value in node.items() if key not in volatile}
+    if isinstance(node, (list, tuple)):
+        return [_canonical(value) for value in node]
+    if isinstance(node, float):
+        return round(node, DECIMALS) + 0.0
+    return node

@@ -1,0 +1,258 @@
+"""From a recipe to the jobs it needs: one flow over injected engines, content-addressed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from jobflow import Flow, Job, OutputReference
+from pymatgen.core.structure import Structure
+
+from ..configs.errors import InputError, UnknownNameError, near_match_hint
+from ..configs.load import SourceFile, material
+from ..configs.models import ElectronicStep, Material, Method, Recipe
+from ..structures.cells import calculation_cell
+from .engine import Engine
+from .identity import content_address
+from .registry import ENGINES, load_backend
+from .tasks import Dos, Relax, Task
+
+__all__ = ["STEPS", "Plan", "PlannedJob", "build_plan"]
+
+#: sections of a recipe, in order; the last two are evaluated from the phase set and need no job
+STEPS = ("bulk", "electronic", "reactions", "windows")
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """One job as people and the database see it.
+
+    Attributes
+    ----------
+    key, uuid, index : str, str, int
+        Identity; the uuid is the hash of the question.
+    step, material, variant : str
+        Place in the recipe; variant is ``main``, or what was varied to test convergence.
+    cost_seconds : float
+        Estimated processor time, an order of magnitude.
+    """
+
+    key: str
+    uuid: str
+    index: int
+    name: str
+    step: str
+    material: str
+    variant: str
+    engine: str
+    tier: str
+    kind: str
+    formula: str
+    n_atoms: int
+    depends_on: list[str]
+    cost_seconds: float
+
+    def record(self) -> dict[str, Any]:
+        """As a dictionary for the database."""
+        return asdict(self)
+
+
+@dataclass
+class Plan:
+    """A recipe made concrete.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    flow : Flow
+        Content-addressed; empty where the steps asked for need no job.
+    jobs : list of PlannedJob
+        In the order of the flow.
+    skipped : list of str
+        What was left out and why, one sentence each.
+    """
+
+    recipe: Recipe
+    flow: Flow
+    jobs: list[PlannedJob]
+    skipped: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Draft:
+    """A job before content addressing, with what the plan says of it."""
+
+    job: Job
+    step: str
+    material: str
+    variant: str
+    engine: Engine
+    task: Task
+    cell: Structure
+
+
+class _Builder:
+    def __init__(self, recipe: Recipe, source: SourceFile, engine: str | None) -> None:
+        self.recipe, self.source, self.override = recipe, source, engine
+        self.drafts: list[_Draft] = []
+        self.skipped: list[str] = []
+        self.cells: dict[str, Structure] = {}
+        self.relaxed: dict[str, OutputReference] = {}
+
+    def material(self, name: str, *location: str | int) -> Material:
+        try:
+            return material(name)
+        except UnknownNameError as error:
+            raise self.source.error(location, error.message) from None
+
+    def cell(self, found: Material) -> Structure:
+        if found.name not in self.cells:
+            self.cells[found.name] = calculation_cell(found)
+        return self.cells[found.name]
+
+    def engine(self, step: str, name: str, kind: str) -> Engine | None:
+        """The engine of a step; None, said in `skipped`, where the override has no such calculation."""
+        chosen = self.override or name
+        if chosen not in ENGINES:
+            problem = f"unknown engine {chosen!r}; {near_match_hint(chosen, ENGINES)}"
+            raise UnknownNameError(problem) if self.override else self.source.error([step, "engine"], problem)
+        kinds = load_backend(chosen, {}).kinds
+        if kind in kinds:
+            return Engine(chosen)
+        problem = f"engine {chosen} has no calculation of kind {kind!r}; it has {', '.join(kinds)}"
+        if not self.override:
+            raise self.source.error([step, "engine"], problem)
+        self.skipped.append(f"step {step}: {problem}")
+        return None
+
+    def method(self, step: str, found: Material, cutoff: float | None = None, kpoints: tuple[int, int, int] | None = None) -> Method:
+        """The level of theory for one material; U for every transition metal in it, or an error."""
+        electronic = self.recipe.electronic
+        mesh = kpoints or (electronic.kpoints.get(found.name) if electronic else None)
+        if electronic is None or mesh is None:
+            raise self.source.error([step, "engine"], f"an electronic-structure engine needs a cutoff and a mesh: give electronic.kpoints.{found.name}")
+        elements = self.cell(found).composition.remove_charges().elements
+        missing = [e.symbol for e in elements if e.is_transition_metal and e.symbol not in self.recipe.hubbard_u]
+        if missing:
+            raise self.source.error(
+                ["hubbard_u"], f"no entry for the transition metal {', '.join(missing)} of {found.name}; give its U in eV (0 eV must be written out)"
+            )
+        table = {e.symbol: self.recipe.hubbard_u[e.symbol] for e in elements if e.symbol in self.recipe.hubbard_u}
+        return Method(hubbard_u=table, cutoff=cutoff or electronic.cutoff, kpoints=mesh, smearing=electronic.smearing)
+
+    def add(self, step: str, found: Material, variant: str, engine: Engine, task: Task) -> Job:
+        structure: Structure | OutputReference = self.relaxed[found.name] if step != "bulk" and found.name in self.relaxed else self.cell(found)
+        job = engine.maker(task).job_for(structure, found.name)
+        if variant != "main":
+            job.name += f" ({variant})"
+        self.drafts.append(_Draft(job, step, found.name, variant, engine, task, self.cell(found)))
+        return job
+
+    def bulk(self) -> None:
+        step = self.recipe.bulk
+        if step is None or (engine := self.engine("bulk", step.engine, "relax")) is None:
+            return
+        for i, name in enumerate(step.materials):
+            found = self.material(name, "bulk", "materials", i)
+            method = self.method("bulk", found) if engine.backend.needs_method else None
+            task = Relax(max_force=step.max_force, max_steps=step.max_steps, method=method)
+            self.relaxed[found.name] = self.add("bulk", found, "main", engine, task).output.structure
+
+    def electronic(self) -> None:
+        step = self.recipe.electronic
+        if step is None or (engine := self.engine("electronic", step.engine, "dos")) is None:
+            return
+        for i, name in enumerate(step.materials):
+            found = self.material(name, "electronic", "materials", i)
+            for variant, method in self._variants(step, found):
+                self.add("electronic", found, variant, engine, Dos(method=method))
+
+    def _variants(self, step: ElectronicStep, found: Material) -> list[tuple[str, Method]]:
+        variants = [("main", self.method("electronic", found))]
+        if step.convergence is not None:
+            cutoff, mesh = step.convergence.cutoff, step.convergence.kpoints.get(found.name)
+            variants.append((f"cutoff {cutoff:g} eV", self.method("electronic", found, cutoff=cutoff)))
+            if mesh is not None:
+                variants.append((f"mesh {'×'.join(map(str, mesh))}", self.method("electronic", found, kpoints=mesh)))
+        return variants
+
+    def check_names(self) -> None:
+        """Names in sections that need no job."""
+        if self.recipe.reactions:
+            for i, pair in enumerate(self.recipe.reactions.pairs):
+                for j, name in enumerate(pair):
+                    self.material(name, "reactions", "pairs", i, j)
+        if self.recipe.windows:
+            for i, name in enumerate(self.recipe.windows.materials):
+                self.material(name, "windows", "materials", i)
+
+
+def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, only: str | None = None) -> Plan:
+    """Return the jobs of a recipe.
+
+    Parameters
+    ----------
+    recipe, source : Recipe, SourceFile
+        From :func:`catholyte.configs.load.load_recipe`.
+    engine : str, optional
+        Engine for every step that it can do; the rest is skipped and said.
+    only : str, optional
+        One step of :data:`STEPS`; the jobs that it depends on are kept.
+
+    Raises
+    ------
+    InputError
+        With file, line and key for every name that is unknown and every setting that is missing.
+    """
+    if only is not None and only not in STEPS:
+        raise UnknownNameError(f"unknown step {only!r}; {near_match_hint(only, STEPS)}")
+    builder = _Builder(recipe, source, engine)
+    builder.check_names()
+    if only in (None, "bulk", "electronic"):
+        builder.bulk()
+    if only in (None, "electronic"):
+        builder.electronic()
+    drafts = _needed(builder.drafts, only)
+    if not drafts:
+        return Plan(recipe, Flow([], name=recipe.name), [], builder.skipped)
+    try:
+        flow, renamed = content_address(Flow([draft.job for draft in drafts], name=recipe.name))
+    except ValueError as error:
+        raise InputError(f"{source.path}: the jobs do not form a flow: {error}") from None
+    return Plan(recipe, flow, _planned(drafts, flow, renamed), builder.skipped)
+
+
+def _needed(drafts: list[_Draft], only: str | None) -> list[_Draft]:
+    """Drafts of one step with everything they depend on."""
+    if only is None:
+        return drafts
+    kept = {draft.job.uuid for draft in drafts if draft.step == only}
+    kept |= {uuid for draft in drafts if draft.job.uuid in kept for uuid in draft.job.input_uuids}
+    return [draft for draft in drafts if draft.job.uuid in kept]
+
+
+def _planned(drafts: list[_Draft], flow: Flow, renamed: dict[str, str]) -> list[PlannedJob]:
+    """Describe each job of the flow; a question asked twice stands once, as what it was asked for first."""
+    jobs = {job.uuid: job for job in flow.jobs}
+    planned = {}
+    for draft in drafts:
+        uuid = renamed[draft.job.uuid]
+        if uuid in planned:
+            continue
+        planned[uuid] = PlannedJob(
+            key=uuid,
+            uuid=uuid,
+            index=1,
+            name=draft.job.name,
+            step=draft.step,
+            material=draft.material,
+            variant=draft.variant,
+            engine=draft.engine.name,
+            tier=draft.engine.backend.tier,
+            kind=draft.task.kind,
+            formula=draft.cell.composition.remove_charges().formula.replace(" ", ""),
+            n_atoms=len(draft.cell),
+            depends_on=sorted(set(jobs[uuid].input_uuids)),
+            cost_seconds=draft.engine.backend.estimate_seconds(len(draft.cell), draft.task),
+        )
+    return [planned[uuid] for uuid in jobs]
