@@ -130,7 +130,7 @@ class Phases:
         return self._vertex(1.0, self.vector(composition))
 
     def _vertex(self, x: float, target: Array) -> Vertex:
-        from scipy.optimize import nnls  # type: ignore[import-untyped]
+        from scipy.optimize import nnls
 
         composition = Composition(dict(zip(self.elements, target, strict=True)))
         try:
@@ -170,7 +170,7 @@ class Phases:
         -------
         (n_points,) eV/atom
         """
-        from scipy.sparse import block_diag  # type: ignore[import-untyped]
+        from scipy.sparse import block_diag
 
         points = len(targets)
         _, amounts = _minimum(np.tile(energies, points), block_diag([self.fractions] * points, format="csc"), targets.ravel())

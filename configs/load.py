@@ -51,7 +51,8 @@ class SourceFile:
         node, line = self.data, 1
         for part in location:
             try:
-                position = node.lc.key(part) if isinstance(node, Mapping) else node.lc.item(part)
+                places: Any = node.lc  # line and column, kept by ruamel.yaml
+                position = places.key(part) if isinstance(node, Mapping) else places.item(part)
                 line, node = position[0] + 1, node[part]
             except (AttributeError, KeyError, IndexError, TypeError):
                 break
@@ -226,7 +227,9 @@ def load_recipe(name_or_path: str) -> tuple[Recipe, SourceFile]:
         return parse_file(shipped, Recipe)
     if "/" in name_or_path or name_or_path.endswith((".yaml", ".yml")):
         return parse_file(Path(name_or_path), Recipe)
-    raise UnknownNameError(f"unknown recipe {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml); {near_match_hint(name_or_path, recipe_names())}")
+    raise UnknownNameError(
+        f"unknown recipe {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml); {near_match_hint(name_or_path, recipe_names())}"
+    )
 
 
 def engine_settings(name: str, model: type[AnyModel], overrides: Mapping[str, Any]) -> AnyModel:

@@ -113,7 +113,9 @@ class Density(Spec):
     """Experimental density."""
 
     value: GramPerCubicCentimetre = Field(description="g/cm³")
-    kind: Literal["crystal", "pellet", "liquid", "gas"] = Field("crystal", description="how it was measured: X-ray/pycnometer crystal density, or a pressed pellet")
+    kind: Literal["crystal", "pellet", "liquid", "gas"] = Field(
+        "crystal", description="how it was measured: X-ray/pycnometer crystal density, or a pressed pellet"
+    )
     source: str
 
 

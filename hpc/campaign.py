@@ -77,7 +77,14 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     """The JSON of ``why``: the cause of a job's state in one sentence, with evidence and advice."""
     cause = record.get("cause") or {}
     state = record["state"]
-    told = {"job": record["name"], "key": record["key"], "state": state, "cause": "", "evidence": list(cause.get("evidence", [])), "advice": cause.get("advice", "")}
+    told = {
+        "job": record["name"],
+        "key": record["key"],
+        "state": state,
+        "cause": "",
+        "evidence": list(cause.get("evidence", [])),
+        "advice": cause.get("advice", ""),
+    }
     if state == "failed":
         told["cause"] = cause.get("message", "no cause was recorded")
         told["advice"] = told["advice"] or "mend the cause, then run again: finished jobs are reused and this one is tried again"

@@ -39,11 +39,22 @@ def job_key(uuid: str, index: int = 1) -> str:
 class Claim:
     """Outcome of trying to take a job.
 
-    state : ``taken`` (compute it), ``done`` (it has a result) or ``held`` (a live process computes it).
+    Attributes
+    ----------
+    state : str
+        ``taken`` (compute it), ``done`` (it has a result) or ``held`` (a live process computes it).
+    holder : str
+        Who holds it, where it is held.
+    attempt : int
+        1 where nobody has started this job before.
+    dynamic : dict or None
+        What an earlier attempt announced before it delivered its document; see :meth:`Ledger.announce`.
     """
 
     state: Literal["taken", "done", "held"]
     holder: str = ""
+    attempt: int = 1
+    dynamic: dict[str, Any] | None = None
 
 
 def is_alive(record: Mapping[str, Any]) -> bool:
@@ -58,7 +69,7 @@ def is_alive(record: Mapping[str, Any]) -> bool:
         return time.time() - float(record.get("heartbeat") or 0) < LOST_SECONDS
     try:
         process = psutil.Process(int(record["pid"]))
-        return abs(process.create_time() - float(record["pid_started"])) < 2 and process.status() != psutil.STATUS_ZOMBIE
+        return bool(abs(process.create_time() - float(record["pid_started"])) < 2 and process.status() != psutil.STATUS_ZOMBIE)
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False
 
@@ -95,7 +106,13 @@ class Ledger:
         return list(self.store.states.find({} if keys is None else {"key": {"$in": keys}}))
 
     def claim(self, key: str) -> Claim:
-        """Try to take a job for this process."""
+        """Try to take a job for this process.
+
+        Raises
+        ------
+        KeyError
+            If the job was never registered.
+        """
         import psutil
 
         record = self.record(key)
@@ -107,8 +124,7 @@ class Ledger:
             return Claim("held", f"process {record['pid']} on {record['host']}")
         mine = {
             "state": "running",
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
+            **_this_process(),
             "pid_started": psutil.Process().create_time(),
             "started": now(),
             "heartbeat": time.time(),
@@ -118,39 +134,68 @@ class Ledger:
         unchanged = {"key": key, "state": record["state"], "attempts": record["attempts"]}
         with self.store.exclusive():
             changed = self.store.states.update_one(unchanged, {"$set": mine})
-        return Claim("taken") if changed.modified_count else Claim("held", "another process that was faster")
+        if not changed.modified_count:
+            return Claim("held", "another process that was faster")
+        return Claim("taken", attempt=mine["attempts"], dynamic=record.get("dynamic", {}) if record.get("announced") else None)
 
     def beat(self, key: str) -> None:
-        """Say that the job is still being computed."""
-        self._set(key, {"heartbeat": time.time()})
+        """Say that this process still computes the job."""
+        self._set({"key": key, "state": "running", **_this_process()}, {"heartbeat": time.time()})
 
-    def finish(self, key: str, seconds: float, computed: bool, dynamic: dict[str, Any]) -> None:
-        """Mark a job done.
+    def announce(self, key: str, dynamic: dict[str, Any]) -> None:
+        """Write down what a job adds to the flow, just before its document is delivered.
+
+        A job whose document is in the store and that has announced is complete, even where its process
+        was killed before it could call :meth:`finish`.
+
+        Parameters
+        ----------
+        key : str
+        dynamic : dict
+            Serialised jobs that this job adds at run time, so that a later run can go on with them.
+        """
+        # a time beside it, because MontyDB does not write an empty dictionary into a new field
+        self._set({"key": key}, {"dynamic": dynamic, "announced": now()})
+
+    def finish(self, key: str, seconds: float) -> None:
+        """Mark a job done after its document was delivered, and count the computation.
 
         Parameters
         ----------
         key : str
         seconds : float
-            Wall time of the computation, s.
-        computed : bool
-            False where a result was found that an interrupted run had already delivered.
-        dynamic : dict
-            Serialised jobs that this job added at run time, so that a later run can go on with them.
+            Wall time of the computation, s; 0 where a killed attempt had delivered the document.
         """
+        values = {"state": "done", "finished": now(), "wall_seconds": seconds, "cause": None}
         with self.store.exclusive():
-            record = self.record(key) or {}
-            count = int(record.get("computed", 0)) + int(computed)
-            values = {"state": "done", "finished": now(), "wall_seconds": seconds, "computed": count, "dynamic": dynamic, "cause": None}
-            self.store.states.update_one({"key": key}, {"$set": values})
+            self.store.states.update_one({"key": key}, {"$set": values, "$inc": {"computed": 1}})
 
     def fail(self, key: str, seconds: float, cause: dict[str, Any]) -> None:
         """Mark a job failed, with ``{error, message, advice, evidence}``."""
-        self._set(key, {"state": "failed", "finished": now(), "wall_seconds": seconds, "cause": cause})
+        self._set({"key": key}, {"state": "failed", "finished": now(), "wall_seconds": seconds, "cause": cause})
+
+    def bury(self, key: str, cause: dict[str, Any]) -> State:
+        """Mark a job failed whose process died; return its state.
+
+        What became of the job elsewhere stands: a result that was delivered, or another live process
+        that has taken it.
+        """
+        with self.store.exclusive():
+            record = self.record(key) or {}
+            state: State = record.get("state", "waiting")
+            if state == "done" or (state == "running" and is_alive(record)):
+                return state
+            self.fail(key, 0.0, cause)
+        return "failed"
 
     def release(self, key: str) -> None:
         """Give a job back that was interrupted by the user: it waits again."""
-        self._set(key, {"state": "waiting"})
+        self._set({"key": key, **_this_process()}, {"state": "waiting"})
 
-    def _set(self, key: str, values: dict[str, Any]) -> None:
+    def _set(self, which: dict[str, Any], values: dict[str, Any]) -> None:
         with self.store.exclusive():
-            self.store.states.update_one({"key": key}, {"$set": values})
+            self.store.states.update_one(which, {"$set": values})
+
+
+def _this_process() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid()}

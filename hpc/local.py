@@ -9,19 +9,21 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jobflow import Flow
-from monty.json import MontyEncoder
+from monty.json import MontyDecoder, MontyEncoder
 
-from .ledger import Ledger, State, job_key
+from .ledger import Ledger, State, is_alive, job_key
 from .store import CampaignStore
-from .worker import die_with_parent, run_job
+from .worker import begin, evidence, failure, run_job, work_directory
 
 __all__ = ["Event", "RunSummary", "available_cores", "run_flow"]
 
@@ -48,7 +50,8 @@ class RunSummary:
     Attributes
     ----------
     completed, reused, failed, blocked : list of str
-        Keys of jobs computed now, found finished, failed now, and not started because an input failed.
+        Keys of jobs computed now, found finished, failed now, and not started because an input failed
+        or a job stopped its children.
     """
 
     completed: list[str] = field(default_factory=list)
@@ -83,100 +86,127 @@ def run_flow(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], on
 
 
 class _Scheduler:
+    """What is ready, what runs, and what became of it; a parent is a uuid, which stands for its replacements too."""
+
     def __init__(self, store: CampaignStore, flow: Flow, on_event: Callable[[Event], None]) -> None:
         self.store, self.ledger, self.on_event = store, Ledger(store), on_event
         self.summary = RunSummary()
         self.jobs: dict[str, dict[str, Any]] = {}
+        self.family: dict[str, list[str]] = {}
         self.parents: dict[str, set[str]] = {}
         self.ready: list[str] = []
         self.not_before: dict[str, float] = {}
         self.finished: set[str] = set()
         self.stopped = False
-        self._add([json.loads(json.dumps(job.as_dict(), cls=MontyEncoder)) for job in flow.jobs], flow)
+        self._add([json.loads(json.dumps(job.as_dict(), cls=MontyEncoder)) for job in flow.jobs])
 
-    def _add(self, jobs: list[dict[str, Any]], flow: Flow | None = None, extra_parents: set[str] | None = None) -> list[str]:
+    def _add(self, jobs: list[dict[str, Any]]) -> list[str]:
         """Enter serialised jobs; returns their keys."""
         from jobflow.core.job import Job
-        from monty.json import MontyDecoder
 
         keys = []
         for data in jobs:
             job: Job = MontyDecoder().process_decoded(data)
             key = job_key(job.uuid, job.index)
             keys.append(key)
-            if key in self.jobs:
-                continue
-            self.jobs[key] = data
-            self.summary.names[key] = job.name
-            self.parents[key] = {uuid for uuid in job.input_uuids if uuid != job.uuid} | (extra_parents or set())
-            if flow is None:
-                self.ledger.register([{"key": key, "uuid": job.uuid, "index": job.index, "name": job.name}])
+            if key not in self.jobs:
+                self.jobs[key], self.summary.names[key] = data, job.name
+                self.family.setdefault(job.uuid, []).append(key)
+                self.parents[key] = {uuid for uuid in job.input_uuids if uuid != job.uuid}
         self._refresh()
         return keys
 
     def _refresh(self) -> None:
-        known = set(self.jobs)
-        waiting = [k for k in self.jobs if k not in self.finished and k not in self.summary.failed and k not in self.summary.blocked]
+        """Sort the jobs that are left into ready, blocked and waiting."""
+        ended = self.finished | set(self.summary.failed) | set(self.summary.blocked)
+        left = [key for key in self.jobs if key not in ended]
         dead = set(self.summary.failed) | set(self.summary.blocked)
-        self.ready = []
-        for key in waiting:
-            if self.parents[key] & dead:
-                self.summary.blocked.append(key)
-                dead.add(key)
-            elif not (self.parents[key] & known) - self.finished:
-                self.ready.append(key)
+        while newly := [key for key in left if key not in dead and any(self._members(parent) & dead for parent in self.parents[key])]:
+            self.summary.blocked += newly
+            dead.update(newly)
+        self.ready = [key for key in left if key not in dead and all(self._members(parent) <= self.finished for parent in self.parents[key])]
+
+    def _members(self, parent: str) -> set[str]:
+        """Keys that stand for a parent: the job and its replacements; none for a job of another flow, whose result is in the store."""
+        return set(self.family.get(parent, ()))
 
     def run(self, workers: int) -> RunSummary:
         """Feed free workers until nothing is left."""
-        self._skip_finished()
+        others = set(multiprocessing.active_children())
         slots: list[ProcessPoolExecutor | None] = [None] * workers
         running: dict[Future[dict[str, Any]], tuple[str, int]] = {}
         try:
-            while not self.stopped:
-                busy = {key for key, _ in running.values()}
-                due = [k for k in self.ready if k not in busy and self.not_before.get(k, 0) <= time.monotonic()]
+            while True:
                 free = [i for i in range(workers) if i not in {slot for _, slot in running.values()}]
-                for key, slot in zip(due, free, strict=False):
+                for key, slot in zip(self._due({key for key, _ in running.values()}) if free else [], free, strict=False):
                     executor = slots[slot] = slots[slot] or _new_executor()
                     running[executor.submit(run_job, self.store.location, self.jobs[key])] = (key, slot)
                     self._tell(key, "running", 0.0)
-                if not running and not self.ready:
-                    break
                 if not running:
+                    if self.stopped or not self.ready:
+                        break
                     time.sleep(POLL_SECONDS / 4)
                     continue
                 for future in wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done:
                     key, slot = running.pop(future)
                     if self._collect(key, future):
                         slots[slot] = None
+        except KeyboardInterrupt:
+            for child in set(multiprocessing.active_children()) - others:
+                os.kill(int(child.pid or 0), signal.SIGINT)  # a terminal has told them already; one is enough for each
+            raise
         finally:
-            for executor in slots:
-                if executor is not None:
-                    executor.shutdown(wait=True, cancel_futures=True)
+            for started in slots:
+                if started is not None:
+                    started.shutdown(wait=True, cancel_futures=True)
+        ended = self.finished | set(self.summary.failed) | set(self.summary.blocked)
+        self.summary.blocked += [key for key in self.jobs if key not in ended]
         return self.summary
 
-    def _skip_finished(self) -> None:
-        """Take what the ledger knows as done without starting a process for it."""
-        done = {r["key"]: r for r in self.ledger.records(list(self.jobs)) if r["state"] == "done"}
-        while found := [k for k in self.ready if k in done and k not in self.finished]:
-            for key in found:
-                self._end(key, {"state": "reused", "seconds": 0.0, "message": "", "dynamic": done[key].get("dynamic") or {}})
+    def _due(self, busy: set[str]) -> list[str]:
+        """Jobs to start now; what the ledger knows as done is taken without starting a process for it."""
+        while not self.stopped:
+            due = [key for key in self.ready if key not in busy and self.not_before.get(key, 0) <= time.monotonic()]
+            records = {record["key"]: record for record in self.ledger.records(due)} if due else {}
+            done = [key for key in due if records[key]["state"] == "done"]
+            if not done:
+                held = {key for key in due if records[key]["state"] == "running" and is_alive(records[key])}
+                self.not_before |= dict.fromkeys(held, time.monotonic() + POLL_SECONDS)
+                return [key for key in due if key not in held]
+            for key in done:
+                self._end(key, {"state": "reused", "seconds": 0.0, "message": "", "dynamic": records[key].get("dynamic") or {}})
+        return []
 
     def _collect(self, key: str, future: Future[dict[str, Any]]) -> bool:
         """Take one outcome; returns True where the worker died."""
+        died = False
         try:
-            outcome, died = future.result(), False
+            outcome = future.result()
         except BrokenProcessPool:
-            cause = {
-                "error": "WorkerDied",
-                "message": "the worker process was killed from outside",
-                "advice": "most often memory: run again with fewer --workers",
-                "evidence": [],
-            }
-            self.ledger.fail(key, 0.0, cause)
-            outcome, died = {"state": "failed", "seconds": 0.0, "message": cause["message"], "dynamic": {}}, True
+            died, outcome = True, self._bury(key)
+        except Exception as error:  # the store was out of reach for the worker
+            cause = failure(error, self._directory(key))
+            self.ledger.bury(key, cause)
+            outcome = {"state": "failed", "seconds": 0.0, "message": cause["message"], "dynamic": {}}
         self._end(key, outcome)
         return died
+
+    def _bury(self, key: str) -> dict[str, Any]:
+        """Outcome of a job whose worker died."""
+        message = "the worker process was killed from outside"
+        cause = {
+            "error": "WorkerDied",
+            "message": message,
+            "advice": "most often memory: run again with fewer --workers",
+            "evidence": evidence(self._directory(key)),
+        }
+        state = self.ledger.bury(key, cause)
+        if state == "done":
+            return {"state": "done", "seconds": 0.0, "message": "", "dynamic": (self.ledger.record(key) or {}).get("dynamic") or {}}
+        return {"state": "held" if state == "running" else "failed", "seconds": 0.0, "message": message, "dynamic": {}}
+
+    def _directory(self, key: str) -> Path:
+        return work_directory(self.store, key)
 
     def _end(self, key: str, outcome: dict[str, Any]) -> None:
         if outcome["state"] == "held":
@@ -192,15 +222,22 @@ class _Scheduler:
         self._tell(key, outcome["state"], outcome["seconds"], outcome["message"])
 
     def _grow(self, key: str, dynamic: dict[str, Any]) -> None:
-        """Enter the jobs that a finished job added; its children wait for replacements and detours."""
+        """Enter the jobs that a finished job added.
+
+        Its children wait for its replacement, which bears its uuid, and for all jobs of a detour or of a
+        replacement without an output.
+        """
         uuid = key.partition(":")[0]
-        children = [k for k, parents in self.parents.items() if uuid in parents or key in parents]
+        children = [k for k, parents in self.parents.items() if uuid in parents]
         for kind in ("replace", "detour", "addition"):
             if kind in dynamic:
-                added = self._add(dynamic[kind])
-                if kind != "addition":
+                self.ledger.register(
+                    [{"key": job_key(j["uuid"], j["index"]), "uuid": j["uuid"], "index": j["index"], "name": j["name"]} for j in dynamic[kind]]
+                )
+                added = {k.partition(":")[0] for k in self._add(dynamic[kind])}
+                if kind != "addition" and uuid not in added:
                     for child in children:
-                        self.parents[child] |= set(added) - {child}
+                        self.parents[child] |= added - {child}
         if dynamic.get("stop_children"):
             self.summary.blocked.extend(k for k in children if k not in self.summary.blocked)
         self.stopped = self.stopped or bool(dynamic.get("stop_jobflow"))
@@ -211,4 +248,4 @@ class _Scheduler:
 
 
 def _new_executor() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=die_with_parent, initargs=(os.getpid(),))
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=begin, initargs=(os.getpid(),))

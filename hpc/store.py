@@ -51,18 +51,25 @@ class CampaignStore:
     work: Path
     _lock: Any
 
+    @property
+    def shown(self) -> str:
+        """The location as it may be printed: without the password of a URI."""
+        return _without_password(self.location)
+
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the embedded store alone; MongoDB's own atomic updates need no lock."""
         if self._lock is None:
             yield
             return
-        with self._lock:
+        with _turn(self._lock):
             yield
 
     def close(self) -> None:
         """Close all connections."""
         self.outputs.close()
+        for collection in (self.states, self.campaigns):
+            collection.database.client.close()
 
 
 def is_uri(location: str) -> bool:
@@ -79,7 +86,7 @@ def open_store(location: str | Path | None = None, create: bool = True) -> Campa
         A folder, or ``mongodb://…/DATABASE``; the variable ``CATHOLYTE_STORE``, else the folder
         ``catholyte-store``, where left out.
     create : bool
-        Make the folder where it does not exist.
+        Make the embedded store where there is none.
 
     Raises
     ------
@@ -91,14 +98,15 @@ def open_store(location: str | Path | None = None, create: bool = True) -> Campa
 
 
 def _open_embedded(folder: Path, create: bool) -> CampaignStore:
+    import sqlite3
+
     from filelock import FileLock
-    from filelock import Timeout as LockTimeout
     from jobflow import JobStore
 
     _check_folder(folder, create)
     lock = FileLock(folder / "writer.lock", timeout=LOCK_SECONDS)
     try:
-        with lock:
+        with _turn(lock):
             stores = {name: _monty(name, folder, lock) for name in ("outputs", "data", "states", "campaigns")}
             outputs = JobStore(stores["outputs"], additional_stores={"data": stores["data"]})
             outputs.connect()
@@ -108,15 +116,15 @@ def _open_embedded(folder: Path, create: bool) -> CampaignStore:
                 database = store._collection.database
                 if store.collection_name not in database.list_collection_names():
                     database.create_collection(store.collection_name)
-    except LockTimeout:
-        raise StoreError(f"{folder}: another process has held the store's lock for {LOCK_SECONDS} s", f"if no catholyte runs, remove {folder / 'writer.lock'}") from None
-    except OSError as error:
+                with contextlib.closing(sqlite3.connect(folder / DATABASE / f"{store.collection_name}.collection")) as file:
+                    file.execute("SELECT k FROM documents LIMIT 1")  # fails now, not in the middle of a run
+    except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{folder}: the store cannot be opened: {error}") from None
     return CampaignStore(str(folder), outputs, stores["states"]._collection, stores["campaigns"]._collection, folder / "work", lock)
 
 
 def _check_folder(folder: Path, create: bool) -> None:
-    if not folder.exists() and not create:
+    if not create and not (folder / DATABASE).is_dir():
         raise StoreError(f"{folder}: there is no store here", "run a recipe first, or name the store with --store")
     try:
         (folder / "work").mkdir(parents=True, exist_ok=True)
@@ -134,36 +142,61 @@ def _monty(name: str, folder: Path, lock: Any) -> Store:
         """MontyStore whose writes wait for the store's file lock."""
 
         def update(self, docs: Any, key: Any = None) -> None:
-            with lock:
+            with _turn(lock):
                 super().update(docs, key=key)
 
         def remove_docs(self, criteria: Any) -> None:
-            with lock:
+            with _turn(lock):
                 super().remove_docs(criteria)
 
     return LockedMontyStore(name, database_path=str(folder), database_name=DATABASE)
 
 
+@contextlib.contextmanager
+def _turn(lock: Any) -> Iterator[None]:
+    """Wait for the embedded store's lock."""
+    from filelock import Timeout
+
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StoreError(
+            f"another process has held the store's lock {lock.lock_file} for {lock.timeout:g} s", "look for a process that hangs: the lock ends with it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _open_mongo(uri: str) -> CampaignStore:
     from jobflow import JobStore
-    from maggma.stores import GridFSURIStore, MongoURIStore
+    from maggma.stores import GridFSStore, MongoStore
+    from pymongo import MongoClient
     from pymongo.errors import PyMongoError
     from pymongo.uri_parser import parse_uri
 
     try:
         database = parse_uri(uri)["database"] or DATABASE
-        quick = {"serverSelectionTimeoutMS": 5000}
-        stores = {name: MongoURIStore(uri, name, database=database, mongoclient_kwargs=quick) for name in ("outputs", "states", "campaigns")}
-        data = GridFSURIStore(uri, "data", database=database, mongoclient_kwargs=quick)
+        quick: dict[str, Any] = {"serverSelectionTimeoutMS": 5000}
+        with MongoClient(uri, **quick) as probe:  # a client that cannot connect is closed here
+            probe.admin.command("ping")
+        stores = {name: MongoStore.from_uri(uri, name, database=database, mongoclient_kwargs=quick) for name in ("outputs", "states", "campaigns")}
+        data = GridFSStore.from_uri(uri, "data", database=database, mongoclient_kwargs=quick, searchable_fields=["job_uuid", "job_index"])
         outputs = JobStore(stores["outputs"], additional_stores={"data": data})
         outputs.connect()
         for name in ("states", "campaigns"):
             stores[name].connect()
         states = stores["states"]._collection
         states.create_index("key", unique=True)
+        stores["campaigns"]._collection.create_index("name", unique=True)
         stores["outputs"]._collection.create_index([("uuid", 1), ("index", 1)], unique=True)
+        for field in ("blob_uuid", "job_uuid"):
+            data.ensure_index(field)
     except (PyMongoError, ValueError) as error:
-        raise StoreError(f"{_without_password(uri)}: MongoDB cannot be used: {str(error).splitlines()[0][:300]}", "check the URI, the network and the credentials") from None
+        raise StoreError(
+            f"{_without_password(uri)}: MongoDB cannot be used: {str(error).splitlines()[0][:300]}", "check the URI, the network and the credentials"
+        ) from None
     work = Path(os.environ.get("CATHOLYTE_WORK", "catholyte-work")).absolute()
     work.mkdir(parents=True, exist_ok=True)
     return CampaignStore(uri, outputs, states, stores["campaigns"]._collection, work, None)

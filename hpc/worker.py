@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 import os
 import shutil
+import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..configs.errors import CatholyteError
-from .ledger import HEARTBEAT_SECONDS, Ledger, job_key
+from .ledger import HEARTBEAT_SECONDS, Claim, Ledger, job_key
 from .store import CampaignStore, open_store
 
-__all__ = ["die_with_parent", "failure", "run_job"]
+if TYPE_CHECKING:
+    from jobflow import JobStore
+
+__all__ = ["begin", "die_with_parent", "evidence", "failure", "run_job", "work_directory"]
 
 #: lines of a job's own log kept as evidence of a failure
 EVIDENCE_LINES = 12
 _OPEN: dict[str, CampaignStore] = {}
+#: whether an interrupt may stop what this process is doing
+_INTERRUPTIBLE = {"now": False}
+
+
+def begin(parent: int) -> None:
+    """Make this process a worker of the process `parent`: it ends with it, and between jobs it ignores interrupts."""
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, _on_interrupt)
+
+
+def _on_interrupt(signum: int, frame: Any) -> None:
+    if _INTERRUPTIBLE["now"]:
+        _INTERRUPTIBLE["now"] = False  # a second interrupt must not stop the clearing up
+        raise KeyboardInterrupt
 
 
 def die_with_parent(parent: int) -> None:
@@ -32,6 +52,11 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="parent-watch").start()
+
+
+def work_directory(store: CampaignStore, key: str) -> Path:
+    """The directory in which a job runs; it is gone when the job has succeeded."""
+    return store.work / key.replace(":", "-")
 
 
 def run_job(location: str, serialised: dict[str, Any]) -> dict[str, Any]:
@@ -59,53 +84,76 @@ def run_job(location: str, serialised: dict[str, Any]) -> dict[str, Any]:
         return {"state": "reused", "seconds": 0.0, "message": "", "dynamic": (ledger.record(key) or {}).get("dynamic") or {}}
     if claim.state == "held":
         return {"state": "held", "seconds": 0.0, "message": claim.holder, "dynamic": {}}
-    return _compute(store, ledger, key, serialised)
+    return _compute(store, ledger, claim, serialised)
 
 
-def _compute(store: CampaignStore, ledger: Ledger, key: str, serialised: dict[str, Any]) -> dict[str, Any]:
-    from monty.json import MontyDecoder
-
-    clock = time.perf_counter()
-    directory = store.work / key.replace(":", "-")
+def _compute(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]) -> dict[str, Any]:
+    clock, key = time.perf_counter(), job_key(serialised["uuid"], serialised["index"])
+    directory = work_directory(store, key)
     directory.mkdir(parents=True, exist_ok=True)
-    delivered = {"uuid": serialised["uuid"], "index": serialised["index"]}
     try:
-        with _heartbeat(ledger, key), _inside(directory):
-            job = MontyDecoder().process_decoded(serialised)
-            # a document delivered by a run that was killed before it could say so; a job without a schema
-            # may have added jobs that are not known any more, and is cheap: it runs again
-            if serialised.get("output_schema") and store.outputs.docs_store.count(delivered):
-                ledger.finish(key, 0.0, computed=False, dynamic={})
-                return {"state": "reused", "seconds": 0.0, "message": "", "dynamic": {}}
-            # blobs that a killed delivery left without their document
-            store.outputs.additional_stores["data"].remove_docs({"job_uuid": delivered["uuid"], "job_index": delivered["index"]})
-            response = job.run(store.outputs)
-            dynamic = _dynamic(response)
-    except (Exception, KeyboardInterrupt) as error:
+        with _heartbeat(ledger, key), _inside(directory), _interruptible():
+            state, dynamic = _resume_or_run(store, ledger, claim, serialised)
+    except KeyboardInterrupt:
+        ledger.release(key)
+        raise
+    except BaseException as error:  # a library that calls sys.exit takes one job with it, not the worker
         seconds = time.perf_counter() - clock
-        if isinstance(error, KeyboardInterrupt):
-            ledger.release(key)
-            raise
         cause = failure(error, directory)
         ledger.fail(key, seconds, cause)
         return {"state": "failed", "seconds": seconds, "message": cause["message"], "dynamic": {}}
-    seconds = time.perf_counter() - clock
-    ledger.finish(key, seconds, computed=True, dynamic=dynamic)
     shutil.rmtree(directory, ignore_errors=True)
-    return {"state": "done", "seconds": seconds, "message": "", "dynamic": dynamic}
+    seconds = time.perf_counter() - clock if state == "done" else 0.0
+    ledger.finish(key, seconds)
+    return {"state": state, "seconds": seconds, "message": "", "dynamic": dynamic}
+
+
+def _resume_or_run(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the job's state and what it added; the document is the last thing that is written."""
+    from monty.json import MontyDecoder
+
+    uuid, index = serialised["uuid"], serialised["index"]
+    if claim.dynamic is not None and store.outputs.docs_store.count({"uuid": uuid, "index": index}):
+        return "reused", claim.dynamic  # delivered by an attempt that was killed before it could say so
+    if claim.attempt > 1:  # arrays of a delivery that was killed before its document
+        store.outputs.additional_stores["data"].remove_docs({"job_uuid": uuid, "job_index": index})
+    outputs, deliver = _document_last(store.outputs)
+    dynamic = _dynamic(MontyDecoder().process_decoded(serialised).run(outputs))
+    ledger.announce(job_key(uuid, index), dynamic)
+    deliver()
+    return "done", dynamic
+
+
+def _document_last(outputs: JobStore) -> tuple[JobStore, Callable[[], None]]:
+    """Return a job store that writes large arrays at once and documents when the second value is called.
+
+    jobflow's own order, document first, would leave a killed delivery with a document without its arrays.
+    """
+    from jobflow import JobStore
+
+    held: list[tuple[Any, Any]] = []
+    documents: Any = object.__new__(type(outputs.docs_store))  # copy.copy would give a store without its connection
+    documents.__dict__.update(outputs.docs_store.__dict__)
+    documents.update = lambda docs, key=None: held.append((docs, key))
+
+    def deliver() -> None:
+        for docs, key in held:
+            outputs.docs_store.update(docs, key=key)
+
+    return JobStore(documents, additional_stores=outputs.additional_stores), deliver
 
 
 def _dynamic(response: Any) -> dict[str, Any]:
     """Serialise what a job added to the flow at run time."""
-    import json
-
     from monty.json import MontyEncoder
+
+    from ..workflows.identity import iter_jobs
 
     found: dict[str, Any] = {}
     for kind in ("replace", "detour", "addition"):
         flow = getattr(response, kind)
         if flow is not None:
-            found[kind] = json.loads(json.dumps([job.as_dict() for job, _ in flow.iterflow()], cls=MontyEncoder))
+            found[kind] = json.loads(json.dumps([job.as_dict() for job in iter_jobs(flow)], cls=MontyEncoder))
     if response.stop_children:
         found["stop_children"] = True
     if response.stop_jobflow:
@@ -116,13 +164,16 @@ def _dynamic(response: Any) -> dict[str, Any]:
 def failure(error: BaseException, directory: Path) -> dict[str, Any]:
     """Return ``{error, message, advice, evidence}`` of an exception, with the end of the job's own logs."""
     message = error.message if isinstance(error, CatholyteError) else f"{type(error).__name__}: {error}"
-    evidence = []
-    if not isinstance(error, CatholyteError):
-        evidence += traceback.format_exc().strip().splitlines()[-EVIDENCE_LINES:]
+    trace = [] if isinstance(error, CatholyteError) else "".join(traceback.format_exception(error)).strip().splitlines()[-EVIDENCE_LINES:]
+    return {"error": type(error).__name__, "message": message, "advice": getattr(error, "advice", ""), "evidence": trace + evidence(directory)}
+
+
+def evidence(directory: Path) -> list[str]:
+    """Return the last lines of the logs in a job's working directory."""
+    found = []
     for log in sorted(directory.glob("*.log")) + sorted(directory.glob("*.txt")):
-        lines = log.read_text(errors="replace").strip().splitlines()[-EVIDENCE_LINES:]
-        evidence += [f"{log.name}: {line}" for line in lines]
-    return {"error": type(error).__name__, "message": message, "advice": getattr(error, "advice", ""), "evidence": evidence}
+        found += [f"{log.name}: {line}" for line in log.read_text(errors="replace").strip().splitlines()[-EVIDENCE_LINES:]]
+    return found
 
 
 @contextlib.contextmanager
@@ -131,7 +182,10 @@ def _heartbeat(ledger: Ledger, key: str) -> Iterator[None]:
 
     def beat() -> None:
         while not stop.wait(HEARTBEAT_SECONDS):
-            ledger.beat(key)
+            try:
+                ledger.beat(key)
+            except Exception as error:  # the database may be away for a while: the next beat tells
+                logging.getLogger(__name__).warning("no heartbeat of job %s: %s", key, error)
 
     thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
     thread.start()
@@ -140,6 +194,15 @@ def _heartbeat(ledger: Ledger, key: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    _INTERRUPTIBLE["now"] = True
+    try:
+        yield
+    finally:
+        _INTERRUPTIBLE["now"] = False
 
 
 @contextlib.contextmanager

@@ -136,8 +136,8 @@ class ProjectedDos(_Document):
 
     def projected(self, sites: list[int], orbital: str) -> NDArray[np.float64]:
         """Sum over `sites` for one orbital: (n_spin, n_e) array, states/eV."""
-        block = np.asarray(self.densities, dtype=float)[:, sites, self.orbitals.index(orbital), :]  # type: ignore[index]
-        summed: NDArray[np.float64] = block.sum(axis=1)
+        densities = np.asarray(self.densities, dtype=float)
+        summed: NDArray[np.float64] = densities[:, :, list[str](self.orbitals).index(orbital)][:, sites].sum(axis=1)
         return summed
 
 

@@ -158,6 +158,6 @@ class CalculationMaker(Maker):
 
     def job_for(self, structure: Structure | OutputReference, label: str) -> Job:
         """`make`, typed as the job that the decorator returns, and named for people."""
-        made: Job = self.make(structure, label)  # type: ignore[assignment]
+        made: Job = self.make(structure, label)
         made.name = f"{label} {self.name}"
         return made

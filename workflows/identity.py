@@ -17,12 +17,16 @@ from typing import Any
 from jobflow import Flow, Job
 from monty.json import MontyDecoder, MontyEncoder
 
+from .registry import load_backend
+
 __all__ = ["NAMESPACE", "content_address", "identity", "iter_jobs"]
 
 #: all uuids of this scheme live in one UUIDv5 namespace
 NAMESPACE = uuid.UUID("6f1d3b0e-5a57-5c0c-9d2a-2f1c7f3f8a10")
-#: decimals kept of every float: coordinates in Å and fractions agree to this on every platform
+#: decimals kept of lattice vectors (Å), coordinates and site properties of a structure: they agree to this on every platform
 DECIMALS = 8
+#: digits kept of every other number, small tolerances included
+SIGNIFICANT = 12
 
 
 def iter_jobs(flow: Flow | Job) -> Iterator[Job]:
@@ -104,17 +108,27 @@ def _rename(node: Any, names: dict[str, str]) -> Any:
     return node
 
 
-def _canonical(node: Any) -> Any:
+def _canonical(node: Any, decimals: int | None = None) -> Any:
+    """Return `node` without what is no part of the question: versions of libraries, names for people, resources, rounding noise."""
     if isinstance(node, dict):
-        if node.get("@class") == "OutputReference":
+        kind = str(node.get("@class", ""))
+        if kind == "OutputReference":
             return {"uuid": node["uuid"], "attributes": _canonical(node.get("attributes"))}
-        if node.get("@class") == "Engine":
-            return node["name"]  # its numerics stand beside it in the maker; its resources are not part of the question
-        # versions of the library that wrote a structure, and a maker's name for people, are not part of the question
-        volatile = {"@version", "name"} if str(node.get("@class", "")).endswith("Maker") else {"@version"}
-        return {key: _canonical(value) for key, value in node.items() if key not in volatile}
+        if kind == "Engine":
+            backend = load_backend(node["name"], node["settings"])
+            return {"engine": node["name"], "version": backend.version(), "numerics": _canonical(backend.numerics())}
+        if kind == "Structure":
+            node, decimals = _independent(node), DECIMALS
+        volatile = {"@version", "name"} if kind.endswith("Maker") else {"@version"}
+        return {key: _canonical(value, decimals) for key, value in node.items() if key not in volatile}
     if isinstance(node, (list, tuple)):
-        return [_canonical(value) for value in node]
+        return [_canonical(value, decimals) for value in node]
     if isinstance(node, float):
-        return round(node, DECIMALS) + 0.0
+        return round(node, decimals) + 0.0 if decimals is not None else float(f"{node:.{SIGNIFICANT}g}") + 0.0
     return node
+
+
+def _independent(structure: dict[str, Any]) -> dict[str, Any]:
+    """A serialised structure without the numbers that follow from others: each would be one more chance to round differently."""
+    lattice = {key: structure["lattice"][key] for key in ("matrix", "pbc") if key in structure["lattice"]}
+    return {**structure, "lattice": lattice, "sites": [{key: value for key, value in site.items() if key != "xyz"} for site in structure["sites"]]}

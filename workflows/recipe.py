@@ -19,6 +19,7 @@ from .tasks import Dos, Relax, Task
 
 __all__ = ["STEPS", "Plan", "PlannedJob", "build_plan"]
 
+Mesh = tuple[int, int, int]
 #: sections of a recipe, in order; the last two are evaluated from the phase set and need no job
 STEPS = ("bulk", "electronic", "reactions", "windows")
 
@@ -98,6 +99,11 @@ class _Builder:
         self.skipped: list[str] = []
         self.cells: dict[str, Structure] = {}
         self.relaxed: dict[str, OutputReference] = {}
+        self.meshes = {} if recipe.electronic is None else self.by_material(recipe.electronic.kpoints, "electronic", "kpoints")
+
+    def by_material(self, table: dict[str, Mesh], *location: str) -> dict[str, Mesh]:
+        """A table of the recipe under the materials' own names, whatever alias it uses."""
+        return {self.material(name, *location, name).name: mesh for name, mesh in table.items()}
 
     def material(self, name: str, *location: str | int) -> Material:
         try:
@@ -114,8 +120,7 @@ class _Builder:
         """The engine of a step; None, said in `skipped`, where the override has no such calculation."""
         chosen = self.override or name
         if chosen not in ENGINES:
-            problem = f"unknown engine {chosen!r}; {near_match_hint(chosen, ENGINES)}"
-            raise UnknownNameError(problem) if self.override else self.source.error([step, "engine"], problem)
+            raise self.source.error([step, "engine"], f"unknown engine {chosen!r}; {near_match_hint(chosen, ENGINES)}")
         kinds = load_backend(chosen, {}).kinds
         if kind in kinds:
             return Engine(chosen)
@@ -128,7 +133,7 @@ class _Builder:
     def method(self, step: str, found: Material, cutoff: float | None = None, kpoints: tuple[int, int, int] | None = None) -> Method:
         """The level of theory for one material; U for every transition metal in it, or an error."""
         electronic = self.recipe.electronic
-        mesh = kpoints or (electronic.kpoints.get(found.name) if electronic else None)
+        mesh = kpoints or self.meshes.get(found.name)
         if electronic is None or mesh is None:
             raise self.source.error([step, "engine"], f"an electronic-structure engine needs a cutoff and a mesh: give electronic.kpoints.{found.name}")
         elements = self.cell(found).composition.remove_charges().elements
@@ -170,7 +175,7 @@ class _Builder:
     def _variants(self, step: ElectronicStep, found: Material) -> list[tuple[str, Method]]:
         variants = [("main", self.method("electronic", found))]
         if step.convergence is not None:
-            cutoff, mesh = step.convergence.cutoff, step.convergence.kpoints.get(found.name)
+            cutoff, mesh = step.convergence.cutoff, self.by_material(step.convergence.kpoints, "electronic", "convergence", "kpoints").get(found.name)
             variants.append((f"cutoff {cutoff:g} eV", self.method("electronic", found, cutoff=cutoff)))
             if mesh is not None:
                 variants.append((f"mesh {'×'.join(map(str, mesh))}", self.method("electronic", found, kpoints=mesh)))
@@ -201,11 +206,18 @@ def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, on
 
     Raises
     ------
+    UnknownNameError
+        If `engine` or `only` is not a name that exists.
     InputError
         With file, line and key for every name that is unknown and every setting that is missing.
     """
     if only is not None and only not in STEPS:
         raise UnknownNameError(f"unknown step {only!r}; {near_match_hint(only, STEPS)}")
+    if only is not None and getattr(recipe, only) is None:
+        own = [step for step in STEPS if getattr(recipe, step) is not None]
+        raise InputError(f"{source.path}: recipe {recipe.name} has no step {only!r}; it has {', '.join(own)}")
+    if engine is not None and engine not in ENGINES:
+        raise UnknownNameError(f"unknown engine {engine!r}; {near_match_hint(engine, ENGINES)}")
     builder = _Builder(recipe, source, engine)
     builder.check_names()
     if only in (None, "bulk", "electronic"):

@@ -7,12 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from catholyte.analysis.band_center import Selection, all_references, band_center
-from catholyte.analysis.band_references import is_metal, o2s_window, reference_level, window_moments
-from catholyte.analysis.band_report import Bands, band_report, bands_of, compare, convergence, parse_orbital
-from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
-from catholyte.configs.models import BandCenterSpec
-from catholyte.workflows.documents import BandEdges, CalculationDocument, Convergence, ProjectedDos, Provenance, Signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -21,6 +15,13 @@ from pymatgen.electronic_structure.core import Orbital as PmgOrbital
 from pymatgen.electronic_structure.core import OrbitalType
 from pymatgen.electronic_structure.core import Spin as PmgSpin
 from pymatgen.electronic_structure.dos import CompleteDos, Dos
+
+from catholyte.analysis.band_center import Selection, all_references, band_center
+from catholyte.analysis.band_references import is_metal, o2s_window, reference_level, window_moments
+from catholyte.analysis.band_report import Bands, band_report, bands_of, compare, convergence, parse_orbital
+from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
+from catholyte.configs.models import BandCenterSpec
+from catholyte.workflows.documents import BandEdges, CalculationDocument, Convergence, ProjectedDos, Provenance, Signature
 
 STEP = 0.01
 GRID = np.arange(-25, 15, STEP)

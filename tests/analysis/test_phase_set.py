@@ -8,6 +8,7 @@ from typing import Any
 
 import phase_sets
 import pytest
+
 from catholyte.analysis.phase_set import PhaseSource, content_hash, load_phase_set, parse_formula
 from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
 

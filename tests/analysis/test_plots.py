@@ -7,6 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from pymatgen.core import Lattice, Structure
+
 from catholyte.analysis.band_report import Bands, Comparison, Difference
 from catholyte.analysis.plots import PALETTE, formula_text, new_figure, number, save_figure, style, to_svg
 from catholyte.analysis.plots_dos import DosPanel, centers_figure, dos_figure
@@ -15,11 +21,6 @@ from catholyte.analysis.plots_structures import LatticeParameter, lattice_figure
 from catholyte.configs.errors import InputError
 from catholyte.configs.models import BandCenterSpec
 from catholyte.workflows.documents import BandEdges, ProjectedDos
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.text import Text
-from pymatgen.core import Lattice, Structure
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")
 

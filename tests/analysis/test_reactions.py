@@ -6,14 +6,15 @@ import json
 
 import phase_sets
 import pytest
-from catholyte.analysis.hull import Phases
-from catholyte.analysis.phase_set import PhaseSet, load_phase_set
-from catholyte.analysis.reactions import ReactionResult, react
-from catholyte.configs.errors import InputError, UnknownNameError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from phase_sets import BY_HAND, entry, phase_set, random_sets
 from pymatgen.core.composition import Composition
+
+from catholyte.analysis.hull import Phases
+from catholyte.analysis.phase_set import PhaseSet, load_phase_set
+from catholyte.analysis.reactions import ReactionResult, react
+from catholyte.configs.errors import InputError, UnknownNameError
 
 TIGHT = 1e-8
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from monty.json import MontyEncoder
+from pymatgen.electronic_structure.core import OrbitalType
+from pymatgen.io.vasp.outputs import Vasprun
+
 from catholyte.analysis.band_report import band_report
 from catholyte.analysis.vasp_files import read_bands
 from catholyte.configs.errors import CalculationError, InputError
 from catholyte.configs.models import BandCenterSpec
-from monty.json import MontyEncoder
-from pymatgen.electronic_structure.core import OrbitalType
-from pymatgen.io.vasp.outputs import Vasprun
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "vasp"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the public VASP files are not at {DATA}")

@@ -7,14 +7,15 @@ import json
 import numpy as np
 import phase_sets
 import pytest
-from catholyte.analysis.hull import Phases
-from catholyte.analysis.phase_set import PhaseSet
-from catholyte.analysis.window import stability_window
-from catholyte.configs.errors import InputError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from phase_sets import BY_HAND, entry, phase_set, random_sets
 from pymatgen.core.composition import Composition
+
+from catholyte.analysis.hull import Phases
+from catholyte.analysis.phase_set import PhaseSet
+from catholyte.analysis.window import stability_window
+from catholyte.configs.errors import InputError
 
 
 def test_by_hand() -> None:

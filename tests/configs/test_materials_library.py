@@ -6,14 +6,15 @@ from functools import cache
 
 import numpy as np
 import pytest
-from catholyte.configs.load import load_materials
-from catholyte.configs.models import Material
-from catholyte.structures.library import conventional, primitive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Species, Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from pymatgen.symmetry.groups import SpaceGroup
+
+from catholyte.configs.load import load_materials
+from catholyte.configs.models import Material
+from catholyte.structures.library import conventional, primitive
 
 LIBRARY = load_materials()
 NAMES = sorted(LIBRARY)

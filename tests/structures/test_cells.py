@@ -6,11 +6,12 @@ from itertools import groupby
 import crystals
 import numpy as np
 import pytest
+from pymatgen.core.composition import Composition
+
 from catholyte.configs.errors import StructureError
 from catholyte.configs.load import load_materials
 from catholyte.structures.cells import calculation_cell, require_neutral
 from catholyte.structures.library import conventional
-from pymatgen.core.composition import Composition
 
 LIBRARY = sorted(load_materials().values(), key=lambda material: material.name)
 

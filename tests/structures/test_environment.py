@@ -3,12 +3,13 @@
 import crystals
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from strategies import rock_salts, structures_with_moments
+
 from catholyte.configs.errors import StructureError
 from catholyte.structures.cells import calculation_cell
 from catholyte.structures.environment import anion_environments, bonds, coordination_numbers, group_by_environment
 from catholyte.structures.library import conventional, primitive
-from hypothesis import given, settings
-from strategies import rock_salts, structures_with_moments
 
 
 @pytest.mark.parametrize(

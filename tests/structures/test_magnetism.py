@@ -3,17 +3,18 @@
 import crystals
 import numpy as np
 import pytest
-from catholyte.configs.errors import StructureError
-from catholyte.configs.models import Magnetism
-from catholyte.structures.cells import calculation_cell
-from catholyte.structures.library import conventional, primitive
-from catholyte.structures.magnetism import assess_moments, expected_window, moment_magnitudes, unpaired_electrons, with_moments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.periodic_table import Species
 from pymatgen.core.structure import Structure
 from strategies import rock_salts
+
+from catholyte.configs.errors import StructureError
+from catholyte.configs.models import Magnetism
+from catholyte.structures.cells import calculation_cell
+from catholyte.structures.library import conventional, primitive
+from catholyte.structures.magnetism import assess_moments, expected_window, moment_magnitudes, unpaired_electrons, with_moments
 
 D_METALS = ["Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Nb", "Ta", "W"]
 

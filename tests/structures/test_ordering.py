@@ -5,16 +5,17 @@ from itertools import combinations, pairwise
 import crystals
 import numpy as np
 import pytest
-from catholyte.configs.errors import InputError, StructureError
-from catholyte.configs.models import OrderedCell
-from catholyte.structures import ordering
-from catholyte.structures.library import conventional
-from catholyte.structures.ordering import SEPARATION, order
 from pymatgen.analysis.ewald import EwaldSummation
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core.composition import Composition
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
+
+from catholyte.configs.errors import InputError, StructureError
+from catholyte.configs.models import OrderedCell
+from catholyte.structures import ordering
+from catholyte.structures.library import conventional
+from catholyte.structures.ordering import SEPARATION, order
 
 
 @pytest.fixture(scope="module")

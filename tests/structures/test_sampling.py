@@ -1,9 +1,10 @@
 """The search against brute force, on models that can be searched through."""
 
 import numpy as np
-from catholyte.structures.sampling import PairModel, all_states, anneal, swap_neighbours
 from hypothesis import given, settings
 from strategies import pair_models
+
+from catholyte.structures.sampling import PairModel, all_states, anneal, swap_neighbours
 
 
 @settings(max_examples=40, deadline=None)

@@ -3,15 +3,16 @@
 import crystals
 import numpy as np
 import pytest
-from catholyte.configs.errors import StructureError
-from catholyte.structures.cells import calculation_cell
-from catholyte.structures.files import read_structure, write_structure
-from catholyte.structures.library import conventional
 from hypothesis import given, settings
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from strategies import structures_with_moments
+
+from catholyte.configs.errors import StructureError
+from catholyte.structures.cells import calculation_cell
+from catholyte.structures.files import read_structure, write_structure
+from catholyte.structures.library import conventional
 
 
 @settings(max_examples=40, deadline=None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from catholyte.analysis.phase_set import PhaseEntry, PhaseSet, PhaseSource, content_hash
 from hypothesis import strategies as st
 from pymatgen.core.composition import Composition
+
+from catholyte.analysis.phase_set import PhaseEntry, PhaseSet, PhaseSource, content_hash
 
 SCALE = "toy total energy, eV/atom"
 ELEMENTS = ("Li", "O", "P", "S")

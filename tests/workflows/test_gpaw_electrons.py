@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from catholyte.workflows.engines.gpaw_electrons import band_edges, complete_below, linear_histogram, projected_dos, symmetrized
 from hypothesis import given
 from hypothesis import strategies as st
+
+from catholyte.workflows.engines.gpaw_electrons import band_edges, complete_below, linear_histogram, projected_dos, symmetrized
 
 
 @given(

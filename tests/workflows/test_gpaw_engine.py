@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from monty.json import MontyDecoder, MontyEncoder
+from pymatgen.core import Lattice, Structure
+
 from catholyte.configs.errors import CalculationError, EngineUnavailableError, InputError
 from catholyte.configs.models import Method
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines import gpaw_process
 from catholyte.workflows.engines.gpaw import GpawBackend
 from catholyte.workflows.tasks import Dos, MolecularDynamics, Relax, Static
-from monty.json import MontyDecoder, MontyEncoder
-from pymatgen.core import Lattice, Structure
 
 needs_gpaw = pytest.mark.skipif(importlib.util.find_spec("gpaw") is None, reason="GPAW is not installed")
 #: one s band per site, gap > 5 eV

@@ -146,9 +146,7 @@ class ChgnetBackend(EngineBackend):
 
     def _signature(self) -> Signature:
         functional = "CHGNet r2SCAN" if self.settings.weights == "r2scan" else "CHGNet PBE/PBE+U, MP2020-corrected"
-        return Signature(
-            engine=self.name, version=self.version(), functional=functional, hubbard_u={}, potentials=f"weights {self.settings.weights}"
-        )
+        return Signature(engine=self.name, version=self.version(), functional=functional, hubbard_u={}, potentials=f"weights {self.settings.weights}")
 
 
 @cache

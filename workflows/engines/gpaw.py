@@ -87,7 +87,8 @@ class GpawBackend(EngineBackend):
         if method is None:
             return 0.0
         steps = 20 if task.kind == "relax" else 1
-        return 45.0 * steps * (n_atoms / 4) ** 2.2 * (math.prod(method.kpoints) / 64) * (method.cutoff / 600) ** 1.5
+        scaled: float = 45.0 * steps * (n_atoms / 4) ** 2.2 * (math.prod(method.kpoints) / 64) * (method.cutoff / 600) ** 1.5
+        return scaled
 
     def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
         """Run `task` on `structure`; ``directory`` holds the input, the logs and the result afterwards.

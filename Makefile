@@ -1,0 +1,59 @@
+# make demo   install everything into .venv, run the main job on the embedded defaults, write its report
+# make test   install, check style and types, run the tests
+PYTHON ?= python3
+VENV   ?= .venv
+DEMO   ?= build/demo
+BIN    := $(VENV)/bin
+# GPAW with g++ alone; name your own siteconfig in GPAW_CONFIG for a build with MPI, BLAS and libxc
+export GPAW_CONFIG ?= $(CURDIR)/$(VENV)/gpaw_siteconfig.py
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint types test-slow benchmark gpaw clean
+
+demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
+	$(BIN)/catholyte run gsirr --store $(DEMO)/store
+	$(BIN)/catholyte report --store $(DEMO)/store --out $(DEMO)/report
+
+test: lint types $(VENV)/gpaw.stamp
+	$(BIN)/pytest
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy wants a folder whose name is the package's
+types: $(VENV)/test.stamp
+	mkdir -p $(VENV)/mypy && ln -sfn $(CURDIR) $(VENV)/mypy/catholyte
+	cd $(VENV)/mypy && $(CURDIR)/$(BIN)/mypy --config-file catholyte/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache \
+	    catholyte/__init__.py catholyte/analysis catholyte/configs catholyte/hpc catholyte/structures catholyte/workflows
+
+test-slow: $(VENV)/test.stamp $(VENV)/gpaw.stamp
+	$(BIN)/pytest -m "slow and not benchmark" -s
+
+benchmark: $(VENV)/test.stamp $(VENV)/gpaw.stamp
+	$(BIN)/pytest -m benchmark -s
+
+gpaw: $(VENV)/gpaw.stamp
+
+# torch comes first and alone, so that no other package pulls a build with gigabytes of CUDA
+$(VENV)/torch.stamp:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet torch==2.13.0
+	touch $@
+
+$(VENV)/catholyte.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/catholyte.stamp
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+# without GPAW the steps that need it say so and the rest goes on
+$(VENV)/gpaw.stamp: $(VENV)/catholyte.stamp
+	printf "mpi = False\ncompiler = 'g++'\nnoblas = True\nnolibxc = True\n" > $(VENV)/gpaw_siteconfig.py
+	$(BIN)/pip install --quiet -c constraints.txt gpaw gpaw-data || echo "GPAW could not be built: is g++ installed? Steps that need it will say so."
+	touch $@
+
+clean:
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,128 @@
+"""The campaign that a report is about: its recipe, jobs and documents, and in words what is missing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..configs.errors import CatholyteError
+from ..configs.models import Recipe
+from ..workflows.documents import CalculationDocument
+from .records import Entry, Records
+from .report_content import Text
+
+__all__ = ["Case", "Finished", "job_link", "read_case"]
+
+_FINISHED = ("done", "reused")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished job with its document."""
+
+    entry: Entry
+    document: CalculationDocument
+
+    @property
+    def material(self) -> str:
+        """Name in the recipe."""
+        return str(self.entry.plan["material"])
+
+    @property
+    def variant(self) -> str:
+        """``main``, or what was varied to test convergence."""
+        return str(self.entry.plan["variant"])
+
+    @property
+    def job(self) -> str:
+        """Key as it is shown."""
+        return job_link(self.entry)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that the sections of a report are computed from.
+
+    Attributes
+    ----------
+    campaign : dict
+        The record of the campaign.
+    recipe : Recipe
+        As it was when the campaign was run last.
+    entries : list of Entry
+        All jobs.
+    finished : list of Finished
+        Those with a document, density of states included.
+    unreadable : dict of str to str
+        Key of a finished job to the reason why its document cannot be read.
+    """
+
+    campaign: dict[str, Any]
+    recipe: Recipe
+    entries: list[Entry]
+    finished: list[Finished]
+    unreadable: dict[str, str]
+
+    def of(self, step: str, variant: str | None = None) -> list[Finished]:
+        """Finished jobs of one step, in the order of the campaign."""
+        return [f for f in self.finished if f.entry.plan["step"] == step and variant in (None, f.variant)]
+
+    def missing(self, step: str, materials: Sequence[str]) -> list[Text]:
+        """One sentence for each job of a step that has no result, and for each material without a job."""
+        planned = [entry for entry in self.entries if entry.plan["step"] == step]
+        told = [Text(self.why(entry), "problem") for entry in planned if entry.state not in _FINISHED or entry.plan["key"] in self.unreadable]
+        absent = [name for name in materials if name not in {entry.plan["material"] for entry in planned}]
+        if absent:
+            told.append(Text(f"No job of the step {step} has been planned for {', '.join(absent)}: run the recipe with this step.", "problem"))
+        return told
+
+    def why(self, entry: Entry) -> str:
+        """Why a job has no result, in a sentence."""
+        name = f"{entry.plan['name']} (job {job_link(entry)})"
+        if entry.plan["key"] in self.unreadable:
+            return f"{name} finished, but its document cannot be read: {self.unreadable[entry.plan['key']]}"
+        if entry.state == "failed":
+            cause = entry.record.get("cause") or {}
+            advice = f" Advice: {cause['advice']}" if cause.get("advice") else ""
+            return f"{name} failed: {cause.get('message') or 'no cause was recorded'}.{advice}"
+        if entry.state == "running":
+            return f"{name} is not finished: started {entry.record.get('started')} on {entry.record.get('host')}."
+        inputs = [other for other in self.entries if other.plan["key"] in entry.plan["depends_on"] and other.state not in _FINISHED]
+        waits = ", ".join(f"{other.plan['name']} ({other.state})" for other in inputs)
+        return f"{name} has not run" + (f": it waits for {waits}." if waits else ".")
+
+
+def job_link(entry: Entry) -> str:
+    """First eight characters of a job's key, as the page shows it."""
+    return str(entry.plan["key"])[:8]
+
+
+def read_case(records: Records, campaign: str | None = None) -> Case:
+    """Read one campaign with all documents.
+
+    Parameters
+    ----------
+    records : Records
+    campaign : str, optional
+        The latest where left out.
+
+    Raises
+    ------
+    StoreError, UnknownNameError
+        If the store holds no such campaign. A document that cannot be read is kept as a reason in `unreadable`.
+    """
+    record = records.campaign(campaign)
+    entries, finished, unreadable = records.entries(record["name"]), [], {}
+    for entry in entries:
+        if entry.state in _FINISHED:
+            try:
+                finished.append(Finished(entry, records.document(entry.plan["uuid"], arrays=True)))
+            except CatholyteError as error:
+                unreadable[entry.plan["key"]] = error.message
+            except ValidationError as error:
+                problem = error.errors()[0]
+                unreadable[entry.plan["key"]] = f"key '{'.'.join(map(str, problem['loc']))}': {problem['msg']}"
+    return Case(record, records.recipe(record["name"]), entries, finished, unreadable)

@@ -1,0 +1,276 @@
+"""The command line ``catholyte``; heavy libraries are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .output import emit_json, narrate, table
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="catholyte",
+    help="Why does this oxide cathode react with this solid electrolyte, and which surface layer stops it?\n\n"
+    "Units: eV, Å, µB, fs, K, V vs Li/Li+. `--debug` anywhere shows the traceback of an error.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+StorePlace = Annotated[str | None, typer.Option("--store", help="Folder or mongodb:// URI; else the variable CATHOLYTE_STORE, else ./catholyte-store.")]
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE|FILE", help="Name of a shipped recipe, or the path of a YAML file.")]
+EngineName = Annotated[str | None, typer.Option("--engine", help="Engine for every step that it can do.")]
+StepName = Annotated[str | None, typer.Option("--only", help="One step: bulk, electronic, reactions, windows.")]
+
+
+@app.command()
+def materials(name: Annotated[str | None, typer.Argument(help="One material in full.")] = None, json: Json = False) -> None:
+    """List the materials library, or show one material."""
+    from .questions import material_document, materials_document
+
+    if name is not None:
+        found = material_document(name)
+        emit_json(found) if json else table(found["name"], ("key", "value"), [(key, _short(value)) for key, value in found.items()])
+        return
+    rows = materials_document()
+    if json:
+        emit_json(rows)
+        return
+    columns = ("name", "role", "formula", "spacegroup", "n_atoms", "disordered", "source")
+    table("materials (n_atoms: conventional cell)", columns, [[_short(row[column]) for column in columns] for row in rows])
+
+
+@app.command()
+def plan(recipe: RecipeName, engine: EngineName = None, only: StepName = None, json: Json = False) -> None:
+    """Show the jobs of a recipe, their dependencies, cells and estimated cost; nothing runs."""
+    from .campaign import plan_document, read_plan
+
+    document = plan_document(read_plan(recipe, engine, only))
+    if json:
+        emit_json(document)
+        return
+    columns = ("name", "step", "engine", "formula", "n_atoms", "depends_on", "cost_seconds")
+    heads = ("job", "step", "engine", "cell", "atoms", "depends on", "estimate (CPU s)")
+    table(f"plan of {document['recipe']}", heads, [[job[column] for column in columns] for job in document["jobs"]])
+    totals = document["totals"]
+    typer.echo(f"{totals['jobs']} jobs, about {totals['cpu_seconds'] / 60:.0f} CPU minutes (an order of magnitude)")
+    for line in document["skipped"]:
+        typer.echo(f"left out: {line}")
+
+
+@app.command()
+def run(
+    recipe: RecipeName,
+    engine: EngineName = None,
+    store: StorePlace = None,
+    only: StepName = None,
+    workers: Annotated[int, typer.Option(min=0, help="Jobs side by side; 0: one per core.")] = 0,
+    json: Json = False,
+) -> None:
+    """Run a recipe on this machine; again = resume, finished jobs are reused."""
+    from .campaign import read_plan, run_campaign
+    from .local import Event
+    from .store import open_store
+
+    planned = read_plan(recipe, engine, only)
+    opened = open_store(store)
+    for line in planned.skipped:
+        narrate(f"left out: {line}")
+
+    def tell(event: Event) -> None:
+        took = f" ({event.seconds:.1f} s)" if event.seconds else ""
+        narrate(f"[{event.n_finished}/{event.n_total}] {event.state:<8}{event.name}{took}" + (f": {event.message}" if event.message else ""))
+
+    summary = run_campaign(opened, planned, tell, workers)
+    if json:
+        named = {key: [summary.names[k] for k in getattr(summary, key)] for key in ("completed", "reused", "failed", "blocked")}
+        emit_json({**named, "store": opened.location, "skipped": planned.skipped})
+    else:
+        counts = ", ".join(f"{len(getattr(summary, key))} {key}" for key in ("completed", "reused", "failed", "blocked"))
+        typer.echo(f"{planned.recipe.name}: {counts}; store {opened.location}")
+        if summary.failed:
+            typer.echo("`catholyte why JOB` gives the cause of a failure")
+    if summary.failed or summary.blocked:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    store: StorePlace = None, campaign: Annotated[str | None, typer.Option(help="Name of a recipe; the latest where left out.")] = None, json: Json = False
+) -> None:
+    """Show the states of a campaign's jobs."""
+    from .campaign import status_document
+
+    document = status_document(_records(store).entries(campaign))
+    if json:
+        emit_json(document)
+        return
+    columns = ("name", "state", "engine", "host", "started", "wall_seconds", "attempts", "cause")
+    table(
+        "jobs",
+        ("job", "state", "engine", "host", "started (UTC)", "wall time (s)", "attempts", "cause"),
+        [[row[c] for c in columns] for row in document["jobs"]],
+    )
+
+
+@app.command()
+def why(job: Annotated[str, typer.Argument(help="Name or key (or its beginning) of a job.")], store: StorePlace = None, json: Json = False) -> None:
+    """Give the cause of a job's state in a sentence, with evidence and advice."""
+    from .campaign import explain
+
+    told = explain(_records(store).find(job))
+    if json:
+        emit_json(told)
+        return
+    typer.echo(f"{told['job']} ({told['key']}) is {told['state']}: {told['cause']}")
+    for line in told["evidence"]:
+        typer.echo(f"  | {line}")
+    if told["advice"]:
+        typer.echo(f"what to do: {told['advice']}")
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the page, figures and tables.")],
+    store: StorePlace = None,
+    campaign: Annotated[str | None, typer.Option(help="Name of a recipe; the latest where left out.")] = None,
+    json: Json = False,
+) -> None:
+    """Write the report of a campaign: a self-contained HTML page, figures, tables."""
+    from ..analysis.report import write_report
+
+    files = [str(path) for path in write_report(_records(store), out, campaign)]
+    if json:
+        emit_json({"files": files})
+    else:
+        typer.echo("\n".join(files))
+
+
+@app.command()
+def doctor(store: StorePlace = None, json: Json = False) -> None:
+    """Check what is installed, reachable and missing, and say how to mend it."""
+    from .doctor import run_checks
+
+    checks = run_checks(store)
+    if json:
+        emit_json({"checks": checks})
+    else:
+        table("doctor", ("check", "ok", "detail", "mend"), [(c["name"], "yes" if c["ok"] else "NO", c["detail"], c["mend"]) for c in checks])
+    if not all(check["ok"] for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bands(
+    path: Annotated[str, typer.Argument(help="VASP directory, vasprun.xml(.gz), document JSON, or a job (name or key) of the store.")],
+    orbital: Annotated[str, typer.Option(help="Element and orbital.")] = "O-2p",
+    window: Annotated[str, typer.Option(help="occupied, or two energies 'LOW:HIGH' in eV relative to the reference.")] = "occupied",
+    reference: Annotated[
+        str | None, typer.Option(help="Zero of energy: vbm, cbm, midgap, fermi, o1s, o2s, average_potential; vbm (fermi for a metal) where left out.")
+    ] = None,
+    store: StorePlace = None,
+    json: Json = False,
+) -> None:
+    """Give band centres by environment at every available reference."""
+    from .questions import bands_document
+
+    document = bands_document(path, orbital, window, reference, store)
+    if json:
+        emit_json(document)
+        return
+    columns = ("element", "orbital", "environment", "window", "reference", "center", "n_atoms")
+    heads = ("element", "orbital", "environment", "window", "reference", "centre (eV)", "atoms")
+    table(f"{document['formula']}: gap {document['gap']:.3f} eV", heads, [[row[c] for c in columns] for row in document["centers"]])
+    for note in document["notes"]:
+        typer.echo(f"note: {note}")
+
+
+@app.command()
+def reactions(
+    a: Annotated[str, typer.Argument(metavar="A", help="Material or formula.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Material or formula.")],
+    phase_set: Annotated[str, typer.Option("--phases", help="Pinned phase set, or the path of one.")] = "licopsclc",
+    json: Json = False,
+) -> None:
+    """Give self, mutual and total reaction energy of A with B; x is the formula-unit fraction of A."""
+    from .questions import reactions_document
+
+    document = reactions_document(a, b, phase_set)
+    if json:
+        emit_json(document)
+        return
+    rows = [(k["x"], k["mutual"], k["total"], _amounts(k["products"])) for k in document["kinks"]]
+    table(f"{a} | {b} on {document['phase_set']['name']}", ("x", "mutual (eV/atom)", "total (eV/atom)", "products"), rows)
+    for label, part in (("self A", document["self"]["a"]), ("self B", document["self"]["b"])):
+        typer.echo(f"{label}: {'no entry of its own in the set' if part is None else f'{part:.4f} eV/atom'}")
+    for label in ("mutual", "total"):
+        spread = document["uncertainty"].get(label)
+        sigma = spread.get("energy") if isinstance(spread, dict) else spread
+        typer.echo(f"{label}: {document[label]['energy']:.4f}" + (f" ± {sigma:.4f}" if sigma is not None else "") + " eV/atom")
+    for note in document.get("notes", []):
+        typer.echo(f"note: {note}")
+
+
+@app.command()
+def window(
+    material: Annotated[str, typer.Argument(help="Material or formula.")],
+    phase_set: Annotated[str, typer.Option("--phases", help="Pinned phase set, or the path of one.")] = "licopsclc",
+    json: Json = False,
+) -> None:
+    """Give the electrochemical stability window and ladder, V vs Li/Li+."""
+    from .questions import window_document
+
+    document = window_document(material, phase_set)
+    if json:
+        emit_json(document)
+        return
+    table(f"{material} on {document['phase_set']['name']}", ("voltage (V vs Li/Li+)", "reaction"), [(s["voltage"], s["reaction"]) for s in document["ladder"]])
+    limits = [f"{name} limit {document[name]:.3f} V" if document[name] is not None else f"no {name} limit" for name in ("reduction", "oxidation")]
+    typer.echo("; ".join(limits))
+    if document.get("note"):
+        typer.echo(f"note: {document['note']}")
+
+
+def _records(place: str | None) -> Any:
+    from ..analysis.records import Records
+    from .store import open_store
+
+    opened = open_store(place, create=False)
+    return Records(opened.outputs, opened.states, opened.campaigns)
+
+
+def _amounts(products: Any) -> str:
+    if isinstance(products, dict):
+        return " + ".join(f"{amount:.3g} {formula}" for formula, amount in products.items())
+    return str(products)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 70 else text[:67] + "…"
+
+
+def main() -> None:
+    """Entry point: every error is one message and the exit status of its kind."""
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    try:
+        app()
+    except Exception as error:
+        from ..configs.errors import CatholyteError
+
+        if debug:
+            raise
+        if isinstance(error, CatholyteError):
+            narrate(f"error: {error.message}")
+            if error.advice:
+                narrate(f"what to do: {error.advice}")
+            sys.exit(error.exit_status)
+        narrate(f"error: {type(error).__name__}: {error} (a defect of catholyte; `--debug` shows the traceback)")
+        sys.exit(1)

@@ -1,0 +1,43 @@
+"""How commands speak: one JSON document or tables on standard output, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["emit_json", "narrate", "table"]
+
+
+def emit_json(document: Any) -> None:
+    """Write one JSON document to standard output."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def narrate(line: str) -> None:
+    """Write one line of progress to standard error."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write a table to standard output; the units stand in the column heads."""
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(*columns, title=title, title_justify="left", title_style="bold")
+    for row in rows:
+        drawn.add_row(*[_cell(value) for value in row])
+    console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
+    console.print(drawn)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return str(value)
