@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..configs.errors import InputError, near_match_hint
 from ..configs.models import Recipe
 from .band_report import shell_name
-from .plots import formula_text, save_figure, to_svg
+from .plots import formula_text
 from .records import Records
 from .report_bulk import geometry_section
 from .report_case import Case, read_case
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-__all__ = ["questions", "write_report"]
+__all__ = ["FORMATS", "questions", "write_report"]
 
+#: of the figures' files
+FORMATS = ("svg", "pdf", "png")
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_report(records: Records, out: Path, campaign: str | None = None) -> list[Path]:
+def write_report(records: Records, out: Path, campaign: str | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write ``report.html``, ``figures/`` and ``tables/`` of one campaign.
 
     The page stands alone: style and figures are inside, nothing is fetched. The same store gives the same
@@ -41,6 +45,8 @@ def write_report(records: Records, out: Path, campaign: str | None = None) -> li
         Folder; made where it is missing.
     campaign : str, optional
         Name of the campaign; the latest where left out.
+    formats : sequence of str
+        Of the figures' files: svg, pdf, png.
 
     Returns
     -------
@@ -51,7 +57,12 @@ def write_report(records: Records, out: Path, campaign: str | None = None) -> li
     ------
     StoreError, UnknownNameError
         If the store holds no such campaign.
+    InputError
+        If a format is not one of these.
     """
+    unknown = [suffix for suffix in formats if suffix not in FORMATS]
+    if unknown:
+        raise InputError(f"unknown figure format {unknown[0]!r}; {near_match_hint(unknown[0], FORMATS)}")
     out = Path(out)
     case = read_case(records, campaign)
     sections = [chapter(case) for chapter in (geometry_section, electronic_section, reactions_section, windows_section, settings_section, provenance_section)]
@@ -61,8 +72,8 @@ def write_report(records: Records, out: Path, campaign: str | None = None) -> li
     files = [page]
     for section in sections:
         for picture in section.pictures:
-            files += save_figure(picture.figure, out / "figures" / file_stem(picture.name))
-    page.write_text(_page(case, sections, key_table), encoding="utf-8")
+            files += picture.write(out / "figures", formats)
+    page.write_text(_page(case, sections, key_table, formats), encoding="utf-8")
     tables = [key_table, *(table for section in sections for table in section.tables)]
     return files + [table.write(out / "tables") for table in tables]
 
@@ -78,7 +89,8 @@ def questions(recipe: Recipe) -> list[str]:
     if recipe.reactions:
         asked.append(f"How strongly do {_listed([f'{a} | {b}' for a, b in recipe.reactions.pairs])} react, and to what?")
     if recipe.windows:
-        asked.append(f"Between which voltages against lithium is the window of {_listed(recipe.windows.materials)}?")
+        verb = "are" if len(recipe.windows.materials) > 1 else "is"
+        asked.append(f"Between which voltages against lithium {verb} {_listed(recipe.windows.materials)} stable?")
     if recipe.electronic and len(recipe.electronic.materials) > 1:
         first, *others = recipe.electronic.materials
         spec = recipe.electronic.band_center
@@ -110,7 +122,7 @@ def _key_table(numbers: list[KeyNumber]) -> Table:
     return Table("key_numbers", "Key numbers", columns, [{**vars(key), "deviation": key.deviation} for key in numbers])
 
 
-def _page(case: Case, sections: list[Section], key_table: Table) -> str:
+def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequence[str]) -> str:
     tiers = sorted(
         {found.document.tier for found in case.finished} | {tier for row in key_table.rows for tier in row["tier"].split(" + ")} & set(TIER_MEANINGS)
     )
@@ -127,6 +139,7 @@ def _page(case: Case, sections: list[Section], key_table: Table) -> str:
             key_table=key_table,
             tiers={tier: TIER_MEANINGS[tier] for tier in tiers},
             states=states,
+            formats=formats,
             warnings=_unfinished(case) + [warning for section in sections for warning in section.warnings],
         )
     )
@@ -162,6 +175,6 @@ def _inline_figure(picture: Picture) -> Markup:
     from markupsafe import Markup, escape
 
     prefix = file_stem(picture.name)
-    svg = re.sub(r"<metadata>.*?</metadata>", "", to_svg(picture.figure), flags=re.DOTALL)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", picture.svg, flags=re.DOTALL)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(picture.alt)}" ', 1))

@@ -6,10 +6,11 @@ import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .plots import number
+from .plots import number, save_figure, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -137,6 +138,21 @@ class Picture:
     figure: Figure
     alt: str
     kind: Literal["picture"] = "picture"
+
+    @cached_property
+    def svg(self) -> str:
+        """The figure as an ``<svg>`` element, drawn once for the page and the file."""
+        return to_svg(self.figure)
+
+    def write(self, folder: Path, formats: Sequence[str]) -> list[Path]:
+        """Write ``folder/NAME`` in the given formats of svg, pdf and png, and return the paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        stem, svg = file_stem(self.name), self.svg  # drawn first: the layout engine starts from the last drawing
+        files = save_figure(self.figure, folder / stem, [suffix for suffix in formats if suffix != "svg"])
+        if "svg" in formats:
+            files.append(folder / f"{stem}.svg")
+            files[-1].write_text(svg, encoding="utf-8")
+        return files
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ..workflows.documents import CalculationDocument
 from .band_center import CentersAtReferences
 from .band_references import is_metal
 from .band_report import NO_COMMON_ZERO, Comparison, band_report, bands_of, compare, convergence, shell_name
-from .plots import PALETTE
+from .plots import PALETTE, number
 from .plots_dos import REFERENCE_TITLES, DosPanel, centers_figure, dos_figure
 from .report_bulk import add_moments
 from .report_case import Case, Finished
@@ -309,9 +309,9 @@ def _disagreement(found: Finished, varied: Sequence[Finished]) -> list[str]:
     if not others:
         return []
     said = ", ".join(
-        f"{job.variant} (job {job.job}): gap {bands_of(job.document).edges.gap:.2f} eV, {job.document.energy_per_atom:.3f} eV/atom" for job in others
+        f"{job.variant} (job {job.job}): gap {bands_of(job.document).edges.gap:.2f} eV, {number(job.document.energy_per_atom, 3)} eV/atom" for job in others
     )
-    own = f"gap {bands_of(found.document).edges.gap:.2f} eV, {found.document.energy_per_atom:.3f} eV/atom"
+    own = f"gap {bands_of(found.document).edges.gap:.2f} eV, {number(found.document.energy_per_atom, 3)} eV/atom"
     return [
         f"{found.material}: the settings in use (job {found.job}) give a {'metal' if metal else 'gap'} ({own}), and these do not: {said}. "
         "At least one of them is in another electronic state than the ground state: neither its centre nor the change with the settings can be trusted."

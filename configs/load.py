@@ -232,6 +232,11 @@ def load_recipe(name_or_path: str) -> tuple[Recipe, SourceFile]:
     )
 
 
+@cache
+def _engine_defaults(name: str, model: Any) -> Any:
+    return parse_file(CONFIGS / "engines" / f"{name}.yaml", model)[0]
+
+
 def engine_settings(name: str, model: type[AnyModel], overrides: Mapping[str, Any]) -> AnyModel:
     """Return ``configs/engines/NAME.yaml`` with `overrides` on top, validated.
 
@@ -240,8 +245,7 @@ def engine_settings(name: str, model: type[AnyModel], overrides: Mapping[str, An
     InputError
         Naming the file and line of a wrong default, or the key of a wrong override.
     """
-    source = read_yaml(CONFIGS / "engines" / f"{name}.yaml")
-    defaults = validate(source, model)
+    defaults: AnyModel = _engine_defaults(name, model)
     if not overrides:
         return defaults
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class CampaignStore:
         Folder of the jobs' working directories.
     """
 
-    location: str
+    location: str = field(repr=False)  # a URI may hold a password
     outputs: JobStore
     states: Any
     campaigns: Any
@@ -67,7 +67,8 @@ class CampaignStore:
 
     def close(self) -> None:
         """Close all connections."""
-        self.outputs.close()
+        outputs: Any = self.outputs  # jobflow's method has no types
+        outputs.close()
         for collection in (self.states, self.campaigns):
             collection.database.client.close()
 
@@ -107,7 +108,7 @@ def _open_embedded(folder: Path, create: bool) -> CampaignStore:
     lock = FileLock(folder / "writer.lock", timeout=LOCK_SECONDS)
     try:
         with _turn(lock):
-            stores = {name: _monty(name, folder, lock) for name in ("outputs", "data", "states", "campaigns")}
+            stores: dict[str, Any] = {name: _monty(name, folder, lock) for name in ("outputs", "data", "states", "campaigns")}
             outputs = JobStore(stores["outputs"], additional_stores={"data": stores["data"]})
             outputs.connect()
             for name in ("states", "campaigns"):

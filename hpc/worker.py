@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..configs.errors import CatholyteError
 from .ledger import HEARTBEAT_SECONDS, Claim, Ledger, job_key
@@ -112,19 +112,19 @@ def _resume_or_run(store: CampaignStore, ledger: Ledger, claim: Claim, serialise
     """Return the job's state and what it added; the document is the last thing that is written."""
     from monty.json import MontyDecoder
 
-    uuid, index = serialised["uuid"], serialised["index"]
-    if claim.dynamic is not None and store.outputs.docs_store.count({"uuid": uuid, "index": index}):
+    uuid, index, outputs = serialised["uuid"], serialised["index"], cast(Any, store.outputs)
+    if claim.dynamic is not None and outputs.docs_store.count({"uuid": uuid, "index": index}):
         return "reused", claim.dynamic  # delivered by an attempt that was killed before it could say so
     if claim.attempt > 1:  # arrays of a delivery that was killed before its document
-        store.outputs.additional_stores["data"].remove_docs({"job_uuid": uuid, "job_index": index})
-    outputs, deliver = _document_last(store.outputs)
-    dynamic = _dynamic(MontyDecoder().process_decoded(serialised).run(outputs))
+        outputs.additional_stores["data"].remove_docs({"job_uuid": uuid, "job_index": index})
+    last, deliver = _document_last(outputs)
+    dynamic = _dynamic(MontyDecoder().process_decoded(serialised).run(last))
     ledger.announce(job_key(uuid, index), dynamic)
     deliver()
     return "done", dynamic
 
 
-def _document_last(outputs: JobStore) -> tuple[JobStore, Callable[[], None]]:
+def _document_last(outputs: Any) -> tuple[JobStore, Callable[[], None]]:
     """Return a job store that writes large arrays at once and documents when the second value is called.
 
     jobflow's own order, document first, would leave a killed delivery with a document without its arrays.

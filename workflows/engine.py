@@ -1,74 +1,27 @@
 """An engine: a frozen, serialisable family of makers that all answer with the same document.
 
 A flow is written once, over an injected :class:`Engine`. A new engine is one file in ``engines/``
-with a class derived from :class:`EngineBackend`, one line in ``registry.py`` and one YAML in
+with a class derived from :class:`~.backend.EngineBackend`, one line in ``registry.py`` and one YAML in
 ``configs/engines``; the contract test then holds it to units, forces, stress, moments, tier and signature.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from jobflow import Job, Maker, OutputReference, job
 from monty.json import MSONable
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import EngineUnavailableError
-from ..configs.models import Spec, Tier
-from .documents import LARGE_FIELDS, CalculationDocument, Kind
+from .backend import CONTRACT_VERSION, EngineBackend
+from .documents import LARGE_FIELDS, CalculationDocument
+from .registry import load_backend
 from .tasks import Task
 
-__all__ = ["CalculationMaker", "Engine", "EngineBackend"]
-
-#: raised when the meaning of a stored document changes, so that older results are not reused
-CONTRACT_VERSION = 1
-
-
-class EngineBackend(ABC):
-    """What one code can do. Instances hold the engine's own settings and nothing else.
-
-    `settings` is the validated content of ``configs/engines/NAME.yaml`` after the user's overrides.
-    """
-
-    name: ClassVar[str]
-    tier: ClassVar[Tier]
-    kinds: ClassVar[tuple[Kind, ...]]
-    #: settings that say where and how fast, never what: not part of a job's identity
-    resources: ClassVar[frozenset[str]] = frozenset()
-    #: False for an engine with one built-in level of theory
-    needs_method: ClassVar[bool] = True
-    settings: Spec
-
-    @abstractmethod
-    def __init__(self, settings: dict[str, Any]) -> None:
-        """Validate `settings`; raise InputError naming a wrong key."""
-
-    @abstractmethod
-    def version(self) -> str:
-        """Version of the installed code and of its data, or ``"missing"``; must not import the code."""
-
-    def numerics(self) -> dict[str, Any]:
-        """The settings that can change a number: part of a job's identity."""
-        return self.settings.model_dump(mode="json", exclude=set(self.resources))
-
-    @abstractmethod
-    def estimate_seconds(self, n_atoms: int, task: Task) -> float:
-        """Return the expected processor time in s, an order of magnitude from measured cells."""
-
-    @abstractmethod
-    def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
-        """Run `task` on `structure` in the empty or interrupted `directory`.
-
-        Raises
-        ------
-        EngineUnavailableError
-            If the code is not installed; the message says how to install it.
-        CalculationError
-            If it ran and did not converge, with the evidence in the message.
-        """
+__all__ = ["CalculationMaker", "Engine"]
 
 
 @dataclass(frozen=True)
@@ -89,8 +42,6 @@ class Engine(MSONable):
     @property
     def backend(self) -> EngineBackend:
         """The code behind the name."""
-        from .registry import load_backend
-
         return load_backend(self.name, self.settings)
 
     def maker(self, task: Task) -> CalculationMaker:

@@ -8,12 +8,13 @@ from typing import Any
 from jobflow import Flow, Job, OutputReference
 from pymatgen.core.structure import Structure
 
-from ..configs.errors import InputError, UnknownNameError, near_match_hint
-from ..configs.load import SourceFile, material
+from ..configs.errors import InputError, StructureError, UnknownNameError, near_match_hint
+from ..configs.load import SourceFile
 from ..configs.models import ElectronicStep, Material, Method, Recipe
 from ..structures.cells import calculation_cell
+from ..structures.own import find_material
 from .engine import Engine
-from .identity import content_address
+from .identity import content_address, iter_jobs
 from .registry import ENGINES, load_backend
 from .tasks import Dos, Relax, Task
 
@@ -107,8 +108,8 @@ class _Builder:
 
     def material(self, name: str, *location: str | int) -> Material:
         try:
-            return material(name)
-        except UnknownNameError as error:
+            return find_material(name)
+        except (UnknownNameError, StructureError) as error:
             raise self.source.error(location, error.message) from None
 
     def cell(self, found: Material) -> Structure:
@@ -120,7 +121,8 @@ class _Builder:
         """The engine of a step; None, said in `skipped`, where the override has no such calculation."""
         chosen = self.override or name
         if chosen not in ENGINES:
-            raise self.source.error([step, "engine"], f"unknown engine {chosen!r}; {near_match_hint(chosen, ENGINES)}")
+            problem = f"unknown engine {chosen!r}; {near_match_hint(chosen, ENGINES)}"
+            raise UnknownNameError(f"--engine: {problem}") if self.override else self.source.error([step, "engine"], problem)
         kinds = load_backend(chosen, {}).kinds
         if kind in kinds:
             return Engine(chosen)
@@ -245,7 +247,7 @@ def _needed(drafts: list[_Draft], only: str | None) -> list[_Draft]:
 
 def _planned(drafts: list[_Draft], flow: Flow, renamed: dict[str, str]) -> list[PlannedJob]:
     """Describe each job of the flow; a question asked twice stands once, as what it was asked for first."""
-    jobs = {job.uuid: job for job in flow.jobs}
+    jobs = {job.uuid: job for job in iter_jobs(flow)}
     planned = {}
     for draft in drafts:
         uuid = renamed[draft.job.uuid]

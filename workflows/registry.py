@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from ..configs.errors import UnknownNameError, near_match_hint
-from .engine import EngineBackend
+from .backend import EngineBackend
 
 __all__ = ["ENGINES", "load_backend"]
 

@@ -19,6 +19,7 @@ class Relax(Spec):
     max_force: ElectronVoltPerAngstrom = Field(0.01, description="eV/Å")
     max_steps: int = Field(1000, ge=1)
     relax_cell: bool = True
+    keep_symmetry: bool = Field(True, description="keep the space group of the starting cell, so that noise does not multiply the k points of what follows")
     method: Method | None = Field(None, description="level of theory; None for an engine that has only one")
 
 

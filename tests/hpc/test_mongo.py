@@ -21,7 +21,7 @@ from toy_jobs import InlineExecutor, array, calculation, computed, execute, pipe
 
 from catholyte.analysis.records import Records
 from catholyte.configs.errors import StoreError
-from catholyte.hpc import local
+from catholyte.hpc import local, worker
 from catholyte.hpc.ledger import Ledger
 from catholyte.hpc.store import CampaignStore, open_store
 
@@ -52,8 +52,9 @@ def uri(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 @pytest.fixture
-def store(uri: str) -> Iterator[CampaignStore]:
+def store(uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CampaignStore]:
     opened = open_store(uri)
+    monkeypatch.setattr(worker, "_OPEN", {uri: opened})  # jobs that run in this process share the connection
     yield opened
     opened.close()
 
@@ -73,6 +74,7 @@ def test_flow_runs_with_its_ledger_in_the_database(store: CampaignStore, tmp_pat
 def test_same_answers_as_the_embedded_store(store: CampaignStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "_new_executor", InlineExecutor)
     embedded = open_store(tmp_path / "store")
+    worker._OPEN[embedded.location] = embedded
     for opened in (store, embedded):
         assert execute(opened, pipeline(str(tmp_path / "log"))).failed == []
     answers = [{d["uuid"]: d["output"] for d in opened.outputs.query({})} for opened in (store, embedded)]
@@ -109,11 +111,13 @@ def test_arrays_of_a_killed_delivery_are_replaced(store: CampaignStore, tmp_path
 
 
 def _claim(uri: str, answers: Any, barrier: Any, stay: Any) -> None:
-    ledger = Ledger(open_store(uri))
+    store = open_store(uri)
+    ledger = Ledger(store)
     barrier.wait()
     ledger.register([{"key": "job", "uuid": "job", "index": 1, "name": "a job"}])
     answers.put(ledger.claim("job").state)
     stay.wait()
+    store.close()
 
 
 def test_one_of_six_processes_wins_and_the_job_is_entered_once(uri: str, store: CampaignStore) -> None:
@@ -133,8 +137,9 @@ def test_second_document_of_a_job_is_refused(store: CampaignStore) -> None:
     store.outputs.update({"uuid": "a", "index": 1, "output": 1})
     with pytest.raises(pymongo.errors.DuplicateKeyError):
         store.outputs.docs_store._collection.insert_one({"uuid": "a", "index": 1})
+    store.campaigns.insert_one({"name": "c"})
     with pytest.raises(pymongo.errors.DuplicateKeyError):
-        store.campaigns.insert_many([{"name": "c"}, {"name": "c"}])
+        store.campaigns.insert_one({"name": "c"})
 
 
 def test_server_that_does_not_answer_is_an_error_without_the_password() -> None:

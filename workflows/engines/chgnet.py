@@ -26,14 +26,17 @@ from pymatgen.core.structure import Structure
 from ...configs.errors import CalculationError, EngineUnavailableError
 from ...configs.load import engine_settings
 from ...configs.models import Spec, Tier
+from ..backend import EngineBackend
 from ..documents import CalculationDocument, Convergence, Kind, Provenance, Signature, Trajectory
-from ..engine import EngineBackend
 from ..tasks import MolecularDynamics, Relax, Task
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 __all__ = ["ChgnetBackend", "ChgnetSettings"]
+
+#: Å, tolerance with which the space group of the starting cell is found
+SYMMETRY_PRECISION = 1e-4
 
 
 class ChgnetSettings(Spec):
@@ -58,7 +61,8 @@ class _Recorder:
         self.positions.append(self.atoms.get_positions().tolist())
         self.cells.append(self.atoms.cell[:].tolist())
         self.energies.append(float(self.atoms.get_potential_energy()))
-        self.temperatures.append(float(self.atoms.get_temperature()))
+        if self.timestep is not None:
+            self.temperatures.append(float(self.atoms.get_temperature()))
 
     def trajectory(self) -> Trajectory:
         moving = self.timestep is not None
@@ -103,6 +107,8 @@ class ChgnetBackend(EngineBackend):
         with warnings.catch_warnings():
             # chgnet builds a tensor of cell volumes from tensors that carry gradients; the values are right
             warnings.filterwarnings("ignore", message="Converting a tensor with requires_grad=True")
+            # the symmetry constraint acts in the optimiser; the model's own conversion to a structure drops it
+            warnings.filterwarnings("ignore", message="Only FixAtoms and FixCartesian is supported")
             return self._calculate(structure, task, label)
 
     def _calculate(self, structure: Structure, task: Task, label: str) -> CalculationDocument:
@@ -166,15 +172,19 @@ def _calculator(weights: str, device: str, threads: int) -> Any:
 
 
 def _relax(atoms: Atoms, task: Relax, label: str) -> tuple[Convergence, _Recorder]:
+    from ase.constraints import FixSymmetry
     from ase.filters import FrechetCellFilter
     from ase.optimize import FIRE
 
     recorder = _Recorder(atoms)
+    if task.keep_symmetry:
+        atoms.set_constraint(FixSymmetry(atoms, symprec=SYMMETRY_PRECISION))
     with open(os.devnull, "w") as log:
         optimizer = FIRE(FrechetCellFilter(atoms) if task.relax_cell else atoms, logfile=log)
         optimizer.attach(recorder)
         converged = optimizer.run(fmax=task.max_force, steps=task.max_steps)
     steps = int(optimizer.get_number_of_steps())
+    atoms.set_constraint()
     if not converged:
         raise CalculationError(
             f"{label}: the relaxation did not reach {task.max_force} eV/Å within {task.max_steps} steps; the last energy is {recorder.energies[-1]:.6f} eV",

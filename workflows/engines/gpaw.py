@@ -26,8 +26,8 @@ from ...configs.errors import CalculationError, EngineUnavailableError, InputErr
 from ...configs.load import engine_settings
 from ...configs.models import Method, Spec, Tier
 from ...configs.units import PositiveElectronVolt
+from ..backend import CONTRACT_VERSION, EngineBackend
 from ..documents import CalculationDocument, Convergence, Kind, Signature
-from ..engine import CONTRACT_VERSION, EngineBackend
 from ..tasks import MolecularDynamics, Task
 from .gpaw_process import INPUT, LOG, RESULT, TEXT, TRAJECTORY, input_hash, write_atomically
 

@@ -1,0 +1,22 @@
+"""How long the command line takes to answer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize(("arguments", "limit"), [(["--help"], 0.4), (["plan", "gsirr"], 3.0)])
+def test_start_up_time(arguments: list[str], limit: float) -> None:
+    """Best of five whole processes, s, against the limit."""
+    times = []
+    for _ in range(5):
+        clock = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "from catholyte.hpc.cli import main; main()", *arguments], capture_output=True, check=True)
+        times.append(time.perf_counter() - clock)
+    print(f"catholyte {' '.join(arguments)}: best {min(times):.2f} s, median {sorted(times)[2]:.2f} s, limit {limit} s")
+    assert min(times) < limit
