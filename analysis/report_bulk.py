@@ -11,7 +11,7 @@ from ..structures.magnetism import MomentVerdict, assess_moments
 from .lattice import LatticeRow, lattice_table
 from .plots_structures import LatticeParameter, lattice_figure
 from .report_case import Case, Finished
-from .report_content import Block, Column, Picture, Section, Table, Text
+from .report_content import Block, Column, KeyNumber, Picture, Section, Table, Text
 
 __all__ = ["add_moments", "geometry_section"]
 
@@ -41,6 +41,7 @@ def geometry_section(case: Case) -> Section:
             section.blocks.append(Text(f"{found.material}: no comparison with experiment: {error.message}", "problem"))
     if rows:
         section.blocks += [*_figures(rows), _table(rows, jobs), _sources(list(jobs))]
+        section.key_numbers += _key_volumes(rows, jobs)
     add_moments(section, "moments_bulk", "Magnetic moments of the relaxed cells", case.of("bulk", "main"))
     return section
 
@@ -82,6 +83,25 @@ def _table(rows: list[LatticeRow], jobs: dict[str, Finished]) -> Table:
         "Conventional cell; of an ordered supercell its average. Parameters that symmetry fixes or makes equal are listed where the relaxed cell breaks them."
     )
     return Table("lattice", "Relaxed and experimental lattice parameters", columns, [row(found) for found in rows], note)
+
+
+def _key_volumes(rows: list[LatticeRow], jobs: dict[str, Finished]) -> list[KeyNumber]:
+    """Mean absolute deviation of the volumes of each tier, molecular solids left out."""
+    volumes = [row for row in rows if row.parameter == "V/f.u." and not row.note]
+    found = []
+    for tier in sorted({row.tier for row in volumes}):
+        own = [row for row in volumes if row.tier == tier]
+        found.append(
+            KeyNumber(
+                quantity=f"Volume against experiment, mean absolute deviation over {len(own)} {'crystals' if len(own) > 1 else 'crystal'}",
+                value=sum(abs(row.deviation) for row in own) / len(own),
+                unit="%",
+                digits=1,
+                tier=tier,
+                basis=f"jobs {', '.join(jobs[row.material].job for row in own)}",
+            )
+        )
+    return found
 
 
 def _sources(names: list[str]) -> Table:

@@ -90,10 +90,10 @@ def run(
     summary = run_campaign(opened, planned, tell, workers)
     if json:
         named = {key: [summary.names[k] for k in getattr(summary, key)] for key in ("completed", "reused", "failed", "blocked")}
-        emit_json({**named, "store": opened.location, "skipped": planned.skipped})
+        emit_json({**named, "store": opened.shown, "skipped": planned.skipped})
     else:
         counts = ", ".join(f"{len(getattr(summary, key))} {key}" for key in ("completed", "reused", "failed", "blocked"))
-        typer.echo(f"{planned.recipe.name}: {counts}; store {opened.location}")
+        typer.echo(f"{planned.recipe.name}: {counts}; store {opened.shown}")
         if summary.failed:
             typer.echo("`catholyte why JOB` gives the cause of a failure")
     if summary.failed or summary.blocked:

@@ -25,6 +25,8 @@ from catholyte.hpc.store import CampaignStore, open_store
 from catholyte.hpc.worker import run_job
 
 SUPPORT = Path(__file__).parents[1] / "support"
+#: seconds that a job of the flow to be killed sleeps
+NAP = 0.6
 #: what a process has written when it dies, in this order
 POINTS = ["claim", "arrays", "announcement", "document"]
 
@@ -163,7 +165,7 @@ def _start(folder: Path, log: Path, store: Path, seconds: float) -> subprocess.P
 def _kill_after(process: subprocess.Popen[str], seconds: float) -> list[psutil.Process]:
     """Kill the run alone, and return the workers that it leaves behind."""
     time.sleep(seconds)
-    children = psutil.Process(process.pid).children(recursive=True)
+    children = [] if process.poll() is not None else psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
     return children
@@ -173,29 +175,36 @@ def _gone(processes: list[psutil.Process], seconds: float = 10.0) -> bool:
     return not psutil.wait_procs(processes, timeout=seconds)[1]
 
 
-def _kill_test(tmp_path: Path, kills: int, seed: int, span: tuple[float, float]) -> list[str]:
+def _kill_test(tmp_path: Path, kills: int, seed: int) -> list[str]:
     """Kill a run again and again, let it end, compare with an undisturbed run; returns one line per kill."""
     log, place, rng = tmp_path / "log", tmp_path / "store", random.Random(seed)
-    table = ["kill  after (s)  jobs begun  done  orphans gone"]
+    done_at_kill: list[int] = []
+    table = ["kill  after (s)  jobs begun  done of 10  orphans gone"]
     for number in range(kills):
-        moment = rng.uniform(*span)
-        process = _start(tmp_path, log, place, 0.2)
-        orphans = _kill_after(process, moment)
+        begun, start = len(computed(log)), time.monotonic()
+        process = _start(tmp_path, log, place, NAP)
+        # one kill in four while processes still start, the others after a job has begun
+        while number % 4 != 3 and len(computed(log)) == begun and process.poll() is None:
+            time.sleep(0.01)
+        orphans = _kill_after(process, rng.uniform(0, 1.2 * NAP))
+        moment = time.monotonic() - start
         gone = _gone(orphans)
         with_store = open_store(place)
         done = sum(record["state"] == "done" for record in Ledger(with_store).records())
         with_store.close()
-        table.append(f"{number + 1:4d}  {moment:9.2f}  {len(computed(log)):10d}  {done:4d}  {gone}")
+        done_at_kill.append(done)
+        table.append(f"{number + 1:4d}  {moment:9.2f}  {len(computed(log)):10d}  {done:10d}  {gone}")
         assert gone, table[-1]
-    last = _start(tmp_path, log, place, 0.2)
+    assert done_at_kill[0] < 10, "the first kill came after the end"
+    last = _start(tmp_path, log, place, NAP)
     out, _ = last.communicate(timeout=120)
     assert last.returncode == 0
     store, undisturbed = open_store(place), open_store(tmp_path / "undisturbed")
-    flow, _ = prepared(slow_arrays(str(log), 0.2))
+    flow, _ = prepared(slow_arrays(str(log), NAP))
     numbers = [int(word) for word in out.split()]
     assert numbers[2:] == [0, 0]
     assert numbers[0] + numbers[1] == len(Ledger(store).records())
-    execute(undisturbed, slow_arrays(str(log), 0.2))
+    execute(undisturbed, slow_arrays(str(log), NAP))
     found, expected = Contents.of(store, flow), Contents.of(undisturbed, flow)
     assert _same(found, expected)
     assert set(found.computed.values()) == {1}
@@ -206,7 +215,7 @@ def _kill_test(tmp_path: Path, kills: int, seed: int, span: tuple[float, float])
 
 
 def test_run_killed_three_times_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
-    table = _kill_test(tmp_path, kills=3, seed=1, span=(1.5, 4.0))
+    table = _kill_test(tmp_path, kills=3, seed=1)
     assert len(table) == 4
 
 
@@ -215,7 +224,7 @@ def test_twenty_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     table = []
     for number in range(5):
         (tmp_path / str(number)).mkdir()
-        table += _kill_test(tmp_path / str(number), kills=4, seed=100 + number, span=(1.0, 4.5))
+        table += _kill_test(tmp_path / str(number), kills=4, seed=100 + number)
     with capsys.disabled():
         print("", *table, sep="\n")
     assert sum(line.endswith("True") for line in table) == 20

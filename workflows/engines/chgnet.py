@@ -121,7 +121,7 @@ class ChgnetBackend(EngineBackend):
         if isinstance(task, Relax):
             convergence, recorder = _relax(atoms, task, label)
         elif isinstance(task, MolecularDynamics):
-            convergence, recorder = _run_md(atoms, task)
+            convergence, recorder = _run_md(atoms, task, structure.site_properties.get("velocities"))
         forces = atoms.get_forces()
         return CalculationDocument(
             label=label,
@@ -193,22 +193,24 @@ def _relax(atoms: Atoms, task: Relax, label: str) -> tuple[Convergence, _Recorde
     return Convergence(electronic=True, ionic=True, max_force=0.0, n_steps=steps, detail=f"FIRE, {steps} steps to {task.max_force} eV/Å"), recorder
 
 
-def _run_md(atoms: Atoms, task: MolecularDynamics) -> tuple[Convergence, _Recorder]:
+def _run_md(atoms: Atoms, task: MolecularDynamics, velocities: list[list[float]] | None) -> tuple[Convergence, _Recorder]:
     from ase import units
     from ase.md.langevin import Langevin
     from ase.md.nose_hoover_chain import NoseHooverChainNVT
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+    from ase.md.velocitydistribution import Stationary, thermalize_momenta
     from ase.md.verlet import VelocityVerlet
 
     rng = np.random.default_rng(task.seed)
-    if not np.any(atoms.get_velocities()):
-        MaxwellBoltzmannDistribution(atoms, temperature_K=task.temperature, rng=rng)
+    if velocities is not None:
+        atoms.set_velocities(np.asarray(velocities) / units.fs)  # the adaptor drops them
+    else:
+        thermalize_momenta(atoms, temperature_K=task.temperature, rng=rng)
         Stationary(atoms)
     step, damping = task.timestep * units.fs, task.damping * units.fs
     if task.thermostat == "none":
         dynamics: Any = VelocityVerlet(atoms, timestep=step)
     elif task.thermostat == "langevin":
-        dynamics = Langevin(atoms, timestep=step, temperature_K=task.temperature, friction=1 / damping, rng=rng)
+        dynamics = Langevin(atoms, timestep=step, temperature_K=task.temperature, friction=1 / damping, fixcm=False, rng=rng)
     else:
         dynamics = NoseHooverChainNVT(atoms, timestep=step, temperature_K=task.temperature, tdamp=damping)
     recorder = _Recorder(atoms, timestep=task.timestep, interval=task.frame_interval)

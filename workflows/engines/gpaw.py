@@ -55,6 +55,9 @@ class GpawSettings(Spec):
     max_iterations: int = Field(ge=1, description="of the self-consistent cycle")
     empty_bands: float = Field(ge=0, description="empty bands of a density of states per occupied band")
     min_empty_bands: int = Field(ge=4, description="fewest empty bands of a density of states")
+    moment_scales: Annotated[tuple[float, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)] = Field(
+        min_length=1, description="a magnetic cell with U starts from its initial moments times each of these; the state of lowest energy is kept"
+    )
     use_symmetry: bool = Field(description="compute irreducible k points only")
 
 

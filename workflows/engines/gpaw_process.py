@@ -120,19 +120,52 @@ def calculator_parameters(symbols: list[str], task: dict[str, Any], settings: di
     return parameters
 
 
-def _attach_calculator(atoms: Any, request: dict[str, Any], directory: Path) -> dict[str, Any]:
+def _attach_lowest(atoms: Any, request: dict[str, Any], directory: Path, resumed: bool) -> dict[str, Any]:
+    """Attach the calculator in its electronic state of lowest energy; ``starts`` tells of every state found.
+
+    PBE+U has several self-consistent states. From CoO's atomic Co2+ (moment 3, two electrons in three
+    equal minority orbitals) the iteration ends, depending on cutoff and mesh, in a metallic state up to
+    0.4 eV/atom above the insulating one; moments scaled off the whole number avoid it.
+    """
+    from gpaw import KohnShamConvergenceError
+
+    method, moments = request["task"]["method"], np.asarray(atoms.get_initial_magnetic_moments())
+    correlated = method["spin_polarized"] and np.any(moments) and any(method["hubbard_u"].get(s, 0) > 0 for s in atoms.get_chemical_symbols())
+    scales = request["settings"]["moment_scales"] if correlated and not resumed else [1.0]
+    best: tuple[float, Any, dict[str, Any], Any] | None = None
+    told, failure = [], None
+    for number, scale in enumerate(scales, start=1):
+        start = moments * scale if method["spin_polarized"] else None
+        atoms.set_initial_magnetic_moments(start)
+        used = _attach_calculator(atoms, request, directory / (TEXT if number == 1 else f"start-{number}-{TEXT}"))
+        try:
+            energy = float(atoms.get_potential_energy())
+        except KohnShamConvergenceError as error:
+            failure = error
+            told.append(f"moments × {scale:g}: not converged")
+            continue
+        told.append(f"moments × {scale:g}: {energy:.4f} eV")
+        if best is None or energy < best[0]:
+            best = (energy, atoms.calc, used, start)
+    if best is None:
+        assert failure is not None
+        raise failure
+    atoms.calc = best[1]
+    atoms.set_initial_magnetic_moments(best[3])
+    return {**best[2], "starts": told}
+
+
+def _attach_calculator(atoms: Any, request: dict[str, Any], text: Path) -> dict[str, Any]:
     from gpaw import GPAW
     from gpaw.setup_data import SetupData
 
     method = request["task"]["method"]
-    if not method["spin_polarized"]:
-        atoms.set_initial_magnetic_moments(None)
     symbols = sorted(set(atoms.get_chemical_symbols()))
     datasets: dict[str, Any] = {symbol: SetupData(symbol, method["functional"]) for symbol in symbols}
     n_valence = sum(int(datasets[symbol].Nv) for symbol in atoms.get_chemical_symbols())
     n_occupied = int(np.ceil((n_valence + np.abs(atoms.get_initial_magnetic_moments()).sum()) / 2))
     parameters = calculator_parameters(symbols, request["task"], request["settings"], n_occupied)
-    atoms.calc = GPAW(**parameters, txt=str(directory / TEXT))
+    atoms.calc = GPAW(**parameters, txt=str(text))
     used = {symbol: f"{Path(data.filename).name} md5 {data.fingerprint}" for symbol, data in datasets.items()}
     return {"parameters": parameters, "setups": used}
 
@@ -153,14 +186,13 @@ def _potentials_identity(functional: str) -> str:
     return f"gpaw-data {installed_version('gpaw-data')} {functional} setups sha256:{digest.hexdigest()[:16]}"
 
 
-def _relax(atoms: Any, task: dict[str, Any], directory: Path) -> dict[str, Any]:
+def _relax(atoms: Any, task: dict[str, Any], directory: Path, done: int) -> dict[str, Any]:
     """Relax in place and return convergence and trajectory; frames of an interrupted run are kept."""
     from ase.filters import FrechetCellFilter
     from ase.io import Trajectory
     from ase.optimize import BFGS
 
     path, spin_polarized = directory / TRAJECTORY, task["method"]["spin_polarized"]
-    done = _continue_from(path, atoms, spin_polarized)
     properties = ["energy", "forces", "magmoms"] if spin_polarized else ["energy", "forces"]
     with Trajectory(str(path), "a", atoms, properties=properties) as writer:
         movable: Any = FrechetCellFilter(atoms) if task["relax_cell"] else atoms
@@ -246,8 +278,9 @@ def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
     task = request["task"]
     atoms = AseAtomsAdaptor.get_atoms(Structure.from_dict(request["structure"]), msonable=False)
-    used = _attach_calculator(atoms, request, directory)
-    ionic = _relax(atoms, task, directory) if task["kind"] == "relax" else {"ionic": True, "n_steps": 1, "detail": "", "trajectory": None}
+    done = _continue_from(directory / TRAJECTORY, atoms, task["method"]["spin_polarized"]) if task["kind"] == "relax" else 0
+    used = _attach_lowest(atoms, request, directory, resumed=bool(done))
+    ionic = _relax(atoms, task, directory, done) if task["kind"] == "relax" else {"ionic": True, "n_steps": 1, "detail": "", "trajectory": None}
     energy, forces, stress = float(atoms.get_potential_energy()), atoms.get_forces(), atoms.get_stress(voigt=False)
     spin_polarized = task["method"]["spin_polarized"]
     return {
@@ -258,7 +291,12 @@ def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:
         "stress": stress.tolist(),
         "magmoms": [float(m) for m in atoms.get_magnetic_moments()] if spin_polarized else None,
         "total_magnetization": float(atoms.get_magnetic_moment()) if spin_polarized else None,
-        "convergence": {"electronic": True, "ionic": ionic["ionic"], "n_steps": ionic["n_steps"], "detail": ionic["detail"]},
+        "convergence": {
+            "electronic": True,
+            "ionic": ionic["ionic"],
+            "n_steps": ionic["n_steps"],
+            "detail": "; ".join(filter(None, [ionic["detail"], *used["starts"]])),
+        },
         "trajectory": ionic["trajectory"],
         **_electrons(atoms.calc, task, used["parameters"]["convergence"].get("bands")),
         "n_irreducible_kpoints": len(atoms.calc.get_ibz_k_points()),
