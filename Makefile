@@ -12,6 +12,11 @@ export OMP_NUM_THREADS ?= 1
 
 demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
 	$(BIN)/catholyte run gsirr --store $(DEMO)/store
+	$(MAKE) --no-print-directory $(DEMO)/report/report.html
+	@echo "the report: $(DEMO)/report/report.html"
+
+# written again when a job was computed or the analysis changed
+$(DEMO)/report/report.html: $(DEMO)/store/catholyte/outputs.collection $(shell find analysis configs structures -name '*.py' -o -name '*.yaml' -o -name '*.json' -o -name '*.j2')
 	$(BIN)/catholyte report --store $(DEMO)/store --out $(DEMO)/report
 
 test: lint types $(VENV)/gpaw.stamp

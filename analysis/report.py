@@ -28,6 +28,7 @@ __all__ = ["FORMATS", "questions", "write_report"]
 
 #: of the figures' files
 FORMATS = ("svg", "pdf", "png")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -162,7 +163,7 @@ def _chemical(text: str) -> Markup:
     """Escaped text with the numbers of formulas as subscripts."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub(r"\$_\{([\d.]+)\}\$", r"<sub>\1</sub>", str(escape(formula_text(text)))))
+    return Markup(re.sub(r"([₀-₉]+(?:\.[₀-₉]+)?)", lambda found: f"<sub>{found[0].translate(_DIGITS)}</sub>", str(escape(formula_text(text)))))
 
 
 def _badge(label: str) -> str:

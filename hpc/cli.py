@@ -140,12 +140,13 @@ def report(
     out: Annotated[Path, typer.Option("--out", help="Folder for the page, figures and tables.")],
     store: StorePlace = None,
     campaign: Annotated[str | None, typer.Option(help="Name of a recipe; the latest where left out.")] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write every figure as PDF too, beside SVG and PNG.")] = False,
     json: Json = False,
 ) -> None:
     """Write the report of a campaign: a self-contained HTML page, figures, tables."""
     from ..analysis.report import write_report
 
-    files = [str(path) for path in write_report(_records(store), out, campaign)]
+    files = [str(path) for path in write_report(_records(store), out, campaign, ("svg", "pdf", "png") if pdf else ("svg", "png"))]
     if json:
         emit_json({"files": files})
     else:

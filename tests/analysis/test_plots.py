@@ -190,11 +190,11 @@ def test_lattice_dots_lie_at_the_deviation() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Li6PS5Cl", "Li$_{6}$PS$_{5}$Cl"),
-        ("0.5 Li2S + NCM811", "0.5 Li$_{2}$S + NCM811"),
-        ("2 Li2CO3 -> CO2", "2 Li$_{2}$CO$_{3}$ → CO$_{2}$"),
-        ("LiNb0.5Ta0.5O3", "LiNb$_{0.5}$Ta$_{0.5}$O$_{3}$"),
-        ("Al2(SO4)3", "Al$_{2}$(SO$_{4}$)$_{3}$"),
+        ("Li6PS5Cl", "Li₆PS₅Cl"),
+        ("0.5 Li2S + NCM811", "0.5 Li₂S + NCM811"),
+        ("2 Li2CO3 -> CO2", "2 Li₂CO₃ → CO₂"),
+        ("LiNb0.5Ta0.5O3", "LiNb₀.₅Ta₀.₅O₃"),
+        ("Al2(SO4)3", "Al₂(SO₄)₃"),
         ("x = 0.25, LCO and CoO", "x = 0.25, LCO and CoO"),
     ],
 )
