@@ -232,7 +232,7 @@ def _notes(bands: Bands, row: CentersAtReferences) -> tuple[str, ...]:
         if abs(electrons - round(electrons)) > _WHOLE:
             found.append(
                 f"the total DOS holds {electrons:.2f} electrons up to {'E_F' if metal else 'mid-gap, in one spin channel'}, not a whole number: its grid step "
-                f"of {energies[1] - energies[0]:.2f} eV samples it too coarsely (VASP: raise NEDOS), and the centres inherit that error"
+                f"of {energies[1] - energies[0]:.2f} eV samples it too coarsely (VASP: raise NEDOS){', or smearing fills bands across E_F' if metal else ''}, and the centres inherit that error"
             )
     return tuple(found)
 

@@ -89,14 +89,18 @@ class Records:
     def entries(self, name: str | None = None) -> list[Entry]:
         """Jobs of a campaign in their order, those added at run time included."""
         campaign = self.campaign(name)
-        keys = [job["key"] for job in campaign["jobs"]]
-        states = {record["key"]: record for record in self._states.find({"key": {"$in": keys}})}
+        states = {str(record["key"]): record for record in self._states.find({})}
         reused = set(campaign.get("reused", []))
-        found = []
-        for job in campaign["jobs"]:
+        found, jobs, seen = [], list(campaign["jobs"]), set()
+        while jobs:
+            job = jobs.pop(0)
+            if job["key"] in seen:
+                continue
+            seen.add(job["key"])
             record = {key: value for key, value in states.get(job["key"], {}).items() if key != "_id"}
             state = str(record.get("state", "waiting"))
             found.append(Entry(job, "reused" if state == "done" and job["key"] in reused else state, record))
+            jobs = [*_added_jobs(job, record), *jobs]
         return found
 
     def find(self, job: str) -> dict[str, Any]:
@@ -142,6 +146,22 @@ class Records:
         for entry in self.entries(name):
             if entry.state in ("done", "reused") and step in (None, entry.plan["step"]):
                 yield entry, self.document(entry.plan["uuid"], arrays)
+
+
+def _added_jobs(parent: dict[str, Any], record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Plans of the jobs that a finished job added at run time, in the place of their parent."""
+    added = [job for kind in ("replace", "detour", "addition") for job in (record.get("dynamic") or {}).get(kind, [])]
+    return [
+        {
+            **parent,
+            "key": job["uuid"] if job["index"] == 1 else f"{job['uuid']}:{job['index']}",
+            "uuid": job["uuid"],
+            "index": job["index"],
+            "name": job["name"],
+            "depends_on": [parent["key"]],
+        }
+        for job in added
+    ]
 
 
 def _undashed(output: dict[str, Any]) -> dict[str, Any]:

@@ -234,6 +234,13 @@ class ElectronicStep(Spec):
     convergence: Convergence | None = None
     band_center: BandCenterSpec
 
+    @model_validator(mode="after")
+    def _mesh_for_each(self) -> ElectronicStep:
+        missing = [name for name in self.materials if name not in self.kpoints]
+        if missing:
+            raise ValueError(f"kpoints has no mesh for {', '.join(missing)}")
+        return self
+
 
 class ReactionStep(Spec):
     """Closed reaction energies of pairs."""
@@ -269,14 +276,6 @@ class Recipe(Spec):
     @classmethod
     def _elements(cls, table: Any) -> Any:
         return _check_elements(table)
-
-    @model_validator(mode="after")
-    def _meshes_for_all(self) -> Recipe:
-        if self.electronic is not None:
-            missing = [m for m in self.electronic.materials if m not in self.electronic.kpoints]
-            if missing:
-                raise ValueError(f"electronic.kpoints has no mesh for {', '.join(missing)}")
-        return self
 
 
 def _check_elements(table: Any) -> Any:

@@ -80,6 +80,8 @@ def run(
 
     planned = read_plan(recipe, engine, only)
     opened = open_store(store)
+    if not planned.jobs:
+        narrate("no job is needed: reactions and windows are evaluated from the phase set by `catholyte report`")
     for line in planned.skipped:
         narrate(f"left out: {line}")
 

@@ -12,6 +12,7 @@ import os
 import socket
 import time
 import warnings
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError
@@ -193,7 +194,7 @@ def _relax(atoms: Atoms, task: Relax, label: str) -> tuple[Convergence, _Recorde
     return Convergence(electronic=True, ionic=True, max_force=0.0, n_steps=steps, detail=f"FIRE, {steps} steps to {task.max_force} eV/Å"), recorder
 
 
-def _run_md(atoms: Atoms, task: MolecularDynamics, velocities: list[list[float]] | None) -> tuple[Convergence, _Recorder]:
+def _run_md(atoms: Atoms, task: MolecularDynamics, velocities: Sequence[Any] | None) -> tuple[Convergence, _Recorder]:
     from ase import units
     from ase.md.langevin import Langevin
     from ase.md.nose_hoover_chain import NoseHooverChainNVT

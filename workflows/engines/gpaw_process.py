@@ -295,7 +295,7 @@ def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:
             "electronic": True,
             "ionic": ionic["ionic"],
             "n_steps": ionic["n_steps"],
-            "detail": "; ".join(filter(None, [ionic["detail"], *used["starts"]])),
+            "detail": "; ".join(filter(None, [str(ionic["detail"]), *used["starts"]])),
         },
         "trajectory": ionic["trajectory"],
         **_electrons(atoms.calc, task, used["parameters"]["convergence"].get("bands")),
