@@ -18,7 +18,7 @@ from pymatgen.core.structure import Structure
 
 from ..configs.errors import StructureError
 from ..configs.models import Material, Tier
-from ..structures.library import conventional
+from ..structures.crystal import conventional
 from ..workflows.documents import CalculationDocument
 
 __all__ = ["LatticeRow", "conventional_lattice", "lattice_table"]

@@ -17,7 +17,7 @@ __all__ = ["bands_document", "material_document", "materials_document", "reactio
 
 def materials_document() -> list[dict[str, Any]]:
     """The JSON of ``materials``: one row per material."""
-    from ..structures.library import conventional
+    from ..structures.crystal import conventional
 
     return [
         {
@@ -36,7 +36,7 @@ def materials_document() -> list[dict[str, Any]]:
 
 def material_document(name: str) -> dict[str, Any]:
     """The JSON of ``materials NAME``: the file's content, and what its structure is like."""
-    from ..structures.library import conventional
+    from ..structures.crystal import conventional
 
     found = material(name)
     structure = conventional(found)

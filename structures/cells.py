@@ -7,7 +7,7 @@ from pymatgen.core.structure import Structure
 
 from ..configs.errors import StructureError
 from ..configs.models import Material
-from .library import check_distances, conventional, primitive
+from .crystal import check_distances, conventional, primitive
 from .magnetism import with_moments
 from .ordering import order
 

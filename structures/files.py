@@ -12,7 +12,7 @@ from typing import Literal, cast
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import StructureError
-from .library import check_distances
+from .crystal import check_distances
 
 __all__ = ["FORMATS", "read_structure", "write_structure"]
 

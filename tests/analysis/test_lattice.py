@@ -13,7 +13,7 @@ from pymatgen.core.structure import Structure
 from catholyte.analysis.lattice import conventional_lattice, lattice_table
 from catholyte.configs.errors import StructureError
 from catholyte.configs.load import load_materials, material
-from catholyte.structures.library import conventional
+from catholyte.structures.crystal import conventional
 
 strains = st.lists(st.floats(-0.02, 0.02), min_size=9, max_size=9).map(lambda values: np.eye(3) + np.reshape(values, (3, 3)))
 

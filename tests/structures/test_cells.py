@@ -11,7 +11,7 @@ from pymatgen.core.composition import Composition
 from catholyte.configs.errors import StructureError
 from catholyte.configs.load import load_materials
 from catholyte.structures.cells import calculation_cell, require_neutral
-from catholyte.structures.library import conventional
+from catholyte.structures.crystal import conventional
 
 LIBRARY = sorted(load_materials().values(), key=lambda material: material.name)
 

@@ -8,8 +8,8 @@ from strategies import rock_salts, structures_with_moments
 
 from catholyte.configs.errors import StructureError
 from catholyte.structures.cells import calculation_cell
+from catholyte.structures.crystal import conventional, primitive
 from catholyte.structures.environment import anion_environments, bonds, coordination_numbers, group_by_environment
-from catholyte.structures.library import conventional, primitive
 
 
 @pytest.mark.parametrize(

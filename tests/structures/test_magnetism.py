@@ -13,7 +13,7 @@ from strategies import rock_salts
 from catholyte.configs.errors import StructureError
 from catholyte.configs.models import Magnetism
 from catholyte.structures.cells import calculation_cell
-from catholyte.structures.library import conventional, primitive
+from catholyte.structures.crystal import conventional, primitive
 from catholyte.structures.magnetism import assess_moments, expected_window, moment_magnitudes, unpaired_electrons, with_moments
 
 D_METALS = ["Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Nb", "Ta", "W"]

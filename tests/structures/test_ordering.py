@@ -14,7 +14,7 @@ from pymatgen.core.structure import Structure
 from catholyte.configs.errors import InputError, StructureError
 from catholyte.configs.models import OrderedCell
 from catholyte.structures import ordering
-from catholyte.structures.library import conventional
+from catholyte.structures.crystal import conventional
 from catholyte.structures.ordering import SEPARATION, order
 
 

@@ -11,8 +11,8 @@ from strategies import structures_with_moments
 
 from catholyte.configs.errors import StructureError
 from catholyte.structures.cells import calculation_cell
+from catholyte.structures.crystal import conventional
 from catholyte.structures.files import read_structure, write_structure
-from catholyte.structures.library import conventional
 
 
 @settings(max_examples=40, deadline=None)

@@ -17,7 +17,7 @@ from pymatgen.entries.compatibility import CompatibilityError
 
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import material
-from catholyte.structures.library import primitive
+from catholyte.structures.crystal import primitive
 from catholyte.workflows.phases import (
     DFT_ERROR,
     PhaseSetSpec,
