@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..configs.errors import InputError
 from ..configs.models import Tier
@@ -78,15 +78,11 @@ def reaction_figure(curve: MixingCurve) -> Figure:
             ax.axhline(curve.published, color=GREY, linestyle=(0, (5, 3)), linewidth=1.1, label=f"published: {number(curve.published)} eV/atom")
         best = int(np.argmin(mutual))
         ax.plot(x[best], mutual[best], "*", markersize=13, color=PALETTE[0], markeredgecolor="white", label=_minimum(x[best], mutual[best]))
-        lift = 0
-        for order, i in enumerate(named, start=1):
-            lift = lift + 1 if order > 1 and x[i] - x[named[order - 2]] < 0.045 else 0  # badges of close kinks are stacked
-            if i != best:
-                ax.plot(x[i], mutual[i], "o", markersize=4, color=PALETTE[0])
-            ax.annotate(str(order), (x[i], mutual[i]), xytext=(0, 9 + 16 * lift), textcoords="offset points", ha="center", fontsize=8, bbox=_BADGE)
+        ax.plot(x[named], mutual[named], "o", markersize=4, color=PALETTE[0], markevery=[k for k, i in enumerate(named) if i != best])
         lowest = min(float(total.min()), float(mutual.min()), curve.published or 0.0)
         ax.set_xlim(-0.02, 1.02)
         ax.set_ylim(1.38 * lowest if lowest < 0 else -0.05, max(-0.14 * lowest, 0.005))
+        _badges(ax, x[named], mutual[named])
         ax.set_xlabel(f"x, formula-unit fraction of {formula_text(curve.a)} (1) in {formula_text(curve.b)} (0)")
         ax.set_ylabel("reaction energy (eV/atom)")
         ax.set_title(f"{formula_text(curve.a)} | {formula_text(curve.b)}")
@@ -104,6 +100,20 @@ def reaction_figure(curve: MixingCurve) -> Figure:
 
 
 _BADGE = {"boxstyle": "circle,pad=0.18", "facecolor": "white", "edgecolor": GREY, "linewidth": 0.7}
+
+
+def _badges(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    """Number the points from left to right, each as close above its point as the earlier numbers leave room, with a leader."""
+    points = ax.transData.transform(np.column_stack([x, y])) * 72 / ax.figure.dpi
+    placed: list[tuple[float, float]] = []
+    for order, (across, up) in enumerate(points, start=1):
+        lift = 13.0
+        while any(np.hypot(across - a, up + lift - b) < 15 for a, b in placed):
+            lift += 3
+        placed.append((across, up + lift))
+        leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2} if lift > 13 else None
+        place = (x[order - 1], y[order - 1])
+        ax.annotate(str(order), place, xytext=(0, lift), textcoords="offset points", ha="center", va="center", fontsize=8, bbox=_BADGE, arrowprops=leader)
 
 
 def _minimum(x: float, energy: float) -> str:

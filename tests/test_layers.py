@@ -38,6 +38,17 @@ def test_imports_go_downwards(parts: tuple[str, ...]) -> None:
     assert not upward
 
 
+@pytest.mark.parametrize("parts", sorted(MODULES), ids=".".join)
+def test_the_package_imports_itself_relatively(parts: tuple[str, ...]) -> None:
+    absolute = [
+        node
+        for node in ast.walk(ast.parse(MODULES[parts].read_text()))
+        if (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "catholyte")
+        or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "catholyte" for alias in node.names))
+    ]
+    assert not absolute
+
+
 def test_no_circle() -> None:
     graph = networkx.DiGraph([(a, b) for a, targets in GRAPH.items() for b in targets])
     assert list(networkx.simple_cycles(graph)) == []
