@@ -69,8 +69,10 @@ FIGURES = {
 
 
 def texts(figure: Figure) -> str:
-    """Everything a reader can read, titles, legends and captions included, without mathtext braces."""
-    return re.sub(r"\$_\{(.*?)\}\$", r"\1", " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))))  # type: ignore[attr-defined]
+    """Everything a reader can read, titles, legends and captions included, with subscripts as plain digits."""
+    return str.translate(
+        " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))), str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+    )  # type: ignore[attr-defined]
 
 
 def drawn_texts(figure: Figure) -> list[Text]:
