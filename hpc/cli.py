@@ -22,6 +22,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+#: exit status of a command stopped by Ctrl-C, as shells have it
+INTERRUPTED = 130
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 StorePlace = Annotated[str | None, typer.Option("--store", help="Folder or mongodb:// URI; else the variable CATHOLYTE_STORE, else ./catholyte-store.")]
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE|FILE", help="Name of a shipped recipe, or the path of a YAML file.")]
@@ -89,7 +92,11 @@ def run(
         took = f" ({event.seconds:.1f} s)" if event.seconds else ""
         narrate(f"[{event.n_finished}/{event.n_total}] {event.state:<8}{event.name}{took}" + (f": {event.message}" if event.message else ""))
 
-    summary = run_campaign(opened, planned, tell, workers)
+    try:
+        summary = run_campaign(opened, planned, tell, workers)
+    except KeyboardInterrupt:
+        narrate("interrupted: what is finished is kept; the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
     if json:
         named = {key: [summary.names[k] for k in getattr(summary, key)] for key in ("completed", "reused", "failed", "blocked")}
         emit_json({**named, "store": opened.shown, "skipped": planned.skipped})
