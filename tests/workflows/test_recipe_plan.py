@@ -157,7 +157,7 @@ def test_what_is_wrong_is_named_with_file_line_and_key(tmp_path: Path, old: str,
 
 
 def test_missing_mesh_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"small\.yaml:\d+: .*electronic\.kpoints has no mesh for LCO"):
+    with pytest.raises(InputError, match=r"small\.yaml:\d+: key 'electronic': kpoints has no mesh for LCO"):
         _plan(tmp_path, ("    LCO: [2, 2, 2]\n", ""))
 
 
