@@ -108,6 +108,8 @@ class ChgnetBackend(EngineBackend):
         with warnings.catch_warnings():
             # chgnet builds a tensor of cell volumes from tensors that carry gradients; the values are right
             warnings.filterwarnings("ignore", message="Converting a tensor with requires_grad=True")
+            # the cell filter's matrix logarithm of a tiny strain, off by 1e-13
+            warnings.filterwarnings("ignore", message="logm result may be inaccurate")
             # the symmetry constraint acts in the optimiser; the model's own conversion to a structure drops it
             warnings.filterwarnings("ignore", message="Only FixAtoms and FixCartesian is supported")
             return self._calculate(structure, task, label)
