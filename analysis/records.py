@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "Records"]
 
-#: states are shown in this order
-STATE_ORDER = ("failed", "running", "waiting", "done", "reused")
-
 
 @dataclass(frozen=True)
 class Entry:
