@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from . import cli_reactions, cli_structures
+from .options import EngineName, Json, RecipeName, StepName, StorePlace
 from .output import emit_json, narrate, table
 
 __all__ = ["app", "main"]
@@ -24,12 +26,6 @@ app = typer.Typer(
 
 #: exit status of a command stopped by Ctrl-C, as shells have it
 INTERRUPTED = 130
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-StorePlace = Annotated[str | None, typer.Option("--store", help="Folder or mongodb:// URI; else the variable CATHOLYTE_STORE, else ./catholyte-store.")]
-RecipeName = Annotated[str, typer.Argument(metavar="RECIPE|FILE", help="Name of a shipped recipe, or the path of a YAML file.")]
-EngineName = Annotated[str | None, typer.Option("--engine", help="Engine for every step that it can do.")]
-StepName = Annotated[str | None, typer.Option("--only", help="One step: bulk, electronic, reactions, windows.")]
 
 
 @app.command()
@@ -201,50 +197,8 @@ def bands(
         typer.echo(f"note: {note}")
 
 
-@app.command()
-def reactions(
-    a: Annotated[str, typer.Argument(metavar="A", help="Material or formula.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Material or formula.")],
-    phase_set: Annotated[str, typer.Option("--phases", help="Pinned phase set, or the path of one.")] = "licopsclc",
-    json: Json = False,
-) -> None:
-    """Give self, mutual and total reaction energy of A with B; x is the formula-unit fraction of A."""
-    from .questions import reactions_document
-
-    document = reactions_document(a, b, phase_set)
-    if json:
-        emit_json(document)
-        return
-    rows = [(k["x"], k["mutual"], k["total"], _amounts(k["products"])) for k in document["kinks"]]
-    table(f"{a} | {b} on {document['phase_set']['name']}", ("x", "mutual (eV/atom)", "total (eV/atom)", "products"), rows)
-    for label, part in (("self A", document["self"]["a"]), ("self B", document["self"]["b"])):
-        typer.echo(f"{label}: {'no entry of its own in the set' if part is None else f'{part:.4f} eV/atom'}")
-    for label in ("mutual", "total"):
-        spread = document["uncertainty"].get(label)
-        sigma = spread.get("energy") if isinstance(spread, dict) else spread
-        typer.echo(f"{label}: {document[label]['energy']:.4f}" + (f" ± {sigma:.4f}" if sigma is not None else "") + " eV/atom")
-    for note in document.get("notes", []):
-        typer.echo(f"note: {note}")
-
-
-@app.command()
-def window(
-    material: Annotated[str, typer.Argument(help="Material or formula.")],
-    phase_set: Annotated[str, typer.Option("--phases", help="Pinned phase set, or the path of one.")] = "licopsclc",
-    json: Json = False,
-) -> None:
-    """Give the electrochemical stability window and ladder, V vs Li/Li+."""
-    from .questions import window_document
-
-    document = window_document(material, phase_set)
-    if json:
-        emit_json(document)
-        return
-    table(f"{material} on {document['phase_set']['name']}", ("voltage (V vs Li/Li+)", "reaction"), [(s["voltage"], s["reaction"]) for s in document["ladder"]])
-    limits = [f"{name} limit {document[name]:.3f} V" if document[name] is not None else f"no {name} limit" for name in ("reduction", "oxidation")]
-    typer.echo("; ".join(limits))
-    if document.get("note"):
-        typer.echo(f"note: {document['note']}")
+cli_structures.register(app)
+cli_reactions.register(app)
 
 
 def _records(place: str | None) -> Any:
@@ -253,12 +207,6 @@ def _records(place: str | None) -> Any:
 
     opened = open_store(place, create=False)
     return Records(opened.outputs, opened.states, opened.campaigns)
-
-
-def _amounts(products: Any) -> str:
-    if isinstance(products, dict):
-        return " + ".join(f"{amount:.3g} {formula}" for formula, amount in products.items())
-    return str(products)
 
 
 def _short(value: Any) -> str:
