@@ -11,11 +11,12 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..configs.errors import CatholyteError
+from .delivery import Delivery, patient
 from .ledger import HEARTBEAT_SECONDS, Claim, Ledger, job_key
 from .store import CampaignStore, open_store
 
@@ -79,7 +80,7 @@ def run_job(location: str, serialised: dict[str, Any]) -> dict[str, Any]:
         _OPEN[location] = open_store(location)
     store = _OPEN[location]
     ledger, key = Ledger(store), job_key(serialised["uuid"], serialised["index"])
-    claim = ledger.claim(key)
+    claim = patient(lambda: ledger.claim(key), "take a job")
     if claim.state == "done":
         return {"state": "reused", "seconds": 0.0, "message": "", "dynamic": (ledger.record(key) or {}).get("dynamic") or {}}
     if claim.state == "held":
@@ -100,47 +101,39 @@ def _compute(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dic
     except BaseException as error:  # a library that calls sys.exit takes one job with it, not the worker
         seconds = time.perf_counter() - clock
         cause = failure(error, directory)
-        ledger.fail(key, seconds, cause)
+        patient(lambda: ledger.fail(key, seconds, cause), "report a failure")
         return {"state": "failed", "seconds": seconds, "message": cause["message"], "dynamic": {}}
-    shutil.rmtree(directory, ignore_errors=True)
     seconds = time.perf_counter() - clock if state == "done" else 0.0
-    ledger.finish(key, seconds)
+    patient(lambda: ledger.finish(key, seconds), "report a result")
+    shutil.rmtree(directory, ignore_errors=True)
     return {"state": state, "seconds": seconds, "message": "", "dynamic": dynamic}
 
 
 def _resume_or_run(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the job's state and what it added; the document is the last thing that is written."""
-    from monty.json import MontyDecoder
-
     uuid, index, outputs = serialised["uuid"], serialised["index"], cast(Any, store.outputs)
-    if claim.dynamic is not None and outputs.docs_store.count({"uuid": uuid, "index": index}):
+    if claim.dynamic is not None and patient(lambda: outputs.docs_store.count({"uuid": uuid, "index": index}), "look for an earlier result"):
         return "reused", claim.dynamic  # delivered by an attempt that was killed before it could say so
-    if claim.attempt > 1:  # arrays of a delivery that was killed before its document
-        outputs.additional_stores["data"].remove_docs({"job_uuid": uuid, "job_index": index})
-    last, deliver = _document_last(outputs)
-    dynamic = _dynamic(MontyDecoder().process_decoded(serialised).run(last))
-    ledger.announce(job_key(uuid, index), dynamic)
-    deliver()
+    delivery = Delivery(Path.cwd(), outputs)
+    if delivery.kept:  # computed by an attempt that could not deliver
+        dynamic = delivery.read()
+    else:
+        dynamic = _dynamic(_run(serialised, delivery.catcher()))
+        delivery.keep(dynamic)
+    patient(lambda: delivery.arrays_first(uuid, index), "deliver arrays")
+    patient(lambda: ledger.announce(job_key(uuid, index), dynamic), "announce a result")
+    patient(delivery.document_last, "deliver a result")
     return "done", dynamic
 
 
-def _document_last(outputs: Any) -> tuple[JobStore, Callable[[], None]]:
-    """Return a job store that writes large arrays at once and documents when the second value is called.
+def _run(serialised: dict[str, Any], store: JobStore) -> Any:
+    """Run a job; only the reading of its inputs needs the store, and that is repeated while the store is away."""
+    from jobflow import Job
+    from monty.json import MontyDecoder
 
-    jobflow's own order, document first, would leave a killed delivery with a document without its arrays.
-    """
-    from jobflow import JobStore
-
-    held: list[tuple[Any, Any]] = []
-    documents: Any = object.__new__(type(outputs.docs_store))  # copy.copy would give a store without its connection
-    documents.__dict__.update(outputs.docs_store.__dict__)
-    documents.update = lambda docs, key=None: held.append((docs, key))
-
-    def deliver() -> None:
-        for docs, key in held:
-            outputs.docs_store.update(docs, key=key)
-
-    return JobStore(documents, additional_stores=outputs.additional_stores), deliver
+    job: Job = MontyDecoder().process_decoded(serialised)
+    patient(lambda: job.resolve_args(store=store), "read a job's inputs")
+    return job.run(store)
 
 
 def _dynamic(response: Any) -> dict[str, Any]:

@@ -102,7 +102,8 @@ def _relaxation(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
         raise InputError(f"ISIF = {isif} is not supported by the rehearsal; allowed: 0, 1, 2, 3")
     target = float(inputs.incar.get("EDIFFG", 10 * inputs.incar["EDIFF"]))
     # the pair potential knows no equilibrium volume: the starting one is kept, and its pressure counts as none
-    optimizer = BFGS(FrechetCellFilter(atoms, constant_volume=True) if isif == 3 else atoms, logfile=None)
+    moved: Any = FrechetCellFilter(atoms, constant_volume=True) if isif == 3 else atoms
+    optimizer = BFGS(moved, logfile=None)
     limit = int(inputs.incar["NSW"])
     before: float | None = None
     runs = optimizer.irun(fmax=-target if target < 0 else 0.0, steps=limit - 1)
