@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jobflow import JobStore
     from maggma.stores import Store
 
-__all__ = ["DEFAULT_STORE", "STORE_VARIABLE", "CampaignStore", "is_uri", "open_store"]
+__all__ = ["DEFAULT_STORE", "STORE_VARIABLE", "CampaignStore", "database_of", "is_uri", "open_store", "rehearsal_location"]
 
 STORE_VARIABLE = "CATHOLYTE_STORE"
 DEFAULT_STORE = "catholyte-store"
@@ -76,6 +76,24 @@ class CampaignStore:
 def is_uri(location: str) -> bool:
     """True for a MongoDB URI."""
     return location.startswith(("mongodb://", "mongodb+srv://"))
+
+
+def database_of(uri: str) -> str:
+    """Name of the database that a MongoDB URI means."""
+    from pymongo.uri_parser import parse_uri
+
+    return str(parse_uri(uri)["database"] or DATABASE)
+
+
+def rehearsal_location(location: str | Path | None = None) -> str:
+    """Where rehearsals are kept: a folder or database of their own beside `location`, with ``-rehearsal`` after its name."""
+    place = str(location or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)
+    if not is_uri(place):
+        return f"{place.rstrip('/')}-rehearsal"
+    head, question, options = place.partition("?")
+    scheme, _, rest = head.partition("://")
+    hosts, _, database = rest.partition("/")
+    return f"{scheme}://{hosts}/{database or DATABASE}-rehearsal{question}{options}"
 
 
 def open_store(location: str | Path | None = None, create: bool = True) -> CampaignStore:

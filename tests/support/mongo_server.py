@@ -227,6 +227,13 @@ def _create_indexes(server: MongoServer, command: Document) -> Document:
     return OK
 
 
+def _drop_indexes(server: MongoServer, command: Document) -> Document:
+    collection = _collection(server, command)
+    for name in [name for name in collection.index_information() if name != "_id_" and command["index"] in ("*", name)]:
+        collection.drop_index(name)
+    return OK
+
+
 def _drop(server: MongoServer, command: Document) -> Document:
     server.client[command["$db"]].drop_collection(command["drop"])
     return OK
@@ -316,6 +323,7 @@ _HANDLERS: dict[str, Callable[[Any, Document], Document]] = {
     "listcollections": _list_collections,
     "listindexes": _list_indexes,
     "createindexes": _create_indexes,
+    "dropindexes": _drop_indexes,
     "drop": _drop,
     "dropdatabase": _drop_database,
     "insert": _insert,
