@@ -11,7 +11,7 @@ from .crystal import check_distances, conventional, primitive
 from .magnetism import with_moments
 from .ordering import order
 
-__all__ = ["calculation_cell", "canonical_order", "require_neutral"]
+__all__ = ["calculation_cell", "canonical_order", "prepared_cell", "require_neutral"]
 
 #: degrees; a cell with an angle outside is reduced
 _SKEWED = (59.9, 120.1)
@@ -46,6 +46,17 @@ def calculation_cell(material: Material, seed: int = 0) -> Structure:
         If the cell cannot be built, ordered, or given its magnetic order, or is not neutral.
     """
     cell = primitive(material) if material.ordered_cell is None else order(conventional(material), material.ordered_cell, 1, seed)[0].structure
+    return prepared_cell(cell, material)
+
+
+def prepared_cell(cell: Structure, material: Material) -> Structure:
+    """Return an ordered cell of `material` as calculations take it: neutral, magnetic, reduced, sorted, rounded.
+
+    Raises
+    ------
+    StructureError
+        If the cell is not neutral, cannot hold the magnetic order, or atoms overlap.
+    """
     require_neutral(cell, material.name)
     cell = with_moments(cell, material.magnetism)
     if min(cell.lattice.angles) < _SKEWED[0] or max(cell.lattice.angles) > _SKEWED[1]:

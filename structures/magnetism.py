@@ -28,6 +28,7 @@ __all__ = [
     "assess_moments",
     "expected_window",
     "moment_magnitudes",
+    "moment_window",
     "site_coordination",
     "unpaired_electrons",
     "with_moments",
@@ -109,7 +110,7 @@ def expected_window(species: Species, coordination: Coordination = "octahedral",
     add a little. The window is ``max(0, 0.8 u - 0.1) .. u + 0.4``. It holds NiO 1.7, CoO 2.6-2.7,
     Mn4+ 2.8-3.2, Fe3+ 4.2 and Co3+ ≤ 0.1 µB of PBE+U, and separates neighbouring counts up to u = 2.
     """
-    return _window(unpaired_electrons(species, coordination, spin))
+    return moment_window(unpaired_electrons(species, coordination, spin))
 
 
 def site_coordination(structure: Structure) -> list[Coordination]:
@@ -182,7 +183,7 @@ def assess_moments(structure: Structure, material: Material) -> list[MomentVerdi
     verdicts = []
     for i, (site, field) in enumerate(zip(structure, site_coordination(structure), strict=True)):
         count, spin = _spin_count(site.specie, field, material.magnetism)
-        low, high = _window(count)
+        low, high = moment_window(count)
         moment = float(moments[i])
         ok = low <= abs(moment) <= high
         compatible = _compatible(_charged(site.specie).element, field, abs(moment))
@@ -198,7 +199,8 @@ def _unpaired_of_shell(electrons: int, coordination: Coordination, spin: Spin) -
     return float(min(below, lower - below) + min(above, upper - above))
 
 
-def _window(count: float) -> tuple[float, float]:
+def moment_window(count: float) -> tuple[float, float]:
+    """Return the lowest and highest |moment|, µB, of an ion with `count` unpaired electrons; see :func:`expected_window`."""
     return max(0.0, round(0.8 * count - 0.1, 10)), count + 0.4
 
 

@@ -10,9 +10,10 @@ from pymatgen.core.structure import Structure
 from ..configs.errors import StructureError
 from ..configs.load import material
 from ..configs.models import Lattice, Magnetism, Material, Site
+from .facet import SourceCell, source_cell
 from .files import FORMATS, read_structure
 
-__all__ = ["find_material", "material_from_file"]
+__all__ = ["find_material", "find_source", "material_from_file"]
 
 
 def find_material(name: str) -> Material:
@@ -25,8 +26,34 @@ def find_material(name: str) -> Material:
     StructureError
         If a structure file cannot be used.
     """
-    is_structure = any(Path(name).match(pattern) for patterns in FORMATS.values() for pattern in patterns)
-    return material_from_file(Path(name)) if is_structure else material(name)
+    return material_from_file(Path(name)) if _is_structure_file(name) else material(name)
+
+
+def find_source(name: str, seed: int = 0) -> SourceCell:
+    """Return the bulk that slabs of `name` are cut from; a structure file that has moments keeps them.
+
+    Parameters
+    ----------
+    name : str
+        As for :func:`find_material`.
+    seed : int
+        Of the ordering, where the material needs one.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest names of the library.
+    StructureError
+        If a structure file cannot be used, or the cell cannot be built.
+    """
+    if not _is_structure_file(name):
+        return source_cell(material(name), seed)
+    path = Path(name)
+    structure = read_structure(path)
+    if any(moment is None for moment in structure.site_properties.get("magmom", [None])):
+        return source_cell(material_from_file(path))
+    _require_ordered(structure, path)
+    return SourceCell.of_structure(_with_charges(structure, path), _label(path))
 
 
 def material_from_file(path: Path) -> Material:
@@ -41,16 +68,13 @@ def material_from_file(path: Path) -> Material:
         If the file does not parse, atoms overlap, an occupancy is partial, or no charges balance.
     """
     structure = read_structure(path)
-    if not structure.is_ordered:
-        raise StructureError(
-            f"{path}: partial occupancies, and an ordered cell is needed; write the material as a YAML with the key 'ordered_cell' (see configs/materials/NCM532.yaml)"
-        )
+    _require_ordered(structure, path)
     charged = _with_charges(structure, path)
     a, b, c = charged.lattice.abc
     alpha, beta, gamma = charged.lattice.angles
     magnetic = any(element.is_transition_metal for element in structure.composition.elements)
     return Material(
-        name=re.sub(r"[^A-Za-z0-9.\-]", "-", path.name.split(".")[0]),
+        name=_label(path),
         title=f"the cell of {path.name}",
         formula=structure.composition.remove_charges().reduced_formula,
         role="product",
@@ -64,6 +88,21 @@ def material_from_file(path: Path) -> Material:
         source=f"the user's file {path.name}",
         license="the user's own",
     )
+
+
+def _is_structure_file(name: str) -> bool:
+    return any(Path(name).match(pattern) for patterns in FORMATS.values() for pattern in patterns)
+
+
+def _label(path: Path) -> str:
+    return re.sub(r"[^A-Za-z0-9.\-]", "-", path.name.split(".")[0])
+
+
+def _require_ordered(structure: Structure, path: Path) -> None:
+    if not structure.is_ordered:
+        raise StructureError(
+            f"{path}: partial occupancies, and an ordered cell is needed; write the material as a YAML with the key 'ordered_cell' (see configs/materials/NCM532.yaml)"
+        )
 
 
 def _with_charges(structure: Structure, path: Path) -> Structure:

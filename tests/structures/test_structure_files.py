@@ -1,18 +1,22 @@
 """Files in and out: what survives, and one clear error for what does not parse."""
 
+import ase.io
 import crystals
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from strategies import structures_with_moments
 
 from catholyte.configs.errors import StructureError
-from catholyte.structures.cells import calculation_cell
+from catholyte.structures.cells import calculation_cell, canonical_order
 from catholyte.structures.crystal import conventional
+from catholyte.structures.facet import source_cell
 from catholyte.structures.files import read_structure, write_structure
+from catholyte.structures.slab import SlabSpec, slabs
 
 
 @settings(max_examples=40, deadline=None)
@@ -24,13 +28,50 @@ def test_moments_and_oxidation_states_survive_the_way_through_ase(structure):
     assert np.allclose(back.cart_coords, structure.cart_coords)
 
 
-@pytest.mark.parametrize("name", ["cell.extxyz", "cell.json"])
-def test_formats_that_keep_site_properties(tmp_path, name):
-    cell = calculation_cell(crystals.CO3O4)
-    back = read_structure(write_structure(cell, tmp_path / "new" / name))
-    assert back.site_properties["magmom"] == pytest.approx(cell.site_properties["magmom"])
-    assert back.site_properties["wyckoff_label"] == cell.site_properties["wyckoff_label"]
-    assert [s.specie for s in back] == [s.specie for s in cell]
+EVERY = ["cell.extxyz", "cell.json", "cell.cif", "POSCAR", "cell.vasp"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_format_keeps_moments_oxidation_states_and_site_properties(tmp_path, name):
+    slab = slabs(source_cell(crystals.COO), (1, 1, 1), SlabSpec(fixed_layers=2))[0].structure
+    path = write_structure(slab, tmp_path / "new" / name)
+    back = read_structure(path)
+    assert back.site_properties == slab.site_properties
+    assert back.species == slab.species
+    assert set(back.site_properties) == {"magmom", "wyckoff_label", "layer", "origin", "selective_dynamics"}
+    assert np.allclose(back.frac_coords, slab.frac_coords, atol=1e-7)
+    assert write_structure(back, path).read_bytes() == path.read_bytes()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(structures_with_moments(), st.sampled_from(EVERY))
+def test_round_trips_lose_nothing(tmp_path, structure, name):
+    """Written sites are sorted for a POSCAR; a canonical order makes that no change."""
+    cell = canonical_order(structure)
+    back = read_structure(write_structure(cell, tmp_path / name))
+    assert back.site_properties["magmom"] == pytest.approx(cell.site_properties["magmom"], abs=1e-7)
+    assert back.species == cell.species
+    assert back.lattice.parameters == pytest.approx(cell.lattice.parameters)
+    gaps = back.frac_coords - cell.frac_coords
+    assert np.allclose(gaps, np.rint(gaps), atol=1e-7)
+
+
+def test_species_of_a_poscar_are_sorted_and_other_programs_read_it(tmp_path):
+    mixed = Structure(Lattice.cubic(6), ["O2-", "Co3+", "O2-", "Co2+", "Li+"], np.eye(5, 3) / 2 + np.arange(5)[:, None] / 10)
+    path = write_structure(mixed, tmp_path / "POSCAR")
+    assert path.read_text().splitlines()[5:7] == ["Li Co O", "1 2 2"]
+    atoms = ase.io.read(path)
+    assert atoms.get_chemical_symbols() == ["Li", "Co", "Co", "O", "O"]
+    assert np.allclose(atoms.get_scaled_positions(), read_structure(path).frac_coords % 1)
+    foreign = "\n".join(line.split(" ! ")[0] for line in path.read_text().splitlines()) + "\n"
+    path.write_text(foreign)
+    assert read_structure(path).composition.reduced_formula == "Li(CoO)2"
+
+
+def test_a_cif_of_another_program_has_no_project_column(tmp_path):
+    cell = calculation_cell(crystals.LCO)
+    cell.to(str(tmp_path / "plain.cif"))
+    assert read_structure(tmp_path / "plain.cif").composition == cell.composition
 
 
 @pytest.mark.parametrize("name", ["cell.cif", "POSCAR", "cell.vasp", "cell.extxyz", "cell.json"])
