@@ -20,8 +20,10 @@ from ..configs.models import Tier
 __all__ = [
     "LARGE_FIELDS",
     "SCHEMA_VERSION",
+    "Acceptance",
     "BandEdges",
     "CalculationDocument",
+    "Check",
     "Convergence",
     "Kind",
     "ProjectedDos",
@@ -31,7 +33,8 @@ __all__ = [
     "require_same_signature",
 ]
 
-SCHEMA_VERSION = 1
+#: 2 adds the verdict of acceptance and the signature's precision, POTCARs and altered tags; documents of version 1 read as they are
+SCHEMA_VERSION = 2
 #: fields that go to the additional store
 LARGE_FIELDS = ("dos", "trajectory")
 
@@ -54,22 +57,36 @@ class Signature(_Document):
     kpoint_density: float | None = Field(None, description="k points × atoms, rounded as the engine asked for it")
     smearing: str | None = None
     real_space_projection: bool = False
+    precision: str | None = Field(None, description="PREC or the like, where the engine has such a word")
+    potcars: dict[str, str] = Field(default_factory=dict, description="element to title (and sha256 where the file was there) of its potential")
+    altered: dict[str, str] = Field(
+        default_factory=dict, description="tag to 'asked → used', for each change of an error handler that makes the energy another one"
+    )
 
     def differences(self, other: Signature) -> list[str]:
         """Names and values of the fields in which two signatures disagree.
 
-        U is compared element by element, over the elements that both cells contain: LCO and
+        U and POTCARs are compared element by element, over the elements that both cells contain: LCO and
         Li2CO3 share a campaign although only one holds cobalt. The k-point density is reported by
         the caller, not compared: cells of different shape cannot share it exactly.
         """
         found = []
-        for name in ("engine", "version", "functional", "potentials", "cutoff", "smearing", "real_space_projection"):
+        for name in ("engine", "version", "potentials", "cutoff", "smearing", "real_space_projection", "precision"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 found.append(f"{name}: {mine} against {theirs}")
+        if self.functional.removesuffix("+U") != other.functional.removesuffix("+U"):  # whether there is a U is said element by element
+            found.append(f"functional: {self.functional} against {other.functional}")
         for element in sorted(set(self.hubbard_u) & set(other.hubbard_u)):
             if self.hubbard_u[element] != other.hubbard_u[element]:
                 found.append(f"U({element}): {self.hubbard_u[element]} eV against {other.hubbard_u[element]} eV")
+        for element in sorted(set(self.potcars) & set(other.potcars)):
+            if self.potcars[element] != other.potcars[element]:
+                found.append(f"POTCAR of {element}: {self.potcars[element]} against {other.potcars[element]}")
+        for tag in sorted(set(self.altered) | set(other.altered)):
+            mine, theirs = self.altered.get(tag, "as asked"), other.altered.get(tag, "as asked")
+            if mine != theirs:
+                found.append(f"{tag}, changed by the error handler: {mine} against {theirs}")
         return found
 
 
@@ -155,6 +172,31 @@ class Trajectory(_Document):
     times: list[float] | None = None
 
 
+class Check(_Document):
+    """One question that acceptance asked of a result."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    refuses: bool = Field(True, description="a result that fails it is not accepted; otherwise it is pointed out for review")
+
+
+class Acceptance(_Document):
+    """The verdict on one result, for machines."""
+
+    accepted: bool
+    checks: list[Check]
+
+    @classmethod
+    def of(cls, checks: list[Check]) -> Acceptance:
+        """The verdict that follows from the checks: accepted unless one that refuses has failed."""
+        return cls(accepted=all(check.ok or not check.refuses for check in checks), checks=checks)
+
+    def failed(self, refusing: bool = True) -> list[Check]:
+        """The checks that failed and refuse, or those that only ask for review."""
+        return [check for check in self.checks if not check.ok and check.refuses == refusing]
+
+
 class Provenance(_Document):
     """Who computed this, where, when and with what."""
 
@@ -189,6 +231,7 @@ class CalculationDocument(_Document):
     trajectory: Trajectory | None = None
     signature: Signature
     settings: dict[str, Any] = Field(default_factory=dict, description="every engine setting in force")
+    acceptance: Acceptance | None = Field(None, description="None in documents of schema 1")
     provenance: Provenance
 
     @property

@@ -16,6 +16,7 @@ from monty.json import MSONable
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import EngineUnavailableError
+from .acceptance import accept
 from .backend import CONTRACT_VERSION, EngineBackend
 from .documents import LARGE_FIELDS, CalculationDocument
 from .registry import load_backend
@@ -31,7 +32,7 @@ class Engine(MSONable):
     Parameters
     ----------
     name : str
-        Name in the registry: ``chgnet``, ``gpaw``.
+        Name in the registry: ``chgnet``, ``gpaw``, ``vasp``.
     settings : dict
         Overrides of ``configs/engines/NAME.yaml``.
     """
@@ -93,7 +94,7 @@ class CalculationMaker(Maker):
 
     @job(data=list(LARGE_FIELDS), output_schema=CalculationDocument)
     def make(self, structure: Structure, label: str) -> CalculationDocument:
-        """Run the calculation in the current directory.
+        """Run the calculation in the current directory and let its result through the acceptance gate.
 
         Parameters
         ----------
@@ -101,11 +102,16 @@ class CalculationMaker(Maker):
             With site property ``magmom`` (µB) where the material is magnetic.
         label : str
             Name of the material.
+
+        Raises
+        ------
+        CalculationError
+            If the calculation failed, or its result is not accepted.
         """
         from pydantic import TypeAdapter
 
         task: Task = TypeAdapter(Task).validate_python(self.task)
-        return self.engine.backend.calculate(structure, task, label, Path.cwd())
+        return accept(self.engine.backend.calculate(structure, task, label, Path.cwd()), task)
 
     def job_for(self, structure: Structure | OutputReference, label: str) -> Job:
         """`make`, typed as the job that the decorator returns, and named for people."""

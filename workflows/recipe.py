@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from jobflow import Flow, Job, OutputReference
+from pymatgen.core.composition import Composition
+from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError, StructureError, UnknownNameError, near_match_hint
 from ..configs.load import SourceFile
-from ..configs.models import ElectronicStep, Material, Method, Recipe
-from ..structures.cells import calculation_cell
+from ..configs.models import CHARGED, DynamicsPart, ElectronicStep, Material, Method, ProductionStep, Recipe
+from ..structures.cells import calculation_cell, canonical_order, prepared_cell
+from ..structures.crystal import conventional
 from ..structures.own import find_material
 from .engine import Engine
 from .identity import content_address, iter_jobs
 from .registry import ENGINES, load_backend
-from .tasks import Dos, Relax, Task
+from .tasks import Dos, MolecularDynamics, Relax, Task
 
 __all__ = ["STEPS", "Plan", "PlannedJob", "build_plan"]
 
 Mesh = tuple[int, int, int]
-#: sections of a recipe, in order; the last two are evaluated from the phase set and need no job
-STEPS = ("bulk", "electronic", "reactions", "windows")
+#: sections of a recipe, in order; all but the first two are evaluated from the phase set and need no job
+STEPS = ("bulk", "electronic", "reactions", "windows", "volumes", "screen")
 
 
 @dataclass(frozen=True)
@@ -96,11 +101,16 @@ class _Draft:
 class _Builder:
     def __init__(self, recipe: Recipe, source: SourceFile, engine: str | None) -> None:
         self.recipe, self.source, self.override = recipe, source, engine
+        self.production = recipe.vasp if engine == "vasp" else None
         self.drafts: list[_Draft] = []
         self.skipped: list[str] = []
         self.cells: dict[str, Structure] = {}
         self.relaxed: dict[str, OutputReference] = {}
-        self.meshes = {} if recipe.electronic is None else self.by_material(recipe.electronic.kpoints, "electronic", "kpoints")
+        self.meshes: dict[str, Mesh] = {}
+        if self.production:
+            self.meshes = self.by_material(self.production.kpoints, "vasp", "kpoints")
+        elif recipe.electronic:
+            self.meshes = self.by_material(recipe.electronic.kpoints, "electronic", "kpoints")
 
     def by_material(self, table: dict[str, Mesh], *location: str) -> dict[str, Mesh]:
         """A table of the recipe under the materials' own names, whatever alias it uses."""
@@ -114,7 +124,11 @@ class _Builder:
 
     def cell(self, found: Material) -> Structure:
         if found.name not in self.cells:
-            self.cells[found.name] = calculation_cell(found)
+            chosen = self.production.conventional if self.production else ()
+            whole = found.name in {self.material(name, "vasp", "conventional", i).name for i, name in enumerate(chosen)}
+            if whole and found.disordered:
+                raise self.source.error(["vasp", "conventional"], f"{found.name} has partial occupancies: its ordered cell is the one that runs")
+            self.cells[found.name] = prepared_cell(conventional(found), found) if whole else calculation_cell(found)
         return self.cells[found.name]
 
     def engine(self, step: str, name: str, kind: str) -> Engine | None:
@@ -125,7 +139,7 @@ class _Builder:
             raise UnknownNameError(f"--engine: {problem}") if self.override else self.source.error([step, "engine"], problem)
         kinds = load_backend(chosen, {}).kinds
         if kind in kinds:
-            return Engine(chosen)
+            return Engine(chosen, dict(self.production.settings) if self.production else {})
         problem = f"engine {chosen} has no calculation of kind {kind!r}; it has {', '.join(kinds)}"
         if not self.override:
             raise self.source.error([step, "engine"], problem)
@@ -134,8 +148,8 @@ class _Builder:
 
     def method(self, step: str, found: Material, cutoff: float | None = None, kpoints: tuple[int, int, int] | None = None) -> Method:
         """The level of theory for one material; U for every transition metal in it, or an error."""
-        electronic = self.recipe.electronic
-        mesh = kpoints or self.meshes.get(found.name)
+        electronic = self.production or self.recipe.electronic
+        mesh = kpoints or self.meshes.get(found.name) or (self.production.mesh if self.production else None)
         if electronic is None or mesh is None:
             raise self.source.error([step, "engine"], f"an electronic-structure engine needs a cutoff and a mesh: give electronic.kpoints.{found.name}")
         elements = self.cell(found).composition.remove_charges().elements
@@ -154,6 +168,40 @@ class _Builder:
             job.name += f" ({variant})"
         self.drafts.append(_Draft(job, step, found.name, variant, engine, task, self.cell(found)))
         return job
+
+    def produce(self, production: ProductionStep) -> None:
+        """The steps of production: relaxation, projected density of states, dynamics."""
+        engine = Engine("vasp", dict(production.settings))
+        for i, name in enumerate(production.relax):
+            found = self.material(name, "vasp", "relax", i)
+            task: Task = Relax(max_force=production.max_force, max_steps=production.max_steps, method=self.method("vasp", found))
+            self.relaxed[found.name] = self.add("bulk", found, "main", engine, task).output.structure
+        for i, name in enumerate(production.electronic):
+            found = self.material(name, "vasp", "electronic", i)
+            self.add("electronic", found, "main", engine, Dos(method=self.method("vasp", found)))
+        if production.dynamics:
+            self.dynamics(production.dynamics, engine)
+
+    def dynamics(self, part: DynamicsPart, engine: Engine) -> None:
+        """Chunks, each from the positions and velocities at which the one before ended."""
+        supercells = self.by_material(part.supercell, "vasp", "dynamics", "supercell")
+        for i, name in enumerate(part.materials):
+            found = self.material(name, "vasp", "dynamics", "materials", i)
+            method = self.method("vasp", found, cutoff=part.cutoff, kpoints=part.kpoints)
+            if not part.hubbard_u:
+                method = method.model_copy(update={"hubbard_u": dict.fromkeys(method.hubbard_u, 0.0)})
+            cell = self.cell(found).make_supercell(supercells.get(found.name, (1, 1, 1)), in_place=False)
+            method = method.model_copy(update={"spin_polarized": any(cell.site_properties.get("magmom", []))})
+            structure: Structure | OutputReference = canonical_order(cell)
+            chosen = {"timestep": part.timestep, "temperature": part.temperature, "thermostat": part.thermostat, "damping": part.damping}
+            left, per_job, number = round(part.length / part.timestep), round(part.chunk / part.timestep), 0
+            while left > 0:
+                number += 1
+                task = MolecularDynamics(n_steps=min(left, per_job), method=method, seed=part.seed, frame_interval=part.frame_interval, **chosen)
+                job = engine.maker(task).job_for(structure, found.name)
+                job.name += f" (chunk {number})"
+                self.drafts.append(_Draft(job, "dynamics", found.name, f"chunk {number}", engine, task, cell))
+                structure, left = job.output.structure, left - per_job
 
     def bulk(self) -> None:
         step = self.recipe.bulk
@@ -184,14 +232,35 @@ class _Builder:
         return variants
 
     def check_names(self) -> None:
-        """Names in sections that need no job."""
-        if self.recipe.reactions:
-            for i, pair in enumerate(self.recipe.reactions.pairs):
-                for j, name in enumerate(pair):
-                    self.material(name, "reactions", "pairs", i, j)
-        if self.recipe.windows:
-            for i, name in enumerate(self.recipe.windows.materials):
-                self.material(name, "windows", "materials", i)
+        """Names in sections that need no job: materials or chemical formulas."""
+        recipe = self.recipe
+        if recipe.reactions:
+            for key, pairs in (("pairs", recipe.reactions.pairs), ("maps", recipe.reactions.maps)):
+                for i, pair in enumerate(pairs):
+                    self.substances(pair, "reactions", key, i)
+        if recipe.windows:
+            self.substances(recipe.windows.materials, "windows", "materials")
+        if recipe.volumes:
+            self.substances(recipe.volumes.materials, "volumes", "materials")
+            for i, decomposition in enumerate(recipe.volumes.decompositions):
+                self.substance(decomposition.material, "volumes", "decompositions", i, "material")
+        if recipe.screen:
+            self.substances([re.sub(CHARGED, "", name) for name in recipe.screen.cathodes], "screen", "cathodes")
+            self.substances(recipe.screen.electrolytes, "screen", "electrolytes")
+            self.substances(recipe.screen.coatings, "screen", "coatings")
+
+    def substances(self, names: Sequence[str], *location: str | int) -> None:
+        for i, name in enumerate(names):
+            self.substance(name, *location, i)
+
+    def substance(self, name: str, *location: str | int) -> None:
+        """A material, or the formula of one."""
+        try:
+            valid = bool(Composition(name)) and all(isinstance(species, Element) for species in Composition(name))
+        except ValueError:
+            valid = False
+        if not valid:
+            self.material(name, *location)
 
 
 def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, only: str | None = None) -> Plan:
@@ -215,16 +284,19 @@ def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, on
     """
     if only is not None and only not in STEPS:
         raise UnknownNameError(f"unknown step {only!r}; {near_match_hint(only, STEPS)}")
-    if only is not None and getattr(recipe, only) is None:
+    produced = engine == "vasp" and recipe.vasp is not None and only in ("bulk", "electronic")
+    if only is not None and not produced and getattr(recipe, only) is None:
         own = [step for step in STEPS if getattr(recipe, step) is not None]
         raise InputError(f"{source.path}: recipe {recipe.name} has no step {only!r}; it has {', '.join(own)}")
     if engine is not None and engine not in ENGINES:
         raise UnknownNameError(f"unknown engine {engine!r}; {near_match_hint(engine, ENGINES)}")
     builder = _Builder(recipe, source, engine)
     builder.check_names()
-    if only in (None, "bulk", "electronic"):
+    if builder.production:
+        builder.produce(builder.production)
+    elif only in (None, "bulk", "electronic"):
         builder.bulk()
-    if only in (None, "electronic"):
+    if only in (None, "electronic") and not builder.production:
         builder.electronic()
     drafts = _needed(builder.drafts, only)
     if not drafts:

@@ -14,6 +14,8 @@ __all__ = ["ENGINES", "load_backend"]
 ENGINES: dict[str, tuple[str, str]] = {
     "chgnet": (".engines.chgnet", "ChgnetBackend"),
     "gpaw": (".engines.gpaw", "GpawBackend"),
+    "vasp": (".engines.vasp", "VaspBackend"),
+    "rehearsal": (".engines.rehearsal", "RehearsalBackend"),
 }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, log10
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core.periodic_table import Element
 
+from ...configs.load import CONFIGS, read_yaml
 from .inputs import RunInputs
 
 __all__ = ["Electrons", "placeholder_electrons"]
@@ -88,8 +91,14 @@ def placeholder_electrons(inputs: RunInputs) -> Electrons:
 
 
 def _valence(symbol: str) -> int:
-    """Electrons outside the noble-gas core (and outside a full d or f shell of a p-block element)."""
+    """Electrons of the pseudopotential that the campaign's settings name, as its ZVAL; else those outside the noble-gas core."""
+    listed = _potcars().get(symbol)
+    if listed is not None:
+        return int(listed["valence"])
     z = int(Element(symbol).Z)
-    core = max(shell for shell in (0, 2, 10, 18, 36, 54, 86) if shell < z)
-    left = z - core
-    return left - 10 if Element(symbol).block == "p" and left > 10 else left
+    return z - max(shell for shell in (0, 2, 10, 18, 36, 54, 86) if shell < z)
+
+
+@cache
+def _potcars() -> dict[str, Any]:
+    return dict(read_yaml(CONFIGS / "engines" / "vasp.yaml").data["potcars"])

@@ -1,0 +1,91 @@
+"""Before any core hour: what can be known to go wrong is looked for in the inputs themselves.
+
+One named check per cause, over all VASP jobs of a campaign at once, because most mismatches are between jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jobflow import Job
+from pydantic import TypeAdapter
+from pymatgen.core.structure import Structure
+
+from . import preflight_checks as checks
+from .engine import CalculationMaker
+from .planned_run import Finding, PlannedRun
+from .recipe import Plan
+from .tasks import Task
+
+__all__ = ["Finding", "PlannedRun", "planned_runs", "preflight"]
+
+Checks = tuple[Callable[[Sequence[PlannedRun]], Finding], ...]
+#: what every input needs
+NEEDED: Checks = (checks.hubbard_table, checks.potcar_names)
+#: what is looked for in the inputs
+LOOKED_AT: Checks = (
+    checks.incar_tags,
+    checks.one_u_per_element,
+    checks.potcar_files,
+    checks.neutral_cells,
+    checks.starting_moments,
+    checks.moment_order,
+    checks.one_rule,
+    checks.meshes,
+    checks.vacuum,
+    checks.dipole_stages,
+    checks.symmetry_off,
+    checks.slab_tolerance,
+    checks.dynamics_handlers,
+    checks.document_size,
+)
+
+
+def preflight(runs: Sequence[PlannedRun], wall_time: float | None = None, ranks: int | None = None) -> list[Finding]:
+    """Return the finding of every check on the VASP jobs of one campaign.
+
+    Parameters
+    ----------
+    runs : sequence of PlannedRun
+    wall_time : float, optional
+        s, of one job on the cluster.
+    ranks : int, optional
+        MPI ranks of one job.
+
+    Raises
+    ------
+    InputError
+        If the settings of a job are not valid, an INCAR tag that does not exist among them.
+    """
+    found = [check(runs) for check in NEEDED]
+    if any(not finding.ok for finding in found):
+        return found  # without these no input can be made, and the other checks look at inputs
+    found += [check(runs) for check in LOOKED_AT]
+    if ranks is not None:
+        found.append(checks.ranks_divide(runs, ranks))
+    if wall_time is not None:
+        found.append(checks.wall_time_holds_a_step(runs, wall_time, ranks or 1))
+    return found
+
+
+def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None) -> list[PlannedRun]:
+    """Return the VASP jobs of a plan, each with the cell it starts from, or the library's where that is still to be computed.
+
+    Parameters
+    ----------
+    plan : Plan
+    overrides : dict, optional
+        Of the engine's settings, over those of the recipe: what the machine or the call decides.
+    """
+    jobs = {job.uuid: job for job in plan.flow.jobs if isinstance(job, Job)}
+    cells: dict[str, Structure] = {}
+    runs = []
+    for planned in plan.jobs:
+        job = jobs[planned.uuid]
+        given = job.function_args[0]
+        cells[planned.uuid] = given if isinstance(given, Structure) else cells[given.uuid]
+        if planned.engine == "vasp" and isinstance(job.maker, CalculationMaker):
+            task: Task = TypeAdapter(Task).validate_python(job.maker.task)
+            runs.append(PlannedRun(planned.key, planned.name, cells[planned.uuid], task, {**job.maker.engine.settings, **(overrides or {})}))
+    return runs
