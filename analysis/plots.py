@@ -145,12 +145,12 @@ def save_figure(figure: Figure, path: str | Path, formats: Sequence[str] = ("svg
 
 
 def _settle(figure: Figure) -> None:
-    """Lay the figure out once: the layout engine would otherwise do it again for every file."""
+    """Lay the figure out once: with a layout engine, even a placeholder, every file would cost a further drawing."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
 
 
 def to_svg(figure: Figure) -> str:

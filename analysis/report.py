@@ -18,6 +18,8 @@ from .report_content import TIER_MEANINGS, Column, KeyNumber, Picture, Section, 
 from .report_electrons import electronic_section
 from .report_provenance import provenance_section, settings_section
 from .report_reactions import reactions_section
+from .report_screen import screen_section
+from .report_volumes import volumes_section
 from .report_windows import windows_section
 
 if TYPE_CHECKING:
@@ -29,6 +31,16 @@ __all__ = ["FORMATS", "questions", "write_report"]
 #: of the figures' files
 FORMATS = ("svg", "pdf", "png")
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_CHAPTERS = (
+    geometry_section,
+    electronic_section,
+    reactions_section,
+    windows_section,
+    volumes_section,
+    screen_section,
+    settings_section,
+    provenance_section,
+)
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -66,7 +78,7 @@ def write_report(records: Records, out: Path, campaign: str | None = None, forma
         raise InputError(f"unknown figure format {unknown[0]!r}; {near_match_hint(unknown[0], FORMATS)}")
     out = Path(out)
     case = read_case(records, campaign)
-    sections = [chapter(case) for chapter in (geometry_section, electronic_section, reactions_section, windows_section, settings_section, provenance_section)]
+    sections = [chapter(case) for chapter in _CHAPTERS]
     key_table = _key_table([key for section in sections for key in section.key_numbers])
     page = out / "report.html"
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +104,12 @@ def questions(recipe: Recipe) -> list[str]:
     if recipe.windows:
         verb = "are" if len(recipe.windows.materials) > 1 else "is"
         asked.append(f"Between which voltages against lithium {verb} {_listed(recipe.windows.materials)} stable?")
+    if recipe.volumes:
+        named = list(dict.fromkeys([*(found.material for found in recipe.volumes.decompositions), *recipe.volumes.materials]))
+        asked.append(f"How much room {'do' if len(named) > 1 else 'does'} {_listed(named)} take before and after decomposition?")
+    if recipe.screen:
+        among = f": {_listed(recipe.screen.coatings)}" if recipe.screen.coatings else ""
+        asked.append(f"Which coating keeps {_listed(recipe.screen.cathodes)} and {_listed(recipe.screen.electrolytes)} apart{among}?")
     if recipe.electronic and len(recipe.electronic.materials) > 1:
         first, *others = recipe.electronic.materials
         spec = recipe.electronic.band_center

@@ -35,7 +35,9 @@ def settings_section(case: Case) -> Section:
     if recipe.hubbard_u:
         rows = [{"element": element, "u": value} for element, value in recipe.hubbard_u.items()]
         section.blocks.append(Table("settings_u", "Dudarev U of the recipe", (Column("element", "element"), Column("u", "U (eV)", 2)), rows))
-    if case.finished:
+    if recipe.bulk is None and recipe.electronic is None:
+        section.blocks.append(Text("The recipe needs no engine: everything is evaluated from its phase set."))
+    elif case.finished:
         section.blocks += [_signatures(case), _in_force(case)]
     else:
         section.blocks.append(Text("No job is finished, so no engine setting was in force yet.", "problem"))
@@ -103,7 +105,8 @@ def provenance_section(case: Case) -> Section:
     section = Section("provenance", "Provenance")
     section.blocks += [Text(sentence, "problem") for sentence in case.campaign.get("skipped", [])]
     section.blocks += [_jobs(case), _failures(case)] if case.entries else [Text("The campaign has no job: its steps are evaluated from the phase set alone.")]
-    names = dict.fromkeys(step.phase_set for step in (case.recipe.reactions, case.recipe.windows) if step is not None)
+    steps = (case.recipe.reactions, case.recipe.windows, case.recipe.volumes, case.recipe.screen)
+    names = dict.fromkeys(step.phase_set for step in steps if step is not None)
     for name in names:
         try:
             section.blocks += _phase_tables(load_phase_set(name))

@@ -11,6 +11,9 @@ from .plots_reactions import MixingCurve, reaction_figure
 from .reactions import Product, ReactionResult, react, side
 from .report_case import Case
 from .report_content import Column, KeyNumber, Picture, Section, Table, Text, tier_label
+from .report_open import open_blocks
+from .volume import Volumes
+from .volume_changes import pair_volumes
 
 __all__ = ["SIGMA", "deviation", "mixing_curve", "phase_set_of", "reactions_section", "rests_on"]
 
@@ -74,8 +77,10 @@ def reactions_section(case: Case) -> Section:
         return section
     phases = phase_set_of(step.phase_set, section)
     results = _reacted(step, phases, section) if phases else {}
-    if results:
-        section.blocks += [_summary(results, step), Text(_PARTS, "note")]
+    if phases and results:
+        section.blocks += [_summary(results, step), Text(_PARTS, "note"), _volume_changes(results, phases)]
+    if phases:
+        section.blocks += open_blocks(step, phases)
     for (a, b), result in results.items():
         published = _published(step, a, b)
         curve = mixing_curve(result, published)
@@ -125,8 +130,11 @@ def _summary(results: Mapping[tuple[str, str], ReactionResult], step: ReactionSt
                 "mutual": result.mutual.energy,
                 "mutual_sigma": result.uncertainty.mutual,
                 "x": result.mutual.kink.x if result.mutual.kink else None,
+                **_interval("mutual", result.uncertainty.intervals["mutual"]),
                 "total": result.total.energy,
                 "total_sigma": result.uncertainty.total,
+                **_interval("total", result.uncertainty.intervals["total"]),
+                "stable": result.uncertainty.stable_probability(step.threshold)["mutual"],
                 "x_total": result.total.kink.x if result.total.kink else None,
                 "published": published,
                 "deviation": deviation(result.mutual.energy, published),
@@ -140,16 +148,47 @@ def _summary(results: Mapping[tuple[str, str], ReactionResult], step: ReactionSt
         Column("self_a", "self, first (eV/atom)", 3),
         Column("self_b", "self, second (eV/atom)", 3),
         Column("mutual", "mutual ± 1σ (eV/atom)", 3, "mutual_sigma"),
+        Column("mutual_low", "mutual, 16 % (eV/atom)", 3),
+        Column("mutual_high", "mutual, 84 % (eV/atom)", 3),
         Column("x", "x", 2),
         Column("total", "total ± 1σ (eV/atom)", 3, "total_sigma"),
+        Column("total_low", "total, 16 % (eV/atom)", 3),
+        Column("total_high", "total, 84 % (eV/atom)", 3),
         Column("x_total", "x of total", 2),
+        Column("stable", f"probability of |mutual| < {step.threshold:g} eV/atom", 2),
         Column("published", "published (eV/atom)", 2),
         Column("deviation", "mutual − published", 3),
         Column("deviation_total", "total − published", 3),
         Column("tier", "tier"),
         Column("products", "reaction at the mutual minimum", chemical=True),
     )
-    return Table("reactions", "Self, mutual and total reaction energies", columns, rows)
+    note = "16 % and 84 %: central interval of the draws from the entry errors. Probability: share of the draws in which the pair releases less."
+    return Table("reactions", "Self, mutual and total reaction energies", columns, rows, note)
+
+
+def _interval(part: str, interval: tuple[float, float] | None) -> dict[str, float]:
+    return {} if interval is None else {f"{part}_low": interval[0], f"{part}_high": interval[1]}
+
+
+def _volume_changes(results: Mapping[tuple[str, str], ReactionResult], phases: PhaseSet) -> Table:
+    """Volume of every reaction at its mutual minimum; pairs that do not react are left out."""
+    volumes, rows = Volumes(phases), []
+    for (a, b), result in results.items():
+        if result.mutual.kink is None:
+            continue
+        ledger = pair_volumes(result, result.mutual.kink, phases, volumes)
+        about = {"pair": f"{a} | {b}", "reaction": ledger.reaction, "notes": "; ".join(ledger.notes)}
+        rows.append({**about, "before": ledger.before, "after": ledger.after, "change": ledger.change, "percent": ledger.percent})
+    columns = (
+        Column("pair", "pair", chemical=True),
+        Column("before", "before (mL/mol)", 1),
+        Column("after", "after (mL/mol)", 1),
+        Column("change", "change (mL/mol)", 1),
+        Column("percent", "change (%)", 1),
+        Column("reaction", "reaction at the mutual minimum", chemical=True),
+        Column("notes", "kinds of volumes, gases", chemical=True),
+    )
+    return Table("reaction_volumes", "Volume changes at the mutual minima", columns, rows, "Per mole of formula units of reactants; gases count no volume.")
 
 
 def _kinks(result: ReactionResult, a: str, b: str) -> Table:

@@ -14,9 +14,10 @@ from .phase_set import PhaseSet, parse_formula
 from .plots_reactions import Ladder, window_figure
 from .reactions import Product, products_of
 from .report_case import Case
-from .report_content import Column, KeyNumber, Picture, Section, Table, Text, tier_label
+from .report_content import Block, Column, KeyNumber, Picture, Section, Table, Text, tier_label
 from .report_reactions import SIGMA, deviation, phase_set_of, rests_on
 from .window import LadderStep, WindowResult, stability_window
+from .window_deviation import LimitDeviation, explain_window
 
 __all__ = ["ladder", "windows_section"]
 
@@ -78,6 +79,8 @@ def windows_section(case: Case) -> Section:
         alt = f"Stability windows of {', '.join(result.material for result in results)} with the steps of each ladder."
         section.blocks += [Picture("windows", figure, alt), _limits(windows), Text(_CONVENTION, "note"), _ladders(windows)]
         section.blocks.append(Text("\n".join(f"{result.material}: {result.note}." for result in results), "note"))
+    if phases and results:
+        section.blocks += _beside_print(results, phases, step)
     for window in windows:
         section.key_numbers += _key_limits(window)
     return section
@@ -98,6 +101,46 @@ def _opened(step: WindowStep, phases: PhaseSet, section: Section) -> list[_Windo
         except CatholyteError as error:
             section.blocks.append(Text(f"{name}: {error.message}", "problem"))
     return windows
+
+
+def _beside_print(results: Sequence[WindowResult], phases: PhaseSet, step: WindowStep) -> list[Block]:
+    """Every limit that has a printed value, with the phases and entries that make it differ; nothing where none is printed."""
+    found: list[LimitDeviation] = []
+    for result in results:
+        if result.published is not None:
+            found += explain_window(result, phases, result.published, step.published_products.get(result.material, ((), ())))
+    if not found:
+        return []
+    rows = [
+        {
+            "material": one.material,
+            "limit": one.limit,
+            "voltage": one.voltage,
+            "published": one.published,
+            "deviation": one.deviation,
+            "products": ", ".join(one.products),
+            "printed": ", ".join(one.published_products),
+            "missing": ", ".join(one.missing),
+            "printed_reaction": one.printed_reaction,
+            "carriers": "; ".join(f"{carrier.formula} ({carrier.tier}) {carrier.effect:.3f}" for carrier in one.carriers),
+        }
+        for one in found
+    ]
+    columns = (
+        Column("material", "material", chemical=True),
+        Column("limit", "limit"),
+        Column("voltage", "here (V)", 3),
+        Column("published", "published (V)", 3),
+        Column("deviation", "deviation (V)", 3),
+        Column("products", "phases beyond it here", chemical=True),
+        Column("printed", "published phases", chemical=True),
+        Column("missing", "not in the set", chemical=True),
+        Column("printed_reaction", "published reaction on these energies (V)", 3),
+        Column("carriers", "entries of the net reaction: effect of 1σ (V)", chemical=True),
+    )
+    source = f"Published: {step.published_source}." if step.published_source else ""
+    table = Table("windows_published", "Limits beside published ones", columns, rows, f"{source} The net reaction leaves spectators out.".strip())
+    return [table, Text("\n".join(one.text for one in found), "note")]
 
 
 def _on_hull(result: WindowResult, phases: PhaseSet) -> dict[str, Tier]:

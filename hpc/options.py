@@ -12,4 +12,4 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 StorePlace = Annotated[str | None, typer.Option("--store", help="Folder or mongodb:// URI; else the variable CATHOLYTE_STORE, else ./catholyte-store.")]
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE|FILE", help="Name of a shipped recipe, or the path of a YAML file.")]
 EngineName = Annotated[str | None, typer.Option("--engine", help="Engine for every step that it can do.")]
-StepName = Annotated[str | None, typer.Option("--only", help="One step: bulk, electronic, reactions, windows.")]
+StepName = Annotated[str | None, typer.Option("--only", help="One step: bulk, electronic, reactions, windows, volumes, screen.")]

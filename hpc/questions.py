@@ -12,7 +12,7 @@ from ..configs.models import BandCenterSpec
 if TYPE_CHECKING:
     from ..analysis.band_report import Bands
 
-__all__ = ["bands_document", "material_document", "materials_document", "reactions_document", "window_document"]
+__all__ = ["bands_document", "material_document", "materials_document"]
 
 
 def materials_document() -> list[dict[str, Any]]:
@@ -99,19 +99,3 @@ def _bands(path: str, store: str | None) -> Bands:
     opened = open_store(store, create=False)
     records = Records(opened.outputs, opened.states, opened.campaigns)
     return bands_of(records.document(records.find(path)["uuid"], arrays=True))
-
-
-def reactions_document(a: str, b: str, phase_set: str) -> dict[str, Any]:
-    """The JSON of ``reactions``."""
-    from ..analysis.phase_set import load_phase_set
-    from ..analysis.reactions import react
-
-    return dict(react(a, b, load_phase_set(phase_set)).to_json())
-
-
-def window_document(name: str, phase_set: str) -> dict[str, Any]:
-    """The JSON of ``window``."""
-    from ..analysis.phase_set import load_phase_set
-    from ..analysis.window import stability_window
-
-    return dict(stability_window(name, load_phase_set(phase_set)).to_json())

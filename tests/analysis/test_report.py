@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 from campaign_documents import MadeRecords, cell_of, edges, made_document, oxygen_dos, planned, strained
 from phase_sets import document as phase_document
+from report_page import Page, column, key_numbers, recipe
 
 from catholyte.analysis.band_report import compare
 from catholyte.analysis.lattice import lattice_table
@@ -25,74 +24,16 @@ from catholyte.analysis.report_electrons import common_spec, environments_of
 from catholyte.analysis.window import stability_window
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import material
-from catholyte.configs.models import BandCenterSpec, Recipe
+from catholyte.configs.models import BandCenterSpec
 from catholyte.workflows.documents import CalculationDocument
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")
 CENTERS = {"LCO": -3.0, "CoO": -2.2}
 
 
-class Page(HTMLParser):
-    """Rows of text by table, sentences by class, attributes by tag."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tables: dict[str, list[list[str]]] = {}
-        self.problems: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self._table, self._open = "", ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        given = dict(attrs)
-        if (given.get("id") or "").startswith("table-"):
-            self._table = str(given["id"]).removeprefix("table-")
-            self.tables[self._table] = []
-        elif tag == "tr":
-            self.tables[self._table].append([])
-        elif tag in ("td", "th"):
-            self.tables[self._table][-1].append("")
-        if tag == "p" and given.get("class") == "problem":
-            self.problems.append("")
-        if tag in ("td", "th", "p"):
-            self._open = "problem" if tag == "p" and given.get("class") == "problem" else tag
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th", "p"):
-            self._open = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._open in ("td", "th"):
-            self.tables[self._table][-1][-1] += data
-        elif self._open == "problem":
-            self.problems[-1] += data
-
-
 def electronic(name: str, gap: float = 2.0, shift: float = 0.0, **changes: Any) -> CalculationDocument:
     cell = cell_of(name)
     return made_document(name, dos=oxygen_dos(cell, CENTERS[name] + shift), band_edges=edges(cell, gap), magmoms=cell.site_properties["magmom"], **changes)
-
-
-def recipe(phase_set: Path, **changes: Any) -> Recipe:
-    given: dict[str, Any] = {
-        "name": "made",
-        "title": "LiCoO2 and CoO, made",
-        "source": "made for a test",
-        "hubbard_u": {"Co": 3.9},
-        "stated": [{"setting": "cutoff", "value": "500 eV"}],
-        "choices": [{"setting": "order of CoO", "value": "AFM-II", "reason": "not stated"}],
-        "bulk": {"materials": ["LCO", "CoO"]},
-        "electronic": {
-            "materials": ["LCO", "CoO"],
-            "cutoff": 600,
-            "kpoints": {"LCO": [4, 4, 4], "CoO": [4, 4, 4]},
-            "band_center": {"window": "occupied", "reference": "vbm"},
-        },
-        "reactions": {"phase_set": str(phase_set), "pairs": [["Li2O2", "Li"]], "published": {"Li-Li2O2": -1.0}},
-        "windows": {"phase_set": str(phase_set), "materials": ["Li2O2"], "published": {"Li2O2": [2.5, None]}},
-    }
-    return Recipe.model_validate({**given, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -117,16 +58,6 @@ def whole(phases: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Page,
     out = tmp_path_factory.mktemp("report")
     files = write_report(MadeRecords(recipe(phases), whole_campaign()), out)
     return Page(files[0].read_text(encoding="utf-8")), out, files
-
-
-def column(rows: list[list[str]], title: str) -> list[str]:
-    place = rows[0].index(title)
-    return [row[place] for row in rows[1:]]
-
-
-def key_numbers(out: Path) -> dict[str, dict[str, str]]:
-    with (out / "tables" / "key_numbers.csv").open(encoding="utf-8", newline="") as file:
-        return {row["quantity"]: row for row in csv.DictReader(file)}
 
 
 def test_every_file_is_listed_and_exists(whole: tuple[Page, Path, list[Path]]) -> None:
@@ -236,6 +167,16 @@ def test_every_reference_inside_the_page_has_one_target(whole: tuple[Page, Path,
     assert used <= set(ids)
 
 
+def test_a_printed_limit_is_explained(whole: tuple[Page, Path, list[Path]], phases: Path) -> None:
+    page, _, files = whole
+    found = stability_window("Li2O2", load_phase_set(phases))
+    (row,) = [dict(zip(page.tables["windows_published"][0], row, strict=True)) for row in page.tables["windows_published"][1:]]
+    assert (row["limit"], row["published phases"]) == ("reduction", "Li2O")
+    assert row["deviation (V)"] == number(found.reduction.voltage - 2.5, 3)
+    assert row["published reaction on these energies (V)"] == number(found.reduction.voltage, 3)
+    assert "The same phases form here and in print (Li2O): none is missing" in files[0].read_text(encoding="utf-8")
+
+
 def test_same_campaign_same_page(whole: tuple[Page, Path, list[Path]], phases: Path, tmp_path: Path) -> None:
     again = write_report(MadeRecords(recipe(phases), whole_campaign()), tmp_path, formats=())
     files = re.compile(r'<p class="files">Figure.*?</p>')
@@ -271,7 +212,7 @@ def test_empty_campaign_and_broken_phase_set(tmp_path: Path) -> None:
 def test_recipe_with_one_step_only(phases: Path, tmp_path: Path) -> None:
     alone = recipe(phases, bulk=None, electronic=None, windows=None)
     page = Page(write_report(MadeRecords(alone, []), tmp_path, formats=())[0].read_text(encoding="utf-8"))
-    assert page.problems == ["No job is finished, so no engine setting was in force yet."]
+    assert page.problems == []
     assert questions(alone) == ["How strongly do Li2O2 | Li react, and to what?"]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catholyte.configs.errors import InputError, UnknownNameError
-from catholyte.configs.load import load_recipe
+from catholyte.configs.load import CONFIGS, load_recipe, recipe_names
 from catholyte.workflows.recipe import Plan, build_plan
 
 RECIPE = """\
@@ -35,8 +35,21 @@ electronic:
     window: occupied
     reference: vbm
 reactions:
-  phase_set: licopsclc
+  phase_set: solidstate
   pairs: [[LCO, LPSCl]]
+"""
+
+
+#: end of the recipe, after which further sections stand
+MORE = "  pairs: [[LCO, LPSCl]]\n"
+VOLUMES = f"{MORE}volumes:\n  phase_set: solidstate\n"
+DECOMPOSITION = "  decompositions:\n    - {material: LPSCl, products: [LiCl, 1/2 P2S5, 5/2 S]}\n"
+SCREEN = f"""{MORE}screen:
+  phase_set: solidstate
+  cathodes: [LCO, NCM811-x0.5, Li1.2Mn0.54Co0.13Ni0.13O2]
+  electrolytes: [LPSCl]
+  coatings: [Li3BO3]
+  operating_range: [2.5 V, 4.3 V]
 """
 
 
@@ -73,6 +86,20 @@ def test_jobs_and_dependencies(tmp_path: Path) -> None:
     task = next(job for job in plan.flow.jobs if job.uuid == names["electronic CoO cutoff 500 eV"]).maker.task
     assert (task["method"]["cutoff"], task["method"]["hubbard_u"], task["method"]["kpoints"]) == (500.0, {"Co": 3.9}, [2, 2, 2])
     assert plan.jobs[0].record()["name"] == "LCO chgnet relax"
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_names_substances_and_phase_sets_that_exist(name: str) -> None:
+    found, source = load_recipe(name)
+    build_plan(found, source, only="reactions" if found.reactions else None)
+    sets = {step.phase_set for step in (found.reactions, found.windows, found.volumes, found.screen) if step is not None}
+    assert all((CONFIGS / "phases" / f"{phases}.json").is_file() for phases in sets), sets
+
+
+def test_a_recipe_of_reactions_alone_needs_no_job() -> None:
+    for name in ("glassy-ceramic", "core-shell", "nmc532-lgps", "li-rich"):
+        for only in (None, "reactions", "windows", "screen"):
+            assert build_plan(*load_recipe(name), only=only).jobs == []
 
 
 def test_shipped_recipe_has_a_plan() -> None:
@@ -132,6 +159,16 @@ def test_engine_of_the_call_skips_what_it_cannot_do_and_says_so(tmp_path: Path) 
     [
         ("materials: [LCO, CoO, Li2O]", "materials: [LCO, CoOO, Li2O]", "bulk.materials.1", "unknown material 'CoOO'; did you mean CoO"),
         ("pairs: [[LCO, LPSCl]]", "pairs: [[LCO, LPSC]]", "reactions.pairs.0.1", "unknown material 'LPSC'; did you mean LPSCl"),
+        ("[[LCO, LPSCl]]", "[[LCO, LPSCl]]\n  maps: [[LCO, Li6PS5C1x]]", "reactions.maps.0.1", "unknown material 'Li6PS5C1x'; did you mean"),
+        (MORE, f"{VOLUMES}  materials: [LPSC]\n", "volumes.materials.0", "did you mean LPSCl"),
+        (MORE, VOLUMES + DECOMPOSITION.replace("LPSCl", "LPSC"), "volumes.decompositions.0.material", "did you mean LPSCl"),
+        (MORE, VOLUMES, "volumes", "give 'materials' or 'decompositions'"),
+        (MORE, SCREEN.replace("NCM811-x0.5", "NCM81-x0.5"), "screen.cathodes.1", "unknown material 'NCM81'; did you mean NCM811"),
+        (MORE, SCREEN.replace("[Li3BO3]", "[Li3BOO3x]"), "screen.coatings.0", "unknown material 'Li3BOO3x'"),
+        (MORE, SCREEN.replace("[LPSCl]", "[]"), "screen.electrolytes", "at least 1 item"),
+        (MORE, SCREEN.replace("[2.5 V, 4.3 V]", "[4.3 V, 2.5 V]"), "screen", "the lower bound of 'operating_range'"),
+        (MORE, SCREEN.replace("4.3 V", "4.3 eV"), "screen.operating_range.1", "unknown unit 'eV'"),
+        (MORE, f"{SCREEN}  lithium: [1, 1.5]\n", "screen.lithium.1", "less than or equal to 1"),
         ("engine: chgnet", "engine: chgnt", "bulk.engine", "unknown engine 'chgnt'; did you mean chgnet? allowed: chgnet, gpaw"),
         ("engine: gpaw", "engine: chgnet", "electronic.engine", "engine chgnet has no calculation of kind 'dos'; it has relax, static, md"),
         ("Co: 3.9 eV", "Co: -3.9 eV", "hubbard_u.Co", "greater than or equal to 0"),
@@ -154,6 +191,11 @@ def test_what_is_wrong_is_named_with_file_line_and_key(tmp_path: Path, old: str,
     leaf = [part for part in key.split(".") if not part.isdigit()][-1]
     assert leaf in written
     assert caught.value.exit_status == 2
+
+
+def test_sections_of_the_phase_set_take_materials_formulas_and_charged_cathodes(tmp_path: Path) -> None:
+    for sections in (VOLUMES + DECOMPOSITION, SCREEN):
+        assert _plan(tmp_path, (MORE, sections)).jobs
 
 
 def test_missing_mesh_is_named(tmp_path: Path) -> None:
