@@ -20,6 +20,7 @@ from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError, StructureError
 from ..configs.models import OrderedCell
+from .crystal import MINIMUM_DISTANCE
 from .sampling import Floats, Ints, PairModel, States, all_states, anneal, swap_neighbours
 
 __all__ = ["ENUMERATION_LIMIT", "SEPARATION", "Ordering", "order"]
@@ -64,11 +65,12 @@ class Ordering:
 
 @dataclass(frozen=True)
 class _Sublattice:
-    """Sites of one Wyckoff position and what may occupy them; ``None`` is a vacancy."""
+    """Sites of one Wyckoff position and what may occupy them; ``None`` is a vacancy. At most `capacity` sites are occupied without overlap."""
 
     label: str
     sites: list[int]
     occupancies: dict[Occupant, float]
+    capacity: int
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,22 @@ def _sublattices(parent: Structure) -> list[_Sublattice]:
         empty = 1 - sum(occupancies.values())
         if empty > 1e-6:
             occupancies[None] = empty
-        found.append(_Sublattice(label or text, sites, occupancies))
+        found.append(_Sublattice(label or text, sites, occupancies, _capacity(parent, sites) if None in occupancies else len(sites)))
     return found
+
+
+def _capacity(parent: Structure, sites: list[int]) -> int:
+    """Largest number of sites of which no two lie closer than atoms can: a refined occupancy may round to more."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    coords = parent.frac_coords[sites]
+    pairs = np.argwhere(np.triu(parent.lattice.get_all_distances(coords, coords) < MINIMUM_DISTANCE, 1))
+    if len(pairs) == 0:
+        return len(sites)
+    edges = np.zeros((len(pairs), len(sites)))
+    np.put_along_axis(edges, pairs, 1.0, axis=1)
+    result = milp(np.full(len(sites), -1.0), constraints=LinearConstraint(edges, ub=1), bounds=Bounds(0, 1), integrality=np.ones(len(sites)))
+    return round(-float(result.fun))
 
 
 def _charge(occupant: Occupant) -> float:
@@ -198,6 +214,10 @@ def _numbers(sublattices: list[_Sublattice], composition: str | None, name: str)
         return None if result.x is None else np.rint(result.x[:count]).astype(np.int64)
 
     found = solve(rows + charges, [*totals, 0.0])
+    vacancies = np.array([float(len(sublattices[g].sites) - sublattices[g].capacity) if s is None else 0.0 for g, s in keys])
+    if found is not None and (found < vacancies).any():
+        low, high = vacancies, limits
+        found = solve(rows + charges, [*totals, 0.0])
     if found is None:
         text = composition or f"whole atoms next to the occupancies of {name}"
         if solve(rows, totals) is None:

@@ -150,3 +150,21 @@ def test_stripes_along_either_axis_of_an_oblong_cell_are_one_crystal():
         cell.remove_oxidation_states()
         candidates.append(cell)
     assert len(found) == len(matcher.group_structures(candidates))
+
+
+def test_occupancies_that_round_to_overlapping_atoms_are_shared_out():
+    """Split pairs 0.4 Å apart hold one atom each: 0.54 of eight positions is four, not five, and the other position takes the rest."""
+    pairs = [[x, 0, z] for z in (0.0, 0.25, 0.5, 0.75) for x in (0.24, 0.26)]
+    others = [[x, 0.5, z] for z in (0.0, 0.25, 0.5, 0.75) for x in (0.0, 0.5)]
+    anions = [[x, 0.25, z] for z in (0.125, 0.375, 0.625, 0.875) for x in (0.1, 0.6)]
+    cell = Structure(
+        Lattice.orthorhombic(20, 12, 12),
+        [{"Li+": 0.58}] * 8 + [{"Li+": 0.42}] * 8 + ["F-"] * 8,
+        pairs + others + anions,
+        site_properties={"wyckoff_label": ["split"] * 8 + ["whole"] * 8 + ["F"] * 8},
+    )
+    (found,) = order(cell, OrderedCell())
+    labels = found.structure.site_properties["wyckoff_label"]
+    assert (labels.count("split"), labels.count("whole")) == (4, 4)
+    distances = found.structure.distance_matrix + 9 * np.eye(len(found.structure))
+    assert distances.min() > SEPARATION
