@@ -1,37 +1,32 @@
-"""The convex hull of a phase set along a line between two compositions.
+"""The convex hull of a phase set: its energy, its stable phases, and its kinks along lines between compositions.
 
-Compositions are vectors of atomic fractions over `Phases.elements`, energies are eV/atom. The kinks
-come from pymatgen's PhaseDiagram; the linear programs below it evaluate many perturbed hulls without
-building one, and are exact where they agree on the unperturbed hull.
+Compositions are vectors of atomic fractions over `Phases.elements`, energies are eV/atom. Every answer is the optimum of
+a linear program (module :mod:`simplex`), so no facet of the hull is ever listed: ten elements cost little more than three.
+The same class evaluates perturbed energies and grand potentials, many at once.
 """
 
 from __future__ import annotations
 
+import weakref
 import zlib
-from collections.abc import Collection
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from pymatgen.core.composition import Composition
 
-from ..configs.errors import CalculationError
 from .phase_set import PhaseEntry, PhaseSet
+from .simplex import Array, Index, Path, follow, optimum
 
-if TYPE_CHECKING:
-    from pymatgen.analysis.phase_diagram import PhaseDiagram
-
-__all__ = ["NUMERICAL_ZERO", "Phases", "Vertex", "settled"]
-
-Array = NDArray[np.float64]
+__all__ = ["NUMERICAL_ZERO", "Array", "Phases", "Vertex", "settled"]
 
 #: eV/atom or atomic fraction: smaller differences are rounding of the hull, not science
 NUMERICAL_ZERO = 1e-9
-#: atomic fraction below which pymatgen's barycentric coordinate is rounding at a kink
-_TRACE = 1e-7
+#: chemical systems whose arrays are kept
+_KEPT = 256
 
 
 def settled(value: float) -> float:
@@ -58,7 +53,7 @@ class Vertex:
     amounts: dict[int, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Phases:
     """The entries of one chemical system as numbers.
 
@@ -68,84 +63,136 @@ class Phases:
         Rows of `fractions`.
     entries : tuple of PhaseEntry
         Columns of `fractions`.
+    fractions : (n_elements, n_entries) float array
+        Atomic fractions; of an open system only those of the elements that it conserves.
+    energies : (n_entries,) float array
+        eV/atom; of an open system the grand potential, eV per atom of the phase.
     """
 
     elements: tuple[str, ...]
     entries: tuple[PhaseEntry, ...]
+    fractions: Array
+    energies: Array
 
     @classmethod
     def of(cls, phase_set: PhaseSet, elements: Collection[str]) -> Phases:
-        """Return the phases of `phase_set` in the chemical system `elements`."""
-        return cls(tuple(sorted(elements)), phase_set.within(elements))
+        """Return the phases of `phase_set` in the chemical system `elements`; the last systems asked for are kept."""
+        names = tuple(sorted(elements))
+        key = (id(phase_set), names)
+        known = _SYSTEMS.get(key)
+        if known is not None and known[0]() is phase_set:
+            _SYSTEMS.move_to_end(key)
+            return known[1]
+        found = cls._gathered(phase_set, names)
+        _SYSTEMS[key] = (weakref.ref(phase_set), found)
+        if len(_SYSTEMS) > _KEPT:
+            _SYSTEMS.popitem(last=False)
+        return found
+
+    @classmethod
+    def _gathered(cls, phase_set: PhaseSet, elements: tuple[str, ...]) -> Phases:
+        if set(elements) == set(phase_set.elements):
+            entries = phase_set.entries
+            fractions = np.array([_fractions(entry.composition, elements) for entry in entries]).T
+            return cls(elements, entries, fractions, np.array([entry.energy_per_atom for entry in entries]))
+        everything = cls.of(phase_set, phase_set.elements)
+        inside = np.isin(everything.elements, elements)
+        kept = np.flatnonzero(everything.fractions[~inside].max(axis=0) == 0)
+        entries = tuple(everything.entries[i] for i in kept)
+        return cls(elements, entries, everything.fractions[np.ix_(inside, kept)], everything.energies[kept])
 
     @cached_property
-    def fractions(self) -> Array:
-        """(n_elements, n_entries) atomic fractions."""
-        return np.array([self.vector(entry.composition) for entry in self.entries]).T
+    def position(self) -> dict[str, int]:
+        """Index of each entry by its id."""
+        return {entry.id: index for index, entry in enumerate(self.entries)}
 
     @cached_property
-    def energies(self) -> Array:
-        """(n_entries,) eV/atom."""
-        return np.array([entry.energy_per_atom for entry in self.entries])
+    def pure(self) -> Index:
+        """(n_elements,) index of the lowest entry that holds one conserved element alone, in the order of `elements`."""
+        alone = np.count_nonzero(self.fractions, axis=0) == 1
+        best = [np.where(alone & (row > 0), self.energies / np.where(row > 0, row, 1.0), np.inf).argmin() for row in self.fractions]
+        return np.array(best, dtype=np.intp)
 
     def vector(self, composition: Composition) -> Array:
-        """(n_elements,) atomic fractions of `composition`."""
-        return np.array([composition.get_atomic_fraction(element) for element in self.elements])
-
-    @cached_property
-    def diagram(self) -> PhaseDiagram:
-        """pymatgen's phase diagram; each entry carries its index as attribute."""
-        from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
-        from pymatgen.core.periodic_table import Element
-
-        entries = [PDEntry(e.composition, e.energy_per_atom * e.composition.num_atoms, attribute=i) for i, e in enumerate(self.entries)]
-        return PhaseDiagram(entries, [Element(symbol) for symbol in self.elements])
+        """(n_elements,) atomic fractions of `composition`; of an open system those of the conserved elements among all its atoms."""
+        return _fractions(composition, self.elements)
 
     def tie_line(self, a: Composition, b: Composition) -> tuple[Vertex, ...]:
-        """Return the kinks of the hull between two compositions, ends included, in the order of falling x (`a` first).
+        """Return the kinks of the hull between two compositions, ends included, with rising fraction x of `a`.
 
         Points at which the phases change without a change of slope are left out: the hull does not bend there.
 
         Raises
         ------
         CalculationError
-            If the hull is so degenerate that pymatgen finds no facet for a point of the line.
+            If the hull is so degenerate that no phases balance a point of the line.
         """
-        first, second = self.vector(a), self.vector(b)
-        step = first - second
-        length = float(step @ step)
-        if length < NUMERICAL_ZERO**2:
-            return self._vertex(1.0, first), self._vertex(0.0, second)
-        critical = self.diagram.get_critical_compositions(a.fractional_composition, b.fractional_composition)
-        inner = sorted((float((self.vector(c) - second) @ step) / length for c in critical[1:-1]), reverse=True)
-        vertices = [self._vertex(x, x * first + (1 - x) * second) for x in (1.0, *inner, 0.0)]
-        kept = vertices[:1]
-        for here, after in pairwise(vertices[1:]):
-            if _bends(kept[-1], here, after):
-                kept.append(here)
-        return (*kept, vertices[-1])
+        return self.tie_lines(self.vector(a)[np.newaxis], self.vector(b)[np.newaxis])[0]
+
+    def tie_lines(self, a: Array, b: Array, energies: Array | None = None) -> list[tuple[Vertex, ...]]:
+        """Return the kinks of many lines, as :meth:`tie_line`.
+
+        Parameters
+        ----------
+        a, b : (n_lines, n_elements) float arrays
+            Ends, as :meth:`vector` gives them.
+        energies : (n_entries,) or (n_lines, n_entries) float array, optional
+            In place of the set's own; eV/atom.
+        """
+        path = self._path(a, b, energies)
+        bounds = np.searchsorted(path.lane, np.arange(len(a) + 1))
+        return [_kinks(path, first, last) for first, last in pairwise(bounds.tolist())]
+
+    def profiles(self, a: Array, b: Array, energies: Array | None = None) -> list[tuple[Array, Array]]:
+        """Return x and hull energy (eV/atom) at every stop of many lines: what :meth:`tie_lines` gives without the phases, in less time."""
+        path = self._path(a, b, energies)
+        bounds = np.searchsorted(path.lane, np.arange(1, len(a)))
+        return list(zip(np.split(path.x, bounds), np.split(path.values, bounds), strict=True))
+
+    def _path(self, a: Array, b: Array, energies: Array | None) -> Path:
+        return follow(self.fractions, self.energies if energies is None else energies, b, a - b, self.pure)
 
     def decompose(self, composition: Composition) -> Vertex:
         """Return hull energy and stable phases at one composition, as a vertex with x = 1."""
-        return self._vertex(1.0, self.vector(composition))
+        return self.tie_line(composition, composition)[-1]
 
-    def _vertex(self, x: float, target: Array) -> Vertex:
-        from scipy.optimize import nnls
+    def hull_energies(self, targets: Array, energies: Array | None = None) -> Array:
+        """Return the lowest energy of any mixture of phases at each of several compositions.
 
-        composition = Composition(dict(zip(self.elements, target, strict=True)))
-        try:
-            found = self.diagram.get_decomposition(composition)
-        except RuntimeError as error:
-            raise CalculationError(f"the hull of {'-'.join(self.elements)} has no facet at {composition.formula}: {error}") from None
-        indices = [int(cast(Any, entry).attribute) for entry in found]
-        for candidates in ([i for i, amount in zip(indices, found.values(), strict=True) if amount > _TRACE], indices):
-            amounts, residual = nnls(self.fractions[:, candidates], target)
-            if residual < NUMERICAL_ZERO:
-                break
-        else:
-            raise CalculationError(f"the phases found at {composition.formula} do not balance: {residual:.1e} of the atoms are missing")
-        kept = {i: float(amount) for i, amount in zip(candidates, amounts, strict=True) if amount > NUMERICAL_ZERO}
-        return Vertex(x, float(sum(amount * self.energies[i] for i, amount in kept.items())), kept)
+        Parameters
+        ----------
+        targets : (n_points, n_elements) float array
+            Atomic fractions.
+        energies : (n_entries,) or (n_points, n_entries) float array, optional
+            In place of the set's own; eV/atom.
+
+        Returns
+        -------
+        (n_points,) float array, eV/atom
+        """
+        return np.asarray((self.potentials(targets, np.zeros_like(targets), energies) * targets).sum(axis=1))
+
+    def potentials(self, targets: Array, towards: Array, energies: Array | None = None) -> Array:
+        """Return the chemical potentials that hold just beside each composition, in the direction `towards`.
+
+        Parameters
+        ----------
+        targets : (n_points, n_elements) float array
+        towards : (n_points, n_elements) float array
+            Not negative where a target is zero.
+        energies : as in :meth:`hull_energies`
+
+        Returns
+        -------
+        (n_points, n_elements) float array, eV/atom
+        """
+        return optimum(self.fractions, self.energies if energies is None else energies, targets, towards, self.pure).potentials
+
+    @cached_property
+    def above_hull(self) -> Array:
+        """(n_entries,) energy above the hull, eV/atom, >= 0."""
+        above = self.energies - self.hull_energies(self.fractions.T)
+        return np.where(np.abs(above) < NUMERICAL_ZERO, 0.0, above)
 
     def samples(self, count: int, seed: int) -> Array:
         """Return energies drawn from each entry's error: (count, n_entries), eV/atom.
@@ -158,85 +205,82 @@ class Phases:
         drawn: Array = self.energies + np.array(noise).T * errors
         return drawn
 
-    def hull_energies(self, energies: Array, targets: Array) -> Array:
-        """Return the lowest energy of any mixture of phases at each of several compositions.
+    def opened(self, shifts: Mapping[str, float]) -> Phases:
+        """Return the system in contact with reservoirs: each open element is taken at a fixed chemical potential and no longer conserved.
+
+        Phases of open elements alone are left out: :meth:`grand_potentials` tells whether one of them would form without end.
 
         Parameters
         ----------
-        energies : (n_entries,) eV/atom
-        targets : (n_points, n_elements) atomic fractions
-
-        Returns
-        -------
-        (n_points,) eV/atom
+        shifts : mapping of str to float
+            Open element to its chemical potential relative to its lowest entry, eV/atom.
         """
-        from scipy.sparse import block_diag
+        kept = self.closed_entries(shifts)
+        conserved = np.array([element not in shifts for element in self.elements])
+        return Phases(
+            tuple(element for element in self.elements if element not in shifts),
+            tuple(self.entries[i] for i in kept),
+            self.fractions[np.ix_(conserved, kept)],
+            self.grand_potentials(shifts)[kept],
+        )
 
-        points = len(targets)
-        _, amounts = _minimum(np.tile(energies, points), block_diag([self.fractions] * points, format="csc"), targets.ravel())
-        found: Array = amounts.reshape(points, -1) @ energies
-        return found
+    def closed_entries(self, open_elements: Collection[str]) -> Index:
+        """Indices of the entries that hold an element besides the open ones."""
+        conserved = [element not in open_elements for element in self.elements]
+        return np.flatnonzero(self.fractions[conserved].any(axis=0))
 
-    def cheapest_exchange(self, energies: Array, target: Array, exchanged: Array, energy: float) -> float | None:
-        """Return the lowest energy, eV, at which any amount of a phase decomposes while it takes up `exchanged`.
+    def grand_potentials(self, shifts: Mapping[str, float | Array], energies: Array | None = None) -> Array:
+        """Return energy minus the open elements at their chemical potential, eV per atom of each phase.
 
         Parameters
         ----------
-        energies : (n_entries,) eV/atom
-        target : (n_elements,) atomic fractions of the phase that decomposes
-        exchanged : (n_elements,) atoms taken up, negative where released
-        energy : float, eV/atom of the phase that decomposes
+        shifts : mapping of str to float or (n_lanes, 1) float array
+            As in :meth:`opened`.
+        energies : (n_entries,) or (n_lanes, n_entries) float array, optional
+            In place of the set's own; the references of the open elements are taken from them too.
 
         Returns
         -------
-        float or None
-            E(products) - E(phase), eV; None where nothing can balance, e.g. no lithium to release.
+        (n_entries,) or (n_lanes, n_entries) float array
         """
-        found = _solve(np.append(energies, -energy), np.column_stack([self.fractions, -target]), exchanged)
-        return None if found is None else found[0]
-
-    def deepest(self, energies: Array, ends: tuple[Array, Array], reference: Array) -> tuple[float, float]:
-        """Return the minimum over x of hull(x) minus the straight line between the reference energies.
-
-        Parameters
-        ----------
-        energies : (n_entries,) eV/atom
-        ends : two (n_elements,) atomic fractions
-        reference : (2,) eV/atom
-
-        Returns
-        -------
-        tuple of float
-            Energy, eV/atom, and the atomic fraction of the first end.
-        """
-        cost = np.append(energies, -(reference[0] - reference[1]))
-        columns = np.column_stack([self.fractions, -(ends[0] - ends[1])])
-        value, solution = _minimum(cost, columns, ends[1], upper=[None] * len(energies) + [1.0])
-        return float(value - reference[1]), float(solution[-1])
+        given = self.energies if energies is None else energies
+        grand = given
+        for element, shift in shifts.items():
+            row = self.elements.index(element)
+            grand = grand - (given[..., self.pure[row], np.newaxis] + shift) * self.fractions[row]
+        return grand
 
 
-def _solve(cost: Array, columns: Any, target: Array, upper: list[float | None] | None = None) -> tuple[float, Array] | None:
-    """Minimise cost·n over n >= 0 with columns·n = target; None where no n balances."""
-    from scipy.optimize import linprog
-
-    bounds: list[tuple[float, float | None]] = [(0.0, limit) for limit in upper or [None] * len(cost)]
-    result: Any = linprog(cost, A_eq=columns, b_eq=target, bounds=bounds, method="highs")
-    if result.status == 2:
-        return None
-    if result.status != 0:
-        raise CalculationError(f"the linear program of a hull found no answer: {result.message}")
-    return float(result.fun), np.asarray(result.x, dtype=float)
+_SYSTEMS: OrderedDict[tuple[int, tuple[str, ...]], tuple[weakref.ref[PhaseSet], Phases]] = OrderedDict()
 
 
-def _minimum(cost: Array, columns: Any, target: Array, upper: list[float | None] | None = None) -> tuple[float, Array]:
-    """As :func:`_solve` where elements close the hull, so that an answer exists."""
-    found = _solve(cost, columns, target, upper)
-    if found is None:
-        raise CalculationError("no mixture of the phases has the composition asked for")
-    return found
+def _fractions(composition: Composition, elements: Sequence[str]) -> Array:
+    amounts = {element.symbol: amount for element, amount in composition.items()}
+    return np.array([amounts.get(element, 0.0) for element in elements]) / sum(amounts.values())
 
 
-def _bends(before: Vertex, here: Vertex, after: Vertex) -> bool:
+def _kinks(path: Path, first: int, last: int) -> tuple[Vertex, ...]:
+    """The stops of one lane at which the hull bends, and both ends."""
+    kept = [first]
+    for here in range(first + 1, last - 1):
+        if path.x[here] - path.x[kept[-1]] > NUMERICAL_ZERO and _bends(path, kept[-1], here, _next(path, here, last)):
+            kept.append(here)
+    return tuple(_vertex(path, stop) for stop in [*kept, last - 1])
+
+
+def _next(path: Path, here: int, last: int) -> int:
+    """The first stop that lies apart from `here`, or the last one."""
+    return next((stop for stop in range(here + 1, last) if path.x[stop] - path.x[here] > NUMERICAL_ZERO), last - 1)
+
+
+def _bends(path: Path, before: int, here: int, after: int) -> bool:
     """Whether the hull lies below the chord of its neighbours at `here`."""
-    share = (here.x - after.x) / (before.x - after.x)
-    return share * before.energy + (1 - share) * after.energy - here.energy > NUMERICAL_ZERO
+    if path.x[after] - path.x[here] <= NUMERICAL_ZERO:
+        return False
+    share = (path.x[after] - path.x[here]) / (path.x[after] - path.x[before])
+    return bool(share * path.values[before] + (1 - share) * path.values[after] - path.values[here] > NUMERICAL_ZERO)
+
+
+def _vertex(path: Path, stop: int) -> Vertex:
+    amounts = {int(i): float(n) for i, n in zip(path.columns[stop], path.amounts[stop], strict=True) if n > NUMERICAL_ZERO}
+    return Vertex(float(path.x[stop]), float(path.values[stop]), amounts)

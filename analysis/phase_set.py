@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 from pymatgen.core.composition import Composition
@@ -21,10 +21,15 @@ from pymatgen.core.periodic_table import Element
 from ..configs import load
 from ..configs.errors import InputError, SignatureMismatchError, UnknownNameError, near_match_hint
 from ..configs.models import Spec, Tier
+from ..structures.chemistry import ChemicalClass
+from ..workflows.documents import Signature
 
-__all__ = ["PhaseEntry", "PhaseSet", "PhaseSource", "Subject", "content_hash", "load_phase_set", "parse_formula"]
+__all__ = ["DEFAULT_PHASE_SET", "PhaseEntry", "PhaseSet", "PhaseSource", "Subject", "content_hash", "load_phase_set", "parse_formula"]
 
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PHASES = load.CONFIGS / "phases"
+#: the set that answers where no other is named
+DEFAULT_PHASE_SET = "solidstate"
 
 
 class PhaseSource(Spec):
@@ -47,6 +52,8 @@ class PhaseEntry(Spec):
     tier: Tier
     note: str | None = ""
     material: str | None = Field(None, description="name in the material library")
+    volume: float | None = Field(None, gt=0, allow_inf_nan=False, description="Å³ per formula unit of `formula`")
+    volume_source: str = Field("", description="where the volume comes from, e.g. 'relaxed cell (CHGNet)' or 'experimental density, crystal: CRC'")
     scale: str = Field("", description="energy scale; that of the set for an entry of a file")
 
     @cached_property
@@ -119,6 +126,8 @@ class PhaseSet(Spec):
     scale: str = Field(min_length=1, description="what the energies are, e.g. MP2020-corrected PBE/PBE+U total energy, eV/atom")
     elements: tuple[str, ...] = Field(min_length=1)
     sources: dict[str, PhaseSource]
+    signatures: dict[Tier, Signature] = Field(default_factory=dict, description="of the tiers that live on the scale by themselves")
+    errors: dict[Tier, dict[ChemicalClass, NonNegative]] = Field(default_factory=dict, description="eV/atom, one standard deviation per tier and class")
     entries: tuple[PhaseEntry, ...] = Field(min_length=1)
     sha256: str = Field(description="of the canonical JSON without this key")
 
@@ -149,6 +158,14 @@ class PhaseSet(Spec):
         outside = [element.symbol for element in composition.elements if element.symbol not in self.elements]
         if outside:
             raise InputError(f"{label} holds {', '.join(outside)}, outside the phase set {self.name}; its elements: {', '.join(self.elements)}")
+
+    @cached_property
+    def by_system(self) -> dict[frozenset[str], list[PhaseEntry]]:
+        """Entries by the elements that they hold."""
+        found: dict[frozenset[str], list[PhaseEntry]] = {}
+        for entry in self.entries:
+            found.setdefault(frozenset(element.symbol for element in entry.composition), []).append(entry)
+        return found
 
     def within(self, elements: Collection[str]) -> tuple[PhaseEntry, ...]:
         """Return the entries that hold no element outside `elements`, in the order of the set."""
@@ -249,7 +266,8 @@ class PhaseSet(Spec):
         return Subject(found.name, found.formula, entry)
 
     def _lowest(self, composition: Composition) -> PhaseEntry | None:
-        same = [entry for entry in self.entries if _same_composition(entry.composition, composition)]
+        candidates = self.by_system.get(frozenset(element.symbol for element in composition), [])
+        same = [entry for entry in candidates if _same_composition(entry.composition, composition)]
         return min(same, key=lambda entry: entry.energy_per_atom) if same else None
 
 

@@ -28,7 +28,8 @@ from ..configs.errors import InputError
 from ..configs.models import Tier
 from .hull import NUMERICAL_ZERO, Array, Phases, Vertex, settled
 from .phase_set import PhaseEntry, PhaseSet, Subject
-from .reactions import Product, products_of, write_reaction
+from .reaction_results import Product, products_of, write_reaction
+from .uncertainty import SAMPLES, Spread, require_samples
 
 __all__ = ["LadderStep", "Limit", "WindowResult", "WindowUncertainty", "stability_window"]
 
@@ -76,6 +77,10 @@ class LadderStep:
         Li atoms per formula unit exchanged on this plateau, > 0.
     products : tuple of Product
         Phases on the far side, per formula unit.
+    voltage_sigma : float
+        V, one standard deviation of the voltage at the lithium content in the middle of this plateau.
+    voltage_interval : (float, float)
+        V, its 16th and 84th percentile.
     """
 
     voltage: float
@@ -84,16 +89,46 @@ class LadderStep:
     step: str
     step_lithium: float
     products: tuple[Product, ...]
+    voltage_sigma: float
+    voltage_interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class WindowUncertainty:
-    """One standard deviation of each limit, V, from hulls with energies drawn from independent Gaussian entry errors."""
+    """What the entry errors leave open (module :mod:`uncertainty`), V.
 
-    reduction: float | None
-    oxidation: float | None
+    Parameters
+    ----------
+    reduction_spread, oxidation_spread : Spread or None
+        None where there is no lithium to release.
+    samples, seed : int
+    """
+
+    reduction_spread: Spread
+    oxidation_spread: Spread | None
     samples: int
     seed: int
+
+    @property
+    def reduction(self) -> float:
+        """Standard deviation of the reduction limit."""
+        return self.reduction_spread.sigma
+
+    @property
+    def oxidation(self) -> float | None:
+        """Standard deviation of the oxidation limit."""
+        return None if self.oxidation_spread is None else self.oxidation_spread.sigma
+
+    def to_json(self) -> dict[str, Any]:
+        """Return sigma and 16th to 84th percentile of each limit."""
+        oxidation = self.oxidation_spread
+        return {
+            "reduction": self.reduction,
+            "oxidation": self.oxidation,
+            "intervals": {"reduction": list(self.reduction_spread.interval), "oxidation": list(oxidation.interval) if oxidation else None},
+            "unit": "V, one standard deviation; intervals: 16th to 84th percentile",
+            "samples": self.samples,
+        }
 
 
 @dataclass(frozen=True)
@@ -147,12 +182,20 @@ class WindowResult:
             "reduction_reaction": self.reduction.reaction,
             "oxidation_reaction": self.oxidation.reaction if self.oxidation else None,
             "ladder": [
-                {"voltage": s.voltage, "reaction": s.reaction, "lithium": round(s.lithium, 9), "step": s.step, "step_lithium": round(s.step_lithium, 9)}
+                {
+                    "voltage": s.voltage,
+                    "voltage_sigma": s.voltage_sigma,
+                    "voltage_interval": list(s.voltage_interval),
+                    "reaction": s.reaction,
+                    "lithium": round(s.lithium, 9),
+                    "step": s.step,
+                    "step_lithium": round(s.step_lithium, 9),
+                }
                 for s in self.ladder
             ],
             "energy_above_hull": self.energy_above_hull,
             "energy_shift": self.energy_shift,
-            "uncertainty": {"reduction": self.uncertainty.reduction, "oxidation": self.uncertainty.oxidation, "samples": self.uncertainty.samples},
+            "uncertainty": self.uncertainty.to_json(),
             "tiers": dict(self.tiers),
             "note": self.note,
             "published": list(self.published) if self.published else None,
@@ -202,7 +245,14 @@ class _Profile:
         reaction, taken = self.from_material(far)
         return Limit(voltage, reaction, taken, self.products(far))
 
-    def step(self, less: Vertex, more: Vertex) -> LadderStep:
+    def middle(self, less: Vertex, more: Vertex) -> Array:
+        """Atomic fractions of the phase with the lithium content between two kinks."""
+        content = (self.lithium(less) + self.lithium(more)) / 2
+        amounts = self.phases.vector(self.subject.composition) * self.subject.composition.num_atoms
+        amounts[self.phases.elements.index("Li")] = content
+        return np.asarray(amounts / amounts.sum())
+
+    def step(self, less: Vertex, more: Vertex, spread: Spread) -> LadderStep:
         far = more if self.lithium(more) > self.own_lithium + _SAME_LITHIUM else less
         reaction, taken = self.from_material(far)
         exchanged = self.lithium(more) - self.lithium(less)
@@ -210,7 +260,7 @@ class _Profile:
         net.subtract({p.formula: p.coefficient for p in self.products(less)})
         left = [(-change, formula) for formula, change in net.items()]
         step = write_reaction([*left, (exchanged, "Li")], [(change, formula) for formula, change in net.items()])
-        return LadderStep(self.voltage(less, more), reaction, taken, step, exchanged, self.products(far))
+        return LadderStep(self.voltage(less, more), reaction, taken, step, exchanged, self.products(far), spread.sigma, spread.interval)
 
 
 def stability_window(
@@ -219,7 +269,7 @@ def stability_window(
     *,
     voltages: tuple[float, float] = (0.0, 6.0),
     published: tuple[float | None, float | None] | None = None,
-    samples: int = 64,
+    samples: int = SAMPLES,
     seed: int = 0,
 ) -> WindowResult:
     """Return the stability window of a material, its limiting reactions and the ladder of all steps.
@@ -248,13 +298,14 @@ def stability_window(
     CalculationError
         If the hull is degenerate.
     """
-    if samples < 2:
-        raise InputError(f"samples is {samples}: at least 2 are needed for a standard deviation")
+    require_samples(samples)
     if not voltages[0] < voltages[1]:
         raise InputError(f"the voltage range {voltages[0]} to {voltages[1]} V is empty: the first must be the lower one")
     profile = _profile(phase_set.resolve(material), phase_set)
     reduction, oxidation = _limits(profile)
-    ladder = [profile.step(less, more) for less, more in reversed(list(pairwise(profile.vertices)))]
+    plateaus = list(pairwise(profile.vertices))[::-1]
+    uncertainty, spreads = _uncertainty(profile, plateaus, samples, seed)
+    ladder = [profile.step(less, more, spread) for (less, more), spread in zip(plateaus, spreads, strict=True)]
     own = profile.subject.entry
     above = None if own is None else settled(own.energy_per_atom - profile.phases.decompose(profile.subject.composition).energy)
     return WindowResult(
@@ -269,7 +320,7 @@ def stability_window(
         ladder=tuple(step for step in ladder if voltages[0] <= step.voltage <= voltages[1]),
         energy_above_hull=above,
         energy_shift=None if above is None else settled(-above),
-        uncertainty=_uncertainty(profile, samples, seed),
+        uncertainty=uncertainty,
         tiers={entry.id: entry.tier for entry in _entries(profile)},
         note=_note(profile, above, reduction, oxidation),
         published=published,
@@ -283,7 +334,7 @@ def _profile(subject: Subject, phase_set: PhaseSet) -> _Profile:
     if not host:
         raise InputError(f"{subject.label} is lithium itself: a window needs another element")
     phases = Phases.of(phase_set, {"Li", *(element.symbol for element in host)})
-    line = phases.tie_line(host, Composition("Li"))
+    line = phases.tie_line(host, Composition("Li"))[::-1]
     return _Profile(subject, phases, line[:-1], line[-1].energy)
 
 
@@ -324,25 +375,17 @@ def _note(profile: _Profile, above: float | None, reduction: Limit, oxidation: L
     return said
 
 
-def _uncertainty(profile: _Profile, samples: int, seed: int) -> WindowUncertainty:
-    """Sample both limits by linear programs on perturbed hulls; the lithium reference moves along."""
+def _uncertainty(profile: _Profile, plateaus: Sequence[tuple[Vertex, Vertex]], samples: int, seed: int) -> tuple[WindowUncertainty, list[Spread]]:
+    """Voltages on perturbed hulls: just beside the material for its limits, in the middle of each plateau for its step; the lithium reference moves along."""
     phases = profile.phases
-    target = phases.vector(profile.subject.composition)
-    metal = phases.entries.index(min((e for e in phases.entries if e.composition.chemical_system == "Li"), key=lambda e: e.energy_per_atom))
-    rows = [_sample(phases, energies, target, metal) for energies in phases.samples(samples, seed)]
-    return WindowUncertainty(_deviation([row[0] for row in rows]), _deviation([row[1] for row in rows]), samples, seed)
-
-
-def _sample(phases: Phases, energies: Array, target: Array, metal: int) -> tuple[float | None, float | None]:
-    """Return both limits, V, of one perturbed hull: the easiest uptake and the easiest release of one Li."""
-    lithium = phases.fractions[:, metal]
-    on_hull = float(phases.hull_energies(energies, target[np.newaxis])[0])
-    uptake = phases.cheapest_exchange(energies, target, lithium, on_hull)
-    release = phases.cheapest_exchange(energies, target, -lithium, on_hull)
-    reference = float(energies[metal])
-    return None if uptake is None else reference - uptake, None if release is None else release + reference
-
-
-def _deviation(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.std(known, ddof=1)) if len(known) == len(values) else None
+    own = phases.vector(profile.subject.composition)
+    lithium = phases.vector(Composition("Li"))
+    release = [(own, -lithium)] if profile.own_lithium else []
+    points = [(own, lithium), *((profile.middle(*plateau), lithium) for plateau in plateaus), *release]
+    energies = phases.samples(samples, seed)
+    metal = phases.hull_energies(np.tile(lithium, (samples, 1)), energies)
+    targets, towards = (np.repeat(side, samples, axis=0) for side in (np.array([p[0] for p in points]), np.array([p[1] for p in points])))
+    potentials = phases.potentials(targets, towards, np.tile(energies, (len(points), 1)))[:, phases.elements.index("Li")]
+    spreads = [Spread.of(metal - drawn) for drawn in potentials.reshape(len(points), samples)]
+    oxidation = spreads.pop() if release else None
+    return WindowUncertainty(spreads[0], oxidation, samples, seed), spreads[1:]

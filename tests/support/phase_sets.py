@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from hypothesis import strategies as st
 from pymatgen.core.composition import Composition
+from pymatgen.core.periodic_table import Element
 
 from catholyte.analysis.phase_set import PhaseEntry, PhaseSet, PhaseSource, content_hash
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.phase_diagram import PhaseDiagram
 
 SCALE = "toy total energy, eV/atom"
 ELEMENTS = ("Li", "O", "P", "S")
@@ -53,6 +58,8 @@ def document() -> dict[str, Any]:
             "tier": "chgnet" if formula == "Li2O2" else "vasp",
             "note": "",
             "material": "lithia" if formula == "Li2O" else None,
+            "volume": 24.5 if formula == "Li2O" else None,
+            "volume_source": "relaxed cell, made up" if formula == "Li2O" else "",
         }
         for formula, energy in energies.items()
     ]
@@ -63,6 +70,8 @@ def document() -> dict[str, Any]:
         "scale": SCALE,
         "elements": ["Li", "O"],
         "sources": {"toy": {"citation": "made up for a test", "license": "MIT", "url": "https://example.org"}},
+        "signatures": {},
+        "errors": {},
         "entries": entries,
     }
     return {**content, "sha256": content_hash(content)}
@@ -84,3 +93,37 @@ def random_sets(draw: st.DrawFn, elements: tuple[str, ...] = ELEMENTS, error: fl
         composition = Composition(formula)
         energies[formula] = sum(references[el.symbol] * n for el, n in composition.items()) + formation * composition.num_atoms
     return phase_set(energies, error=error)
+
+
+#: of the large synthetic set
+EIGHT = ("Cl", "Co", "Ge", "Li", "Ni", "O", "P", "S")
+
+
+def large_set(seed: int = 0, entries: int = 500, elements: tuple[str, ...] = EIGHT) -> PhaseSet:
+    """Elements and random compounds of two to five of them, bound by random pair energies with a scatter: about every fourth lies on the hull.
+
+    The energies of two elements add up over atomic fractions to a smooth hull (a regular solution); the scatter of 0.5 eV/atom lifts most compounds off it, as in real sets.
+    """
+    rng = np.random.default_rng(seed)
+    references = rng.uniform(-8, -1, len(elements))
+    bonds = np.triu(rng.uniform(0.5, 4.0, (len(elements), len(elements))), 1)
+    amounts: dict[tuple[int, ...], None] = {}
+    while len(amounts) < entries - len(elements):
+        chosen = rng.choice(len(elements), rng.integers(2, 6), replace=False)
+        numbers = np.zeros(len(elements), dtype=int)
+        numbers[chosen] = rng.integers(1, 7, len(chosen))
+        amounts[tuple((numbers // np.gcd.reduce(numbers)).tolist())] = None
+    energies = dict(zip(elements, references.tolist(), strict=True))
+    for numbers_ in amounts:
+        fractions = np.array(numbers_) / sum(numbers_)
+        formation = -fractions @ bonds @ fractions + abs(rng.normal(0.0, 0.5))
+        energies["".join(f"{e}{n}" for e, n in zip(elements, numbers_, strict=True) if n)] = sum(numbers_) * float(formation + fractions @ references)
+    return phase_set(energies)
+
+
+def referee(phases: PhaseSet, elements: Collection[str]) -> PhaseDiagram:
+    """pymatgen's phase diagram of one chemical system of a set; names are formulas as the set writes them."""
+    from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
+
+    entries = [PDEntry(e.composition, e.energy_per_atom * e.composition.num_atoms, name=e.formula, attribute=e.id) for e in phases.within(elements)]
+    return PhaseDiagram(entries, [Element(symbol) for symbol in sorted(elements)])

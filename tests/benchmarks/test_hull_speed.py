@@ -1,0 +1,99 @@
+"""Speed of the hull engine against pymatgen in the same run, on 500 entries of eight elements. CPU seconds, best of several."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import phase_sets
+import pytest
+from phase_sets import EIGHT, large_set
+
+from catholyte.analysis.hull import Phases
+
+TIMES_FASTER = 100
+
+
+def best(work: Callable[[], Any], repeats: int) -> float:
+    """CPU seconds of the fastest of several calls."""
+    times = []
+    for _ in range(repeats):
+        clock = time.process_time()
+        work()
+        times.append(time.process_time() - clock)
+    return min(times)
+
+
+@pytest.fixture(scope="module")
+def phases() -> Phases:
+    return Phases.of(large_set(), EIGHT)
+
+
+@pytest.fixture(scope="module")
+def diagram() -> tuple[Any, float]:
+    """pymatgen's diagram and the CPU seconds to build it."""
+    toy = large_set()
+    clock = time.process_time()
+    return phase_sets.referee(toy, EIGHT), time.process_time() - clock
+
+
+@pytest.mark.benchmark
+def test_energies_above_the_hull(phases: Phases, diagram: tuple[Any, float]) -> None:
+    peer, built = diagram
+    theirs = best(lambda: [peer.get_e_above_hull(entry) for entry in peer.all_entries], 1)
+    ours = best(lambda: phases.energies - phases.hull_energies(phases.fractions.T), 5)
+    unused = iter([large_set() for _ in range(3)])
+    fresh = best(lambda: Phases.of(next(unused), EIGHT).above_hull, 3)
+    print(f"e_above_hull of {len(phases.entries)} entries: pymatgen {theirs:.2f} s (+ {built:.2f} s to build, {len(peer.facets)} facets), ours {ours:.4f} s")
+    print(f"ratio {theirs / ours:.0f}; with building on both sides {(theirs + built) / fresh:.0f}")
+    assert theirs / ours >= TIMES_FASTER
+
+
+@pytest.mark.benchmark
+def test_kinks_of_a_pair(phases: Phases, diagram: tuple[Any, float]) -> None:
+    """One pair at a time, and 1000 pairs together, against `get_kinks` on a diagram that is built already."""
+    from pymatgen.analysis.interface_reactions import InterfacialReactivity
+
+    rng = np.random.default_rng(0)
+    pairs = [tuple(phases.entries[i].composition for i in rng.choice(len(phases.entries), 2, replace=False)) for _ in range(8)]
+    referees = [InterfacialReactivity(a, b, diagram[0], use_hull_energy=True) for a, b in pairs]
+    theirs = sum(best(referee.get_kinks, 1) for referee in referees) / len(pairs)
+    ours = sum(best(lambda a=a, b=b: phases.tie_line(a, b), 5) for a, b in pairs) / len(pairs)  # type: ignore[misc]
+    ends = phases.fractions.T[rng.integers(len(phases.entries), size=(2, 1000))]
+    together = best(lambda: phases.tie_lines(ends[0], ends[1]), 3) / 1000
+    print(f"kinks of a pair: pymatgen {theirs:.2f} s, ours {1e3 * ours:.2f} ms alone, {1e3 * together:.2f} ms among 1000")
+    print(f"ratio {theirs / ours:.0f} alone, {theirs / together:.0f} among 1000")
+    assert theirs / ours >= TIMES_FASTER
+
+
+_MANY = """
+import resource, sys, time
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from phase_sets import large_set
+from catholyte.analysis.reactions import react_many
+toy = large_set()
+rng = np.random.default_rng(0)
+names = [entry.formula for entry in toy.entries]
+pairs = [tuple(names[i] for i in rng.choice(len(names), 2, replace=False)) for _ in range(10_000)]
+wall, clock = time.perf_counter(), time.process_time()
+curves = react_many(pairs, toy)
+products = sum(len(curve.products(int(curve.mutual.argmin()))) for curve in curves)
+print(time.perf_counter() - wall, time.process_time() - clock, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, sum(len(c.x) for c in curves), products)
+"""
+
+
+@pytest.mark.benchmark
+def test_ten_thousand_pairs() -> None:
+    """Names resolved, all kinks, and the products at the deepest one of each: wall seconds and peak memory of a whole process."""
+    support = str(Path(__file__).parents[1] / "support")
+    told = subprocess.run([sys.executable, "-c", _MANY, support], capture_output=True, text=True, check=True).stdout.split()
+    wall, clock, memory = (float(value) for value in told[:3])
+    print(f"10,000 pairs: {wall:.1f} s wall, {clock:.1f} CPU s, {memory:.0f} MB, {told[3]} kinks")
+    assert wall < 60
+    assert memory < 1000
