@@ -82,10 +82,16 @@ class SignatureMismatchError(CatholyteError):
     """Energies with different signatures, which may never be subtracted."""
 
 
+#: more allowed names than this are counted, not listed
+MANY_NAMES = 40
+
+
 def near_match_hint(name: str, allowed: Iterable[str]) -> str:
     """Return ``did you mean …? allowed: …`` for a name that is not among the allowed ones."""
     names = sorted(set(allowed))
     lowered = {candidate.lower(): candidate for candidate in names}
     near = [lowered[n] for n in difflib.get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
+    if len(names) > MANY_NAMES:
+        return f"{hint}{len(names)} names are allowed, {', '.join(near or names[:3])} among them"
     return f"{hint}allowed: {', '.join(names)}"

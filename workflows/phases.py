@@ -1,20 +1,20 @@
 """Builds a pinned phase set: public Materials Project energies first, CHGNet relaxations where there are none.
 
-``python -m catholyte.workflows.phases licopsclc --entries DIR`` rewrites ``configs/phases/licopsclc.json`` and prints
-the referee table (CHGNet against the public energies). One scale: MP2020-corrected PBE/PBE+U total energy, eV/atom
-(Wang et al., Sci. Rep. 11, 15496 (2021), doi:10.1038/s41598-021-94550-5).
+``python -m catholyte.workflows.phases NAME --entries DIR`` rewrites ``configs/phases/NAME.json`` from
+``configs/phases/NAME.yaml``, the public entry files in DIR and the crystals of the library. One scale:
+MP2020-corrected PBE/PBE+U total energy, eV/atom (Wang et al., Sci. Rep. 11, 15496 (2021),
+doi:10.1038/s41598-021-94550-5). Experimental enthalpies take no part: they are the referee afterwards.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import hypot, pi, sqrt
 from pathlib import Path
 from statistics import fmean
@@ -23,47 +23,48 @@ from typing import Any
 from pydantic import Field
 from pymatgen.core.composition import Composition
 from pymatgen.core.structure import Structure
-from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
 
-from ..configs.errors import CatholyteError, InputError
+from ..configs.errors import CalculationError, CatholyteError, InputError
 from ..configs.load import CONFIGS, load_materials, parse_file
 from ..configs.models import Material, Spec
 from ..structures.cells import calculation_cell
-from .documents import CalculationDocument
+from ..structures.chemistry import CHEMICAL_CLASSES, ChemicalClass, chemical_class
+from ..structures.crystal import conventional
+from . import materials_project
+from .documents import Signature
+from .public_entries import PublicEntry, holds_molecular_oxygen, lowest_per_formula, public_entries
 from .tasks import Relax, Static
 
 __all__ = [
     "DFT_ERROR",
+    "FEWEST",
     "PhaseSetSpec",
-    "PublicEntry",
     "RefereeRow",
+    "ReferenceEnergy",
     "Relaxations",
+    "Relaxed",
     "Source",
     "build",
     "canonical_sha256",
     "chgnet_error",
-    "corrected",
-    "lowest_per_formula",
-    "public_entries",
+    "class_errors",
     "referee_table",
     "verify",
 ]
 
 #: eV/atom, 1 σ of PBE/PBE+U reaction energies: Hautier, Ong, Jain, Moore & Ceder, Phys. Rev. B 85, 155208 (2012)
 DFT_ERROR = 0.024
+#: compounds that a class needs for an error of its own; a class with fewer has that of all compounds
+FEWEST = 10
+#: relative; where a relaxed volume moves further (layers drift apart without dispersion, a spin state collapses), the measured cell gives the volume
+TRUSTED_VOLUME_CHANGE = 0.10
+#: relative; a crystal that moves further has fallen apart: the builder stops and names it
+LARGEST_VOLUME_CHANGE = 0.50
 #: how a crystal of the library is relaxed before its energy enters the set
 RELAXATION = Relax(max_force=0.02, max_steps=2000, method=None)
 SCALE = "MP2020-corrected PBE/PBE+U total energy, eV/atom"
-#: partners beside which sulfur is a cation: the sulfide correction is not for it (pymatgen issue 4538)
-_SULFUR_CATION_PARTNERS = ("O", "Cl", "F")
-
-
-#: file-name pattern → key of the sources of the specification
-FILES = {
-    "pymatgen_calc_compounds_norm.json.gz": "mp-calc-compounds",
-    "reaction-network_*_entries.json.gz": "mp-reaction-network",
-    "matgenb_LiPS_entries.json": "matgenb-lips",
-}
+#: g/cm³ · Å³/u
+_GRAMS_PER_CM3 = 1.66053906660
 
 
 class Source(Spec):
@@ -74,6 +75,19 @@ class Source(Spec):
     url: str
 
 
+_API = Source(citation=materials_project.CITATION, license=materials_project.LICENSE, url=materials_project.URL)
+
+
+class ReferenceEnergy(Spec):
+    """A public energy of an element that no entry file holds."""
+
+    id: str
+    formula: str
+    space_group: str
+    energy_per_atom: float = Field(description="eV/atom, uncorrected as the scheme leaves elements")
+    source: str = Field(description="key of the sources")
+
+
 class PhaseSetSpec(Spec):
     """Content of ``configs/phases/NAME.yaml``."""
 
@@ -82,43 +96,8 @@ class PhaseSetSpec(Spec):
     description: str
     elements: tuple[str, ...] = Field(min_length=1, description="the chemical system; every sub-system is included")
     sources: dict[str, Source] = Field(description="key to citation, licence and address; every key of FILES, and chgnet")
-
-
-@dataclass(frozen=True)
-class PublicEntry:
-    """One public energy on the MP2020 scale.
-
-    Parameters
-    ----------
-    entry_id : str
-    composition : Composition
-        Of the cell.
-    energy_per_atom : float
-        eV/atom, corrected.
-    correction_error : float
-        eV/atom, 1 σ of the corrections applied.
-    source : str
-        Key of the specification's sources.
-    structure : Structure or None
-        None where the file carries none: the polymorph is unknown.
-    """
-
-    entry_id: str
-    composition: Composition
-    energy_per_atom: float
-    correction_error: float
-    source: str
-    structure: Structure | None = None
-
-    @property
-    def formula(self) -> str:
-        """Reduced formula."""
-        return str(self.composition.reduced_formula)
-
-    @property
-    def is_element(self) -> bool:
-        """True for a single element."""
-        return len(self.composition) == 1
+    references: tuple[ReferenceEnergy, ...] = Field((), description="elements that the public entry files lack")
+    left_out: tuple[str, ...] = Field((), description="crystals of the library that are no entry")
 
 
 @dataclass(frozen=True)
@@ -135,91 +114,19 @@ class RefereeRow:
         """CHGNet minus public, eV/atom."""
         return self.chgnet - self.public
 
-
-def corrected(raw: Mapping[str, Any], reprocess: bool) -> tuple[float, float]:
-    """Return energy and correction error of one stored entry, both eV/atom, on the MP2020 scale.
-
-    Parameters
-    ----------
-    raw : mapping
-        ``ComputedEntry`` or ``ComputedStructureEntry`` as a dictionary.
-    reprocess : bool
-        Drop what corrections are stored and apply MP2020; otherwise the stored ones are kept.
-
-    Raises
-    ------
-    pymatgen.entries.compatibility.CompatibilityError
-        If functional, pseudopotentials' run type or U do not belong to the scheme: nothing is dropped silently.
-    """
-    from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
-
-    entry: ComputedEntry = ComputedStructureEntry.from_dict(dict(raw)) if "structure" in raw else ComputedEntry.from_dict(dict(raw))
-    n_atoms = entry.composition.num_atoms
-    if reprocess:
-        entry.data = {**entry.data, **_explicit_states(entry.composition)}
-        scheme = MaterialsProject2020Compatibility(check_potcar=False)
-        processed = scheme.process_entry(entry, clean=True, inplace=True, on_error="raise")
-        if processed is None:
-            raise InputError(f"{entry.entry_id} ({entry.reduced_formula}): not compatible with the MP2020 scheme")
-        entry = processed
-    error = sqrt(sum((adjustment.uncertainty if adjustment.uncertainty == adjustment.uncertainty else 0.0) ** 2 for adjustment in entry.energy_adjustments))
-    return float(entry.energy) / n_atoms, error / n_atoms
+    @property
+    def kind(self) -> ChemicalClass:
+        """Class of the compound."""
+        return chemical_class(Composition(self.formula))
 
 
-def _explicit_states(composition: Composition) -> dict[str, Any]:
-    """Oxidation states and sulfide type that the correction scheme must not guess.
+@dataclass(frozen=True)
+class Relaxed:
+    """Energy (eV/atom) and volume (Å³/atom) after a CHGNet task, and its steps."""
 
-    Sulfur in a compound with oxygen or a halogen is taken as a cation (sulfates) and gets no sulfide correction; the
-    public files hold no oxysulfide. The most electronegative element is the anion: chlorine beside oxygen is not.
-    """
-    symbols = {element.symbol for element in composition.elements}
-    anion = max(composition.elements, key=lambda element: element.X).symbol
-    found: dict[str, Any] = {"oxidation_states": {anion: -1.0}}  # the scheme reads signs only
-    if "S" in symbols:
-        found["sulfide_type"] = "None" if symbols & set(_SULFUR_CATION_PARTNERS) else "sulfide"
-    return found
-
-
-def public_entries(directory: Path, elements: Iterable[str]) -> list[PublicEntry]:
-    """Read every public entry file in `directory` and keep the entries within the chemical system.
-
-    Raises
-    ------
-    InputError
-        If a file of :data:`FILES` is missing.
-    """
-    system, found = set(elements), []
-    for pattern, source in FILES.items():
-        paths = sorted(directory.glob(pattern))
-        if not paths:
-            raise InputError(f"{directory}: no file {pattern}; allowed: a folder with {', '.join(FILES)}")
-        for path in paths:
-            found += [_public(raw, source) for raw in _read(path) if set(raw["composition"]) <= system]
-    return found
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as stream:
-        data = json.load(stream)
-    return list(data.values()) if isinstance(data, dict) else list(data)
-
-
-def _public(raw: Mapping[str, Any], source: str) -> PublicEntry:
-    energy, error = corrected(raw, reprocess=source != "mp-reaction-network")
-    composition = Composition(raw["composition"])
-    structure = Structure.from_dict(raw["structure"]) if "structure" in raw else None
-    entry_id = raw.get("entry_id") or f"{source}-{composition.formula.replace(' ', '')}"
-    return PublicEntry(str(entry_id), composition, energy, error, source, structure)
-
-
-def lowest_per_formula(entries: Iterable[PublicEntry]) -> list[PublicEntry]:
-    """Keep the lowest energy of each reduced formula, entries of known and of unknown polymorph apart."""
-    best: dict[tuple[str, bool], PublicEntry] = {}
-    for entry in entries:
-        key = (entry.formula, entry.structure is None)
-        if key not in best or entry.energy_per_atom < best[key].energy_per_atom:
-            best[key] = entry
-    return [best[key] for key in sorted(best)]
+    energy_per_atom: float
+    volume_per_atom: float
+    steps: int
 
 
 class Relaxations:
@@ -237,8 +144,12 @@ class Relaxations:
         self.cache = cache
         self.backend = ChgnetBackend({"threads": 1, "device": "cpu"})
 
-    def energy(self, structure: Structure, task: Relax | Static, label: str) -> float:
-        """Return the energy of `structure` after `task`, eV/atom.
+    def signature(self) -> Signature:
+        """What all CHGNet energies of a set share."""
+        return self.backend.signature()
+
+    def relaxed(self, structure: Structure, task: Relax | Static, label: str) -> Relaxed:
+        """Return energy and volume of `structure` after `task`.
 
         Raises
         ------
@@ -249,20 +160,21 @@ class Relaxations:
         key = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
         path = self.cache / f"{label}-{task.kind}-{key}.json"
         if path.exists():
-            return float(json.loads(path.read_text(encoding="utf-8"))["energy_per_atom"])
+            return Relaxed(**json.loads(path.read_text(encoding="utf-8")))
         with tempfile.TemporaryDirectory() as directory:
-            document: CalculationDocument = self.backend.calculate(structure, task, label, Path(directory))
+            document = self.backend.calculate(structure, task, label, Path(directory))
+        found = Relaxed(document.energy_per_atom, float(document.structure.volume) / document.n_sites, document.convergence.n_steps)
         self.cache.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"label": label, "energy_per_atom": document.energy_per_atom, "steps": document.convergence.n_steps}), encoding="utf-8")
-        return document.energy_per_atom
+        path.write_text(json.dumps(asdict(found)), encoding="utf-8")
+        return found
 
 
-def referee_table(entries: Sequence[PublicEntry], energy: Callable[[Structure, str], float]) -> list[RefereeRow]:
-    """Compare CHGNet with every public compound whose structure is known.
+def referee_table(entries: Iterable[PublicEntry], energy: Callable[[Structure, str], float]) -> list[RefereeRow]:
+    """Compare CHGNet with every public compound whose structure is known, whatever its elements.
 
     Elements are left out: CHGNet is not used for them.
     """
-    compounds = [entry for entry in entries if not entry.is_element and entry.structure is not None]
+    compounds = [entry for entry in entries if not entry.is_element]
     return [RefereeRow(e.formula, e.entry_id, e.energy_per_atom, energy(e.structure, e.entry_id)) for e in compounds if e.structure is not None]
 
 
@@ -281,43 +193,74 @@ def chgnet_error(rows: Sequence[RefereeRow]) -> float:
     return hypot(sqrt(pi / 2) * fmean(abs(row.deviation) for row in rows), DFT_ERROR)
 
 
+def class_errors(rows: Sequence[RefereeRow]) -> dict[ChemicalClass, float]:
+    """Return 1 σ of a CHGNet energy for each class, eV/atom; a class of fewer than :data:`FEWEST` compounds has that of all."""
+    of_class = {kind: [row for row in rows if row.kind == kind] for kind in CHEMICAL_CLASSES}
+    return {kind: round(chgnet_error(found if len(found) >= FEWEST else rows), 6) for kind, found in of_class.items()}
+
+
 def build(spec: PhaseSetSpec, public: Sequence[PublicEntry], relaxations: Relaxations) -> tuple[dict[str, Any], list[RefereeRow]]:
-    """Return the signed phase-set document and the referee table."""
-    library = {name: m for name, m in load_materials().items() if _symbols(m) <= set(spec.elements)}
-    chosen = lowest_per_formula(public)
-    rows = referee_table(chosen, lambda structure, label: relaxations.energy(structure, Static(method=None), label))
-    sigma = chgnet_error(rows)
-    known = {entry.formula for entry in chosen if entry.structure is not None}
-    missing = [m for m in library.values() if len(_symbols(m)) > 1 and _reduced(m) not in known]
+    """Return the signed phase-set document and the table of CHGNet against the public energies.
+
+    Parameters
+    ----------
+    spec : PhaseSetSpec
+    public : sequence of PublicEntry
+        Of any elements: those outside the set serve the error estimate alone. Compounds that hold molecular oxygen are left out.
+    relaxations : Relaxations
+
+    Raises
+    ------
+    InputError
+        If there is nothing to judge CHGNet by.
+    CalculationError
+        If a crystal does not relax, or leaves its volume by more than :data:`LARGEST_VOLUME_CHANGE`.
+    """
+    public = [entry for entry in public if not holds_molecular_oxygen(entry)]
+    library = {name: m for name, m in load_materials().items() if name not in spec.left_out and _symbols(m) <= set(spec.elements)}
+    rows = referee_table(lowest_per_formula(public), lambda structure, label: relaxations.relaxed(structure, Static(method=None), label).energy_per_atom)
+    errors = class_errors(rows)
+    inside = [entry for entry in (*public, *_references(spec)) if {element.symbol for element in entry.composition} <= set(spec.elements)]
+    chosen = lowest_per_formula(inside)
+    known = {entry.formula for entry in chosen if entry.structure is not None or entry.space_group is not None}
+    missing = [m for m in library.values() if len(_symbols(m)) > 1 and Composition(m.formula).reduced_formula not in known]
     records = [_public_record(entry, library) for entry in chosen]
-    records += [_chgnet_record(m, relaxations.energy(calculation_cell(m), RELAXATION, m.name), sigma) for m in missing]
+    records += [_chgnet_record(material, relaxations, errors) for material in missing]
+    used, sources = {record["source"] for record in records}, {**spec.sources, materials_project.SOURCE: _API}
     document = {
         "name": spec.name,
         "version": spec.version,
         "description": spec.description,
         "scale": SCALE,
         "elements": list(spec.elements),
-        "sources": {key: source.model_dump() for key, source in spec.sources.items()},
+        "sources": {key: source.model_dump() for key, source in sources.items() if key in used},
+        "signatures": {"chgnet": relaxations.signature().model_dump(mode="json")},
+        "errors": {"chgnet": errors},
         "entries": sorted(records, key=lambda record: (record["formula"], record["id"])),
     }
     return {**document, "sha256": canonical_sha256(document)}, rows
+
+
+def _references(spec: PhaseSetSpec) -> list[PublicEntry]:
+    return [PublicEntry(r.id, Composition(r.formula), r.energy_per_atom, 0.0, r.source, None, r.space_group) for r in spec.references]
 
 
 def _symbols(material: Material) -> set[str]:
     return {element.symbol for element in Composition(material.formula).elements}
 
 
-def _reduced(material: Material) -> str:
-    return str(Composition(material.formula).get_integer_formula_and_factor()[0])
+def _integer_formula(composition: Composition) -> str:
+    return str(composition.get_integer_formula_and_factor()[0])
 
 
 def _public_record(entry: PublicEntry, library: Mapping[str, Material]) -> dict[str, Any]:
-    group = _space_group(entry.structure) if entry.structure is not None else None
+    group = entry.space_group or (_space_group(entry.structure) if entry.structure is not None else None)
     same = [m for m in library.values() if Composition(m.formula).reduced_formula == entry.formula]
     same.sort(key=lambda m: (m.space_group != group, m.name))
     note = "" if group else "polymorph unknown: the source stores no structure, so it is no substitute for a relaxed crystal"
     if same and group and same[0].space_group != group:
         note = f"energy of the {group} polymorph; the library's crystal is {same[0].space_group}"
+    volume, volume_source = _public_volume(entry, same[0] if same else None)
     return {
         "id": entry.entry_id,
         "formula": entry.formula,
@@ -328,20 +271,56 @@ def _public_record(entry: PublicEntry, library: Mapping[str, Material]) -> dict[
         "tier": "vasp",
         "note": note,
         "material": same[0].name if same else None,
+        "volume": volume,
+        "volume_source": volume_source,
     }
 
 
-def _chgnet_record(material: Material, energy: float, sigma: float) -> dict[str, Any]:
+def _public_volume(entry: PublicEntry, material: Material | None) -> tuple[float | None, str]:
+    """Å³ per formula unit of the record, and where it comes from."""
+    unit = Composition(entry.formula)
+    if material is not None and material.molecular:
+        return _density_volume(material, unit)
+    if entry.structure is not None:
+        return round(float(entry.structure.volume) / len(entry.structure) * unit.num_atoms, 4), "relaxed cell, PBE (Materials Project)"
+    return (_crystal_volume(material, unit), f"crystal, {material.source}") if material is not None else (None, "")
+
+
+def _density_volume(material: Material, unit: Composition) -> tuple[float, str]:
+    if material.density is None:
+        return _crystal_volume(material, unit), f"crystal, {material.source}"
+    return round(float(unit.weight) * _GRAMS_PER_CM3 / material.density.value, 4), f"experimental density, {material.density.kind}: {material.density.source}"
+
+
+def _crystal_volume(material: Material, unit: Composition) -> float:
+    crystal = conventional(material)
+    return round(float(crystal.volume) / crystal.composition.num_atoms * unit.num_atoms, 4)
+
+
+def _chgnet_record(material: Material, relaxations: Relaxations, errors: Mapping[ChemicalClass, float]) -> dict[str, Any]:
+    unit = Composition(_integer_formula(Composition(material.formula)))
+    cell = calculation_cell(material)
+    found = relaxations.relaxed(cell, RELAXATION, material.name)
+    change = found.volume_per_atom * len(cell) / cell.volume - 1
+    if not material.molecular and abs(change) > LARGEST_VOLUME_CHANGE:
+        raise CalculationError(f"{material.name}: the relaxation changed the volume by {100 * change:+.0f} %", "check the crystal, or call it molecular")
+    volume, volume_source = round(found.volume_per_atom * unit.num_atoms, 4), "relaxed cell, CHGNet"
+    if material.molecular:
+        volume, volume_source = _density_volume(material, unit)
+    elif abs(change) > TRUSTED_VOLUME_CHANGE:
+        volume, volume_source = _crystal_volume(material, unit), f"crystal, {material.source} (CHGNet's relaxed cell is {100 * change:+.0f} % off)"
     return {
         "id": f"chgnet-{material.name}",
-        "formula": _reduced(material),
+        "formula": _integer_formula(unit),
         "space_group": material.space_group,
-        "energy_per_atom": round(energy, 6),
-        "error": round(sigma, 6),
+        "energy_per_atom": round(found.energy_per_atom, 6),
+        "error": errors[chemical_class(unit)],
         "source": "chgnet",
         "tier": "chgnet",
         "note": material.notes,
         "material": material.name,
+        "volume": volume,
+        "volume_source": volume_source,
     }
 
 
@@ -370,29 +349,44 @@ def verify(document: Mapping[str, Any], label: str = "phase set") -> None:
         raise InputError(f"{label}: its content does not match its hash (stored {document.get('sha256')}, computed {computed}); rebuild it or restore the file")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Rebuild one phase set and print the referee table."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m catholyte.workflows.phases", description="Rebuild configs/phases/NAME.json.")
     parser.add_argument("name", help="stem of configs/phases/NAME.yaml")
     parser.add_argument("--entries", type=Path, required=True, metavar="DIR", help="folder with the public entry files")
+    parser.add_argument(
+        "--materials-project", metavar="SYSTEM", help="add entries of the system, e.g. Li-Co-O, through the API (needs mp-api, a key, a network)"
+    )
+    parser.add_argument("--key", help="API key; default: the variables MP_API_KEY, PMG_MAPI_KEY")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "catholyte-phases", metavar="DIR", help="CHGNet energies already computed")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: configs/phases/NAME.json of the package")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rebuild one phase set and print the table of CHGNet against the public energies."""
+    options = _parser().parse_args(arguments)
     try:
         spec, _ = parse_file(CONFIGS / "phases" / f"{options.name}.yaml", PhaseSetSpec)
-        document, rows = build(spec, public_entries(options.entries, spec.elements), Relaxations(options.cache))
+        downloaded = materials_project.download(options.materials_project.split("-"), options.key) if options.materials_project else []
+        document, rows = build(spec, [*public_entries(options.entries), *downloaded], Relaxations(options.cache))
     except CatholyteError as error:
         print(error.message, file=sys.stderr)
         return error.exit_status
-    for row in sorted(rows, key=lambda r: -abs(r.deviation)):
-        print(f"{row.formula:12} {row.entry_id:14} public {row.public:9.4f}  CHGNet {row.chgnet:9.4f}  deviation {1000 * row.deviation:+7.1f} meV/atom")
-    print(
-        f"MAE {1000 * fmean(abs(r.deviation) for r in rows):.1f} meV/atom over {len(rows)} compounds; 1 σ of a CHGNet entry {1000 * chgnet_error(rows):.1f} meV/atom"
-    )
+    _print_table(rows)
     path = options.out or CONFIGS / "phases" / f"{spec.name}.json"
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{len(document['entries'])} entries, sha256 {document['sha256']}, written to {path}")
     return 0
+
+
+def _print_table(rows: Sequence[RefereeRow]) -> None:
+    for row in sorted(rows, key=lambda r: -abs(r.deviation)):
+        print(f"{row.formula:12} {row.entry_id:14} public {row.public:9.4f}  CHGNet {row.chgnet:9.4f}  deviation {1000 * row.deviation:+7.1f} meV/atom")
+    errors = class_errors(rows)
+    for kind in CHEMICAL_CLASSES:
+        found = [abs(row.deviation) for row in rows if row.kind == kind]
+        if found:
+            print(f"{kind:14} {len(found):4} compounds, MAE {1000 * fmean(found):5.1f} meV/atom, 1 σ of a CHGNet entry {1000 * errors[kind]:5.1f} meV/atom")
 
 
 if __name__ == "__main__":

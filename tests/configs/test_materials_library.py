@@ -30,7 +30,16 @@ REQUIRED = {
     "anode": ["Li", "LiIn"],
 }
 #: Å, first-shell bond lengths of molecular units, whose covalent bonds ionic radii do not describe
-UNITS = {("P", "S"): (1.90, 2.20), ("C", "O"): (1.12, 1.35), ("B", "O"): (1.30, 1.55), ("P", "O"): (1.40, 1.68), ("S", "O"): (1.38, 1.55)}
+UNITS = {
+    ("P", "S"): (1.90, 2.20),
+    ("C", "O"): (1.12, 1.35),
+    ("B", "O"): (1.30, 1.55),
+    ("P", "O"): (1.40, 1.68),
+    ("S", "O"): (1.38, 1.55),
+    ("C", "S"): (1.50, 1.75),
+}
+#: Å, ions that Shannon does not list: In+ is Tl+ (1.50 in six-fold coordination) less the 0.09 by which In3+ is smaller than Tl3+
+BESIDE_SHANNON = {"In+": 1.41}
 #: Shannon's coordination labels
 COORDINATION = {
     "I": 1, "II": 2, "III": 3, "IIIPY": 3, "IV": 4, "IVSQ": 4, "IVPY": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10, "XI": 11, "XII": 12, "XIV": 14,
@@ -56,7 +65,7 @@ def shannon_radius(species: Species, coordination: int) -> float | None:
     """Return the Shannon radius in Å at the tabulated coordination nearest to `coordination`; None where that charge is not tabulated."""
     table = species.element.data["Shannon radii"].get(str(int(species.oxi_state)))
     if not table:
-        return None
+        return BESIDE_SHANNON.get(str(species))
     nearest = min(table, key=lambda label: abs(COORDINATION[label] - coordination))
     return float(np.mean([entry["ionic_radius"] for entry in table[nearest].values()]))
 

@@ -197,7 +197,7 @@ def test_own_structure_file_runs_as_a_material(catholyte: Run, tmp_path: Path) -
         (("plan", "gsirr", "--only", "bulck"), "did you mean bulk"),
         (("reactions", "LCO", "Xx2O"), "Xx2O"),
         (("reactions", "LCO", "Na2S"), "Na"),
-        (("window", "LPSCl", "--phases", "licops"), "licopsclc"),
+        (("window", "LPSCl", "--phases", "solidstat"), "solidstate"),
         (("bands", "no/such/path"), "no/such/path"),
         (("status", "--store", "no-store-here"), "there is no store here"),
     ],

@@ -141,7 +141,7 @@ class ChgnetBackend(EngineBackend):
             moments_signed=False,
             convergence=convergence.model_copy(update={"max_force": float(np.linalg.norm(forces, axis=1).max())}),
             trajectory=recorder.trajectory() if recorder else None,
-            signature=self._signature(),
+            signature=self.signature(),
             settings={**self.settings.model_dump(), **task.model_dump(mode="json")},
             provenance=Provenance(
                 host=socket.gethostname(),
@@ -153,7 +153,8 @@ class ChgnetBackend(EngineBackend):
             ),
         )
 
-    def _signature(self) -> Signature:
+    def signature(self) -> Signature:
+        """What every energy of these weights shares."""
         functional = "CHGNet r2SCAN" if self.settings.weights == "r2scan" else "CHGNet PBE/PBE+U, MP2020-corrected"
         return Signature(engine=self.name, version=self.version(), functional=functional, hubbard_u={}, potentials=f"weights {self.settings.weights}")
 
