@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from . import cli_reactions, cli_structures
+from . import cli_cluster, cli_production, cli_reactions, cli_structures
 from .options import EngineName, Json, RecipeName, StepName, StorePlace
 from .output import emit_json, narrate, table
 
@@ -80,7 +81,7 @@ def run(
     planned = read_plan(recipe, engine, only)
     opened = open_store(store)
     if not planned.jobs:
-        narrate("no job is needed: reactions and windows are evaluated from the phase set by `catholyte report`")
+        narrate("no job is needed: this recipe is evaluated from the phase set by `catholyte report`")
     for line in planned.skipped:
         narrate(f"left out: {line}")
 
@@ -159,11 +160,17 @@ def report(
 
 
 @app.command()
-def doctor(store: StorePlace = None, json: Json = False) -> None:
+def doctor(
+    store: StorePlace = None,
+    cluster: Annotated[str | None, typer.Option("--cluster", help="Check this cluster too: name of a cluster file, or its path.")] = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="With --cluster: check the VASP jobs of this recipe there.")] = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="With --cluster: what a rehearsal needs, without POTCARs and VASP.")] = False,
+    json: Json = False,
+) -> None:
     """Check what is installed, reachable and missing, and say how to mend it."""
-    from .doctor import run_checks
+    from .doctor import cluster_checks, run_checks
 
-    checks = run_checks(store)
+    checks = run_checks(store) + (cluster_checks(cluster, recipe, rehearsal=rehearsal) if cluster else [])
     if json:
         emit_json({"checks": checks})
     else:
@@ -199,6 +206,8 @@ def bands(
 
 cli_structures.register(app)
 cli_reactions.register(app)
+cli_cluster.register(app)
+cli_production.register(app)
 
 
 def _records(place: str | None) -> Any:
@@ -216,6 +225,8 @@ def _short(value: Any) -> str:
 
 def main() -> None:
     """Entry point: every error is one message and the exit status of its kind."""
+    # many small matrices: threads of numpy's OpenBLAS cost ten times the time and a gigabyte; engines set their own
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
