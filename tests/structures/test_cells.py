@@ -12,8 +12,19 @@ from catholyte.configs.errors import StructureError
 from catholyte.configs.load import load_materials
 from catholyte.structures.cells import calculation_cell, require_neutral
 from catholyte.structures.crystal import conventional
+from catholyte.structures.interface_check import check_distances_by_radii
 
 LIBRARY = sorted(load_materials().values(), key=lambda material: material.name)
+
+
+#: molecules whose covalent C-O bonds ionic radii do not describe
+COVALENT = {"CO", "CO2", "COS"}
+
+
+@pytest.mark.parametrize("material", [m for m in LIBRARY if m.name not in COVALENT], ids=lambda m: m.name)
+def test_no_two_ions_of_the_library_are_too_close(material):
+    check = check_distances_by_radii(calculation_cell(material))
+    assert check.ok, check.detail
 
 
 def bits(structure):

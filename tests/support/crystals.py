@@ -17,7 +17,7 @@ LCO = Material(
     formula="LiCoO2",
     space_group="R-3m",
     lattice=Lattice(a=2.816, c=14.054, gamma=120),
-    sites=(_site("Li", "Li+", 0, 0, 0), _site("Co", "Co3+", 0, 0, 0.5), _site("O", "O2-", 0, 0, 0.2605)),
+    sites=(_site("Li", "Li+", 0, 0, 0.5), _site("Co", "Co3+", 0, 0, 0), _site("O", "O2-", 0, 0, 0.2605)),
     magnetism=Magnetism(order="nonmagnetic", spin_states={"Co3+": "low"}),
     **_SHARED,
 )
@@ -25,7 +25,7 @@ HALF_LCO = LCO.model_copy(
     update={
         "name": "half-LCO",
         "formula": "Li0.5CoO2",
-        "sites": (_site("Li", {"Li+": 0.5}, 0, 0, 0), _site("Co", {"Co3+": 0.5, "Co4+": 0.5}, 0, 0, 0.5), _site("O", "O2-", 0, 0, 0.2605)),
+        "sites": (_site("Li", {"Li+": 0.5}, 0, 0, 0.5), _site("Co", {"Co3+": 0.5, "Co4+": 0.5}, 0, 0, 0), _site("O", "O2-", 0, 0, 0.2605)),
         "magnetism": Magnetism(order="ferromagnetic", spin_states={"Co3+": "low", "Co4+": "low"}),
         "ordered_cell": OrderedCell(supercell=(2, 1, 1)),
     }
@@ -35,8 +35,8 @@ NCM532 = LCO.model_copy(
         "name": "NCM532",
         "lattice": Lattice(a=2.87, c=14.2, gamma=120),
         "sites": (
-            _site("Li", "Li+", 0, 0, 0),
-            _site("M", {"Ni2+": 0.3, "Ni3+": 0.2, "Mn4+": 0.3, "Co3+": 0.2}, 0, 0, 0.5),
+            _site("Li", "Li+", 0, 0, 0.5),
+            _site("M", {"Ni2+": 0.3, "Ni3+": 0.2, "Mn4+": 0.3, "Co3+": 0.2}, 0, 0, 0),
             _site("O", "O2-", 0, 0, 0.2605),
         ),
         "magnetism": Magnetism(order="ferromagnetic", spin_states={"Co3+": "low", "Ni3+": "low"}),
