@@ -7,33 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from command_line import Run, answer
 
 from catholyte.configs.load import CONFIGS
-from catholyte.hpc import cli
 
-Run = Callable[..., tuple[int, str, str]]
 GSIRR = (CONFIGS / "recipes" / "gsirr.yaml").read_text()
-
-
-@pytest.fixture
-def catholyte(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process; returns (exit status, stdout, stderr)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["catholyte", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
 
 
 @pytest.fixture
@@ -49,24 +29,18 @@ def recipe(tmp_path: Path) -> Callable[[str, str], Path]:
     return write
 
 
-def _json(result: tuple[int, str, str]) -> Any:
-    status, out, err = result
-    assert status == 0, err
-    return json.loads(out)
-
-
 def test_materials(catholyte: Run) -> None:
-    rows = _json(catholyte("materials", "--json"))
+    rows = answer(catholyte("materials", "--json"))
     assert {"name", "role", "formula", "spacegroup", "n_atoms", "source"} <= set(rows[0])
     names = {row["name"] for row in rows}
     assert {"LCO", "CoO", "NCM532", "LRMO", "LPSCl", "LGPS", "LPS", "LYC", "LIC", "Li2CO3"} <= names
-    one = _json(catholyte("materials", "NCM532", "--json"))
+    one = answer(catholyte("materials", "NCM532", "--json"))
     assert one["disordered"] is True
     assert "disordered" in one["says"]
 
 
 def test_plan(catholyte: Run) -> None:
-    document = _json(catholyte("plan", "gsirr", "--json"))
+    document = answer(catholyte("plan", "gsirr", "--json"))
     assert all({"name", "engine", "n_atoms", "depends_on"} <= set(job) for job in document["jobs"])
     assert document["totals"]["jobs"] == len(document["jobs"]) == 10
     dos = next(job for job in document["jobs"] if job["kind"] == "dos")
@@ -74,19 +48,19 @@ def test_plan(catholyte: Run) -> None:
 
 
 def test_plan_with_another_engine_says_what_it_leaves_out(catholyte: Run) -> None:
-    document = _json(catholyte("plan", "gsirr", "--engine", "chgnet", "--json"))
+    document = answer(catholyte("plan", "gsirr", "--engine", "chgnet", "--json"))
     assert {job["engine"] for job in document["jobs"]} == {"chgnet"}
     assert any("electronic" in line for line in document["skipped"])
 
 
 def test_reactions_and_window(catholyte: Run) -> None:
-    pair = _json(catholyte("reactions", "LCO", "LPSCl", "--json"))
+    pair = answer(catholyte("reactions", "LCO", "LPSCl", "--json"))
     assert {"phase_set", "self", "mutual", "total", "kinks", "uncertainty"} <= set(pair)
     assert pair["phase_set"]["sha256"]
     assert pair["mutual"]["energy"] < 0
     assert pair["kinks"][0]["x"] == 0
     assert pair["kinks"][-1]["x"] == 1
-    window = _json(catholyte("window", "LPSCl", "--json"))
+    window = answer(catholyte("window", "LPSCl", "--json"))
     assert window["reduction"] < window["oxidation"]
     assert all({"voltage", "reaction"} <= set(step) for step in window["ladder"])
 
@@ -102,15 +76,15 @@ def test_run_status_why_report(catholyte: Run, tmp_path: Path) -> None:
     own = tmp_path / "small.yaml"
     own.write_text("name: small\ntitle: LiCl alone\nsource: this test\nhubbard_u: {}\nbulk: {materials: [LiCl]}\n")
     store = tmp_path / "store"
-    first = _json(catholyte("run", own, "--store", store, "--json"))
+    first = answer(catholyte("run", own, "--store", store, "--json"))
     assert (len(first["completed"]), len(first["reused"]), first["failed"]) == (1, 0, [])
-    again = _json(catholyte("run", own, "--store", store, "--json"))
+    again = answer(catholyte("run", own, "--store", store, "--json"))
     assert (len(again["completed"]), len(again["reused"])) == (0, 1)
-    jobs = _json(catholyte("status", "--store", store, "--json"))["jobs"]
+    jobs = answer(catholyte("status", "--store", store, "--json"))["jobs"]
     assert [(job["name"], job["state"], job["engine"], job["computed"]) for job in jobs] == [("LiCl chgnet relax", "reused", "chgnet", 1)]
-    told = _json(catholyte("why", "LiCl chgnet relax", "--store", store, "--json"))
+    told = answer(catholyte("why", "LiCl chgnet relax", "--store", store, "--json"))
     assert {"job", "state", "cause", "evidence", "advice"} <= set(told)
-    files = _json(catholyte("report", "--store", store, "--out", tmp_path / "report", "--json"))["files"]
+    files = answer(catholyte("report", "--store", store, "--out", tmp_path / "report", "--json"))["files"]
     assert any(name.endswith("report.html") for name in files)
     assert all(Path(name).exists() for name in files)
 
@@ -184,7 +158,7 @@ def test_own_structure_file_runs_as_a_material(catholyte: Run, tmp_path: Path) -
     structure, path = tmp_path / "mine.cif", tmp_path / "own.yaml"
     structure.write_text(CIF.format(x=0.5))
     path.write_text(f"name: own\ntitle: t\nsource: this test\nhubbard_u: {{}}\nbulk:\n  materials: [{structure}]\n")
-    job = _json(catholyte("plan", path, "--json"))["jobs"][0]
+    job = answer(catholyte("plan", path, "--json"))["jobs"][0]
     assert (job["formula"], job["n_atoms"]) == ("Li1Cl1", 2)
 
 
@@ -231,7 +205,7 @@ def test_failed_job_gives_status_1_and_a_cause(catholyte: Run, tmp_path: Path) -
     own.write_text("name: hurry\ntitle: t\nsource: this test\nhubbard_u: {}\nbulk: {materials: [Li2CO3], max_steps: 1}\n")
     store = tmp_path / "store"
     assert catholyte("run", own, "--store", store)[0] == 1
-    told = _json(catholyte("why", "Li2CO3 chgnet relax", "--store", store, "--json"))
+    told = answer(catholyte("why", "Li2CO3 chgnet relax", "--store", store, "--json"))
     assert told["state"] == "failed"
     assert "did not reach" in told["cause"]
     assert "max_steps" in told["advice"]

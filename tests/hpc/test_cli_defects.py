@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from command_line import Run, answer
 
-from catholyte.hpc import cli, orderings_question
+from catholyte.hpc import orderings_question
 from catholyte.structures.files import read_structure
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def catholyte(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process; returns (exit status, stdout, stderr)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["catholyte", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
-
-
-def _json(result: tuple[int, str, str]) -> Any:
-    status, out, err = result
-    assert status == 0, err
-    return json.loads(out)
 
 
 def test_orderings_are_ranked_and_written(catholyte: Run, tmp_path: Path) -> None:
-    document = _json(catholyte("orderings", "NCM111", "-n", 4, "--seed", 2, "--out", tmp_path, "--format", "extxyz", "--json"))
+    document = answer(catholyte("orderings", "NCM111", "-n", 4, "--seed", 2, "--out", tmp_path, "--format", "extxyz", "--json"))
     rows = document["orderings"]
     assert [row["score"] for row in rows] == sorted(row["score"] for row in rows)
     assert {row["formula"] for row in rows} == {"Li9Mn3Co3Ni3O18"}
@@ -56,7 +29,7 @@ def test_orderings_are_ranked_and_written(catholyte: Run, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["NCM532", "NCM622", "NCM811", "LRMO", "LRMO-W", "LPSCl", "LGPS", "LYC", "LIC", "Li4Ti5O12", "LiNb0.5Ta0.5O3"])
 def test_every_disordered_material_has_orderings(catholyte: Run, tmp_path: Path, name: str) -> None:
-    document = _json(catholyte("orderings", name, "-n", 2, "--out", tmp_path, "--json"))
+    document = answer(catholyte("orderings", name, "-n", 2, "--out", tmp_path, "--json"))
     assert 1 <= len(document["orderings"]) <= 2
     if len(document["orderings"]) < 2:
         assert "--supercell" in document["notes"][0]
@@ -64,23 +37,23 @@ def test_every_disordered_material_has_orderings(catholyte: Run, tmp_path: Path,
 
 
 def test_lithium_and_vacancies_are_ordered(catholyte: Run, tmp_path: Path) -> None:
-    by_share = _json(catholyte("orderings", "LCO", "--x", 0.5, "-n", 3, "--out", tmp_path, "--json"))
-    by_formula = _json(catholyte("orderings", "LCO", "--composition", "Li6Co12O24", "-n", 3, "--out", tmp_path, "--json"))
+    by_share = answer(catholyte("orderings", "LCO", "--x", 0.5, "-n", 3, "--out", tmp_path, "--json"))
+    by_formula = answer(catholyte("orderings", "LCO", "--composition", "Li6Co12O24", "-n", 3, "--out", tmp_path, "--json"))
     assert [row["score"] for row in by_share["orderings"]] == [row["score"] for row in by_formula["orderings"]]
     assert by_share["orderings"][0]["formula"] == "Li6Co12O24"
-    charged = _json(catholyte("orderings", "NCM111", "--x", 0.5, "-n", 2, "--out", tmp_path, "--json"))
+    charged = answer(catholyte("orderings", "NCM111", "--x", 0.5, "-n", 2, "--out", tmp_path, "--json"))
     assert "--rank chgnet" in charged["notes"][0]
 
 
 def test_the_engine_has_the_last_word_on_the_ranking(catholyte: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that likes the arrangements in the opposite order turns the list round."""
 
-    def answer(flow: Any, store: str | None, tell: Any) -> list[Any]:
+    def computed(flow: Any, store: str | None, tell: Any) -> list[Any]:
         cells = [job.function_args[0] for job in flow.jobs]
         return [SimpleNamespace(energy_per_atom=-1.0 - 0.1 * k, structure=cell) for k, cell in enumerate(cells)]
 
-    monkeypatch.setattr(orderings_question, "engine_documents", answer)
-    rows = _json(catholyte("orderings", "LPSCl", "-n", 3, "--rank", "chgnet", "--out", tmp_path, "--json"))["orderings"]
+    monkeypatch.setattr(orderings_question, "engine_documents", computed)
+    rows = answer(catholyte("orderings", "LPSCl", "-n", 3, "--rank", "chgnet", "--out", tmp_path, "--json"))["orderings"]
     assert [row["score"] for row in rows] == pytest.approx([-1.2, -1.1, -1.0])
     assert [row["above_lowest"] for row in rows] == pytest.approx([0, 100, 200])
     assert [row["ewald"] for row in rows] == sorted((row["ewald"] for row in rows), reverse=True)
@@ -89,7 +62,7 @@ def test_the_engine_has_the_last_word_on_the_ranking(catholyte: Run, tmp_path: P
 @pytest.mark.slow
 def test_ranking_by_chgnet_reuses_its_jobs(catholyte: Run, tmp_path: Path) -> None:
     call = ("orderings", "LPSCl", "-n", 2, "--rank", "chgnet", "--store", tmp_path / "store", "--out", tmp_path / "cells", "--json")
-    document = _json(catholyte(*call))
+    document = answer(catholyte(*call))
     assert document["sampling"]["ranked_by"] == "chgnet"
     status, out, err = catholyte(*call)
     assert status == 0
@@ -99,7 +72,7 @@ def test_ranking_by_chgnet_reuses_its_jobs(catholyte: Run, tmp_path: Path) -> No
 
 
 def test_vacancies(catholyte: Run, tmp_path: Path) -> None:
-    document = _json(catholyte("vacancies", "LCO", "--supercell", 2, 2, 1, "--lithium", 1, "--oxygen", "environments", "--out", tmp_path, "--json"))
+    document = answer(catholyte("vacancies", "LCO", "--supercell", 2, 2, 1, "--lithium", 1, "--oxygen", "environments", "--out", tmp_path, "--json"))
     lithium, *oxygen = document["vacancies"]
     assert (lithium["kind"], lithium["formula"], lithium["oxidised"]) == ("Li", "Li3Co4O8", {"Co3+": -1, "Co4+": 1})
     assert [row["environment"] for row in oxygen] == ["Li2Co3", "Li3Co3"]
@@ -108,18 +81,18 @@ def test_vacancies(catholyte: Run, tmp_path: Path) -> None:
 
 
 def test_reconstruct(catholyte: Run, tmp_path: Path) -> None:
-    (row,) = _json(catholyte("reconstruct", "LCO", "--miller", 1, 0, 4, "--layers", 1, "--out", tmp_path, "--json"))["reconstructions"]
+    (row,) = answer(catholyte("reconstruct", "LCO", "--miller", 1, 0, 4, "--layers", 1, "--out", tmp_path, "--json"))["reconstructions"]
     assert (row["layer"], row["mass_balance"], row["before"]) == ("CoO", {"Co": 2, "Li": -2}, "Li6Co6O12")
-    slab = _json(catholyte("slabs", "LCO", "--miller", 1, 0, 4, "--layers", 6, "--out", tmp_path, "--json"))["slabs"][0]["file"]
-    (again,) = _json(catholyte("reconstruct", slab, "--layers", 1, "--out", tmp_path, "--json"))["reconstructions"]
+    slab = answer(catholyte("slabs", "LCO", "--miller", 1, 0, 4, "--layers", 6, "--out", tmp_path, "--json"))["slabs"][0]["file"]
+    (again,) = answer(catholyte("reconstruct", slab, "--layers", 1, "--out", tmp_path, "--json"))["reconstructions"]
     assert (again["formula"], again["ions"]) == (row["formula"], row["ions"])
-    (layer,) = _json(catholyte("reconstruct", slab, "--rock-salt", "NiO", "--faces", "top", "--out", tmp_path, "--json"))["reconstructions"]
+    (layer,) = answer(catholyte("reconstruct", slab, "--rock-salt", "NiO", "--faces", "top", "--out", tmp_path, "--json"))["reconstructions"]
     assert layer["layer"] == "NiO"
     assert layer["mismatch"] > 0
 
 
 def test_glass(catholyte: Run, tmp_path: Path) -> None:
-    document = _json(catholyte("glass", "Li2B8O13", "--units", 1, "--out", tmp_path, "--json"))
+    document = answer(catholyte("glass", "Li2B8O13", "--units", 1, "--out", tmp_path, "--json"))
     assert document["density"]["measured"] == pytest.approx(2.15)
     assert document["density"]["deviation"] == pytest.approx(0, abs=1e-6)
     assert "Soppe" in document["density"]["source"]

@@ -4,45 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from command_line import Run, answer
 from pyarrow import parquet
-
-from catholyte.hpc import cli
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def catholyte(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process; returns (exit status, stdout, stderr)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["catholyte", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
-
-
-def _json(result: tuple[int, str, str]) -> Any:
-    status, out, err = result
-    assert status == 0, err
-    return json.loads(out)
 
 
 def test_open_reaction_names_its_reservoir(catholyte: Run) -> None:
-    closed, opened = (_json(catholyte("reactions", "LCO", "LPSCl", *options, "--json")) for options in ((), ("--voltage", "4.2", "--threshold", "0.1")))
+    closed, opened = (answer(catholyte("reactions", "LCO", "LPSCl", *options, "--json")) for options in ((), ("--voltage", "4.2", "--threshold", "0.1")))
     assert {"phase_set", "self", "mutual", "total", "kinks", "uncertainty", "volumes"} <= set(opened)
     assert "open" not in closed
     assert opened["open"]["voltage"] == 4.2
@@ -55,7 +25,7 @@ def test_open_reaction_names_its_reservoir(catholyte: Run) -> None:
 
 
 def test_map_of_a_pair(catholyte: Run) -> None:
-    found = _json(catholyte("reactions", "LCO", "LPSCl", "--map", "--json"))["map"]
+    found = answer(catholyte("reactions", "LCO", "LPSCl", "--map", "--json"))["map"]
     assert len(found["mutual"]) == len(found["voltages"])
     bounds = [(phase["low"], phase["high"]) for phase in found["interphases"]]
     assert bounds[0][0] == 0
@@ -64,7 +34,7 @@ def test_map_of_a_pair(catholyte: Run) -> None:
 
 @pytest.mark.parametrize("products", [("LiCl", "P2S5", "S"), ("LiCl,P2S5,S",), ("LiCl", "--products", "1/2 P2S5 + 5/2 S")])
 def test_volumes_of_named_products(catholyte: Run, products: tuple[str, ...]) -> None:
-    found = _json(catholyte("volumes", "LPSCl", "--products", *products, "--json"))
+    found = answer(catholyte("volumes", "LPSCl", "--products", *products, "--json"))
     assert found["reaction"] == "Li6PS5Cl -> LiCl + 0.5 P2S5 + 2.5 S + 5 Li"
     assert found["change"] == pytest.approx(found["after"] - found["before"])
     assert set(found["sources"]) == {"Li6PS5Cl", "LiCl", "P2S5", "S"}
@@ -73,13 +43,13 @@ def test_volumes_of_named_products(catholyte: Run, products: tuple[str, ...]) ->
 
 
 def test_volumes_along_the_ladder(catholyte: Run) -> None:
-    first = _json(catholyte("volumes", "LPSCl", "--json"))
-    window = _json(catholyte("window", "LPSCl", "--json"))
+    first = answer(catholyte("volumes", "LPSCl", "--json"))
+    window = answer(catholyte("window", "LPSCl", "--json"))
     assert first["voltage"] == window["oxidation"]
     assert [step["voltage"] for step in first["steps"]] == [step["voltage"] for step in window["ladder"]]
-    reduced = _json(catholyte("volumes", "LPSCl", "--voltage", "0", "--json"))
+    reduced = answer(catholyte("volumes", "LPSCl", "--voltage", "0", "--json"))
     assert reduced["change"] > 0 > first["change"]
-    own = _json(catholyte("volumes", "LPSCl", "--density", "LPSCl=1.64", "--json"))
+    own = answer(catholyte("volumes", "LPSCl", "--density", "LPSCl=1.64", "--json"))
     assert own["before"] == pytest.approx(163.6, abs=0.1)
 
 
@@ -103,7 +73,7 @@ def test_screen_writes_tables_and_figures(catholyte: Run, tmp_path: Path) -> Non
 
 
 def test_screen_takes_all_coatings_of_the_library(catholyte: Run) -> None:
-    found = _json(catholyte("screen", "--cathode", "LCO", "--electrolyte", "LPSCl", "--lithium", "1", "--json"))
+    found = answer(catholyte("screen", "--cathode", "LCO", "--electrolyte", "LPSCl", "--lithium", "1", "--json"))
     assert "Li2CO3" in found["coatings"]
     assert len(found["pairs"]) == 1 + 2 * len(found["coatings"])
 

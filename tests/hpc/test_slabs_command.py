@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import crystals
 import pytest
+from command_line import Run, answer
 
-from catholyte.hpc import cli
 from catholyte.structures.cells import calculation_cell
 from catholyte.structures.crystal import conventional
 from catholyte.structures.files import read_structure, write_structure
 
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def catholyte(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process; returns (exit status, stdout, stderr)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["catholyte", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
-
-
-def _json(result: tuple[int, str, str]) -> Any:
-    status, out, err = result
-    assert status == 0, err
-    return json.loads(out)
-
 
 def test_document(catholyte: Run) -> None:
-    document = _json(catholyte("slabs", "LCO", "--miller", 0, 0, 1, "--layers", 3, "--json"))
+    document = answer(catholyte("slabs", "LCO", "--miller", 0, 0, 1, "--layers", 3, "--json"))
     assert document["miller"] == [0, 0, 1]
     first = document["slabs"][0]
     assert {"termination", "tasker", "symmetric", "stoichiometric", "n_atoms", "area", "file"} <= set(first)
@@ -55,7 +25,7 @@ def test_document(catholyte: Run) -> None:
 
 @pytest.mark.parametrize("file_format", ["poscar", "cif", "extxyz", "json"])
 def test_files(catholyte: Run, tmp_path: Path, file_format: str) -> None:
-    document = _json(catholyte("slabs", "CoO", "--miller", 1, 1, -1, "--fix-core", 2, "--vacuum", 12, "--out", tmp_path, "--format", file_format, "--json"))
+    document = answer(catholyte("slabs", "CoO", "--miller", 1, 1, -1, "--fix-core", 2, "--vacuum", 12, "--out", tmp_path, "--format", file_format, "--json"))
     assert len(document["slabs"]) == 2
     for row in document["slabs"]:
         structure = read_structure(row["file"])
@@ -75,8 +45,8 @@ def test_all_low_index_facets_as_a_table(catholyte: Run) -> None:
 
 
 def test_ordered_cells_take_the_smallest_member_of_a_family(catholyte: Run) -> None:
-    document = _json(catholyte("slabs", "NCM111", "--miller", 1, 0, 4, "--layers", 1, "--json"))
-    exact = _json(catholyte("slabs", "NCM111", "--miller", 0, 1, 2, "--layers", 1, "--exact", "--no-reconstruct", "--json"))
+    document = answer(catholyte("slabs", "NCM111", "--miller", 1, 0, 4, "--layers", 1, "--json"))
+    exact = answer(catholyte("slabs", "NCM111", "--miller", 0, 1, 2, "--layers", 1, "--exact", "--no-reconstruct", "--json"))
     assert all(row["tasker"] == 1 for row in document["slabs"])
     assert {tuple(row["miller"]) for row in exact["slabs"]} == {(0, 1, 2)}
     assert not any(row["reconstructed"] for row in exact["slabs"])
@@ -88,7 +58,7 @@ def test_a_structure_file_keeps_its_moments_and_refers_to_its_conventional_cell(
     if not moments:  # the file then starts ferromagnetic, in half of the antiferromagnet's cell
         cell.remove_site_property("magmom")
     path = write_structure(cell, tmp_path / "mine.cif")
-    document = _json(catholyte("slabs", path, "--miller", 1, 0, 0, "--json"))
+    document = answer(catholyte("slabs", path, "--miller", 1, 0, 0, "--json"))
     assert [row["area"] for row in document["slabs"]] == [pytest.approx(area)]
     assert document["slabs"][0]["tasker"] == 1
     assert (document["slabs"][0]["net_moment"] == 0) == moments
