@@ -16,7 +16,7 @@ from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError, UnknownNameError, near_match_hint
 from ..configs.models import BandCenterSpec, ReferenceName, Tier
-from ..workflows.documents import BandEdges, CalculationDocument, ProjectedDos, require_same_signature
+from ..workflows.documents import BandEdges, CalculationDocument, ProjectedDos, require_real, require_same_signature
 from .band_center import BandCenter, CentersAtReferences, Selection, all_references
 from .band_references import REFERENCES, Result, Spin, is_metal, occupied_top, window_moments
 
@@ -145,8 +145,7 @@ def bands_of(document: CalculationDocument) -> Bands:
     InputError
         If the calculation stored no projected DOS, or is a rehearsal's.
     """
-    if document.tier == "rehearsal":
-        raise InputError(f"{document.label} is a rehearsal: its numbers are invented and are not analysed")
+    require_real(document)
     if document.dos is None or document.band_edges is None:
         raise InputError(f"{document.label} ({document.kind}, {document.tier}) has no projected DOS: only an electronic-structure step stores one")
     return Bands(document.dos, document.band_edges, document.structure)

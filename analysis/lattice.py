@@ -19,7 +19,7 @@ from pymatgen.core.structure import Structure
 from ..configs.errors import StructureError
 from ..configs.models import Material, Tier
 from ..structures.crystal import conventional
-from ..workflows.documents import CalculationDocument
+from ..workflows.documents import CalculationDocument, require_real
 
 __all__ = ["LatticeRow", "conventional_lattice", "lattice_table"]
 
@@ -88,9 +88,12 @@ def conventional_lattice(document: CalculationDocument, material: Material) -> L
 
     Raises
     ------
+    InputError
+        If a rehearsal wrote the document.
     StructureError
         If the initial cell is not one of this crystal: M is not rational in any orientation, or the number of atoms disagrees.
     """
+    require_real(document)
     crystal = conventional(material)
     matrix = _transformation(crystal, document.initial_structure, material.name)
     return Lattice(matrix @ document.structure.lattice.matrix)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..configs.errors import InputError, SignatureMismatchError
 from ..structures.chemistry import chemical_class
-from ..workflows.documents import CalculationDocument
+from ..workflows.documents import CalculationDocument, require_real
 from .phase_set import PhaseEntry, PhaseSet, PhaseSource
 
 __all__ = ["OWN", "entries_from_documents", "with_documents"]
@@ -44,6 +44,7 @@ def with_documents(phase_set: PhaseSet, documents: Iterable[CalculationDocument]
 
 
 def _entry(document: CalculationDocument, phase_set: PhaseSet) -> PhaseEntry:
+    require_real(document)
     _require_agreement(document, phase_set)
     if not (document.convergence.electronic and document.convergence.ionic):
         raise InputError(f"{document.label} did not converge ({document.convergence.detail or 'no detail'}): its energy cannot join a phase set")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..configs.errors import CalculationError, StoreError, UnknownNameError, near_match_hint
 from ..configs.models import Recipe
-from ..workflows.documents import CalculationDocument
+from ..workflows.documents import CalculationDocument, require_real
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -51,10 +52,12 @@ class Records:
         Documents, with the additional store for large arrays.
     states, campaigns : collection
         Objects with the pymongo collection interface.
+    rehearsals : bool
+        Hand out the documents of rehearsals too; their numbers are invented.
     """
 
-    def __init__(self, outputs: JobStore, states: Any, campaigns: Any) -> None:
-        self._outputs, self._states, self._campaigns = outputs, states, campaigns
+    def __init__(self, outputs: JobStore, states: Any, campaigns: Any, *, rehearsals: bool = False) -> None:
+        self._outputs, self._states, self._campaigns, self._rehearsals = outputs, states, campaigns, rehearsals
 
     def campaign_names(self) -> list[str]:
         """Names of the campaigns in the store, the latest first."""
@@ -88,16 +91,16 @@ class Records:
         campaign = self.campaign(name)
         states = {str(record["key"]): record for record in self._states.find({})}
         reused = set(campaign.get("reused", []))
-        found, jobs, seen = [], list(campaign["jobs"]), set()
+        found, jobs, seen = [], deque(campaign["jobs"]), set()
         while jobs:
-            job = jobs.pop(0)
+            job = jobs.popleft()
             if job["key"] in seen:
                 continue
             seen.add(job["key"])
             record = {key: value for key, value in states.get(job["key"], {}).items() if key != "_id"}
             state = str(record.get("state", "waiting"))
             found.append(Entry(job, "reused" if state == "done" and job["key"] in reused else state, record))
-            jobs = [*_added_jobs(job, record), *jobs]
+            jobs.extendleft(reversed(_added_jobs(job, record)))
         return found
 
     def find(self, job: str) -> dict[str, Any]:
@@ -129,6 +132,8 @@ class Records:
         ------
         CalculationError
             If the job has no result.
+        InputError
+            If a rehearsal wrote it.
         """
         found = self._outputs.query_one({"uuid": uuid}, ["output"], sort={"index": -1}, load=arrays)
         if found is None or found.get("output") is None:
@@ -136,7 +141,10 @@ class Records:
         output = found["output"]
         if not arrays:
             output = {**output, "dos": None, "trajectory": None}
-        return CalculationDocument.model_validate(_undashed(output))
+        document = CalculationDocument.model_validate(_undashed(output))
+        if not self._rehearsals:
+            require_real(document)
+        return document
 
     def documents(self, name: str | None = None, step: str | None = None, arrays: bool = False) -> Iterator[tuple[Entry, CalculationDocument]]:
         """Finished jobs of a campaign with their documents, one in memory at a time."""

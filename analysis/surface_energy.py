@@ -14,7 +14,7 @@ import numpy as np
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError
-from ..workflows.documents import CalculationDocument, require_same_signature
+from ..workflows.documents import CalculationDocument, require_real, require_same_signature
 
 __all__ = ["J_PER_M2", "SurfaceEnergy", "fitted_surface_energy", "surface_energy"]
 
@@ -66,6 +66,7 @@ def surface_energy(slab: CalculationDocument, bulk: CalculationDocument) -> Surf
     InputError
         If the slab's composition is no multiple of the bulk's.
     """
+    require_real(slab, bulk)
     require_same_signature({f"slab {slab.label}": slab.signature, f"bulk {bulk.label}": bulk.signature})
     _require_same_composition([slab, bulk])
     area = _area(slab.structure)
@@ -85,6 +86,7 @@ def fitted_surface_energy(slabs: Sequence[CalculationDocument]) -> SurfaceEnergy
     InputError
         If there are fewer than two thicknesses, or areas or compositions differ.
     """
+    require_real(*slabs)
     sizes = tuple(len(slab.structure) for slab in slabs)
     if len(set(sizes)) < 2:
         raise InputError(f"a surface energy from the slope needs slabs of at least 2 thicknesses, and {len(set(sizes))} was given")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..configs.errors import StoreError
 from ..configs.load import load_recipe
 from ..workflows.recipe import Plan, build_plan
 from .ledger import is_alive, now
 from .local import Event, RunSummary, run_flow
-from .store import CampaignStore
+from .store import CampaignStore, is_rehearsal_store, rehearsal_location, without_password
 
 __all__ = ["explain", "plan_document", "read_plan", "run_campaign", "save_campaign", "status_document"]
 
@@ -48,7 +49,18 @@ def save_campaign(store: CampaignStore, plan: Plan, reused: list[str]) -> None:
 
 
 def run_campaign(store: CampaignStore, plan: Plan, on_event: Callable[[Event], None], workers: int = 0) -> RunSummary:
-    """Run a plan on this machine and keep the campaign's record up to date."""
+    """Run a plan on this machine and keep the campaign's record up to date.
+
+    Raises
+    ------
+    StoreError
+        If a rehearsal would run into a store of results.
+    """
+    if any(job.tier == "rehearsal" for job in plan.jobs) and not is_rehearsal_store(store.location):
+        raise StoreError(
+            f"{store.shown} holds results: a rehearsal has a store of its own, {without_password(rehearsal_location(store.location))}",
+            "open that one, so that invented numbers never stand beside real ones",
+        )
     save_campaign(store, plan, [])
     records = [job.record() for job in plan.jobs]
     summary = run_flow(store, plan.flow, records, on_event, workers)

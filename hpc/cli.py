@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from . import cli_cluster, cli_production, cli_reactions, cli_structures
-from .options import EngineName, Json, RecipeName, StepName, StorePlace
+from .options import EngineName, Json, RecipeName, Rehearsal, StepName, StorePlace
 from .output import emit_json, narrate, table
 
 __all__ = ["app", "main"]
@@ -47,19 +47,37 @@ def materials(name: Annotated[str | None, typer.Argument(help="One material in f
 
 
 @app.command()
-def plan(recipe: RecipeName, engine: EngineName = None, only: StepName = None, json: Json = False) -> None:
+def plan(
+    recipe: RecipeName,
+    engine: EngineName = None,
+    only: StepName = None,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", help="Add cores, wall times (s) and core hours (h) on this cluster: name or path of its file.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Show the jobs of a recipe, their dependencies, cells and estimated cost; nothing runs."""
     from .campaign import plan_document, read_plan
 
-    document = plan_document(read_plan(recipe, engine, only))
+    planned = read_plan(recipe, engine, only)
+    document = plan_document(planned)
+    columns = ["name", "step", "engine", "formula", "n_atoms", "depends_on", "cost_seconds"]
+    heads = ["job", "step", "engine", "cell", "atoms", "depends on", "estimate (CPU s)"]
+    if cluster is not None:
+        from ..configs.cluster import load_cluster
+        from .core_hours import add_core_hours
+
+        document = add_core_hours(document, planned, load_cluster(cluster))
+        columns += ["cores", "wall_time", "core_hours"]
+        heads += ["cores", "wall time (s)", "core hours"]
     if json:
         emit_json(document)
         return
-    columns = ("name", "step", "engine", "formula", "n_atoms", "depends_on", "cost_seconds")
-    heads = ("job", "step", "engine", "cell", "atoms", "depends on", "estimate (CPU s)")
     table(f"plan of {document['recipe']}", heads, [[job[column] for column in columns] for job in document["jobs"]])
     totals = document["totals"]
     typer.echo(f"{totals['jobs']} jobs, about {totals['cpu_seconds'] / 60:.0f} CPU minutes (an order of magnitude)")
+    if cluster is not None:
+        typer.echo(f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most {totals['core_hours_at_most']:.0f} by the wall times")
     for line in document["skipped"]:
         typer.echo(f"left out: {line}")
 
@@ -76,10 +94,13 @@ def run(
     """Run a recipe on this machine; again = resume, finished jobs are reused."""
     from .campaign import read_plan, run_campaign
     from .local import Event
-    from .store import open_store
+    from .store import open_store, rehearsal_location
 
     planned = read_plan(recipe, engine, only)
-    opened = open_store(store)
+    rehearsed = any(job.tier == "rehearsal" for job in planned.jobs)
+    opened = open_store(rehearsal_location(store) if rehearsed else store)
+    if rehearsed:
+        narrate(f"a rehearsal: its numbers are invented, and kept apart in {opened.shown}; `status` and `why` show them with --rehearsal")
     if not planned.jobs:
         narrate("no job is needed: this recipe is evaluated from the phase set by `catholyte report`")
     for line in planned.skipped:
@@ -108,12 +129,15 @@ def run(
 
 @app.command()
 def status(
-    store: StorePlace = None, campaign: Annotated[str | None, typer.Option(help="Name of a recipe; the latest where left out.")] = None, json: Json = False
+    store: StorePlace = None,
+    campaign: Annotated[str | None, typer.Option(help="Name of a recipe; the latest where left out.")] = None,
+    rehearsal: Rehearsal = False,
+    json: Json = False,
 ) -> None:
     """Show the states of a campaign's jobs."""
     from .campaign import status_document
 
-    document = status_document(_records(store).entries(campaign))
+    document = status_document(_records(store, rehearsal).entries(campaign))
     if json:
         emit_json(document)
         return
@@ -126,11 +150,16 @@ def status(
 
 
 @app.command()
-def why(job: Annotated[str, typer.Argument(help="Name or key (or its beginning) of a job.")], store: StorePlace = None, json: Json = False) -> None:
+def why(
+    job: Annotated[str, typer.Argument(help="Name or key (or its beginning) of a job.")],
+    store: StorePlace = None,
+    rehearsal: Rehearsal = False,
+    json: Json = False,
+) -> None:
     """Give the cause of a job's state in a sentence, with evidence and advice."""
     from .campaign import explain
 
-    told = explain(_records(store).find(job))
+    told = explain(_records(store, rehearsal).find(job))
     if json:
         emit_json(told)
         return
@@ -210,11 +239,11 @@ cli_cluster.register(app)
 cli_production.register(app)
 
 
-def _records(place: str | None) -> Any:
+def _records(place: str | None, rehearsal: bool = False) -> Any:
     from ..analysis.records import Records
-    from .store import open_store
+    from .store import open_store, rehearsal_location
 
-    opened = open_store(place, create=False)
+    opened = open_store(rehearsal_location(place) if rehearsal else place, create=False)
     return Records(opened.outputs, opened.states, opened.campaigns)
 
 

@@ -20,11 +20,22 @@ if TYPE_CHECKING:
     from jobflow import JobStore
     from maggma.stores import Store
 
-__all__ = ["DEFAULT_STORE", "STORE_VARIABLE", "CampaignStore", "database_of", "is_uri", "open_store", "rehearsal_location"]
+__all__ = [
+    "DEFAULT_STORE",
+    "STORE_VARIABLE",
+    "CampaignStore",
+    "database_of",
+    "is_rehearsal_store",
+    "is_uri",
+    "open_store",
+    "rehearsal_location",
+    "without_password",
+]
 
 STORE_VARIABLE = "CATHOLYTE_STORE"
 DEFAULT_STORE = "catholyte-store"
 DATABASE = "catholyte"
+_REHEARSAL = "-rehearsal"
 LOCK_SECONDS = 120
 
 
@@ -54,7 +65,7 @@ class CampaignStore:
     @property
     def shown(self) -> str:
         """The location as it may be printed: without the password of a URI."""
-        return _without_password(self.location)
+        return without_password(self.location)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -88,12 +99,19 @@ def database_of(uri: str) -> str:
 def rehearsal_location(location: str | Path | None = None) -> str:
     """Where rehearsals are kept: a folder or database of their own beside `location`, with ``-rehearsal`` after its name."""
     place = str(location or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)
+    if is_rehearsal_store(place):
+        return place
     if not is_uri(place):
-        return f"{place.rstrip('/')}-rehearsal"
+        return f"{place.rstrip('/')}{_REHEARSAL}"
     head, question, options = place.partition("?")
     scheme, _, rest = head.partition("://")
     hosts, _, database = rest.partition("/")
-    return f"{scheme}://{hosts}/{database or DATABASE}-rehearsal{question}{options}"
+    return f"{scheme}://{hosts}/{database or DATABASE}{_REHEARSAL}{question}{options}"
+
+
+def is_rehearsal_store(location: str) -> bool:
+    """Whether a store is one of rehearsals, by the name of its folder or database."""
+    return (database_of(location) if is_uri(location) else location.rstrip("/")).endswith(_REHEARSAL)
 
 
 def open_store(location: str | Path | None = None, create: bool = True) -> CampaignStore:
@@ -214,14 +232,15 @@ def _open_mongo(uri: str) -> CampaignStore:
             data.ensure_index(field)
     except (PyMongoError, ValueError) as error:
         raise StoreError(
-            f"{_without_password(uri)}: MongoDB cannot be used: {str(error).splitlines()[0][:300]}", "check the URI, the network and the credentials"
+            f"{without_password(uri)}: MongoDB cannot be used: {str(error).splitlines()[0][:300]}", "check the URI, the network and the credentials"
         ) from None
     work = Path(os.environ.get("CATHOLYTE_WORK", "catholyte-work")).absolute()
     work.mkdir(parents=True, exist_ok=True)
     return CampaignStore(uri, outputs, states, stores["campaigns"]._collection, work, None)
 
 
-def _without_password(uri: str) -> str:
+def without_password(uri: str) -> str:
+    """The URI as it may be printed."""
     head, _, tail = uri.rpartition("@")
     scheme, _, user = head.partition("://")
     return f"{scheme}://{user.split(':')[0]}:…@{tail}" if head else uri

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pymatgen.core.structure import Structure
 
-from ..configs.errors import SignatureMismatchError
+from ..configs.errors import InputError, SignatureMismatchError
 from ..configs.models import Tier
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Provenance",
     "Signature",
     "Trajectory",
+    "require_real",
     "require_same_signature",
 ]
 
@@ -109,6 +110,19 @@ def require_same_signature(documents: dict[str, Signature]) -> None:
             found = signature.differences(other)
             if found:
                 raise SignatureMismatchError(f"the energies of {label} and {other_label} cannot be subtracted: " + "; ".join(found))
+
+
+def require_real(*documents: CalculationDocument) -> None:
+    """Raise InputError if a document was written by a rehearsal.
+
+    Raises
+    ------
+    InputError
+        Naming the document.
+    """
+    for document in documents:
+        if document.rehearsed:
+            raise InputError(f"{document.label} is a rehearsal: its numbers are invented and are not analysed")
 
 
 class Convergence(_Document):
@@ -233,6 +247,12 @@ class CalculationDocument(_Document):
     settings: dict[str, Any] = Field(default_factory=dict, description="every engine setting in force")
     acceptance: Acceptance | None = Field(None, description="None in documents of schema 1")
     provenance: Provenance
+
+    @property
+    def rehearsed(self) -> bool:
+        """Whether its numbers were invented by a rehearsal: any of the stamps is enough, whatever the tier says."""
+        stamped = (self.tier, self.signature.engine, self.signature.version, *self.signature.potcars.values(), *self.provenance.versions.values())
+        return any("rehearsal" in text.lower() for text in stamped)
 
     @property
     def energy_per_atom(self) -> float:

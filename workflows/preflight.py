@@ -15,7 +15,7 @@ from pymatgen.core.structure import Structure
 from . import preflight_checks as checks
 from .engine import CalculationMaker
 from .planned_run import Finding, PlannedRun
-from .recipe import Plan
+from .recipe import PRODUCTION, Plan
 from .tasks import Task
 
 __all__ = ["Finding", "PlannedRun", "planned_runs", "preflight"]
@@ -85,7 +85,8 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None) -> list[Pl
         job = jobs[planned.uuid]
         given = job.function_args[0]
         cells[planned.uuid] = given if isinstance(given, Structure) else cells[given.uuid]
-        if planned.engine == "vasp" and isinstance(job.maker, CalculationMaker):
+        if planned.engine in PRODUCTION and isinstance(job.maker, CalculationMaker):
             task: Task = TypeAdapter(Task).validate_python(job.maker.task)
-            runs.append(PlannedRun(planned.key, planned.name, cells[planned.uuid], task, {**job.maker.engine.settings, **(overrides or {})}))
+            names_only = {"potcar_spec": True} if planned.tier == "rehearsal" else {}
+            runs.append(PlannedRun(planned.key, planned.name, cells[planned.uuid], task, {**job.maker.engine.settings, **names_only, **(overrides or {})}))
     return runs

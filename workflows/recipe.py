@@ -23,11 +23,13 @@ from .identity import content_address, iter_jobs
 from .registry import ENGINES, load_backend
 from .tasks import Dos, MolecularDynamics, Relax, Task
 
-__all__ = ["STEPS", "Plan", "PlannedJob", "build_plan"]
+__all__ = ["PRODUCTION", "STEPS", "Plan", "PlannedJob", "build_plan"]
 
 Mesh = tuple[int, int, int]
 #: sections of a recipe, in order; all but the first two are evaluated from the phase set and need no job
 STEPS = ("bulk", "electronic", "reactions", "windows", "volumes", "screen")
+#: engines that run a recipe's section `vasp`: VASP, and the stand-in with which its campaign is rehearsed
+PRODUCTION = ("vasp", "rehearsal")
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class _Draft:
 class _Builder:
     def __init__(self, recipe: Recipe, source: SourceFile, engine: str | None) -> None:
         self.recipe, self.source, self.override = recipe, source, engine
-        self.production = recipe.vasp if engine == "vasp" else None
+        self.production = recipe.vasp if engine in PRODUCTION else None
         self.drafts: list[_Draft] = []
         self.skipped: list[str] = []
         self.cells: dict[str, Structure] = {}
@@ -171,7 +173,7 @@ class _Builder:
 
     def produce(self, production: ProductionStep) -> None:
         """The steps of production: relaxation, projected density of states, dynamics."""
-        engine = Engine("vasp", dict(production.settings))
+        engine = Engine(self.override or "vasp", dict(production.settings))
         for i, name in enumerate(production.relax):
             found = self.material(name, "vasp", "relax", i)
             task: Task = Relax(max_force=production.max_force, max_steps=production.max_steps, method=self.method("vasp", found))
@@ -284,7 +286,7 @@ def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, on
     """
     if only is not None and only not in STEPS:
         raise UnknownNameError(f"unknown step {only!r}; {near_match_hint(only, STEPS)}")
-    produced = engine == "vasp" and recipe.vasp is not None and only in ("bulk", "electronic")
+    produced = engine in PRODUCTION and recipe.vasp is not None and only in ("bulk", "electronic")
     if only is not None and not produced and getattr(recipe, only) is None:
         own = [step for step in STEPS if getattr(recipe, step) is not None]
         raise InputError(f"{source.path}: recipe {recipe.name} has no step {only!r}; it has {', '.join(own)}")

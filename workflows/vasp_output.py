@@ -8,6 +8,7 @@ of the eigenvalues). The grid is moved back by that half step. The tetrahedron m
 from __future__ import annotations
 
 import gzip
+import re
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -98,8 +99,8 @@ def read_text(file: Path) -> str:
     return text
 
 
-def parse_vasprun(file: Path, projected: bool = False) -> Vasprun:
-    """Parse a complete vasprun.xml.
+def parse_vasprun(file: Path, projected: bool = False, *, states: bool = True) -> Vasprun:
+    """Parse a complete vasprun.xml; without `states`, no eigenvalues and no density of states are looked for.
 
     Raises
     ------
@@ -116,7 +117,7 @@ def parse_vasprun(file: Path, projected: bool = False) -> Vasprun:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnconvergedVASPWarning)  # convergence is read and judged by the caller
-            return Vasprun(file, parse_potcar_file=False, parse_projected_eigen=projected)
+            return Vasprun(file, parse_potcar_file=False, parse_projected_eigen=projected, parse_dos=states, parse_eigen=states)
     except SyntaxError as error:
         raise InputError(f"{file} is corrupt: the XML is not well formed ({error.msg})") from None
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
@@ -147,14 +148,17 @@ def read_outcar(file: Path | None, n_sites: int) -> dict[str, Any]:
 
     if file is None:
         return {}
-    if _OUTCAR_END not in read_text(file):
+    text = read_text(file)
+    if _OUTCAR_END not in text:
         raise InputError(f"{file} is truncated: VASP did not write its closing timing table, so the run was killed or is still going")
     try:
         outcar = Outcar(file)
         steps = outcar.read_avg_core_poten()
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{file} is corrupt: a section that a complete run has is missing or unreadable ({type(error).__name__}: {error})") from None
-    moments = [site["tot"] for site in outcar.magnetization]
+    # the tables of charges and moments come in pairs: without its partner, the last table of moments is of an earlier step
+    tables = [max((m.start() for m in re.finditer(rf"^ *{title} *$", text, re.MULTILINE)), default=-1) for title in ("total charge", r"magnetization \(x\)")]
+    moments = [site["tot"] for site in outcar.magnetization] if tables[1] >= tables[0] else []
     if any(not isinstance(m, (int, float)) for m in moments):
         raise InputError(f"{file} holds vector moments of a non-collinear run, which are not supported")
     core = [float(v) for v in steps[-1]] if steps else []

@@ -45,7 +45,9 @@ class Outputs:
         if cycle == 1:
             self.oszicar.write("       N       E                     dE             d eps       ncg     rms          rms(c)\n")
         self.oszicar.write(f"DAV: {cycle:3d}   {energy:19.12E}   {change:12.5E}  {change:12.5E}   100   {abs(change):9.3E}\n")
+        moment = 0.0 if self.electrons.moments is None else float(self.electrons.moments.sum())
         self.outcar.write(f"\n{'-' * 39} Iteration {self.steps + 1:6d}({cycle:4d})  {'-' * 39}\n\n")
+        self.outcar.write(f" number of electron {self.electrons.n_electrons:15.7f} magnetization {moment:15.7f}\n\n")
         self.oszicar.flush()
 
     def ionic_step(self, frame: Frame, cycles: list[tuple[float, float]], *, converged: bool, magnetization: bool = True) -> None:

@@ -1,9 +1,9 @@
-"""A fast pair potential for rehearsals: it keeps crystals together and costs milliseconds. It is no physics.
+"""A fast pair potential for rehearsals: it keeps atoms apart and costs milliseconds. It is no physics.
 
-Two atoms of unlike character bind by a Morse curve whose minimum lies at the sum of the covalent radii
-(Cordero et al., Dalton Trans. 2008, 2832, as ASE tabulates them). Two of like character (both metals, or
-both anions) only repel each other; two anions do so from 1.3 times that sum on, about an ion's diameter, so
-that crystals keep their order. Energy and force go smoothly to zero at the cutoff.
+Two atoms repel each other by a harmonic wall once they are closer than they touch, and ignore each other beyond. An
+anion and another atom touch at the sum of the covalent radii (Cordero et al., Dalton Trans. 2008, 2832, as ASE tabulates
+them), two anions at 1.25 times that sum, about an ion's diameter, and two others at 0.9 times. Crystals from experiment are then at
+rest or nearly so: their relaxations take a few steps, whatever the bonding that the potential knows nothing of.
 """
 
 from __future__ import annotations
@@ -13,23 +13,19 @@ from typing import Any
 
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
-from ase.data import covalent_radii
+from ase.data import atomic_numbers, covalent_radii
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
-from pymatgen.core.periodic_table import Element
 
 __all__ = ["RehearsalPotential"]
 
 Array = NDArray[np.float64]
 
-#: eV, depth; 1/Å, steepness; Å, range; eV/atom, offset that keeps total energies negative
-_DEPTH, _STEEPNESS, _CUTOFF, _OFFSET = 0.8, 2.0, 5.0, -5.0
-#: distance between two anions, and between two metals, at which their repulsion reaches the depth, in sums of covalent radii
-_ANIONS, _METALS = 1.3, 0.9
-#: Pauling; an element of a compound above this is an anion
-_ANION = 2.5
-#: Pauling; two elements whose electronegativities differ by less are of like character
-_UNLIKE = 0.5
+#: eV/Å², of the wall: the thermal overlap at 300 K is 0.1 Å; eV/atom, offset that keeps total energies negative
+_STIFFNESS, _OFFSET = 6.0, -5.0
+#: distance at which two anions, and two atoms that are none, touch, in sums of covalent radii
+_ANIONS, _OTHERS = 1.25, 0.9
+_ANION_NUMBERS = frozenset(atomic_numbers[symbol] for symbol in ("N", "O", "F", "S", "Cl", "Se", "Br", "I"))
 
 
 class RehearsalPotential(Calculator):
@@ -41,18 +37,15 @@ class RehearsalPotential(Calculator):
         """Compute all properties at once."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         cell: Any = self.atoms
-        first, second, distance, vector = neighbor_list("ijdD", cell, _CUTOFF)
         numbers = cell.numbers
-        attraction, scale = (table[numbers[first], numbers[second]] for table in _tables(numbers))
-        minimum = (covalent_radii[numbers[first]] + covalent_radii[numbers[second]]) * scale
-        value, slope = _morse(distance, minimum, attraction)
-        at_cutoff, slope_at_cutoff = _morse(np.full_like(distance, _CUTOFF), minimum, attraction)
-        energies = value - at_cutoff - (distance - _CUTOFF) * slope_at_cutoff
-        pulls = ((slope - slope_at_cutoff) / distance)[:, None] * vector  # dE/dr along i -> j, every pair is counted from both ends
+        contact = _contacts(numbers)
+        first, second, distance, vector = neighbor_list("ijdD", cell, float(contact.max()))
+        overlap = np.clip(contact[numbers[first], numbers[second]] - distance, 0.0, None)
+        pulls = (-_STIFFNESS * overlap / distance)[:, None] * vector  # dE/dr along i -> j, every pair is counted from both ends
         forces = np.zeros((len(numbers), 3))
         np.add.at(forces, first, pulls)
         strain = 0.5 * (vector.T @ pulls) / cell.get_volume()
-        energy = 0.5 * float(energies.sum()) + _OFFSET * len(numbers)
+        energy = 0.25 * _STIFFNESS * float((overlap**2).sum()) + _OFFSET * len(numbers)
         self.results = {
             "energy": energy,
             "free_energy": energy,
@@ -61,19 +54,13 @@ class RehearsalPotential(Calculator):
         }
 
 
-def _morse(distance: Array, minimum: Array, attraction: Array) -> tuple[Array, Array]:
-    """Energy (eV) and slope (eV/Å) of each pair."""
-    decay = np.exp(-_STEEPNESS * (distance - minimum))
-    return _DEPTH * decay * (decay - 2 * attraction), -2 * _STEEPNESS * _DEPTH * decay * (decay - attraction)
-
-
-def _tables(numbers: NDArray[np.int64]) -> tuple[Array, Array]:
-    """By atomic numbers, (119, 119) each: 1 for elements that attract each other, else 0; scale of the sum of radii."""
-    character = {z: Element.from_Z(z).X for z in sorted({int(z) for z in numbers})}
-    compound = max(character.values()) - min(character.values()) > _UNLIKE
-    attraction, scale = np.ones((119, 119)), np.ones((119, 119))
-    for a, b in product(character, repeat=2):
-        if compound and abs(character[a] - character[b]) <= _UNLIKE:
-            attraction[a, b] = 0.0
-            scale[a, b] = _ANIONS if min(character[a], character[b]) > _ANION else _METALS
-    return attraction, scale
+def _contacts(numbers: NDArray[np.int64]) -> Array:
+    """Distance at which two atoms touch, Å, by atomic numbers: (119, 119), 0 for elements that are not there."""
+    present = {int(z) for z in numbers}
+    compound = bool(present & _ANION_NUMBERS) and not present <= _ANION_NUMBERS
+    table = np.zeros((119, 119))
+    for a, b in product(present, repeat=2):
+        like = compound and (a in _ANION_NUMBERS) == (b in _ANION_NUMBERS)
+        scale = (_ANIONS if a in _ANION_NUMBERS else _OTHERS) if like else 1.0
+        table[a, b] = scale * (covalent_radii[a] + covalent_radii[b])
+    return table

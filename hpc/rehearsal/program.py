@@ -132,6 +132,7 @@ class _Run:
         """Faults that strike before a step is written."""
         message = self.faults.strike(tuple(MESSAGES), number)
         if message is not None:
+            self.outputs.electronic_step(1, 0.0, 0.0)  # these errors come from within an electronic cycle
             print(MESSAGES[message.kind], flush=True)
             self.outputs.close()
             return False

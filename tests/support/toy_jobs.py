@@ -37,6 +37,7 @@ __all__ = [
     "meet",
     "pipeline",
     "prepared",
+    "refine_lowest",
     "replace_by_two",
     "replace_once",
     "slow_arrays",
@@ -130,7 +131,7 @@ def calculation(log: str, name: str, n_frames: int) -> CalculationDocument:
     return CalculationDocument(
         label=name,
         kind="dos",
-        tier="rehearsal",
+        tier="chgnet",
         formula="Li1H1",
         n_sites=2,
         initial_structure=cell,
@@ -176,6 +177,14 @@ def detour(log: str, name: str, value: float) -> Response[Any]:
     """A result, and a job that must end before the children start."""
     note(log, name)
     return Response(output=Numbers(value=value, large=[]), detour=array(log, f"{name}.detour", 2.0, 3, 0.1))
+
+
+@job
+def refine_lowest(log: str, name: str, energies: list[float], structures: list[Structure], maker: Any) -> Response[Any]:
+    """Replaced by the calculation of `maker` on the cell of lowest energy."""
+    note(log, name)
+    lowest = min(range(len(energies)), key=energies.__getitem__)
+    return Response(replace=maker.job_for(structures[lowest], name))
 
 
 @job

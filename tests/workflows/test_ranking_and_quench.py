@@ -57,6 +57,7 @@ def test_an_engine_without_dynamics_cannot_quench():
         QuenchSchedule(temperatures=(300.0, 0.0))
 
 
+@pytest.mark.filterwarnings("ignore:cd is deprecated:FutureWarning")  # jobflow's own call of monty
 @pytest.mark.slow
 def test_a_small_melt_becomes_a_borate_network(tmp_path):
     """23 atoms of Li2O·4B2O3 in 1 ps: every B ends with three or four O at covalent distance.

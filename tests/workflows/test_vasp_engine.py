@@ -252,7 +252,7 @@ def test_a_changed_mesh_or_cell_is_found_in_the_copies(tmp_path: Path) -> None:
 
 def test_dynamics_has_no_handler_that_changes_its_time_step_or_begins_again() -> None:
     names = {handler.__name__ for handler in handlers("md")}
-    assert names == {"VaspErrorHandler", "MeshSymmetryErrorHandler", "StdErrHandler", "FrozenDynamics"}
+    assert names == {"DynamicsErrors", "MeshSymmetryErrorHandler", "StdErrHandler", "FrozenDynamics"}
     frozen = next(handler for handler in handlers("md") if handler.__name__ == "FrozenDynamics")()
     assert frozen.correct() == {"errors": ["Frozen job"], "actions": None}
     assert {"PotimErrorHandler", "UnconvergedErrorHandler"} <= {handler.__name__ for handler in handlers("relax")}

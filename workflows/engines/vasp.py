@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Callable
@@ -24,12 +25,13 @@ from ...configs.models import Tier
 from ..acceptance import assess
 from ..backend import EngineBackend
 from ..documents import Acceptance, CalculationDocument, Check, Kind
-from ..tasks import Dos, Relax, Static, Task
-from ..vasp_output import locate, parse_vasprun, read_contcar
+from ..tasks import Dos, MolecularDynamics, Relax, Static, Task
+from ..vasp_output import locate, parse_vasprun, read_contcar, read_outcar
 from .gpaw_process import write_atomically
 from .vasp_cells import VaspCell, vasp_cell
 from .vasp_document import Asked, document_from_files
 from .vasp_inputs import MANIFEST, Stage, n_bands, needs_stages, requested_method, write_inputs
+from .vasp_parts import ASKED, COPYING, MOVING, PART, go_on, keep_copy, lower_nsw, parts, salvage, set_aside, steps_per_chunk
 from .vasp_settings import RESOURCES, VaspSettings
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ __all__ = ["PRECONVERGE", "VaspBackend", "end_processes", "handlers", "stages"]
 PRECONVERGE = "preconverge"
 #: folder of the static run that gives a relaxation its comparable energy back
 CANONICAL = "canonical"
-ASKED, FINISHED = "asked.json", "finished"
+FINISHED = "finished"
+#: what jobflow-remote keeps in the directory that its jobs run in
+QUEUE_FILES = ("jfremote_", "remote_job_data", "additional_store_", "queue.", "submit.sh")
 #: s between two looks of custodian's monitors into the files of a running VASP, as in its own defaults
 MONITOR_SECONDS = 300
 #: s that a process gets to end by itself
@@ -102,19 +106,39 @@ class VaspBackend(EngineBackend):
             command = self._command()
             end_processes(directory)
             start = _interrupted(directory, structure, cell) if mine and isinstance(task, Relax) else None
-            _clear(directory)
+            last = set_aside(directory) if mine and isinstance(task, MolecularDynamics) and not (directory / FINISHED).is_file() else None
+            if last is None:
+                _clear(directory)
             asked.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(asked, question)
             for stage, folder in stages(cell, task):
                 write_inputs(start or structure, task, self.settings, directory / folder, stage)
                 if stage == "dipole":
                     shutil.copy(directory / PRECONVERGE / "WAVECAR", directory / "WAVECAR")
+                if last is not None and isinstance(task, MolecularDynamics):
+                    go_on(last, task.n_steps - sum(len(part.frames) for part in parts(directory)), directory)
                 self._run(command, directory / folder, task, label)
             for waves in (directory / PRECONVERGE / "WAVECAR", directory / "WAVECAR"):
                 waves.unlink(missing_ok=True)
+            if isinstance(task, MolecularDynamics):
+                self._require_all_steps(directory, task, label)
             write_atomically(directory / FINISHED, "")
             document = document_from_files(directory, label, self._asked(structure, cell, task, directory))
         return self._canonical(document, task, label, directory) if document.signature.altered and isinstance(task, Relax) else document
+
+    def _require_all_steps(self, directory: Path, task: MolecularDynamics, label: str) -> None:
+        """Dynamics that ended early, as STOPCAR asks, is no result yet: its frames are kept, and it goes on when it is run again."""
+        live = salvage(directory)
+        if live is None:
+            return
+        done = sum(len(part.frames) for part in (*parts(directory), live))
+        if done >= task.n_steps:
+            return
+        advice = "run it again: it goes on from there"
+        if self.settings.wall_time is not None:
+            seconds = (read_outcar(locate(directory).outcar, 0).get("wall_seconds") or self.settings.wall_time) / len(live.frames)
+            advice += f"; at {seconds:.3g} s a step, chunks of {steps_per_chunk(seconds, self.settings.wall_time)} steps fit this wall time"
+        raise CalculationError(f"{label}: stopped (STOPCAR) after {done} of {task.n_steps} steps, which are kept", advice)
 
     def _finished(self, structure: Structure, cell: VaspCell, task: Task, label: str, directory: Path) -> CalculationDocument | None:
         """The document of a complete run of this very question; None where there is none that would be accepted: then it is run again."""
@@ -167,12 +191,12 @@ class VaspBackend(EngineBackend):
                     vasp_cmd=command,
                     vasp_gamma_cmd=os.path.expandvars(self.settings.vasp_gamma_command).replace("$CATHOLYTE_VASP_GAMMA_COMMAND", command),
                     max_errors=self.settings.max_errors,
-                    handlers=tuple(handler() for handler in handlers(task.kind)),
+                    handlers=tuple(handler() for handler in handlers(task.kind, self.settings.frozen_time)),
                     wall_time=None if self.settings.wall_time is None else int(self.settings.wall_time),
                     vasp_job_kwargs={"auto_npar": False, "copy_magmom": False, "output_file": "vasp.out", "stderr_file": "std_err.txt"},
                     custodian_kwargs={
                         "polling_time_step": self.settings.polling_time,
-                        "monitor_freq": math.ceil(MONITOR_SECONDS / self.settings.polling_time),
+                        "monitor_freq": math.ceil(min(MONITOR_SECONDS, self.settings.frozen_time / 2) / self.settings.polling_time),
                         "terminate_on_nonzero_returncode": False,
                     },
                     scratch_dir=None,  # type: ignore[arg-type]  # None: run here, where progress can be seen
@@ -228,8 +252,8 @@ def end_processes(directory: Path) -> None:
         process.kill()
 
 
-def handlers(kind: Kind) -> tuple[Callable[[], ErrorHandler], ...]:
-    """Custodian's handlers of one kind of run, as classes.
+def handlers(kind: Kind, frozen_time: float = 21600.0) -> tuple[Callable[[], ErrorHandler], ...]:
+    """Custodian's handlers of one kind of run, as classes; a run counts as frozen when its output is `frozen_time` seconds old.
 
     Left out everywhere: the handlers that only trade the campaign's smearing or mesh for another one (LargeSigma,
     IncorrectSmearing, KspacingMetal). Dynamics also does without those that change the time step on their own account
@@ -238,17 +262,36 @@ def handlers(kind: Kind) -> tuple[Callable[[], ErrorHandler], ...]:
     """
     from custodian.vasp import handlers as known
 
-    class FrozenDynamics(known.FrozenJobErrorHandler):
+    class DynamicsErrors(known.VaspErrorHandler):
+        """Before a correction goes on from CONTCAR, the steps so far are kept as a part, and only the missing ones are run."""
+
+        def correct(self, directory: str = "./") -> dict[str, Any]:
+            found: dict[str, Any] = super().correct(directory)  # type: ignore[no-untyped-call]
+            place = Path(directory)
+            if {"file": "CONTCAR", "action": {"_file_copy": {"dest": "POSCAR"}}} in (found["actions"] or []):
+                part = keep_copy(place)
+                if part is None:
+                    return {"errors": found["errors"], "actions": None}  # nothing sound to go on from
+                lower_nsw(place, len(part.frames))
+            return found
+
+    class FrozenRun(known.FrozenJobErrorHandler):
+        """With the timeout of the campaign."""
+
+        def __init__(self) -> None:
+            super().__init__(timeout=frozen_time)
+
+    class FrozenDynamics(FrozenRun):
         """A frozen run of dynamics is given up by name: custodian's correction would begin its steps again."""
 
         def correct(self, directory: str = "./") -> dict[str, Any]:
             return {"errors": ["Frozen job"], "actions": None}
 
-    always = (known.VaspErrorHandler, known.MeshSymmetryErrorHandler, known.StdErrHandler)
+    always = (known.MeshSymmetryErrorHandler, known.StdErrHandler)
     if kind == "md":
-        return (*always, FrozenDynamics)
-    statics = (known.UnconvergedErrorHandler, known.NonConvergingErrorHandler, known.PositiveEnergyErrorHandler, known.FrozenJobErrorHandler)
-    return (*always, *statics, *([known.PotimErrorHandler] if kind == "relax" else []))
+        return (DynamicsErrors, *always, FrozenDynamics)
+    statics = (known.UnconvergedErrorHandler, known.NonConvergingErrorHandler, known.PositiveEnergyErrorHandler, FrozenRun)
+    return (known.VaspErrorHandler, *always, *statics, *([known.PotimErrorHandler] if kind == "relax" else []))
 
 
 def _interrupted(directory: Path, structure: Structure, cell: VaspCell) -> Structure | None:
@@ -265,32 +308,32 @@ def _interrupted(directory: Path, structure: Structure, cell: VaspCell) -> Struc
 
 
 def _clear(directory: Path) -> None:
-    """Remove what an interrupted or another run left, so that no old file is taken for a new one."""
+    """Remove what an interrupted or another run left, so that no old file is taken for a new one; the queue manager's files are not ours."""
     if directory.is_dir():
         for path in directory.iterdir():
-            if path.is_dir() and path.name in (PRECONVERGE, CANONICAL):
+            if path.is_dir() and (path.name in (PRECONVERGE, CANONICAL, MOVING, COPYING) or path.name.startswith(PART)):
                 shutil.rmtree(path)
-            elif path.is_file():
+            elif path.is_file() and not path.name.startswith(QUEUE_FILES):
                 path.unlink()
 
 
 def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return re.sub(r"<\S*?(\w+) object at 0x[0-9a-f]+>", r"\1", line)  # custodian names a handler by its address
 
 
 def _damage(directory: Path) -> str:
-    """What is wrong with the files that were left, and the last line that VASP printed."""
+    """What is wrong with the files that were left, and the last lines that VASP printed."""
     said = ""
     try:
         parse_vasprun(locate(directory).vasprun)
     except InputError as error:
         said = f"; {error.message}"
-    printed = (
-        [line.strip() for line in (directory / "vasp.out").read_text(errors="replace").splitlines() if line.strip()]
-        if (directory / "vasp.out").is_file()
-        else []
-    )
-    return said + (f"; last line of vasp.out: {printed[-1][:200]}" if printed else "")
+    for name in ("vasp.out", "std_err.txt"):
+        file = directory / name
+        printed = [line.strip() for line in file.read_text(errors="replace").splitlines() if line.strip()] if file.is_file() else []
+        said += f"; last line of {name}: {printed[-1][:200]}" if printed else ""
+    return said
 
 
 def _met(directory: Path) -> str:

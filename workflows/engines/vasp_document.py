@@ -23,6 +23,7 @@ from ..tasks import MolecularDynamics, Relax, Task
 from ..vasp_output import VaspFiles, band_edges, locate, parse_vasprun, projected_dos, read_contcar, read_outcar
 from .vasp_cells import VaspCell, vasp_cell
 from .vasp_changes import Change, changes
+from .vasp_parts import join, parts
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
@@ -103,7 +104,10 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
         raise InputError(f"{files.vasprun} holds {run.final_structure.composition.formula}, asked was {cell.structure.composition.formula}: it is another run")
     outcar = read_outcar(files.outcar, len(cell.structure))
     kind: Kind = asked.task.kind if asked else _kind(run)
-    altered = changes(path, kind) if path.is_dir() else []
+    earlier = parts(path) if kind == "md" and path.is_dir() else []
+    told = join(run, earlier) if earlier else ""
+    folders = [*(part.directory for part in earlier), path] if path.is_dir() else []
+    altered = list(dict.fromkeys(change for folder in folders for change in changes(folder, kind)))
     last = run.ionic_steps[-1]
     forces = np.asarray(last["forces"], dtype=float)
     moments = None if outcar.get("moments") is None else cell.restored(outcar["moments"])
@@ -129,9 +133,13 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
         trajectory=_trajectory(run, cell, asked.task if asked else None) if len(run.ionic_steps) > 1 else None,
         signature=_signature(run, cell, asked, altered),
         settings=_settings(run, asked, altered),
-        acceptance=Acceptance.of(_checks(run, outcar, asked, altered)),
+        acceptance=Acceptance.of([*_checks(run, outcar, asked, altered), *_joined(told)]),
         provenance=_provenance(run, files, outcar),
     )
+
+
+def _joined(told: str) -> list[Check]:
+    return [Check(name="parts joined", ok=True, detail=f"{told} steps, by the same time step and thermostat, none missing or repeated")] if told else []
 
 
 def _convergence(run: Vasprun, kind: Kind) -> Convergence:

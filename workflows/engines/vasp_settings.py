@@ -20,7 +20,9 @@ SPEC_VARIABLE = "CATHOLYTE_POTCAR_SPEC"
 
 Tag = bool | int | float | str | list[float]
 #: settings that say where and how fast a run goes, never what it computes
-RESOURCES = frozenset({"vasp_command", "vasp_gamma_command", "potcar_directory", "potcar_spec", "ncore", "kpar", "wall_time", "max_errors", "polling_time"})
+RESOURCES = frozenset(
+    {"vasp_command", "vasp_gamma_command", "potcar_directory", "potcar_spec", "ncore", "kpar", "wall_time", "max_errors", "polling_time", "frozen_time"}
+)
 
 
 class PotcarName(Spec):
@@ -57,6 +59,7 @@ class VaspSettings(Spec):
     wall_time: float | None = Field(None, gt=0, description="s")
     max_errors: int = Field(ge=1)
     polling_time: float = Field(gt=0, description="s")
+    frozen_time: float = Field(21600.0, gt=0, description="s without a word from VASP, after which it counts as frozen")
     potcars: dict[str, PotcarName] = Field(description="element to its pseudopotential")
 
     @property

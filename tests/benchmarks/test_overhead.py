@@ -1,0 +1,81 @@
+"""What bookkeeping costs: `status` of a large campaign, and our worker against bare jobflow on the same jobs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from jobflow import Flow, Job, JobStore, run_locally
+from toy_jobs import add, prepared
+
+from catholyte.hpc.ledger import Ledger, job_key
+from catholyte.hpc.store import open_store
+from catholyte.hpc.worker import run_job
+
+pytestmark = [
+    pytest.mark.benchmark,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:cd is deprecated:FutureWarning"),  # monty about what jobflow calls
+]
+
+N_JOBS = 10_000
+
+
+def test_status_of_ten_thousand_jobs(tmp_path: Path) -> None:
+    """CPU time of the whole command in a cold process, best of three: at most 1.5 s, a bare `--help` included."""
+    store = open_store(tmp_path / "store")
+    plans = [
+        {"key": f"job-{i:05d}", "uuid": f"job-{i:05d}", "index": 1, "name": f"LCO {i} chgnet relax", "step": "bulk", "material": "LCO", "variant": "main", "engine": "chgnet", "tier": "chgnet", "kind": "relax", "n_atoms": 4, "depends_on": []}
+        for i in range(N_JOBS)
+    ]  # fmt: skip
+    Ledger(store).register(plans)
+    store.campaigns.insert_one(
+        {"name": "large", "title": "large", "recipe": {}, "jobs": plans, "skipped": [], "reused": [], "updated": "2026-01-01T00:00:00+00:00"}
+    )
+    command = [sys.executable, "-c", "from catholyte.hpc.cli import main; main()", "status", "--store", str(tmp_path / "store"), "--json"]
+    best = min(_cpu(command, tmp_path) for _ in range(3))
+    print(f"status of {N_JOBS} jobs: {best:.2f} CPU s")
+    assert best < 1.5
+
+
+def _cpu(command: list[str], place: Path) -> float:
+    before = os.times()
+    out = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True).stdout
+    after = os.times()
+    assert out.count('"waiting"') >= N_JOBS
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def _chain(log: str, name: str, n: int) -> list[Job]:
+    """Jobs in a row, each with the result of the one before."""
+    jobs: list[Job] = [add(log, f"{name}0", 1.0)]
+    for i in range(1, n):
+        jobs.append(add(log, f"{name}{i}", jobs[-1].output))
+    return jobs
+
+
+def test_overhead_of_a_job_against_bare_jobflow(tmp_path: Path) -> None:
+    """Claim, heartbeat, delivery beside the job, ledger and document on the embedded store against `run_locally` on the same kind of store."""
+    from maggma.stores import MontyStore
+
+    n, log = 40, str(tmp_path / "log")
+    flow, records = prepared(Flow([*_chain(log, "ours", n)]))
+    store = open_store(tmp_path / "store")
+    Ledger(store).register(records)
+    serialised = [job.as_dict() for job in flow.jobs]
+    started = time.process_time()
+    for job in serialised:
+        assert run_job(store.location, job)["state"] == "done"
+    ours = (time.process_time() - started) / n
+    bare = JobStore(MontyStore("outputs", database_path=str(tmp_path / "bare"), database_name="bare"))
+    bare.connect()
+    started = time.process_time()
+    run_locally(Flow([*_chain(log, "bare", n)]), store=bare, log=False)
+    theirs = (time.process_time() - started) / n
+    print(f"per job: {1000 * ours:.1f} ms, bare jobflow {1000 * theirs:.1f} ms, ratio {ours / theirs:.2f}, more by {1000 * (ours - theirs):.1f} ms")
+    assert Ledger(store).record(job_key(records[0]["uuid"])) is not None
+    assert ours - theirs < 0.2  # s; a calculation takes minutes
