@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 export GPAW_CONFIG ?= $(CURDIR)/$(VENV)/gpaw_siteconfig.py
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types test-slow benchmark gpaw clean
+.PHONY: demo test lint types test-slow test-queue benchmark gpaw clean
 
 demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
 	$(BIN)/catholyte run gsirr --store $(DEMO)/store
@@ -33,7 +33,11 @@ types: $(VENV)/test.stamp
 	    catholyte/__init__.py catholyte/analysis catholyte/configs catholyte/hpc catholyte/structures catholyte/workflows
 
 test-slow: $(VENV)/test.stamp $(VENV)/gpaw.stamp
-	$(BIN)/pytest -m "slow and not benchmark" -s
+	$(BIN)/pytest -m "slow and not benchmark and not slurm" -s
+
+# campaigns and faults on a real one-node Slurm, half an hour; tests/support/slurm_up.sh brings one up (as root)
+test-queue: $(VENV)/test.stamp
+	$(BIN)/pytest -m slurm -s
 
 benchmark: $(VENV)/test.stamp $(VENV)/gpaw.stamp
 	$(BIN)/pytest -m benchmark -s

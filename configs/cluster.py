@@ -74,11 +74,13 @@ class Cluster(Spec):
     python: str = Field("python", description="the Python that has catholyte, on the compute nodes")
     vasp_command: str | None = Field(None, description="e.g. 'srun vasp_std'; for rehearsals catholyte-rehearse")
     vasp_gamma_command: str | None = Field(None, description="e.g. 'srun vasp_gam', for Γ-only cells")
+    potcars: str | None = Field(None, description="folder that holds POT_GGA_PAW_PBE_54, on the compute nodes; else their PMG_VASP_PSP_DIR")
     work_dir: Path = Field(description="folder on a file system that login and compute nodes share; jobs run here")
     scratch: str | None = Field(None, description="fast local folder on the node, e.g. $TMPDIR; where left out the job runs in work_dir")
     store: str = Field(description="mongodb:// URI of results and job states; ${VARIABLE} is replaced from the environment")
     warning_seconds: int = Field(120, ge=10, description="s before the wall time at which the job is told to stop by itself")
     max_jobs_in_queue: int = Field(50, ge=1)
+    rehearsal: bool = Field(False, description="jobs run the stand-in for VASP; set in the copy that a rehearsal is submitted with")
     resources: tuple[Rule, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -99,6 +101,14 @@ class Cluster(Spec):
                 found = rule.resources
                 return found if found.partition else found.model_copy(update={"partition": self.partition})
         raise AssertionError("the last rule fits every job")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that a job needs on its node, whoever manages the queue; a rehearsal brings its own command and needs no POTCAR."""
+        named = {"CATHOLYTE_VASP_COMMAND": self.vasp_command, "CATHOLYTE_VASP_GAMMA_COMMAND": self.vasp_gamma_command, "PMG_VASP_PSP_DIR": self.potcars}
+        if self.rehearsal:
+            named = {"CATHOLYTE_POTCAR_SPEC": "1"}
+        return {name: value for name, value in named.items() if value}
 
     @property
     def store_uri(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,24 +38,28 @@ def submit(
         narrate(f"left out: {line}")
     number = f" as flow {document['flow_id']}" if document["flow_id"] is not None else ""
     typer.echo(f"{len(document['jobs'])} jobs submitted{number}, {len(document['adopted'])} adopted; store {document['store']}")
+    flags = (f" --manager {manager}" if manager != "fireworks" else "") + (" --rehearsal" if document["rehearsal"] else "")
     typer.echo(
-        f"`catholyte tend --cluster {cluster}` hands ready jobs to the scheduler and puts lost ones back; keep it running, or call it from cron with --once"
+        f"`catholyte tend --cluster {cluster}{flags}` hands ready jobs to the scheduler and puts lost ones back; keep it running, or call it from cron with --once"
     )
 
 
 def tend(
     cluster: ClusterName,
+    manager: Manager = "fireworks",
     rehearsal: Annotated[bool, typer.Option("--rehearsal", help="The rehearsals' store and jobs, not the campaigns'.")] = False,
     once: Annotated[bool, typer.Option("--once", help="One look alone, for a cron job.")] = False,
     pause: Annotated[float, typer.Option(min=0.1, help="s between looks.")] = 30.0,
     json: Json = False,
 ) -> None:
-    """Look after the queue: submit ready jobs, put back what the scheduler lost, until nothing is left."""
+    """Look after the queue: submit ready jobs, put back what the scheduler lost, until nothing is left.
+
+    With jobflow-remote its runner is started as a child and ends with this command. Where you run one of your own
+    (`jf -p NAME runner start`, JFREMOTE_PROJECTS_FOLDER = WORK_DIR/jobflow-remote), call this with --once.
+    """
     from dataclasses import asdict
 
-    from .fireworks_queue import launchpad
-    from .submission import open_cluster
-    from .tend import work_through
+    from .submission import look_after, open_cluster
 
     found, store, config = open_cluster(cluster, rehearsal=rehearsal)
     rounds: list[Round] = []
@@ -67,7 +70,7 @@ def tend(
             narrate(f"queued {len(look.queued)}, put back {len(look.put_back)}, paused {len(look.paused)}, on their way {look.left}")
 
     try:
-        work_through(store, launchpad(found.store_uri), found, Path(config), tell, pause=pause, once=once)
+        look_after(store, found, config, manager, tell, pause=pause, once=once)
     except KeyboardInterrupt:
         narrate("stopped looking; jobs in the queue go on")
         raise typer.Exit(130) from None

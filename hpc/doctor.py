@@ -12,7 +12,7 @@ from typing import Any
 
 from ..configs.errors import CatholyteError
 
-__all__ = ["run_checks"]
+__all__ = ["cluster_checks", "run_checks"]
 
 #: bytes free below which a store will not hold a campaign
 LEAST_DISK = 1_000_000_000
@@ -31,6 +31,25 @@ def run_checks(store: str | None = None) -> list[dict[str, Any]]:
         ("disk", _disk),
     ]
     return [_checked(name, check) for name, check in checks]
+
+
+def cluster_checks(name: str, recipe: str | None = None, *, rehearsal: bool = False) -> list[dict[str, Any]]:
+    """Return ``{name, ok, detail, mend}`` of every check of a cluster and, where a recipe is named, of its VASP jobs there.
+
+    Raises
+    ------
+    InputError
+        If the cluster file or the recipe is wrong.
+    """
+    from .campaign import read_plan
+    from .cluster_checks import check_cluster, check_plan
+    from .submission import read_cluster
+
+    cluster = read_cluster(name, rehearsal=rehearsal)
+    found = check_cluster(cluster)
+    if recipe is not None:
+        found += check_plan(read_plan(recipe, "rehearsal" if rehearsal else "vasp"), cluster)
+    return [{"name": f"{cluster.name}: {check.name}", "ok": check.ok, "detail": check.detail, "mend": check.mend} for check in found]
 
 
 def _checked(name: str, check: Callable[[], tuple[bool, str, str]]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import logging
 import os
 import signal
 import sys
+import warnings
+from pathlib import Path
 from typing import Any
 
 from ..configs.cluster import Cluster, load_cluster
@@ -53,8 +55,10 @@ def prepare_environment(cluster: Cluster) -> None:
     """Tell engines and worker where they are."""
     os.environ[STORE_VARIABLE] = cluster.store_uri
     os.environ["CATHOLYTE_WORK"] = str(cluster.work_dir / "work")
-    if cluster.vasp_command:
-        os.environ.setdefault("CATHOLYTE_VASP_COMMAND", cluster.vasp_command)
+    os.environ.update({name: os.path.expandvars(value) for name, value in cluster.environment.items()})  # $SLURM_NTASKS is known here
+    scripts = str(Path(sys.executable).parent)  # catholyte-rehearse lies beside the Python that the cluster file names
+    if scripts not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
 def _arm(cluster: Cluster) -> dict[str, str]:
@@ -95,7 +99,9 @@ def _launch(pad: Any, fw_id: int) -> None:
     complete = pad.complete_launch
     pad.complete_launch = lambda *args, **kwargs: patient(lambda: complete(*args, **kwargs), "report to FireWorks")
     patient(lambda: pad.fireworks.find_one({"fw_id": fw_id}, {"fw_id": 1}), "find the job")
-    launch_rocket(pad, FWorker(), fw_id)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="cd is deprecated", category=FutureWarning)  # FireWorks' own
+        launch_rocket(pad, FWorker(), fw_id)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ became of it and where its result went is settled by the ledger, as on one machi
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import hashlib
 import json
 import re
 import subprocess
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ from fireworks import FiretaskBase, Firework, FWAction, LaunchPad, Workflow
 from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
 from pymongo.uri_parser import parse_uri
 
-from ..configs.cluster import Cluster
+from ..configs.cluster import Cluster, Resources
 from ..configs.errors import CalculationError, StoreError
 from .ledger import Ledger, is_alive, job_key
 from .store import CampaignStore, open_store
@@ -29,7 +31,7 @@ from .worker import run_job
 if TYPE_CHECKING:
     from jobflow import Flow
 
-__all__ = ["ComputeTask", "LookFirstAdapter", "Submission", "adapter", "launchpad", "queue_name", "submit"]
+__all__ = ["ComputeTask", "LookFirstAdapter", "Submission", "adapter", "launchpad", "opened_launchpad", "preamble", "queue_name", "submit"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: s between looks at a job that another process computes
@@ -45,6 +47,16 @@ def launchpad(uri: str) -> LaunchPad:
     return LaunchPad(host=uri, name=name, uri_mode=True, strm_lvl="ERROR", mongoclient_kwargs={"serverSelectionTimeoutMS": 5000})
 
 
+@contextlib.contextmanager
+def opened_launchpad(uri: str) -> Iterator[LaunchPad]:
+    """FireWorks' database, its connection closed at the end."""
+    pad = launchpad(uri)
+    try:
+        yield pad
+    finally:
+        pad.connection.close()
+
+
 def _initialise(pad: LaunchPad) -> None:
     """Counters and indexes of a new database; one that is in use is left as it is (``lpad reset`` would empty it)."""
     start = {"next_fw_id": 1, "next_launch_id": 1}
@@ -53,9 +65,13 @@ def _initialise(pad: LaunchPad) -> None:
         pad.fireworks.create_index("spec.job_key")
 
 
-def queue_name(key: str) -> str:
-    """The job's name in the queue: from its content hash, so that the same job is found before it is submitted again."""
-    return f"cat-{key.replace(':', '-')[:13]}" + (f"-{key.partition(':')[2]}" if ":" in key else "")
+def queue_name(key: str, work_dir: Path) -> str:
+    """The job's name in the queue: from its content hash and its campaigns' folder, so that it is found before it is submitted again.
+
+    The folder is part of it because the same question may be on its way for another store too.
+    """
+    place = hashlib.sha256(str(work_dir).encode()).hexdigest()[:4]
+    return f"cat-{place}-{key.replace(':', '-')[:13]}" + (f"-{key.partition(':')[2]}" if ":" in key else "")
 
 
 class ComputeTask(FiretaskBase):  # type: ignore[misc]
@@ -118,25 +134,26 @@ def _firework(key: str, data: dict[str, Any], cluster: Cluster, *, waits: bool) 
     engine, kind, n_atoms = describe(data)
     asked = cluster.resources_for(engine, kind, n_atoms)
     queue = {
-        "job_name": queue_name(key) + ("-w" if waits else ""),
-        "nodes": asked.nodes,
-        "ntasks_per_node": asked.tasks_per_node,
+        "job_name": queue_name(key, cluster.work_dir) + ("-w" if waits else ""),
         "walltime": _clock(asked.wall_time),
         "wall_seconds": asked.wall_time,
         "queue": asked.partition,
         "mem": asked.memory,
-        **_scheduler_terms(cluster, asked.cpus_per_task, asked.cores, asked.tasks_per_node),
+        **_scheduler_terms(cluster, asked),
     }
     spec = {"job_key": key, "_queueadapter": queue, "_launch_dir": str(cluster.work_dir / "launches" / key.replace(":", "-"))}
     task = ComputeTask(job=json.dumps(data), cluster=cluster.model_dump(mode="json", exclude={"store"}) | {"store": ""})
     return Firework([task], spec=spec, name=str(data["name"]))
 
 
-def _scheduler_terms(cluster: Cluster, cpus: int, cores: int, tasks: int) -> dict[str, Any]:
-    """Words that only one scheduler knows."""
-    if cluster.scheduler == "slurm":
-        return {"cpus_per_task": cpus, "warning": cluster.warning_seconds}
-    return {"cpus_per_node": tasks * cpus} if cluster.scheduler == "pbs" else {"pe": cluster.parallel_environment, "cores": cores}
+def _scheduler_terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
+    """How many nodes and processes, in the words of the scheduler's template."""
+    if cluster.scheduler == "sge":
+        return {"pe": cluster.parallel_environment, "cores": asked.cores}
+    terms = {"nodes": asked.nodes, "ntasks_per_node": asked.tasks_per_node}
+    if cluster.scheduler == "pbs":
+        return terms | {"cpus_per_node": asked.tasks_per_node * asked.cpus_per_task}
+    return terms | {"cpus_per_task": asked.cpus_per_task, "warning": cluster.warning_seconds}
 
 
 def _clock(seconds: int) -> str:
@@ -174,7 +191,12 @@ def jobs_in_queue(q_type: str, name: str) -> list[str]:
         If the scheduler does not answer.
     """
     user = getpass.getuser()
-    commands = {"SLURM": ["squeue", "-h", "-u", user, "-n", name, "-o", "%i"], "PBS": ["qselect", "-u", user, "-N", name], "SGE": ["qstat", "-u", user, "-r"]}
+    on_its_way = "PENDING,CONFIGURING,RUNNING,SUSPENDED"  # one that is COMPLETING will do no more work
+    commands = {
+        "SLURM": ["squeue", "-h", "-u", user, "-n", name, "-t", on_its_way, "-o", "%i"],
+        "PBS": ["qselect", "-u", user, "-N", name],
+        "SGE": ["qstat", "-u", user, "-r"],
+    }
     try:
         answer = subprocess.run(commands[q_type], capture_output=True, text=True, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
@@ -187,16 +209,20 @@ def jobs_in_queue(q_type: str, name: str) -> list[str]:
     return [number for number, found in blocks if found == name]
 
 
+def preamble(cluster: Cluster) -> list[str]:
+    """Shell lines with which every job begins: modules, then the cluster file's own."""
+    return [f"module load {module}" for module in cluster.modules] + list(cluster.setup)
+
+
 def adapter(cluster: Cluster, config: Path) -> LookFirstAdapter:
     """Return the queue adapter of a cluster; its launcher reads the cluster from the file `config`."""
     q_type = {"slurm": "SLURM", "pbs": "PBS", "sge": "SGE"}[cluster.scheduler]
-    lines = [f"module load {module}" for module in cluster.modules] + list(cluster.setup)
     return LookFirstAdapter(
         q_type,
         q_name=cluster.name,
         template_file=str(TEMPLATES / f"{cluster.scheduler}.txt"),
         rocket_launch=f"{cluster.python} -m catholyte.hpc.fireworks_launch singleshot --cluster {config}",
-        pre_rocket="\n".join(lines),
+        pre_rocket="\n".join(preamble(cluster)),
         queue=cluster.partition,
         account=cluster.account,
     )

@@ -6,25 +6,33 @@ enters flows, mirrors the jobs' states into the ledger, and tries again what the
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..configs.cluster import Cluster, Resources
 from ..configs.errors import StoreError
-from .fireworks_queue import Submission, describe, queue_name
+from .delivery import patient
+from .fireworks_queue import Submission, describe, preamble
 from .ledger import Ledger, job_key, now
 from .store import CampaignStore, database_of
-from .tend import LOST_LIMIT, Round, cause_of_loss
+from .tend import LOST_LIMIT, Round, cause_of_loss, has_room, ran_out_of_room
 
 if TYPE_CHECKING:
     from jobflow import Flow
 
-__all__ = ["PROJECTS_VARIABLE", "controller", "mirror", "project_name", "submit_remote", "write_project"]
+__all__ = ["PROJECTS_VARIABLE", "controller", "mirror", "project_name", "runner", "submit_remote", "work_through_remote", "write_project"]
 
 PROJECTS_VARIABLE = "JFREMOTE_PROJECTS_FOLDER"
+#: s until jobflow-remote tries a step again that failed: its own pauses grow to 20 min after three attempts, too long for a full disk
+RETRY = {"max_step_attempts": 10, "delta_retry": [10, 30, 60]}
 #: states of jobflow-remote → states of the ledger
 _STATES = {
     **dict.fromkeys(("WAITING", "READY", "PAUSED", "STOPPED", "USER_STOPPED"), "waiting"),
@@ -53,8 +61,9 @@ def write_project(cluster: Cluster, quick: float | None = None) -> Path:
     folder = cluster.work_dir / "jobflow-remote"
     folder.mkdir(parents=True, exist_ok=True)
     uri, database = cluster.store_uri, database_of(cluster.store_uri)
-    lines = [f"module load {module}" for module in cluster.modules] + list(cluster.setup)
-    lines += [f"export CATHOLYTE_VASP_COMMAND='{cluster.vasp_command}'"] if cluster.vasp_command else []
+    lines = preamble(cluster)
+    lines += [f'export {name}="{value}"' for name, value in cluster.environment.items()]
+    lines += [f'export PATH="$(dirname "$(command -v {cluster.python})"):$PATH"']  # catholyte-rehearse lies beside that Python
     worker = {
         "type": "local",
         "scheduler_type": cluster.scheduler,
@@ -68,7 +77,7 @@ def write_project(cluster: Cluster, quick: float | None = None) -> Path:
     project = {
         "name": project_name(cluster),
         "base_dir": str(folder / project_name(cluster)),
-        "runner": dict.fromkeys(delays, quick) if quick else {},
+        "runner": RETRY | (dict.fromkeys(delays, quick) if quick else {}),
         "workers": {cluster.name: worker},
         "queue": {"store": {"type": "MongoStore", "uri": uri, "database": f"{database}_jobflow_remote", "collection_name": "jobs"}},
         "exec_config": {},
@@ -97,7 +106,7 @@ def controller(cluster: Cluster) -> Any:
     """
     from jobflow_remote.config.base import Project
     from jobflow_remote.jobs.jobcontroller import JobController
-    from pymongo.errors import PyMongoError
+    from pymongo.errors import ConnectionFailure, PyMongoError
     from ruamel.yaml import YAML
 
     path = cluster.work_dir / "jobflow-remote" / f"{project_name(cluster)}.yaml"
@@ -105,6 +114,8 @@ def controller(cluster: Cluster) -> Any:
         found = JobController.from_project(Project.model_validate(YAML(typ="safe").load(path)))
         if found.auxiliary.find_one({"next_id": {"$exists": True}}) is None:
             found.reset(reset_output=False, max_limit=0)
+    except ConnectionFailure:
+        raise  # for those who wait until it is back
     except PyMongoError as error:
         raise StoreError(f"the job database cannot be used: {str(error).splitlines()[0][:200]}", "check the URI, the network and the credentials") from None
     return found
@@ -118,11 +129,16 @@ def submit_remote(store: CampaignStore, flow: Flow, records: list[dict[str, Any]
     StoreError
         If a new job needs the result of one that is on its way in an earlier flow: jobflow-remote cannot link the two.
     """
+    with contextlib.closing(controller(cluster)) as jobs:
+        return _submit(store, flow, records, cluster, jobs)
+
+
+def _submit(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], cluster: Cluster, jobs: Any) -> Submission:
     from jobflow import Flow as Whole
 
     from ..workflows.identity import iter_jobs
 
-    ledger, jobs = Ledger(store), controller(cluster)
+    ledger = Ledger(store)
     mirror(store, cluster, jobs)
     ledger.register([{**record, "manager": "jobflow-remote"} for record in records])
     keys = [record["key"] for record in records]
@@ -146,12 +162,12 @@ def submit_remote(store: CampaignStore, flow: Flow, records: list[dict[str, Any]
 
 
 def _dress(job: Any, cluster: Cluster) -> None:
-    """Resources of one job by kind and size, and its name in the queue from its content hash."""
+    """Resources of one job by kind and size; its name in the queue is given by the runner."""
     from monty.json import MontyEncoder
 
     data = json.loads(json.dumps(job.as_dict(), cls=MontyEncoder))
     terms = _terms(cluster, cluster.resources_for(*describe(data)))
-    job.config.manager_config = {"resources": {**terms, "job_name": queue_name(job_key(job.uuid, job.index))}, "worker": cluster.name}
+    job.config.manager_config = {"resources": terms, "worker": cluster.name}
 
 
 def _terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
@@ -183,9 +199,8 @@ def _terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
     return {name: value for name, value in terms.items() if value is not None}
 
 
-def mirror(store: CampaignStore, cluster: Cluster, jobs: Any = None) -> Round:
+def mirror(store: CampaignStore, cluster: Cluster, jobs: Any) -> Round:
     """Write jobflow-remote's states into the ledger, and try again what the scheduler lost, at most three times."""
-    jobs = jobs or controller(cluster)
     ledger, found = Ledger(store), Round()
     for document in jobs.jobs.find(
         {}, {"uuid": 1, "index": 1, "state": 1, "job.name": 1, "remote": 1, "error": 1, "run_dir": 1, "start_time": 1, "end_time": 1, "db_id": 1}
@@ -198,7 +213,13 @@ def mirror(store: CampaignStore, cluster: Cluster, jobs: Any = None) -> Round:
             record = ledger.record(key) or {}
         if state in ("waiting", "running"):
             found.left += 1
-        if record.get("state") == "done" or (state == record.get("state") == "failed"):
+        if record.get("state") == "done":
+            continue
+        if state == record.get("state") == "failed":
+            if ran_out_of_room(record.get("cause") or {}) and int(record.get("lost") or 0) < LOST_LIMIT:
+                found.left += 1
+                if has_room(cluster.work_dir):
+                    _again(store, key, record, document, jobs, found)
             continue
         if state == "done":
             _finish(ledger, key, document)
@@ -212,6 +233,61 @@ def mirror(store: CampaignStore, cluster: Cluster, jobs: Any = None) -> Round:
     return found
 
 
+@contextlib.contextmanager
+def runner(cluster: Cluster, log: Path) -> Iterator[Callable[[], None]]:
+    """jobflow-remote's runner as a child process; yields what starts it again where it ended.
+
+    It is that of :mod:`.remote_runner`; ``jf -p NAME runner start`` starts jobflow-remote's own as a daemon instead.
+    """
+    command = [sys.executable, "-m", "catholyte.hpc.remote_runner", project_name(cluster)]
+    environment = {**os.environ, "SBATCH_NO_REQUEUE": "1"}  # Slurm holds a requeued job back for minutes; a lost one is put back at once
+    children: list[subprocess.Popen[bytes]] = []
+
+    def keep_running() -> None:
+        if not children or children[-1].poll() is not None:
+            with log.open("ab") as stream:
+                children.append(subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment))
+
+    keep_running()
+    try:
+        yield keep_running
+    finally:
+        children[-1].terminate()
+        try:
+            children[-1].wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            children[-1].kill()
+
+
+def work_through_remote(store: CampaignStore, cluster: Cluster, on_round: Callable[[Round], None], *, pause: float = 30.0, once: bool = False) -> None:
+    """Run jobflow-remote's runner and mirror its jobs until none is left; with `once` mirror alone, beside a runner of the user's own.
+
+    Parameters
+    ----------
+    store, cluster
+    on_round : callable
+        Told after every look.
+    pause : float
+        s between looks; the runner looks as often, at most every 30 s.
+    once : bool
+        One look alone, for a cron job.
+    """
+    write_project(cluster, quick=min(pause, 30.0))
+    log = cluster.work_dir / "jobflow-remote" / "runner.log"
+    with contextlib.closing(controller(cluster)) as jobs, contextlib.nullcontext(_nothing) if once else runner(cluster, log) as keep_running:
+        while True:
+            found = patient(lambda: mirror(store, cluster, jobs), "look after the queue")
+            on_round(found)
+            if once or found.left == 0:
+                return
+            time.sleep(pause)
+            keep_running()
+
+
+def _nothing() -> None:
+    """With a runner of the user's own there is none to keep running."""
+
+
 def _finish(ledger: Ledger, key: str, document: dict[str, Any]) -> None:
     start, end = document.get("start_time"), document.get("end_time")
     ledger.finish(key, (end - start).total_seconds() if start and end else 0.0)
@@ -222,13 +298,18 @@ def _fail(store: CampaignStore, ledger: Ledger, key: str, document: dict[str, An
     remote = document.get("remote") or {}
     text = str(document.get("error") or remote.get("error") or "")
     directory = Path(document.get("run_dir") or ".")
-    lost = "Traceback" not in text or "FileNotFoundError" in text
+    lost = "jobflow/core/job.py" not in text or "FileNotFoundError" in text  # a job whose own code was not reached did not fail by itself
     lines = [line for line in text.strip().splitlines() if line.strip()]
     cause = cause_of_loss(directory, remote.get("process_id")) if lost else {"error": "JobError", "message": lines[-1], "advice": "", "evidence": lines[-12:]}
     ledger.fail(key, 0.0, cause)
-    times = int((ledger.record(key) or {}).get("lost") or 0) + 1
-    if not lost:
-        return
+    if lost:
+        logging.getLogger(__name__).warning("%s is put back: %s", document["job"]["name"], text.strip() or cause["message"])
+        _again(store, key, ledger.record(key) or {}, document, jobs, found)
+
+
+def _again(store: CampaignStore, key: str, record: dict[str, Any], document: dict[str, Any], jobs: Any, found: Round) -> None:
+    """Put a job back in line, at most :data:`LOST_LIMIT` times."""
+    times = int(record.get("lost") or 0) + 1
     store.states.update_one({"key": key}, {"$set": {"lost": times, "reported": now()}})
     if times > LOST_LIMIT:
         found.paused.append(key)

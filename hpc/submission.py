@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..configs.cluster import Cluster, load_cluster
 from ..configs.errors import InputError, StoreError, UnknownNameError, near_match_hint
 from ..workflows.recipe import Plan
 from .campaign import read_plan, save_campaign
+from .cluster_checks import check_cluster, check_plan, refuse
 from .fireworks_launch import prepare_environment
 from .store import CampaignStore, open_store, rehearsal_location
 
-__all__ = ["MANAGERS", "open_cluster", "submit_campaign"]
+if TYPE_CHECKING:
+    from .tend import Round
+
+__all__ = ["MANAGERS", "look_after", "open_cluster", "read_cluster", "submit_campaign"]
 
 MANAGERS = ("fireworks", "jobflow-remote")
+
+
+def read_cluster(name: str, *, rehearsal: bool = False) -> Cluster:
+    """Return a cluster by name or file; a rehearsal has a database of its own and the stand-in for VASP."""
+    cluster = load_cluster(name)
+    return cluster.model_copy(update={"store": rehearsal_location(cluster.store), "rehearsal": True}) if rehearsal else cluster
 
 
 def open_cluster(name: str, *, rehearsal: bool = False) -> tuple[Cluster, CampaignStore, Path]:
@@ -28,9 +39,7 @@ def open_cluster(name: str, *, rehearsal: bool = False) -> tuple[Cluster, Campai
     StoreError
         If its MongoDB cannot be used.
     """
-    cluster = load_cluster(name)
-    if rehearsal:
-        cluster = cluster.model_copy(update={"store": rehearsal_location(cluster.store)})
+    cluster = read_cluster(name, rehearsal=rehearsal)
     uri = cluster.store_uri
     folder = cluster.work_dir / ("rehearsal" if rehearsal else "campaigns")
     try:
@@ -62,10 +71,14 @@ def submit_campaign(recipe: str, cluster_name: str, manager: str = "fireworks", 
     InputError, StoreError
         If preflight finds a fault, or store or queue cannot be used; nothing is submitted then.
     """
-    if manager not in MANAGERS:
-        raise UnknownNameError(f"unknown manager {manager!r}; {near_match_hint(manager, MANAGERS)}")
+    _require_manager(manager)
     plan = read_plan(recipe, engine, only)
-    cluster, store, _ = open_cluster(cluster_name, rehearsal=any(job.tier == "rehearsal" for job in plan.jobs))
+    rehearsal = any(job.tier == "rehearsal" for job in plan.jobs)
+    cluster = read_cluster(cluster_name, rehearsal=rehearsal)
+    if not plan.jobs:
+        raise InputError(f"recipe {plan.recipe.name} needs no job: it is evaluated from the phase set by `catholyte report`")
+    refuse([*check_cluster(cluster), *check_plan(plan, cluster)])
+    cluster, store, _ = open_cluster(cluster_name, rehearsal=rehearsal)
     save_campaign(store, plan, [])
     submission = _enter(plan, store, cluster, manager)
     names = {job.key: job.name for job in plan.jobs}
@@ -76,6 +89,7 @@ def submit_campaign(recipe: str, cluster_name: str, manager: str = "fireworks", 
         "store": store.shown,
         "cluster": cluster.name,
         "manager": manager,
+        "rehearsal": rehearsal,
         "skipped": plan.skipped,
     }
 
@@ -90,8 +104,39 @@ def _enter(plan: Plan, store: CampaignStore, cluster: Cluster, manager: str) -> 
 
             write_project(cluster)
             return submit_remote(store, plan.flow, records, cluster)
-        from .fireworks_queue import launchpad, submit
+        from .fireworks_queue import opened_launchpad, submit
 
-        return submit(store, plan.flow, records, cluster, launchpad(cluster.store_uri))
+        with opened_launchpad(cluster.store_uri) as pad:
+            return submit(store, plan.flow, records, cluster, pad)
     except PyMongoError as error:
         raise StoreError(f"the job database cannot be used: {str(error).splitlines()[0][:200]}", "check the URI, the network and the credentials") from None
+
+
+def look_after(
+    store: CampaignStore, cluster: Cluster, config: Path, manager: str, on_round: Callable[[Round], None], *, pause: float = 30.0, once: bool = False
+) -> None:
+    """Tend the queue of either manager; see :func:`.tend.work_through` and :func:`.remote_queue.work_through_remote`.
+
+    Raises
+    ------
+    UnknownNameError
+        If the manager is not known.
+    StoreError
+        If database or scheduler stay away.
+    """
+    _require_manager(manager)
+    if manager == "jobflow-remote":
+        from .remote_queue import work_through_remote
+
+        work_through_remote(store, cluster, on_round, pause=pause, once=once)
+        return
+    from .fireworks_queue import opened_launchpad
+    from .tend import work_through
+
+    with opened_launchpad(cluster.store_uri) as pad:
+        work_through(store, pad, cluster, config, on_round, pause=pause, once=once)
+
+
+def _require_manager(manager: str) -> None:
+    if manager not in MANAGERS:
+        raise UnknownNameError(f"unknown manager {manager!r}; {near_match_hint(manager, MANAGERS)}")

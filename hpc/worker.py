@@ -27,6 +27,8 @@ __all__ = ["begin", "die_with_parent", "evidence", "failure", "run_job", "work_d
 
 #: lines of a job's own log kept as evidence of a failure
 EVIDENCE_LINES = 12
+#: bytes free below which a disk counts as full
+FULL_BYTES = 2**16
 _OPEN: dict[str, CampaignStore] = {}
 #: whether an interrupt may stop what this process is doing
 _INTERRUPTIBLE = {"now": False}
@@ -158,7 +160,10 @@ def failure(error: BaseException, directory: Path) -> dict[str, Any]:
     """Return ``{error, message, advice, evidence}`` of an exception, with the end of the job's own logs."""
     message = error.message if isinstance(error, CatholyteError) else f"{type(error).__name__}: {error}"
     trace = [] if isinstance(error, CatholyteError) else "".join(traceback.format_exception(error)).strip().splitlines()[-EVIDENCE_LINES:]
-    return {"error": type(error).__name__, "message": message, "advice": getattr(error, "advice", ""), "evidence": trace + evidence(directory)}
+    told = trace + evidence(directory)
+    if shutil.disk_usage(directory).free < FULL_BYTES:  # a program that could not write could not say so either
+        told.append(f"{directory}: No space left on device")
+    return {"error": type(error).__name__, "message": message, "advice": getattr(error, "advice", ""), "evidence": told}
 
 
 def evidence(directory: Path) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import socket
 import socketserver
 import struct
 import threading
@@ -50,12 +51,26 @@ class MongoServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
-        self.client = mongomock_ng.MongoClient()
+    def __init__(self, port: int = 0, client: Any = None) -> None:
+        super().__init__(("127.0.0.1", port), _Connection)
+        self.client = client or mongomock_ng.MongoClient()
+        self.open: set[socket.socket] = set()
         self.lock = threading.Lock()
         self.cursors: dict[int, tuple[str, list[Document]]] = {}
         self.numbers = itertools.count(1000)
+
+    def start(self) -> MongoServer:
+        """Serve in a thread of this process."""
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="mongo stand-in").start()
+        return self
+
+    def stop(self) -> None:
+        """Go away as a crashed server does: every connection breaks; what was stored stays in `client`."""
+        self.shutdown()
+        self.server_close()
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     @property
     def uri(self) -> str:
@@ -95,6 +110,15 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Serve until the client goes away."""
+        self.server.open.add(self.connection)
+        try:
+            self._serve()
+        except ConnectionError:
+            return  # the client is gone
+        finally:
+            self.server.open.discard(self.connection)
+
+    def _serve(self) -> None:
         while len(header := self.rfile.read(16)) == 16:
             length, request, _, operation = struct.unpack("<iiii", header)
             body = self.rfile.read(length - 16)
@@ -336,11 +360,8 @@ _HANDLERS: dict[str, Callable[[Any, Document], Document]] = {
 @contextlib.contextmanager
 def mongo_server() -> Iterator[str]:
     """Run a server in a thread of this process; yields its URI."""
-    with MongoServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="mongo stand-in")
-        thread.start()
-        try:
-            yield server.uri
-        finally:
-            server.shutdown()
-            thread.join()
+    server = MongoServer().start()
+    try:
+        yield server.uri
+    finally:
+        server.stop()

@@ -1,0 +1,131 @@
+"""What one job costs in the queue, beyond its own work: this package's launcher against FireWorks' `rlaunch` with jobflow's own task.
+
+Both start a process per job, read and write the same database, and run the same jobs; processor time of the launched processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fireworks import LaunchPad
+from jobflow import Flow, JobStore
+from jobflow.managers.fireworks import flow_to_workflow
+from maggma.stores import GridFSStore, MongoStore
+from mongo_server import mongo_server
+from queue_campaign import campaign, needs_slurm
+from toy_jobs import array, prepared
+
+from catholyte.hpc.fireworks_queue import opened_launchpad, submit
+from catholyte.hpc.remote_queue import write_project
+from catholyte.hpc.submission import open_cluster
+
+#: no more than this many times the processor time of the peer
+TARGET = 1.2
+JOBS, ROUNDS = 3, 3
+SUPPORT = Path(__file__).parents[1] / "support"
+
+
+def cost(launch: Callable[[], None]) -> float:
+    """Processor time of the processes that `launch` starts and waits for, s."""
+
+    def spent() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = spent()
+    launch()
+    return spent() - before
+
+
+def flow(log: Path, number: int) -> Flow:
+    """One job with a large field, so that the additional store is used."""
+    return Flow([array(str(log), f"a{number}", float(number), 1000)])
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    with mongo_server() as uri:
+        yield uri
+
+
+@pytest.mark.benchmark
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CATHOLYTE_WORK", "CATHOLYTE_STORE"):
+        monkeypatch.setenv(name, str(tmp_path / "work"))  # restored afterwards
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+    file = tmp_path / "cluster.yaml"
+    file.write_text(f"name: t\nscheduler: slurm\nwork_dir: {tmp_path}/w\nstore: {database}\nresources: [{{resources: {{}}}}]\n")
+    cluster, store, config = open_cluster(str(file))
+    name = "bare_fireworks"
+    peer = LaunchPad(host=database, name=name, uri_mode=True, strm_lvl="ERROR")
+    peer.fw_id_assigner.insert_one({"_id": -1, "next_fw_id": 1, "next_launch_id": 1})
+    peer.to_file(str(tmp_path / "launchpad.yaml"))
+    outputs = JobStore(
+        MongoStore.from_uri(database, "outputs", database=name), additional_stores={"data": GridFSStore.from_uri(database, "data", database=name)}
+    )
+    bare = [str(Path(sys.executable).with_name("rlaunch")), "-s", "-l", str(tmp_path / "launchpad.yaml"), "singleshot"]
+    ours = [sys.executable, "-m", "catholyte.hpc.fireworks_launch", "singleshot", "--cluster", str(config), "--fw_id"]
+    spent: dict[str, list[float]] = {"ours": [], "bare": []}
+    with opened_launchpad(database) as pad:
+        for number in range(JOBS * ROUNDS):
+            peer.add_wf(flow_to_workflow(flow(tmp_path / "log", number), store=outputs))
+            spent["bare"].append(cost(lambda: subprocess.run(bare, cwd=tmp_path, check=True, capture_output=True)))
+            entered = submit(store, *prepared(flow(tmp_path / "log", number)), cluster, pad)
+            command = [*ours, str(entered.flow_id)]
+            spent["ours"].append(cost(lambda command=command: subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)))  # type: ignore[misc]
+        assert pad.fireworks.count_documents({"state": "COMPLETED"}) == peer.fireworks.count_documents({"state": "COMPLETED"}) == JOBS * ROUNDS
+    store.close()
+    peer.connection.close()
+    best = {who: min(times) for who, times in spent.items()}
+    print(
+        f"\nCPU s of one launched job, best of {JOBS * ROUNDS}: catholyte {best['ours']:.2f}, bare FireWorks {best['bare']:.2f}, ratio {best['ours'] / best['bare']:.2f}"
+    )
+    assert best["ours"] <= TARGET * best["bare"]
+
+
+@needs_slurm
+@pytest.mark.benchmark
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Submission, runner and states of jobs under jobflow-remote on Slurm; what runs on the nodes is the same command for both."""
+    from jobflow_remote import SETTINGS
+    from jobflow_remote.jobs.runner import Runner
+
+    from catholyte.hpc.remote_queue import controller, mirror, project_name, submit_remote
+    from catholyte.hpc.remote_runner import LookFirstRunner
+
+    spent: dict[str, float] = {}
+    for turn in range(2):  # the second turn counts: imports and first connections are paid
+        for who, kind in (("bare", Runner), ("ours", LookFirstRunner)):
+            with campaign(tmp_path / f"{who}{turn}", manager="jobflow-remote") as here:
+                monkeypatch.setattr(SETTINGS, "projects_folder", str(write_project(here.cluster, quick=0.5).parent))
+                runner = kind(project_name=project_name(here.cluster))
+                before = processor_time()
+                for number in range(JOBS):
+                    made, records = prepared(flow(tmp_path / "log", number))
+                    if who == "ours":
+                        submit_remote(here.store, made, records, here.cluster)
+                    else:
+                        with contextlib.closing(controller(here.cluster)) as jobs:
+                            jobs.add_flow(made, worker=here.cluster.name, resources={"partition": "debug", "time": "00:10:00"})
+                runner.run_all_jobs(max_seconds=120)
+                with contextlib.closing(controller(here.cluster)) as jobs:
+                    if who == "ours":
+                        assert mirror(here.store, here.cluster, jobs).left == 0
+                    assert jobs.jobs.count_documents({"state": "COMPLETED"}) == JOBS
+                spent[who] = (processor_time() - before) / JOBS
+                runner.cleanup()
+    print(f"\nCPU s a job of submission, runner and states: catholyte {spent['ours']:.2f}, bare jobflow-remote {spent['bare']:.2f}")
+    assert spent["ours"] <= TARGET * spent["bare"]
+
+
+def processor_time() -> float:
+    """Of this process and of the scheduler's commands that it started, s."""
+    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))

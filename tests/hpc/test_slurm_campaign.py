@@ -1,0 +1,65 @@
+"""The gsirr flow on a real Slurm: rehearsal executable, custodian, queue, database, branching at run time, under both managers."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jobflow import Flow, Job
+from queue_campaign import campaign, needs_slurm, rehearsal_plan
+from queue_faults_page import MANAGERS
+from ruamel.yaml import YAML
+from toy_jobs import refine_lowest
+
+from catholyte.analysis.records import Records
+from catholyte.configs.load import load_recipe
+from catholyte.hpc.campaign import save_campaign, status_document
+from catholyte.workflows.engine import CalculationMaker
+from catholyte.workflows.identity import content_address, iter_jobs
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
+
+#: fs of one chunk: the recipe's 4 ps take the stand-in minutes
+CHUNK, LENGTH = "10 fs", "50 fs"
+
+
+def shortened(folder: Path) -> str:
+    """The shipped recipe with dynamics of five chunks of five steps."""
+    _, source = load_recipe("gsirr")
+    data: Any = source.data
+    data["vasp"]["dynamics"] |= {"length": LENGTH, "chunk": CHUNK}
+    path = folder / "gsirr.yaml"
+    YAML().dump(data, path)
+    return path.read_text()
+
+
+@needs_slurm
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_whole_campaign_with_a_branch_at_run_time(manager: str, tmp_path: Path) -> None:
+    plan = rehearsal_plan(tmp_path, shortened(tmp_path))
+    relaxed = [job for job in plan.flow.jobs if isinstance(job, Job) and isinstance(job.maker, CalculationMaker) and job.maker.task["kind"] == "relax"][:2]
+    dos = next(job for job in plan.flow.jobs if isinstance(job, Job) and isinstance(job.maker, CalculationMaker) and job.maker.task["kind"] == "dos")
+    # a job that does not exist before the energies of two others are known
+    branch = refine_lowest(str(tmp_path / "log"), "branch", [j.output.energy for j in relaxed], [j.output.structure for j in relaxed], dos.maker)
+    whole, _ = content_address(Flow([plan.flow, branch], name="gsirr"))
+    known = {job.uuid: job.record() for job in plan.jobs}
+    records = [known.get(job.uuid) or {"key": job.uuid, "uuid": job.uuid, "index": 1, "name": job.name} for job in iter_jobs(whole)]
+    with campaign(tmp_path / "gsirr", manager=manager) as here:
+        save_campaign(here.store, plan, [])
+        assert len(here.submit(whole, records).jobs) == len(plan.jobs) + 1
+        here.tend()
+        here.finishes(560)
+        found = here.records()
+        assert len(found) == len(plan.jobs) + 2 >= 12
+        assert {(r["state"], r["computed"]) for r in found} == {("done", 1)}, here.said()
+        documents = {f"{d['uuid']}:{d['index']}": d["output"] for d in here.store.outputs.query({}, load=True) if d["output"]}  # what is replaced has none
+        chunks = [documents[f"{job.uuid}:1"] for job in plan.jobs if job.kind == "md"]
+        assert len(chunks) == 5
+        assert {output["tier"] for output in documents.values()} == {"rehearsal"}
+        for before, after in pairwise(chunks):
+            assert after["initial_structure"] == before["structure"]
+        rows = status_document(Records(here.store.outputs, here.store.states, here.store.campaigns).entries(None))
+        assert rows["counts"] == {"done": len(plan.jobs)}
+        assert here.queue() == []
