@@ -107,6 +107,8 @@ class VaspBackend(EngineBackend):
             end_processes(directory)
             start = _interrupted(directory, structure, cell) if mine and isinstance(task, Relax) else None
             last = set_aside(directory) if mine and isinstance(task, MolecularDynamics) and not (directory / FINISHED).is_file() else None
+            if last is not None and isinstance(task, MolecularDynamics) and sum(len(part.frames) for part in parts(directory)) >= task.n_steps:
+                last = None  # every step was taken and only the end is damaged: there is nothing to go on with
             if last is None:
                 _clear(directory)
             asked.parent.mkdir(parents=True, exist_ok=True)
@@ -227,7 +229,7 @@ class VaspBackend(EngineBackend):
             electrons=sum(self.settings.potcars[element].valence * amount for element, amount in amounts.items()),
             bands=n_bands(cell, self.settings, method.spin_polarized) if isinstance(task, Dos) else None,
             version=self.settings.version,
-            library=self.settings.functional_library,
+            release=self.settings.functional_library,
             settings={**self.numerics(), **task.model_dump(mode="json"), "stages": [stage for stage, _ in stages(cell, task)]},
             hashes=hashes,
         )

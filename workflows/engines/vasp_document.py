@@ -59,7 +59,7 @@ class Asked:
         NBANDS of a density of states.
     version : str
         VASP's, or its beginning.
-    library : str
+    release : str
         Release of the POTCARs.
     settings : dict
         Stored with the document.
@@ -73,7 +73,7 @@ class Asked:
     electrons: float
     bands: int | None
     version: str
-    library: str
+    release: str
     settings: dict[str, Any] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
@@ -230,7 +230,7 @@ def _signature(run: Vasprun, cell: VaspCell, asked: Asked | None, altered: list[
         version=str(run.vasp_version),
         functional=str(p["METAGGA"]) if str(p.get("METAGGA", "--")).strip("-N") else _FUNCTIONALS.get(tag, tag),
         hubbard_u=hubbards,
-        potentials=asked.library if asked else " ".join(sorted({title.split()[0] for title in titles.values()})),
+        potentials=asked.release if asked else " ".join(sorted({title.split()[0] for title in titles.values()})),
         potcars={element: f"{title} sha256:{hashes[element][:16]}" if element in hashes else title for element, title in titles.items()},
         cutoff=float(p.get("ENCUT") or p["ENMAX"]),
         kpoint_density=float(np.prod(run.kpoints.kpts[0]) * len(cell.structure)) if len(run.kpoints.kpts) == 1 else None,
