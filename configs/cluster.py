@@ -47,6 +47,12 @@ class Resources(Spec):
     partition: str | None = Field(None, description="partition or queue; the cluster's where left out")
 
     @property
+    def clock(self) -> str:
+        """The wall time as schedulers read it, HH:MM:SS."""
+        hours, rest = divmod(self.wall_time, 3600)
+        return f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
+
+    @property
     def cores(self) -> int:
         """Processor cores of the whole job."""
         return self.nodes * self.tasks_per_node * self.cpus_per_task

@@ -11,7 +11,8 @@ from pymatgen.core.composition import Composition
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError, StructureError, UnknownNameError, near_match_hint
-from .orderings_question import ending, engine_documents, write_cell
+from .orderings_question import engine_documents
+from .structure_output import ending, write_cell
 
 if TYPE_CHECKING:
     from ..structures.reconstruction import Faces, Reconstruction

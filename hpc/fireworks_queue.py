@@ -135,7 +135,7 @@ def _firework(key: str, data: dict[str, Any], cluster: Cluster, *, waits: bool) 
     asked = cluster.resources_for(engine, kind, n_atoms)
     queue = {
         "job_name": queue_name(key, cluster.work_dir) + ("-w" if waits else ""),
-        "walltime": _clock(asked.wall_time),
+        "walltime": asked.clock,
         "wall_seconds": asked.wall_time,
         "queue": asked.partition,
         "mem": asked.memory,
@@ -154,11 +154,6 @@ def _scheduler_terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
     if cluster.scheduler == "pbs":
         return terms | {"cpus_per_node": asked.tasks_per_node * asked.cpus_per_task}
     return terms | {"cpus_per_task": asked.cpus_per_task, "warning": cluster.warning_seconds}
-
-
-def _clock(seconds: int) -> str:
-    hours, rest = divmod(seconds, 3600)
-    return f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
 
 
 def describe(data: dict[str, Any]) -> tuple[str, str, int]:

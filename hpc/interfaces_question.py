@@ -104,7 +104,7 @@ def interfaces_document(asked: InterfaceQuestion, out: Path | None = None, file_
 
     from ..structures.interface import interfaces
     from ..structures.interface_check import require_sound
-    from .orderings_question import ending, write_cell
+    from .structure_output import ending, write_cell
 
     ending(file_format)
     spec = replace(asked.spec, energy=_chgnet_energy()) if asked.energy == "chgnet" else asked.spec

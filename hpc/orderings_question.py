@@ -12,16 +12,14 @@ from pymatgen.core.structure import Structure
 
 from ..configs.errors import CalculationError, InputError, StructureError, UnknownNameError, near_match_hint
 from ..configs.models import Material
+from .structure_output import ending, write_cell
 
 if TYPE_CHECKING:
     from ..structures.ordering import Ordering
     from ..workflows.documents import CalculationDocument
     from .local import Event
 
-__all__ = ["FILE_FORMATS", "RANKINGS", "OrderingQuestion", "Ranking", "engine_documents", "orderings_document", "write_cell"]
-
-#: ``--format`` to the ending of the file
-FILE_FORMATS = {"json": ".json", "extxyz": ".extxyz", "cif": ".cif", "poscar": ".vasp"}
+__all__ = ["RANKINGS", "OrderingQuestion", "Ranking", "engine_documents", "orderings_document"]
 
 #: ``--rank``
 RANKINGS = ("ewald", "chgnet", "chgnet-relaxed")
@@ -120,36 +118,6 @@ def orderings_document(
             }
         )
     return {"material": material.name, "orderings": rows, "sampling": _sampling(asked, found, scores, how), "notes": _notes(asked, found, how)}
-
-
-def ending(file_format: str) -> str:
-    """The file ending of a format.
-
-    Raises
-    ------
-    UnknownNameError
-        With the formats that exist.
-    """
-    if file_format not in FILE_FORMATS:
-        raise UnknownNameError(f"--format: unknown format {file_format!r}; {near_match_hint(file_format, FILE_FORMATS)}")
-    return FILE_FORMATS[file_format]
-
-
-def write_cell(structure: Structure, out: Path, stem: str, file_format: str) -> Path:
-    """Write one cell into the folder `out`, which is made where it is missing, and return the path.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be written.
-    """
-    from ..structures.files import write_structure
-
-    path = out / f"{stem}{ending(file_format)}"
-    try:
-        return write_structure(structure, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def engine_documents(flow: Any, store: str | None, tell: Callable[[Event], None]) -> list[CalculationDocument]:

@@ -172,27 +172,30 @@ def _dress(job: Any, cluster: Cluster) -> None:
 
 def _terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
     """Resources in the words of the scheduler's template (qtoolkit); what is not asked for is left out."""
-    hours, rest = divmod(asked.wall_time, 3600)
-    clock = f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
     terms: dict[str, Any]
     if cluster.scheduler == "slurm":
         terms = {
             "nodes": asked.nodes,
             "ntasks_per_node": asked.tasks_per_node,
             "cpus_per_task": asked.cpus_per_task,
-            "time": clock,
+            "time": asked.clock,
             "partition": asked.partition,
             "account": cluster.account,
             "mem": asked.memory,
         }
     elif cluster.scheduler == "pbs":
         select = f"select={asked.nodes}:ncpus={asked.tasks_per_node * asked.cpus_per_task}:mpiprocs={asked.tasks_per_node}"
-        terms = {"select": select + (f":mem={asked.memory}" if asked.memory else ""), "walltime": clock, "queue": asked.partition, "account": cluster.account}
+        terms = {
+            "select": select + (f":mem={asked.memory}" if asked.memory else ""),
+            "walltime": asked.clock,
+            "queue": asked.partition,
+            "account": cluster.account,
+        }
     else:
         terms = {
             "parallel_environment": cluster.parallel_environment,
             "nproc": asked.cores,
-            "walltime": clock,
+            "walltime": asked.clock,
             "queue": asked.partition,
             "project": cluster.account,
         }

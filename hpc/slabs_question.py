@@ -56,7 +56,7 @@ def slabs_document(asked: SlabQuestion, out: Path | None = None, file_format: st
     from ..structures.facet import low_index_millers
     from ..structures.own import find_source
     from ..structures.slab import slabs
-    from .orderings_question import ending, write_cell
+    from .structure_output import ending, write_cell
 
     ending(file_format)
     cell = find_source(asked.material, asked.seed)
