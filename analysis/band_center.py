@@ -15,7 +15,8 @@ import numpy as np
 from pydantic import Field
 
 from ..configs.errors import InputError
-from ..configs.models import BandCenterSpec, ReferenceName, WindowName
+from ..configs.models import ReferenceName, WindowName
+from ..configs.steps import BandCenterSpec
 from ..workflows.documents import BandEdges, ProjectedDos
 from .band_references import REFERENCES, Reference, Result, Spin, o2s_window, occupied_top, projected_density, reference_level, window_moments
 

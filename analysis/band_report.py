@@ -15,7 +15,8 @@ from pydantic import Field
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError, UnknownNameError, near_match_hint
-from ..configs.models import BandCenterSpec, ReferenceName, Tier
+from ..configs.models import ReferenceName, Tier
+from ..configs.steps import BandCenterSpec
 from ..workflows.documents import BandEdges, CalculationDocument, ProjectedDos, require_real, require_same_signature
 from .band_center import BandCenter, CentersAtReferences, Selection, all_references
 from .band_references import REFERENCES, Result, Spin, is_metal, occupied_top, window_moments

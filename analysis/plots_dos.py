@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..configs.errors import InputError
-from ..configs.models import BandCenterSpec, ReferenceName, Tier
+from ..configs.models import ReferenceName, Tier
+from ..configs.steps import BandCenterSpec
 from .band_references import is_metal, projected_density
 from .band_report import BandReport, Bands, Comparison, band_report, shell_name
 from .plots import GREY, PALETTE, caption, formula_text, new_figure, number, style

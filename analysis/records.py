@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..configs.errors import CalculationError, StoreError, UnknownNameError, near_match_hint
-from ..configs.models import Recipe
+from ..configs.recipe import Recipe
 from ..workflows.documents import CalculationDocument, require_real
 
 if TYPE_CHECKING:

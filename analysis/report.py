@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..configs.errors import InputError, near_match_hint
-from ..configs.models import Recipe
+from ..configs.recipe import Recipe
 from .band_report import shell_name
 from .plots import formula_text
 from .records import Records

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..configs.errors import CatholyteError
-from ..configs.models import Recipe
+from ..configs.recipe import Recipe
 from ..workflows.documents import CalculationDocument
 from .records import Entry, Records
 from .report_content import Text

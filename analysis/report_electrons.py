@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..configs.errors import CatholyteError
-from ..configs.models import BandCenterSpec
+from ..configs.steps import BandCenterSpec
 from ..structures.environment import anion_environments, group_by_environment
 from ..workflows.documents import CalculationDocument
 from .band_center import CentersAtReferences

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..configs.errors import CatholyteError
-from ..configs.models import ReactionStep
+from ..configs.steps import ReactionStep
 from .open_species import OpenSpecies
 from .open_system import react_open
 from .phase_set import PhaseSet

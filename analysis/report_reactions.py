@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..configs.errors import CatholyteError
-from ..configs.models import ReactionStep
+from ..configs.steps import ReactionStep
 from .phase_set import PhaseSet, load_phase_set
 from .plots_reactions import MixingCurve, reaction_figure
 from .reactions import Product, ReactionResult, react, side

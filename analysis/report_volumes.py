@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..configs.errors import CatholyteError
-from ..configs.models import VolumeStep
+from ..configs.steps import VolumeStep
 from .phase_set import PhaseSet
 from .plots import PALETTE
 from .plots_volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure

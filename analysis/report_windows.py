@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..configs.errors import CatholyteError
-from ..configs.models import Tier, WindowStep
+from ..configs.models import Tier
+from ..configs.steps import WindowStep
 from .hull import Phases
 from .phase_set import PhaseSet, parse_formula
 from .plots_reactions import Ladder, window_figure

@@ -17,7 +17,8 @@ from typing import Any
 from pymatgen.core.composition import Composition
 
 from ..configs.errors import InputError
-from ..configs.models import CHARGED, ScreenStep
+from ..configs.models import CHARGED
+from ..configs.steps import ScreenStep
 from .phase_set import PhaseSet, parse_formula
 from .reactions import ReactionResult, react
 from .window import WindowResult, stability_window

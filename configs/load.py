@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from .errors import InputError, UnknownNameError, near_match_hint
-from .models import Material, Recipe
+from .models import Material
+from .recipe import Recipe
 
 __all__ = [
     "CONFIGS",

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..configs.errors import StoreError
 from ..configs.load import load_recipe
-from ..workflows.recipe import Plan, build_plan
+from ..workflows.plan import Plan
+from ..workflows.recipe import build_plan
 from .ledger import is_alive, now
 from .local import Event, RunSummary, run_flow
 from .store import CampaignStore, is_rehearsal_store, rehearsal_location, without_password

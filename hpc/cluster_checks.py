@@ -13,8 +13,8 @@ from typing import Any
 
 from ..configs.cluster import Cluster, Resources
 from ..configs.errors import CatholyteError, InputError, near_match_hint
+from ..workflows.plan import Plan
 from ..workflows.planned_run import Finding, PlannedRun, finding
-from ..workflows.recipe import Plan
 
 __all__ = ["check_cluster", "check_plan", "partition_limits", "refuse", "run_script"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..configs.cluster import Cluster
-from ..workflows.recipe import Plan
+from ..workflows.plan import Plan
 
 __all__ = ["add_core_hours"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..analysis.phase_set import PhaseSet
     from ..analysis.screen import ScreenResult
     from ..analysis.volume import Volumes
-    from ..configs.models import ScreenStep
+    from ..configs.steps import ScreenStep
 
 __all__ = ["ReactionQuestion", "ScreenQuestion", "VolumeQuestion", "reactions_document", "screen_result", "volumes_document", "window_document", "write_screen"]
 
@@ -180,7 +180,7 @@ def screen_result(question: ScreenQuestion, phase_set: str | None, progress: Cal
 
 
 def _screen_step(question: ScreenQuestion, phases: PhaseSet) -> ScreenStep:
-    from ..configs.models import ScreenStep
+    from ..configs.steps import ScreenStep
 
     low, high = question.operating_range
     if low >= high:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..configs.cluster import Cluster, load_cluster
 from ..configs.errors import InputError, StoreError, UnknownNameError, near_match_hint
-from ..workflows.recipe import Plan
+from ..workflows.plan import Plan
 from .campaign import read_plan, save_campaign
 from .cluster_checks import check_cluster, check_plan, refuse
 from .fireworks_launch import prepare_environment

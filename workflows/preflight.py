@@ -14,8 +14,8 @@ from pymatgen.core.structure import Structure
 
 from . import preflight_checks as checks
 from .engine import CalculationMaker
+from .plan import PRODUCTION, Plan
 from .planned_run import Finding, PlannedRun
-from .recipe import PRODUCTION, Plan
 from .tasks import Task
 
 __all__ = ["Finding", "PlannedRun", "planned_runs", "preflight"]

@@ -20,7 +20,7 @@ from catholyte.analysis.band_center import Selection, all_references, band_cente
 from catholyte.analysis.band_references import is_metal, o2s_window, reference_level, window_moments
 from catholyte.analysis.band_report import Bands, band_report, bands_of, compare, convergence, parse_orbital
 from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
-from catholyte.configs.models import BandCenterSpec
+from catholyte.configs.steps import BandCenterSpec
 from catholyte.workflows.documents import BandEdges, CalculationDocument, Convergence, ProjectedDos, Provenance, Signature
 
 STEP = 0.01

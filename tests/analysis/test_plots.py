@@ -19,7 +19,7 @@ from catholyte.analysis.plots_dos import DosPanel, centers_figure, dos_figure
 from catholyte.analysis.plots_reactions import Ladder, MixingCurve, reaction_figure, window_figure
 from catholyte.analysis.plots_structures import LatticeParameter, lattice_figure
 from catholyte.configs.errors import InputError
-from catholyte.configs.models import BandCenterSpec
+from catholyte.configs.steps import BandCenterSpec
 from catholyte.workflows.documents import BandEdges, ProjectedDos
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")

@@ -24,7 +24,7 @@ from catholyte.analysis.report_electrons import common_spec, environments_of
 from catholyte.analysis.window import stability_window
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import material
-from catholyte.configs.models import BandCenterSpec
+from catholyte.configs.steps import BandCenterSpec
 from catholyte.workflows.documents import CalculationDocument
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")

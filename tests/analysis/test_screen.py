@@ -15,7 +15,7 @@ from catholyte.analysis.screen import ScreenResult, cathode_states, screen
 from catholyte.analysis.window import stability_window
 from catholyte.configs.errors import InputError, UnknownNameError
 from catholyte.configs.load import load_materials
-from catholyte.configs.models import ScreenStep
+from catholyte.configs.steps import ScreenStep
 
 
 @pytest.fixture(scope="module")

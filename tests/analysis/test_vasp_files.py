@@ -16,7 +16,7 @@ from pymatgen.io.vasp.outputs import Vasprun
 from catholyte.analysis.band_report import band_report
 from catholyte.analysis.vasp_files import read_bands
 from catholyte.configs.errors import CalculationError, InputError
-from catholyte.configs.models import BandCenterSpec
+from catholyte.configs.steps import BandCenterSpec
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "vasp"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the public VASP files are not at {DATA}")

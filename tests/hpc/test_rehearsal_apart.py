@@ -28,7 +28,8 @@ from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engine import Engine
 from catholyte.workflows.engines.rehearsal import RehearsalBackend
 from catholyte.workflows.identity import identity
-from catholyte.workflows.recipe import Plan, build_plan
+from catholyte.workflows.plan import Plan
+from catholyte.workflows.recipe import build_plan
 from catholyte.workflows.tasks import Static
 
 TASK = Static(method=Method(hubbard_u={"Co": 3.9}, cutoff=500, kpoints=(1, 1, 1)))

@@ -12,7 +12,7 @@ from pymatgen.core.structure import Structure
 from catholyte.analysis.records import Entry, Records
 from catholyte.configs.errors import CalculationError
 from catholyte.configs.load import material
-from catholyte.configs.models import Recipe
+from catholyte.configs.recipe import Recipe
 from catholyte.structures.cells import calculation_cell
 from catholyte.workflows.documents import BandEdges, CalculationDocument, Convergence, ProjectedDos, Provenance, Signature
 

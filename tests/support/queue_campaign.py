@@ -23,7 +23,8 @@ from catholyte.configs.load import load_recipe
 from catholyte.hpc.ledger import Ledger
 from catholyte.hpc.store import CampaignStore
 from catholyte.hpc.submission import open_cluster
-from catholyte.workflows.recipe import Plan, build_plan
+from catholyte.workflows.plan import Plan
+from catholyte.workflows.recipe import build_plan
 
 __all__ = ["Campaign", "answers", "campaign", "needs_slurm", "reaches", "rehearsal_plan"]
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from catholyte.configs.models import Recipe
+from catholyte.configs.recipe import Recipe
 
 
 class Page(HTMLParser):

@@ -10,7 +10,8 @@ from jobflow import Job
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import load_recipe
 from catholyte.workflows.engine import CalculationMaker
-from catholyte.workflows.recipe import Plan, build_plan
+from catholyte.workflows.plan import Plan
+from catholyte.workflows.recipe import build_plan
 
 RECIPE = """\
 name: small

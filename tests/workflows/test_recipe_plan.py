@@ -8,7 +8,8 @@ import pytest
 
 from catholyte.configs.errors import InputError, UnknownNameError
 from catholyte.configs.load import CONFIGS, load_recipe, recipe_names
-from catholyte.workflows.recipe import Plan, build_plan
+from catholyte.workflows.plan import Plan
+from catholyte.workflows.recipe import build_plan
 
 RECIPE = """\
 name: small
