@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import cli_cluster, cli_production, cli_reactions, cli_structures
+from . import cli_board, cli_cluster, cli_production, cli_reactions, cli_structures
 from .options import EngineName, Json, RecipeName, Rehearsal, StepName, StorePlace
 from .output import emit_json, narrate, table
 
@@ -237,6 +237,7 @@ cli_structures.register(app)
 cli_reactions.register(app)
 cli_cluster.register(app)
 cli_production.register(app)
+cli_board.register(app)
 
 
 def _records(place: str | None, rehearsal: bool = False) -> Any:

@@ -1,0 +1,196 @@
+"""The board as an ASGI application: read-only pages of one store.
+
+Only GET is answered. No part of a request reaches a query of the store, a file name or a template: campaigns, jobs
+and figures are looked up among the names that exist. A board that others can reach asks for a token; on loopback
+the host name of the request is checked, so that no web page elsewhere can read it through the browser.
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from ...configs.errors import CatholyteError, UnknownNameError
+from .evaluation import evaluate
+from .pages import STATIC, Links, Pages, figures_of
+from .pictures import picture
+from .snapshot import Source
+
+__all__ = ["ASSETS", "COOKIE", "create_app", "plotly_script"]
+
+COOKIE = "catholyte-board"
+#: own files that pages ask for
+ASSETS = ("board.css", "board.js")
+#: longest value of a filter
+_LONGEST = 200
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_Next = Callable[[Request], Awaitable[Response]]
+
+
+class _Live(Links):
+    """Addresses of the live board."""
+
+    def __init__(self, request: Request | None = None) -> None:
+        self.request = request
+
+    def asset(self, name: str) -> str:
+        return f"/assets/{name}"
+
+    def matrix(self, campaign: str) -> str:
+        return f"/campaign/{quote(campaign, safe='')}"
+
+    def jobs(self, campaign: str, material: str = "", kind: str = "", state: str = "") -> str:
+        asked = {key: value for key, value in (("material", material), ("kind", kind), ("state", state)) if value}
+        return f"{self.matrix(campaign)}/jobs" + (f"?{urlencode(asked)}" if asked else "")
+
+    def job(self, campaign: str, key: str) -> str:
+        return f"{self.matrix(campaign)}/job/{quote(key, safe='')}"
+
+    def figure(self, campaign: str, key: str, name: str) -> str:
+        return f"{self.job(campaign, key)}/figure/{name}"
+
+    def mark(self, campaign: str) -> str:
+        return f"{self.matrix(campaign)}/mark"
+
+    def page(self, number: int) -> str:
+        return "" if self.request is None else f"?{urlencode({**self.request.query_params, 'page': str(number)})}"
+
+
+def plotly_script() -> Path:
+    """The script with which figures are drawn, from the installed package: the board fetches nothing from elsewhere."""
+    from importlib.resources import as_file, files
+
+    with as_file(files("plotly") / "package_data" / "plotly.min.js") as path:
+        return path
+
+
+def create_app(source: Source, token: str | None = None, hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")) -> Starlette:
+    """Return the application.
+
+    Parameters
+    ----------
+    source : Source
+        The store.
+    token : str, optional
+        Asked of every request: once as ``?token=…``, afterwards by a cookie; or in the header ``Authorization: Bearer …``.
+    hosts : tuple of str
+        Host names under which it answers; ``*`` for any.
+    """
+    pages, live = Pages(source), _Live()
+
+    def home(request: Request) -> Response:
+        names = source.names()
+        if not names:
+            return HTMLResponse(pages.problem("No campaign yet", "The store holds no campaign; run a recipe first: catholyte run gsirr", live))
+        return RedirectResponse(live.matrix(names[0]))
+
+    def matrix(request: Request) -> Response:
+        return HTMLResponse(pages.matrix(request.path_params["campaign"], live, _asked(request)))
+
+    def jobs(request: Request) -> Response:
+        return HTMLResponse(pages.jobs(request.path_params["campaign"], _Live(request), _asked(request)))
+
+    def job(request: Request) -> Response:
+        return HTMLResponse(pages.job(request.path_params["campaign"], request.path_params["key"], live))
+
+    def mark(request: Request) -> Response:
+        snapshot = source.snapshot(request.path_params["campaign"])
+        return JSONResponse({"mark": f"{snapshot.mark} {snapshot.name in pages.values}", "counts": snapshot.counts})
+
+    def figure(request: Request) -> Response:
+        entry = source.snapshot(request.path_params["campaign"]).entry(request.path_params["key"])
+        name = request.path_params["figure"]
+        document = source.document(entry, arrays=True)
+        if name not in figures_of(document):
+            raise UnknownNameError(f"this job has no figure {name[:60]!r}")
+        return JSONResponse(picture(name, document))
+
+    def asset(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name == "plotly.min.js":
+            return FileResponse(plotly_script(), headers={"Cache-Control": "max-age=86400"})
+        if name not in ASSETS:
+            raise UnknownNameError(f"there is no file {name[:60]!r}")
+        return FileResponse(STATIC / name)
+
+    def refused(request: Request, error: Exception) -> Response:
+        message = error.message if isinstance(error, CatholyteError) else str(error)
+        status = 404 if isinstance(error, UnknownNameError) else 409
+        if request.url.path.endswith("/mark") or "/figure/" in request.url.path:
+            return JSONResponse({"error": message}, status_code=status)
+        return HTMLResponse(pages.problem("Not found" if status == 404 else "Not available", message, live), status_code=status)
+
+    campaign = "/campaign/{campaign}"
+    routes = [
+        Route("/", home, methods=["GET"]),
+        Route(campaign, matrix, methods=["GET"]),
+        Route(f"{campaign}/jobs", jobs, methods=["GET"]),
+        Route(f"{campaign}/mark", mark, methods=["GET"]),
+        Route(f"{campaign}/job/{{key}}", job, methods=["GET"]),
+        Route(f"{campaign}/job/{{key}}/figure/{{figure}}", figure, methods=["GET"]),
+        Route("/assets/{name}", asset, methods=["GET"]),
+    ]
+    guard = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False), Middleware(BaseHTTPMiddleware, dispatch=_guard(token))]
+    app = Starlette(routes=routes, middleware=[*guard, Middleware(GZipMiddleware, minimum_size=2000)], exception_handlers={CatholyteError: refused})
+    _read_ahead(source, pages)
+    return app
+
+
+def _asked(request: Request) -> dict[str, str]:
+    return {key: value[:_LONGEST] for key, value in request.query_params.items()}
+
+
+def _guard(token: str | None) -> Callable[[Request, _Next], Awaitable[Response]]:
+    """Ask for the token, and set the headers that keep a browser from anything but these pages."""
+
+    async def dispatch(request: Request, forward: _Next) -> Response:
+        if token is None:
+            response = await forward(request)
+        else:
+            given = request.query_params.get("token") or request.cookies.get(COOKIE) or request.headers.get("authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given.encode(), token.encode()):
+                response = PlainTextResponse("this board asks for its token: open the address that `catholyte board` printed", status_code=401)
+            elif "token" in request.query_params:  # out of the address bar, history and logs
+                response = RedirectResponse(request.url.path, status_code=303)
+                response.set_cookie(COOKIE, token, httponly=True, samesite="strict")
+            else:
+                response = await forward(request)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return dispatch
+
+
+def _read_ahead(source: Source, pages: Pages) -> None:
+    """Evaluate phase sets and read verdicts beside the pages, so that none waits for them."""
+
+    def work() -> None:
+        while True:
+            busy = False
+            for name in source.names():
+                if name not in pages.values:
+                    pages.values[name] = evaluate(source.snapshot(name).recipe)
+                busy = bool(source.assess(name)) or busy
+            time.sleep(0.2 if busy else 3.0)
+
+    threading.Thread(target=work, daemon=True, name="read-ahead").start()

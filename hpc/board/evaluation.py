@@ -1,0 +1,107 @@
+"""The numbers of a campaign's matrix that need no job: reaction energies, windows and volumes from the pinned phase set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...configs.errors import CatholyteError
+from ...configs.recipe import Recipe
+
+__all__ = ["Value", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number as a matrix shows it.
+
+    Parameters
+    ----------
+    row : tuple of str
+        Materials: one, or cathode and electrolyte.
+    quantity : str
+        Column, unit included.
+    text : str
+        Digits, uncertainty included; empty where there is a problem.
+    tier : str
+        Tiers behind it.
+    basis : str
+        Uncertainty and source in words.
+    problem : str
+        Why there is no number.
+    """
+
+    row: tuple[str, ...]
+    quantity: str
+    text: str = ""
+    tier: str = ""
+    basis: str = ""
+    problem: str = ""
+
+
+def evaluate(recipe: Recipe) -> list[Value]:
+    """Return every number of `recipe` that comes from its phase set.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    """
+    return [*_reactions(recipe), *_windows(recipe), *_volumes(recipe)]
+
+
+def _reactions(recipe: Recipe) -> list[Value]:
+    from ...analysis.phase_set import load_phase_set
+    from ...analysis.reactions import react
+    from ...analysis.report_content import tier_label
+
+    step, found = recipe.reactions, []
+    if step is None:
+        return []
+    columns = ("mutual (eV/atom)", "total (eV/atom)")
+    for a, b in step.pairs:
+        try:
+            phases = load_phase_set(step.phase_set)
+            result = react(a, b, phases)
+        except CatholyteError as error:
+            found += [Value((a, b), column, problem=error.message) for column in columns]
+            continue
+        tier, basis = tier_label(result.tiers.values()), f"± one standard deviation of the entry errors; phase set {result.phase_set}"
+        reaction = result.mutual.kink.reaction if result.mutual.kink else "no reaction"
+        numbers = ((result.mutual.energy, result.uncertainty.mutual, f"{basis}; {reaction}"), (result.total.energy, result.uncertainty.total, basis))
+        found += [Value((a, b), column, f"{energy:.3f} ± {sigma:.3f}", tier, told) for column, (energy, sigma, told) in zip(columns, numbers, strict=True)]
+    return found
+
+
+def _windows(recipe: Recipe) -> list[Value]:
+    from ...analysis.phase_set import load_phase_set
+    from ...analysis.report_content import tier_label
+    from ...analysis.window import stability_window
+
+    step, found, column = recipe.windows, [], "window (V vs Li/Li⁺)"
+    for name in () if step is None else step.materials:
+        try:
+            result = stability_window(name, load_phase_set(step.phase_set if step else ""))
+        except CatholyteError as error:
+            found.append(Value((name,), column, problem=error.message))
+            continue
+        high = "no limit" if result.oxidation is None else f"{result.oxidation.voltage:.3f}"
+        spread = f"± {result.uncertainty.reduction:.3f} and ± {result.uncertainty.oxidation or 0:.3f} V; phase set {result.phase_set}"
+        found.append(Value((name,), column, f"{result.reduction.voltage:.3f} to {high}", tier_label(result.tiers.values()), spread))
+    return found
+
+
+def _volumes(recipe: Recipe) -> list[Value]:
+    from ...analysis.phase_set import load_phase_set
+    from ...analysis.volume import Volumes
+    from ...analysis.volume_changes import named_reaction, parse_products
+
+    step, found, column = recipe.volumes, [], "volume change on decomposition (%)"
+    for wanted in () if step is None else step.decompositions:
+        try:
+            phases = load_phase_set(step.phase_set if step else "")
+            ledger = named_reaction(wanted.material, parse_products(wanted.products), phases, Volumes(phases, own=step.densities if step else None))
+        except CatholyteError as error:
+            found.append(Value((wanted.material,), column, problem=error.message))
+            continue
+        text = "unknown" if ledger.percent is None else f"{ledger.percent:+.1f}"
+        found.append(Value((wanted.material,), column, text, basis=f"{ledger.reaction}; molar volumes of the densities named in the report"))
+    return found

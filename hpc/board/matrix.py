@@ -1,0 +1,175 @@
+"""The campaign matrix: cathode × electrolyte × layer × property, each cell a number or the state of its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...configs.recipe import Recipe
+from .evaluation import Value
+from .snapshot import Quality, Snapshot
+
+__all__ = ["Cell", "Line", "Matrix", "Usage", "build_matrix", "usage"]
+
+#: kind of a calculation as a column
+KINDS = {"relax": "relaxation", "static": "energy", "dos": "projected DOS", "md": "dynamics"}
+#: the state that a cell of several jobs takes: the first of these that occurs
+_WORST = ("failed", "running", "waiting", "done", "reused")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One property of one system.
+
+    Parameters
+    ----------
+    state : str
+        State of its jobs, ``value`` for a number of the phase set, ``problem`` where there is none.
+    text : str
+    tier : str
+    note : str
+        What stands behind it, in words.
+    flags : tuple of str
+        What a reader must know: not accepted, to review, rehearsal.
+    keys : tuple of str
+        Keys of its jobs.
+    """
+
+    state: str
+    text: str
+    tier: str = ""
+    note: str = ""
+    flags: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+@dataclass
+class Line:
+    """One row: a system, and its cells by column."""
+
+    cathode: str
+    layer: str
+    electrolyte: str
+    cells: dict[str, Cell] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """All materials, as the jobs name them."""
+        return " | ".join(part for part in (self.cathode, self.layer, self.electrolyte) if part)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Lines and the columns that at least one of them fills."""
+
+    columns: list[str]
+    lines: list[Line]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Core hours of a campaign.
+
+    Parameters
+    ----------
+    used, forecast : float, h
+        Of the finished and running jobs; of what is left.
+    measured : int
+        Jobs from which the forecast's correction was measured.
+    factor : float
+        Measured over estimated time of those jobs, 1 where there are none.
+    """
+
+    used: float
+    forecast: float
+    measured: int
+    factor: float
+
+
+def build_matrix(snapshot: Snapshot, values: Sequence[Value]) -> Matrix:
+    """Return the matrix of one campaign.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    values : sequence of Value
+        Numbers that need no job, see :func:`~.evaluation.evaluate`.
+    """
+    lines: dict[tuple[str, str, str], Line] = {}
+    for value in values:
+        line = _line(lines, value.row, snapshot.recipe)
+        text = value.text or "no value"
+        cell = Cell("problem" if value.problem else "value", text, value.tier, value.problem or value.basis)
+        line.cells[value.quantity] = _merged(line.cells.get(value.quantity), cell)
+    jobs: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in snapshot.rows:
+        jobs.setdefault((str(row["material"]), KINDS.get(str(row["kind"]), str(row["kind"]))), []).append(row)
+    for (material, column), rows in jobs.items():
+        _line(lines, [part.strip() for part in material.split("|")], snapshot.recipe).cells[column] = _of_jobs(rows, snapshot.qualities)
+    ordered = sorted(lines.values(), key=lambda line: (not (line.cathode and line.electrolyte), line.cathode == ""))
+    present = dict.fromkeys(column for line in ordered for column in line.cells)
+    return Matrix(list(present), ordered)
+
+
+def _line(lines: dict[tuple[str, str, str], Line], parts: Sequence[str], recipe: Recipe) -> Line:
+    """The row of one, two or three materials; a single one stands in the column of its role."""
+    if len(parts) == 1:
+        known = {name for pair in (recipe.reactions.pairs if recipe.reactions else ()) for name in pair[1:]}
+        known |= set(recipe.windows.materials) if recipe.windows else set()
+        place = ("", "", parts[0]) if parts[0] in known else (parts[0], "", "")
+    else:
+        place = (parts[0], " | ".join(parts[1:-1]), parts[-1])
+    return lines.setdefault(place, Line(*place))
+
+
+def _merged(first: Cell | None, second: Cell) -> Cell:
+    """Two numbers of one property, one below the other."""
+    if first is None:
+        return second
+    return Cell(second.state, f"{first.text}; {second.text}", first.tier or second.tier, f"{first.note}; {second.note}")
+
+
+def _of_jobs(rows: Sequence[Mapping[str, Any]], qualities: Mapping[str, Quality]) -> Cell:
+    states = [str(row["state"]) for row in rows]
+    state = next((worst for worst in _WORST if worst in states), states[0])
+    finished = sum(found in ("done", "reused") for found in states)
+    known = [qualities[row["key"]] for row in rows if row["key"] in qualities]
+    causes = [str(row["cause"]) for row in rows if row.get("cause")]
+    text = state if len(rows) == 1 else f"{finished} of {len(rows)} done" + ("" if state in ("done", "reused") else f", {states.count(state)} {state}")
+    tiers = dict.fromkeys(str(row["tier"]) for row in rows)
+    return Cell(state, text, " + ".join(tiers), "; ".join(causes[:3]), tuple(_flags(known)), tuple(str(row["key"]) for row in rows))
+
+
+def _flags(known: Iterable[Quality]) -> list[str]:
+    found = list(known)
+    counted = {
+        "not accepted": sum(quality.accepted is False for quality in found),
+        "unreadable": sum(bool(quality.problem) for quality in found),
+        "rehearsal": sum(quality.rehearsed for quality in found),
+        "to review": sum(bool(quality.review) for quality in found),
+    }
+    accepted = sum(quality.accepted is True for quality in found)
+    told = [name if len(found) == 1 else f"{number} {name}" for name, number in counted.items() if number]
+    return told or ([f"accepted {accepted}/{len(found)}" if len(found) > 1 else "accepted"] if accepted else [])
+
+
+def usage(snapshot: Snapshot) -> Usage:
+    """Return the core hours used, and a forecast of what is left.
+
+    The estimate of each job that is left is multiplied by what finished jobs of the campaign took against
+    their estimates. A job runs on one core unless its record says otherwise.
+    """
+    used = spent = estimated = left = 0.0
+    measured = 0
+    for entry in snapshot.entries:
+        estimate, wall = float(entry.plan.get("cost_seconds") or 0), entry.record.get("wall_seconds")
+        if wall and entry.state in ("done", "reused", "failed"):
+            hours = float(wall) * float(entry.record.get("cores") or 1) / 3600
+            used += hours
+            if entry.state != "failed" and estimate:
+                spent, estimated, measured = spent + hours, estimated + estimate / 3600, measured + 1
+        if entry.state in ("waiting", "running"):
+            left += estimate / 3600
+    factor = spent / estimated if estimated else 1.0
+    return Usage(used, left * factor, measured, factor)

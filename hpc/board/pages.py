@@ -1,0 +1,297 @@
+"""The pages of the board as HTML, for the live board and for its export alike."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...configs.errors import CatholyteError
+from ...workflows.documents import CalculationDocument
+from ..campaign import explain
+from .evaluation import Value
+from .matrix import KINDS, Line, Matrix, build_matrix, usage
+from .pictures import PICTURES, picture
+from .snapshot import Quality, Snapshot, Source
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+__all__ = ["PAGE_ROWS", "STATIC", "Links", "Pages", "figures_of"]
+
+STATIC = Path(__file__).parent / "static"
+#: jobs of one page of the list
+PAGE_ROWS = 200
+_FINISHED = ("done", "reused")
+
+
+class Links(ABC):
+    """Where pages find each other."""
+
+    @abstractmethod
+    def asset(self, name: str) -> str:
+        """Address of a style sheet or script."""
+
+    @abstractmethod
+    def matrix(self, campaign: str) -> str:
+        """Address of a campaign's matrix."""
+
+    @abstractmethod
+    def jobs(self, campaign: str, material: str = "", kind: str = "", state: str = "") -> str:
+        """Address of a campaign's jobs, of one system, kind or state where given."""
+
+    @abstractmethod
+    def job(self, campaign: str, key: str) -> str:
+        """Address of one job."""
+
+    @abstractmethod
+    def figure(self, campaign: str, key: str, name: str) -> str:
+        """Address of the data of a figure."""
+
+    @abstractmethod
+    def mark(self, campaign: str) -> str:
+        """Address that says whether something changed."""
+
+    @abstractmethod
+    def page(self, number: int) -> str:
+        """Address of another page of the same list."""
+
+
+@dataclass(frozen=True)
+class _ListPage:
+    rows: Sequence[Mapping[str, Any]]
+    number: int
+    pages: int
+    total: int
+
+
+@dataclass
+class Pages:
+    """Renders pages.
+
+    Parameters
+    ----------
+    source : Source
+    values : dict
+        Campaign to the numbers of its phase set; a campaign that is missing is still being evaluated.
+    taken : str
+        For an export: when it was made; the pages then stand alone.
+    """
+
+    source: Source
+    values: dict[str, list[Value]] = field(default_factory=dict)
+    taken: str = ""
+
+    def matrix(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
+        """The campaign matrix.
+
+        Parameters
+        ----------
+        name : str
+        links : Links
+        asked : mapping
+            Filters: cathode, layer, electrolyte, property, state. Unknown values give an empty matrix.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such campaign.
+        """
+        snapshot = self.source.snapshot(name)
+        whole = build_matrix(snapshot, self.values.get(name, []))
+        states = [cell.state for line in whole.lines for cell in line.cells.values()]
+        filters = {
+            "cathode": _distinct(line.cathode for line in whole.lines),
+            "layer": _distinct(line.layer for line in whole.lines),
+            "electrolyte": _distinct(line.electrolyte for line in whole.lines),
+            **({} if self.taken else {"property": whole.columns}),
+            "state": _distinct(states),
+        }
+        shown = _filtered(whole, asked)
+        return self._render("matrix", snapshot, links, asked, matrix=shown, filters=filters, pending=name not in self.values)
+
+    def jobs(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
+        """The list of jobs.
+
+        Parameters
+        ----------
+        name : str
+        links : Links
+        asked : mapping
+            Filters: state, step, engine, material, kind, text; and the number of the page.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such campaign.
+        """
+        snapshot = self.source.snapshot(name)
+        keys = ("state", "step", "engine", "material")
+        filters = {key: _distinct(str(row[key]) for row in snapshot.rows) for key in keys}
+        rows = [row for row in snapshot.rows if _asked_for(row, asked)]
+        size = len(rows) or 1 if self.taken else PAGE_ROWS
+        pages = max(1, ceil(len(rows) / size))
+        number = min(max(1, int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 9 else 1), pages)
+        page = _ListPage(rows[(number - 1) * size : number * size], number, pages, len(rows))
+        return self._render("jobs", snapshot, links, asked, page=page, filters=filters)
+
+    def job(self, name: str, key: str, links: Links) -> str:
+        """One job: cause, figures, inputs, acceptance, settings.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such campaign or job.
+        """
+        snapshot = self.source.snapshot(name)
+        entry, row = snapshot.entry(key), snapshot.row(key)
+        document, problem = None, ""
+        if entry.state in _FINISHED:
+            try:
+                document = self.source.document(entry)
+            except CatholyteError as error:
+                problem = error.message
+            except ValueError as error:  # pydantic's: written by another version
+                problem = str(error).splitlines()[0]
+        told = explain({**entry.plan, **entry.record, "state": entry.record.get("state", entry.state)})
+        if problem:
+            told = {**told, "cause": f"{told['cause']}; its document cannot be read: {problem}"}
+        figures = figures_of(document)
+        embedded = {}
+        if self.taken and document is not None:
+            whole = self.source.document(entry, arrays=True)
+            embedded = {figure: json.dumps(picture(figure, whole)) for figure in figures}
+        depends = [other for other in snapshot.rows if other["key"] in entry.plan["depends_on"]]
+        children = [other for other in snapshot.rows if key in other["depends_on"]]
+        verdict = document.acceptance if document else None
+        return self._render(
+            "job",
+            snapshot,
+            links,
+            {},
+            row=row,
+            told=told,
+            quality=snapshot.qualities.get(key),
+            figures=figures,
+            embedded=embedded,
+            facts=_facts(row, document),
+            depends=depends,
+            children=children,
+            checks=verdict.checks if verdict else [],
+            settings=json.dumps(document.settings, indent=1, ensure_ascii=False) if document else "",
+        )
+
+    def problem(self, title: str, message: str, links: Links) -> str:
+        """A page that says what went wrong."""
+        names = self.source.names()
+        name = names[0] if names else ""
+        return _environment().get_template("problem.html.j2").render(self._common(links, name), title=title, message=message, mark="", view="")
+
+    def _render(self, view: str, snapshot: Snapshot, links: Links, asked: Mapping[str, str], **content: Any) -> str:
+        common = {**self._common(links, snapshot.name), "view": view, "snapshot": snapshot, "hours": usage(snapshot), "asked": asked}
+        mark = f"{snapshot.mark} {snapshot.name in self.values}"
+        return _environment().get_template(f"{view}.html.j2").render(common, mark=mark, **content)
+
+    def _common(self, links: Links, name: str) -> dict[str, Any]:
+        source = self.source
+        return {
+            "link": links,
+            "name": name,
+            "names": source.names(),
+            "shown": source.shown,
+            "rehearsal": source.rehearsal,
+            "static": bool(self.taken),
+            "taken": self.taken,
+        }
+
+
+def figures_of(document: CalculationDocument | None) -> list[str]:
+    """Names of the figures that a document can have, by its kind: the arrays need not be loaded.
+
+    Parameters
+    ----------
+    document : CalculationDocument or None
+    """
+    if document is None:
+        return []
+    found = (
+        ["structure"] + (["convergence"] if document.kind in ("relax", "md") and document.tier != "vasp" else []) + (["dos"] if document.kind == "dos" else [])
+    )
+    return [name for name in found if name in PICTURES]
+
+
+def _asked_for(row: Mapping[str, Any], asked: Mapping[str, str]) -> bool:
+    exact = all(str(row[key]) == asked[key] for key in ("state", "step", "engine", "material") if asked.get(key))
+    kind = not asked.get("kind") or KINDS.get(str(row["kind"]), str(row["kind"])) == asked["kind"]
+    return exact and kind and asked.get("text", "").lower() in str(row["name"]).lower()
+
+
+def _filtered(whole: Matrix, asked: Mapping[str, str]) -> Matrix:
+    def wanted(line: Line) -> bool:
+        parts = all(getattr(line, key) == asked[key] for key in ("cathode", "layer", "electrolyte") if asked.get(key))
+        states = not asked.get("state") or any(cell.state == asked["state"] for cell in line.cells.values())
+        return parts and states and (not asked.get("property") or asked["property"] in line.cells)
+
+    lines = [line for line in whole.lines if wanted(line)]
+    columns = [column for column in whole.columns if any(column in line.cells for line in lines) and asked.get("property") in (None, "", column)]
+    return Matrix(columns, lines)
+
+
+def _distinct(values: Any) -> list[str]:
+    return sorted({value for value in values if value})
+
+
+def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list[tuple[str, str]]:
+    """What stands in the table of a job."""
+    told = {"key": row["key"], "step": row["step"], "material": row["material"], "variant": row["variant"], "engine": row["engine"], "host": row["host"]}
+    told |= {"submitted": row["submitted"], "started": row["started"], "finished": row["finished"], "attempts": row["attempts"]}
+    if row.get("wall_seconds") is not None:
+        told["wall time"] = f"{row['wall_seconds']:.1f} s"
+    if document is not None:
+        edges, signature = document.band_edges, document.signature
+        told |= {"formula": document.formula, "energy": f"{document.energy:.6f} eV ({document.energy_per_atom:.6f} eV/atom)"}
+        told |= {"largest force": f"{document.convergence.max_force:.4f} eV/Å", "converged": document.convergence.detail or "yes"}
+        if edges is not None:
+            told["band gap"] = f"{edges.gap:.3f} eV"
+        if document.magmoms:
+            told["moments"] = f"{min(document.magmoms):.2f} to {max(document.magmoms):.2f} µB" + ("" if document.moments_signed else " (magnitudes)")
+        told["energy signature"] = f"{signature.engine} {signature.version}, {signature.functional}, {signature.potentials}"
+        if signature.altered:
+            told["altered"] = "; ".join(f"{tag}: {change}" for tag, change in signature.altered.items())
+    return [(key, str(value)) for key, value in told.items() if value not in (None, "")]
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"badge": _badge, "verdict": _verdict, "script": _script}
+    return environment
+
+
+def _badge(label: str) -> str:
+    """Style of a tier: machine-learned and rehearsed numbers stand out."""
+    return next((tier for tier in ("rehearsal", "chgnet") if tier in label), "dft")
+
+
+def _verdict(quality: Quality) -> str:
+    if quality.problem:
+        return f"unreadable: {quality.problem}"
+    verdict = {True: "accepted", False: "not accepted", None: "no verdict"}[quality.accepted]
+    return "; ".join([verdict, *(f"to review: {line}" for line in quality.review)]) + ("; rehearsal" if quality.rehearsed else "")
+
+
+def _script(data: str) -> Markup:
+    """JSON inside a script element: nothing in it can end the element."""
+    from markupsafe import Markup
+
+    return Markup(data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

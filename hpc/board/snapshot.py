@@ -1,0 +1,200 @@
+"""What the board shows of a store: read once, shared by all pages, read again when it has grown old.
+
+Only :class:`~catholyte.analysis.records.Records` reads the store, and it never writes. Nothing that a browser sends
+reaches a query: pages filter the rows in memory, and a document is looked up by a key that stands among them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...analysis.records import Entry, Records
+from ...configs.errors import CatholyteError, UnknownNameError
+from ...configs.recipe import Recipe
+from ...workflows.documents import CalculationDocument
+from ..campaign import status_document
+
+__all__ = ["REFRESH_SECONDS", "Quality", "Snapshot", "Source"]
+
+#: age at which the states are read again
+REFRESH_SECONDS = 3.0
+#: finished jobs whose documents are read for their verdict at a time
+_BATCH = 50
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is known of a finished job beyond its state.
+
+    Parameters
+    ----------
+    accepted : bool or None
+        Verdict of acceptance; None in documents that have none.
+    review : list of str
+        Checks that ask for a look.
+    rehearsed : bool
+        Whether its numbers are invented.
+    energy_per_atom : float or None
+        eV/atom.
+    problem : str
+        Why the document cannot be read.
+    """
+
+    accepted: bool | None = None
+    review: list[str] = field(default_factory=list)
+    rehearsed: bool = False
+    energy_per_atom: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One campaign at one moment.
+
+    Parameters
+    ----------
+    campaign : dict
+        Its record.
+    recipe : Recipe
+    entries : list of Entry
+    rows : list of dict
+        As ``catholyte status --json`` gives them.
+    counts : dict
+        State to number of jobs.
+    qualities : dict
+        Key of a finished job to its quality, as far as they have been read.
+    """
+
+    campaign: dict[str, Any]
+    recipe: Recipe
+    entries: list[Entry]
+    rows: list[dict[str, Any]]
+    counts: dict[str, int]
+    qualities: dict[str, Quality]
+
+    @property
+    def name(self) -> str:
+        """Of the campaign."""
+        return str(self.campaign["name"])
+
+    @property
+    def mark(self) -> str:
+        """Changes whenever something that the pages show has changed."""
+        last = max((str(row.get(key) or "") for row in self.rows for key in ("started", "finished")), default="")
+        return f"{self.campaign['updated']} {sorted(self.counts.items())} {last} {len(self.qualities)}"
+
+    def entry(self, key: str) -> Entry:
+        """The job with exactly this key.
+
+        Raises
+        ------
+        UnknownNameError
+            If the campaign has none.
+        """
+        for entry in self.entries:
+            if entry.plan["key"] == key:
+                return entry
+        raise UnknownNameError(f"this campaign has no job {key[:60]!r}")
+
+    def row(self, key: str) -> dict[str, Any]:
+        """Its row of the status."""
+        return next(row for row in self.rows if row["key"] == key)
+
+
+class Source:
+    """The store behind the board.
+
+    Parameters
+    ----------
+    records : Records
+        With rehearsals, where the board shows a store of rehearsals.
+    shown : str
+        The store's place as it may be shown.
+    rehearsal : bool
+        Whether the store holds rehearsals.
+    """
+
+    def __init__(self, records: Records, shown: str, rehearsal: bool = False) -> None:
+        self.records, self.shown, self.rehearsal = records, shown, rehearsal
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[float, Snapshot]] = {}
+        self._qualities: dict[str, Quality] = {}
+        self._names: tuple[float, list[str]] = (-REFRESH_SECONDS, [])
+
+    def names(self) -> list[str]:
+        """Names of the campaigns, the latest first."""
+        with self._lock:
+            if time.monotonic() - self._names[0] > REFRESH_SECONDS:
+                self._names = (time.monotonic(), self.records.campaign_names())
+            return self._names[1]
+
+    def snapshot(self, name: str) -> Snapshot:
+        """One campaign as it is now, or was a few seconds ago.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such campaign.
+        """
+        if name not in self.names():
+            raise UnknownNameError(f"there is no campaign {name[:60]!r} in this store")
+        with self._lock:
+            read, snapshot = self._kept.get(name, (-REFRESH_SECONDS, None))
+            if snapshot is None or time.monotonic() - read > REFRESH_SECONDS:
+                snapshot = self._read(name)
+                self._kept[name] = (time.monotonic(), snapshot)
+            return snapshot
+
+    def _read(self, name: str) -> Snapshot:
+        entries = self.records.entries(name)
+        status = status_document(entries)
+        mine = {entry.plan["key"]: self._qualities[entry.plan["key"]] for entry in entries if entry.plan["key"] in self._qualities}
+        return Snapshot(self.records.campaign(name), self.records.recipe(name), entries, status["jobs"], status["counts"], mine)
+
+    def document(self, entry: Entry, arrays: bool = False) -> CalculationDocument:
+        """The document of a finished job.
+
+        Raises
+        ------
+        CatholyteError
+            If it has none, or it cannot be read.
+        """
+        return self.records.document(str(entry.plan["uuid"]), arrays)
+
+    def assess(self, name: str) -> int:
+        """Read the verdicts of some finished jobs whose documents have not been read yet; return how many were read.
+
+        Documents are final, so each is read once.
+        """
+        snapshot, read = self.snapshot(name), 0
+        for entry in self._unread(snapshot):
+            self._qualities[entry.plan["key"]] = self._quality(entry)
+            read += 1
+            if read == _BATCH:
+                break
+        if read:
+            with self._lock:
+                self._kept.pop(name, None)
+        return read
+
+    def _unread(self, snapshot: Snapshot) -> Iterator[Entry]:
+        return (entry for entry in snapshot.entries if entry.state in ("done", "reused") and entry.plan["key"] not in self._qualities)
+
+    def _quality(self, entry: Entry) -> Quality:
+        try:
+            document = self.document(entry)
+        except CatholyteError as error:
+            return Quality(problem=error.message)
+        except ValueError as error:  # pydantic's: written by another version
+            return Quality(problem=str(error).splitlines()[0])
+        verdict = document.acceptance
+        return Quality(
+            accepted=None if verdict is None else verdict.accepted,
+            review=[] if verdict is None else [f"{check.name}: {check.detail}" for check in verdict.failed(refusing=False)],
+            rehearsed=document.rehearsed,
+            energy_per_atom=document.energy_per_atom,
+        )

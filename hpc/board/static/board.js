@@ -1,0 +1,59 @@
+"use strict";
+// figures: drawn when plotly is there, from data in the page (static export) or from the board
+async function draw(node) {
+  const held = document.getElementById("data-" + node.dataset.figure);
+  let figure;
+  if (held) {
+    figure = JSON.parse(held.textContent);
+  } else {
+    const answer = await fetch(node.dataset.at);
+    figure = await answer.json();
+    if (!answer.ok) { node.textContent = figure.error; return; }
+  }
+  node.textContent = "";
+  await Plotly.newPlot(node, figure.data, figure.layout, { responsive: true, displayModeBar: false });
+  node.dataset.drawn = "yes";
+}
+// a page that stands alone has no server to filter for it
+function filter(form) {
+  const table = document.querySelector(form.dataset.filter);
+  if (!table) { return; }
+  const asked = [...new FormData(form).entries()].filter(([, value]) => value);
+  for (const row of table.tBodies[0].rows) {
+    row.hidden = !asked.every(([key, value]) => {
+      if (key === "text") { return (row.dataset.text || "").toLowerCase().includes(value.toLowerCase()); }
+      if (key === "state" && !row.dataset.state) { return [...row.querySelectorAll("[data-state]")].some((cell) => cell.dataset.state === value); }
+      return row.dataset[key] === value;
+    });
+  }
+}
+// live: look every few seconds whether something changed, and only then fetch the page again
+async function look() {
+  const body = document.body;
+  try {
+    const now = await (await fetch(body.dataset.markAt)).json();
+    if (now.mark !== body.dataset.mark && !document.querySelector(".filters :focus")) {
+      const fresh = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+      const kept = new Map([...document.querySelectorAll(".plot[data-drawn]")].map((node) => [node.id, node]));
+      document.getElementById("live").replaceWith(fresh.getElementById("live"));
+      for (const node of document.querySelectorAll(".plot")) {
+        if (kept.has(node.id)) { node.replaceWith(kept.get(node.id)); } else { draw(node); }
+      }
+      body.dataset.mark = now.mark;
+    }
+    body.dataset.lost = "";
+  } catch (error) {
+    body.dataset.lost = "yes"; // the board was stopped: what is shown stays, the next look tells
+  }
+}
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll(".plot").forEach(draw);
+  if (document.body.dataset.markAt) {
+    setInterval(look, 4000);
+  } else {
+    for (const form of document.querySelectorAll("form[data-filter]")) {
+      form.addEventListener("input", () => filter(form));
+      form.addEventListener("submit", (event) => { event.preventDefault(); filter(form); });
+    }
+  }
+});
