@@ -2,5 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["__version__"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .hpc.notebook import Campaign
+
+__all__ = ["Campaign", "__version__"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import :class:`Campaign` when it is asked for first: the command line starts without it."""
+    if name == "Campaign":
+        from .hpc.notebook import Campaign
+
+        return Campaign
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

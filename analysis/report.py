@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-__all__ = ["FORMATS", "questions", "write_report"]
+__all__ = ["FORMATS", "questions", "report_sections", "write_report"]
 
 #: of the figures' files
 FORMATS = ("svg", "pdf", "png")
@@ -89,6 +89,24 @@ def write_report(records: Records, out: Path, campaign: str | None = None, forma
     page.write_text(_page(case, sections, key_table, formats), encoding="utf-8")
     tables = [key_table, *(table for section in sections for table in section.tables)]
     return files + [table.write(out / "tables") for table in tables]
+
+
+def report_sections(records: Records, campaign: str | None = None) -> list[Section]:
+    """Return the chapters of one campaign's report: texts, tables, figures and key numbers.
+
+    Parameters
+    ----------
+    records : Records
+    campaign : str, optional
+        The latest where left out.
+
+    Raises
+    ------
+    StoreError, UnknownNameError
+        If the store holds no such campaign.
+    """
+    case = read_case(records, campaign)
+    return [chapter(case) for chapter in _CHAPTERS]
 
 
 def questions(recipe: Recipe) -> list[str]:

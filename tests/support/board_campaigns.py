@@ -26,7 +26,12 @@ def _entry(key: str, step: str, name: str, state: str, **more: Any) -> Entry:
 
 def mixed_campaign() -> Source:
     """A gsirr campaign in the middle of its life."""
-    recipe, _ = load_recipe("gsirr")
+    whole, _ = load_recipe("gsirr")
+    assert whole.reactions is not None
+    assert whole.windows is not None
+    few = {"pairs": (("LCO", "LPSCl"),), "maps": (), "voltages": ()}
+    less = {"reactions": whole.reactions.model_copy(update=few), "windows": whole.windows.model_copy(update={"materials": ("LPSCl",)})}
+    recipe = whole.model_copy(update={**less, "screen": None, "volumes": None})
     cell = cell_of("LCO")
     steps = Trajectory(positions=[cell.cart_coords.tolist()] * 3, cells=[cell.lattice.matrix.tolist()] * 3, energies=[-20.0, -20.1, -20.15])
     review = Acceptance.of([Check(name="converged", ok=True), Check(name="moments", ok=False, detail="Co 0.3 µB", refuses=False)])
