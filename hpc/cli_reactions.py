@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +14,15 @@ from .options import Json
 from .output import emit_json, narrate, table
 from .several import SeveralValues
 
+if TYPE_CHECKING:
+    from ..analysis.phase_set import PhaseSet
+
 __all__ = ["register"]
 
 Phases = Annotated[str | None, typer.Option("--phases", help="Pinned phase set, or the path of one; the shipped complete set where left out.")]
+Own = Annotated[
+    str | None, typer.Option("--own", help="Store (folder or mongodb:// URI) whose finished relaxations join the phase set, where their signature agrees.")
+]
 Substance = Annotated[str, typer.Argument(help="Material or formula.")]
 KINKS = ("x", "mutual (eV/atom)", "total (eV/atom)", "products")
 
@@ -38,12 +44,13 @@ def reactions(
     threshold: Annotated[float, typer.Option(help="eV/atom: the pair counts as stable while it releases less.")] = 0.05,
     voltage_map: Annotated[bool, typer.Option("--map", help="Add the map over mixing ratio and voltage, 0 to 5 V vs Li/Li+, with its interphases.")] = False,
     phase_set: Phases = None,
+    own: Own = None,
     json: Json = False,
 ) -> None:
     """Give self, mutual and total reaction energy of A with B (eV/atom); x is the formula-unit fraction of A."""
     from .reaction_questions import ReactionQuestion, reactions_document
 
-    document = reactions_document(ReactionQuestion(a, b, voltage, temperature, pressure, threshold, voltage_map), phase_set)
+    document = reactions_document(ReactionQuestion(a, b, voltage, temperature, pressure, threshold, voltage_map), _phases(phase_set, own))
     if json:
         emit_json(document)
         return
@@ -73,11 +80,11 @@ def reactions(
         typer.echo(f"note: {note}")
 
 
-def window(material: Substance, phase_set: Phases = None, json: Json = False) -> None:
+def window(material: Substance, phase_set: Phases = None, own: Own = None, json: Json = False) -> None:
     """Give the electrochemical stability window and ladder, V vs Li/Li+."""
     from .reaction_questions import window_document
 
-    document = window_document(material, phase_set)
+    document = window_document(material, _phases(phase_set, own))
     if json:
         emit_json(document)
         return
@@ -98,12 +105,13 @@ def volumes(
     kind: Annotated[str | None, typer.Option(help="Preferred molar volumes: crystal (standard), relaxed, pellet.")] = None,
     density: Annotated[list[str] | None, typer.Option("--density", help="Own density in g/cm³, e.g. LPSCl=1.64; may be repeated.")] = None,
     phase_set: Phases = None,
+    own: Own = None,
     json: Json = False,
 ) -> None:
     """Give the volume before and after decomposition, mL/mol, with the source of every molar volume."""
     from .reaction_questions import VolumeQuestion, volumes_document
 
-    document = volumes_document(VolumeQuestion(material, products or (), voltage, kind, density or ()), phase_set)
+    document = volumes_document(VolumeQuestion(material, products or (), voltage, kind, density or ()), _phases(phase_set, own))
     if json:
         emit_json(document)
         return
@@ -128,15 +136,17 @@ def screen(
     operating_range: Annotated[tuple[float, float], typer.Option("--range", help="V vs Li/Li+, lowest and highest voltage of operation.")] = (2.5, 4.3),
     out: Annotated[Path | None, typer.Option("--out", help="Folder for CSV, Parquet and figures.")] = None,
     phase_set: Phases = None,
+    own: Own = None,
     json: Json = False,
 ) -> None:
     """Rank coatings: cathode | coating, coating | electrolyte (eV/atom) and the window against the operating range (V)."""
     from .reaction_questions import ScreenQuestion, screen_result, write_screen
 
     question = ScreenQuestion(cathode, electrolyte, coating or (), lithium or (1.0, 0.5), operating_range)
+    phases = _phases(phase_set, own)
     with _progress() as advance:
-        result = screen_result(question, phase_set, advance)
-    files = [str(path) for path in write_screen(result, out, phase_set)] if out else []
+        result = screen_result(question, phases, advance)
+    files = [str(path) for path in write_screen(result, out, phases)] if out else []
     document = {**result.to_json(), "files": files}
     if json:
         emit_json(document)
@@ -159,6 +169,18 @@ def screen(
     table(f"screen on {result.phase_set}; mutual energies in eV/atom", heads, rows)
     for line in (*result.notes, *files):
         typer.echo(line)
+
+
+def _phases(phase_set: str | None, own: str | None) -> PhaseSet | str | None:
+    """The set to evaluate, with the user's own energies where a store is named."""
+    if own is None:
+        return phase_set
+    from .own_phases import with_own
+
+    phases, told = with_own(phase_set, own)
+    for line in told:
+        narrate(line)
+    return phases
 
 
 @contextmanager

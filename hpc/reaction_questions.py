@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["ReactionQuestion", "ScreenQuestion", "VolumeQuestion", "reactions_document", "screen_result", "volumes_document", "window_document", "write_screen"]
 
 
-def _phases(name: str | None) -> PhaseSet:
-    from ..analysis.phase_set import DEFAULT_PHASE_SET, load_phase_set
+def _phases(chosen: PhaseSet | str | None) -> PhaseSet:
+    from ..analysis.phase_set import DEFAULT_PHASE_SET, PhaseSet, load_phase_set
 
-    return load_phase_set(name or DEFAULT_PHASE_SET)
+    return chosen if isinstance(chosen, PhaseSet) else load_phase_set(chosen or DEFAULT_PHASE_SET)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ReactionQuestion:
     voltage_map: bool = False
 
 
-def reactions_document(question: ReactionQuestion, phase_set: str | None = None) -> dict[str, Any]:
+def reactions_document(question: ReactionQuestion, phase_set: PhaseSet | str | None = None) -> dict[str, Any]:
     """The JSON of ``reactions``: energies along the mixing ratio, closed or open, volumes at the mutual minimum, and the map where asked for."""
     from ..analysis.open_species import OpenSpecies, oxygen_potential
     from ..analysis.open_system import react_open
@@ -75,7 +75,7 @@ def reactions_document(question: ReactionQuestion, phase_set: str | None = None)
     return document
 
 
-def window_document(name: str, phase_set: str | None = None) -> dict[str, Any]:
+def window_document(name: str, phase_set: PhaseSet | str | None = None) -> dict[str, Any]:
     """The JSON of ``window``."""
     from ..analysis.window import stability_window
 
@@ -106,7 +106,7 @@ class VolumeQuestion:
     densities: Sequence[str] = ()
 
 
-def volumes_document(question: VolumeQuestion, phase_set: str | None = None) -> dict[str, Any]:
+def volumes_document(question: VolumeQuestion, phase_set: PhaseSet | str | None = None) -> dict[str, Any]:
     """The JSON of ``volumes``: the ledger of one reaction, and without named products that of every step of the ladder.
 
     Raises
@@ -165,7 +165,7 @@ class ScreenQuestion:
     operating_range: tuple[float, float]
 
 
-def screen_result(question: ScreenQuestion, phase_set: str | None, progress: Callable[[int, int, str], None]) -> ScreenResult:
+def screen_result(question: ScreenQuestion, phase_set: PhaseSet | str | None, progress: Callable[[int, int, str], None]) -> ScreenResult:
     """Run the screen.
 
     Raises
@@ -209,7 +209,7 @@ def _coatings(phases: PhaseSet) -> tuple[str, ...]:
     return tuple(known.name for known in found if {element.symbol for element in parse_formula(known.formula)} <= set(phases.elements))
 
 
-def write_screen(result: ScreenResult, out: Path, phase_set: str | None = None) -> list[Path]:
+def write_screen(result: ScreenResult, out: Path, phase_set: PhaseSet | str | None = None) -> list[Path]:
     """Write ranking, pairs and windows as CSV and Parquet, and the figures as SVG and PNG; returns the files.
 
     Parameters
@@ -217,7 +217,7 @@ def write_screen(result: ScreenResult, out: Path, phase_set: str | None = None) 
     result : ScreenResult
     out : Path
         Folder; made where it is missing.
-    phase_set : str, optional
+    phase_set : PhaseSet or str, optional
         That the screen was run on: of the maps over mixing ratio and voltage.
     """
     from ..analysis.report_open import map_picture
