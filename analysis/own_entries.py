@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..configs.errors import InputError, SignatureMismatchError
+from ..configs.errors import CatholyteError, InputError, SignatureMismatchError, UnknownNameError
 from ..structures.chemistry import chemical_class
 from ..workflows.documents import CalculationDocument, require_real
 from .phase_set import PhaseEntry, PhaseSet, PhaseSource
 
-__all__ = ["OWN", "entries_from_documents", "with_documents"]
+__all__ = ["OWN", "entries_from_documents", "joined_by_new", "with_documents"]
 
 #: key of the source of own calculations
 OWN = "own"
@@ -41,6 +41,39 @@ def entries_from_documents(documents: Iterable[CalculationDocument], phase_set: 
 def with_documents(phase_set: PhaseSet, documents: Iterable[CalculationDocument], citation: str = "own calculations") -> PhaseSet:
     """Return the set extended by own calculations; raises as :func:`entries_from_documents` and :meth:`PhaseSet.extended`."""
     return phase_set.extended(entries_from_documents(documents, phase_set), {OWN: PhaseSource(citation=citation, license="own data")})
+
+
+def joined_by_new(phase_set: PhaseSet, documents: Iterable[CalculationDocument]) -> tuple[PhaseSet, list[str]]:
+    """Return the set with the relaxations of materials that it has no energy of, and a sentence on each that joined or could not.
+
+    What the set holds already stays as pinned, so that a campaign's numbers of known materials are those of the commands. Of several
+    relaxations of one material the lowest joins.
+
+    Parameters
+    ----------
+    phase_set : PhaseSet
+    documents : iterable of CalculationDocument
+        Relaxations of bulk cells.
+    """
+    lowest: dict[str, CalculationDocument] = {}
+    for document in documents:
+        if not _known(phase_set, document.label) and (document.label not in lowest or document.energy_per_atom < lowest[document.label].energy_per_atom):
+            lowest[document.label] = document
+    told = []
+    for label, document in lowest.items():
+        try:
+            phase_set = with_documents(phase_set, [document])
+            told.append(f"{label}: its energy is the campaign's own relaxation (tier {document.tier}), which joined the phase set.")
+        except CatholyteError as error:
+            told.append(f"{label}: its relaxation cannot join the phase set, so it is taken on the hull: {error.message}")
+    return phase_set, told
+
+
+def _known(phase_set: PhaseSet, label: str) -> bool:
+    try:
+        return phase_set.resolve(label).entry is not None
+    except (UnknownNameError, InputError):
+        return False
 
 
 def _entry(document: CalculationDocument, phase_set: PhaseSet) -> PhaseEntry:

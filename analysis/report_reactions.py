@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ..configs.errors import CatholyteError
 from ..configs.steps import ReactionStep
+from .own_entries import joined_by_new
 from .phase_set import PhaseSet, load_phase_set
 from .plots_reactions import MixingCurve, reaction_figure
 from .reactions import Product, ReactionResult, react, side
@@ -48,19 +49,23 @@ def _rounded(products: Iterable[Product]) -> list[Product]:
     return [Product(p.entry, p.formula, p.tier, round(p.coefficient, 3) or p.coefficient) for p in products]
 
 
-def phase_set_of(name: str, section: Section) -> PhaseSet | None:
-    """Load a phase set; None, and a problem in the section, where it cannot be used.
+def phase_set_of(name: str, section: Section, case: Case) -> PhaseSet | None:
+    """Load a phase set, with the campaign's own energies of materials that it lacks; None, and a problem in the section, where it cannot be used.
 
     Parameters
     ----------
     name : str
     section : Section
+    case : Case
     """
     try:
-        return load_phase_set(name)
+        phases, told = joined_by_new(load_phase_set(name), [found.document for found in case.of("bulk", "main")])
     except CatholyteError as error:
         section.blocks.append(Text(f"The phase set {name} cannot be used: {error.message}", "problem"))
         return None
+    if told:
+        section.blocks.append(Text("\n".join(told), "note"))
+    return phases
 
 
 def reactions_section(case: Case) -> Section:
@@ -75,7 +80,7 @@ def reactions_section(case: Case) -> Section:
     if step is None:
         section.blocks.append(Text("The recipe asks for no reaction."))
         return section
-    phases = phase_set_of(step.phase_set, section)
+    phases = phase_set_of(step.phase_set, section, case)
     results = _reacted(step, phases, section) if phases else {}
     if phases and results:
         section.blocks += [_summary(results, step), Text(_PARTS, "note"), _volume_changes(results, phases)]

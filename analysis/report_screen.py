@@ -32,7 +32,7 @@ def screen_section(case: Case) -> Section:
     if step is None:
         section.blocks.append(Text("The recipe asks for no screen."))
         return section
-    phases = phase_set_of(step.phase_set, section)
+    phases = phase_set_of(step.phase_set, section, case)
     if phases is None:
         return section
     try:

@@ -45,7 +45,7 @@ def volumes_section(case: Case) -> Section:
     if step is None:
         section.blocks.append(Text("The recipe asks for no volume."))
         return section
-    phases = phase_set_of(step.phase_set, section)
+    phases = phase_set_of(step.phase_set, section, case)
     found = _ledgers(step, phases, section) if phases else []
     if found:
         section.blocks += [*_pictures(found), _changes(found), _sources(found), _contributions(found), _by_kind(found)]

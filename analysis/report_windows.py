@@ -70,7 +70,7 @@ def windows_section(case: Case) -> Section:
     if step is None:
         section.blocks.append(Text("The recipe asks for no stability window."))
         return section
-    phases = phase_set_of(step.phase_set, section)
+    phases = phase_set_of(step.phase_set, section, case)
     windows = _opened(step, phases, section) if phases else []
     results = [window.result for window in windows]
     if results:

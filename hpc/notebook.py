@@ -171,13 +171,15 @@ class Campaign:
         found: list[KeyNumber] = [number for section in self.chapters.values() for number in section.key_numbers]
         return DataFrame([{**vars(number), "deviation": number.deviation} for number in found])
 
-    @property
+    @cached_property
     def phase_set(self) -> PhaseSet:
-        """The recipe's pinned energies of competing phases; the default set where it names none."""
+        """The recipe's pinned energies of competing phases (the default set where it names none), with the campaign's of materials that it lacks."""
+        from ..analysis.own_entries import joined_by_new
         from ..analysis.phase_set import DEFAULT_PHASE_SET, load_phase_set
 
         step = self.recipe.reactions or self.recipe.windows or self.recipe.volumes or self.recipe.screen
-        return load_phase_set(step.phase_set if step else DEFAULT_PHASE_SET)
+        own = (document for _, document in self.records.documents(self.name, "bulk"))
+        return joined_by_new(load_phase_set(step.phase_set if step else DEFAULT_PHASE_SET), own)[0]
 
     def reaction(self, a: str, b: str) -> ReactionResult:
         """Self, mutual and total reaction energies of two materials, see :func:`catholyte.analysis.reactions.react`."""

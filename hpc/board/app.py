@@ -189,7 +189,7 @@ def _read_ahead(source: Source, pages: Pages) -> None:
             busy = False
             for name in source.names():
                 if name not in pages.values:
-                    pages.values[name] = evaluate(source.snapshot(name).recipe)
+                    pages.values[name] = evaluate(source.snapshot(name).recipe, source.relaxed(name))
                 busy = bool(source.assess(name)) or busy
             time.sleep(0.2 if busy else 3.0)
 

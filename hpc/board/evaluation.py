@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...configs.errors import CatholyteError
 from ...configs.recipe import Recipe
+from ...workflows.documents import CalculationDocument
+
+if TYPE_CHECKING:
+    from ...analysis.phase_set import PhaseSet
 
 __all__ = ["Value", "evaluate"]
 
@@ -38,18 +44,25 @@ class Value:
     problem: str = ""
 
 
-def evaluate(recipe: Recipe) -> list[Value]:
+def evaluate(recipe: Recipe, relaxed: Sequence[CalculationDocument] = ()) -> list[Value]:
     """Return every number of `recipe` that comes from its phase set.
 
     Parameters
     ----------
     recipe : Recipe
+    relaxed : sequence of CalculationDocument
+        Finished relaxations of bulk cells: those of materials that the set lacks join it, as in the report.
     """
-    return [*_reactions(recipe), *_windows(recipe), *_volumes(recipe)]
-
-
-def _reactions(recipe: Recipe) -> list[Value]:
+    from ...analysis.own_entries import joined_by_new
     from ...analysis.phase_set import load_phase_set
+
+    def phases(name: str) -> PhaseSet:
+        return joined_by_new(load_phase_set(name), relaxed)[0]
+
+    return [*_reactions(recipe, phases), *_windows(recipe, phases), *_volumes(recipe, phases)]
+
+
+def _reactions(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Value]:
     from ...analysis.reactions import react
     from ...analysis.report_content import tier_label
 
@@ -59,7 +72,7 @@ def _reactions(recipe: Recipe) -> list[Value]:
     columns = ("mutual (eV/atom)", "total (eV/atom)")
     for a, b in step.pairs:
         try:
-            phases = load_phase_set(step.phase_set)
+            phases = phase_set(step.phase_set)
             result = react(a, b, phases)
         except CatholyteError as error:
             found += [Value((a, b), column, problem=error.message) for column in columns]
@@ -71,15 +84,14 @@ def _reactions(recipe: Recipe) -> list[Value]:
     return found
 
 
-def _windows(recipe: Recipe) -> list[Value]:
-    from ...analysis.phase_set import load_phase_set
+def _windows(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Value]:
     from ...analysis.report_content import tier_label
     from ...analysis.window import stability_window
 
     step, found, column = recipe.windows, [], "window (V vs Li/Li⁺)"
     for name in () if step is None else step.materials:
         try:
-            result = stability_window(name, load_phase_set(step.phase_set if step else ""))
+            result = stability_window(name, phase_set(step.phase_set if step else ""))
         except CatholyteError as error:
             found.append(Value((name,), column, problem=error.message))
             continue
@@ -89,15 +101,14 @@ def _windows(recipe: Recipe) -> list[Value]:
     return found
 
 
-def _volumes(recipe: Recipe) -> list[Value]:
-    from ...analysis.phase_set import load_phase_set
+def _volumes(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Value]:
     from ...analysis.volume import Volumes
     from ...analysis.volume_changes import named_reaction, parse_products
 
     step, found, column = recipe.volumes, [], "volume change on decomposition (%)"
     for wanted in () if step is None else step.decompositions:
         try:
-            phases = load_phase_set(step.phase_set if step else "")
+            phases = phase_set(step.phase_set if step else "")
             ledger = named_reaction(wanted.material, parse_products(wanted.products), phases, Volumes(phases, own=step.densities if step else None))
         except CatholyteError as error:
             found.append(Value((wanted.material,), column, problem=error.message))

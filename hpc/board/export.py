@@ -58,7 +58,7 @@ def export_board(source: Source, out: Path) -> list[Path]:
     links, files = _Files(), []
     pages = Pages(source, taken=f"{now()[:16].replace('T', ' ')} UTC")
     for name in source.names():
-        pages.values[name] = evaluate(source.snapshot(name).recipe)
+        pages.values[name] = evaluate(source.snapshot(name).recipe, source.relaxed(name))
         while source.assess(name):
             pass
         written = {links.matrix(name): pages.matrix(name, links, {}), links.jobs(name): pages.jobs(name, links, {})}

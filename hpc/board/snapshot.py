@@ -6,6 +6,7 @@ reaches a query: pages filter the rows in memory, and a document is looked up by
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -164,6 +165,15 @@ class Source:
             If it has none, or it cannot be read.
         """
         return self.records.document(str(entry.plan["uuid"]), arrays)
+
+    def relaxed(self, name: str) -> list[CalculationDocument]:
+        """Readable documents of the campaign's finished bulk relaxations."""
+        found = []
+        for entry in self.snapshot(name).entries:
+            if entry.plan["step"] == "bulk" and entry.state in ("done", "reused"):
+                with contextlib.suppress(CatholyteError, ValueError):  # the job's own page says what is wrong with it
+                    found.append(self.document(entry))
+        return found
 
     def assess(self, name: str) -> int:
         """Read the verdicts of some finished jobs whose documents have not been read yet; return how many were read.

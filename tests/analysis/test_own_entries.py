@@ -8,7 +8,7 @@ import phase_sets
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catholyte.analysis.own_entries import OWN, entries_from_documents, with_documents
+from catholyte.analysis.own_entries import OWN, entries_from_documents, joined_by_new, with_documents
 from catholyte.analysis.phase_set import PhaseSet
 from catholyte.configs.errors import InputError, SignatureMismatchError
 from catholyte.workflows.documents import CalculationDocument, Signature
@@ -82,3 +82,20 @@ def test_what_did_not_converge_or_lies_outside_is_refused() -> None:
         entries_from_documents([document(convergence={"electronic": True, "ionic": False, "max_force": 0.4, "n_steps": 500})], known())
     with pytest.raises(InputError, match="ordering-1 holds Se, outside the phase set toy"):
         entries_from_documents([document(symbol="Se")], known())
+
+
+def test_only_materials_that_the_set_lacks_join_and_the_lowest_of_several() -> None:
+    pinned = known()
+    listed = next(entry for entry in pinned.entries if entry.material or entry.formula)
+    there = document(label=listed.material or listed.formula)
+    joined, told = joined_by_new(pinned, [there, document(label="mine"), document(label="mine", energy=-50.4)])
+    assert [entry.id for entry in joined.entries if entry.source == OWN] == ["own-mine"]
+    assert joined.resolve("mine").entry == with_documents(pinned, [document(label="mine", energy=-50.4)]).entries[-1]
+    assert told == ["mine: its energy is the campaign's own relaxation (tier chgnet), which joined the phase set."]
+
+
+def test_what_cannot_join_leaves_the_set_as_it_is_and_is_said() -> None:
+    joined, told = joined_by_new(known(), [document(label="mine", signature=CHGNET.model_copy(update={"version": "0.3"}))])
+    assert joined.sha256 == known().sha256
+    assert "cannot join" in told[0]
+    assert "version: 0.3 against 0.4.2" in told[0]
