@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from jobflow import Flow, Job, OutputReference
+from jobflow import Flow
 from pydantic import Field, field_validator
 from pymatgen.core.structure import Structure
 
 from ..configs.models import Spec
 from ..configs.units import ElectronVoltPerAngstrom, Femtosecond, Kelvin
+from .dynamics import ladder_jobs
 from .engine import Engine
 from .tasks import MolecularDynamics, Relax
 
@@ -67,10 +68,8 @@ def melt_quench_flow(structure: Structure, label: str, engine: Engine, schedule:
         If the engine has no molecular dynamics.
     """
     steps = schedule or QuenchSchedule()
-    jobs: list[Flow | Job] = []
-    current: Structure | OutputReference = structure
-    for k, temperature in enumerate(steps.temperatures):
-        task = MolecularDynamics(
+    ladder = [
+        MolecularDynamics(
             n_steps=steps.n_steps,
             timestep=steps.timestep,
             temperature=temperature,
@@ -78,11 +77,9 @@ def melt_quench_flow(structure: Structure, label: str, engine: Engine, schedule:
             seed=steps.seed + k,
             frame_interval=min(50, steps.n_steps),
         )
-        made = engine.maker(task).job_for(current, label)
-        made.name += f" {temperature:g} K"
-        jobs.append(made)
-        current = made.output.structure
+        for k, temperature in enumerate(steps.temperatures)
+    ]
+    jobs = ladder_jobs(structure, label, engine, ladder)
     relaxation = Relax(max_force=steps.max_force, max_steps=steps.max_steps, relax_cell=steps.relax_cell, keep_symmetry=False)
-    final = engine.maker(relaxation).job_for(current, label)
-    jobs.append(final)
-    return Flow(jobs, output=final.output, name=f"{label} melt-quench by {engine.name}")
+    final = engine.maker(relaxation).job_for(jobs[-1].output.structure, label)
+    return Flow([*jobs, final], output=final.output, name=f"{label} melt-quench by {engine.name}")

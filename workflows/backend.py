@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from pymatgen.core.structure import Structure
 
+from ..configs.errors import EngineUnavailableError
 from ..configs.models import Spec, Tier
-from .documents import CalculationDocument, Kind
+from .documents import CalculationDocument, Kind, Restart
 from .tasks import Task
 
 __all__ = ["CONTRACT_VERSION", "EngineBackend"]
@@ -31,6 +32,10 @@ class EngineBackend(ABC):
     resources: ClassVar[frozenset[str]] = frozenset()
     #: False for an engine with one built-in level of theory
     needs_method: ClassVar[bool] = True
+    #: True for an engine that relaxes the height of a cell alone
+    relaxes_height: ClassVar[bool] = False
+    #: True for an engine whose molecular dynamics goes on from the state in a document, by `proceed`; others take positions and velocities
+    restarts: ClassVar[bool] = False
     settings: Spec
 
     @abstractmethod
@@ -60,3 +65,13 @@ class EngineBackend(ABC):
         CalculationError
             If it ran and did not converge, with the evidence in the message.
         """
+
+    def proceed(self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart) -> CalculationDocument:
+        """Run `task` from exactly the state in which another run ended.
+
+        Raises
+        ------
+        EngineUnavailableError
+            If this engine has no such state.
+        """
+        raise EngineUnavailableError(f"engine {self.name} does not go on from a stored state; its dynamics go on from positions and velocities")

@@ -1,12 +1,14 @@
 """The one document that every engine answers with, and the only schema that analysis reads.
 
 Units: eV, Å, µB, fs, K; stress in eV/Å³ with the sign of dE/dε, as ASE has it.
-Large arrays (`dos`, `trajectory`) travel in the same document while it is in memory and are moved to
+Large arrays (`dos`, `trajectory`, `potential`) travel in the same document while it is in memory and are moved to
 the additional store when it is saved.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -26,18 +28,26 @@ __all__ = [
     "Check",
     "Convergence",
     "Kind",
+    "PlanarPotential",
     "ProjectedDos",
     "Provenance",
+    "Restart",
     "Signature",
     "Trajectory",
+    "require_one_trajectory",
     "require_real",
     "require_same_signature",
 ]
 
-#: 2 adds the verdict of acceptance and the signature's precision, POTCARs and altered tags; documents of version 1 read as they are
-SCHEMA_VERSION = 2
+#: 2 adds the verdict of acceptance and the signature's precision, POTCARs and altered tags; documents of version 1 read as they are;
+#: 3 adds the state from which dynamics goes on and the planar potential; documents of versions 1 and 2 read as they are
+SCHEMA_VERSION = 3
+#: settings that all chunks of a trajectory share, with their units
+_CHUNK_RULES = {"timestep": "fs", "thermostat": "", "temperature": "K", "damping": "fs", "frame_interval": "steps"}
+#: Å, within which a chunk begins where the one before ended: the digits of a POSCAR
+_SAME_PLACE = 1e-4
 #: fields that go to the additional store
-LARGE_FIELDS = ("dos", "trajectory")
+LARGE_FIELDS = ("dos", "trajectory", "potential")
 
 Kind = Literal["relax", "static", "dos", "md"]
 
@@ -172,6 +182,16 @@ class ProjectedDos(_Document):
         return summed
 
 
+class PlanarPotential(_Document):
+    """Electrostatic potential energy of an electron, averaged over the planes parallel to a and b, on the engine's own energy zero.
+
+    values : (n,) eV, at the fractional heights 0, 1/n, … along c; their mean is ``BandEdges.average_potential``.
+    """
+
+    values: list[float] = Field(min_length=2)
+    kind: str = Field(description="what the engine averaged, and what it did inside the PAW spheres")
+
+
 class Trajectory(_Document):
     """Frames of a relaxation or of molecular dynamics.
 
@@ -184,6 +204,26 @@ class Trajectory(_Document):
     energies: list[float]
     temperatures: list[float] | None = None
     times: list[float] | None = None
+
+
+class Restart(_Document):
+    """Everything that the next step of molecular dynamics depends on, besides species and cell, in full precision.
+
+    positions : (n_sites, 3) Å, unwrapped; momenta : (n_sites, 3) Å·u/fs′, fs′ = 10.18 fs, ASE's own unit: velocities would not bring
+    them back to the last digit; chain_positions, chain_momenta : variables of a Nosé-Hoover chain, ASE's units; random_state : the
+    state of NumPy's generator as JSON, since its integers are larger than a database's.
+    """
+
+    step: int = Field(ge=0, description="steps since the velocities were drawn")
+    timestep: float = Field(description="fs")
+    thermostat: str
+    temperature: float = Field(description="K")
+    damping: float = Field(description="fs")
+    positions: list[list[float]]
+    momenta: list[list[float]]
+    chain_positions: list[float] | None = None
+    chain_momenta: list[float] | None = None
+    random_state: str | None = None
 
 
 class Check(_Document):
@@ -243,6 +283,8 @@ class CalculationDocument(_Document):
     band_edges: BandEdges | None = None
     dos: ProjectedDos | None = None
     trajectory: Trajectory | None = None
+    potential: PlanarPotential | None = None
+    restart: Restart | None = Field(None, description="of molecular dynamics by an engine whose runs go on exactly")
     signature: Signature
     settings: dict[str, Any] = Field(default_factory=dict, description="every engine setting in force")
     acceptance: Acceptance | None = Field(None, description="None in documents of schema 1")
@@ -269,3 +311,33 @@ class CalculationDocument(_Document):
         if self.magmoms is not None and len(self.magmoms) != self.n_sites:
             raise ValueError(f"{len(self.magmoms)} moments for {self.n_sites} sites of {self.label}")
         return self
+
+
+def require_one_trajectory(chunks: Sequence[CalculationDocument]) -> None:
+    """Raise unless the documents are consecutive chunks of one trajectory.
+
+    Raises
+    ------
+    InputError
+        If there is none, one is no molecular dynamics, time step, thermostat or signature changed, or a chunk did not begin where the
+        one before ended; the chunk is named.
+    """
+    if not chunks:
+        raise InputError("a trajectory needs at least one chunk")
+    for number, chunk in enumerate(chunks, 1):
+        if chunk.kind != "md":
+            raise InputError(f"chunk {number} of {chunks[0].label} is no molecular dynamics but {chunk.kind}")
+    for number, (before, after) in enumerate(pairwise(chunks), 2):
+        where = f"chunk {number} of {before.label}"
+        asked = {key: (before.settings.get(key), after.settings.get(key)) for key in _CHUNK_RULES}
+        told = [f"{key} {old} → {new} {_CHUNK_RULES[key]}".strip() for key, (old, new) in asked.items() if old != new]
+        told += before.signature.differences(after.signature)
+        if told:
+            raise InputError(f"{where} ran by other rules than the one before: {', '.join(told)}")
+        end, begin = before.structure, after.initial_structure
+        if [site.specie.symbol for site in end] != [site.specie.symbol for site in begin]:
+            raise InputError(f"{where} has other atoms than the one before")
+        shift = begin.frac_coords - end.frac_coords
+        away = float(np.abs((shift - np.round(shift)) @ end.lattice.matrix).max())
+        if away > _SAME_PLACE:
+            raise InputError(f"{where} did not begin where the one before ended: the largest displacement is {away:.1e} Å")

@@ -18,9 +18,9 @@ from pymatgen.core.structure import Structure
 from ..configs.errors import EngineUnavailableError
 from .acceptance import accept
 from .backend import CONTRACT_VERSION, EngineBackend
-from .documents import LARGE_FIELDS, CalculationDocument
+from .documents import LARGE_FIELDS, CalculationDocument, Restart
 from .registry import load_backend
-from .tasks import Task
+from .tasks import Relax, Task
 
 __all__ = ["CalculationMaker", "Engine"]
 
@@ -56,6 +56,8 @@ class Engine(MSONable):
         backend = self.backend
         if task.kind not in backend.kinds:
             raise EngineUnavailableError(f"engine {self.name} has no calculation of kind {task.kind!r}; it has {', '.join(backend.kinds)}")
+        if isinstance(task, Relax) and task.relax_cell == "height" and not backend.relaxes_height:
+            raise EngineUnavailableError(f"engine {self.name} does not relax the height of a cell alone")
         return CalculationMaker(
             name=f"{self.name} {task.kind}",
             engine=self,
@@ -93,7 +95,7 @@ class CalculationMaker(Maker):
     contract: int = CONTRACT_VERSION
 
     @job(data=list(LARGE_FIELDS), output_schema=CalculationDocument)
-    def make(self, structure: Structure, label: str) -> CalculationDocument:
+    def make(self, structure: Structure, label: str, restart: Restart | None = None) -> CalculationDocument:
         """Run the calculation in the current directory and let its result through the acceptance gate.
 
         Parameters
@@ -102,6 +104,8 @@ class CalculationMaker(Maker):
             With site property ``magmom`` (µB) where the material is magnetic.
         label : str
             Name of the material.
+        restart : Restart, optional
+            The state to go on from exactly, of the document of another run.
 
         Raises
         ------
@@ -111,10 +115,14 @@ class CalculationMaker(Maker):
         from pydantic import TypeAdapter
 
         task: Task = TypeAdapter(Task).validate_python(self.task)
-        return accept(self.engine.backend.calculate(structure, task, label, Path.cwd()), task)
+        backend = self.engine.backend
+        if restart is None:
+            return accept(backend.calculate(structure, task, label, Path.cwd()), task)
+        return accept(backend.proceed(structure, task, label, Path.cwd(), Restart.model_validate(restart)), task)
 
-    def job_for(self, structure: Structure | OutputReference, label: str) -> Job:
+    def job_for(self, structure: Structure | OutputReference, label: str, restart: Restart | OutputReference | None = None) -> Job:
         """`make`, typed as the job that the decorator returns, and named for people."""
-        made: Job = self.make(structure, label)
+        state = {} if restart is None else {"restart": restart}  # a job without it keeps its identity
+        made: Job = self.make(structure, label, **state)
         made.name = f"{label} {self.name}"
         return made

@@ -119,7 +119,7 @@ def _canonical(node: Any, decimals: int | None = None) -> Any:
             return {"engine": node["name"], "version": backend.version(), "numerics": _canonical(backend.numerics())}
         if kind == "Structure":
             node, decimals = _independent(node), DECIMALS
-        volatile = {"@version", "name"} if kind.endswith("Maker") else {"@version"}
+        volatile = {"@version", "name", "origin"} if kind.endswith("Maker") else {"@version"}
         return {key: _canonical(value, decimals) for key, value in node.items() if key not in volatile}
     if isinstance(node, (list, tuple)):
         return [_canonical(value, decimals) for value in node]

@@ -18,7 +18,9 @@ class Relax(Spec):
     kind: Literal["relax"] = "relax"
     max_force: ElectronVoltPerAngstrom = Field(0.01, description="eV/Å")
     max_steps: int = Field(1000, ge=1)
-    relax_cell: bool = True
+    relax_cell: bool | Literal["height"] = Field(
+        True, description="height: the length along the normal of a and b alone, for cells that something else holds in the plane"
+    )
     keep_symmetry: bool = Field(True, description="keep the space group of the starting cell, so that noise does not multiply the k points of what follows")
     method: Method | None = Field(None, description="level of theory; None for an engine that has only one")
 

@@ -211,6 +211,7 @@ HAVE_MD = [name for name in CASES if "md" in load_backend(name, {}).kinds]
 
 def _md(name: str, structure: Structure, directory: Path, **settings: Any) -> CalculationDocument:
     asked = {"n_steps": 40, "timestep": 0.5, "temperature": 300.0, "thermostat": "none", "frame_interval": 1, "seed": 3, **settings}
+    directory.mkdir(exist_ok=True)
     return load_backend(name, {}).calculate(structure, MolecularDynamics(**asked), "LiH", directory)
 
 
@@ -219,7 +220,7 @@ def test_verlet_keeps_the_energy_and_a_second_chunk_goes_on_where_the_first_ende
     from ase import units
 
     cell = _lih(0.05).make_supercell([2, 1, 1], in_place=False)
-    whole = _md(name, cell, tmp_path)
+    whole = _md(name, cell, tmp_path / "whole")
     frames = whole.trajectory
     assert frames is not None
     assert frames.temperatures is not None
@@ -232,8 +233,8 @@ def test_verlet_keeps_the_energy_and_a_second_chunk_goes_on_where_the_first_ende
     masses = np.array([float(site.specie.atomic_mass) for site in whole.structure])
     assert (masses @ (velocities / units.fs) ** 2).sum() / 3 / len(cell) / units.kB == pytest.approx(frames.temperatures[-1], rel=1e-3)
 
-    first = _md(name, cell, tmp_path, n_steps=20)
-    second = _md(name, first.structure, tmp_path, n_steps=20, seed=99)
+    first = _md(name, cell, tmp_path / "first", n_steps=20)
+    second = _md(name, first.structure, tmp_path / "second", n_steps=20, seed=99)
     np.testing.assert_allclose(second.structure.cart_coords, whole.structure.cart_coords, atol=1e-4)
     np.testing.assert_allclose(second.structure.site_properties["velocities"], velocities, atol=1e-4 * np.abs(velocities).max() + 1e-6)
 
@@ -241,7 +242,8 @@ def test_verlet_keeps_the_energy_and_a_second_chunk_goes_on_where_the_first_ende
 @pytest.mark.parametrize("name", HAVE_MD)
 @pytest.mark.parametrize("thermostat", ["none", "nose-hoover-chain", "langevin"])
 def test_same_seed_same_path(name: str, thermostat: str, tmp_path: Path) -> None:
-    one, same, other = (_md(name, _lih(), tmp_path, n_steps=5, thermostat=thermostat, seed=seed).structure.cart_coords for seed in (1, 1, 2))
+    runs = {"one": 1, "same": 1, "other": 2}
+    one, same, other = (_md(name, _lih(), tmp_path / run, n_steps=5, thermostat=thermostat, seed=seed).structure.cart_coords for run, seed in runs.items())
     np.testing.assert_allclose(one, same, atol=1e-6)
     assert np.abs(one - other).max() > 1e-3
 
