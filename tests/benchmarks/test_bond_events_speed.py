@@ -1,0 +1,88 @@
+"""The whole ledger with coordination: 10,000 frames of 200 atoms, and against ASE's neighbour lists on a subset of the same frames."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+#: frames that ASE goes through; its cost is taken as proportional to their number
+SUBSET = 60
+#: times faster, and the bounds of the whole
+TIMES_FASTER, SECONDS, MEGABYTES = 10, 10.0, 1000.0
+
+_OURS = """
+import json, resource, sys, time
+sys.path.insert(0, sys.argv[1])
+from dense_motion import SPECIES, blocks
+from catholyte.analysis.bond_rules import bond_rule, watched_pairs
+from catholyte.analysis.motion import MotionSpec, analyse_motion
+spec = MotionSpec(tuple(bond_rule(pair) for pair in watched_pairs(SPECIES)))
+spent = 0.0
+def fed():
+    global spent
+    source = blocks(10_000)
+    while True:
+        clock = time.process_time()
+        block = next(source, None)
+        spent += time.process_time() - clock
+        if block is None:
+            return
+        yield block
+clock = time.process_time()
+motion = analyse_motion(fed(), spec)
+seconds = time.process_time() - clock - spent
+shells = {one.rule.name: one.mean[:int(sys.argv[2])].tolist() for one in motion.coordination}
+told = {"seconds": seconds, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, "events": len(motion.ledger.events), "frames": motion.n_frames, "shells": shells}
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.benchmark
+def test_ledger_with_coordination() -> None:
+    """CPU seconds and peak memory of a whole process, the making of the frames not counted."""
+    support = str(Path(__file__).parents[1] / "support")
+    runs = [
+        json.loads(subprocess.run([sys.executable, "-c", _OURS, support, str(SUBSET)], capture_output=True, text=True, check=True).stdout) for _ in range(3)
+    ]
+    ours = min(runs, key=lambda run: run["seconds"])
+    theirs, shells = _ase(SUBSET)
+    per_frame = ours["seconds"] / ours["frames"]
+    print(f"10,000 frames x 200 atoms: {ours['seconds']:.2f} CPU s, {ours['megabytes']:.0f} MB, {ours['events']} events")
+    print(f"per frame: ours {1e3 * per_frame:.3f} ms, ASE neighbour lists {1e3 * theirs:.2f} ms over {SUBSET} frames: {theirs / per_frame:.0f} x")
+    for name, means in shells.items():
+        assert ours["shells"][name] == pytest.approx(means)
+    assert ours["seconds"] <= SECONDS
+    assert ours["megabytes"] < MEGABYTES
+    assert theirs >= TIMES_FASTER * per_frame
+
+
+def _ase(n_frames: int) -> tuple[float, dict[str, list[float]]]:
+    """CPU seconds per frame of ASE's neighbour list with the same cut-offs, best of two, and the mean coordination that it gives."""
+    import time
+
+    import numpy as np
+    from ase import Atoms
+    from ase.neighborlist import neighbor_list
+    from dense_motion import SPECIES, blocks
+
+    from catholyte.analysis.bond_rules import bond_rule, is_shell, watched_pairs
+
+    rules = [bond_rule(pair) for pair in watched_pairs(SPECIES)]
+    reach = {rule.pair: rule.broken for rule in rules}
+    symbols = np.array(SPECIES)
+    images = [Atoms(SPECIES, places, cell=cell, pbc=True) for block in blocks(n_frames) for places, cell in zip(block.positions, block.cells, strict=True)]
+    times, means = [], {rule.name: [] for rule in rules if is_shell(rule.pair)}
+    for attempt in range(2):
+        clock = time.process_time()
+        lists = [neighbor_list("ijd", image, reach) for image in images]
+        for first, second, distance in lists:
+            for rule in rules:
+                near = (symbols[first] == rule.first) & (symbols[second] == rule.second) & (distance <= rule.cutoff)
+                if attempt == 0 and is_shell(rule.pair):
+                    means[rule.name].append(near.sum() / (symbols == rule.first).sum())
+        times.append((time.process_time() - clock) / n_frames)
+    return min(times), means
