@@ -145,12 +145,18 @@ def save_figure(figure: Figure, path: str | Path, formats: Sequence[str] = ("svg
 
 
 def _settle(figure: Figure) -> None:
-    """Lay the figure out once: with a layout engine, even a placeholder, every file would cost a further drawing."""
+    """Lay the figure out once: with a layout engine, even a placeholder, every file would cost a further drawing.
+
+    Places are kept to a millionth of the figure: the solver's last digits differ between runs, and with them the names in an SVG.
+    """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         figure.draw_without_rendering()
         figure.set_layout_engine(None)
+        for ax in figure.axes:
+            x, y, width, height = ax.get_position().bounds
+            ax.set_position((round(x, 6), round(y, 6), round(width, 6), round(height, 6)))
 
 
 def to_svg(figure: Figure) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["REFERENCE_TITLES", "DosPanel", "centers_figure", "dos_figure"]
+__all__ = ["REFERENCE_TITLES", "DosPanel", "centers_figure", "dos_figure", "smoothed"]
 
 REFERENCE_TITLES: dict[ReferenceName, str] = {
     "vbm": "valence-band maximum",
@@ -109,7 +109,7 @@ def _draw_dos(ax: Axes, panel: DosPanel, spec: BandCenterSpec, energies: tuple[f
         center = report.row(label if label in panel.environments else "all").centers[0]
         position = center.center + center.reference_energy - whole.reference_energy
         for sign, spin in ((1, "up"), (-1, "down")) if len(dos.densities) == 2 else ((1, "both"),):
-            curve = sign * _smoothed(projected_density(dos, sites, spec.orbital, spin), grid, width) / len(sites)  # type: ignore[arg-type]
+            curve = sign * smoothed(projected_density(dos, sites, spec.orbital, spin), grid, width) / len(sites)  # type: ignore[arg-type]
             ax.fill_between(grid, curve, color=color, alpha=0.18, linewidth=0)
             ax.plot(grid, curve, color=color, linewidth=1.1, label=f"{formula_text(label)} ({len(sites)}): {number(position)} eV" if sign > 0 else None)
             highest = max(highest, float(np.abs(curve[inside]).max()))
@@ -135,7 +135,7 @@ def _colors(count: int) -> list[str]:
     return list(PALETTE[:count])
 
 
-def _smoothed(density: NDArray[np.float64], grid: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+def smoothed(density: NDArray[np.float64], grid: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     if width <= 0:
         return density
     step = float(grid[1] - grid[0])

@@ -9,11 +9,21 @@ from pydantic import ValidationError
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError
-from ..workflows.documents import CalculationDocument
-from ..workflows.vasp_output import band_edges, locate, parse_vasprun, projected_dos, read_outcar, read_text, refuse_rehearsal, require_electronic_convergence
+from ..workflows.documents import CalculationDocument, PlanarPotential, require_real
+from ..workflows.vasp_output import (
+    band_edges,
+    locate,
+    parse_vasprun,
+    projected_dos,
+    read_locpot,
+    read_outcar,
+    read_text,
+    refuse_rehearsal,
+    require_electronic_convergence,
+)
 from .band_report import Bands, bands_of
 
-__all__ = ["read_bands"]
+__all__ = ["read_bands", "read_potential"]
 
 
 def read_bands(path: str | Path) -> Bands:
@@ -50,6 +60,22 @@ def read_bands(path: str | Path) -> Bands:
     if outcar.get("moments") is not None:
         structure.add_site_property("magmom", outcar["moments"])
     return Bands(projected_dos(run), band_edges(run, outcar.get("core")), structure)
+
+
+def read_potential(path: str | Path) -> PlanarPotential | None:
+    """Planar potential of the same paths as :func:`read_bands`: of the document, or of the LOCPOT beside the vasprun.xml; None where there is none.
+
+    Raises
+    ------
+    InputError
+        If the path does not exist, is truncated or corrupt, or comes from a rehearsal.
+    """
+    if ".json" in Path(path).suffixes and Path(path).is_file():
+        document = _read_document(Path(path))
+        require_real(document)
+        return document.potential
+    files = locate(Path(path))
+    return read_locpot(files.locpot, parse_vasprun(files.vasprun, states=False)) if files.locpot is not None else None
 
 
 def _read_document(file: Path) -> CalculationDocument:

@@ -11,6 +11,8 @@ from ..configs.steps import BandCenterSpec
 
 if TYPE_CHECKING:
     from ..analysis.band_report import Bands
+    from ..analysis.depth_planes import Stack
+    from ..workflows.documents import PlanarPotential
 
 __all__ = ["bands_document", "material_document", "materials_document"]
 
@@ -52,8 +54,8 @@ def material_document(name: str) -> dict[str, Any]:
     return {**found.model_dump(mode="json"), **told}
 
 
-def bands_document(path: str, orbital: str, window: str, reference: str | None, store: str | None) -> dict[str, Any]:
-    """The JSON of ``bands``.
+def bands_document(path: str, orbital: str, window: str, reference: str | None, store: str | None, depth: bool | None = None) -> dict[str, Any]:
+    """The JSON of ``bands``; with `depth` (where left out: for a slab and for a cell of several layers) also by plane and layer.
 
     Raises
     ------
@@ -62,16 +64,46 @@ def bands_document(path: str, orbital: str, window: str, reference: str | None, 
     """
     from ..analysis.band_references import REFERENCES, is_metal
     from ..analysis.band_report import band_report, parse_orbital
+    from ..analysis.depth import depth_report
+    from ..analysis.depth_planes import is_layered, stack_of
+    from ..analysis.potential_profile import vacuum_level
     from ..structures.environment import anion_environments, group_by_environment
 
     element, letter = parse_orbital(orbital)
-    found = _bands(path, store)
+    found, potential = _bands(path, store)
     chosen = reference or ("fermi" if is_metal(found.edges) else "vbm")
     if chosen not in REFERENCES:
         raise UnknownNameError(f"unknown reference {chosen!r}; {near_match_hint(chosen, REFERENCES)}")
     spec = BandCenterSpec.model_validate({"element": element, "orbital": letter, "reference": chosen, **_window(window)})
     environments = group_by_environment(anion_environments(found.structure, element)) if element in ("O", "S", "Cl") else {}
-    return band_report(found, spec, environments).to_json()
+    stack = stack_of(found.structure)
+    vacuum = None if potential is None or stack.vacuum is None else vacuum_level(potential, stack)
+    zero = None if vacuum is None else vacuum.energy
+    document = band_report(found, spec, environments, vacuum=zero).to_json()
+    if is_layered(stack) if depth is None else depth:
+        report = depth_report(found, spec, stack, zero)
+        document |= {"depth": report.to_json(), **_along_c(potential, stack)}
+        document["notes"] += [note for note in report.notes if note not in document["notes"]]
+    if vacuum is not None and not vacuum.flat:
+        document["notes"].append(f"the potential varies by {vacuum.variation:.2f} eV in the middle of the vacuum: no level there is the vacuum level")
+    return document
+
+
+def _along_c(potential: PlanarPotential | None, stack: Stack) -> dict[str, Any]:
+    """Layers and, where the potential is known, its averaged level in each and the vacuum level, eV on the engine's own zero."""
+    from ..analysis.potential_profile import potential_profile, vacuum_level
+
+    layers: list[dict[str, Any]] = [
+        {"layer": layer.label, "bottom": layer.bottom, "top": layer.top, "n_planes": len(layer.planes), "potential": None} for layer in stack.layers
+    ]
+    if potential is None:
+        return {"layers": layers, "vacuum": None}
+    levels = potential_profile(potential, stack).levels
+    told = [layer | {"potential": level.model_dump(mode="json", exclude={"layer", "n_planes"})} for layer, level in zip(layers, levels, strict=True)]
+    if stack.vacuum is None:
+        return {"layers": told, "vacuum": None}
+    vacuum = vacuum_level(potential, stack)
+    return {"layers": told, "vacuum": vacuum.model_dump(mode="json") | {"energy": vacuum.energy, "flat": vacuum.flat}}
 
 
 def _window(text: str) -> dict[str, Any]:
@@ -87,15 +119,16 @@ def _window(text: str) -> dict[str, Any]:
     return {"window": "range", "range": bounds}
 
 
-def _bands(path: str, store: str | None) -> Bands:
-    """A path, or a job of the store."""
+def _bands(path: str, store: str | None) -> tuple[Bands, PlanarPotential | None]:
+    """A path, or a job of the store; with the potential where it was kept."""
     from ..analysis.band_report import bands_of
     from ..analysis.records import Records
-    from ..analysis.vasp_files import read_bands
+    from ..analysis.vasp_files import read_bands, read_potential
     from .store import DEFAULT_STORE, open_store
 
     if Path(path).exists() or not (store or Path(DEFAULT_STORE).exists()):
-        return read_bands(Path(path))
+        return read_bands(Path(path)), read_potential(Path(path))
     opened = open_store(store, create=False)
     records = Records(opened.outputs, opened.states, opened.campaigns)
-    return bands_of(records.document(records.find(path)["uuid"], arrays=True))
+    document = records.document(records.find(path)["uuid"], arrays=True)
+    return bands_of(document), document.potential

@@ -19,7 +19,7 @@ import numpy as np
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import CalculationError, InputError
-from .documents import BandEdges, ProjectedDos
+from .documents import BandEdges, PlanarPotential, ProjectedDos
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
@@ -31,6 +31,7 @@ __all__ = [
     "parse_vasprun",
     "projected_dos",
     "read_contcar",
+    "read_locpot",
     "read_outcar",
     "read_text",
     "refuse_rehearsal",
@@ -51,6 +52,7 @@ class VaspFiles:
     vasprun: Path
     outcar: Path | None
     contcar: Path | None
+    locpot: Path | None = None
 
 
 def locate(path: Path) -> VaspFiles:
@@ -74,7 +76,7 @@ def locate(path: Path) -> VaspFiles:
     def beside(name: str) -> Path | None:
         return next((f for f in (found[0].with_name(f"{stem}{name}"), found[0].with_name(f"{stem}{name}.gz")) if f.is_file()), None)
 
-    return VaspFiles(found[0], beside("OUTCAR"), beside("CONTCAR"))
+    return VaspFiles(found[0], beside("OUTCAR"), beside("CONTCAR"), beside("LOCPOT"))
 
 
 def read_text(file: Path) -> str:
@@ -187,6 +189,33 @@ def read_contcar(file: Path) -> Structure:
         return Poscar.from_str(text).structure
     except (ValueError, IndexError, KeyError, TypeError) as error:
         raise InputError(f"{file} is corrupt: it is no whole POSCAR ({error})") from None
+
+
+def read_locpot(file: Path | None, run: Vasprun) -> PlanarPotential | None:
+    """Planar average along c of the electrostatic potential energy of an electron.
+
+    None where there is no LOCPOT, and where it holds exchange and correlation as well (LVTOT): its average is then not VASP's zero.
+
+    Raises
+    ------
+    InputError
+        If it is empty, truncated or corrupt.
+    """
+    if file is None or run.parameters.get("LVTOT"):
+        return None
+    head = re.match(r"(?:.*\n){6}(?:.*\S.*\n)+[ \t]*\n[ \t]*(\d+)[ \t]+(\d+)[ \t]+(\d+)[ \t]*\n", text := read_text(file))
+    if head is None:
+        raise InputError(f"{file} is corrupt: no grid follows its structure")
+    n_a, n_b, n_c = (int(number) for number in head.groups())
+    wanted, lines = n_a * n_b * n_c, text[head.end() :].splitlines()
+    try:
+        values = np.fromstring("\n".join(lines[: -(-wanted // max(len(lines[0].split()), 1))]), sep=" ") if lines else np.empty(0)
+    except ValueError as error:
+        raise InputError(f"{file} is corrupt: {error}") from None
+    if values.size != wanted or not np.isfinite(values).all():
+        raise InputError(f"{file} is truncated: {values.size} of the {n_a} × {n_b} × {n_c} values of its grid are there")
+    planar = values.reshape(n_c, n_a * n_b).mean(axis=1)
+    return PlanarPotential(values=planar.tolist(), kind="VASP: ionic and Hartree potential (LOCPOT with LVHAR), smooth inside the PAW spheres")
 
 
 def projected_dos(run: Vasprun) -> ProjectedDos:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catholyte.workflows.engines.gpaw_electrons import band_edges, complete_below, linear_histogram, projected_dos, symmetrized
+from catholyte.workflows.engines.gpaw_electrons import SPHERE, band_edges, complete_below, linear_histogram, planar_average, projected_dos, symmetrized
 
 
 @given(
@@ -78,3 +78,16 @@ def test_density_of_states_ends_where_the_bands_end(n_spin: int) -> None:
     # 2 electrons in each of two bands, and the quarter of the third one that lies at the limit; not the state at 9 eV
     assert dos["total"].sum() * 0.02 == pytest.approx(4.5)
     np.testing.assert_allclose(dos["densities"][:, 0], 0.25 * dos["total"][:, None, :].repeat(3, axis=1))
+
+
+@pytest.mark.parametrize("points", [60, 61])
+def test_planar_average_adds_each_correction_at_its_height(points: int) -> None:
+    """One sphere of 7 eV Å³ at 0.3 of 9 Å under 20 Å²: the mean rises by 7/180 eV, all of it near 2.7 Å."""
+    smooth = np.broadcast_to(np.cos(2 * np.pi * np.arange(points) / points), (4, 5, points))
+    averaged = planar_average(smooth, np.array([7.0]), np.array([0.3]), 180.0, 9.0)
+    added = averaged - smooth[0, 0]
+    heights = np.arange(points) / points * 9.0
+    assert averaged.mean() == pytest.approx(7.0 / 180.0, abs=1e-12)
+    assert added.sum() * 9.0 / points == pytest.approx(7.0 / 20.0)
+    expected = 7.0 / 20.0 * np.exp(-((heights - 2.7) ** 2) / (2 * SPHERE**2)) / (SPHERE * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(added, expected, atol=1e-6)

@@ -206,6 +206,20 @@ def test_helium_gives_projection_core_level_and_average_potential(tmp_path: Path
 
 
 @pytest.mark.gpaw
+@needs_gpaw
+def test_planar_potential_is_flat_in_vacuum_and_averages_to_the_cells(tmp_path: Path) -> None:
+    """A sheet of helium in the middle of 12 Å: no field between it and its images, and a well where it is."""
+    helium = Structure(Lattice.tetragonal(3.0, 12.0), ["He"], [[0.2, 0.3, 0.5]])
+    result = _computed(helium, Method(cutoff=250, kpoints=(2, 2, 1), spin_polarized=False), tmp_path)
+    profile = np.array(result["potential"]["values"])
+    assert profile.mean() == pytest.approx(result["band_edges"]["average_potential"], abs=1e-9)
+    heights = np.arange(len(profile)) / len(profile)
+    assert np.ptp(profile[np.abs(heights - 0.5) > 0.35]) < 0.02
+    assert profile.argmin() == pytest.approx(len(profile) / 2, abs=1)
+    np.testing.assert_allclose(profile[1:], profile[:0:-1], atol=1e-3)  # the sheet is a mirror plane
+
+
+@pytest.mark.gpaw
 @pytest.mark.slow
 @needs_gpaw
 def test_exchanged_atoms_share_as_without_symmetry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

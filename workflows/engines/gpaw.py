@@ -197,7 +197,10 @@ class GpawBackend(EngineBackend):
                 **task.model_dump(mode="json"),
                 **{key: result[key] for key in ("parameters", "setups", "n_irreducible_kpoints")},
             },
-            **{key: result[key] for key in ("energy", "forces", "stress", "magmoms", "total_magnetization", "band_edges", "dos", "trajectory", "provenance")},
+            **{
+                key: result[key]
+                for key in ("energy", "forces", "stress", "magmoms", "total_magnetization", "band_edges", "dos", "potential", "trajectory", "provenance")
+            },
         )
 
 

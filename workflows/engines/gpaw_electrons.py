@@ -9,9 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["band_edges", "complete_below", "linear_histogram", "projected_dos", "symmetrized"]
+__all__ = ["SPHERE", "band_edges", "complete_below", "linear_histogram", "planar_average", "projected_dos", "symmetrized"]
 
 Floats = NDArray[np.float64]
+
+#: Å, standard deviation of the Gaussian by which a correction inside a PAW sphere (radius 1.0 to 1.3 Å) enters a planar average
+SPHERE = 0.5
 
 
 def band_edges(eigenvalues: Floats, efermi: float, smearing: float) -> dict[str, float | None]:
@@ -122,3 +125,34 @@ def projected_dos(eigenvalues: Floats, k_weights: Floats, projections: Floats, l
         total.append(linear_histogram(values, weights, first * spacing, spacing, n))
         densities.append(linear_histogram(values, shares, first * spacing, spacing, n))
     return {"energies": np.asarray((first + np.arange(n)) * spacing, dtype=float), "total": np.array(total), "densities": np.array(densities)}
+
+
+def planar_average(potential: Floats, corrections: Floats, heights: Floats, volume: float, period: float) -> Floats:
+    """Average of the all-electron potential over the planes parallel to a and b.
+
+    The corrections inside the PAW spheres are spread as Gaussians of :data:`SPHERE`: their integral, and with it every average over whole
+    atomic planes, is exact; the shape within an atom is not that of the all-electron potential.
+
+    Parameters
+    ----------
+    potential : (n_a, n_b, n_c) float array, eV
+        Smooth potential on an even grid.
+    corrections : (n_sites,) float array, eV Å³
+        Integral of the true minus the smooth potential over each sphere.
+    heights : (n_sites,) float array
+        Fractional coordinates along c.
+    volume : float, Å³
+    period : float, Å
+        Of the planes along their normal.
+
+    Returns
+    -------
+    (n_c,) float array, eV
+        At the fractional heights 0, 1/n_c, …; the mean is that of `potential` plus the sum of the corrections divided by the volume.
+    """
+    smooth = potential.mean(axis=(0, 1))
+    waves = np.arange(len(smooth) // 2 + 1)
+    damped = np.exp(-((2 * np.pi * waves / period * SPHERE) ** 2) / 2)
+    shifted = np.exp(-2j * np.pi * np.outer(waves, heights)) @ corrections / volume * len(smooth) * damped
+    averaged: Floats = smooth + np.fft.irfft(shifted, len(smooth))
+    return averaged

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from .gpaw_electrons import band_edges, complete_below, projected_dos, symmetrized
+from .gpaw_electrons import SPHERE, band_edges, complete_below, planar_average, projected_dos, symmetrized
 
 __all__ = ["INPUT", "LOG", "RESULT", "TEXT", "TRAJECTORY", "calculator_parameters", "compute", "input_hash", "main", "write_atomically"]
 
@@ -236,16 +236,24 @@ def _electrons(calc: Any, task: dict[str, Any], n_converged: int | None) -> dict
     eigenvalues, efermi = np.asarray(dos.eig_skn, dtype=float), float(dos.fermi_level)
     # The average of the pseudopotential is zero by construction; GPAW's atomic corrections
     # (eV Å³) turn it into the average of the all-electron potential.
-    average = float(calc.get_electrostatic_potential().mean() + np.sum(calc.get_electrostatic_corrections()) / calc.atoms.get_volume())
+    cell, corrections = calc.atoms.cell, np.asarray(calc.get_electrostatic_corrections(), dtype=float)
+    profile = planar_average(
+        np.asarray(calc.get_electrostatic_potential(), dtype=float),
+        corrections,
+        calc.atoms.get_scaled_positions()[:, 2],
+        cell.volume,
+        cell.volume / cell.areas()[2],
+    )
     edges = {
         "efermi": efermi,
         **band_edges(eigenvalues, efermi, task["method"]["smearing"]),
-        "average_potential": average,
+        "average_potential": float(profile.mean()),
         "core_potentials": [float(v) for v in calc.get_atomic_electrostatic_potentials()],
         "core_potential_kind": "electrostatic pseudopotential averaged over the PAW compensation charge of each site",
     }
+    potential = {"values": profile.tolist(), "kind": f"all-electron, with the corrections of the PAW spheres as Gaussians of {SPHERE:g} Å"}
     if n_converged is None:
-        return {"band_edges": edges, "dos": None}
+        return {"band_edges": edges, "dos": None, "potential": None if task["kind"] == "relax" else potential}
     n_sites = len(calc.atoms)
     projections = np.zeros((*eigenvalues.shape, n_sites, len(ORBITALS)))
     for site in range(n_sites):
@@ -256,7 +264,7 @@ def _electrons(calc: Any, task: dict[str, Any], n_converged: int | None) -> dict
     limit = complete_below(eigenvalues, n_converged)
     arrays = projected_dos(eigenvalues, np.asarray(dos.weight_k), projections, limit, task["energy_spacing"])
     densities = {name: array.tolist() for name, array in arrays.items()}
-    return {"band_edges": edges, "dos": {**densities, "orbitals": list(ORBITALS), "broadening": 0.0, "n_bands": eigenvalues.shape[2]}}
+    return {"band_edges": edges, "potential": potential, "dos": {**densities, "orbitals": list(ORBITALS), "broadening": 0.0, "n_bands": eigenvalues.shape[2]}}
 
 
 def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:

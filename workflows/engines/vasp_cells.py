@@ -75,7 +75,11 @@ def vasp_cell(structure: Structure, label: str = "structure") -> VaspCell:
         raise InputError(f"{label}: {structure.composition.reduced_formula} has partly occupied sites, which VASP cannot run; order it first")
     elements = [site.specie.element if hasattr(site.specie, "element") else site.specie for site in structure]
     order = tuple(sorted(range(len(structure)), key=lambda i: (elements[i].X, elements[i].symbol, i)))
-    kept = {name: values for name, values in structure.site_properties.items() if name in ("magmom", "velocities", "predictor_corrector", "selective_dynamics")}
+    kept = {
+        name: values
+        for name, values in structure.site_properties.items()
+        if name in ("magmom", "layer", "velocities", "predictor_corrector", "selective_dynamics")
+    }
     cell = Structure(
         structure.lattice,
         [elements[i].symbol for i in order],

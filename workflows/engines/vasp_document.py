@@ -20,7 +20,7 @@ from ...configs.errors import InputError
 from ...configs.models import Tier
 from ..documents import Acceptance, CalculationDocument, Check, Convergence, Kind, ProjectedDos, Provenance, Signature, Trajectory
 from ..tasks import MolecularDynamics, Relax, Task
-from ..vasp_output import VaspFiles, band_edges, locate, parse_vasprun, projected_dos, read_contcar, read_outcar
+from ..vasp_output import VaspFiles, band_edges, locate, parse_vasprun, projected_dos, read_contcar, read_locpot, read_outcar
 from .vasp_cells import VaspCell, vasp_cell
 from .vasp_changes import Change, changes
 from .vasp_parts import join, parts
@@ -130,6 +130,7 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
         convergence=_convergence(run, kind),
         band_edges=band_edges(run, core) if run.eigenvalues and kind in ("static", "dos", "relax") else None,
         dos=dos,
+        potential=read_locpot(files.locpot, run) if kind in ("static", "dos") else None,
         trajectory=_trajectory(run, cell, asked.task if asked else None) if len(run.ionic_steps) > 1 else None,
         signature=_signature(run, cell, asked, altered),
         settings=_settings(run, asked, altered),

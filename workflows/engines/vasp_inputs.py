@@ -99,6 +99,7 @@ def incar_tags(cell: VaspCell, task: Task, settings: VaspSettings, stage: Stage 
         tags["AMIN"] = 0.01
     if isinstance(task, Dos) and stage != "preconverge":
         tags |= {"NEDOS": settings.dos_points, "NBANDS": n_bands(cell, settings, method.spin_polarized)}
+        tags |= {"LVHAR": True} if cell.vacuum or len(set(cell.structure.site_properties.get("layer", ()))) > 1 else {}
     elif isinstance(task, Dos):
         tags["NBANDS"] = n_bands(cell, settings, method.spin_polarized)  # the wave functions are read by the next stage
     return tags | settings.extra_tags

@@ -62,6 +62,9 @@ REASONS: dict[str, Reason] = {
         "VASP's default changes with the number of ranks, and with it the empty states",
     ),
     "NEDOS": Reason("5001 in a density of states", "task", "the default of 301 points samples d bands too coarsely for their first moment"),
+    "LVHAR": Reason(
+        ".TRUE. in a density of states of a slab or interface", "structure", "LOCPOT gives the potential step and the vacuum level; no other number changes"
+    ),
     "NSW": Reason("steps of the task; 0 for static", "task", "what was asked"),
     "IBRION": Reason("2 relax, 0 dynamics, -1 else", "task", "conjugate gradients are robust far from the minimum"),
     "ISIF": Reason("3 relax, 2 for slabs, fixed cells and dynamics", "task", "vacuum must not relax away"),
