@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..configs.errors import CalculationError, StoreError, UnknownNameError, near_match_hint
 from ..configs.recipe import Recipe
-from ..workflows.documents import CalculationDocument, require_real
+from ..workflows.documents import LARGE_FIELDS, CalculationDocument, require_real
+from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
 
 if TYPE_CHECKING:
     from jobflow import JobStore
 
-__all__ = ["Entry", "Records"]
+__all__ = ["Entry", "Records", "Result"]
+
+Result = CalculationDocument | BuiltInterfaces | ChosenInterface
+#: answers that are no calculation, by their kind
+_OTHER: dict[str, type[BuiltInterfaces] | type[ChosenInterface]] = {"build": BuiltInterfaces, "choice": ChosenInterface}
+_ANSWERED = {"build": "builds cells", "choice": "chooses a cell"}
+_BRANCHED = "adds other jobs"
 
 
 @dataclass(frozen=True)
@@ -120,13 +127,34 @@ class Records:
         raise UnknownNameError(f"{len(matches)} jobs match {job!r}; give more of the key: {', '.join(r['key'] for r in matches[:8])}")
 
     def document(self, uuid: str, arrays: bool = False) -> CalculationDocument:
-        """The document of one finished job.
+        """The document of one finished calculation.
 
         Parameters
         ----------
         uuid : str
         arrays : bool
-            Load the large arrays (density of states, trajectory) too.
+            Load the large arrays (density of states, trajectory, potential) too.
+
+        Raises
+        ------
+        CalculationError
+            If the job has no result, or is no calculation.
+        InputError
+            If a rehearsal wrote it.
+        """
+        found = self.result(uuid, arrays)
+        if not isinstance(found, CalculationDocument):
+            raise CalculationError(f"job {uuid} is no calculation: it {_BRANCHED if found is None else _ANSWERED[found.kind]}")
+        return found
+
+    def result(self, uuid: str, arrays: bool = False) -> Result | None:
+        """What one finished job answered: a calculation, the cells that were built or chosen, or nothing, where it only added other jobs.
+
+        Parameters
+        ----------
+        uuid : str
+        arrays : bool
+            As for :meth:`document`.
 
         Raises
         ------
@@ -136,21 +164,27 @@ class Records:
             If a rehearsal wrote it.
         """
         found = self._outputs.query_one({"uuid": uuid}, ["output"], sort={"index": -1}, load=arrays)
-        if found is None or found.get("output") is None:
+        output = (found or {}).get("output")
+        if output is None:
+            record = self._states.find_one({"uuid": uuid}) or {}
+            if found is not None and record.get("dynamic"):
+                return None
             raise CalculationError(f"job {uuid} has no result in the store")
-        output = found["output"]
-        if not arrays:
-            output = {**output, "dos": None, "trajectory": None}
-        document = CalculationDocument.model_validate(_undashed(output))
+        plain = _undashed(output)
+        if plain.get("kind") in _OTHER:
+            return _OTHER[plain["kind"]].model_validate(plain)
+        document = CalculationDocument.model_validate(plain if arrays else {**plain, **dict.fromkeys(LARGE_FIELDS)})
         if not self._rehearsals:
             require_real(document)
         return document
 
     def documents(self, name: str | None = None, step: str | None = None, arrays: bool = False) -> Iterator[tuple[Entry, CalculationDocument]]:
-        """Finished jobs of a campaign with their documents, one in memory at a time."""
+        """Finished calculations of a campaign with their documents, one in memory at a time."""
         for entry in self.entries(name):
             if entry.state in ("done", "reused") and step in (None, entry.plan["step"]):
-                yield entry, self.document(entry.plan["uuid"], arrays)
+                found = self.result(entry.plan["uuid"], arrays)
+                if isinstance(found, CalculationDocument):
+                    yield entry, found
 
 
 def _added_jobs(parent: dict[str, Any], record: dict[str, Any]) -> list[dict[str, Any]]:

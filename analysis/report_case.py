@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ..configs.errors import CatholyteError
 from ..configs.recipe import Recipe
 from ..workflows.documents import CalculationDocument
+from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
 from .records import Entry, Records
 from .report_content import Text
 
@@ -58,6 +59,8 @@ class Case:
         Those with a document, density of states included.
     unreadable : dict of str to str
         Key of a finished job to the reason why its document cannot be read.
+    others : dict of str to BuiltInterfaces, ChosenInterface or None
+        Key of a finished job that is no calculation to what it answered; None where it only added other jobs.
     """
 
     campaign: dict[str, Any]
@@ -65,6 +68,12 @@ class Case:
     entries: list[Entry]
     finished: list[Finished]
     unreadable: dict[str, str]
+    others: dict[str, BuiltInterfaces | ChosenInterface | None] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> set[str]:
+        """Keys of the jobs whose answer was read."""
+        return {found.entry.plan["key"] for found in self.finished} | set(self.others)
 
     def of(self, step: str, variant: str | None = None) -> list[Finished]:
         """Finished jobs of one step, in the order of the campaign."""
@@ -115,14 +124,20 @@ def read_case(records: Records, campaign: str | None = None) -> Case:
         If the store holds no such campaign. A document that cannot be read is kept as a reason in `unreadable`.
     """
     record = records.campaign(campaign)
-    entries, finished, unreadable = records.entries(record["name"]), [], {}
+    entries, finished = records.entries(record["name"]), []
+    unreadable: dict[str, str] = {}
+    others: dict[str, BuiltInterfaces | ChosenInterface | None] = {}
     for entry in entries:
         if entry.state in _FINISHED:
             try:
-                finished.append(Finished(entry, records.document(entry.plan["uuid"], arrays=True)))
+                found = records.result(entry.plan["uuid"], arrays=True)
+                if isinstance(found, CalculationDocument):
+                    finished.append(Finished(entry, found))
+                else:
+                    others[entry.plan["key"]] = found
             except CatholyteError as error:
                 unreadable[entry.plan["key"]] = error.message
             except ValidationError as error:
                 problem = error.errors()[0]
                 unreadable[entry.plan["key"]] = f"key '{'.'.join(map(str, problem['loc']))}': {problem['msg']}"
-    return Case(record, records.recipe(record["name"]), entries, finished, unreadable)
+    return Case(record, records.recipe(record["name"]), entries, finished, unreadable, others)

@@ -140,7 +140,7 @@ def _jobs(case: Case) -> Table:
 
 def _failures(case: Case) -> Block:
     """Jobs without a result with their causes, evidence included."""
-    done = {found.entry.plan["key"] for found in case.finished}
+    done = case.answered
     rows = []
     for entry in case.entries:
         if entry.plan["key"] not in done:

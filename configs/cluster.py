@@ -101,9 +101,10 @@ class Cluster(Spec):
         return self
 
     def resources_for(self, engine: str, kind: str, n_atoms: int) -> Resources:
-        """Return what a job asks for; the partition is filled in."""
+        """Return what a job asks for; the partition is filled in. A job that is no calculation counts as the smallest, ``static``."""
+        known = kind if any(kind in rule.kinds for rule in self.resources) else "static"
         for rule in self.resources:
-            if kind in rule.kinds and n_atoms >= rule.min_atoms and (not rule.engines or engine in rule.engines):
+            if known in rule.kinds and n_atoms >= rule.min_atoms and (not rule.engines or engine in rule.engines):
                 found = rule.resources
                 return found if found.partition else found.model_copy(update={"partition": self.partition})
         raise AssertionError("the last rule fits every job")

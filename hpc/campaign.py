@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..configs.errors import StoreError
-from ..configs.load import load_recipe
-from ..workflows.plan import Plan
-from ..workflows.recipe import build_plan
 from .ledger import is_alive, now
-from .local import Event, RunSummary, run_flow
 from .store import CampaignStore, is_rehearsal_store, rehearsal_location, without_password
+
+if TYPE_CHECKING:
+    from ..workflows.plan import Plan
+    from .local import Event, RunSummary
 
 __all__ = ["explain", "plan_document", "read_plan", "run_campaign", "save_campaign", "status_document"]
 
 
-def read_plan(recipe: str, engine: str | None = None, only: str | None = None) -> Plan:
+def read_plan(recipe: str, engine: str | None = None, only: str | None = None, *, full: bool = False) -> Plan:
     """Return the plan of a shipped recipe or of the user's file."""
+    from ..configs.load import load_recipe
+    from ..workflows.recipe import build_plan
+
     found, source = load_recipe(recipe)
-    return build_plan(found, source, engine, only)
+    return build_plan(found, source, engine, only, full=full)
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -27,7 +30,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     names = {job.key: job.name for job in plan.jobs}
     jobs = [{**job.record(), "depends_on": [names[key] for key in job.depends_on]} for job in plan.jobs]
     totals = {"jobs": len(jobs), "atoms_largest": max((job.n_atoms for job in plan.jobs), default=0), "cpu_seconds": sum(job.cost_seconds for job in plan.jobs)}
-    return {"recipe": plan.recipe.name, "jobs": jobs, "skipped": plan.skipped, "totals": totals}
+    return {"recipe": plan.recipe.name, "jobs": jobs, "skipped": plan.skipped, "notes": plan.notes, "totals": totals}
 
 
 def save_campaign(store: CampaignStore, plan: Plan, reused: list[str]) -> None:
@@ -57,6 +60,8 @@ def run_campaign(store: CampaignStore, plan: Plan, on_event: Callable[[Event], N
     StoreError
         If a rehearsal would run into a store of results.
     """
+    from .local import run_flow
+
     if any(job.tier == "rehearsal" for job in plan.jobs) and not is_rehearsal_store(store.location):
         raise StoreError(
             f"{store.shown} holds results: a rehearsal has a store of its own, {without_password(rehearsal_location(store.location))}",

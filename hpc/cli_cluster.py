@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import EngineName, Json, RecipeName, StepName
+from .options import EngineName, Full, Json, RecipeName, StepName
 from .output import emit_json, narrate
 
 if TYPE_CHECKING:
@@ -25,12 +25,18 @@ def register(app: typer.Typer) -> None:
 
 
 def submit(
-    recipe: RecipeName, cluster: ClusterName, manager: Manager = "fireworks", engine: EngineName = None, only: StepName = None, json: Json = False
+    recipe: RecipeName,
+    cluster: ClusterName,
+    manager: Manager = "fireworks",
+    engine: EngineName = None,
+    only: StepName = None,
+    full: Full = False,
+    json: Json = False,
 ) -> None:
     """Submit a recipe to a queue; what is finished or on its way is adopted, never submitted twice."""
     from .submission import submit_campaign
 
-    document = submit_campaign(recipe, cluster, manager, engine, only)
+    document = submit_campaign(recipe, cluster, manager, engine, only, full=full)
     if json:
         emit_json(document)
         return

@@ -28,7 +28,7 @@ def add_core_hours(document: dict[str, Any], plan: Plan, cluster: Cluster) -> di
     """
     jobs = []
     for told, job in zip(document["jobs"], plan.jobs, strict=True):
-        asked = cluster.resources_for(job.engine, job.kind, job.n_atoms)
+        asked = cluster.resources_for(job.engine, job.kind, job.n_atoms if job.tier else 0)  # plain Python asks for the least
         most = asked.cores * asked.wall_time / 3600
         jobs.append({**told, "cores": asked.cores, "wall_time": asked.wall_time, "core_hours": job.cost_seconds / 3600, "core_hours_at_most": most})
     sums = {name: sum(job[name] for job in jobs) for name in ("core_hours", "core_hours_at_most")}

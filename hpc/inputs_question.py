@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..configs.errors import InputError
+from ..workflows.plan import PRODUCTION, PlannedJob
 from ..workflows.preflight import PlannedRun, planned_runs, preflight
 from .campaign import read_plan
 
@@ -14,13 +15,18 @@ __all__ = ["inputs_document"]
 
 #: folder of the jobs whose real starting cell another job has yet to compute
 LATER = "later"
+#: of the positions that are written
+FINAL, AS_BUILT, TO_COME = "final", "as built, to be relaxed by CHGNet first", "to come"
 
 
-def inputs_document(recipe: str, out: Path, engine: str = "vasp", overrides: dict[str, Any] | None = None) -> dict[str, Any]:
+def inputs_document(
+    recipe: str, out: Path, engine: str = "vasp", overrides: dict[str, Any] | None = None, only: str | None = None, *, full: bool = False
+) -> dict[str, Any]:
     """Write the inputs of every job of a recipe and return the JSON of ``inputs``.
 
-    First-stage jobs go to ``OUT/NAME``. Jobs that start from another job's result go to ``OUT/later/NAME``, on the
-    library's cell: their settings are final, their positions are not.
+    Jobs that no other VASP job comes before go to ``OUT/NAME``. Jobs that start from a VASP job's result go to ``OUT/later/NAME``, on
+    the library's cell: their settings are final, their positions are not. Interfaces are built for it; those that
+    CHGNet relaxes first stand there as built, and ``positions`` says so for each job: final, as built, or to come.
 
     Parameters
     ----------
@@ -31,6 +37,8 @@ def inputs_document(recipe: str, out: Path, engine: str = "vasp", overrides: dic
         ``vasp``; no other engine has input files.
     overrides : dict, optional
         Of the engine's settings.
+    only, full : str, bool
+        One step, or every step with the interfaces, as for ``plan``.
 
     Raises
     ------
@@ -39,7 +47,7 @@ def inputs_document(recipe: str, out: Path, engine: str = "vasp", overrides: dic
     """
     if engine != "vasp":
         raise InputError(f"engine {engine} has no input files to write; allowed: vasp")
-    plan = read_plan(recipe, engine)
+    plan = read_plan(recipe, engine, only, full=full)
     runs = planned_runs(plan, overrides or {})
     if not runs:
         raise InputError(f"recipe {plan.recipe.name} has no job that VASP could run: give it a section 'vasp'")
@@ -47,7 +55,8 @@ def inputs_document(recipe: str, out: Path, engine: str = "vasp", overrides: dic
     refused = [finding for finding in findings if not finding.ok and finding.refuses]
     if refused:
         raise InputError("\n".join(f"{finding.name}: {finding.detail}" for finding in refused), refused[0].mend)
-    written = [_write(run, out, {job.key: job for job in plan.jobs}[run.key].depends_on) for run in runs]
+    planned = {job.key: job for job in plan.jobs}
+    written = [_write(run, out, _positions(run.key, planned)) for run in runs]
     return {
         "recipe": plan.recipe.name,
         "directories": [directory for entry in written for directory in entry["directories"]],
@@ -56,17 +65,30 @@ def inputs_document(recipe: str, out: Path, engine: str = "vasp", overrides: dic
     }
 
 
-def _write(run: PlannedRun, out: Path, depends_on: list[str]) -> dict[str, Any]:
+def _positions(key: str, planned: dict[str, PlannedJob]) -> str:
+    """Whether the cell that is written is the one that will run."""
+    if not planned[key].depends_on:
+        return FINAL
+    before, left = set(), list(planned[key].depends_on)
+    while left:
+        if (parent := left.pop()) not in before:
+            before.add(parent)
+            left += planned[parent].depends_on
+    return TO_COME if any(planned[parent].engine in PRODUCTION for parent in before) else AS_BUILT
+
+
+def _write(run: PlannedRun, out: Path, positions: str) -> dict[str, Any]:
     from ..workflows.engines.vasp import stages
     from ..workflows.engines.vasp_inputs import write_inputs
 
-    folder = out / LATER / slug(run.name) if depends_on else out / slug(run.name)
+    folder = out / LATER / slug(run.name) if positions == TO_COME else out / slug(run.name)
     cell = run.cell()
     directories = []
     for stage, place in stages(cell, run.task):
         write_inputs(run.structure, run.task, run.settings(), folder / place, stage)
         directories.append(str(folder / place))
-    return {"name": run.name, "first_stage": not depends_on, "n_atoms": len(run.structure), "kind": run.task.kind, "directories": directories}
+    told = {"name": run.name, "first_stage": positions != TO_COME, "positions": positions, "n_atoms": len(run.structure), "kind": run.task.kind}
+    return {**told, "directories": directories}
 
 
 def slug(name: str) -> str:

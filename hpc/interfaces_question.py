@@ -9,24 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..configs.errors import InputError, UnknownNameError, near_match_hint
-from ..configs.models import Role
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
     from ..structures.interface import Interface, InterfaceSpec, Part
 
-__all__ = ["ENERGIES", "STRAIN_ON", "InterfaceQuestion", "interfaces_document", "parse_facet"]
+__all__ = ["ENERGIES", "InterfaceQuestion", "interfaces_document"]
 
-Miller = tuple[int, int, int]
-
-#: ``--strain-on``: auto puts it on the softer material
-STRAIN_ON = ("auto", "a", "b", "shared")
 #: ``--energy``: what chooses among the best registries
 ENERGIES = ("analytic", "chgnet")
-#: how readily a material takes strain; lithium metal and the electrolytes, sulfides above all, are several times softer than oxides
-_SOFTNESS: dict[Role, int] = {"anode": 3, "electrolyte": 2, "coating": 1, "product": 1, "boundary phase": 0, "cathode": 0, "rock salt": 0}
-_COMPACT = re.compile(r"(-?\d)(-?\d)(-?\d)")
 
 
 @dataclass(frozen=True)
@@ -43,7 +35,7 @@ class InterfaceQuestion:
     thickness : tuple of float, Å
         Least thickness of the slabs of `a`, of the layer, and of `b`.
     strain_on : str
-        One of :data:`STRAIN_ON`. The strain between layer and `a` follows the same rule.
+        One of :data:`~catholyte.structures.interface_request.STRAIN_ON`. The strain between layer and `a` follows the same rule.
     energy : str
         One of :data:`ENERGIES`.
     seed : int
@@ -60,6 +52,8 @@ class InterfaceQuestion:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        from ..structures.interface_request import STRAIN_ON
+
         for name, value, allowed in (("--strain-on", self.strain_on, STRAIN_ON), ("--energy", self.energy, ENERGIES)):
             if value not in allowed:
                 raise UnknownNameError(f"{name}: unknown value {value!r}; {near_match_hint(value, allowed)}")
@@ -67,31 +61,10 @@ class InterfaceQuestion:
             raise InputError(f"a slab needs a thickness above 0 Å, and {min(self.thickness):g} Å was asked for")
 
 
-def parse_facet(text: str) -> tuple[str, Miller | None]:
-    """Split ``LCO:104``, ``LCO:1-10`` or ``LCO:1,0,-4`` into name and Miller index; None where there is no colon.
-
-    Raises
-    ------
-    InputError
-        If what follows the colon is not three integers.
-    """
-    name, colon, index = text.rpartition(":")
-    if not colon:
-        return text, None
-    compact = _COMPACT.fullmatch(index)
-    fields = compact.groups() if compact else re.split(r"[,\s]+", index.strip())
-    try:
-        h, k, ell = (int(field) for field in fields)
-    except ValueError:
-        raise InputError(f"{text!r}: the facet {index!r} is not three integers; write 104, 1-10 or 1,0,-4") from None
-    return name, (h, k, ell)
-
-
 def interfaces_document(asked: InterfaceQuestion, out: Path | None = None, file_format: str = "json") -> dict[str, Any]:
     """Search, build, check and, where `out` is given, write interfaces; return the JSON of ``interfaces``.
 
-    Lengths are Å, areas Å², dipoles per area e/Å, energies eV/Å². ``strain`` is the von Mises strain between the two
-    lattices, ``strains`` what each slab takes.
+    Rows hold what :func:`~catholyte.structures.interface_request.interface_record` says.
 
     Raises
     ------
@@ -104,6 +77,7 @@ def interfaces_document(asked: InterfaceQuestion, out: Path | None = None, file_
 
     from ..structures.interface import interfaces
     from ..structures.interface_check import require_sound
+    from ..structures.interface_request import interface_record
     from .structure_output import ending, write_cell
 
     ending(file_format)
@@ -115,7 +89,7 @@ def interfaces_document(asked: InterfaceQuestion, out: Path | None = None, file_
         require_sound(checks, f"interface {number}")
         path = None if out is None else write_cell(found.structure, out, _stem(found, number), file_format)
         checked = {check.name: check.detail for check in checks}
-        rows.append({**_row(found), "checks": checked, "file": None if path is None else str(path)})
+        rows.append({**interface_record(found), "checks": checked, "file": None if path is None else str(path)})
     return {
         "a": parts[0].cell.label,
         "layer": parts[1].cell.label if len(parts) == 3 else None,
@@ -130,79 +104,13 @@ def interfaces_document(asked: InterfaceQuestion, out: Path | None = None, file_
 
 
 def _parts(asked: InterfaceQuestion) -> tuple[list[Part], dict[str, float]]:
-    """The parts from the bottom up, and the share of the strain that each takes against what lies below it."""
-    from ..structures.facet import source_cell
-    from ..structures.interface import Part
+    from ..structures.interface_request import parse_facet, stack_parts
     from ..structures.own import find_material
 
     texts = [asked.a, asked.b] if asked.layer is None else [asked.a, asked.layer, asked.b]
     thickness = (asked.thickness[0], asked.thickness[2]) if asked.layer is None else asked.thickness
-    parts: list[Part] = []
-    shares: dict[str, float] = {}
-    below = -1
-    for text, least in zip(texts, thickness, strict=True):
-        name, miller = parse_facet(text)
-        material = find_material(name)
-        softness = _SOFTNESS[material.role]
-        share = _share(asked.strain_on, below, softness)
-        if parts:
-            shares[material.name] = share
-        parts.append(Part(source_cell(material, asked.seed), (miller,) if miller is not None else (), least, share))
-        below = softness if len(parts) == 1 else min(below, softness)
-    return parts, shares
-
-
-def _share(strain_on: str, below: int, above: int) -> float:
-    """Part of the strain that the upper material takes."""
-    if strain_on == "auto":
-        return 0.5 if below == above else float(above > below)
-    return {"a": 0.0, "b": 1.0, "shared": 0.5}[strain_on]
-
-
-def _row(found: Interface) -> dict[str, Any]:
-    lower, upper = found.faces[0].slab, found.faces[-1].slab
-    verdict = found.verdict
-    distance, pair = _closest(found.structure)
-    row = {
-        "n_atoms": len(found.structure),
-        "formula": found.structure.composition.remove_charges().formula.replace(" ", ""),
-        "strain": found.strain,
-        "area": found.area,
-        "min_distance": distance,
-        "min_pair": pair,
-        "a_miller": list(lower.facet.miller),
-        "b_miller": list(upper.facet.miller),
-        "a_termination": lower.termination.label,
-        "b_termination": upper.bottom,
-        "form": found.form,
-        "gaps": list(found.block.gaps),
-        "empty": found.empty,
-        "cell": found.structure.lattice.matrix.round(10).tolist(),
-        "strains": {layer.label: strain for layer, strain in zip(found.block.layers, found.strains, strict=True)},
-        "principal_strains": {layer.label: layer.principal_strain(found.block.cell).tolist() for layer in found.block.layers},
-        "atoms": {layer.label: len(layer.species) for layer in found.block.layers},
-        "thickness": {layer.label: float(layer.heights.max() - layer.heights.min()) for layer in found.block.layers},
-        "bulk_vectors": {layer.label: layer.vectors.round(10).tolist() for layer in found.block.layers},
-        "shifts": [registry.shift.tolist() for registry in found.registries],
-        "interaction": [registry.energy for registry in found.registries],
-        "polarity": verdict.polarity,
-        "charge": verdict.charge,
-        "dipoles": list(verdict.dipoles),
-        "contact_charges": [list(pair) for pair in verdict.contact_charges],
-        "verdict": verdict.says,
-    }
-    if len(found.faces) == 3:
-        middle = found.faces[1].slab
-        row |= {"layer_miller": list(middle.facet.miller), "layer_terminations": [middle.bottom, middle.termination.label]}
-    return row
-
-
-def _closest(structure: Structure) -> tuple[float, str]:
-    """Shortest distance, Å, and between which ions."""
-    first, second, _, distances = structure.get_neighbor_list(5.0)
-    k = int(distances.argmin())
-    pair = sorted(structure[int(site)].specie.symbol for site in (first[k], second[k]))
-    return float(distances[k]), "-".join(pair)
+    named = [parse_facet(text) for text in texts]
+    return stack_parts([(find_material(name), miller) for name, miller in named], thickness, asked.strain_on, asked.seed)
 
 
 def _notes(rows: list[dict[str, Any]]) -> list[str]:

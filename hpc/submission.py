@@ -61,7 +61,9 @@ def _write(path: Path, cluster: Cluster) -> None:
     partial.replace(path)
 
 
-def submit_campaign(recipe: str, cluster_name: str, manager: str = "fireworks", engine: str | None = None, only: str | None = None) -> dict[str, Any]:
+def submit_campaign(
+    recipe: str, cluster_name: str, manager: str = "fireworks", engine: str | None = None, only: str | None = None, *, full: bool = False
+) -> dict[str, Any]:
     """The JSON of ``submit``: ``flow_id``, names of the jobs entered, names of those adopted.
 
     Raises
@@ -72,7 +74,7 @@ def submit_campaign(recipe: str, cluster_name: str, manager: str = "fireworks", 
         If preflight finds a fault, or store or queue cannot be used; nothing is submitted then.
     """
     _require_manager(manager)
-    plan = read_plan(recipe, engine, only)
+    plan = read_plan(recipe, engine, only, full=full)
     rehearsal = any(job.tier == "rehearsal" for job in plan.jobs)
     cluster = read_cluster(cluster_name, rehearsal=rehearsal)
     if not plan.jobs:

@@ -94,6 +94,8 @@ class InterfaceSpec:
         Build every pair of terminations of each match, not only the pair of the most sensible ones.
     energy : callable or None
         Energy, eV, of a structure: chooses among the best registries of the analytic potential.
+    registries : int
+        Positions of the last part that are returned for each cell, the best of the analytic potential first; there may be fewer.
 
     Raises
     ------
@@ -108,6 +110,7 @@ class InterfaceSpec:
     gap: float | None = None
     all_terminations: bool = False
     energy: Callable[[Structure], float] | None = None
+    registries: int = 1
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:
@@ -298,7 +301,7 @@ def _matched(lower: _Base, upper: _Base, share: float, spec: InterfaceSpec) -> l
 
 
 def _placed(candidate: _Candidate, share: float, spec: InterfaceSpec, *, last: bool) -> Iterator[tuple[Block, Registry]]:
-    """For every pair of faces the block at its best registry."""
+    """For every pair of faces the block at its best registry, or registries."""
     for lower, upper in product(candidate.lower.variants, candidate.upper.variants):
         below, above = on_common_cell(lower, upper, candidate.matrices, share)
         registries = search(below, above, candidate.matrices, spec.gap, periodic=last and spec.form == "periodic")
@@ -306,7 +309,8 @@ def _placed(candidate: _Candidate, share: float, spec: InterfaceSpec, *, last: b
             compared = registries[:_COMPARED]
             energies = [spec.energy(build_cell(stacked(below, above, r.shift, r.gap), r.seam or spec.vacuum)) for r in compared]
             registries = [compared[int(np.argmin(energies))]]
-        yield stacked(below, above, registries[0].shift, registries[0].gap), registries[0]
+        for registry in registries[: spec.registries if last else 1]:
+            yield stacked(below, above, registry.shift, registry.gap), registry
 
 
 def _joined(candidate: _Candidate, share: float, spec: InterfaceSpec) -> _Base:
@@ -317,7 +321,7 @@ def _joined(candidate: _Candidate, share: float, spec: InterfaceSpec) -> _Base:
 def _built(candidate: _Candidate, share: float, spec: InterfaceSpec) -> list[Interface]:
     placed = sorted(_placed(candidate, share, spec, last=True), key=lambda pair: round(pair[1].energy, 9))
     built = []
-    for block, registry in placed if spec.all_terminations else placed[:1]:
+    for block, registry in placed if spec.all_terminations else placed[: spec.registries]:
         empty = registry.seam if spec.form == "periodic" else spec.vacuum
         structure = build_cell(block, empty)
         built.append(Interface(structure, block, candidate.costs[1], (*candidate.lower.registries, registry), spec.form, empty))

@@ -55,6 +55,6 @@ def test_no_circle() -> None:
 
 
 def test_analysis_sees_no_maker() -> None:
-    allowed = {("workflows", "documents"), ("workflows", "vasp_output")}  # the schema, and the reader of output files
+    allowed = {("workflows", "documents"), ("workflows", "interface_documents"), ("workflows", "vasp_output")}  # the schemas, and the reader of output files
     seen = {target for parts, targets in GRAPH.items() if parts[0] == "analysis" for target in targets if target[0] == "workflows"}
     assert seen <= allowed

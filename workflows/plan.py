@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,10 +21,12 @@ from .identity import iter_jobs
 from .registry import ENGINES, load_backend
 from .tasks import Task
 
-__all__ = ["PRODUCTION", "Builder", "Draft", "Plan", "PlannedJob", "needed", "planned"]
+__all__ = ["PRODUCTION", "Budget", "Builder", "Draft", "Plan", "PlannedJob", "needed", "planned"]
 
 #: engines that run a recipe's section `vasp`: VASP, and the stand-in with which its campaign is rehearsed
 PRODUCTION = ("vasp", "rehearsal")
+#: s, estimate of a job of plain Python: the search for a cell takes 1 to 30 s
+PYTHON_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -73,25 +76,65 @@ class Plan:
         In the order of the flow.
     skipped : list of str
         What was left out and why, one sentence each.
+    notes : list of str
+        What to know of the jobs that are there.
     """
 
     recipe: Recipe
     flow: Flow
     jobs: list[PlannedJob]
     skipped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A cell that a job has yet to build: what is known of it.
+
+    Attributes
+    ----------
+    n_atoms : int
+        At most so many.
+    """
+
+    n_atoms: int
+
+    def __len__(self) -> int:
+        return self.n_atoms
+
+    @property
+    def shown(self) -> str:
+        """In place of the formula."""
+        return f"at most {self.n_atoms} atoms"
 
 
 @dataclass
 class Draft:
-    """A job before content addressing, with what the plan says of it."""
+    """A job before content addressing, with what the plan says of it.
+
+    Attributes
+    ----------
+    engine, task : Engine, Task or None
+        None for a job of plain Python.
+    runs : int
+        Calculations of this task that the job stands for.
+    """
 
     job: Job
     step: str
     material: str
     variant: str
-    engine: Engine
-    task: Task
-    cell: Structure
+    engine: Engine | None
+    task: Task | None
+    cell: Structure | Budget
+    runs: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """Estimated processor time, s."""
+        if self.engine is None or self.task is None:
+            return PYTHON_SECONDS
+        return self.runs * self.engine.backend.estimate_seconds(len(self.cell), self.task)
 
 
 class Builder:
@@ -102,6 +145,7 @@ class Builder:
         self.production = recipe.vasp if engine in PRODUCTION else None
         self.drafts: list[Draft] = []
         self.skipped: list[str] = []
+        self.notes: list[str] = []
         self.cells: dict[str, Structure] = {}
         self.relaxed: dict[str, OutputReference] = {}
         self.meshes: dict[str, Mesh] = {}
@@ -150,14 +194,18 @@ class Builder:
         mesh = kpoints or self.meshes.get(found.name) or (self.production.mesh if self.production else None)
         if electronic is None or mesh is None:
             raise self.source.error([step, "engine"], f"an electronic-structure engine needs a cutoff and a mesh: give electronic.kpoints.{found.name}")
-        elements = self.cell(found).composition.remove_charges().elements
-        missing = [e.symbol for e in elements if e.is_transition_metal and e.symbol not in self.recipe.hubbard_u]
+        table = self.hubbard_table(self.cell(found).composition.remove_charges().elements, found.name)
+        return Method(hubbard_u=table, cutoff=cutoff or electronic.cutoff, kpoints=mesh, smearing=electronic.smearing)
+
+    def hubbard_table(self, elements: Iterable[Any], label: str) -> dict[str, float]:
+        """The recipe's U of the elements that have one; every transition metal needs an entry."""
+        present = list(elements)
+        missing = [e.symbol for e in present if e.is_transition_metal and e.symbol not in self.recipe.hubbard_u]
         if missing:
             raise self.source.error(
-                ["hubbard_u"], f"no entry for the transition metal {', '.join(missing)} of {found.name}; give its U in eV (0 eV must be written out)"
+                ["hubbard_u"], f"no entry for the transition metal {', '.join(missing)} of {label}; give its U in eV (0 eV must be written out)"
             )
-        table = {e.symbol: self.recipe.hubbard_u[e.symbol] for e in elements if e.symbol in self.recipe.hubbard_u}
-        return Method(hubbard_u=table, cutoff=cutoff or electronic.cutoff, kpoints=mesh, smearing=electronic.smearing)
+        return {e.symbol: self.recipe.hubbard_u[e.symbol] for e in present if e.symbol in self.recipe.hubbard_u}
 
     def add(self, step: str, found: Material, variant: str, engine: Engine, task: Task) -> Job:
         structure: Structure | OutputReference = self.relaxed[found.name] if step != "bulk" and found.name in self.relaxed else self.cell(found)
@@ -193,12 +241,12 @@ def planned(drafts: list[Draft], flow: Flow, renamed: dict[str, str]) -> list[Pl
             step=draft.step,
             material=draft.material,
             variant=draft.variant,
-            engine=draft.engine.name,
-            tier=draft.engine.backend.tier,
-            kind=draft.task.kind,
-            formula=draft.cell.composition.remove_charges().formula.replace(" ", ""),
+            engine=draft.engine.name if draft.engine else "python",
+            tier=draft.engine.backend.tier if draft.engine else "",
+            kind=draft.task.kind if draft.task else "build",
+            formula=draft.cell.shown if isinstance(draft.cell, Budget) else draft.cell.composition.remove_charges().formula.replace(" ", ""),
             n_atoms=len(draft.cell),
             depends_on=sorted(set(jobs[uuid].input_uuids)),
-            cost_seconds=draft.engine.backend.estimate_seconds(len(draft.cell), draft.task),
+            cost_seconds=draft.seconds,
         )
     return [found[uuid] for uuid in jobs]

@@ -14,6 +14,8 @@ from pymatgen.core.structure import Structure
 
 from . import preflight_checks as checks
 from .engine import CalculationMaker
+from .interface import stand_in
+from .interface_documents import BuiltInterfaces
 from .plan import PRODUCTION, Plan
 from .planned_run import Finding, PlannedRun
 from .tasks import Task
@@ -80,12 +82,15 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None) -> list[Pl
     """
     jobs = {job.uuid: job for job in plan.flow.jobs if isinstance(job, Job)}
     cells: dict[str, Structure] = {}
+    built: dict[str, BuiltInterfaces] = {}
     runs = []
     for planned in plan.jobs:
         job = jobs[planned.uuid]
+        if not isinstance(job.maker, CalculationMaker):
+            continue
         given = job.function_args[0]
-        cells[planned.uuid] = given if isinstance(given, Structure) else cells[given.uuid]
-        if planned.engine in PRODUCTION and isinstance(job.maker, CalculationMaker):
+        cells[planned.uuid] = given if isinstance(given, Structure) else cells[given.uuid] if given.uuid in cells else stand_in(jobs, given, built)
+        if planned.engine in PRODUCTION:
             task: Task = TypeAdapter(Task).validate_python(job.maker.task)
             names_only = {"potcar_spec": True} if planned.tier == "rehearsal" else {}
             runs.append(PlannedRun(planned.key, planned.name, cells[planned.uuid], task, {**job.maker.engine.settings, **names_only, **(overrides or {})}))

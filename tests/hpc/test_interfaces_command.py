@@ -10,8 +10,8 @@ import pytest
 from command_line import Run
 
 from catholyte.configs.errors import InputError
-from catholyte.hpc.interfaces_question import parse_facet
 from catholyte.structures.files import read_structure
+from catholyte.structures.interface_request import parse_facet
 
 
 @pytest.mark.parametrize(

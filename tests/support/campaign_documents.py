@@ -100,7 +100,7 @@ class MadeRecords(Records):
     def entries(self, name: str | None = None) -> list[Entry]:
         return [entry for entry, _ in self._jobs]
 
-    def document(self, uuid: str, arrays: bool = False) -> CalculationDocument:
+    def result(self, uuid: str, arrays: bool = False) -> CalculationDocument:
         found = next(document for entry, document in self._jobs if entry.plan["uuid"] == uuid)
         if found is None:
             raise CalculationError(f"job {uuid} has no result in the store")

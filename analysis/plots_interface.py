@@ -1,0 +1,131 @@
+"""Figures of stacks: the cell as it was built beside the relaxed one, seen along a vector in the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pymatgen.core.periodic_table import Element
+from pymatgen.core.structure import Structure
+
+from ..configs.errors import InputError
+from .plots import GREY, PALETTE, caption, formula_text, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["StackView", "stack_figure"]
+
+#: colours of elements that stand in every recipe; the others take what is left of the palette, then grey
+_ATOMS = {
+    "O": PALETTE[1],
+    "Co": PALETTE[0],
+    "Li": PALETTE[2],
+    "S": PALETTE[4],
+    "P": PALETTE[3],
+    "Cl": PALETTE[5],
+    "C": "black",
+    "Mn": "#7A4A9E",
+    "Ni": "#3C6E47",
+}
+#: inches of height per Å, and bounds of the figure
+_SCALE, _HEIGHTS = 0.2, (3.2, 7.5)
+#: Å, least width that is drawn: small cells are repeated
+_WIDTH = 8.0
+#: radius of a drawn ion in units of its ionic radius, and the least that this counts as, Å
+_SPHERE, _LEAST = 0.55, 0.8
+
+
+@dataclass(frozen=True)
+class StackView:
+    """One panel.
+
+    Parameters
+    ----------
+    title : str
+    structure : Structure
+        ``c`` along the normal of ``a`` and ``b``; site property ``layer`` where its materials are known.
+    """
+
+    title: str
+    structure: Structure
+
+
+def stack_figure(views: Sequence[StackView], sentences: Sequence[str] = ()) -> Figure:
+    """Draw cells side by side on one scale of height.
+
+    Parameters
+    ----------
+    views : sequence of StackView
+    sentences : sequence of str
+        For the caption.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to draw.
+    """
+    if not views:
+        raise InputError("a figure of stacks needs at least one cell")
+    tallest = max(view.structure.lattice.matrix[2, 2] for view in views)
+    widths = [length * repeats for length, repeats in map(_width, (view.structure for view in views))]
+    symbols = sorted({site.specie.symbol for view in views for site in view.structure}, key=lambda symbol: (Element(symbol).X, symbol))
+    spare = iter([color for color in PALETTE if color not in _ATOMS.values()] + [GREY] * len(symbols))
+    colors = {symbol: _ATOMS.get(symbol) or next(spare) for symbol in symbols}
+    with style():
+        height = float(np.clip(_SCALE * tallest, *_HEIGHTS))
+        scale = height / (tallest + 2.0)
+        figure, axes = new_figure(max(4.4, sum(width + 4.0 for width in widths) * scale + 1.2), height + 1.4, (1, len(views)), sharey=True)
+        for ax, view in zip(axes, views, strict=True):
+            _draw(ax, view, colors)
+        axes[0].set_ylabel("height (Å)")
+        axes[0].set_ylim(-1.0, tallest + 1.0)
+        handles = [axes[0].scatter([], [], s=45, color=color, edgecolor="white", linewidth=0.5, label=symbol) for symbol, color in colors.items()]
+        figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), handletextpad=0.0, columnspacing=0.8)
+        caption(figure, "Seen along the shorter vector in the plane; atoms in front cover those behind.", *sentences)
+    return figure
+
+
+def _across(structure: Structure) -> np.ndarray:
+    """The longer in-plane vector."""
+    return np.asarray(structure.lattice.matrix[int(np.argmax(structure.lattice.abc[:2]))])
+
+
+def _width(structure: Structure) -> tuple[float, int]:
+    """Length of the drawn vector, Å, and how often it is repeated."""
+    length = float(np.linalg.norm(_across(structure)))
+    return length, max(1, int(np.ceil(_WIDTH / length - 1e-6)))
+
+
+def _draw(ax: Axes, view: StackView, colors: dict[str, str]) -> None:
+    from matplotlib.patches import Circle
+
+    structure, along = view.structure, _across(view.structure)
+    (length, repeats), top = _width(structure), float(structure.lattice.matrix[2, 2])
+    coords = structure.cart_coords
+    places = np.mod(coords @ along / length, length)
+    heights = np.mod(coords[:, 2], top)
+    depth = coords @ np.cross([0.0, 0.0, 1.0], along / length)
+    for order, i in enumerate(np.argsort(-depth)):
+        ion = structure[int(i)].specie
+        symbol = ion.symbol
+        radius = _SPHERE * max(float(getattr(ion, "ionic_radius", None) or Element(symbol).atomic_radius or _LEAST), _LEAST)
+        for repeat in range(repeats):
+            ball = Circle(
+                (places[i] + repeat * length, heights[i]), radius, facecolor=colors[symbol], edgecolor="white", linewidth=0.5, zorder=2 + order / len(structure)
+            )
+            ax.add_patch(ball)
+    width = repeats * length
+    ax.plot([0, width, width, 0, 0], [0, 0, top, top, 0], color=GREY, linewidth=0.8, zorder=1)
+    tags = structure.site_properties.get("layer")
+    if tags and None not in tags:
+        for tag in dict.fromkeys(tags):
+            middle = float(np.mean([height for height, other in zip(heights, tags, strict=True) if other == tag]))
+            ax.text(width + 1.2, middle, formula_text(tag), rotation=90, ha="left", va="center", fontweight="bold")
+    ax.set_title(formula_text(view.title))
+    ax.set_xlabel("in the plane (Å)")
+    ax.set_xlim(-1.2, width + 2.8)
+    ax.set_aspect("equal")
