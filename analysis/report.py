@@ -16,6 +16,9 @@ from .report_bulk import geometry_section
 from .report_case import Case, read_case
 from .report_content import TIER_MEANINGS, Column, KeyNumber, Picture, Section, Table, file_stem
 from .report_electrons import electronic_section
+from .report_interface import interface_section
+from .report_motion import motion_section
+from .report_oxygen import oxygen_loss_section
 from .report_provenance import provenance_section, settings_section
 from .report_reactions import reactions_section
 from .report_screen import screen_section
@@ -38,6 +41,9 @@ _CHAPTERS = (
     windows_section,
     volumes_section,
     screen_section,
+    interface_section,
+    motion_section,
+    oxygen_loss_section,
     settings_section,
     provenance_section,
 )
@@ -134,6 +140,8 @@ def questions(recipe: Recipe) -> list[str]:
         asked.append(
             f"Where does the {spec.element} {shell_name(spec.element, spec.orbital)} band centre of {_listed(others)} lie relative to that of {first}?"
         )
+    if recipe.oxygen_loss:
+        asked.append(f"When does oxygen leave {_listed([system.material for system in recipe.oxygen_loss.systems])}, and which ion pays?")
     if recipe.bulk and not asked:
         asked.append(f"How well do the relaxed cells of {_listed(recipe.bulk.materials)} agree with experiment?")
     return asked
@@ -183,8 +191,7 @@ def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequen
 
 
 def _unfinished(case: Case) -> list[str]:
-    done = {found.entry.plan["key"] for found in case.finished}
-    return [case.why(entry) for entry in case.entries if entry.plan["key"] not in done]
+    return [case.why(entry) for entry in case.entries if entry.plan["key"] not in case.answered]
 
 
 def _environment() -> Environment:

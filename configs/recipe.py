@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from .interface_step import InterfaceStep
 from .models import Spec, check_elements
+from .oxygen_loss import OxygenLossStep
 from .steps import BulkStep, ElectronicStep, ProductionStep, ReactionStep, ScreenStep, VolumeStep, WindowStep
 from .units import NonNegativeElectronVolt
 
@@ -44,6 +46,8 @@ class Recipe(Spec):
     vasp: ProductionStep | None = Field(None, description="what `--engine vasp` runs")
     volumes: VolumeStep | None = None
     screen: ScreenStep | None = None
+    interface: InterfaceStep | None = Field(None, description="runs only where it is asked for: --only interface, or --full")
+    oxygen_loss: OxygenLossStep | None = Field(None, description="runs only where it is asked for: --only oxygen_loss, or --full")
 
     @field_validator("hubbard_u", mode="before")
     @classmethod

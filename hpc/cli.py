@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from . import cli_board, cli_cluster, cli_production, cli_reactions, cli_structures
-from .options import EngineName, Json, RecipeName, Rehearsal, StepName, StorePlace
+from . import cli_board, cli_cluster, cli_dynamics, cli_layers, cli_production, cli_reactions, cli_structures, cli_substitution
+from .options import EngineName, Full, Json, RecipeName, Rehearsal, StepName, StorePlace
 from .output import emit_json, narrate, table
 
 __all__ = ["app", "main"]
@@ -51,6 +51,7 @@ def plan(
     recipe: RecipeName,
     engine: EngineName = None,
     only: StepName = None,
+    full: Full = False,
     cluster: Annotated[
         str | None, typer.Option("--cluster", help="Add cores, wall times (s) and core hours (h) on this cluster: name or path of its file.")
     ] = None,
@@ -59,7 +60,7 @@ def plan(
     """Show the jobs of a recipe, their dependencies, cells and estimated cost; nothing runs."""
     from .campaign import plan_document, read_plan
 
-    planned = read_plan(recipe, engine, only)
+    planned = read_plan(recipe, engine, only, full=full)
     document = plan_document(planned)
     columns = ["name", "step", "engine", "formula", "n_atoms", "depends_on", "cost_seconds"]
     heads = ["job", "step", "engine", "cell", "atoms", "depends on", "estimate (CPU s)"]
@@ -73,11 +74,14 @@ def plan(
     if json:
         emit_json(document)
         return
-    table(f"plan of {document['recipe']}", heads, [[job[column] for column in columns] for job in document["jobs"]])
+    rows = [[_inputs(job[column]) if column == "depends_on" else job[column] for column in columns] for job in document["jobs"]]
+    table(f"plan of {document['recipe']}", heads, rows)
     totals = document["totals"]
     typer.echo(f"{totals['jobs']} jobs, about {totals['cpu_seconds'] / 60:.0f} CPU minutes (an order of magnitude)")
     if cluster is not None:
         typer.echo(f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most {totals['core_hours_at_most']:.0f} by the wall times")
+    for line in document["notes"]:
+        typer.echo(f"note: {line}")
     for line in document["skipped"]:
         typer.echo(f"left out: {line}")
 
@@ -88,6 +92,7 @@ def run(
     engine: EngineName = None,
     store: StorePlace = None,
     only: StepName = None,
+    full: Full = False,
     workers: Annotated[int, typer.Option(min=0, help="Jobs side by side; 0: one per core.")] = 0,
     json: Json = False,
 ) -> None:
@@ -96,13 +101,15 @@ def run(
     from .local import Event
     from .store import open_store, rehearsal_location
 
-    planned = read_plan(recipe, engine, only)
+    planned = read_plan(recipe, engine, only, full=full)
     rehearsed = any(job.tier == "rehearsal" for job in planned.jobs)
     opened = open_store(rehearsal_location(store) if rehearsed else store)
     if rehearsed:
         narrate(f"a rehearsal: its numbers are invented, and kept apart in {opened.shown}; `status` and `why` show them with --rehearsal")
     if not planned.jobs:
         narrate("no job is needed: this recipe is evaluated from the phase set by `catholyte report`")
+    for line in planned.notes:
+        narrate(f"note: {line}")
     for line in planned.skipped:
         narrate(f"left out: {line}")
 
@@ -214,27 +221,37 @@ def bands(
     orbital: Annotated[str, typer.Option(help="Element and orbital.")] = "O-2p",
     window: Annotated[str, typer.Option(help="occupied, or two energies 'LOW:HIGH' in eV relative to the reference.")] = "occupied",
     reference: Annotated[
-        str | None, typer.Option(help="Zero of energy: vbm, cbm, midgap, fermi, o1s, o2s, average_potential; vbm (fermi for a metal) where left out.")
+        str | None, typer.Option(help="Zero of energy: vbm, cbm, midgap, fermi, o1s, o2s, average_potential, vacuum; vbm (fermi for a metal) where left out.")
+    ] = None,
+    depth: Annotated[
+        bool | None, typer.Option("--depth/--no-depth", help="Also by plane and layer along c (heights in Å); where left out, for slabs and tagged interfaces.")
     ] = None,
     store: StorePlace = None,
     json: Json = False,
 ) -> None:
-    """Give band centres by environment at every available reference."""
+    """Give band centres by environment, and by depth in a slab or interface, at every available reference."""
     from .questions import bands_document
 
-    document = bands_document(path, orbital, window, reference, store)
+    document = bands_document(path, orbital, window, reference, store, depth)
     if json:
         emit_json(document)
         return
     columns = ("element", "orbital", "environment", "window", "reference", "center", "n_atoms")
     heads = ("element", "orbital", "environment", "window", "reference", "centre (eV)", "atoms")
     table(f"{document['formula']}: gap {document['gap']:.3f} eV", heads, [[row[c] for c in columns] for row in document["centers"]])
+    if "depth" in document:
+        zeros = list(dict.fromkeys(name for row in document["depth"] for name in row["centers"]))
+        rows = [[row["kind"], row["label"], row["height"], row["n_atoms"], *(row["centers"].get(name) for name in zeros)] for row in document["depth"]]
+        table("by depth", ("kind", "group", "height (Å)", "atoms", *(f"{name} (eV)" for name in zeros)), rows)
     for note in document["notes"]:
         typer.echo(f"note: {note}")
 
 
 cli_structures.register(app)
+cli_layers.register(app)
+cli_substitution.register(app)
 cli_reactions.register(app)
+cli_dynamics.register(app)
 cli_cluster.register(app)
 cli_production.register(app)
 cli_board.register(app)
@@ -246,6 +263,11 @@ def _records(place: str | None, rehearsal: bool = False) -> Any:
 
     opened = open_store(rehearsal_location(place) if rehearsal else place, create=False)
     return Records(opened.outputs, opened.states, opened.campaigns)
+
+
+def _inputs(names: list[str]) -> str:
+    """The jobs that one waits for: by name where they are few."""
+    return ", ".join(names) if len(names) < 5 else f"{len(names)} jobs, {names[0]} the first"
 
 
 def _short(value: Any) -> str:

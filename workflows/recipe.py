@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from jobflow import Flow, OutputReference
+from jobflow import Flow
 from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import Element
-from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError, UnknownNameError, near_match_hint
 from ..configs.load import SourceFile
@@ -18,17 +17,20 @@ from ..configs.steps import DynamicsPart, ElectronicStep, ProductionStep
 from ..structures.cells import canonical_order
 from .engine import Engine
 from .identity import content_address
-from .plan import PRODUCTION, Builder, Draft, Plan, needed, planned
+from .plan import PRODUCTION, Builder, Plan, needed, planned
+from .recipe_dynamics import Motion, add_trajectory
 from .registry import ENGINES
 from .tasks import Dos, MolecularDynamics, Relax, Task
 
 __all__ = ["STEPS", "build_plan"]
 
-#: sections of a recipe, in order; all but the first two are evaluated from the phase set and need no job
-STEPS = ("bulk", "electronic", "reactions", "windows", "volumes", "screen")
+#: sections of a recipe, in order; all but the first two and the last two are evaluated from the phase set and need no job
+STEPS = ("bulk", "electronic", "reactions", "windows", "volumes", "screen", "interface", "oxygen_loss")
+#: steps of hours, which run only where they are asked for
+_LONG = ("interface", "oxygen_loss")
 
 
-def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, only: str | None = None) -> Plan:
+def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, only: str | None = None, *, full: bool = False) -> Plan:
     """Return the jobs of a recipe.
 
     Parameters
@@ -39,6 +41,9 @@ def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, on
         Engine for every step that it can do; the rest is skipped and said.
     only : str, optional
         One step of :data:`STEPS`; the jobs that it depends on are kept.
+    full : bool
+        Every step, interfaces and oxygen loss too, and molecular dynamics at full length. Otherwise these two,
+        which take an hour and more, run only where `only` asks for one.
 
     Raises
     ------
@@ -57,20 +62,33 @@ def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, on
         raise UnknownNameError(f"unknown engine {engine!r}; {near_match_hint(engine, ENGINES)}")
     builder = Builder(recipe, source, engine)
     _check_names(builder)
-    if builder.production:
+    if builder.production and only not in _LONG:
         _produce(builder, builder.production)
     elif only in (None, "bulk", "electronic"):
         _bulk(builder)
     if only in (None, "electronic") and not builder.production:
         _electronic(builder)
+    if recipe.interface and (only == "interface" or (full and only is None)):
+        from .recipe_interface import add_interfaces  # the builder of cells, which no other step needs
+
+        add_interfaces(builder, recipe.interface, full=full)
+    if recipe.oxygen_loss and (only == "oxygen_loss" or (full and only is None)):
+        from .recipe_oxygen import add_oxygen_loss
+
+        add_oxygen_loss(builder, recipe.oxygen_loss)
+    if only is None and not full:
+        left = [step for step in _LONG if getattr(recipe, step)]
+        builder.skipped += [f"step {step}: it runs with --only {step}, or with every other step and at full length with --full" for step in left]
+    skipped = list(dict.fromkeys(builder.skipped))
+    notes = list(builder.notes)
     drafts = needed(builder.drafts, only)
     if not drafts:
-        return Plan(recipe, Flow([], name=recipe.name), [], builder.skipped)
+        return Plan(recipe, Flow([], name=recipe.name), [], skipped, notes)
     try:
         flow, renamed = content_address(Flow([draft.job for draft in drafts], name=recipe.name))
     except ValueError as error:
         raise InputError(f"{source.path}: the jobs do not form a flow: {error}") from None
-    return Plan(recipe, flow, planned(drafts, flow, renamed), builder.skipped)
+    return Plan(recipe, flow, planned(drafts, flow, renamed), skipped, notes)
 
 
 def _produce(builder: Builder, production: ProductionStep) -> None:
@@ -97,16 +115,9 @@ def _dynamics(builder: Builder, part: DynamicsPart, engine: Engine) -> None:
             method = method.model_copy(update={"hubbard_u": dict.fromkeys(method.hubbard_u, 0.0)})
         cell = builder.cell(found).make_supercell(supercells.get(found.name, (1, 1, 1)), in_place=False)
         method = method.model_copy(update={"spin_polarized": any(cell.site_properties.get("magmom", []))})
-        structure: Structure | OutputReference = canonical_order(cell)
-        chosen = {"timestep": part.timestep, "temperature": part.temperature, "thermostat": part.thermostat, "damping": part.damping}
-        left, per_job, number = round(part.length / part.timestep), round(part.chunk / part.timestep), 0
-        while left > 0:
-            number += 1
-            task = MolecularDynamics(n_steps=min(left, per_job), method=method, seed=part.seed, frame_interval=part.frame_interval, **chosen)
-            job = engine.maker(task).job_for(structure, found.name)
-            job.name += f" (chunk {number})"
-            builder.drafts.append(Draft(job, "dynamics", found.name, f"chunk {number}", engine, task, cell))
-            structure, left = job.output.structure, left - per_job
+        settings = {key: getattr(part, key) for key in ("timestep", "temperature", "thermostat", "damping", "frame_interval", "seed")}
+        task = MolecularDynamics(n_steps=round(part.length / part.timestep), method=method, **settings)
+        add_trajectory(builder, ("dynamics", found.name), canonical_order(cell), cell, Motion(engine, task, round(part.chunk / part.timestep)))
 
 
 def _bulk(builder: Builder) -> None:

@@ -1,0 +1,194 @@
+"""The ladder of oxygen loss: a host, Li vacancies by energy, and one oxygen vacancy at every kind of site.
+
+Every calculation is a document of its own, and says by its atoms where it stands: the site property
+``origin`` of its starting cell is the atom's number in the host.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jobflow import Flow, Job, Maker, Response, job
+from pymatgen.core.structure import Structure
+
+from ..configs.errors import InputError
+from ..configs.oxygen_loss import OrderingPlan, OxygenLossPlan
+from ..structures.vacancy import OxygenSite, lithium_vacancies, oxygen_sites, oxygen_vacancy
+from .engine import Engine
+from .identity import content_address
+from .ordering import Level, continued, host_jobs, lowest, ordering_flow
+from .tasks import Relax
+
+__all__ = ["RATTLE", "LadderMaker", "chosen_sites", "ladder_flow", "lose_oxygen", "oxygen_loss_flow"]
+
+#: Å, largest displacement of an atom before a cell with vacancies is relaxed. It breaks the symmetry that an optimiser
+#: would keep, and is small enough for symmetry to be found within structures.vacancy.SYMMETRY_PRECISION.
+RATTLE = 0.003
+
+
+def oxygen_loss_flow(cells: Sequence[Structure], label: str, plan: OxygenLossPlan, level: Level, orderings: tuple[OrderingPlan, Engine] | None = None) -> Flow:
+    """Return the jobs of a ladder of oxygen loss.
+
+    Parameters
+    ----------
+    cells : sequence of Structure
+        The host, ordered, neutral, with oxidation states and moments; of several orderings of one
+        composition the lowest becomes the host.
+    label : str
+        Name of the material. Documents are labelled ``LABEL host K``, ``LABEL Li-N K`` and ``LABEL Li-N K O-I``
+        with N Li vacancies, rank K among the candidates and oxygen atom I of the host.
+    plan : OxygenLossPlan
+    level : Level
+        Of the host and the whole ladder.
+    orderings : tuple of OrderingPlan, Engine, optional
+        How many orderings are kept by a ranking, and the engine that ranks; where left out, all cells are relaxed at `level`.
+
+    Returns
+    -------
+    Flow
+        What follows from energies is added while it runs.
+
+    Raises
+    ------
+    InputError
+        If there is no cell, or one has fewer Li atoms than the ladder takes.
+    """
+    if not cells:
+        raise InputError(f"{label}: a ladder of oxygen loss needs a host")
+    lithium = min(sum(site.specie.symbol == "Li" for site in cell) for cell in cells)
+    if max(plan.levels) > lithium:
+        raise InputError(f"{label}: {max(plan.levels)} Li vacancies were asked for, and the cell holds {lithium} Li atoms; take a larger supercell")
+    task = Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=len(cells) == 1)
+    maker = LadderMaker(level=level, plan=plan.model_dump(mode="json"))
+    if orderings is None or len(cells) == 1:
+        return continued(host_jobs(cells, label, level, task), label, maker)
+    return ordering_flow(cells, label, orderings[0], orderings[1], (level, task, maker))
+
+
+@dataclass
+class LadderMaker(Maker):
+    """Goes on with a ladder on the lowest of the hosts.
+
+    Parameters
+    ----------
+    name : str
+    level : Level
+    plan : dict
+        A dumped :class:`~catholyte.configs.oxygen_loss.OxygenLossPlan`.
+    """
+
+    name: str = "oxygen-loss ladder"
+    level: Level = field(default_factory=lambda: Level(Engine("chgnet")))
+    plan: dict[str, Any] = field(default_factory=dict)
+
+    @job
+    def make(self, energies: list[float], structures: list[Structure], label: str) -> Response[Any]:
+        """Be replaced by the ladder of the lowest structure.
+
+        Parameters
+        ----------
+        energies : list of float
+            eV per cell.
+        structures : list of Structure
+            Relaxed hosts of one composition.
+        label : str
+        """
+        host = structures[lowest(energies, 1)[0]]
+        return Response(replace=content_address(ladder_flow(host, label, OxygenLossPlan.model_validate(self.plan), self.level))[0])
+
+
+def ladder_flow(host: Structure, label: str, plan: OxygenLossPlan, level: Level) -> Flow:
+    """Return the relaxations of every level's arrangements, each level followed by its oxygen vacancies.
+
+    Parameters
+    ----------
+    host : Structure
+        Relaxed, with oxidation states.
+    label : str
+    plan : OxygenLossPlan
+    level : Level
+    """
+    maker = level.relax(Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False))
+    flows: list[Flow | Job] = []
+    if 0 in plan.lithium_vacancies:
+        flows += _oxygen_jobs(host, host, f"{label} Li-0 1", plan, level)
+    for n in (n for n in plan.levels if n):
+        cells = [found.structure for found in lithium_vacancies(host, n, plan.candidates, plan.seed)]
+        jobs = [maker.job_for(_rattled(cell, plan.seed), f"{label} Li-{n} {k}") for k, cell in enumerate(cells, 1)]
+        if n in plan.voltage_only:
+            flows += jobs
+            continue
+        told = plan.model_dump(mode="json")
+        branch = lose_oxygen([one.output.energy for one in jobs], [one.output.structure for one in jobs], cells, f"{label} Li-{n}", (level, told))
+        branch.name = f"{label} Li-{n} choice of arrangements"
+        flows.append(Flow([*jobs, branch], name=f"{label} Li-{n}"))
+    return Flow(flows, name=f"{label} ladder")
+
+
+@job
+def lose_oxygen(energies: list[float], structures: list[Structure], cells: list[Structure], label: str, asked: tuple[Level, dict[str, Any]]) -> Response[Any]:
+    """Be replaced by oxygen vacancies in the lowest arrangements of one level.
+
+    Parameters
+    ----------
+    energies : list of float
+        eV per cell.
+    structures, cells : list of Structure
+        Arrangements of Li vacancies, relaxed and as built; the symmetry of the latter tells equal sites.
+    label : str
+        ``LABEL Li-N``.
+    asked : tuple of Level, dict
+        The level of theory, and the dumped plan.
+    """
+    level, told = asked
+    plan = OxygenLossPlan.model_validate(told)
+    chosen = lowest(energies, plan.samples)
+    jobs: list[Flow | Job] = [one for k in chosen for one in _oxygen_jobs(_placed(cells[k], structures[k]), cells[k], f"{label} {k + 1}", plan, level)]
+    return Response(replace=content_address(Flow(jobs, name=f"{label} oxygen vacancies"))[0])
+
+
+def chosen_sites(cell: Structure, plan: OxygenLossPlan) -> list[OxygenSite]:
+    """Return the oxygen sites of a cell that lose their atom, those that stand for most atoms first.
+
+    Parameters
+    ----------
+    cell : Structure
+        As built, before atoms were displaced.
+    plan : OxygenLossPlan
+        Its `sites` and `max_sites`.
+    """
+    classes = oxygen_sites(cell)
+    groups: dict[object, list[OxygenSite]] = defaultdict(list)
+    for one in classes:
+        groups[one.environment if plan.sites == "environments" else one.index].append(one)
+    ranked = sorted(groups.values(), key=lambda group: (-sum(len(one.members) for one in group), group[0].index))
+    return [max(group, key=lambda one: (len(one.members), -one.index)) for group in ranked[: plan.max_sites]]
+
+
+def _oxygen_jobs(relaxed: Structure, cell: Structure, label: str, plan: OxygenLossPlan, level: Level) -> list[Job]:
+    """Relaxations of one oxygen vacancy at each chosen site, in the cell of the parent."""
+    maker = level.relax(Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=False, keep_symmetry=False))
+    origin = relaxed.site_properties.get("origin", range(len(relaxed)))
+    jobs = []
+    for site in chosen_sites(cell, plan):
+        vacancy = oxygen_vacancy(relaxed, site.index).structure
+        jobs.append(maker.job_for(_rattled(vacancy, plan.seed), f"{label} O-{int(origin[site.index])}"))
+    return jobs
+
+
+def _placed(cell: Structure, relaxed: Structure) -> Structure:
+    """The cell as built, ions and all, with the lattice and positions that an engine found."""
+    return Structure(relaxed.lattice, cell.species, relaxed.frac_coords, site_properties=cell.site_properties)
+
+
+def _rattled(structure: Structure, seed: int) -> Structure:
+    """The cell with every atom displaced by at most RATTLE in a random direction."""
+    rng = np.random.default_rng(seed)
+    directions = rng.normal(size=(len(structure), 3))
+    directions *= RATTLE * rng.random((len(structure), 1)) / np.linalg.norm(directions, axis=1, keepdims=True)
+    coords = structure.cart_coords + directions
+    return Structure(structure.lattice, structure.species, coords, coords_are_cartesian=True, site_properties=structure.site_properties)

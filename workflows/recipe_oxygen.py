@@ -1,0 +1,144 @@
+"""The oxygen-loss step of a recipe: orderings, host and ladder of each cathode, and the references of engines that need their own."""
+
+from __future__ import annotations
+
+from jobflow import Flow
+from pydantic import TypeAdapter
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.structure import Structure
+
+from ..configs.errors import StructureError
+from ..configs.models import Material, Mesh
+from ..configs.oxygen_loss import OxygenLossStep, OxygenSystem
+from ..structures.cells import prepared_cell
+from ..structures.crystal import conventional
+from ..structures.delithiation import in_cell
+from ..structures.ordering import order
+from .engine import CalculationMaker, Engine
+from .identity import content_address, iter_jobs
+from .ordering import Level, host_jobs, ordering_flow
+from .oxygen_loss import oxygen_loss_flow
+from .plan import Builder, Draft
+from .tasks import Relax, Task
+
+__all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "oxygen_molecule"]
+
+STEP = "oxygen_loss"
+#: labels of the reference calculations
+LITHIUM, MOLECULE = "Li", "O2"
+_GAMMA: Mesh = (1, 1, 1)
+#: Å, bond of the molecule as measured
+_BOND = 1.2075
+
+
+def add_oxygen_loss(builder: Builder, step: OxygenLossStep) -> None:
+    """Draft the jobs of all cathodes that are known ahead; the ladders are added while the flow runs.
+
+    Parameters
+    ----------
+    builder : Builder
+    step : OxygenLossStep
+
+    Raises
+    ------
+    InputError
+        With file, line and key for every name that is unknown and every setting that is missing.
+    """
+    engine = builder.engine(STEP, step.engine, "relax")
+    if engine is None:
+        return
+    for number, system in enumerate(step.systems):
+        _add_system(builder, step, number, system, engine)
+    if engine.backend.needs_method:
+        _add_references(builder, step, engine)
+    builder.notes.append(f"step {STEP}: the jobs of a ladder follow from energies and are added while it runs; its time is that of the most it can be")
+
+
+def oxygen_molecule(edge: float) -> Structure:
+    """Return an O2 molecule, triplet, in a box whose edges differ a little, so that no symmetry holds its orbitals.
+
+    Parameters
+    ----------
+    edge : float
+        Å, of the shortest edge.
+    """
+    lattice = Lattice.orthorhombic(edge, edge + 0.1, edge + 0.2)
+    return Structure(lattice, ["O0+", "O0+"], [[0.0, 0.0, 0.0], [0.0, 0.0, _BOND]], coords_are_cartesian=True, site_properties={"magmom": [1.0, 1.0]})
+
+
+def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: OxygenSystem, engine: Engine) -> None:
+    material, cells = _cells(builder, number, system)
+    level = Level(engine, _method(builder, step, number, material) if engine.backend.needs_method else None)
+    orderings = system.orderings
+    if orderings is not None and builder.override == "rehearsal":
+        cells, orderings = cells[: orderings.keep], None
+        builder.notes.append(f"{material.name}: a rehearsal ranks no orderings and takes the first {len(cells)} as candidates for the host")
+    if system.ladder is not None:
+        ranking = (orderings, _ranking(builder, step)) if orderings is not None else None
+        _draft(
+            builder, oxygen_loss_flow(cells, material.name, system.ladder, level, ranking), material.name, cells[0], (engine, system.ladder.most_calculations)
+        )
+        return
+    if system.orderings is None:
+        raise builder.source.error([STEP, "systems", number], f"{material.name}: neither orderings nor a ladder is asked for")
+    task = Relax(max_force=0.05, max_steps=system.orderings.max_steps, relax_cell=system.orderings.relax_cell, keep_symmetry=False)
+    if orderings is None:
+        flow = Flow([*host_jobs(cells, material.name, level, task)])
+    else:
+        flow = ordering_flow(cells, material.name, orderings, _ranking(builder, step), (level, task, None))
+    _draft(builder, flow, material.name, cells[0], (engine, system.orderings.keep))
+
+
+def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Material, list[Structure]]:
+    """The material and its ordered cells, the lowest electrostatic energy first."""
+    location: list[str | int] = [STEP, "systems", number]
+    material = builder.material(system.material, *location, "material")
+    try:
+        asked = in_cell(material, system.composition, system.supercell)
+        if asked.ordered_cell is None:
+            return material, [builder.cell(material)]
+        count = system.orderings.n if system.orderings is not None else 1
+        found = order(conventional(asked), asked.ordered_cell, count, system.orderings.seed if system.orderings is not None else 0)
+        return asked, [prepared_cell(one.structure, asked) for one in found]
+    except StructureError as error:
+        raise builder.source.error(location, error.message) from None
+
+
+def _ranking(builder: Builder, step: OxygenLossStep) -> Engine:
+    """The engine that ranks orderings: the recipe's, also where another one is asked for on the command line."""
+    found = Engine(step.ranking)
+    if found.backend.needs_method:
+        raise builder.source.error([STEP, "ranking"], f"engine {step.ranking} needs a level of theory; orderings are ranked by chgnet")
+    return found
+
+
+def _method(builder: Builder, step: OxygenLossStep, number: int, material: Material) -> dict[str, object]:
+    mesh = step.systems[number].kpoints
+    if mesh is None:
+        raise builder.source.error([STEP, "systems", number], f"{material.name}: engine {builder.override or step.engine} needs a mesh: give the key 'kpoints'")
+    return builder.method(STEP, material, kpoints=mesh).model_dump(mode="json")
+
+
+def _draft(builder: Builder, flow: Flow, label: str, cell: Structure, most: tuple[Engine, int]) -> None:
+    """Enter every job of a flow; a branching job stands for what it adds at most, by engine and number."""
+    for job in iter_jobs(content_address(flow)[0]):
+        job.hosts = []  # it goes into the recipe's own flow
+        variant, maker = job.name.removeprefix(f"{label} "), job.maker
+        if isinstance(maker, CalculationMaker):
+            task: Task = TypeAdapter(Task).validate_python(maker.task)
+            builder.drafts.append(Draft(job, STEP, label, variant, maker.engine, task, cell))
+        else:
+            builder.drafts.append(Draft(job, STEP, label, variant, most[0], Relax(), cell, most[1]))
+
+
+def _add_references(builder: Builder, step: OxygenLossStep, engine: Engine) -> None:
+    """Lithium metal and the O2 molecule, with the settings of the ladder."""
+    metal = builder.material(LITHIUM, STEP)
+    base = builder.method(STEP, metal, kpoints=step.lithium_kpoints)
+    for label, cell, mesh, relax_cell in (
+        (LITHIUM, builder.cell(metal), step.lithium_kpoints, True),
+        (MOLECULE, oxygen_molecule(step.molecule_box), _GAMMA, False),
+    ):
+        task = Relax(max_force=0.02, relax_cell=relax_cell, keep_symmetry=relax_cell, method=base.model_copy(update={"kpoints": mesh}))
+        job = engine.maker(task).job_for(cell, label)
+        builder.drafts.append(Draft(job, STEP, label, "reference", engine, task, cell))
