@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 export GPAW_CONFIG ?= $(CURDIR)/$(VENV)/gpaw_siteconfig.py
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types test-slow test-queue benchmark gpaw clean
+.PHONY: demo test lint types test-slow test-queue test-browser benchmark docs gpaw clean
 
 demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
 	$(BIN)/catholyte run gsirr --store $(DEMO)/store
@@ -19,8 +19,10 @@ demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
 $(DEMO)/report/report.html: $(DEMO)/store/catholyte/outputs.collection $(shell find analysis configs structures -name '*.py' -o -name '*.yaml' -o -name '*.json' -o -name '*.j2')
 	$(BIN)/catholyte report --store $(DEMO)/store --out $(DEMO)/report
 
+# the last line is the campaign on a real queue; skipped with the reason where no Slurm runs (.ci/run brings one up)
 test: lint types $(VENV)/gpaw.stamp
 	$(BIN)/pytest
+	$(BIN)/pytest -m "slurm and not slow and not benchmark" -rs --durations=0 tests/hpc
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
@@ -35,9 +37,19 @@ types: $(VENV)/test.stamp
 test-slow: $(VENV)/test.stamp $(VENV)/gpaw.stamp
 	$(BIN)/pytest -m "slow and not benchmark and not slurm" -s
 
-# campaigns and faults on a real one-node Slurm, half an hour; tests/support/slurm_up.sh brings one up (as root)
+# campaigns under both managers and every fault on a real one-node Slurm, half an hour; tests/support/slurm_up.sh brings one up (as root)
 test-queue: $(VENV)/test.stamp
-	$(BIN)/pytest -m slurm -s
+	$(BIN)/pytest -m "slurm and not benchmark" -rs -s tests/hpc
+
+# the board in Debian's chromium (packages chromium and chromium-driver); `make test` runs it too where they are installed
+test-browser: $(VENV)/test.stamp
+	$(BIN)/pytest -m "browser and not benchmark" -rs
+
+# build/site; a warning is an error
+docs: $(VENV)/catholyte.stamp
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
+	mkdir -p build/api && ln -sfn $(CURDIR) build/api/catholyte
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 benchmark: $(VENV)/test.stamp $(VENV)/gpaw.stamp
 	$(BIN)/pytest -m benchmark -s

@@ -220,9 +220,10 @@ def mirror(store: CampaignStore, cluster: Cluster, jobs: Any) -> Round:
             continue
         if state == record.get("state") == "failed":
             if ran_out_of_room(record.get("cause") or {}) and int(record.get("lost") or 0) < LOST_LIMIT:
-                found.left += 1
                 if has_room(cluster.work_dir):
                     _again(store, key, record, document, jobs, found)
+                else:
+                    found.left += 1
             continue
         if state == "done":
             _finish(ledger, key, document)
@@ -304,19 +305,27 @@ def _fail(store: CampaignStore, ledger: Ledger, key: str, document: dict[str, An
     lost = "jobflow/core/job.py" not in text or "FileNotFoundError" in text  # a job whose own code was not reached did not fail by itself
     lines = [line for line in text.strip().splitlines() if line.strip()]
     cause = cause_of_loss(directory, remote.get("process_id")) if lost else {"error": "JobError", "message": lines[-1], "advice": "", "evidence": lines[-12:]}
+    if lost and not _again(store, key, ledger.record(key) or {}, document, jobs, found):
+        return
     ledger.fail(key, 0.0, cause)
     if lost:
         logging.getLogger(__name__).warning("%s is put back: %s", document["job"]["name"], text.strip() or cause["message"])
-        _again(store, key, ledger.record(key) or {}, document, jobs, found)
 
 
-def _again(store: CampaignStore, key: str, record: dict[str, Any], document: dict[str, Any], jobs: Any, found: Round) -> None:
-    """Put a job back in line, at most :data:`LOST_LIMIT` times."""
+def _again(store: CampaignStore, key: str, record: dict[str, Any], document: dict[str, Any], jobs: Any, found: Round) -> bool:
+    """Put a job back in line, at most :data:`LOST_LIMIT` times; False where the runner has it in hand: then at the next look."""
+    from jobflow_remote.utils.db import LockedDocumentError
+
     times = int(record.get("lost") or 0) + 1
-    store.states.update_one({"key": key}, {"$set": {"lost": times, "reported": now()}})
     if times > LOST_LIMIT:
         found.paused.append(key)
     else:
-        jobs.rerun_job(db_id=document["db_id"], force=True, delete_files=False)
-        found.put_back.append(key)
         found.left += 1
+        try:
+            jobs.rerun_job(db_id=document["db_id"], force=True, delete_files=False)
+        except LockedDocumentError as error:
+            logging.getLogger(__name__).warning("%s is put back later: %s", document["job"]["name"], error)
+            return False
+        found.put_back.append(key)
+    store.states.update_one({"key": key}, {"$set": {"lost": times, "reported": now()}})
+    return True

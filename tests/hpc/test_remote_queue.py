@@ -154,6 +154,16 @@ def test_lost_job_is_put_back_three_times_then_waits(remote: Remote) -> None:
         mirror(remote.store, remote.cluster, remote.jobs)
 
 
+def test_lost_job_that_the_runner_has_in_hand_is_put_back_at_the_next_look(remote: Remote) -> None:
+    submit_remote(remote.store, *remote.flow(), remote.cluster)
+    with remote.jobs.lock_job(filter={"uuid": remote.key("left")}):
+        found = remote.says("left", "FAILED", error="the remote process ended without a result")
+    assert (found.put_back, found.left) == ([], 3)
+    assert not remote.record("left").get("lost")
+    assert mirror(remote.store, remote.cluster, remote.jobs).put_back == [remote.key("left")]
+    assert remote.record("left")["lost"] == 1
+
+
 def test_full_disk_is_tried_again_when_there_is_room(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     submit_remote(remote.store, *remote.flow(), remote.cluster)
     room = {"free": 0}

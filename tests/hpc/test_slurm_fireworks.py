@@ -23,7 +23,7 @@ def test_flow_that_branches_ends_with_each_job_computed_once(tmp_path: Path) -> 
         assert (len(first.jobs), first.adopted) == (3, [])
         assert (second.flow_id, second.jobs, len(second.adopted)) == (None, [], 3)
         here.tend()
-        here.finishes(85)
+        here.finishes(900)
         assert sorted(computed(log)) == sorted(["split", "split.new", "turn", "turn.detour", "sum"])
         assert {(r["state"], r["computed"]) for r in here.records()} == {("done", 1)}
         assert here.submit(*toys(log)).jobs == []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,8 @@ from catholyte.workflows.recipe import build_plan
 __all__ = ["Campaign", "answers", "campaign", "needs_slurm", "reaches", "rehearsal_plan"]
 
 SUPPORT = Path(__file__).parent
+#: configuration of the Slurm that slurm_up.sh starts
+OWN_SLURM = Path("/run/catholyte-slurm/slurm.conf")
 #: one small relaxation, a density of states on its result, and dynamics in three chunks
 SMALL = """\
 name: small
@@ -55,15 +58,23 @@ vasp:
 """
 
 
-def _slurm_is_here() -> bool:
-    if shutil.which("scontrol") is None:
-        return False
-    return subprocess.run(["scontrol", "ping"], capture_output=True, check=False, timeout=30).returncode == 0
+@functools.cache
+def _without_slurm() -> str:
+    """Why no job can run: empty where this machine alone is the partition `debug` of a Slurm, so that a site's cluster is left in peace."""
+    if OWN_SLURM.is_file():
+        os.environ.setdefault("SLURM_CONF", str(OWN_SLURM))
+    try:
+        nodes = subprocess.run(["sinfo", "-h", "-p", "debug", "-o", "%n %T"], capture_output=True, text=True, check=True, timeout=30).stdout.split()
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"no Slurm answers: {error}"
+    here = socket.gethostname().partition(".")[0]
+    return "" if nodes[:1] == [here] and nodes[1:] in (["idle"], ["mixed"], ["allocated"], ["completing"]) else f"no Slurm of {here} alone: {nodes}"
 
 
 def needs_slurm(test: Any) -> Any:
-    """Mark a test that needs a Slurm whose partition `debug` runs jobs of this user."""
-    skip = pytest.mark.skipif(not _slurm_is_here(), reason="no Slurm runs here: `bash tests/support/slurm_up.sh` (as root) starts one")
+    """Mark a test that needs a one-node Slurm on this machine."""
+    reason = _without_slurm()
+    skip = pytest.mark.skipif(bool(reason), reason=f"{reason}; `bash tests/support/slurm_up.sh` (as root) starts one")
     return pytest.mark.slurm(skip(test))
 
 

@@ -40,8 +40,9 @@ HEAD = """\
 
 Measured on a one-node Slurm with the rehearsal executable (`pytest -m "slurm and slow"`); this page is made from `tests/hpc/golden/queue_faults.yaml`.
 In every case the campaign (a relaxation, a density of states on its result, dynamics in three chunks) ended without help, with exactly the answers of
-an undisturbed run, one result a job (a job that is killed does run again). Most rows were measured while the queue code was being finished, not all on its last state. The time is from the end of the fault to the end of the whole campaign, the jobs that were still
-to come included; the machine had two cores and other work.
+an undisturbed run, one result a job (a job that is killed does run again). The time is from the end of the fault to the end of the whole campaign,
+the jobs that were still to come included. All rows are of one state of the code, on two cores with a load of 17 by other work; on idle cores the times
+are about a third.
 
 """
 
