@@ -61,8 +61,10 @@ class Campaign:
         self.name = str(self.records.campaign(name)["name"])
 
     def __repr__(self) -> str:
-        states = self.jobs["state"].value_counts()
-        return f"Campaign {self.name} in {self._store.shown}: {', '.join(f'{number} {state}' for state, number in states.items()) or 'no jobs'}"
+        from .campaign import status_document
+
+        counts = status_document(self.records.entries(self.name))["counts"]
+        return f"Campaign {self.name} in {self._store.shown}: {', '.join(f'{number} {state}' for state, number in counts.items()) or 'no jobs'}"
 
     def __enter__(self) -> Campaign:
         return self

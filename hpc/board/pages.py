@@ -154,7 +154,8 @@ class Pages:
         document, problem = None, ""
         if entry.state in _FINISHED:
             try:
-                document = self.source.document(entry)
+                answer = self.source.records.result(str(entry.plan["uuid"]))
+                document = answer if isinstance(answer, CalculationDocument) else None
             except CatholyteError as error:
                 problem = error.message
             except ValueError as error:  # pydantic's: written by another version

@@ -196,11 +196,13 @@ class Source:
 
     def _quality(self, entry: Entry) -> Quality:
         try:
-            document = self.document(entry)
+            document = self.records.result(str(entry.plan["uuid"]))
         except CatholyteError as error:
             return Quality(problem=error.message)
         except ValueError as error:  # pydantic's: written by another version
             return Quality(problem=str(error).splitlines()[0])
+        if not isinstance(document, CalculationDocument):  # it built or chose cells, or only added other jobs
+            return Quality()
         verdict = document.acceptance
         return Quality(
             accepted=None if verdict is None else verdict.accepted,

@@ -1,0 +1,73 @@
+"""Every notebook runs from top to bottom on a small shipped store, and a copy of one on another pair of materials."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from catholyte.configs.load import recipe_names
+
+FOLDER = Path(__file__).parents[2] / "analysis" / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+#: finished campaigns of the recipes, as `catholyte run` left them; see tests/data/README.md
+STORE = Path(__file__).parents[1] / "data" / "campaigns.tar.xz"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("campaigns")
+    with tarfile.open(STORE) as packed:
+        packed.extractall(folder, filter="data")
+    return folder
+
+
+def run(notebook: Any, folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Execute a notebook in `folder` and return it with its outputs."""
+    monkeypatch.setenv("CATHOLYTE_STORE", str(store))
+    monkeypatch.setenv("PYTHONWARNINGS", "error::DeprecationWarning:__main__")
+    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
+    client = NotebookClient(notebook, timeout=280, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    return client.execute()
+
+
+def outputs(notebook: Any, kind: str) -> list[Any]:
+    """Outputs of a mime type, in the order of the notebook."""
+    found = (output.get("data", {}) for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)
+    return [data[kind] for data in found if kind in data]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(path: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(nbformat.read(path, as_version=4), tmp_path, store, monkeypatch)
+    assert len(outputs(done, "image/png")) >= 2
+    assert list(tmp_path.glob("*.pdf"))
+    kept = os.environ.get("CATHOLYTE_KEEP_NOTEBOOKS")  # to look at their figures
+    if kept:
+        nbformat.write(done, Path(kept) / path.name)
+
+
+def test_another_pair_needs_two_names(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = nbformat.read(FOLDER / "your-own-system.ipynb", as_version=4)
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    assert first.source == 'CATHODE = "LCO"\nELECTROLYTE = "LPSCl"'
+    first.source = 'CATHODE = "NCM811"\nELECTROLYTE = "Li3InCl6"'
+    done = run(notebook, tmp_path, store, monkeypatch)
+    assert (tmp_path / "reaction-NCM811-Li3InCl6.pdf").stat().st_size > 5000
+    text = "".join(output.get("text", "") for cell in done.cells if cell.cell_type == "code" for output in cell.outputs)
+    assert "eV/atom" in text
+
+
+def test_there_is_a_notebook_for_each_recipe_and_one_for_your_own_system() -> None:
+    assert {path.stem for path in NOTEBOOKS} == {*recipe_names(), "your-own-system"} - {"lattices"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_stored_without_outputs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    assert all(cell.get("execution_count") is None and not cell.get("outputs") for cell in notebook.cells if cell.cell_type == "code")
