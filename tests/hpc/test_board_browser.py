@@ -67,8 +67,8 @@ def test_filters_of_the_list_of_jobs(address: str) -> None:
 
         Select(browser.find_element("name", "state")).select_by_visible_text("failed")
         browser.find_element("css selector", "form.filters button").click()
+        wait_for(lambda: "state=failed" in browser.current_url)  # a link to this view can be passed on
         assert [row.get_attribute("data-state") for row in browser.find_elements("css selector", "#jobs tbody tr")] == ["failed"]
-        assert "state=failed" in browser.current_url  # a link to this view can be passed on
         assert not problems(browser)
 
 

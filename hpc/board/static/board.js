@@ -27,12 +27,14 @@ function filter(form) {
     });
   }
 }
+// a filter that was changed and not yet asked for must not be swept away
+let touched = false;
 // live: look every few seconds whether something changed, and only then fetch the page again
 async function look() {
   const body = document.body;
   try {
     const now = await (await fetch(body.dataset.markAt)).json();
-    if (now.mark !== body.dataset.mark && !document.querySelector(".filters :focus")) {
+    if (now.mark !== body.dataset.mark && !touched && !document.querySelector(".filters :focus")) {
       const fresh = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
       const kept = new Map([...document.querySelectorAll(".plot[data-drawn]")].map((node) => [node.id, node]));
       document.getElementById("live").replaceWith(fresh.getElementById("live"));
@@ -49,6 +51,7 @@ async function look() {
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".plot").forEach(draw);
   if (document.body.dataset.markAt) {
+    document.addEventListener("input", () => { touched = true; });
     setInterval(look, 4000);
   } else {
     for (const form of document.querySelectorAll("form[data-filter]")) {
