@@ -157,13 +157,13 @@ def _scheduler_terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
 
 
 def describe(data: dict[str, Any]) -> tuple[str, str, int]:
-    """Engine, kind and number of atoms of a serialised job; 0 atoms where its structure is another job's output."""
+    """Engine, kind and number of atoms of a serialised job; the planned number where its structure is another job's output, 0 without a plan."""
     function = data.get("function")
     bound = (function.get("@bound") if isinstance(function, dict) else None) or {}
     engine, kind = (bound.get("engine") or {}).get("name", ""), (bound.get("task") or {}).get("kind", "static")
     arguments = [*data.get("function_args", []), *data.get("function_kwargs", {}).values()]
     sizes = [len(argument["sites"]) for argument in arguments if isinstance(argument, dict) and "sites" in argument]
-    return str(engine), str(kind), max(sizes, default=0)
+    return str(engine), str(kind), max(sizes, default=int((data.get("metadata") or {}).get("n_atoms", 0)))
 
 
 class LookFirstAdapter(CommonAdapter):  # type: ignore[misc]

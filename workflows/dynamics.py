@@ -25,7 +25,7 @@ from .tasks import MolecularDynamics
 __all__ = ["FIRST_STEPS", "DynamicsPlan", "Ladder", "chunk_jobs", "dynamics_flow", "ladder_jobs"]
 
 #: steps of the first chunk of a trajectory whose chunks follow from the time of a step: it measures that time
-FIRST_STEPS = 50
+FIRST_STEPS = 100
 #: settings of a plan that are those of its tasks
 _SHARED = ("timestep", "temperature", "thermostat", "damping", "frame_interval", "method")
 

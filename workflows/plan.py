@@ -233,6 +233,8 @@ def planned(drafts: list[Draft], flow: Flow, renamed: dict[str, str]) -> list[Pl
         uuid = renamed[draft.job.uuid]
         if uuid in found:
             continue
+        if draft.engine is not None:
+            jobs[uuid].metadata["n_atoms"] = len(draft.cell)  # for the queue's resources, where the cell is another job's answer; no part of the identity
         found[uuid] = PlannedJob(
             key=uuid,
             uuid=uuid,

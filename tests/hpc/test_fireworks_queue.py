@@ -20,7 +20,7 @@ from toy_jobs import add, pipeline, prepared
 
 from catholyte.configs.cluster import Cluster, load_cluster
 from catholyte.configs.errors import StoreError
-from catholyte.configs.load import material
+from catholyte.configs.load import load_recipe, material
 from catholyte.hpc import fireworks_queue, tend
 from catholyte.hpc.fireworks_queue import adapter, describe, jobs_in_queue, opened_launchpad, queue_name, submit
 from catholyte.hpc.ledger import Ledger
@@ -29,6 +29,7 @@ from catholyte.hpc.submission import open_cluster
 from catholyte.hpc.tend import LOST_LIMIT, cause_of_loss
 from catholyte.structures.cells import calculation_cell
 from catholyte.workflows.engine import Engine
+from catholyte.workflows.recipe import build_plan
 from catholyte.workflows.tasks import Relax
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -78,6 +79,15 @@ def test_engine_kind_and_size_of_a_job() -> None:
     assert describe(serialised(first)) == ("chgnet", "relax", len(cell))
     assert describe(serialised(maker.job_for(first.output.structure, "LCO"))) == ("chgnet", "relax", 0)
     assert describe(serialised(add("log", "a", 1.0))) == ("", "static", 0)
+
+
+def test_a_chained_job_asks_for_the_resources_of_its_planned_cell() -> None:
+    plan = build_plan(*load_recipe("gsirr"), engine="vasp", only="electronic")
+    sizes = {job.uuid: job.n_atoms for job in plan.jobs}
+    chained = [job for job in plan.flow.jobs if job.input_uuids]
+    assert chained
+    for job in chained:
+        assert describe(serialised(job))[2] == sizes[job.uuid] > 0
 
 
 @pytest.mark.parametrize(

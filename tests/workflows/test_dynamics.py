@@ -124,16 +124,16 @@ def test_the_wall_time_of_the_engine_holds_where_the_plan_has_none() -> None:
 
 
 def test_the_next_chunk_follows_from_the_time_of_the_last() -> None:
-    """100 s for 50 steps and an hour of wall time: 1080 steps of 2 s fill 60 % of it; the last chunk is what is left."""
+    """200 s for 100 steps and an hour of wall time: 1080 steps of 2 s fill 60 % of it; the last chunk is what is left."""
     _, following = dynamics_flow(lih(), "LiH", CHGNET, plan(length=2000.0, chunk=None, wall_time=3600.0)).jobs
     chain = following.function_args[0]
-    more: Any = go_on.original(chain, lih(), None, 100.0, 50).replace
+    more: Any = go_on.original(chain, lih(), None, 200.0, 100).replace
     assert [job.name for job in more.jobs] == ["LiH chgnet md (replica 1, chunk 2)", "LiH chgnet md (replica 1, chunk 2): go on"]
     assert more.jobs[0].maker.task["n_steps"] == 1080
     last: Any = go_on.original(more.jobs[1].function_args[0], lih(), None, 2160.0, 1080).replace
-    assert last.jobs[0].maker.task["n_steps"] == 2000 - 50 - 1080
+    assert last.jobs[0].maker.task["n_steps"] == 2000 - 100 - 1080
     chain = last.jobs[1].function_args[0]
-    ended: Any = go_on.original(chain, lih(), None, 1740.0, 870)
+    ended: Any = go_on.original(chain, lih(), None, 1640.0, 820)
     assert ended.output == [following.function_args[0].made[0], more.jobs[0].uuid, last.jobs[0].uuid]
     with pytest.raises(InputError, match="a step takes 4000 s: not one fits"):
         go_on.original(more.jobs[1].function_args[0], lih(), None, 8000.0, 2)
