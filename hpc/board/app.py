@@ -7,10 +7,10 @@ the host name of the request is checked, so that no web page elsewhere can read 
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import threading
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -150,9 +150,12 @@ def create_app(source: Source, token: str | None = None, hosts: tuple[str, ...] 
         Route("/assets/{name}", asset, methods=["GET"]),
     ]
     guard = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False), Middleware(BaseHTTPMiddleware, dispatch=_guard(token))]
-    app = Starlette(routes=routes, middleware=[*guard, Middleware(GZipMiddleware, minimum_size=2000)], exception_handlers={CatholyteError: refused})
-    _read_ahead(source, pages)
-    return app
+    return Starlette(
+        routes=routes,
+        middleware=[*guard, Middleware(GZipMiddleware, minimum_size=2000)],
+        exception_handlers={CatholyteError: refused},
+        lifespan=_reading_ahead(source, pages),
+    )
 
 
 def _asked(request: Request) -> dict[str, str]:
@@ -181,16 +184,25 @@ def _guard(token: str | None) -> Callable[[Request, _Next], Awaitable[Response]]
     return dispatch
 
 
-def _read_ahead(source: Source, pages: Pages) -> None:
-    """Evaluate phase sets and read verdicts beside the pages, so that none waits for them."""
+def _reading_ahead(source: Source, pages: Pages) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    """Evaluate phase sets and read verdicts beside the pages, so that none waits for them, for as long as the board is served."""
+    stop = threading.Event()
 
     def work() -> None:
-        while True:
+        pause = 0.0
+        while not stop.wait(pause):
             busy = False
             for name in source.names():
                 if name not in pages.values:
                     pages.values[name] = evaluate(source.snapshot(name).recipe, source.relaxed(name))
                 busy = bool(source.assess(name)) or busy
-            time.sleep(0.2 if busy else 3.0)
+            pause = 0.2 if busy else 3.0
 
-    threading.Thread(target=work, daemon=True, name="read-ahead").start()
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        stop.clear()
+        threading.Thread(target=work, daemon=True, name="read-ahead").start()
+        yield
+        stop.set()
+
+    return lifespan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,19 @@ def test_the_mark_changes_when_the_campaign_does(monkeypatch: pytest.MonkeyPatch
     before = source.snapshot("gsirr").mark
     source.assess("gsirr")
     assert source.snapshot("gsirr").mark != before
+
+
+def test_nothing_is_read_ahead_of_a_board_that_is_not_served() -> None:
+    def readers() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name == "read-ahead"]
+
+    before = readers()
+    app = create_app(mixed_campaign())
+    assert readers() == before
+    with TestClient(app, base_url=LOCAL):
+        (reader,) = set(readers()) - set(before)
+    reader.join(30)
+    assert not reader.is_alive()
 
 
 def test_a_name_with_a_script_is_shown_and_not_run(board: TestClient) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from catholyte.hpc.store import CampaignStore, open_store
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CampaignStore:
     monkeypatch.setattr(local, "_new_executor", InlineExecutor)
-    monkeypatch.setattr(delivery.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(delivery, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=time.monotonic))
     opened = open_store(tmp_path / "store")
     monkeypatch.setitem(worker._OPEN, opened.location, opened)
     return opened
@@ -77,7 +79,7 @@ def test_patience_ends_and_the_result_is_kept(tmp_path: Path, store: CampaignSto
 
 
 def test_other_errors_of_the_database_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery.time, "sleep", lambda seconds: pytest.fail("waited"))
+    monkeypatch.setattr(delivery, "time", SimpleNamespace(sleep=lambda seconds: pytest.fail("waited"), monotonic=time.monotonic))
 
     def refuse() -> None:
         raise OperationFailure("not authorised")
@@ -94,8 +96,7 @@ def test_pauses_grow_and_the_wait_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
         pauses.append(seconds)
         clock[0] += seconds
 
-    monkeypatch.setattr(delivery.time, "sleep", sleep)
-    monkeypatch.setattr(delivery.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(delivery, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: clock[0]))
     monkeypatch.setenv(PATIENCE_VARIABLE, "120")
     with pytest.raises(StoreError, match=r"away for .* s while waiting to read"):
         patient(away(10**6, lambda: None), "read")

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -262,7 +263,7 @@ def test_deaths_leave_whole_steps(tmp_path: Path, kind: str, status: int, eviden
 
 def test_slow_and_freeze_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("catholyte.hpc.rehearsal.program.time.sleep", pauses.append)
+    monkeypatch.setattr("catholyte.hpc.rehearsal.program.time", SimpleNamespace(sleep=pauses.append))  # not the sleep of every other thread
     text = "faults:\n  - {kind: slow, seconds: 0.5, at_ionic_step: 10}\n  - {kind: freeze, seconds: 99, at_ionic_step: 2}\n"
     rehearse(write_inputs(tmp_path, **MD), faults(tmp_path, text))
     assert pauses == [99, 0.5, 0.5, 0.5]

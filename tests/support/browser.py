@@ -22,7 +22,7 @@ _ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--us
 @contextmanager
 def serve(app: Starlette) -> Iterator[str]:
     """The application at a free port of loopback; gives its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
