@@ -39,6 +39,7 @@ _VIBRATION = 200.0
 _FEWEST = 6
 #: a slope that is not this many times its standard deviation is none
 _SURE = 2.0
+_UNTIMED = "nothing tells the time step"
 #: walkers of the sampling, their steps, and how many of these are dropped at the beginning
 _WALKERS, _SAMPLES, _BURN = 32, 500, 200
 
@@ -78,7 +79,7 @@ class Diffusivity:
     note: str
 
 
-def diffusivities(displacements: Displacements, layers: Sequence[str] | None = None, seed: int = 0) -> list[Diffusivity]:
+def diffusivities(displacements: Displacements, layers: Sequence[str] | None = None, seed: int = 0, *, timed: bool = True) -> list[Diffusivity]:
     """Self-diffusivity of each element, and of each element in each layer.
 
     Parameters
@@ -89,13 +90,18 @@ def diffusivities(displacements: Displacements, layers: Sequence[str] | None = N
         Layer of each atom.
     seed : int
         Of the sampling.
+    timed : bool
+        False where the time step is not known: nothing is estimated.
 
     Raises
     ------
     InputError
         If there was no frame, or layers are not as many as atoms.
     """
-    return [diffusivity(displacements, curve, seed) for curve in msd_curves(displacements, layers)]
+    curves = msd_curves(displacements, layers)
+    if not timed:
+        return [Diffusivity(curve.species, curve.layer, len(curve.atoms), None, None, None, None, None, None, _UNTIMED) for curve in curves]
+    return [diffusivity(displacements, curve, seed) for curve in curves]
 
 
 def diffusivity(displacements: Displacements, curve: MsdCurve, seed: int = 0) -> Diffusivity:

@@ -70,7 +70,7 @@ class Curves:
         }
 
 
-def motion_curves(blocks: Iterable[Frames], species: Sequence[str], layers: Layers | None) -> Curves:
+def motion_curves(blocks: Iterable[Frames], species: Sequence[str], layers: Layers | None, *, timed: bool = True) -> Curves:
     """Read a trajectory once.
 
     Parameters
@@ -78,6 +78,8 @@ def motion_curves(blocks: Iterable[Frames], species: Sequence[str], layers: Laye
     blocks : iterable of Frames
     species : sequence of str
     layers : Layers or None
+    timed : bool
+        False where the time step is not known: no diffusivity is estimated.
 
     Raises
     ------
@@ -90,7 +92,7 @@ def motion_curves(blocks: Iterable[Frames], species: Sequence[str], layers: Laye
         ways.add(block)
         heights.add(block)
     tags = None if layers is None else layers.tags
-    return Curves(dict(Counter(species)), pairs.functions(), msd_curves(ways, tags), diffusivities(ways, tags), heights.profiles())
+    return Curves(dict(Counter(species)), pairs.functions(), msd_curves(ways, tags), diffusivities(ways, tags, timed=timed), heights.profiles())
 
 
 def pair_functions(blocks: Iterable[Frames], species: Sequence[str]) -> list[PairFunction]:

@@ -47,6 +47,10 @@ class FrameSource(Protocol):
         """Elements of the atoms."""
 
     @property
+    def timestep_known(self) -> bool:
+        """Whether times are times and not counts of steps."""
+
+    @property
     def notes(self) -> list[str]:
         """What was found wrong or assumed; complete when the blocks were read."""
 
@@ -101,6 +105,8 @@ class MotionStudy:
         Pair functions, displacements and profile of the run.
     score : SpeciesScore or None
     notes : tuple of str
+    timed : bool
+        False where nothing tells the time step: then there are no diffusivities, and no events per time.
     """
 
     spec: StudySpec
@@ -110,6 +116,7 @@ class MotionStudy:
     curves: Curves
     score: SpeciesScore | None
     notes: tuple[str, ...]
+    timed: bool = True
 
     @property
     def label(self) -> str:
@@ -118,7 +125,7 @@ class MotionStudy:
 
     def rates(self) -> list[EventRate]:
         """Of every kind of event, against the controls."""
-        area = self.motion.area * self.motion.n_interfaces if self.motion.n_interfaces else None
+        area = self.motion.area * self.motion.n_interfaces if self.motion.n_interfaces and self.timed else None
         return event_rates(self.motion.observed, [motion.observed for _, motion in self.controls], area)
 
     def survival(self) -> list[Survival]:
@@ -188,7 +195,7 @@ def study_motion(
             raise InputError(f"{replica.name}: its {len(replica.trajectory.species)} atoms are not those of {run.name}; replicas start from one cell")
     given = parse_cutoffs(spec.cutoffs, species)
     tell("pair functions, displacements and density profile")
-    curves = motion_curves(run.trajectory.blocks(), species, spec.layers)
+    curves = motion_curves(run.trajectory.blocks(), species, spec.layers, timed=run.trajectory.timestep_known)
     shells = [_shells(control) for control in controls] + [curves.shells("the run itself")]
     rules = choose_rules(species, shells, given, HYSTERESIS if spec.hysteresis is None else spec.hysteresis)
 
@@ -209,7 +216,7 @@ def study_motion(
             if spec.pair is not None:
                 raise
             notes.append(f"no comparison with predicted products: {error.message}")
-    return MotionStudy(spec, motion, again, bulk, curves, score, tuple(notes))
+    return MotionStudy(spec, motion, again, bulk, curves, score, tuple(notes), run.trajectory.timestep_known)
 
 
 def _shells(control: Run) -> dict[tuple[str, str], Shell]:

@@ -41,6 +41,7 @@ class StoredTrajectory:
 
     documents: Sequence[CalculationDocument]
     notes: list[str] = field(default_factory=list)
+    timestep_known: bool = True
 
     @property
     def species(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from command_line import Run, answer
 from motions import frames
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
+from trajectory_texts import xdatcar
 
 from catholyte.structures.files import write_structure
 from catholyte.structures.frames import Frames
@@ -74,6 +75,17 @@ def test_document(catholyte: Run, runs: dict[str, Path], tmp_path: Path) -> None
     names = {Path(file).name for file in found["files"]}
     assert {"events.csv", "event_rates.csv", "bond_events.png", "coordination.svg", "survival.png", "drift.png"} <= names
     assert all(Path(file).stat().st_size > 20 for file in found["files"])
+
+
+def test_without_a_time_step_nothing_is_told_per_time(catholyte: Run, runs: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "XDATCAR").write_text(xdatcar(motion(400, 80)))
+    options = ("dynamics", tmp_path / "XDATCAR", "--cell", runs["cell"], "--json")
+    unknown, known = answer(catholyte(*options)), answer(catholyte(*options, "--timestep", 10))
+    assert {(one["value"], one["limit"], one["note"]) for one in unknown["diffusivity"]} == {(None, None, "nothing tells the time step")}
+    assert {rate["per_area"] for rate in unknown["rates"]} == {None}
+    assert any("1 fs is assumed" in note for note in unknown["notes"])
+    assert all(one["limit"] is not None or one["value"] is not None for one in known["diffusivity"])
+    assert None not in {rate["per_area"] for rate in known["rates"]}
 
 
 def test_tables(catholyte: Run, runs: dict[str, Path]) -> None:
