@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..configs.errors import CatholyteError
+from ..configs.errors import CatholyteError, InputError
 from ..structures.frames import Frames
 from ..workflows.documents import CalculationDocument, Trajectory
 from .migration import Layers
@@ -21,12 +21,16 @@ from .plots_motion import coordination_figure, drift_figure, events_figure, surv
 from .report_case import Case, Finished
 from .report_content import Column, KeyNumber, Picture, Section, Table, Text
 
-__all__ = ["StoredTrajectory", "motion_pictures", "motion_section", "motion_tables"]
+__all__ = ["CONTROL", "StoredRuns", "StoredTrajectory", "motion_pictures", "motion_section", "motion_tables", "replica_of", "stored_runs", "study_stored"]
 
 #: the end of a label that names a run of the bulk
 CONTROL = " control"
 _VARIANT = re.compile(r"^(?:(?P<replica>.+), )?chunk (?P<chunk>\d+)$")
 _HYPOTHESIS = "Events of machine-learned dynamics are hypotheses: the model was not trained on such interfaces."
+
+
+#: label of the documents to its replicas with their names, each a trajectory of its chunks in order
+StoredRuns = Mapping[str, Sequence[tuple[str, "StoredTrajectory"]]]
 
 
 @dataclass
@@ -204,22 +208,16 @@ def motion_section(case: Case) -> Section:
     case : Case
     """
     section = Section("dynamics", "Bonds in motion")
-    runs = _runs(case)
+    runs = stored_runs(case.finished)
     if not runs:
         section.blocks.append(Text("The recipe has no finished molecular dynamics."))
         return section
-    controls = {label: replicas for label, replicas in runs.items() if label.endswith(CONTROL)}
-    phases = load_phase_set(DEFAULT_PHASE_SET)
     section.blocks.append(Text(_HYPOTHESIS, "note"))
-    for label, replicas in runs.items():
-        if label in controls:
+    for label in runs:
+        if label.endswith(CONTROL):
             continue
-        first = replicas[0][1]
-        own = [Run(name, stored) for found in controls.values() for name, stored in found if set(stored.species) <= set(first.species)]
-        spec = StudySpec(layers=first.layers, tier=first.documents[0].tier)
-        run, *again = [Run(name, stored) for name, stored in replicas]
         try:
-            study = study_motion(run, again, own, spec, phases)
+            study = study_stored(runs, label)
         except CatholyteError as error:
             section.blocks.append(Text(f"{label}: its trajectory cannot be analysed: {error.message}", "problem"))
             continue
@@ -227,13 +225,53 @@ def motion_section(case: Case) -> Section:
     return section
 
 
-def _runs(case: Case) -> dict[str, list[tuple[str, StoredTrajectory]]]:
-    """Label of the documents to its replicas with their names, each a trajectory of its chunks in order."""
+def replica_of(variant: str) -> str | None:
+    """Replica that the variant of a job names (``replica 2, chunk 1``), the first where it names none; None where the job is no chunk of a trajectory."""
+    found = _VARIANT.match(variant)
+    return found and (found["replica"] or "replica 1")
+
+
+def study_stored(runs: StoredRuns, label: str, replica: str | None = None) -> MotionStudy:
+    """Analyse one run of the store beside its replicas and the controls of its phases.
+
+    Parameters
+    ----------
+    runs : mapping
+        As :func:`stored_runs` gives them.
+    label : str
+        Of the run's documents.
+    replica : str, optional
+        The run among its replicas; the first where left out.
+
+    Raises
+    ------
+    InputError
+        If the store does not hold the beginning of this trajectory, or it cannot be used.
+    """
+    found = runs.get(label, ())
+    first = next((one for one in found if replica is None or one[0] == f"{label} {replica}"), None)
+    if first is None:
+        raise InputError(f"{label}{f', {replica}' if replica else ''}: the store does not hold its first chunk with its frames")
+    again, trajectory = [one for one in found if one is not first], first[1]
+    controls = [one for other in runs if other.endswith(CONTROL) and not label.endswith(CONTROL) for one in runs[other]]
+    own = [Run(name, stored) for name, stored in controls if set(stored.species) <= set(trajectory.species)]
+    spec = StudySpec(layers=trajectory.layers, tier=trajectory.documents[0].tier)
+    return study_motion(Run(*first), [Run(name, stored) for name, stored in again], own, spec, load_phase_set(DEFAULT_PHASE_SET))
+
+
+def stored_runs(finished: Iterable[Finished]) -> dict[str, list[tuple[str, StoredTrajectory]]]:
+    """Trajectories of finished jobs: label of the documents to its replicas with their names, chunks in order up to the first that is missing.
+
+    Parameters
+    ----------
+    finished : iterable of Finished
+        With their arrays; what is no molecular dynamics is passed over.
+    """
     chunks: dict[tuple[str, str], list[tuple[int, Finished]]] = {}
-    for found in case.finished:
-        variant = _VARIANT.match(found.variant)
-        if found.document.kind == "md" and variant and found.document.trajectory is not None:
-            chunks.setdefault((found.document.label, variant["replica"] or "replica 1"), []).append((int(variant["chunk"]), found))
+    for found in finished:
+        variant, replica = _VARIANT.match(found.variant), replica_of(found.variant)
+        if found.document.kind == "md" and variant and replica and found.document.trajectory is not None:
+            chunks.setdefault((found.document.label, replica), []).append((int(variant["chunk"]), found))
     runs: dict[str, list[tuple[str, StoredTrajectory]]] = {}
     for (label, replica), found_chunks in sorted(chunks.items()):
         ordered = [found.document for _, found in sorted(found_chunks, key=lambda item: item[0])]

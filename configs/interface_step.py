@@ -44,6 +44,9 @@ class InterfaceSystem(Spec):
             raise ValueError("give 'a' and 'b' of a stack to build, or 'file' of a ready one")
         if self.file is None and len(self.thickness) != len(self.names):
             raise ValueError(f"'thickness' has {len(self.thickness)} values, and the stack {len(self.names)} materials")
+        materials = [text.split(":")[0] for text in self.names.values()]
+        if len(set(materials)) < len(materials):
+            raise ValueError(f"the parts of a stack need different names, for each site is tagged with its own; given: {', '.join(materials)}")
         return self
 
     @property

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from .models import Mesh, Spec
-from .units import ElectronVoltPerAngstrom, Kelvin, PositiveAngstrom
+from .units import ElectronVoltPerAngstrom, Kelvin, PositiveAngstrom, PositiveElectronVolt
 
-__all__ = ["CorrectionName", "OrderingPlan", "OxygenConditions", "OxygenLossPlan", "OxygenLossStep", "OxygenSystem"]
+__all__ = ["CorrectionName", "OrderingPlan", "OxygenConditions", "OxygenLossPlan", "OxygenLossStep", "OxygenSystem", "SinglePoints"]
 
 #: corrections of the computed O2 molecule; values and sources stand in ``thermochemistry/oxygen.yaml``
 CorrectionName = Literal["none", "mp2020", "wang2006"]
@@ -111,16 +111,33 @@ class OxygenSystem(Spec):
     kpoints: Mesh | None = Field(None, description="divisions of the whole cell, for an engine that needs a mesh")
 
 
+class SinglePoints(Spec):
+    """Energies of another engine at the very cells of the ladder: the host, and every cell with a vacancy beside its parent."""
+
+    engine: str = Field("gpaw", description="a second opinion; its energies form a ladder of their own")
+    cutoff: PositiveElectronVolt = Field(description="eV")
+    smearing: PositiveElectronVolt = Field(0.05, description="eV")
+
+
 class OxygenLossStep(Spec):
     """Orderings, voltage curve and oxygen loss of cathodes."""
 
     engine: str = Field("chgnet", description="of the host and the ladder")
+    cutoff: PositiveElectronVolt | None = Field(None, description="eV, for an engine that needs one; that of the section electronic where left out")
+    smearing: PositiveElectronVolt = Field(0.05, description="eV, with cutoff")
+    single_points: SinglePoints | None = Field(None, description="a second engine at the cells that the first has relaxed")
     ranking: str = Field("chgnet", description="of the orderings; with one built-in level of theory")
     systems: tuple[OxygenSystem, ...] = Field(min_length=1)
     conditions: OxygenConditions = OxygenConditions()
     phase_set: str = Field("solidstate", description="gives O2 and lithium metal to tiers on its scale; others calculate both")
     lithium_kpoints: Mesh = Field((12, 12, 12), description="divisions of the primitive cell of lithium metal")
     molecule_box: PositiveAngstrom = Field(12.0, description="Å, edge of the cell of the O2 molecule, where it is calculated")
+
+    @model_validator(mode="after")
+    def _two_engines(self) -> OxygenLossStep:
+        if self.single_points and self.single_points.engine == self.engine:
+            raise ValueError(f"single_points: {self.engine} is the engine of the ladder already; give another one")
+        return self
 
     @field_validator("systems")
     @classmethod

@@ -20,7 +20,7 @@ from ..configs.oxygen_loss import OrderingPlan
 from .engine import CalculationMaker, Engine
 from .identity import content_address
 from .ranking import ranking_flow
-from .tasks import Relax
+from .tasks import Relax, Task
 
 __all__ = ["Level", "lowest", "ordering_flow", "refine"]
 
@@ -34,17 +34,20 @@ class Level(MSONable):
     engine : Engine
     method : dict, optional
         A dumped :class:`~catholyte.configs.models.Method`, for an engine that needs one.
+    single_points : Level, optional
+        Level at which energies are calculated once more, at the cells that this one has relaxed.
     """
 
     engine: Engine
     method: dict[str, Any] | None = None
+    single_points: Level | None = None
 
     def __post_init__(self) -> None:
         if self.engine.backend.needs_method and self.method is None:
             raise InputError(f"engine {self.engine.name} needs a level of theory: functional, cutoff, mesh and U")
 
-    def relax(self, task: Relax) -> CalculationMaker:
-        """Return the maker of a relaxation at this level."""
+    def maker(self, task: Task) -> CalculationMaker:
+        """Return the maker of a calculation at this level."""
         method = Method.model_validate(self.method) if self.method is not None else None
         return self.engine.maker(task.model_copy(update={"method": method}))
 
@@ -110,7 +113,7 @@ def refine(energies: list[float], structures: list[Structure], label: str, keep:
 
 def host_jobs(cells: Sequence[Structure | OutputReference], label: str, level: Level, task: Relax) -> list[Job]:
     """Return the relaxations ``LABEL host K`` of candidates for the host."""
-    maker = level.relax(task)
+    maker = level.maker(task)
     return [maker.job_for(cell, f"{label} host {k}") for k, cell in enumerate(cells, 1)]
 
 

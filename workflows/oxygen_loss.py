@@ -21,9 +21,9 @@ from ..structures.vacancy import OxygenSite, lithium_vacancies, oxygen_sites, ox
 from .engine import Engine
 from .identity import content_address
 from .ordering import Level, continued, host_jobs, lowest, ordering_flow
-from .tasks import Relax
+from .tasks import Relax, Static
 
-__all__ = ["RATTLE", "LadderMaker", "chosen_sites", "ladder_flow", "lose_oxygen", "oxygen_loss_flow"]
+__all__ = ["RATTLE", "LadderMaker", "calculate_again", "chosen_sites", "ladder_flow", "lose_oxygen", "oxygen_loss_flow", "vacancy_jobs"]
 
 #: Å, largest displacement of an atom before a cell with vacancies is relaxed. It breaks the symmetry that an optimiser
 #: would keep, and is small enough for symmetry to be found within structures.vacancy.SYMMETRY_PRECISION.
@@ -112,8 +112,8 @@ def ladder_flow(host: Structure, label: str, plan: OxygenLossPlan, level: Level)
     plan : OxygenLossPlan
     level : Level
     """
-    maker = level.relax(Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False))
-    flows: list[Flow | Job] = []
+    maker = level.maker(Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False))
+    flows: list[Flow | Job] = [*_single_points([host], [f"{label} host 1"], level)]
     if 0 in plan.lithium_vacancies:
         flows += _oxygen_jobs(host, host, f"{label} Li-0 1", plan, level)
     for n in (n for n in plan.levels if n):
@@ -147,8 +147,28 @@ def lose_oxygen(energies: list[float], structures: list[Structure], cells: list[
     level, told = asked
     plan = OxygenLossPlan.model_validate(told)
     chosen = lowest(energies, plan.samples)
-    jobs: list[Flow | Job] = [one for k in chosen for one in _oxygen_jobs(_placed(cells[k], structures[k]), cells[k], f"{label} {k + 1}", plan, level)]
+    parents = {f"{label} {k + 1}": _placed(cells[k], structures[k]) for k in chosen}
+    jobs: list[Flow | Job] = [*_single_points(list(parents.values()), list(parents), level)]
+    for k, (name, parent) in zip(chosen, parents.items(), strict=True):
+        jobs += _oxygen_jobs(parent, cells[k], name, plan, level)
     return Response(replace=content_address(Flow(jobs, name=f"{label} oxygen vacancies"))[0])
+
+
+@job
+def calculate_again(structures: list[Structure], cells: list[Structure], labels: list[str], level: Level) -> Response[Any]:
+    """Be replaced by single points of relaxed cells.
+
+    Parameters
+    ----------
+    structures, cells : list of Structure
+        Relaxed, and as built; ions and moments of the latter are where the single points start.
+    labels : list of str
+        Of the documents, those of the relaxations.
+    level : Level
+        Its `single_points`.
+    """
+    placed = [_placed(cell, relaxed) for cell, relaxed in zip(cells, structures, strict=True)]
+    return Response(replace=content_address(Flow([*_single_points(placed, labels, level)], name="single points"))[0])
 
 
 def chosen_sites(cell: Structure, plan: OxygenLossPlan) -> list[OxygenSite]:
@@ -170,14 +190,42 @@ def chosen_sites(cell: Structure, plan: OxygenLossPlan) -> list[OxygenSite]:
 
 
 def _oxygen_jobs(relaxed: Structure, cell: Structure, label: str, plan: OxygenLossPlan, level: Level) -> list[Job]:
-    """Relaxations of one oxygen vacancy at each chosen site, in the cell of the parent."""
-    maker = level.relax(Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=False, keep_symmetry=False))
+    """Relaxations of one oxygen vacancy at each chosen site, in the cell of the parent, and single points where the level has them."""
+    return vacancy_jobs(relaxed, [site.index for site in chosen_sites(cell, plan)], label, plan, level)
+
+
+def vacancy_jobs(relaxed: Structure, sites: Sequence[int], label: str, plan: OxygenLossPlan, level: Level) -> list[Job]:
+    """Return the relaxations of one oxygen vacancy at each of some sites, and single points where the level has them.
+
+    Parameters
+    ----------
+    relaxed : Structure
+        The parent; the vacancies keep its lattice.
+    sites : sequence of int
+        Oxygen atoms, indices in `relaxed`.
+    label : str
+        Of the parent; documents are labelled ``LABEL O-I`` with the atom's number I in the host.
+    plan : OxygenLossPlan
+        Convergence and seed.
+    level : Level
+    """
+    maker = level.maker(Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=False, keep_symmetry=False))
     origin = relaxed.site_properties.get("origin", range(len(relaxed)))
-    jobs = []
-    for site in chosen_sites(cell, plan):
-        vacancy = oxygen_vacancy(relaxed, site.index).structure
-        jobs.append(maker.job_for(_rattled(vacancy, plan.seed), f"{label} O-{int(origin[site.index])}"))
-    return jobs
+    cells = {f"{label} O-{int(origin[site])}": _rattled(oxygen_vacancy(relaxed, site).structure, plan.seed) for site in sites}
+    jobs = [maker.job_for(cell, name) for name, cell in cells.items()]
+    if level.single_points is None:
+        return jobs
+    again = calculate_again([one.output.structure for one in jobs], list(cells.values()), list(cells), level)
+    again.name = f"{label} {level.single_points.engine.name} single points of oxygen vacancies"
+    return [*jobs, again]
+
+
+def _single_points(structures: Sequence[Structure], labels: Sequence[str], level: Level) -> list[Job]:
+    """Energies at the level's second level of theory, where it has one."""
+    if level.single_points is None:
+        return []
+    maker = level.single_points.maker(Static())
+    return [maker.job_for(structure, label) for structure, label in zip(structures, labels, strict=True)]
 
 
 def _placed(cell: Structure, relaxed: Structure) -> Structure:

@@ -8,7 +8,7 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import StructureError
-from ..configs.models import Material, Mesh
+from ..configs.models import Material, Mesh, Method
 from ..configs.oxygen_loss import OxygenLossStep, OxygenSystem
 from ..structures.cells import prepared_cell
 from ..structures.crystal import conventional
@@ -19,6 +19,7 @@ from .identity import content_address, iter_jobs
 from .ordering import Level, host_jobs, ordering_flow
 from .oxygen_loss import oxygen_loss_flow
 from .plan import Builder, Draft
+from .registry import ENGINES, load_backend
 from .tasks import Relax, Task
 
 __all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "oxygen_molecule"]
@@ -51,6 +52,9 @@ def add_oxygen_loss(builder: Builder, step: OxygenLossStep) -> None:
         _add_system(builder, step, number, system, engine)
     if engine.backend.needs_method:
         _add_references(builder, step, engine)
+    if second := _second(builder, step):
+        _add_references(builder, step, second)
+        builder.notes.append(f"step {STEP}: {second.name} calculates the host, and the cells with vacancies, once more at the geometries of {engine.name}")
     builder.notes.append(f"step {STEP}: the jobs of a ladder follow from energies and are added while it runs; its time is that of the most it can be")
 
 
@@ -68,7 +72,12 @@ def oxygen_molecule(edge: float) -> Structure:
 
 def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: OxygenSystem, engine: Engine) -> None:
     material, cells = _cells(builder, number, system)
-    level = Level(engine, _method(builder, step, number, material) if engine.backend.needs_method else None)
+    second = _second(builder, step)
+    level = Level(
+        engine,
+        _method(builder, step, number, material, engine) if engine.backend.needs_method else None,
+        Level(second, _method(builder, step, number, material, second)) if second else None,
+    )
     orderings = system.orderings
     if orderings is not None and builder.override == "rehearsal":
         cells, orderings = cells[: orderings.keep], None
@@ -112,11 +121,36 @@ def _ranking(builder: Builder, step: OxygenLossStep) -> Engine:
     return found
 
 
-def _method(builder: Builder, step: OxygenLossStep, number: int, material: Material) -> dict[str, object]:
+def _second(builder: Builder, step: OxygenLossStep) -> Engine | None:
+    """The engine of single points; none where the command line names one engine for all."""
+    asked = step.single_points
+    if asked is None:
+        return None
+    if builder.override not in (None, step.engine):
+        builder.skipped.append(f"step {STEP}: no single points of {asked.engine}: --engine {builder.override} calculates everything")
+        return None
+    location = [STEP, "single_points", "engine"]
+    allowed = [name for name in ENGINES if load_backend(name, {}).needs_method and "static" in load_backend(name, {}).kinds]
+    if asked.engine not in allowed:
+        raise builder.source.error(location, f"single points need an engine with a level of theory of its own, not {asked.engine!r}; allowed: {', '.join(allowed)}")
+    return Engine(asked.engine)
+
+
+def _method(builder: Builder, step: OxygenLossStep, number: int, material: Material, engine: Engine) -> dict[str, object]:
+    """The level of theory of a cathode: of production, of the single points, of the step itself, or of the section `electronic`."""
     mesh = step.systems[number].kpoints
     if mesh is None:
-        raise builder.source.error([STEP, "systems", number], f"{material.name}: engine {builder.override or step.engine} needs a mesh: give the key 'kpoints'")
-    return builder.method(STEP, material, kpoints=mesh).model_dump(mode="json")
+        raise builder.source.error([STEP, "systems", number], f"{material.name}: engine {engine.name} needs a mesh: give the key 'kpoints'")
+    return _level_of_theory(builder, step, material, mesh, engine).model_dump(mode="json")
+
+
+def _level_of_theory(builder: Builder, step: OxygenLossStep, material: Material, mesh: Mesh, engine: Engine) -> Method:
+    single = step.single_points if step.single_points and engine.name != (builder.override or step.engine) else None
+    cutoff = single.cutoff if single else step.cutoff
+    if builder.production or cutoff is None:
+        return builder.method(STEP, material, kpoints=mesh)
+    table = builder.hubbard_table(builder.cell(material).composition.remove_charges().elements, material.name)
+    return Method(hubbard_u=table, cutoff=cutoff, kpoints=mesh, smearing=single.smearing if single else step.smearing)
 
 
 def _draft(builder: Builder, flow: Flow, label: str, cell: Structure, most: tuple[Engine, int]) -> None:
@@ -134,7 +168,7 @@ def _draft(builder: Builder, flow: Flow, label: str, cell: Structure, most: tupl
 def _add_references(builder: Builder, step: OxygenLossStep, engine: Engine) -> None:
     """Lithium metal and the O2 molecule, with the settings of the ladder."""
     metal = builder.material(LITHIUM, STEP)
-    base = builder.method(STEP, metal, kpoints=step.lithium_kpoints)
+    base = _level_of_theory(builder, step, metal, step.lithium_kpoints, engine)
     for label, cell, mesh, relax_cell in (
         (LITHIUM, builder.cell(metal), step.lithium_kpoints, True),
         (MOLECULE, oxygen_molecule(step.molecule_box), _GAMMA, False),

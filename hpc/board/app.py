@@ -68,6 +68,9 @@ class _Live(Links):
     def figure(self, campaign: str, key: str, name: str) -> str:
         return f"{self.job(campaign, key)}/figure/{name}"
 
+    def ledger(self, campaign: str, key: str) -> str:
+        return f"{self.job(campaign, key)}/ledger"
+
     def mark(self, campaign: str) -> str:
         return f"{self.matrix(campaign)}/mark"
 
@@ -124,6 +127,9 @@ def create_app(source: Source, token: str | None = None, hosts: tuple[str, ...] 
             raise UnknownNameError(f"this job has no figure {name[:60]!r}")
         return JSONResponse(picture(name, document))
 
+    def ledger(request: Request) -> Response:
+        return HTMLResponse(pages.ledger(request.path_params["campaign"], request.path_params["key"]))
+
     def asset(request: Request) -> Response:
         name = request.path_params["name"]
         if name == "plotly.min.js":
@@ -147,6 +153,7 @@ def create_app(source: Source, token: str | None = None, hosts: tuple[str, ...] 
         Route(f"{campaign}/mark", mark, methods=["GET"]),
         Route(f"{campaign}/job/{{key}}", job, methods=["GET"]),
         Route(f"{campaign}/job/{{key}}/figure/{{figure}}", figure, methods=["GET"]),
+        Route(f"{campaign}/job/{{key}}/ledger", ledger, methods=["GET"]),
         Route("/assets/{name}", asset, methods=["GET"]),
     ]
     guard = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False), Middleware(BaseHTTPMiddleware, dispatch=_guard(token))]

@@ -33,6 +33,9 @@ class _Files(Links):
     def figure(self, campaign: str, key: str, name: str) -> str:
         return ""
 
+    def ledger(self, campaign: str, key: str) -> str:
+        return ""
+
     def mark(self, campaign: str) -> str:
         return ""
 

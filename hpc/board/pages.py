@@ -11,11 +11,12 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...configs.errors import CatholyteError
+from ...configs.errors import CatholyteError, UnknownNameError
 from ...workflows.documents import CalculationDocument
 from ..campaign import explain
 from .evaluation import Value
 from .matrix import KINDS, Line, Matrix, build_matrix, usage
+from .motion import Ledger, Ledgers
 from .pictures import PICTURES, picture
 from .snapshot import Quality, Snapshot, Source
 
@@ -55,6 +56,10 @@ class Links(ABC):
         """Address of the data of a figure."""
 
     @abstractmethod
+    def ledger(self, campaign: str, key: str) -> str:
+        """Address of what happened in the trajectory of a job."""
+
+    @abstractmethod
     def mark(self, campaign: str) -> str:
         """Address that says whether something changed."""
 
@@ -87,6 +92,9 @@ class Pages:
     source: Source
     values: dict[str, list[Value]] = field(default_factory=dict)
     taken: str = ""
+
+    def __post_init__(self) -> None:
+        self._ledgers = Ledgers(self.source)
 
     def matrix(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
         """The campaign matrix.
@@ -186,7 +194,27 @@ class Pages:
             children=children,
             checks=verdict.checks if verdict else [],
             settings=json.dumps(document.settings, indent=1, ensure_ascii=False) if document else "",
+            moving=document is not None and document.kind == "md",
+            **(self._ledger_content(self._ledgers.of(snapshot, entry)) if self.taken and document is not None and document.kind == "md" else {}),
         )
+
+    def ledger(self, name: str, key: str) -> str:
+        """What happened in the trajectory of a finished job of molecular dynamics, to stand in the job's page; evaluated when it is first asked for.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such campaign or job, or the job is no finished molecular dynamics.
+        """
+        snapshot = self.source.snapshot(name)
+        entry = snapshot.entry(key)
+        if entry.plan["kind"] != "md" or entry.state not in _FINISHED:
+            raise UnknownNameError("this job is no finished molecular dynamics")
+        return _environment().get_template("ledger.html.j2").render(self._ledger_content(self._ledgers.of(snapshot, entry)))
+
+    @staticmethod
+    def _ledger_content(ledger: Ledger) -> dict[str, Any]:
+        return {"ledger": ledger, "plotted": json.dumps(ledger.figure) if ledger.figure else ""}
 
     def problem(self, title: str, message: str, links: Links) -> str:
         """A page that says what went wrong."""

@@ -11,10 +11,10 @@ from ...analysis.plots import GREY, PALETTE
 from ...configs.errors import CalculationError
 from ...workflows.documents import CalculationDocument
 
-__all__ = ["PICTURES", "picture"]
+__all__ = ["PICTURES", "POINTS", "caption", "picture"]
 
 #: largest number of points of a curve sent to a browser
-_POINTS = 2000
+POINTS = 2000
 #: bonds are drawn up to this factor times the sum of the covalent radii
 _BOND = 1.15
 _ORBITALS = {"s": 3, "p": 0, "d": 1, "f": 2}
@@ -39,9 +39,19 @@ def picture(name: str, document: CalculationDocument) -> dict[str, Any]:
 
 
 def _caption(document: CalculationDocument, what: str) -> dict[str, Any]:
-    """Layout that every figure shares; the tier stands in the title."""
+    return caption(f"{what}, tier {document.tier}")
+
+
+def caption(title: str) -> dict[str, Any]:
+    """Layout that every figure shares.
+
+    Parameters
+    ----------
+    title : str
+        With the tier.
+    """
     return {
-        "title": {"text": f"{what}, tier {document.tier}", "font": {"size": 14}},
+        "title": {"text": title, "font": {"size": 14}},
         "margin": {"l": 60, "r": 15, "t": 40, "b": 50},
         "font": {"family": "system-ui, sans-serif", "size": 12},
         "paper_bgcolor": "#ffffff",
@@ -128,7 +138,7 @@ def _dos(document: CalculationDocument) -> dict[str, Any]:
     energies = np.asarray(dos.energies) - zero
     shown = (energies > -9) & (energies < 6)
     groups = _groups(document)
-    stride = max(1, int(np.ceil(shown.sum() / _POINTS)))
+    stride = max(1, int(np.ceil(shown.sum() / POINTS)))
     x = energies[shown][::stride].round(4).tolist()
     data = []
     for number, (label, sites, orbital) in enumerate(groups):
@@ -171,7 +181,7 @@ def _convergence(document: CalculationDocument) -> dict[str, Any]:
     if trajectory is None or not trajectory.energies:
         raise CalculationError("this job has no steps to draw")
     energies = np.asarray(trajectory.energies) / document.n_sites
-    stride = max(1, len(energies) // _POINTS)
+    stride = max(1, len(energies) // POINTS)
     moving = trajectory.times is not None
     x = (np.asarray(trajectory.times) / 1000 if moving else np.arange(len(energies)))[::stride]
     line = {"color": PALETTE[0]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from board_campaigns import many_jobs
 from browser import open_browser, serve
+from evidence import Evidence
 
 from catholyte.hpc.board.app import create_app
 
@@ -19,7 +20,7 @@ new PerformanceObserver((list) => list.getEntriesByName("first-contentful-paint"
 
 
 @pytest.mark.parametrize("place", ["/campaign/gsirr", "/campaign/gsirr/jobs"])
-def test_first_paint(place: str) -> None:
+def test_first_paint(place: str, evidence: Evidence) -> None:
     source = many_jobs(10_000)
     source.snapshot("gsirr")  # as it is once the board has been opened
     with serve(create_app(source)) as address, open_browser() as browser:
@@ -27,5 +28,4 @@ def test_first_paint(place: str) -> None:
         for _ in range(3):
             browser.get(address + place)
             times.append(float(browser.execute_async_script(PAINT)))
-    print(f"{place}: first contentful paint {min(times):.0f} ms (limit {LIMIT_MS} ms) with 10,000 jobs; all: {[round(t) for t in times]}")
-    assert min(times) < LIMIT_MS
+    evidence.within(f"first paint of the board's page {place}, 10,000 jobs, in chromium", min(times), "ms", limit=LIMIT_MS)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from evidence import Evidence
 
 #: frames that ASE goes through; its cost is taken as proportional to their number
 SUBSET = 60
@@ -42,7 +43,7 @@ print(json.dumps(told))
 
 
 @pytest.mark.benchmark
-def test_ledger_with_coordination() -> None:
+def test_ledger_with_coordination(evidence: Evidence) -> None:
     """CPU seconds and peak memory of a whole process, the making of the frames not counted."""
     support = str(Path(__file__).parents[1] / "support")
     runs = [
@@ -51,13 +52,12 @@ def test_ledger_with_coordination() -> None:
     ours = min(runs, key=lambda run: run["seconds"])
     theirs, shells = _ase(SUBSET)
     per_frame = ours["seconds"] / ours["frames"]
-    print(f"10,000 frames x 200 atoms: {ours['seconds']:.2f} CPU s, {ours['megabytes']:.0f} MB, {ours['events']} events")
-    print(f"per frame: ours {1e3 * per_frame:.3f} ms, ASE neighbour lists {1e3 * theirs:.2f} ms over {SUBSET} frames: {theirs / per_frame:.0f} x")
     for name, means in shells.items():
         assert ours["shells"][name] == pytest.approx(means)
-    assert ours["seconds"] <= SECONDS
-    assert ours["megabytes"] < MEGABYTES
-    assert theirs >= TIMES_FASTER * per_frame
+    frames = f"bond events and coordination of {ours['frames']:,} frames of 200 atoms"
+    evidence.within(frames, ours["seconds"], "CPU s", limit=SECONDS)
+    evidence.within(f"{frames}: memory of the process", ours["megabytes"], "MB", limit=MEGABYTES)
+    evidence.faster(f"one frame of these (the peer over {SUBSET})", 1e3 * per_frame, 1e3 * theirs, peer="ase: neighbor_list", times=TIMES_FASTER, unit="CPU ms")
 
 
 def _ase(n_frames: int) -> tuple[float, dict[str, list[float]]]:

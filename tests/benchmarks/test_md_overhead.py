@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evidence import Evidence
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
@@ -31,7 +32,7 @@ class Recording(EnergyAndForces):
         self.seen: list[Any] = [*getattr(self, "seen", []), (self.atoms.positions.copy(), self.results["energy"], self.results["forces"])]
 
 
-def test_dynamics_cost_what_the_model_costs(tmp_path: Path) -> None:
+def test_dynamics_cost_what_the_model_costs(tmp_path: Path, evidence: Evidence) -> None:
     """CPU time of a run with frame and checkpoint at every fifth step, at most 1.05 of the bare model's energies and forces at all its steps.
 
     The second ratio says what the driver itself costs: the same forces without integrator, checks, frames and checkpoints.
@@ -65,8 +66,7 @@ def test_dynamics_cost_what_the_model_costs(tmp_path: Path) -> None:
     np.testing.assert_allclose([energy for _, energy, _ in seen], [len(cell) * float(one["e"]) for one in predicted], rtol=1e-6)
     np.testing.assert_allclose([one for _, _, one in seen], [one["f"] for one in predicted], atol=5e-5)
     assert np.array_equal(forces[-1], seen[-1][2])
-    ratio, own = min(ours) / min(bare), min(ours) / min(alone)
-    per_step = 1000 * min(ours) / (N_STEPS + 1)
-    print(f"{len(cell)} atoms, {per_step:.1f} ms a step: {ratio:.3f} of the bare model's energies and forces, {own:.3f} of our own")
-    assert ratio <= 1.05
-    assert own <= 1.05
+    step, model_step, force_step = (1000 * min(times) / (N_STEPS + 1) for times in (ours, bare, alone))
+    what = f"a step of molecular dynamics of {len(cell)} atoms"
+    evidence.costs(what, step, model_step, peer="chgnet: predict_structure, energies and forces", at_most=1.05, unit="CPU ms")
+    evidence.costs(f"{what}, the driver alone", step, force_step, peer="chgnet: its model in our calculator", at_most=1.05, unit="CPU ms")

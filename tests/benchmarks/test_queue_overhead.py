@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from evidence import Evidence
 from fireworks import LaunchPad
 from jobflow import Flow, JobStore
 from jobflow.managers.fireworks import flow_to_workflow
@@ -56,7 +57,7 @@ def database() -> Iterator[str]:
 
 @pytest.mark.benchmark
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> None:
     for name in ("CATHOLYTE_WORK", "CATHOLYTE_STORE"):
         monkeypatch.setenv(name, str(tmp_path / "work"))  # restored afterwards
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
@@ -84,16 +85,13 @@ def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path,
     store.close()
     peer.connection.close()
     best = {who: min(times) for who, times in spent.items()}
-    print(
-        f"\nCPU s of one launched job, best of {JOBS * ROUNDS}: catholyte {best['ours']:.2f}, bare FireWorks {best['bare']:.2f}, ratio {best['ours'] / best['bare']:.2f}"
-    )
-    assert best["ours"] <= TARGET * best["bare"]
+    evidence.costs("a job launched under FireWorks", best["ours"], best["bare"], peer="fireworks: rlaunch with jobflow's own task", at_most=TARGET)
 
 
 @needs_slurm
 @pytest.mark.benchmark
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
-def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> None:
     """Submission, runner and states of jobs under jobflow-remote on Slurm; what runs on the nodes is the same command for both."""
     from jobflow_remote import SETTINGS
     from jobflow_remote.jobs.runner import Runner
@@ -122,8 +120,8 @@ def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypa
                     assert jobs.jobs.count_documents({"state": "COMPLETED"}) == JOBS
                 spent[who] = (processor_time() - before) / JOBS
                 runner.cleanup()
-    print(f"\nCPU s a job of submission, runner and states: catholyte {spent['ours']:.2f}, bare jobflow-remote {spent['bare']:.2f}")
-    assert spent["ours"] <= TARGET * spent["bare"]
+    what = "submission, runner and states of a job under jobflow-remote on Slurm"
+    evidence.costs(what, spent["ours"], spent["bare"], peer="jobflow-remote: its own runner", at_most=TARGET)
 
 
 def processor_time() -> float:

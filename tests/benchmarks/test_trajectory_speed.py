@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evidence import Evidence
 from trajectory_texts import head, walk
 
 from catholyte.analysis.displacement import Displacements
@@ -77,7 +78,7 @@ def _read(file: Path) -> tuple[int, np.ndarray]:
 
 @pytest.mark.benchmark
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # pymatgen's Xdatcar
-def test_xdatcar_against_pymatgen_and_ase(xdatcar: Path) -> None:
+def test_xdatcar_against_pymatgen_and_ase(xdatcar: Path, evidence: Evidence) -> None:
     """At least 40 times faster than pymatgen's Xdatcar and 5 times faster than ASE's reader, in less than 1 GB."""
     ours, (count, last) = _cpu(lambda: _read(xdatcar), 3)
     memory = _peak("pass", xdatcar)
@@ -90,15 +91,14 @@ def test_xdatcar_against_pymatgen_and_ase(xdatcar: Path) -> None:
     del images
     with_pymatgen, run = _cpu(lambda: Xdatcar(str(xdatcar)))
     np.testing.assert_allclose(run.structures[-1].cart_coords, last, atol=1e-9)
-    print(f"ours {ours:.2f} s, {memory:.0f} MB; ASE {with_ase:.1f} s: {with_ase / ours:.1f} x;", end=" ")
-    print(f"pymatgen {with_pymatgen:.1f} s: {with_pymatgen / ours:.0f} x")
-    assert memory < 1000
-    assert with_ase >= 5 * ours
-    assert with_pymatgen >= 40 * ours
+    what = f"reading an XDATCAR of {FRAMES:,} frames of {len(SPECIES)} atoms"
+    evidence.faster(what, ours, with_ase, peer="ase: ase.io.read", times=5)
+    evidence.faster(what, ours, with_pymatgen, peer="pymatgen: Xdatcar", times=40)
+    evidence.within(f"{what}: memory of the process", memory, "MB", limit=1000)
 
 
 @pytest.mark.benchmark
-def test_pair_functions_and_displacements_against_ase(xdatcar: Path) -> None:
+def test_pair_functions_and_displacements_against_ase(xdatcar: Path, evidence: Evidence) -> None:
     """All partial pair functions at least 10 times faster than one of ASE's, per frame; the displacements of all frames in less than 1 GB."""
     from ase import Atoms
     from ase.geometry.rdf import get_rdf
@@ -111,7 +111,7 @@ def test_pair_functions_and_displacements_against_ase(xdatcar: Path) -> None:
     theirs, _ = _cpu(lambda: [get_rdf(atoms, 5.0, 100, elements=("Co", "O")) for atoms in images])
     memory = _peak("counter.add(block); moved.add(block)", xdatcar)
     ours = pairs / len(blocks[0])
-    print(f"pair functions {1e3 * ours:.2f} ms a frame, ASE one of them {250 * theirs:.1f} ms: {theirs / 4 / ours:.0f} x;", end=" ")
-    print(f"displacements {1e3 * ways / 256:.2f} ms a frame; pair functions and displacements of all frames in {memory:.0f} MB")
-    assert theirs / 4 >= 10 * ours
-    assert memory < 1000
+    print(f"displacements {1e3 * ways / 256:.2f} ms a frame")
+    what = "all ten pair functions of a frame against one of them"
+    evidence.faster(what, 1e3 * ours, 250 * theirs, peer="ase: get_rdf", times=10, unit="CPU ms")
+    evidence.within("pair functions (every 40th frame) and displacements of all frames: memory of the process", memory, "MB", limit=1000)

@@ -6,12 +6,14 @@ from typing import Any
 
 from campaign_documents import MadeRecords, cell_of, edges, made_document, oxygen_dos, planned
 
+from moving_chunks import chunk
+
 from catholyte.analysis.records import Entry
 from catholyte.configs.load import load_recipe
 from catholyte.hpc.board.snapshot import Source
 from catholyte.workflows.documents import Acceptance, CalculationDocument, Check, Trajectory
 
-__all__ = ["HOSTILE_NAME", "many_jobs", "mixed_campaign"]
+__all__ = ["HOSTILE_NAME", "many_jobs", "mixed_campaign", "moving_campaign"]
 
 HOSTILE_NAME = "<script>alert(1)</script>"
 _CAUSE = {"message": "the moment of Co 3 is 0.1 µB", "evidence": ["OUTCAR: magnetization", "INCAR: MAGMOM = 0"], "advice": "start from the high-spin moments"}
@@ -19,9 +21,8 @@ _CAUSE = {"message": "the moment of Co 3 is 0.1 µB", "evidence": ["OUTCAR: magn
 
 def _entry(key: str, step: str, name: str, state: str, **more: Any) -> Entry:
     entry = planned(key, step, name, state, **{"started": "2026-01-01T00:00:00+00:00", "wall_seconds": 36.0 if state in ("done", "failed") else None, **more})
-    return Entry(
-        {**entry.plan, "kind": "dos" if step == "electronic" else "relax", "cost_seconds": 72.0}, state, {"state": state, "attempts": 1, **entry.record}
-    )
+    kind = "dos" if step == "electronic" else "md" if step == "interface" else "relax"
+    return Entry({**entry.plan, "kind": kind, "cost_seconds": 72.0}, state, {"state": state, "attempts": 1, **entry.record})
 
 
 def mixed_campaign() -> Source:
@@ -45,6 +46,24 @@ def mixed_campaign() -> Source:
         (_entry("eeee-5", "bulk", HOSTILE_NAME, "running", heartbeat=4e9), None),
     ]
     return Source(MadeRecords(recipe, jobs), "a store in memory")
+
+
+def moving_campaign() -> Source:
+    """An interface whose second chunk breaks a P-S bond at 0.8 ps, its control, a replica without frames, and chunks that failed, wait and were rehearsed."""
+    recipe, _ = load_recipe("gsirr")
+    whole, other = "LCO|LPSCl", "CoO|LPSCl"
+    lost = chunk(whole, 0, 2, None).model_copy(update={"trajectory": None})
+    invented = chunk(other, 0, 60, 20).model_copy(update={"tier": "rehearsal"})
+    jobs: list[tuple[Entry, CalculationDocument | None]] = [
+        (_entry("m1", "interface", whole, "done", variant="replica 1, chunk 1"), chunk(whole, 0, 60, 80)),
+        (_entry("m2", "interface", whole, "done", variant="replica 1, chunk 2"), chunk(whole, 60, 60, 80)),
+        (_entry("m3", "interface", whole, "failed", variant="replica 1, chunk 3", cause=_CAUSE), None),
+        (_entry("m4", "interface", whole, "waiting", variant="replica 1, chunk 4"), None),
+        (_entry("n1", "interface", whole, "done", variant="replica 2, chunk 1"), lost),
+        (_entry("r1", "interface", other, "done", variant="chunk 1"), invented),
+        (_entry("c1", "interface", "LPSCl control", "done", variant="chunk 1"), chunk("LPSCl control", 400, 100, None, slice(4, 8))),
+    ]
+    return Source(MadeRecords(recipe.model_copy(update={"reactions": None, "windows": None, "screen": None, "volumes": None}), jobs), "a store in memory")
 
 
 def many_jobs(number: int) -> Source:

@@ -179,6 +179,7 @@ def test_a_ready_cell_is_taken_as_it_is(tmp_path: Path) -> None:
         ("max_atoms: 32", "max_atom: 32", "small.yaml:16: key 'interface.systems.0.max_atom': unknown key; did you mean max_atoms"),
         ("thickness: [8 Å, 8 Å]", "thickness: [8 Å]", "small.yaml:17: key 'interface.systems.0.thickness'"),
         ("thickness: [8 Å, 8 Å]", "thickness: [8 Å, 8 Å, 8 Å]", "'thickness' has 3 values, and the stack 2 materials"),
+        ("      b: CoO:100\n", "      b: LCO:003\n", "the parts of a stack need different names, for each site is tagged with its own; given: LCO, LCO"),
         ("      b: CoO:100\n", "", "give 'a' and 'b' of a stack to build, or 'file' of a ready one"),
         ("      b: CoO:100\n", "      b: CoO:100\n      file: ready.cif\n", "give 'a' and 'b' of a stack to build, or 'file' of a ready one"),
         ("      a: LCO:104\n      b: CoO:100\n", "      file: none.cif\n", "small.yaml:14: key 'interface.systems.0.file': "),

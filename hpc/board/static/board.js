@@ -14,6 +14,12 @@ async function draw(node) {
   await Plotly.newPlot(node, figure.data, figure.layout, { responsive: true, displayModeBar: false });
   node.dataset.drawn = "yes";
 }
+// what takes long to evaluate comes as a piece of the page, with the data of its figure
+async function fill(node) {
+  const piece = new DOMParser().parseFromString(await (await fetch(node.dataset.from)).text(), "text/html");
+  node.replaceChildren(...(piece.querySelector("main") || piece.body).childNodes);
+  node.querySelectorAll(".plot").forEach(draw);
+}
 // a page that stands alone has no server to filter for it
 function filter(form) {
   const table = document.querySelector(form.dataset.filter);
@@ -37,8 +43,13 @@ async function look() {
     if (now.mark !== body.dataset.mark && !touched && !document.querySelector(".filters :focus")) {
       const fresh = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
       const kept = new Map([...document.querySelectorAll(".plot[data-drawn]")].map((node) => [node.id, node]));
+      const pieces = new Map([...document.querySelectorAll("[data-from]")].map((node) => [node.id, [...node.childNodes]]));
       document.getElementById("live").replaceWith(fresh.getElementById("live"));
-      for (const node of document.querySelectorAll(".plot")) {
+      for (const node of document.querySelectorAll("[data-from]")) {
+        if (pieces.has(node.id)) { node.replaceChildren(...pieces.get(node.id)); }
+        fill(node);
+      }
+      for (const node of document.querySelectorAll(".plot:not([data-from] .plot)")) {
         if (kept.has(node.id)) { node.replaceWith(kept.get(node.id)); } else { draw(node); }
       }
       body.dataset.mark = now.mark;
@@ -50,6 +61,7 @@ async function look() {
 }
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".plot").forEach(draw);
+  document.querySelectorAll("[data-from]").forEach(fill);
   if (document.body.dataset.markAt) {
     document.addEventListener("input", () => { touched = true; });
     setInterval(look, 4000);
