@@ -30,7 +30,7 @@ class Calculator:
 def _lowest(monkeypatch: pytest.MonkeyPatch, energies: dict[float, float | None], method: dict[str, Any], resumed: bool = False) -> tuple[Atoms, list[str]]:
     atoms = Atoms("CoO", positions=[[0, 0, 0], [0, 0, 2]], magmoms=[3.0, 0.0])
 
-    def attach(target: Atoms, request: dict[str, Any], text: Path) -> dict[str, Any]:
+    def attach(target: Atoms, request: dict[str, Any], text: Path, kept: Path) -> dict[str, Any]:
         target.calc = Calculator(energies[round(float(target.get_initial_magnetic_moments()[0]), 3)])
         return {"parameters": {}}
 

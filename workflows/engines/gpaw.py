@@ -29,6 +29,7 @@ from ...configs.units import PositiveElectronVolt
 from ..backend import CONTRACT_VERSION, EngineBackend
 from ..documents import CalculationDocument, Convergence, Kind, Signature
 from ..tasks import MolecularDynamics, Task
+from . import gpaw_checkpoint
 from .gpaw_process import INPUT, LOG, RESULT, TEXT, TRAJECTORY, input_hash, write_atomically
 
 __all__ = ["GpawBackend", "GpawSettings"]
@@ -225,6 +226,7 @@ def _prepare(directory: Path, text: str) -> None:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         for stale in (RESULT, TRAJECTORY, TEXT, LOG):
             (directory / stale).unlink(missing_ok=True)
+        gpaw_checkpoint.forget(directory)
         write_atomically(path, text)
 
 

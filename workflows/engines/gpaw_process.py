@@ -1,7 +1,8 @@
 """One GPAW calculation in a process of its own: ``python -m catholyte.workflows.engines.gpaw_process DIRECTORY HOST:PID``.
 
 Reads ``input.json``, writes ``result.json`` in one step when all is done, and ends when the process
-HOST:PID, which asked for it, is gone. A relaxation continues from the last frame of ``relax.traj``.
+HOST:PID, which asked for it, is gone. A relaxation continues from the last frame of ``relax.traj``, a single
+point from the wave functions of the last checkpoint.
 
 Energies are on GPAW's own zero, at which the cell average of the electrostatic pseudopotential vanishes.
 The electrostatic potential energy of an electron has GPAW's sign: negative at the nuclei.
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from . import gpaw_checkpoint
 from .gpaw_electrons import SPHERE, band_edges, complete_below, planar_average, projected_dos, symmetrized
 
 __all__ = ["INPUT", "LOG", "RESULT", "TEXT", "TRAJECTORY", "calculator_parameters", "compute", "input_hash", "main", "write_atomically"]
@@ -137,10 +139,12 @@ def _attach_lowest(atoms: Any, request: dict[str, Any], directory: Path, resumed
     for number, scale in enumerate(scales, start=1):
         start = moments * scale if method["spin_polarized"] else None
         atoms.set_initial_magnetic_moments(start)
-        used = _attach_calculator(atoms, request, directory / (TEXT if number == 1 else f"start-{number}-{TEXT}"))
+        kept = directory / gpaw_checkpoint.PATTERN.format(number=number)
+        used = _attach_calculator(atoms, request, directory / (TEXT if number == 1 else f"start-{number}-{TEXT}"), kept)
         try:
             energy = float(atoms.get_potential_energy())
         except KohnShamConvergenceError as error:
+            kept.unlink(missing_ok=True)
             failure = error
             told.append(f"moments × {scale:g}: not converged")
             continue
@@ -155,7 +159,7 @@ def _attach_lowest(atoms: Any, request: dict[str, Any], directory: Path, resumed
     return {**best[2], "starts": told}
 
 
-def _attach_calculator(atoms: Any, request: dict[str, Any], text: Path) -> dict[str, Any]:
+def _attach_calculator(atoms: Any, request: dict[str, Any], text: Path, kept: Path) -> dict[str, Any]:
     from gpaw import GPAW
     from gpaw.setup_data import SetupData
 
@@ -165,7 +169,10 @@ def _attach_calculator(atoms: Any, request: dict[str, Any], text: Path) -> dict[
     n_valence = sum(int(datasets[symbol].Nv) for symbol in atoms.get_chemical_symbols())
     n_occupied = int(np.ceil((n_valence + np.abs(atoms.get_initial_magnetic_moments()).sum()) / 2))
     parameters = calculator_parameters(symbols, request["task"], request["settings"], n_occupied)
-    atoms.calc = GPAW(**parameters, txt=str(text))
+    single_point = request["task"]["kind"] != "relax"
+    atoms.calc = (gpaw_checkpoint.restarted(kept, text) if single_point else None) or GPAW(**parameters, txt=str(text))
+    if single_point:
+        gpaw_checkpoint.keep(atoms.calc, kept)
     used = {symbol: f"{Path(data.filename).name} md5 {data.fingerprint}" for symbol, data in datasets.items()}
     return {"parameters": parameters, "setups": used}
 
@@ -341,6 +348,7 @@ def main(arguments: list[str]) -> None:
 
     if world.rank == 0:
         write_atomically(directory / RESULT, json.dumps({"input_sha256": input_hash(text), **result}))
+        gpaw_checkpoint.forget(directory)
 
 
 if __name__ == "__main__":
