@@ -68,8 +68,11 @@ class Records:
 
     def campaign_names(self) -> list[str]:
         """Names of the campaigns in the store, the latest first."""
-        found = sorted(self._campaigns.find({}), key=lambda c: str(c["updated"]), reverse=True)
-        return [str(campaign["name"]) for campaign in found]
+        return list(self._by_name())
+
+    def _by_name(self) -> dict[str, dict[str, Any]]:
+        latest_first = sorted(self._campaigns.find({}), key=lambda campaign: str(campaign["updated"]), reverse=True)
+        return {str(campaign["name"]): campaign for campaign in latest_first}
 
     def campaign(self, name: str | None = None) -> dict[str, Any]:
         """The campaign `name`, or the latest.
@@ -81,13 +84,12 @@ class Records:
         UnknownNameError
             If it holds none of that name.
         """
-        names = self.campaign_names()
-        if not names:
+        campaigns = self._by_name()
+        if not campaigns:
             raise StoreError("the store holds no campaign", "run a recipe first: catholyte run gsirr")
-        if name is not None and name not in names:
-            raise UnknownNameError(f"the store holds no campaign {name!r}; {near_match_hint(name, names)}")
-        found: dict[str, Any] = self._campaigns.find_one({"name": name or names[0]})
-        return found
+        if name is not None and name not in campaigns:
+            raise UnknownNameError(f"the store holds no campaign {name!r}; {near_match_hint(name, list(campaigns))}")
+        return campaigns[name] if name else next(iter(campaigns.values()))
 
     def recipe(self, name: str | None = None) -> Recipe:
         """The recipe as it was when the campaign was run last."""
