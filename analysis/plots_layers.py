@@ -10,7 +10,7 @@ from ..configs.errors import InputError
 from .layer_classes import LAYER_CLASSES, LayerClass
 from .layer_series import LayerSeries
 from .layers import AtomicPlane, CationLayer, LayeredGeometry
-from .plots import GREY, PALETTE, caption, formula_text, new_figure, style
+from .plots import DASHES, GREY, HATCHES, PALETTE, caption, formula_text, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ _METAL, _LITHIUM = PALETTE[0], PALETTE[4]
 _FEMTOSECONDS = 1000.0
 
 
-def layers_figure(geometry: LayeredGeometry, formula: str) -> Figure:
+def layers_figure(geometry: LayeredGeometry, formula: str, source: str) -> Figure:
     """Thickness, cations and class of every layer, from the bottom up.
 
     Layers that cut a surface are drawn as the atomic planes parallel to it, over their height; others in the order of the stacking.
@@ -33,8 +33,12 @@ def layers_figure(geometry: LayeredGeometry, formula: str) -> Figure:
     ----------
     geometry : LayeredGeometry
     formula : str
-        For the title.
+        For the caption.
+    source : str
+        Where the cell comes from.
     """
+    from matplotlib.patches import Patch
+
     rows: tuple[AtomicPlane | CationLayer, ...] = geometry.planes or geometry.layers
     levels = [plane.height for plane in geometry.planes] or [float(k) for k in range(len(rows))]
     apart = float(np.median(np.diff(levels))) if len(levels) > 1 else 1.0
@@ -44,17 +48,16 @@ def layers_figure(geometry: LayeredGeometry, formula: str) -> Figure:
             for value, colour, marker in _lengths(row):
                 left.plot(value, level, marker, color=colour, markersize=8 if marker == "o" else 4.5)
             right.barh(level, row.metal, height=0.55 * apart, color=_METAL)
-            right.barh(level, row.lithium, left=row.metal, height=0.55 * apart, color=_LITHIUM)
+            right.barh(level, row.lithium, left=row.metal, height=0.55 * apart, color=_LITHIUM, hatch=HATCHES[1], edgecolor="white", linewidth=0)
             right.text(1.03, level, row.structure, transform=right.get_yaxis_transform(), va="center", fontsize=8, color=_COLOURS[row.structure])
-        for mean, colour in ((geometry.s_mo2, _METAL), (geometry.i_lio2, _LITHIUM)):
+        for mean, colour, dashes in ((geometry.s_mo2, _METAL, "--"), (geometry.i_lio2, _LITHIUM, ":")):
             if mean is not None:
-                left.axvline(mean, color=colour, linewidth=0.8, linestyle="--")
+                left.axvline(mean, color=colour, linewidth=0.8, linestyle=dashes)
         left.plot([], [], "o", color=_METAL, label="S(MO₂)")
         left.plot([], [], "s", color=_LITHIUM, label="I(LiO₂)")
         left.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
-        right.plot([], [], "s", color=_METAL, label="metal")
-        right.plot([], [], "s", color=_LITHIUM, label="Li")
-        right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
+        keys = [Patch(color=_METAL, label="metal"), Patch(facecolor=_LITHIUM, hatch=HATCHES[1], edgecolor="white", linewidth=0, label="Li")]
+        right.legend(handles=keys, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
         left.set_xlabel("distance of oxygen planes (Å)")
         right.set_xlabel("cations in the cell")
         left.set_ylim(levels[0] - 0.6 * apart, levels[-1] + 0.6 * apart)
@@ -62,7 +65,7 @@ def layers_figure(geometry: LayeredGeometry, formula: str) -> Figure:
         if not geometry.planes:
             left.set_yticks(levels, [str(k + 1) for k in range(len(levels))])
         kind = "atomic planes parallel to the surface" if geometry.planes else "layers between planes of oxygen"
-        caption(figure, f"{formula_text(formula)}: {kind}.", "Dashed: means over the layers. Right: class of each layer.")
+        caption(figure, f"{formula_text(formula)}: {kind}. Geometry of {source}.", "Dashed and dotted: means over the layers. Right: class of each layer.")
     return figure
 
 
@@ -75,7 +78,7 @@ def _lengths(row: AtomicPlane | CationLayer) -> list[tuple[float, str, str]]:
     return [(value, colour, marker) for value, colour, marker in pairs if value is not None]
 
 
-def layer_series_figure(series: LayerSeries, formula: str) -> Figure:
+def layer_series_figure(series: LayerSeries, formula: str, source: str) -> Figure:
     """Lengths, mixing and classes over time.
 
     Parameters
@@ -83,6 +86,8 @@ def layer_series_figure(series: LayerSeries, formula: str) -> Figure:
     series : LayerSeries
     formula : str
         For the caption.
+    source : str
+        Where the frames come from, with the tier where it is known.
 
     Raises
     ------
@@ -104,12 +109,14 @@ def layer_series_figure(series: LayerSeries, formula: str) -> Figure:
         classes.set_ylabel("share of metal")
         classes.set_ylim(-0.05, 1.05)
         classes.set_xlabel("time (ps)")
-        caption(figure, f"{formula_text(formula)}: {len(times)} frames.", f"{series.lost} frames without close-packed oxygen." if series.lost else "")
+        caption(
+            figure, f"{formula_text(formula)}: {len(times)} frames of {source}.", f"{series.lost} frames without close-packed oxygen." if series.lost else ""
+        )
     return figure
 
 
 def _draw(ax: Axes, times: np.ndarray[tuple[int], np.dtype[np.float64]], curves: list[tuple[str, np.ndarray[tuple[int], np.dtype[np.float64]], str]]) -> None:
     """Curves with their names at the right."""
-    for name, values, colour in curves:
-        ax.plot(times, values, color=colour, linewidth=1, marker="o" if len(times) < 40 else None, markersize=3, label=name)
+    for dashes, (name, values, colour) in zip(DASHES, curves, strict=False):
+        ax.plot(times, values, color=colour, linestyle=dashes, linewidth=1, marker="o" if len(times) < 40 else None, markersize=3, label=name)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)

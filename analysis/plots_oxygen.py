@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..configs.errors import InputError
 from .ordering_spread import OrderingSpread
 from .oxygen_loss import Ladder, Rung
-from .plots import GREY, PALETTE, caption, formula_text, new_figure, style
+from .oxygen_substitution import SubstitutionResults
+from .plots import DASHES, GREY, HATCHES, MARKERS, PALETTE, caption, formula_text, line_look, new_figure, style
 from .voltage_curve import VoltageCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ladder_figure", "ordering_figure", "oxygen_potential_figure", "redox_figure", "voltage_figure"]
+__all__ = ["ladder_figure", "ordering_figure", "oxygen_potential_figure", "redox_figure", "substitution_figure", "voltage_figure"]
 
-_MARKERS = ("o", "s", "^", "D", "v", "P")
 #: K, range of figures over the temperature
 _TEMPERATURES = (100.0, 1500.0)
-#: colour of an oxidation state, the same for every element
-_CHARGES = {"2+": PALETTE[0], "3+": PALETTE[1], "4+": PALETTE[2]}
+#: colour and hatch of an oxidation state, the same for every element
+_CHARGES = {"2+": (PALETTE[0], HATCHES[0]), "3+": (PALETTE[1], HATCHES[1]), "4+": (PALETTE[2], HATCHES[2])}
 _UNTRAINED = "CHGNet was not trained on such defects: a hypothesis to be checked."
 
 
@@ -55,7 +55,7 @@ def ladder_figure(ladder: Ladder, curve: VoltageCurve | None = None) -> Figure:
         figure, (ax, *right) = new_figure(8.6, 4.0, (1, 2), width_ratios=[2.2, 1]) if several else new_figure(6.6, 4.0)
         for k, (kind, points) in enumerate(_by_environment(rungs).items()):
             x, y, weight = np.array(points).T
-            color, marker = PALETTE[k % len(PALETTE)], _MARKERS[k // len(PALETTE) % len(_MARKERS)]
+            color, marker = PALETTE[k % len(PALETTE)], MARKERS[(k + k // len(PALETTE)) % len(MARKERS)]
             ax.scatter(x, y, s=12 + 4 * weight, color=color, marker=marker, alpha=0.75, linewidth=0, label=formula_text(kind), zorder=3)
         contents = [rung.x for rung in rungs]
         errors = [rung.standard_error() or 0.0 for rung in rungs]
@@ -109,11 +109,10 @@ def _convergence(ax: Axes, rungs: Sequence[Rung]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     shown = [rung for rung in rungs if len(rung.sampled) > 1]
-    for color, rung in zip(PALETTE * (1 + len(shown) // len(PALETTE)), shown, strict=False):
+    for order, rung in enumerate(shown):
         sizes = rung.convergence()
-        ax.errorbar(
-            [s.n for s in sizes], [s.mean for s in sizes], yerr=[s.mean_spread for s in sizes], color=color, capsize=2, label=f"{rung.n_vacancies} V$_{{Li}}$"
-        )
+        look = {**line_look(order), "capsize": 2, "label": f"{rung.n_vacancies} V$_{{Li}}$"}
+        ax.errorbar([s.n for s in sizes], [s.mean for s in sizes], yerr=[s.mean_spread for s in sizes], **look)
     ax.set_xlabel("arrangements")
     ax.set_ylabel("mean (eV) ± spread of samples")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -138,16 +137,17 @@ def oxygen_potential_figure(ladder: Ladder, pressures: Sequence[float]) -> Figur
     if not pressures:
         raise InputError("a figure over the temperature needs at least one partial pressure of O2")
     temperatures = np.linspace(*_TEMPERATURES, 141)
-    dashes = ("-", "--", "-.", ":")
     with style():
         figure, (ax,) = new_figure(6.6, 4.0)
         for number, pressure in enumerate(pressures):
             shift = np.array([ladder.reference.shift(float(t), pressure) for t in temperatures])
-            for color, rung in zip(PALETTE * (1 + len(rungs) // len(PALETTE)), rungs, strict=False):
+            for order, rung in enumerate(rungs):
+                marks: dict[str, Any] = {"marker": MARKERS[order % len(MARKERS)], "markevery": (3 * order, 28), "markersize": 4}
                 label = f"x = {rung.x:.2f}" if number == 0 else None
-                ax.plot(temperatures, rung.lowest + shift, color=color, linestyle=dashes[number % len(dashes)], linewidth=1.4, label=label)
+                look: dict[str, Any] = {"color": PALETTE[order % len(PALETTE)], "linestyle": DASHES[number % len(DASHES)], "linewidth": 1.4}
+                ax.plot(temperatures, rung.lowest + shift, label=label, **look, **marks)
         for number, pressure in enumerate(pressures):
-            ax.plot([], [], color=GREY, linestyle=dashes[number % len(dashes)], label=f"{pressure:g} bar O$_{{2}}$")
+            ax.plot([], [], color=GREY, linestyle=DASHES[number % len(DASHES)], label=f"{pressure:g} bar O$_{{2}}$")
         ax.axhline(0, color="black", linewidth=0.8)
         ax.set_xlim(*_TEMPERATURES)
         ax.set_xlabel("temperature (K)")
@@ -178,9 +178,45 @@ def voltage_figure(curve: VoltageCurve) -> Figure:
         right.set_ylabel("above the hull (meV per Li site)")
         caption(
             figure,
-            f"{formula_text(curve.formula)}; {len(curve.charges)} cells at {len(curve.samples)} lithium contents. Lithium metal: {curve.lithium.origin}.",
+            f"Tier: {curve.lithium.signature.engine}. {formula_text(curve.formula)}; {len(curve.charges)} cells at {len(curve.samples)} lithium contents. Lithium metal: {curve.lithium.origin}.",
             "Without vibrations and configurational entropy.",
         )
+    return figure
+
+
+def substitution_figure(found: SubstitutionResults) -> Figure:
+    """Formation energies without and with an ion over the distance to it, and what the ion adds.
+
+    Parameters
+    ----------
+    found : SubstitutionResults
+
+    Raises
+    ------
+    InputError
+        If there is no pair of vacancies.
+    """
+    if not found.vacancies:
+        raise InputError(f"{found.label}: no oxygen vacancy beside {found.ion} was calculated")
+    sites = list(dict.fromkeys(v.site for v in found.vacancies))
+    with style():
+        figure, (left, right) = new_figure(8.6, 3.8, (1, 2))
+        for site, color, marker in zip(sites, PALETTE * len(sites), MARKERS * len(sites), strict=False):
+            mine = [v for v in found.vacancies if v.site == site]
+            for v in mine:
+                left.plot([v.distance] * 2, v.energies, color=color, linewidth=0.8, alpha=0.5, zorder=2)
+            at = [v.distance for v in mine]
+            left.scatter(at, [v.energies[0] for v in mine], s=26, facecolor="white", edgecolor=color, marker=marker, zorder=3)
+            left.scatter(at, [v.energies[1] for v in mine], s=26, color=color, marker=marker, label=f"on {site}", zorder=4)
+            right.scatter(at, [v.change for v in mine], s=30, color=color, marker=marker, zorder=3)
+        right.axhline(0, color=GREY, linewidth=0.8)
+        for ax, label in ((left, "formation energy of V$_{O}$ (eV, O$_{2}$ at 0 K)"), (right, "change by the ion (eV)")):
+            ax.set_xlabel(f"distance of the oxygen atom to {found.ion} (Å)")
+            ax.set_ylabel(label)
+        left.scatter([], [], s=26, facecolor="white", edgecolor=GREY, label=f"without {found.ion}")
+        left.legend(fontsize=7.5)
+        left.set_title(f"{formula_text(found.label)}: {found.ion}")
+        caption(figure, f"Tier: {found.tier}.{f' {_UNTRAINED}' if found.tier == 'chgnet' else ''}", found.reference)
     return figure
 
 
@@ -208,7 +244,8 @@ def redox_figure(columns: Mapping[str, Mapping[str, float]], title: str, note: s
             base = np.zeros(len(columns))
             for ion in (ion for ion in ions if _element(ion) == element):
                 values = np.array([counts.get(ion, 0.0) for counts in columns.values()])
-                color, hatch = _CHARGES.get(ion.split()[0][len(element) :], GREY), "////" if "spin" in ion else ""
+                color, hatch = _CHARGES.get(ion.split()[0][len(element) :], (GREY, HATCHES[4]))
+                hatch = HATCHES[3] if "spin" in ion else hatch
                 ax.bar(range(len(columns)), values, bottom=base, color=color, hatch=hatch, width=0.72, edgecolor="white", label=ion)
                 base += values
             ax.set_xticks(range(len(columns)), list(columns), rotation=40, ha="right", fontsize=7.5)

@@ -17,6 +17,7 @@ from .report_case import Case, read_case
 from .report_content import TIER_MEANINGS, Column, KeyNumber, Picture, Section, Table, file_stem
 from .report_electrons import electronic_section
 from .report_interface import interface_section
+from .report_layers import layers_section
 from .report_motion import motion_section
 from .report_oxygen import oxygen_loss_section
 from .report_provenance import provenance_section, settings_section
@@ -44,6 +45,7 @@ _CHAPTERS = (
     interface_section,
     motion_section,
     oxygen_loss_section,
+    layers_section,
     settings_section,
     provenance_section,
 )

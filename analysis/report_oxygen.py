@@ -15,12 +15,15 @@ from .ordering_spread import OrderingSpread, ordering_spread
 from .oxidation_states import ion_states
 from .oxygen_loss import Ladder, Rung, oxygen_ladder, release_temperature
 from .oxygen_reference import OxygenReference, reference_from_document, reference_from_phase_set
+from .oxygen_substitution import substitution_results
 from .phase_set import PhaseSet
 from .plots_oxygen import ladder_figure, ordering_figure, oxygen_potential_figure, redox_figure, voltage_figure
 from .redox_ledger import RedoxEntry, redox_entry
 from .report_case import Case
 from .report_content import Block, Column, KeyNumber, Picture, Section, Table, Text
+from .report_oxygen_tiers import comparison_blocks, series_of
 from .report_reactions import phase_set_of
+from .report_substitution import substitution_blocks, substitution_key_numbers
 from .voltage_curve import LithiumReference, VoltageCurve, lithium_from_document, lithium_from_phase_set, voltage_curve
 
 __all__ = ["OxygenResults", "oxygen_loss_section", "oxygen_results", "oxygen_section"]
@@ -122,13 +125,28 @@ def oxygen_loss_section(case: Case) -> Section:
     found: dict[str, list[CalculationDocument]] = {}
     for finished in case.of("oxygen_loss"):
         found.setdefault(finished.material, []).append(finished.document)
-    metals: dict[str, CalculationDocument] = {label: found.pop(label)[0] for label in ("Li", "O2") if label in found}
+    metals = {label: found.pop(label) for label in ("Li", "O2") if label in found}
     all_known = _exhausted(case, step)
-    results = [oxygen_results(label, documents, step.conditions, phases, metals, label in all_known) for label, documents in found.items()]
+    ions = {find_material(system.material).name: [asked.ion for asked in system.substitutions] for system in step.systems}
+    results, substituted, beside = [], [], []
+    for label, documents in found.items():
+        levels = []
+        for name, series in series_of(label, documents):
+            own: dict[str, CalculationDocument] = {element: one for element, all_of in metals.items() for one in all_of if one.tier == series[-1].tier}
+            made = oxygen_results(label, series, step.conditions, phases, own, label in all_known)
+            levels.append(replace(made, label=name))
+            if made.ladder is not None:
+                substituted += [substitution_results(label, ion, series, made.ladder.reference) for ion in ions.get(label, [])]
+        results += levels
+        beside += comparison_blocks(label, levels)
     chapter = oxygen_section(results)
     section.blocks += chapter.blocks
     section.key_numbers += chapter.key_numbers
     section.warnings += chapter.warnings
+    section.blocks += beside
+    for one in substituted:
+        section.blocks += substitution_blocks(one)
+        section.key_numbers += substitution_key_numbers(one)
     return section
 
 
@@ -171,7 +189,7 @@ def _by_role(label: str, documents: Sequence[CalculationDocument]) -> dict[str, 
     roles: dict[str, list[CalculationDocument]] = {"ordering": [], "host": [], "lithium": [], "oxygen": []}
     for document in documents:
         match = _ROLE.search(document.label)
-        if match and document.label.removesuffix(match[0]) == label:
+        if match and document.label.removesuffix(match[0]) == label and document.kind != "dos":
             part = match[1] if match[1] in roles else "oxygen" if match[2] else "lithium"
             roles[part].append(document)
     return roles

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
+from pymatgen.core.periodic_table import Element
 
 from .models import Mesh, Spec
 from .units import ElectronVoltPerAngstrom, Kelvin, PositiveAngstrom, PositiveElectronVolt
 
-__all__ = ["CorrectionName", "OrderingPlan", "OxygenConditions", "OxygenLossPlan", "OxygenLossStep", "OxygenSystem", "SinglePoints"]
+__all__ = ["CorrectionName", "OrderingPlan", "OxygenConditions", "OxygenLossPlan", "OxygenLossStep", "OxygenSystem", "SinglePoints", "SubstitutionPlan"]
 
 #: corrections of the computed O2 molecule; values and sources stand in ``thermochemistry/oxygen.yaml``
 CorrectionName = Literal["none", "mp2020", "wang2006"]
@@ -100,6 +102,39 @@ class OxygenLossPlan(Spec):
         return 1 + arrangements + (charged * self.samples + (0 in self.lithium_vacancies)) * self.max_sites
 
 
+class SubstitutionPlan(Spec):
+    """One ion put into the host, and oxygen vacancies near and far from it, with it and without it."""
+
+    ion: str = Field(description="element and charge, e.g. W6+")
+    leaving: str = Field(description="element of which the host has one atom less afterwards, e.g. Mn")
+    sites: tuple[str, ...] = Field((), description="elements whose sites the ion takes in turn, at one composition; that of 'leaving' where left out")
+    compensation: Literal["reduction", "lithium vacancies"] = Field("reduction", description="who pays for the charge: metals nearby, or lithium that leaves")
+    candidates: int = Field(1, ge=1, description="places of each element, lowest electrostatic energy first, that are relaxed; the lowest goes on")
+    near: int = Field(2, ge=1, description="oxygen atoms bonded to the ion that leave in turn, of different first shells")
+    far: int = Field(2, ge=1, description="oxygen atoms not bonded to it, the farthest, of different first shells")
+    seed: int = Field(0, ge=0, description="of the arrangement of lithium vacancies")
+
+    @field_validator("ion")
+    @classmethod
+    def _is_a_cation(cls, value: str) -> str:
+        match = re.fullmatch(r"([A-Z][a-z]?)\d*\+", value)
+        if match is None or not Element.is_valid_symbol(match[1]):
+            raise ValueError(f"{value!r} is no cation; write element and charge, e.g. W6+")
+        return value
+
+    @field_validator("sites")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"sites {', '.join(value)}: each element once")
+        return value
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Elements whose sites the ion takes."""
+        return self.sites or (self.leaving,)
+
+
 class OxygenSystem(Spec):
     """One cathode: its cell, how the ordering is chosen, and its ladder."""
 
@@ -109,6 +144,16 @@ class OxygenSystem(Spec):
     orderings: OrderingPlan | None = Field(None, description="needed to choose among orderings; the one of lowest electrostatic energy where left out")
     ladder: OxygenLossPlan | None = Field(OxygenLossPlan(), description="null: orderings alone")
     kpoints: Mesh | None = Field(None, description="divisions of the whole cell, for an engine that needs a mesh")
+    substitutions: tuple[SubstitutionPlan, ...] = Field((), description="ions put into the host; relaxed as far as the ladder's cells")
+
+    @model_validator(mode="after")
+    def _substitutions_follow_a_ladder(self) -> OxygenSystem:
+        elements = [asked.ion.rstrip("+0123456789") for asked in self.substitutions]
+        if self.substitutions and self.ladder is None:
+            raise ValueError("substitutions need a ladder: give 'ladder', which says how far cells are relaxed")
+        if len(set(elements)) < len(elements):
+            raise ValueError(f"substitutions: {', '.join(elements)}: documents are told apart by the element, so each stands once")
+        return self
 
 
 class SinglePoints(Spec):

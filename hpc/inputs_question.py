@@ -26,7 +26,8 @@ def inputs_document(
 
     Jobs that no other VASP job comes before go to ``OUT/NAME``. Jobs that start from a VASP job's result go to ``OUT/later/NAME``, on
     the library's cell: their settings are final, their positions are not. Interfaces are built for it; those that
-    CHGNet relaxes first stand there as built, and ``positions`` says so for each job: final, as built, or to come.
+    CHGNet relaxes first stand there as built, and ``positions`` says so for each job: final, as built, or to come. Jobs that
+    the flow of oxygen loss adds while it runs go to ``OUT/later`` too, as they would be if nothing moved.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def inputs_document(
     if engine != "vasp":
         raise InputError(f"engine {engine} has no input files to write; allowed: vasp")
     plan = read_plan(recipe, engine, only, full=full)
-    runs = planned_runs(plan, overrides or {})
+    runs = planned_runs(plan, overrides or {}, added=True)
     if not runs:
         raise InputError(f"recipe {plan.recipe.name} has no job that VASP could run: give it a section 'vasp'")
     findings = preflight(runs)
@@ -67,6 +68,8 @@ def inputs_document(
 
 def _positions(key: str, planned: dict[str, PlannedJob]) -> str:
     """Whether the cell that is written is the one that will run."""
+    if key not in planned:  # the flow adds it while it runs
+        return TO_COME
     if not planned[key].depends_on:
         return FINAL
     before, left = set(), list(planned[key].depends_on)

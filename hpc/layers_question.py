@@ -83,7 +83,7 @@ def _of_structure(asked: LayersQuestion, out: Path | None) -> dict[str, Any]:
     if out is not None:
         from ..analysis.plots_layers import layers_figure
 
-        document["files"] = _save(layers_figure(geometry, document["formula"]), out / f"{_stem(asked.files[0])}_layers")
+        document["files"] = _save(layers_figure(geometry, document["formula"], Path(asked.files[0]).name), out / f"{_stem(asked.files[0])}_layers")
     return document
 
 
@@ -108,7 +108,8 @@ def _of_trajectory(asked: LayersQuestion, out: Path | None) -> dict[str, Any]:
     if out is not None:
         from ..analysis.plots_layers import layer_series_figure
 
-        document["files"] = _save(layer_series_figure(series, document["formula"]), out / f"{_stem(asked.files[0])}_layer_series")
+        source = f"{Path(asked.files[0]).name}, tier {opened.metadata.get('tier', 'unknown')}"
+        document["files"] = _save(layer_series_figure(series, document["formula"], source), out / f"{_stem(asked.files[0])}_layer_series")
     return document
 
 

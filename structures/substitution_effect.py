@@ -1,7 +1,8 @@
-"""What a substituted ion does to its neighbours: bond lengths, the first shells of its oxygen atoms, Li-O-Li configurations."""
+"""What a substituted ion does to its neighbours: bond lengths, first shells of its oxygen atoms, Li-O-Li configurations, oxygen near and far."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..configs.errors import StructureError
 from .environment import Bonds, anion_environments, bonds
 from .substitution import Substitution
 
-__all__ = ["OxygenChange", "SubstitutionEffect", "substitution_effect"]
+__all__ = ["OxygenBeside", "OxygenChange", "SubstitutionEffect", "oxygen_beside", "substitution_effect"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,68 @@ class SubstitutionEffect:
     neighbours: dict[str, tuple[float, float]]
     oxygen: tuple[OxygenChange, ...]
     bridges: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class OxygenBeside:
+    """One oxygen atom and where it stands towards an ion.
+
+    Parameters
+    ----------
+    index : int
+    environment, bridge : str
+        First shell and its readable form.
+    distance : float
+        Å, to the nearest image of the ion.
+    bonded : bool
+        Whether the ion is in its first shell.
+    """
+
+    index: int
+    environment: str
+    bridge: str
+    distance: float
+    bonded: bool
+
+
+def oxygen_beside(structure: Structure, ion: int, near: int | None = None, far: int | None = None) -> list[OxygenBeside]:
+    """Return oxygen atoms bonded to an ion, then atoms that are not, each with another first shell.
+
+    Parameters
+    ----------
+    structure : Structure
+        Ordered, with oxidation states.
+    ion : int
+        Site of the ion.
+    near, far : int, optional
+        At most so many bonded ones, those whose first shell is the most frequent, and of the others the
+        farthest; where left out, all atoms, also those of equal first shell.
+
+    Raises
+    ------
+    StructureError
+        If the structure is disordered or has no oxygen, or none is bonded to the ion.
+    """
+    found = bonds(structure)
+    bonded = set(found.anions[found.cations == ion].tolist())
+    distances = structure.lattice.get_all_distances(structure.frac_coords[ion], structure.frac_coords)[0]
+    atoms = [OxygenBeside(e.index, e.label, e.bridge, float(distances[e.index]), e.index in bonded) for e in anion_environments(structure)]
+    shell, others = [atom for atom in atoms if atom.bonded], [atom for atom in atoms if not atom.bonded]
+    if not shell:
+        raise StructureError(f"site {ion} ({structure[ion].species_string}) has no oxygen in its first shell")
+    number = Counter(atom.environment for atom in shell)
+    shell.sort(key=lambda atom: (-number[atom.environment], atom.environment, round(atom.distance, 3), atom.index))
+    others.sort(key=lambda atom: (-round(atom.distance, 3), atom.index))
+    return [*_first_of_each(shell, near), *_first_of_each(others, far)]
+
+
+def _first_of_each(atoms: list[OxygenBeside], count: int | None) -> list[OxygenBeside]:
+    if count is None:
+        return atoms
+    firsts: dict[str, OxygenBeside] = {}
+    for atom in atoms:
+        firsts.setdefault(atom.environment, atom)
+    return list(firsts.values())[:count]
 
 
 def substitution_effect(before: Structure, made: Substitution, relaxed: Structure | None = None) -> SubstitutionEffect:

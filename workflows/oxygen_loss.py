@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from jobflow import Flow, Job, Maker, Response, job
@@ -23,14 +23,33 @@ from .identity import content_address
 from .ordering import Level, continued, host_jobs, lowest, ordering_flow
 from .tasks import Relax, Static
 
-__all__ = ["RATTLE", "LadderMaker", "calculate_again", "chosen_sites", "ladder_flow", "lose_oxygen", "oxygen_loss_flow", "vacancy_jobs"]
+__all__ = [
+    "RATTLE",
+    "HostMaker",
+    "LadderMaker",
+    "calculate_again",
+    "chosen_sites",
+    "ladder_flow",
+    "lose_oxygen",
+    "oxygen_loss_flow",
+    "placed",
+    "rattled",
+    "vacancy_jobs",
+]
 
 #: Å, largest displacement of an atom before a cell with vacancies is relaxed. It breaks the symmetry that an optimiser
 #: would keep, and is small enough for symmetry to be found within structures.vacancy.SYMMETRY_PRECISION.
 RATTLE = 0.003
 
 
-def oxygen_loss_flow(cells: Sequence[Structure], label: str, plan: OxygenLossPlan, level: Level, orderings: tuple[OrderingPlan, Engine] | None = None) -> Flow:
+def oxygen_loss_flow(
+    cells: Sequence[Structure],
+    label: str,
+    plan: OxygenLossPlan,
+    level: Level,
+    orderings: tuple[OrderingPlan, Engine] | None = None,
+    beside: Sequence[HostMaker] = (),
+) -> Flow:
     """Return the jobs of a ladder of oxygen loss.
 
     Parameters
@@ -46,6 +65,8 @@ def oxygen_loss_flow(cells: Sequence[Structure], label: str, plan: OxygenLossPla
         Of the host and the whole ladder.
     orderings : tuple of OrderingPlan, Engine, optional
         How many orderings are kept by a ranking, and the engine that ranks; where left out, all cells are relaxed at `level`.
+    beside : sequence of HostMaker
+        What else is calculated on the host.
 
     Returns
     -------
@@ -63,10 +84,17 @@ def oxygen_loss_flow(cells: Sequence[Structure], label: str, plan: OxygenLossPla
     if max(plan.levels) > lithium:
         raise InputError(f"{label}: {max(plan.levels)} Li vacancies were asked for, and the cell holds {lithium} Li atoms; take a larger supercell")
     task = Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=len(cells) == 1)
-    maker = LadderMaker(level=level, plan=plan.model_dump(mode="json"))
+    maker = LadderMaker(level=level, plan=plan.model_dump(mode="json"), beside=list(beside))
     if orderings is None or len(cells) == 1:
         return continued(host_jobs(cells, label, level, task), label, maker)
     return ordering_flow(cells, label, orderings[0], orderings[1], (level, task, maker))
+
+
+class HostMaker(Protocol):
+    """Something that goes on with the host of a ladder; a Maker, so that it can be serialised."""
+
+    def flow(self, host: Structure, label: str) -> Flow:
+        """Return its jobs."""
 
 
 @dataclass
@@ -79,11 +107,14 @@ class LadderMaker(Maker):
     level : Level
     plan : dict
         A dumped :class:`~catholyte.configs.oxygen_loss.OxygenLossPlan`.
+    beside : list of HostMaker
+        What else is calculated on the host.
     """
 
     name: str = "oxygen-loss ladder"
     level: Level = field(default_factory=lambda: Level(Engine("chgnet")))
     plan: dict[str, Any] = field(default_factory=dict)
+    beside: list[Any] = field(default_factory=list)
 
     @job
     def make(self, energies: list[float], structures: list[Structure], label: str) -> Response[Any]:
@@ -98,7 +129,9 @@ class LadderMaker(Maker):
         label : str
         """
         host = structures[lowest(energies, 1)[0]]
-        return Response(replace=content_address(ladder_flow(host, label, OxygenLossPlan.model_validate(self.plan), self.level))[0])
+        ladder = ladder_flow(host, label, OxygenLossPlan.model_validate(self.plan), self.level)
+        whole = Flow([ladder, *(maker.flow(host, label) for maker in self.beside)], name=ladder.name)
+        return Response(replace=content_address(whole)[0])
 
 
 def ladder_flow(host: Structure, label: str, plan: OxygenLossPlan, level: Level) -> Flow:
@@ -118,7 +151,7 @@ def ladder_flow(host: Structure, label: str, plan: OxygenLossPlan, level: Level)
         flows += _oxygen_jobs(host, host, f"{label} Li-0 1", plan, level)
     for n in (n for n in plan.levels if n):
         cells = [found.structure for found in lithium_vacancies(host, n, plan.candidates, plan.seed)]
-        jobs = [maker.job_for(_rattled(cell, plan.seed), f"{label} Li-{n} {k}") for k, cell in enumerate(cells, 1)]
+        jobs = [maker.job_for(rattled(cell, plan.seed), f"{label} Li-{n} {k}") for k, cell in enumerate(cells, 1)]
         if n in plan.voltage_only:
             flows += jobs
             continue
@@ -147,7 +180,7 @@ def lose_oxygen(energies: list[float], structures: list[Structure], cells: list[
     level, told = asked
     plan = OxygenLossPlan.model_validate(told)
     chosen = lowest(energies, plan.samples)
-    parents = {f"{label} {k + 1}": _placed(cells[k], structures[k]) for k in chosen}
+    parents = {f"{label} {k + 1}": placed(cells[k], structures[k]) for k in chosen}
     jobs: list[Flow | Job] = [*_single_points(list(parents.values()), list(parents), level)]
     for k, (name, parent) in zip(chosen, parents.items(), strict=True):
         jobs += _oxygen_jobs(parent, cells[k], name, plan, level)
@@ -167,8 +200,8 @@ def calculate_again(structures: list[Structure], cells: list[Structure], labels:
     level : Level
         Its `single_points`.
     """
-    placed = [_placed(cell, relaxed) for cell, relaxed in zip(cells, structures, strict=True)]
-    return Response(replace=content_address(Flow([*_single_points(placed, labels, level)], name="single points"))[0])
+    starts = [placed(cell, relaxed) for cell, relaxed in zip(cells, structures, strict=True)]
+    return Response(replace=content_address(Flow([*_single_points(starts, labels, level)], name="single points"))[0])
 
 
 def chosen_sites(cell: Structure, plan: OxygenLossPlan) -> list[OxygenSite]:
@@ -211,7 +244,7 @@ def vacancy_jobs(relaxed: Structure, sites: Sequence[int], label: str, plan: Oxy
     """
     maker = level.maker(Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=False, keep_symmetry=False))
     origin = relaxed.site_properties.get("origin", range(len(relaxed)))
-    cells = {f"{label} O-{int(origin[site])}": _rattled(oxygen_vacancy(relaxed, site).structure, plan.seed) for site in sites}
+    cells = {f"{label} O-{int(origin[site])}": rattled(oxygen_vacancy(relaxed, site).structure, plan.seed) for site in sites}
     jobs = [maker.job_for(cell, name) for name, cell in cells.items()]
     if level.single_points is None:
         return jobs
@@ -228,13 +261,13 @@ def _single_points(structures: Sequence[Structure], labels: Sequence[str], level
     return [maker.job_for(structure, label) for structure, label in zip(structures, labels, strict=True)]
 
 
-def _placed(cell: Structure, relaxed: Structure) -> Structure:
-    """The cell as built, ions and all, with the lattice and positions that an engine found."""
+def placed(cell: Structure, relaxed: Structure) -> Structure:
+    """Return the cell as built, ions and all, with the lattice and positions that an engine found."""
     return Structure(relaxed.lattice, cell.species, relaxed.frac_coords, site_properties=cell.site_properties)
 
 
-def _rattled(structure: Structure, seed: int) -> Structure:
-    """The cell with every atom displaced by at most RATTLE in a random direction."""
+def rattled(structure: Structure, seed: int) -> Structure:
+    """Return the cell with every atom displaced by at most RATTLE in a random direction."""
     rng = np.random.default_rng(seed)
     directions = rng.normal(size=(len(structure), 3))
     directions *= RATTLE * rng.random((len(structure), 1)) / np.linalg.norm(directions, axis=1, keepdims=True)

@@ -18,6 +18,7 @@ from .interface import stand_in
 from .interface_documents import BuiltInterfaces
 from .plan import PRODUCTION, Plan
 from .planned_run import Finding, PlannedRun
+from .preview import added_jobs
 from .tasks import Task
 
 __all__ = ["Finding", "PlannedRun", "planned_runs", "preflight"]
@@ -71,7 +72,7 @@ def preflight(runs: Sequence[PlannedRun], wall_time: float | None = None, ranks:
     return found
 
 
-def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None) -> list[PlannedRun]:
+def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: bool = False) -> list[PlannedRun]:
     """Return the VASP jobs of a plan, each with the cell it starts from, or the library's where that is still to be computed.
 
     Parameters
@@ -79,6 +80,8 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None) -> list[Pl
     plan : Plan
     overrides : dict, optional
         Of the engine's settings, over those of the recipe: what the machine or the call decides.
+    added : bool
+        Those too that the flow of oxygen loss adds while it runs, each with the cell that it would start from if nothing moved.
     """
     jobs = {job.uuid: job for job in plan.flow.jobs if isinstance(job, Job)}
     cells: dict[str, Structure] = {}
@@ -87,11 +90,24 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None) -> list[Pl
     for planned in plan.jobs:
         job = jobs[planned.uuid]
         if not isinstance(job.maker, CalculationMaker):
+            if added:
+                runs += [_run(one, cell, overrides) for one, cell in added_jobs(job, cells) if _maker(one).engine.name in PRODUCTION]
             continue
         given = job.function_args[0]
         cells[planned.uuid] = given if isinstance(given, Structure) else cells[given.uuid] if given.uuid in cells else stand_in(jobs, given, built)
         if planned.engine in PRODUCTION:
-            task: Task = TypeAdapter(Task).validate_python(job.maker.task)
-            names_only = {"potcar_spec": True} if planned.tier == "rehearsal" else {}
-            runs.append(PlannedRun(planned.key, planned.name, cells[planned.uuid], task, {**job.maker.engine.settings, **names_only, **(overrides or {})}))
+            runs.append(_run(job, cells[planned.uuid], overrides))
     return runs
+
+
+def _run(job: Job, cell: Structure, overrides: dict[str, Any] | None) -> PlannedRun:
+    maker = _maker(job)
+    task: Task = TypeAdapter(Task).validate_python(maker.task)
+    names_only = {"potcar_spec": True} if maker.engine.backend.tier == "rehearsal" else {}
+    return PlannedRun(job.uuid, job.name, cell, task, {**maker.engine.settings, **names_only, **(overrides or {})})
+
+
+def _maker(job: Job) -> CalculationMaker:
+    if not isinstance(job.maker, CalculationMaker):
+        raise TypeError(f"{job.name} is no calculation")
+    return job.maker

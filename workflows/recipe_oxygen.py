@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jobflow import Flow
 from pydantic import TypeAdapter
 from pymatgen.core.lattice import Lattice
+from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
-from ..configs.errors import StructureError
+from ..configs.errors import InputError, StructureError
 from ..configs.models import Material, Mesh, Method
-from ..configs.oxygen_loss import OxygenLossStep, OxygenSystem
+from ..configs.oxygen_loss import OxygenLossPlan, OxygenLossStep, OxygenSystem
 from ..structures.cells import prepared_cell
 from ..structures.crystal import conventional
 from ..structures.delithiation import in_cell
 from ..structures.ordering import order
+from ..structures.substitution import substitution_places, substitution_sites
 from .engine import CalculationMaker, Engine
 from .identity import content_address, iter_jobs
 from .ordering import Level, host_jobs, ordering_flow
 from .oxygen_loss import oxygen_loss_flow
+from .oxygen_substitution import SubstitutionMaker, most_calculations, sites_checked
 from .plan import Builder, Draft
 from .registry import ENGINES, load_backend
 from .tasks import Relax, Task
@@ -84,9 +89,11 @@ def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: Oxy
         builder.notes.append(f"{material.name}: a rehearsal ranks no orderings and takes the first {len(cells)} as candidates for the host")
     if system.ladder is not None:
         ranking = (orderings, _ranking(builder, step)) if orderings is not None else None
-        _draft(
-            builder, oxygen_loss_flow(cells, material.name, system.ladder, level, ranking), material.name, cells[0], (engine, system.ladder.most_calculations)
-        )
+        beside = [_substitution(builder, step, (number, k), cells[0], level) for k in range(len(system.substitutions))]
+        flow = oxygen_loss_flow(cells, material.name, system.ladder, level, ranking, beside)
+        most = system.ladder.most_calculations + sum(most_calculations(asked) for asked in system.substitutions)
+        _draft(builder, flow, material.name, cells[0], (engine, most))
+        builder.notes += [f"{material.name}: {told}" for told in _told(system, system.ladder)]
         return
     if system.orderings is None:
         raise builder.source.error([STEP, "systems", number], f"{material.name}: neither orderings nor a ladder is asked for")
@@ -96,6 +103,46 @@ def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: Oxy
     else:
         flow = ordering_flow(cells, material.name, orderings, _ranking(builder, step), (level, task, None))
     _draft(builder, flow, material.name, cells[0], (engine, system.orderings.keep))
+
+
+def _substitution(builder: Builder, step: OxygenLossStep, place: tuple[int, int], cell: Structure, level: Level) -> SubstitutionMaker:
+    """What follows the host for one ion; its U joins the level of theory."""
+    number, k = place
+    system = step.systems[number]
+    location: list[str | int] = [STEP, "systems", number, "substitutions", k]
+    asked, plan = system.substitutions[k], system.ladder
+    for key, problem in sites_checked(cell, asked):
+        raise builder.source.error([*location, key], problem)
+    try:
+        substitution_places(cell, asked.ion, asked.leaving, substitution_sites(cell, asked.places[:1], by_neighbours=True)[:1], asked.compensation, asked.seed)
+    except (InputError, StructureError) as error:
+        raise builder.source.error(location, error.message) from None
+    element = asked.ion.rstrip("+0123456789")
+    levels = Level(level.engine, _with_u(builder, level.method, element), level.single_points)
+    if second := level.single_points:
+        levels = Level(level.engine, levels.method, Level(second.engine, _with_u(builder, second.method, element)))
+    return SubstitutionMaker(level=levels, plan=plan.model_dump(mode="json") if plan else {}, asked=asked.model_dump(mode="json"))
+
+
+def _with_u(builder: Builder, method: dict[str, Any] | None, element: str) -> dict[str, Any] | None:
+    """A level of theory with the U of one element more."""
+    if method is None:
+        return None
+    return {**method, "hubbard_u": {**method["hubbard_u"], **builder.hubbard_table([Element(element)], f"the substitution by {element}")}}
+
+
+def _told(system: OxygenSystem, ladder: OxygenLossPlan) -> list[str]:
+    """What a branching job stands for, in words."""
+    told = [
+        f"the ladder takes {', '.join(map(str, ladder.levels))} Li out, relaxes {ladder.candidates} arrangements of each, "
+        f"and one oxygen vacancy at up to {ladder.max_sites} sites of the lowest {ladder.samples}"
+    ]
+    for asked in system.substitutions:
+        told.append(
+            f"{asked.ion} on sites of {', '.join(asked.places)} ({asked.leaving} leaves, charge paid by {asked.compensation}): {asked.candidates} of each relaxed, "
+            f"then {asked.near} oxygen vacancies near and {asked.far} far from it, with it and without it"
+        )
+    return told
 
 
 def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Material, list[Structure]]:
@@ -132,11 +179,13 @@ def _second(builder: Builder, step: OxygenLossStep) -> Engine | None:
     location = [STEP, "single_points", "engine"]
     allowed = [name for name in ENGINES if load_backend(name, {}).needs_method and "static" in load_backend(name, {}).kinds]
     if asked.engine not in allowed:
-        raise builder.source.error(location, f"single points need an engine with a level of theory of its own, not {asked.engine!r}; allowed: {', '.join(allowed)}")
+        raise builder.source.error(
+            location, f"single points need an engine with a level of theory of its own, not {asked.engine!r}; allowed: {', '.join(allowed)}"
+        )
     return Engine(asked.engine)
 
 
-def _method(builder: Builder, step: OxygenLossStep, number: int, material: Material, engine: Engine) -> dict[str, object]:
+def _method(builder: Builder, step: OxygenLossStep, number: int, material: Material, engine: Engine) -> dict[str, Any]:
     """The level of theory of a cathode: of production, of the single points, of the step itself, or of the section `electronic`."""
     mesh = step.systems[number].kpoints
     if mesh is None:

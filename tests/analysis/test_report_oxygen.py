@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from campaign_documents import planned
-from crystals import LCO
+from oxygen_campaign import campaign
 from toy_engine import toy_document
 
 from catholyte.analysis.oxygen_loss import Ladder
@@ -20,32 +20,8 @@ from catholyte.analysis.report_oxygen import OxygenResults, oxygen_loss_section,
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import load_recipe
 from catholyte.configs.oxygen_loss import OrderingPlan, OxygenConditions, OxygenLossStep, OxygenSystem
-from catholyte.structures.cells import prepared_cell
-from catholyte.structures.crystal import conventional
-from catholyte.structures.vacancy import lithium_vacancies, oxygen_sites, oxygen_vacancy
-from catholyte.workflows.documents import CalculationDocument
 
 PHASES = load_phase_set("solidstate")
-
-
-def campaign(tier: str = "chgnet") -> list[CalculationDocument]:
-    """Orderings, a host, two levels, two vacancies in the lowest arrangement of each; energies fall with the lithium."""
-    cell = prepared_cell(conventional(LCO).make_supercell((2, 1, 1)), LCO)
-    base = toy_document("LCO host 1", cell)
-
-    def made(label: str, structure: object, energy: float) -> CalculationDocument:
-        return toy_document(label, structure, energy=energy, tier=tier)
-
-    found = [made(f"LCO ordering {k}", cell, base.energy + 0.1 * k) for k in range(1, 6)]
-    found.append(made("LCO host 1", cell, base.energy))
-    for n in (0, 1, 2):
-        sets = lithium_vacancies(cell, n, 2) if n else []
-        for k, one in enumerate(sets, 1):
-            found.append(made(f"LCO Li-{n} {k}", one.structure, base.energy + 7.0 * n + 0.01 * k))
-        parent, energy = (sets[0].structure, base.energy + 7.0 * n + 0.01) if n else (cell, base.energy)
-        for site in oxygen_sites(parent)[:2]:
-            found.append(made(f"LCO Li-{n} 1 O-{site.index}", oxygen_vacancy(parent, site.index).structure, energy + 7.3 - 0.4 * n))
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,10 @@ from catholyte.workflows.documents import CalculationDocument, Convergence, Prov
 from catholyte.workflows.registry import ENGINES
 from catholyte.workflows.tasks import Relax, Task
 
-__all__ = ["SITE_ENERGIES", "ToyBackend", "computed_documents", "toy_document", "use_toy_engine"]
+__all__ = ["SITE_ENERGIES", "ToyBackend", "computed_documents", "recorded_documents", "toy_document", "use_toy_engine"]
 
 #: eV per atom
-SITE_ENERGIES = {"Li": -3.0, "Co": -8.0, "Ni": -7.0, "Mn": -9.0, "O": -5.0}
+SITE_ENERGIES = {"Li": -3.0, "Co": -8.0, "Ni": -7.0, "Mn": -9.0, "W": -12.0, "O": -5.0}
 #: share of the spin-only moment that the engine shows
 SHOWN = 0.95
 
@@ -53,7 +53,7 @@ class ToyBackend(EngineBackend):
     def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
         swells = isinstance(task, Relax) and task.relax_cell is True
         final = structure.copy().scale_lattice(structure.volume * 1.01) if swells else structure
-        return toy_document(label, final, start=structure, rugged=self.rugged)
+        return toy_document(label, final, start=structure, rugged=self.rugged, kind=task.kind)
 
 
 class RuggedBackend(ToyBackend):
@@ -97,8 +97,12 @@ def use_toy_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def computed_documents(flow: Flow) -> dict[str, CalculationDocument]:
     """Run a flow in this process; documents by label, jobs that were added while it ran included."""
+    return {document.label: document for document in recorded_documents(flow)}
+
+
+def recorded_documents(flow: Flow) -> list[CalculationDocument]:
+    """The same as a list, where several calculations share a label."""
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     run_locally(flow, store=store, log=False, ensure_success=True)
     outputs = [record["output"] for record in store.query({}, ["output"], load=True) if record["output"] is not None]
-    found = [CalculationDocument.model_validate({k: v for k, v in output.items() if not re.match("@", k)}) for output in outputs]
-    return {document.label: document for document in found}
+    return [CalculationDocument.model_validate({k: v for k, v in output.items() if not re.match("@", k)}) for output in outputs]

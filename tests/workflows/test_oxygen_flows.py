@@ -12,7 +12,7 @@ from crystals import LCO
 from jobflow import Flow
 from pydantic import ValidationError
 from pymatgen.core.structure import Structure
-from toy_engine import computed_documents, use_toy_engine
+from toy_engine import computed_documents, recorded_documents, use_toy_engine
 
 from catholyte.analysis.oxygen_loss import missing_atoms, oxygen_ladder
 from catholyte.analysis.oxygen_reference import reference_from_phase_set
@@ -31,7 +31,7 @@ from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engine import Engine
 from catholyte.workflows.identity import content_address, iter_jobs
 from catholyte.workflows.ordering import Level, lowest, ordering_flow
-from catholyte.workflows.oxygen_loss import RATTLE, _rattled, chosen_sites, ladder_flow, oxygen_loss_flow
+from catholyte.workflows.oxygen_loss import RATTLE, chosen_sites, ladder_flow, oxygen_loss_flow, rattled
 from catholyte.workflows.tasks import Relax
 
 pytestmark = [
@@ -68,6 +68,10 @@ def ncm(n: int) -> list[Structure]:
     found = in_cell(material("NCM111"), supercell=(3, 1, 1))
     assert found.ordered_cell is not None
     return [prepared_cell(one.structure, found) for one in order(conventional(found), found.ordered_cell, n)]
+
+
+def all_documents(flow: Flow) -> list[CalculationDocument]:
+    return recorded_documents(content_address(flow)[0])
 
 
 def level(name: str = "toy") -> Level:
@@ -157,6 +161,25 @@ def test_jobs_added_at_run_time_have_content_derived_identities():
     assert not set(uuids[0]) & {job.uuid for job in iter_jobs(other)}
 
 
+def test_a_second_engine_calculates_the_very_same_cells():
+    plan = OxygenLossPlan(lithium_vacancies=(0, 1), candidates=1, samples=1, max_sites=1)
+    both = Level(Engine("toy"), single_points=Level(Engine("rugged")))
+    jobs = {"relax": [], "static": []}
+    for document in all_documents(oxygen_loss_flow([lco()], "LCO", plan, both)):
+        jobs[document.kind].append(document)
+    first, second = ({document.label: document for document in found} for found in jobs.values())
+    assert set(first) == set(second)
+    assert len(first) == plan.most_calculations == len(jobs["static"])
+    for label, document in second.items():
+        assert np.allclose(document.initial_structure.frac_coords, first[label].structure.frac_coords)
+        assert np.allclose(document.structure.lattice.matrix, first[label].structure.lattice.matrix)
+        assert document.initial_structure.species == first[label].initial_structure.species  # with their charges
+        assert document.energy != first[label].energy
+    reference = reference_from_phase_set(load_phase_set("solidstate"))
+    ladder = oxygen_ladder(second.pop("LCO host 1"), second.values(), reference)
+    assert [len(rung.vacancies) for rung in ladder.rungs] == [1, 1]
+
+
 def test_levels_for_the_voltage_alone_lose_no_oxygen():
     plan = OxygenLossPlan(lithium_vacancies=(0,), voltage_only=(3, 6), candidates=1, samples=1, max_sites=1)
     documents = run(oxygen_loss_flow([lco()], "LCO", plan, level()))
@@ -166,7 +189,7 @@ def test_levels_for_the_voltage_alone_lose_no_oxygen():
 
 def test_displacements_break_symmetry_and_are_too_small_to_hide_it():
     cell = lithium_vacancies(lco((3, 2, 1)), 3, 1)[0].structure
-    moved = _rattled(cell, 0)
+    moved = rattled(cell, 0)
     lengths = np.linalg.norm(moved.cart_coords - cell.cart_coords, axis=1)
     assert 0 < lengths.min() <= lengths.max() <= RATTLE
     assert [site.members for site in oxygen_sites(moved)] == [site.members for site in oxygen_sites(cell)]
