@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,45 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["GREY", "PALETTE", "caption", "formula_text", "new_figure", "number", "save_figure", "style", "to_svg"]
+__all__ = [
+    "DASHES",
+    "ELEMENT_COLOURS",
+    "GREY",
+    "HATCHES",
+    "MARKERS",
+    "PALETTE",
+    "caption",
+    "element_colours",
+    "formula_text",
+    "line_look",
+    "new_figure",
+    "number",
+    "save_figure",
+    "style",
+    "to_svg",
+]
 
 #: Okabe and Ito, https://jfly.uni-koeln.de/color/ (2008): distinguishable with every common colour vision
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY = "#5F6368"
+#: what tells lines, points and areas apart without colour, in the order of the palette
+DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (9, 2)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
+HATCHES = ("", "////", "....", "xxxx", "----", "++++")
+#: atoms: the palette where it fits the usual colours; the others lie at least 17 (CIE 1976) from every colour here, with dichromatic vision too
+ELEMENT_COLOURS = {
+    "Li": PALETTE[2],
+    "O": PALETTE[1],
+    "Co": PALETTE[0],
+    "S": PALETTE[4],
+    "P": PALETTE[3],
+    "Cl": PALETTE[5],
+    "C": "#000000",
+    "Mn": "#000066",
+    "Ni": "#99FF99",
+}
+#: for further elements, in the order in which they come
+_FURTHER = ("#F0E442", "#0000FF", GREY)
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -84,6 +118,26 @@ def caption(figure: Figure, *sentences: str) -> None:
     characters = int(figure.get_figwidth() * 16.5)  # DejaVu Sans at 7.5 points
     lines = textwrap.wrap(" ".join(s for s in sentences if s), characters)
     figure.supxlabel("\n".join(lines), x=0.015, ha="left", fontsize=7.5, color=GREY)
+
+
+def line_look(index: int) -> dict[str, Any]:
+    """Colour and dashes of the line number `index`: both differ from line to line, and no pair of them comes twice in 36 lines."""
+    turn = index // len(PALETTE)
+    return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[(index + turn) % len(DASHES)]}
+
+
+def element_colours(symbols: Iterable[str]) -> dict[str, str]:
+    """Colour of every element, in the order of electronegativity; grey for all beyond those of which there is one.
+
+    Parameters
+    ----------
+    symbols : iterable of str
+    """
+    from pymatgen.core.periodic_table import Element
+
+    ordered = sorted(set(symbols), key=lambda symbol: (Element(symbol).X, symbol))
+    further = iter(_FURTHER)
+    return {symbol: ELEMENT_COLOURS.get(symbol) or next(further, GREY) for symbol in ordered}
 
 
 def formula_text(text: str) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..configs.errors import InputError
 from .bond_rules import BondRule, ordered
-from .plots import GREY, PALETTE, caption, new_figure, style
-from .plots_motion import line_look, tier_sentence
+from .plots import GREY, PALETTE, caption, line_look, new_figure, style
+from .plots_motion import tier_sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,8 +63,7 @@ def pair_figure(curves: Curves, rules: Sequence[BondRule], bonds: Mapping[str, i
             if place + _PER_ROW >= len(shown):
                 ax.set_xlabel("r (Å)")
                 ax.tick_params(labelbottom=True)
-            if place % _PER_ROW == 0:
-                ax.set_ylabel("g(r)")
+        figure.supylabel("g(r)", fontsize=9)
         caption(figure, f"{tier_sentence(tier)} Line: cut-off of a bond; band: in it a bond stays what it was.")
     return figure
 

@@ -18,7 +18,7 @@ from .band_references import is_metal, projected_density
 from .band_report import Bands, shell_name
 from .depth import DepthReport
 from .depth_planes import Stack
-from .plots import GREY, PALETTE, caption, formula_text, new_figure, number, style
+from .plots import GREY, MARKERS, PALETTE, caption, element_colours, formula_text, new_figure, number, style
 from .plots_dos import REFERENCE_TITLES, smoothed
 from .potential_profile import PotentialProfile
 
@@ -30,8 +30,6 @@ __all__ = ["DepthPanel", "alignment_figure", "depth_figure"]
 
 #: Å; the structure is repeated until it is at least this wide
 _WIDTH = 8.0
-#: colours of the atoms; every further element takes the next one of the palette
-_ATOMS = {"O": PALETTE[1], "Co": PALETTE[0], "Li": PALETTE[2], "S": PALETTE[4], "P": PALETTE[3], "Cl": PALETTE[5]}
 
 
 @dataclass(frozen=True)
@@ -116,13 +114,12 @@ def _draw_structure(ax: Axes, panel: DepthPanel) -> None:
     bottom = min(layer.bottom for layer in stack.layers)
     across = np.mod(structure.cart_coords @ along / length, length)
     drawn = np.mod(heights - bottom, stack.period) + bottom - stack.planes[0].height
-    spare = iter([color for color in PALETTE if color not in _ATOMS.values()] + [GREY] * len(structure))
     repeats = max(1, int(np.ceil(_WIDTH / length)))
-    for symbol in sorted({site.specie.symbol for site in structure}, key=lambda s: (Element(s).X, s)):
+    for symbol, color in element_colours(site.specie.symbol for site in structure).items():
         mine = [i for i, site in enumerate(structure) if site.specie.symbol == symbol]
         xs, ys = [across[i] + k * length for i in mine for k in range(repeats)], [drawn[i] for i in mine for _ in range(repeats)]
         size = 40 * float(Element(symbol).atomic_radius or 1.0)
-        ax.scatter(xs, ys, s=size, color=_ATOMS.get(symbol) or next(spare), edgecolor="white", linewidth=0.6, label=symbol, zorder=3)
+        ax.scatter(xs, ys, s=size, color=color, edgecolor="white", linewidth=0.6, label=symbol, zorder=3)
     for layer in stack.layers:
         middle = (layer.bottom + layer.top) / 2 - stack.planes[0].height
         ax.text(0.99, middle, formula_text(layer.label), transform=ax.get_yaxis_transform(), rotation=90, ha="right", va="center", fontweight="bold")
@@ -219,17 +216,17 @@ def alignment_figure(alignments: Sequence[Alignment]) -> Figure:
     names = list(dict.fromkeys(_name(row) for found in alignments for row in found.rows))
     separate = [] if last.separate is None else list(last.separate.differences)
     titles = names + [f"own {REFERENCE_TITLES[d.reference]}" for d in separate]
-    markers = ("o", "s", "^", "D", "v", "P")
     shell = f"{last.spec.element} {shell_name(last.spec.element, last.spec.orbital)}"
     with style():
         figure, (ax,) = new_figure(7.6, 1.8 + 0.28 * len(titles))
-        values = [row.difference for found in alignments for row in found.rows]
-        ax.axvspan(min(values), max(values), color=PALETTE[0], alpha=0.10, linewidth=0, zorder=0)
+        values = [row.difference for row in last.rows]
+        shade = PALETTE[len(alignments) - 1]
+        ax.axvspan(min(values), max(values), color=shade, alpha=0.10, linewidth=0, zorder=0)
         ax.axvline(0, color=GREY, linewidth=0.8)
         for k, found in enumerate(alignments):
             ys = [names.index(_name(row)) + 0.24 * (k - (len(alignments) - 1) / 2) for row in found.rows]
             label = f"{found.n_atoms} atoms ({found.planes[0]} + {found.planes[1]} planes)"
-            ax.plot([row.difference for row in found.rows], ys, markers[k], color=PALETTE[k], markersize=7, label=label, linestyle="none", alpha=0.9)
+            ax.plot([row.difference for row in found.rows], ys, MARKERS[k], color=PALETTE[k], markersize=7, label=label, linestyle="none", alpha=0.9)
         for k, d in enumerate(separate):
             face = "white" if d.arbitrary else GREY
             ax.plot(d.difference, len(names) + k, "o", markerfacecolor=face, markeredgecolor=GREY, markersize=6, label="no common zero" if k == 0 else None)
@@ -240,9 +237,10 @@ def alignment_figure(alignments: Sequence[Alignment]) -> Figure:
         ax.margins(x=0.12)
         ax.set_xlabel(f"{shell} centre of {formula_text(last.b)} − that of {formula_text(last.a)} (eV)")
         ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=8)
+        thickest = " in the thickest cell" if len(alignments) > 1 else ""
         caption(
             figure,
-            f"Tier: {last.tier}. {last.spec.window.capitalize()} states. Shaded: all ways with a common zero, a spread of {max(values) - min(values):.2f} eV.",
+            f"Tier: {last.tier}. {last.spec.window.capitalize()} states. Shaded: all ways with a common zero{thickest}, a spread of {max(values) - min(values):.2f} eV.",
             "Grey: separate bulk cells, each from its own zero; hollow ones are arbitrary." if separate else "",
         )
     return figure

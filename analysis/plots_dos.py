@@ -14,7 +14,7 @@ from ..configs.models import ReferenceName, Tier
 from ..configs.steps import BandCenterSpec
 from .band_references import is_metal, projected_density
 from .band_report import BandReport, Bands, Comparison, band_report, shell_name
-from .plots import GREY, PALETTE, caption, formula_text, new_figure, number, style
+from .plots import DASHES, GREY, PALETTE, caption, formula_text, new_figure, number, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,7 +111,8 @@ def _draw_dos(ax: Axes, panel: DosPanel, spec: BandCenterSpec, energies: tuple[f
         for sign, spin in ((1, "up"), (-1, "down")) if len(dos.densities) == 2 else ((1, "both"),):
             curve = sign * smoothed(projected_density(dos, sites, spec.orbital, spin), grid, width) / len(sites)  # type: ignore[arg-type]
             ax.fill_between(grid, curve, color=color, alpha=0.18, linewidth=0)
-            ax.plot(grid, curve, color=color, linewidth=1.1, label=f"{formula_text(label)} ({len(sites)}): {number(position)} eV" if sign > 0 else None)
+            told = f"{formula_text(label)} ({len(sites)}): {number(position)} eV" if sign > 0 else None
+            ax.plot(grid, curve, color=color, linestyle=DASHES[order], linewidth=1.1, label=told)
             highest = max(highest, float(np.abs(curve[inside]).max()))
         # dashes of several lines interleave, so that centres which coincide all stay visible
         ax.axvline(position, color=color, linewidth=1.4, linestyle=(-4 * order, (4, max(2, 4 * (len(groups) - 1)))))

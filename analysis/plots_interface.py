@@ -11,7 +11,7 @@ from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError
-from .plots import GREY, PALETTE, caption, formula_text, new_figure, style
+from .plots import GREY, caption, element_colours, formula_text, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StackView", "stack_figure"]
 
-#: colours of elements that stand in every recipe; the others take what is left of the palette, then grey
-_ATOMS = {
-    "O": PALETTE[1],
-    "Co": PALETTE[0],
-    "Li": PALETTE[2],
-    "S": PALETTE[4],
-    "P": PALETTE[3],
-    "Cl": PALETTE[5],
-    "C": "black",
-    "Mn": "#7A4A9E",
-    "Ni": "#3C6E47",
-}
 #: inches of height per Å, and bounds of the figure
 _SCALE, _HEIGHTS = 0.2, (3.2, 7.5)
 #: Å, least width that is drawn: small cells are repeated
@@ -72,9 +60,7 @@ def stack_figure(views: Sequence[StackView], sentences: Sequence[str] = ()) -> F
         raise InputError("a figure of stacks needs at least one cell")
     tallest = max(view.structure.lattice.matrix[2, 2] for view in views)
     widths = [length * repeats for length, repeats in map(_width, (view.structure for view in views))]
-    symbols = sorted({site.specie.symbol for view in views for site in view.structure}, key=lambda symbol: (Element(symbol).X, symbol))
-    spare = iter([color for color in PALETTE if color not in _ATOMS.values()] + [GREY] * len(symbols))
-    colors = {symbol: _ATOMS.get(symbol) or next(spare) for symbol in symbols}
+    colors = element_colours(site.specie.symbol for view in views for site in view.structure)
     with style():
         height = float(np.clip(_SCALE * tallest, *_HEIGHTS))
         scale = height / (tallest + 2.0)

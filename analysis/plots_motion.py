@@ -10,7 +10,7 @@ import numpy as np
 from ..configs.errors import InputError
 from .coordination import Coordination, thinned
 from .drift import BLOCKS
-from .plots import GREY, PALETTE, caption, formula_text, new_figure, number, style
+from .plots import GREY, HATCHES, PALETTE, caption, formula_text, line_look, new_figure, number, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,18 +19,12 @@ if TYPE_CHECKING:
     from .motion import Motion
     from .survival import Survival
 
-__all__ = ["coordination_figure", "drift_figure", "events_figure", "line_look", "survival_figure", "tier_sentence"]
+__all__ = ["coordination_figure", "drift_figure", "events_figure", "survival_figure", "tier_sentence"]
 
-_DASHES = ("-", "--", ":")
 #: kinds of units in one figure of survival
 _UNITS = 6
 #: neighbours per centre below which a shell is not drawn
 _EMPTY = 0.005
-
-
-def line_look(index: int) -> dict[str, Any]:
-    """Colour and dashes of the line number `index`: all colours solid, then dashed, then dotted."""
-    return {"color": PALETTE[index % len(PALETTE)], "linestyle": _DASHES[index // len(PALETTE) % len(_DASHES)]}
 
 
 def tier_sentence(tier: str) -> str:
@@ -62,7 +56,8 @@ def events_figure(motion: Motion, tier: str, controls: Sequence[Motion] = ()) ->
         for control in controls:
             total = sum(control.ledger.cumulative(kind, control.times) for kind in control.ledger.kinds)
             label = "control, all kinds" if control is controls[0] else None
-            ax.step((control.times - control.ledger.start) / 1000, total + np.zeros(len(control.times)), where="post", color=GREY, linewidth=1, label=label)
+            look: dict[str, Any] = {"color": GREY, "linestyle": (0, (1, 4)), "linewidth": 1.4}
+            ax.step((control.times - control.ledger.start) / 1000, total + np.zeros(len(control.times)), where="post", label=label, **look)
         if kinds or controls:
             ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7.5)
         if not kinds:
@@ -106,7 +101,7 @@ def coordination_figure(shells: Sequence[Coordination], tier: str) -> Figure:
             _bars(spread, own, anions)
             series.set_ylabel(f"neighbours of {centre}")
             series.set_ylim(bottom=0)
-            series.legend(fontsize=7, loc="center right")
+            series.legend(fontsize=7, loc="best")
             spread.set_ylabel("share of centres")
         axes[-1].set_xticks(range(max(len(shell.histogram) for shell in drawn)))
         axes[-2].set_xlabel("time (ps)")
@@ -119,7 +114,8 @@ def _bars(ax: Axes, shells: Sequence[Coordination], anions: Sequence[str]) -> No
     width = 0.8 / len(shells)
     for place, shell in enumerate(shells):
         x = np.arange(len(shell.histogram)) + (place - (len(shells) - 1) / 2) * width
-        ax.bar(x, shell.histogram, width, color=PALETTE[anions.index(shell.rule.second) % len(PALETTE)])
+        kind = anions.index(shell.rule.second)
+        ax.bar(x, shell.histogram, width, color=PALETTE[kind % len(PALETTE)], hatch=HATCHES[kind % len(HATCHES)], edgecolor="white", linewidth=0)
 
 
 def survival_figure(curves: Sequence[Survival], tier: str) -> Figure:

@@ -72,10 +72,10 @@ def reaction_figure(curve: MixingCurve) -> Figure:
     with style():
         figure, (ax, side) = new_figure(9.2, height, (1, 2), width_ratios=(1.4, 1))
         ax.axhline(0, color=GREY, linewidth=0.6)
-        ax.plot(x, total, "-", color=PALETTE[1], linewidth=1.5, label="total")
+        ax.plot(x, total, "--", color=PALETTE[1], linewidth=1.5, label="total")
         ax.plot(x, mutual, "-", color=PALETTE[0], linewidth=1.8, label="mutual (mixing alone)")
         if curve.published is not None:
-            ax.axhline(curve.published, color=GREY, linestyle=(0, (5, 3)), linewidth=1.1, label=f"published: {number(curve.published)} eV/atom")
+            ax.axhline(curve.published, color=GREY, linestyle=":", linewidth=1.4, label=f"published: {number(curve.published)} eV/atom")
         best = int(np.argmin(mutual))
         ax.plot(x[best], mutual[best], "*", markersize=13, color=PALETTE[0], markeredgecolor="white", label=_minimum(x[best], mutual[best]))
         ax.plot(x[named], mutual[named], "o", markersize=4, color=PALETTE[0], markevery=[k for k, i in enumerate(named) if i != best])
@@ -94,7 +94,7 @@ def reaction_figure(curve: MixingCurve) -> Figure:
         caption(
             figure,
             f"Energies: {curve.source}. Star: minimum of the mutual energy; total − mutual is what the reactants release by themselves.",
-            "Dashed: published value, for orientation." if curve.published is not None else "",
+            "Dotted: published value, for orientation." if curve.published is not None else "",
         )
     return figure
 

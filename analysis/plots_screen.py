@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..configs.errors import InputError
-from .plots import GREY, PALETTE, caption, formula_text, new_figure, number, style
+from .plots import GREY, HATCHES, MARKERS, PALETTE, caption, formula_text, line_look, new_figure, number, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,7 +148,7 @@ def coverage_figure(bars: Sequence[RangeBar], operating_range: tuple[float, floa
         ax.axvspan(low, high, color=PALETTE[4], alpha=0.18, linewidth=0, label=f"operating range {number(low, 1)} to {number(high, 1)} V")
         for y, bar in enumerate(bars):
             end = top if bar.oxidation is None else min(bar.oxidation, top)
-            ax.barh(y, end - bar.reduction, left=bar.reduction, height=0.5, color=PALETTE[2 if bar.covers else 0], alpha=0.9)
+            ax.barh(y, end - bar.reduction, left=bar.reduction, height=0.5, alpha=0.9, edgecolor="white", linewidth=0, **_look(bar.covers))
             ax.text(bar.reduction - 0.05, y, number(bar.reduction), ha="right", va="center", fontsize=7.5)
             beyond = "→ " if bar.oxidation is not None and bar.oxidation > top else ""
             ax.text(end + 0.05, y, "no limit" if bar.oxidation is None else f"{beyond}{number(bar.oxidation)}", ha="left", va="center", fontsize=7.5)
@@ -158,8 +158,12 @@ def coverage_figure(bars: Sequence[RangeBar], operating_range: tuple[float, floa
         ax.set_xlabel("voltage (V vs Li/Li$^{+}$)")
         ax.set_ylabel("material")
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
-        caption(figure, f"Energies: {source}. Bars: stable with lithium exchanged at that voltage; green: holds the whole operating range.")
+        caption(figure, f"Energies: {source}. Bars: stable with lithium exchanged at that voltage; green and hatched: holds the whole operating range.")
     return figure
+
+
+def _look(covers: bool) -> dict[str, Any]:
+    return {"color": PALETTE[2 if covers else 0], "hatch": HATCHES[1 if covers else 0]}
 
 
 @dataclass(frozen=True)
@@ -204,11 +208,12 @@ def curves_figure(panels: Sequence[tuple[str, Sequence[Curve]]], source: str) ->
         figure, axes = new_figure(max(3.1 * across, 4.6), 0.7 + 2.3 * down, (down, across), sharex=True, sharey=True)
         for ax, (title, curves) in zip(axes, panels, strict=False):
             ax.axhline(0, color=GREY, linewidth=0.6)
-            for color, curve in zip(PALETTE, curves, strict=False):
+            for order, curve in enumerate(curves):
                 x, mutual = np.asarray(curve.x, dtype=float), np.asarray(curve.mutual, dtype=float)
-                ax.plot(x, mutual, "-", color=color, linewidth=1.5, label=formula_text(curve.label))
+                look = line_look(order)
+                ax.plot(x, mutual, linewidth=1.5, label=formula_text(curve.label), **look)
                 best = int(np.argmin(mutual))
-                ax.plot(x[best], mutual[best], "o", markersize=4, color=color)
+                ax.plot(x[best], mutual[best], MARKERS[order], markersize=4, color=look["color"])
             ax.set_title(formula_text(title), fontsize=9)
             ax.legend(fontsize=7, loc="lower left")
         for ax in axes[len(panels) :]:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from ..configs.errors import InputError
 from ..configs.models import Tier
-from .plots import GREY, PALETTE, caption, formula_text, new_figure, number, style
+from .plots import GREY, MARKERS, PALETTE, caption, formula_text, new_figure, number, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["LatticeParameter", "lattice_figure"]
-
-_MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,8 @@ def lattice_figure(parameters: Sequence[LatticeParameter], tier: Tier) -> Figure
     """
     materials = list(dict.fromkeys(p.material for p in parameters))
     kinds = list(dict.fromkeys(p.parameter for p in parameters))
-    if not parameters or len(kinds) > len(_MARKERS):
-        raise InputError(f"{len(parameters)} lattice parameters of {len(kinds)} kinds given; at least one and at most {len(_MARKERS)} kinds can be drawn")
+    if not parameters or len(kinds) > len(MARKERS):
+        raise InputError(f"{len(parameters)} lattice parameters of {len(kinds)} kinds given; at least one and at most {len(MARKERS)} kinds can be drawn")
     largest = max(max(abs(p.deviation) for p in parameters), 0.5)
     with style():
         figure, (ax, table) = new_figure(7.6, 1.5 + 0.24 * len(parameters) + 0.1 * len(materials), (1, 2), sharey=True, width_ratios=(1.9, 1))
@@ -76,7 +74,7 @@ def lattice_figure(parameters: Sequence[LatticeParameter], tier: Tier) -> Figure
             for row in rows:
                 index = kinds.index(row.parameter)
                 ax.plot((0, row.deviation), (y, y), color=PALETTE[index], linewidth=1, alpha=0.5)
-                ax.plot(row.deviation, y, _MARKERS[index], color=PALETTE[index], markersize=6)
+                ax.plot(row.deviation, y, MARKERS[index], color=PALETTE[index], markersize=6)
                 text = (
                     f"{row.parameter} {'+' if row.deviation > 0 else ''}{number(row.deviation, 1)} %  ({row.computed:.3f} / {row.experimental:.3f} {row.unit})"
                 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..configs.errors import InputError
-from .plots import GREY, PALETTE, caption, formula_text, new_figure, number, style
+from .plots import DASHES, GREY, PALETTE, caption, formula_text, new_figure, number, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,9 +143,9 @@ def volume_ladder_figure(ladders: Sequence[VolumeLadder], voltages: tuple[float,
     with style():
         figure, (ax,) = new_figure(6.6, 3.6)
         ax.axhline(0, color=GREY, linewidth=0.6)
-        for color, ladder in zip(PALETTE, ladders, strict=False):
+        for color, dashes, ladder in zip(PALETTE, DASHES, ladders, strict=False):
             edges, levels = _levels(ladder, voltages)
-            ax.stairs(levels, edges, baseline=None, color=color, linewidth=1.8, label=formula_text(ladder.material))
+            ax.stairs(levels, edges, baseline=None, color=color, linestyle=dashes, linewidth=1.8, label=formula_text(ladder.material))
         ax.set_xlim(*voltages)
         ax.set_xlabel("voltage (V vs Li/Li$^{+}$)")
         ax.set_ylabel("volume change (% of the material)")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...analysis.plots import number
 from ...configs.errors import CatholyteError
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument
@@ -80,7 +81,10 @@ def _reactions(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Val
         tier, basis = tier_label(result.tiers.values()), f"± one standard deviation of the entry errors; phase set {result.phase_set}"
         reaction = result.mutual.kink.reaction if result.mutual.kink else "no reaction"
         numbers = ((result.mutual.energy, result.uncertainty.mutual, f"{basis}; {reaction}"), (result.total.energy, result.uncertainty.total, basis))
-        found += [Value((a, b), column, f"{energy:.3f} ± {sigma:.3f}", tier, told) for column, (energy, sigma, told) in zip(columns, numbers, strict=True)]
+        found += [
+            Value((a, b), column, f"{number(energy, 3)} ± {number(sigma, 3)}", tier, told)
+            for column, (energy, sigma, told) in zip(columns, numbers, strict=True)
+        ]
     return found
 
 
@@ -113,6 +117,6 @@ def _volumes(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Value
         except CatholyteError as error:
             found.append(Value((wanted.material,), column, problem=error.message))
             continue
-        text = "unknown" if ledger.percent is None else f"{ledger.percent:+.1f}"
+        text = "unknown" if ledger.percent is None else f"{'+' if ledger.percent > 0 else ''}{number(ledger.percent, 1)}"
         found.append(Value((wanted.material,), column, text, basis=f"{ledger.reaction}; molar volumes of the densities named in the report"))
     return found

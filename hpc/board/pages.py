@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+    from ...analysis.records import Entry
+
 __all__ = ["PAGE_ROWS", "STATIC", "Links", "Pages", "figures_of"]
 
 STATIC = Path(__file__).parent / "static"
@@ -172,10 +174,7 @@ class Pages:
         if problem:
             told = {**told, "cause": f"{told['cause']}; its document cannot be read: {problem}"}
         figures = figures_of(document)
-        embedded = {}
-        if self.taken and document is not None:
-            whole = self.source.document(entry, arrays=True)
-            embedded = {figure: json.dumps(picture(figure, whole)) for figure in figures}
+        embedded = self._embedded(entry, figures) if self.taken else {}
         depends = [other for other in snapshot.rows if other["key"] in entry.plan["depends_on"]]
         children = [other for other in snapshot.rows if key in other["depends_on"]]
         verdict = document.acceptance if document else None
@@ -197,6 +196,18 @@ class Pages:
             moving=document is not None and document.kind == "md",
             **(self._ledger_content(self._ledgers.of(snapshot, entry)) if self.taken and document is not None and document.kind == "md" else {}),
         )
+
+    def _embedded(self, entry: Entry, figures: Sequence[str]) -> dict[str, str]:
+        """The data of each figure of a page that stands alone, or why there is none."""
+        drawn: dict[str, Any] = {}
+        whole = None
+        for figure in figures:
+            try:
+                whole = whole or self.source.document(entry, arrays=True)
+                drawn[figure] = picture(figure, whole)
+            except CatholyteError as error:
+                drawn[figure] = {"error": error.message}
+        return {figure: json.dumps(data) for figure, data in drawn.items()}
 
     def ledger(self, name: str, key: str) -> str:
         """What happened in the trajectory of a finished job of molecular dynamics, to stand in the job's page; evaluated when it is first asked for.
@@ -303,8 +314,13 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"badge": _badge, "verdict": _verdict, "script": _script}
+    environment.filters |= {"badge": _badge, "verdict": _verdict, "script": _script, "together": _together}
     return environment
+
+
+def _together(text: str) -> str:
+    """A number with its uncertainty, and both ends of a window, on one line."""
+    return text.replace(" ± ", "\u00a0±\u00a0").replace(" to ", "\u00a0to\u00a0")
 
 
 def _badge(label: str) -> str:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import numpy as np
 
-from ...analysis.plots import GREY, PALETTE
+from ...analysis.plots import GREY, PALETTE, element_colours, formula_text
 from ...configs.errors import CalculationError
 from ...workflows.documents import CalculationDocument
 
-__all__ = ["PICTURES", "POINTS", "caption", "picture"]
+__all__ = ["DASHES", "PICTURES", "POINTS", "caption", "picture"]
 
 #: largest number of points of a curve sent to a browser
 POINTS = 2000
+#: Å, small cells are repeated until they are about so wide
+_ACROSS = 8.0
+#: longest side of the drawn box, in units of plotly's own
+_FILL = 1.7
 #: bonds are drawn up to this factor times the sum of the covalent radii
 _BOND = 1.15
+#: lines are told apart by these too, not by colour alone
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _ORBITALS = {"s": 3, "p": 0, "d": 1, "f": 2}
 
 
@@ -48,10 +55,10 @@ def caption(title: str) -> dict[str, Any]:
     Parameters
     ----------
     title : str
-        With the tier.
+        With the tier; shown as it is, since plotly reads some HTML.
     """
     return {
-        "title": {"text": title, "font": {"size": 14}},
+        "title": {"text": escape(title, quote=False), "font": {"size": 14}},
         "margin": {"l": 60, "r": 15, "t": 40, "b": 50},
         "font": {"family": "system-ui, sans-serif", "size": 12},
         "paper_bgcolor": "#ffffff",
@@ -64,31 +71,32 @@ def _structure(document: CalculationDocument) -> dict[str, Any]:
     """Atoms as spheres, bonds and cell edges as lines, in Å."""
     from pymatgen.core.periodic_table import Element
 
-    structure = document.structure
+    cell = document.structure
+    repeats = tuple(max(1, int(np.ceil(_ACROSS / length - 0.3))) for length in cell.lattice.abc)
+    structure = cell.make_supercell(repeats, in_place=False)
     symbols = [site.specie.symbol for site in structure]
     positions = structure.cart_coords
-    data: list[dict[str, Any]] = [_lines(_cell_edges(structure.lattice.matrix), "cell", GREY, 2)]
+    data: list[dict[str, Any]] = [_lines(_cell_edges(cell.lattice.matrix), "cell", GREY, 2)]
     bonds = _bonds(structure, symbols)
     if bonds:
         data.append(_lines(bonds, "bonds", "#b0b6bb", 4))
-    for number, symbol in enumerate(sorted(set(symbols), key=lambda s: Element(s).X)):
+    for symbol, colour in element_colours(symbols).items():
         at = np.array([p for p, s in zip(positions, symbols, strict=True) if s == symbol])
         radius = float(Element(symbol).atomic_radius or 1.2)
-        marker = {"size": 5 + 7 * radius, "color": _ELEMENT_COLOURS.get(symbol, PALETTE[number % len(PALETTE)]), "line": {"width": 1, "color": "#333333"}}
+        marker = {"size": 5 + 7 * radius, "color": colour, "line": {"width": 1, "color": "#333333"}}
         x, y, z = (at[:, axis].round(4).tolist() for axis in range(3))
         data.append(
             {"type": "scatter3d", "mode": "markers", "name": symbol, "x": x, "y": y, "z": z, "marker": marker, "hovertemplate": f"{symbol}<extra></extra>"}
         )
     axis = {"visible": False}
-    scene = {"aspectmode": "data", "xaxis": axis, "yaxis": axis, "zaxis": axis, "camera": {"projection": {"type": "orthographic"}}}
-    layout = {**_caption(document, f"{document.formula}, {document.n_sites} atoms"), "scene": scene, "margin": {"l": 0, "r": 0, "t": 40, "b": 0}}
+    corners = np.concatenate([positions, [corner for edge in _cell_edges(cell.lattice.matrix) for corner in edge]])
+    extents = np.ptp(corners, axis=0)
+    ratio = dict(zip("xyz", (_FILL * extents / extents.max()).round(4).tolist(), strict=True))
+    scene = {"aspectmode": "manual", "aspectratio": ratio, "xaxis": axis, "yaxis": axis, "zaxis": axis, "camera": {"projection": {"type": "orthographic"}}}
+    drawn = "" if repeats == (1, 1, 1) else f" ({'×'.join(map(str, repeats))} cells drawn)"
+    formula = formula_text(cell.composition.remove_charges().reduced_formula)
+    layout = {**_caption(document, f"{formula}, {document.n_sites} atoms{drawn}"), "scene": scene, "margin": {"l": 0, "r": 0, "t": 40, "b": 0}}
     return {"data": data, "layout": layout}
-
-
-#: Okabe-Ito tones where they fit the usual colours of the elements
-_ELEMENT_COLOURS = {
-    "Li": "#009E73", "O": "#D55E00", "Co": "#0072B2", "Ni": "#7A7A7A", "Mn": "#CC79A7", "P": "#E69F00", "S": "#F0E442", "Cl": "#56B4E9", "C": "#333333", "Ge": "#8C6BB1",
-}  # fmt: skip
 
 
 def _lines(segments: list[tuple[list[float], list[float]]], name: str, colour: str, width: int) -> dict[str, Any]:
@@ -144,9 +152,9 @@ def _dos(document: CalculationDocument) -> dict[str, Any]:
     for number, (label, sites, orbital) in enumerate(groups):
         for spin, density in enumerate(_smoothed(dos.projected(sites, orbital), energies)):
             y = ((-1) ** spin * density)[shown][::stride].round(4).tolist()
-            line = {"color": PALETTE[number % len(PALETTE)], "width": 1.5}
+            line = {"color": PALETTE[number % len(PALETTE)], "width": 1.5, "dash": DASHES[number % len(DASHES)]}
             data.append({"type": "scatter", "mode": "lines", "name": label, "x": x, "y": y, "line": line, "showlegend": spin == 0, "legendgroup": label})
-    axes = {"xaxis": {"title": {"text": f"energy above the {reference} (eV)"}}, "yaxis": {"title": {"text": "states/eV, spin down below"}}}
+    axes = {"xaxis": {"title": {"text": f"energy above the {reference} (eV)"}}, "yaxis": {"title": {"text": "DOS (states/eV), spin down below"}}}
     return {"data": data, "layout": {**_caption(document, "projected density of states, broadened by 0.1 eV"), **axes}}
 
 
@@ -208,7 +216,7 @@ def _convergence(document: CalculationDocument) -> dict[str, Any]:
                 "x": x.tolist(),
                 "y": trajectory.temperatures[::stride],
                 "yaxis": "y2",
-                "line": {"color": PALETTE[1], "width": 1},
+                "line": {"color": PALETTE[1], "width": 1, "dash": DASHES[2]},
             }
         )
         axes["yaxis2"] = {"title": {"text": "temperature (K)"}, "overlaying": "y", "side": "right"}

@@ -7,65 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from figures_by_hand import CURVE, LADDERS, LATTICE, SPEC, make_bands, make_comparison
+from figures_by_hand import FIGURES as DRAWN
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from pymatgen.core import Lattice, Structure
 
-from catholyte.analysis.band_report import Bands, Comparison, Difference
 from catholyte.analysis.plots import PALETTE, formula_text, new_figure, number, save_figure, style, to_svg
 from catholyte.analysis.plots_dos import DosPanel, centers_figure, dos_figure
-from catholyte.analysis.plots_reactions import Ladder, MixingCurve, reaction_figure, window_figure
-from catholyte.analysis.plots_structures import LatticeParameter, lattice_figure
+from catholyte.analysis.plots_reactions import MixingCurve, reaction_figure, window_figure
+from catholyte.analysis.plots_structures import lattice_figure
 from catholyte.configs.errors import InputError
-from catholyte.configs.steps import BandCenterSpec
-from catholyte.workflows.documents import BandEdges, ProjectedDos
 
-SPEC = BandCenterSpec(window="occupied", reference="vbm")
-
-
-def make_bands(n_spin: int = 2) -> Bands:
-    grid = np.arange(-8, 6, 0.05)
-    density = np.zeros((n_spin, 3, 1, len(grid)))
-    density[:, 1, 0] = np.exp(-((grid + 3) ** 2))
-    density[:, 2, 0] = np.exp(-((grid + 4) ** 2))
-    dos = ProjectedDos(energies=grid.tolist(), densities=density.tolist(), total=density.sum(axis=(1, 2)).tolist(), orbitals=["p"], broadening=0.0, n_bands=3)
-    return Bands(dos, BandEdges(efermi=1.0, vbm=0.0, cbm=2.0, gap=2.0), Structure(Lattice.cubic(4), ["Co", "O", "O"], [[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0]]))
-
-
-def make_comparison(aligned: float | None = None) -> Comparison:
-    differences = tuple(
-        Difference(reference=name, a=a, b=b, difference=b - a, arbitrary=name == "fermi")  # type: ignore[arg-type]
-        for name, a, b in [("vbm", -3.0, -4.0), ("fermi", -3.0, -5.5), ("o2s", 15.0, 15.5)]
-    )
-    return Comparison(a="LiCoO2", b="CoO", tier="gpaw", spec=SPEC, differences=differences, aligned=aligned)
-
-
-CURVE = MixingCurve(
-    a="LiCoO2",
-    b="Li6PS5Cl",
-    x=[0, 0.4, 0.42, 1],
-    mutual=[0, -0.37, -0.36, 0],
-    total=[-0.03, -0.39, -0.37, 0],
-    products=["Li2S + LiCl", "Co9S8 + Li2SO4", "Co3S4 + Li3PO4", ""],
-    source="chgnet",
-    published=-0.52,
-)
-LADDERS = [
-    Ladder("Li6PS5Cl", 1.717, 2.140, [(2.31, "Li3PS4 -> 3 Li + 0.5 P2S5 + 1.5 S"), (1.717, "Li6PS5Cl + 2 Li -> P + 5 Li2S + LiCl")], (1.7, 2.1)),
-    Ladder("Li2CO3", None, 4.2),
-    Ladder("LGPS", None, None),
-]
-LATTICE = [LatticeParameter("LiCoO2", "a", 2.838, 2.816), LatticeParameter("LiCoO2", "c", 14.2, 14.054), LatticeParameter("CoO", "a", 4.2, 4.2612)]
-
-FIGURES = {
-    "dos": lambda: dos_figure([DosPanel("LiCoO2", make_bands(), "gpaw"), DosPanel("CoO", make_bands(1), "gpaw", {"Co–O–Co": [1], "Co–O–Li": [2]})], SPEC),
-    "centers": lambda: centers_figure(make_comparison(aligned=-0.6)),
-    "reaction": lambda: reaction_figure(CURVE),
-    "window": lambda: window_figure(LADDERS, "chgnet"),
-    "lattice": lambda: lattice_figure(LATTICE, "chgnet"),
-}
+FIGURES = {name: DRAWN[f"{name}_figure"] for name in ("dos", "centers", "reaction", "window", "lattice")}
 
 
 def texts(figure: Figure) -> str:

@@ -7,37 +7,20 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from figures_by_hand import FIGURES as DRAWN
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from phase_sets import BY_HAND, phase_set
 
 from catholyte.analysis.plots import style, to_svg
-from catholyte.analysis.plots_screen import Curve, HeatMap, RangeBar, coverage_figure, curves_figure, heat_map_figure, voltage_map_figure
-from catholyte.analysis.plots_volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure
+from catholyte.analysis.plots_screen import Curve, HeatMap, coverage_figure, curves_figure, heat_map_figure, voltage_map_figure
+from catholyte.analysis.plots_volumes import volume_figure, volume_ladder_figure
 from catholyte.analysis.voltage_map import voltage_map
 from catholyte.configs.errors import InputError
 
+FIGURES = {name: DRAWN[f"{name}_figure"] for name in ("heat_map", "coverage", "curves", "voltage_map", "volume", "volume_ladder")}
 NAN = float("nan")
-HEAT = HeatMap(["LCO", "LCO-x0.5", "Li2CO3"], ["LPSCl", "Li2CO3"], [[-0.36, 0.0], [-0.48, -0.01], [-0.04, NAN]], (2, 1), (1, 1), "phase set toy (tier chgnet)")
-BARS = [RangeBar("LPSCl", 1.72, 2.26, False), RangeBar("Li3BO3", 0.5, 4.6, True), RangeBar("CoO", 0.9, None, False)]
-CURVES = [
-    (f"LCO | {name}", [Curve("LCO", [0, 0.4, 1], [0, -0.36, 0]), Curve("LCO-x0.5", [0, 0.5, 1], [0, -0.48, 0])]) for name in ("LPSCl", "LPS", "LGPS", "LYC")
-]
-VOLUMES = [
-    VolumeBars("Li6PS5Cl -> LiCl + 0.5 P2S5 + 2.5 S + 5 Li", [("Li6PS5Cl", 143.9)], [("LiCl", 20.5), ("P2S5", 53.2), ("S", 38.7)], (163.6, 114.5)),
-    VolumeBars("Li6PS5Cl + 8 Li -> 5 Li2S + LiCl + Li3P", [("Li6PS5Cl", 143.9)], [("Li2S", 140.1), ("LiCl", 20.5), ("Li3P", 36.2)]),
-]
-LADDERS = [VolumeLadder("LPSCl", [(0.9, 36.7), (1.7, None)], [(2.26, -10.3), (2.46, -21.0)]), VolumeLadder("LYC", [(0.7, 20.0)], [(4.2, -50.0), (5.4, -60.0)])]
-
-FIGURES: dict[str, Callable[[], Figure]] = {
-    "heat": lambda: heat_map_figure(HEAT),
-    "coverage": lambda: coverage_figure(BARS, (2.5, 4.3), "phase set toy (tier chgnet)"),
-    "curves": lambda: curves_figure(CURVES, "phase set toy (tier chgnet)"),
-    "map": lambda: voltage_map_figure(voltage_map("Li2O2", "Li2S", phase_set(BY_HAND)), "phase set toy (tier vasp)"),
-    "volumes": lambda: volume_figure(VOLUMES, "crystal; sources in the table"),
-    "volume ladder": lambda: volume_ladder_figure(LADDERS, (0.0, 5.0), "crystal"),
-}
 
 
 def texts(figure: Figure) -> str:
@@ -93,7 +76,7 @@ def test_no_text_overlaps_another_or_leaves_the_figure(name: str) -> None:
 
 
 def test_every_interface_has_its_number_and_no_other() -> None:
-    figure = FIGURES["heat"]()
+    figure = FIGURES["heat_map"]()
     numbers = [text.get_text() for text in figure.axes[0].texts]
     assert sorted(numbers) == sorted(["−0.360", "0.000", "−0.480", "−0.010", "−0.040"])
 
@@ -121,7 +104,7 @@ def test_map_marks_the_deepest_mixing_ratio_and_changes_of_the_interphase() -> N
 
 
 def test_volumes_stack_to_their_sums() -> None:
-    figure = FIGURES["volumes"]()
+    figure = FIGURES["volume"]()
     after = [p for p in figure.axes[0].patches if p.get_y() > 0.5]  # type: ignore[attr-defined]
     assert max(p.get_x() + p.get_width() for p in after) == pytest.approx(20.5 + 53.2 + 38.7)  # type: ignore[attr-defined]
     assert "143.9 (printed 163.6)" in texts(figure)
@@ -129,7 +112,7 @@ def test_volumes_stack_to_their_sums() -> None:
 
 
 def test_ladder_is_flat_in_the_window_and_open_where_a_volume_is_unknown() -> None:
-    figure = FIGURES["volume ladder"]()
+    figure = FIGURES["volume_ladder"]()
     values, edges, _ = figure.axes[0].patches[0].get_data()  # type: ignore[attr-defined]
     np.testing.assert_allclose(edges, [0, 0.9, 1.7, 2.26, 2.46, 5])
     np.testing.assert_allclose(values, [36.7, NAN, 0, -10.3, -21.0])

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from board_campaigns import HOSTILE_NAME, many_jobs, mixed_campaign
+from board_images import IMAGES, LARGEST
 from command_line import Run, answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from catholyte.analysis.plots import number
 from catholyte.configs.load import load_recipe
 from catholyte.hpc.board.app import create_app
 from catholyte.hpc.board.evaluation import evaluate
@@ -56,7 +58,7 @@ def test_numbers_of_the_matrix_are_those_of_the_command(catholyte: Run) -> None:
     short = recipe.model_copy(update={"reactions": recipe.reactions.model_copy(update={"pairs": (("LCO", "LPSCl"), ("LCO", "Unobtainium"))})})
     values = {(value.row, value.quantity): value for value in evaluate(short)}
     told = answer(catholyte("reactions", "LCO", "LPSCl", "--json"))
-    assert values[("LCO", "LPSCl"), "mutual (eV/atom)"].text.startswith(f"{told['mutual']['energy']:.3f} ±")
+    assert values[("LCO", "LPSCl"), "mutual (eV/atom)"].text.startswith(f"{number(told['mutual']['energy'], 3)} ±")
     assert "Unobtainium" in values[("LCO", "Unobtainium"), "total (eV/atom)"].problem
     assert values[("LPSCl",), "window (V vs Li/Li⁺)"].text.startswith("1.7")
 
@@ -80,7 +82,8 @@ def test_filters_narrow_jobs_and_matrix(board: TestClient) -> None:
 def test_figures_come_as_numbers_for_the_browser(board: TestClient) -> None:
     figures = {name: board.get(f"/campaign/gsirr/job/bbbb-2/figure/{name}").json() for name in ("structure", "dos")}
     atoms = [trace for trace in figures["structure"]["data"] if trace["mode"] == "markers"]
-    assert sum(len(trace["x"]) for trace in atoms) == 4
+    assert {trace["name"]: len(trace["x"]) for trace in atoms} == {"Li": 18, "Co": 18, "O": 36}
+    assert "LiCoO₂, 4 atoms (3×3×2 cells drawn)" in figures["structure"]["layout"]["title"]["text"]
     assert "gpaw" in figures["structure"]["layout"]["title"]["text"]
     oxygen = next(trace for trace in figures["dos"]["data"] if trace["name"] == "O p")
     assert oxygen["x"][oxygen["y"].index(max(oxygen["y"]))] == pytest.approx(-3, abs=0.06)
@@ -214,6 +217,13 @@ def test_the_export_stands_alone(tmp_path: Path) -> None:
         for data in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
             assert json.loads(data)["layout"]
     assert "the moment of Co 3 is 0.1 µB" in (tmp_path / "gsirr-job-cccc-3.html").read_text(encoding="utf-8")
+
+
+def test_the_pictures_of_the_documentation_are_there_and_small() -> None:
+    page = (IMAGES.parent / "board.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"images/(board-[a-z]+\.png)", page))
+    assert shown == {path.name for path in IMAGES.glob("board-*.png")}
+    assert all(path.stat().st_size < LARGEST for path in IMAGES.glob("board-*.png"))
 
 
 def test_an_empty_store_is_said(catholyte: Run, tmp_path: Path) -> None:

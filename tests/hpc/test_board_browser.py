@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from board_campaigns import mixed_campaign
+from board_campaigns import mixed_campaign, moving_campaign
 from browser import open_browser, problems, requested, serve
 
 from catholyte.hpc.board.app import create_app
@@ -58,6 +58,21 @@ def test_from_the_matrix_to_a_cause_and_a_structure_that_turns(address: str) -> 
         assert wait_for(lambda: browser.execute_script(camera) != before)
         assert not problems(browser)
         assert all(url.startswith(address) for url in requested(browser))
+
+
+def test_the_ledger_of_a_trajectory_comes_by_itself_and_fits_a_phone() -> None:
+    with serve(create_app(moving_campaign())) as at, open_browser(390, 844, phone=True) as browser:
+        browser.get(f"{at}/campaign/gsirr/job/m2")
+        wait_for(lambda: browser.find_elements("css selector", "#plot-motion[data-drawn]"))
+        told = browser.find_element("id", "ledger").text
+        for part in ("tier chgnet", "P-S breaking", "against LPSCl control", "Drift"):
+            assert part in told
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+        browser.get(f"{at}/campaign/gsirr/job/r1")  # a rehearsal
+        wait_for(lambda: "its numbers are invented" in browser.find_element("id", "ledger").text)
+        assert not browser.find_elements("id", "plot-motion")
+        assert not problems(browser)
+        assert all(url.startswith(at) for url in requested(browser))
 
 
 def test_filters_of_the_list_of_jobs(address: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from campaign_documents import MadeRecords, cell_of, edges, made_document, oxygen_dos, planned
-
 from moving_chunks import chunk
 
 from catholyte.analysis.records import Entry

@@ -8,8 +8,8 @@ async function draw(node) {
   } else {
     const answer = await fetch(node.dataset.at);
     figure = await answer.json();
-    if (!answer.ok) { node.textContent = figure.error; return; }
   }
+  if (figure.error) { node.textContent = figure.error; return; }
   node.textContent = "";
   await Plotly.newPlot(node, figure.data, figure.layout, { responsive: true, displayModeBar: false });
   node.dataset.drawn = "yes";

@@ -1,0 +1,168 @@
+"""What the page of a job of molecular dynamics says of its trajectory: the ledger of bond events, drift and control, by the functions of the report."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from ...configs.errors import CatholyteError, InputError
+from ...workflows.documents import require_real
+from .snapshot import Snapshot, Source
+
+if TYPE_CHECKING:
+    from ...analysis.motion_study import MotionStudy
+    from ...analysis.records import Entry
+    from ...analysis.report_case import Finished
+    from ...analysis.report_content import Table
+
+__all__ = ["Ledger", "Ledgers"]
+
+#: evaluated trajectories that are kept
+_KEPT = 32
+#: events that a page lists one by one
+_LISTED = 200
+_FINISHED = ("done", "reused")
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One trajectory as its jobs' pages show it.
+
+    Parameters
+    ----------
+    title : str
+        System, replica and tier.
+    problem : str
+        Why there is nothing to show; then the rest is empty.
+    summary : str
+        Frames, time, area, and what the numbers were compared with.
+    tables : list of Table
+        Events by kind, drift, and the events themselves.
+    figure : dict
+        ``{data, layout}`` for plotly.
+    notes : list of str
+    """
+
+    title: str
+    problem: str = ""
+    summary: str = ""
+    tables: list[Table] = field(default_factory=list)
+    figure: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Ledgers:
+    """Trajectories of a store, each evaluated when a page first asks for it, one at a time, and kept.
+
+    Parameters
+    ----------
+    source : Source
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._lock = source, threading.Lock()
+        self._kept: OrderedDict[tuple[str, ...], Ledger] = OrderedDict()
+
+    def of(self, snapshot: Snapshot, entry: Entry) -> Ledger:
+        """The ledger of the trajectory to which a chunk belongs: of all its finished chunks, beside its replicas and the controls of its phases.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        entry : Entry
+            A finished job of molecular dynamics.
+        """
+        from ...analysis.report_motion import CONTROL, replica_of
+
+        replica = replica_of(str(entry.plan["variant"]))
+        title = f"{entry.plan['material']}{f', {replica}' if replica else ''}"
+        material = entry.plan["material"]
+        moving = [other for other in snapshot.entries if other.plan["kind"] == "md" and replica_of(str(other.plan["variant"]))]
+        used = [other for other in moving if other.plan["material"] == material or str(other.plan["material"]).endswith(CONTROL)]
+        finished = [other for other in used if other.state in _FINISHED]
+        mark = (snapshot.name, title, *(f"{other.plan['uuid']} {other.state}" for other in used))  # a document is final; a further chunk is another ledger
+        with self._lock:
+            if mark not in self._kept:
+                try:
+                    self._kept[mark] = self._evaluated(title, entry, replica, finished, _unfinished(used, entry, replica))
+                except CatholyteError as error:
+                    self._kept[mark] = Ledger(title, problem=error.message)
+            self._kept.move_to_end(mark)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+            return self._kept[mark]
+
+    def _evaluated(self, title: str, entry: Entry, replica: str | None, finished: list[Entry], missing: list[str]) -> Ledger:
+        from ...analysis.report_motion import stored_runs, study_stored
+
+        if replica is None:
+            raise InputError(f"{entry.plan['name']} is no chunk of a trajectory")
+        documents, notes = [], []
+        for other in finished:
+            try:
+                documents.append(self._read(other))
+            except CatholyteError as error:
+                if other.plan["key"] == entry.plan["key"]:
+                    raise
+                notes.append(f"left out: {error.message}")
+        study = study_stored(stored_runs(documents), str(entry.plan["material"]), replica)
+        return _told(title, study, [*missing, *notes])
+
+    def _read(self, entry: Entry) -> Finished:
+        """A chunk with its frames.
+
+        Raises
+        ------
+        CatholyteError
+            Naming the chunk, if its document cannot be read, holds no frames, or comes from a rehearsal.
+        """
+        from ...analysis.report_case import Finished
+
+        name = str(entry.plan["name"])
+        try:
+            document = self._source.document(entry, arrays=True)
+            require_real(document)
+        except ValidationError as error:
+            raise InputError(f"{name}: its document cannot be read: {error.errors()[0]['msg']}") from None
+        except CatholyteError as error:
+            raise InputError(f"{name}: {error.message}") from None
+        if document.trajectory is None or not document.trajectory.positions:
+            raise InputError(f"{name}: the store holds no frames of it")
+        return Finished(entry, document)
+
+
+def _unfinished(used: list[Entry], entry: Entry, replica: str | None) -> list[str]:
+    """In words, which chunks of the entry's own trajectory are still to come."""
+    from ...analysis.report_motion import replica_of
+
+    own = [other for other in used if other.plan["material"] == entry.plan["material"] and replica_of(str(other.plan["variant"])) == replica]
+    return [f"{other.plan['variant']}: {other.state}, its frames are not here" for other in own if other.state not in _FINISHED]
+
+
+def _told(title: str, study: MotionStudy, notes: list[str]) -> Ledger:
+    from dataclasses import replace
+
+    from ...analysis.report_motion import motion_tables
+    from .motion_picture import motion_picture
+
+    motion, found = study.motion, {table.name: table for table in motion_tables(study)}
+    rates, events = found.get("event_rates"), found.get("events")
+    tables = []
+    if rates is not None:
+        seen = [row for row in rates.rows if row["count"] or row["expected"]]
+        quiet = ", ".join(row["kind"] for row in rates.rows if row not in seen)
+        tables.append(replace(rates, rows=seen, note=f"{rates.note} No event of: {quiet}." if quiet else rates.note))
+    if "drift" in found:
+        tables.append(found["drift"])
+    if events is not None:
+        rest = len(events.rows) - _LISTED
+        tables.append(replace(events, rows=events.rows[:_LISTED], note=f"{events.note} {f'{rest} more stand in the report.' if rest > 0 else ''}".strip()))
+    faces = motion.n_interfaces
+    area = f"; {faces} interface{'s' if faces > 1 else ''} of {motion.area / 100:.2f} nm²{' each' if faces > 1 else ''}" if faces else ""
+    against = "; against " + " and ".join(f"{name} ({one.ledger.duration / 1000:g} ps)" for name, one in study.controls) if study.controls else ""
+    summary = f"{motion.n_frames} frames, {len(motion.species)} atoms, {motion.ledger.duration / 1000:g} ps{area}{against}"
+    return Ledger(f"{title}, tier {study.label}", "", summary, tables, motion_picture(study, title), [*notes, *study.notes])
