@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 export GPAW_CONFIG ?= $(CURDIR)/$(VENV)/gpaw_siteconfig.py
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types test-slow test-queue test-browser benchmark docs gpaw clean
+.PHONY: demo test lint types test-slow test-queue test-browser benchmark referees docs docs-images gpaw clean
 
 demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
 	$(BIN)/catholyte run gsirr --store $(DEMO)/store
@@ -51,8 +51,17 @@ docs: $(VENV)/catholyte.stamp
 	mkdir -p build/api && ln -sfn $(CURDIR) build/api/catholyte
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
+# the board's pictures in docs/images, by Debian's chromium
+docs-images: $(VENV)/test.stamp
+	$(BIN)/python tests/support/board_images.py
+
+# ratios to peers and limits of time and memory; writes docs/benchmarks.md
 benchmark: $(VENV)/test.stamp $(VENV)/gpaw.stamp
-	$(BIN)/pytest -m benchmark -s
+	$(BIN)/pytest -m benchmark -s --write-evidence tests/benchmarks
+
+# every number that is held against an independent one; writes docs/referees.md
+referees: $(VENV)/test.stamp $(VENV)/gpaw.stamp
+	$(BIN)/pytest -m referee --write-evidence
 
 gpaw: $(VENV)/gpaw.stamp
 

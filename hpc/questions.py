@@ -44,6 +44,7 @@ def material_document(name: str) -> dict[str, Any]:
     structure = conventional(found)
     told = {
         "spacegroup": found.space_group,
+        "composition": structure.composition.element_composition.formula,
         "n_atoms": round(structure.composition.num_atoms, 3),
         "volume": structure.volume,
         "density_calculated": float(structure.density),

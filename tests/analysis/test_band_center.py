@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from evidence import Referee
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -94,18 +95,20 @@ def make_document(
 # ----- the moment itself
 
 
-def test_window_moments_of_a_triangle_are_exact_and_cut_bins_fractionally() -> None:
+def test_window_moments_of_a_triangle_are_exact_and_cut_bins_fractionally(refereed: Referee) -> None:
     energies, density = np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 0.0])
     assert window_moments(energies, density, -5, 5) == pytest.approx((1.0, 1.0))
     # analytic: D = E on [0, ½]: ∫E = 1/8, ∫E² = 1/24
-    assert window_moments(energies, density, 0, 0.5) == pytest.approx((1 / 8, 1 / 24))
+    away = np.abs(np.subtract(window_moments(energies, density, 0, 0.5), (1 / 8, 1 / 24))).max()
+    refereed("moments of a window that cuts a bin", away, 1e-12, of="analysis.band_center.window_moments", by="analytic: ∫E dE, ∫E² dE", unit="states, eV")
     assert window_moments(energies, density, 3, 4) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(("empty_share", "pymatgen_default"), [(0.0, -3.00), (0.15, -2.10), (0.30, -1.20)])
-def test_empty_states_do_not_move_the_occupied_centre(empty_share: float, pymatgen_default: float) -> None:
+def test_empty_states_do_not_move_the_occupied_centre(empty_share: float, pymatgen_default: float, refereed: Referee) -> None:
     dos = make_dos(empty_share=empty_share)
-    assert band_center(dos, make_edges(), SITES, OCCUPIED).center == pytest.approx(-3.0, abs=1e-6)
+    away = abs(band_center(dos, make_edges(), SITES, OCCUPIED).center + 3.0)
+    refereed("occupied band centre beside empty states", away, 1e-6, of="analysis.band_center.band_center", by="analytic: Gaussian at -3 eV", unit="eV")
     structure = make_structure()
     pdos = {
         site: {PmgOrbital.py: {PmgSpin.up: np.asarray(dos.densities[0][i][1])}, PmgOrbital.s: {PmgSpin.up: np.zeros(len(GRID))}}
@@ -115,11 +118,11 @@ def test_empty_states_do_not_move_the_occupied_centre(empty_share: float, pymatg
     assert referee.get_band_center(OrbitalType.p, sites=structure[1:]) == pytest.approx(pymatgen_default, abs=1e-3)
 
 
-def test_occupied_window_of_a_metal_ends_at_the_fermi_level() -> None:
+def test_occupied_window_of_a_metal_ends_at_the_fermi_level(refereed: Referee) -> None:
     dos = make_dos(centers=(0.0, 0.0))
     found = band_center(dos, make_edges(gap=0.0), SITES, BandCenterSpec(window="occupied", reference="fermi"))
-    # half of a Gaussian: mean of a half-normal distribution, -σ·sqrt(2/π)
-    assert found.center == pytest.approx(-0.3 * math.sqrt(2 / math.pi), abs=1e-4)
+    away, by = abs(found.center + 0.3 * math.sqrt(2 / math.pi)), "analytic: mean of half a Gaussian, -σ √(2/π)"
+    refereed("occupied band centre of a metal", away, 1e-4, of="analysis.band_center.band_center", by=by, unit="eV")
     assert found.states == pytest.approx(6.0, abs=1e-3)
     assert found.bounds[1] == 0.0
     assert not found.arbitrary

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evidence import Referee
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trajectory_texts import CELL, SPECIES, walk
@@ -58,13 +59,14 @@ def test_nearest_image_is_the_shortest_of_many(seed: int, skew: float) -> None:
     np.testing.assert_allclose(np.linalg.norm(near, axis=1), shortest, atol=1e-9)
 
 
-def test_nearest_image_is_that_of_ase() -> None:
+def test_nearest_image_is_that_of_ase(refereed: Referee) -> None:
     from ase.geometry import find_mic
 
     rng = np.random.default_rng(3)
     for cell in (CELL, np.array([[4.0, 0, 0], [3.6, 1.9, 0], [2.1, 1.7, 8.0]]), np.diag([2.0, 2.0, 20.0])):
         vectors = rng.uniform(-20, 20, (200, 3))
-        np.testing.assert_allclose(np.linalg.norm(nearest_image(vectors, cell), axis=1), find_mic(vectors, cell)[1], atol=1e-10)
+        away = np.abs(np.linalg.norm(nearest_image(vectors, cell), axis=1) - find_mic(vectors, cell)[1]).max()
+        refereed("nearest periodic image in skewed cells", away, 1e-10, of="structures.minimum_image.nearest_image", by="ASE, find_mic", unit="Å")
 
 
 # --- displacements
@@ -193,7 +195,7 @@ def test_layers_by_height() -> None:
 
 @recorded
 @pytest.mark.parametrize(("name", "framework"), [("pmg_XDATCAR_traj_Li38Si38", ("Si",)), ("atomate2_Si16_AIMD_vasprun.xml.gz", ())])
-def test_recorded_runs_as_pymatgen_and_ase_unwrap_them(name: str, framework: tuple[str, ...]) -> None:
+def test_recorded_runs_as_pymatgen_and_ase_unwrap_them(name: str, framework: tuple[str, ...], refereed: Referee) -> None:
     """Mean squares, from the first frame and over all origins, of paths that pymatgen's PBC shift and ASE's find_mic unwrap."""
     from ase.geometry import find_mic
     from pymatgen.util.coord import pbc_diff
@@ -209,19 +211,21 @@ def test_recorded_runs_as_pymatgen_and_ase_unwrap_them(name: str, framework: tup
     by_pymatgen = np.array([pbc_diff(b, a) @ cell for a, b in pairwise(fractional)])
     by_ase = np.array([find_mic(b - a, cell)[0] for a, b in pairwise(frames.positions)])
     held = np.isin(frames.species, framework)
-    for ways in (by_pymatgen, by_ase):
+    for peer, ways in (("pymatgen, pbc_diff", by_pymatgen), ("ASE, find_mic", by_ase)):
         ways = ways - (ways[:, held].mean(axis=1, keepdims=True) if framework else 0.0)
         path = np.concatenate([np.zeros((1, *ways.shape[1:])), np.cumsum(ways, axis=0)])
-        np.testing.assert_allclose((moved**2).sum(axis=2), (path**2).sum(axis=2), atol=1e-6)
+        away = np.abs((moved**2).sum(axis=2) - (path**2).sum(axis=2)).max()
+        refereed("squared displacements of recorded runs", away, 1e-6, of="analysis.displacement.Displacements", by=peer, unit="Å²")
         lags, msd, _ = mean_square(moved, steps)
         direct = np.array([((path[lag:] - path[: len(path) - lag]) ** 2).sum(axis=2).mean(axis=0) for lag in lags])
-        np.testing.assert_allclose(msd, direct, atol=1e-6)
+        away, by = np.abs(msd - direct).max(), f"the direct sum over origins, paths by {peer}"
+        refereed("mean squared displacements of recorded runs", away, 1e-6, of="analysis.displacement.mean_square", by=by, unit="Å²")
 
 
 # --- diffusivity
 
 
-def test_diffusivity_of_a_random_walk() -> None:
+def test_diffusivity_of_a_random_walk(refereed: Referee) -> None:
     """2 D t per axis: the estimates lie around the truth as far as they say."""
     true = 1e-4  # Å²/fs
     deviations = []
@@ -231,10 +235,12 @@ def test_diffusivity_of_a_random_walk() -> None:
         assert found.sigma is not None
         assert found.interval is not None
         assert found.interval[0] < found.value < found.interval[1]
-        assert found.value == pytest.approx(0.1 * true, rel=0.1)
+        away = abs(found.value / (0.1 * true) - 1)
+        refereed("diffusivity of a random walk", away, 0.1, of="analysis.diffusivity.diffusivities", by="analytic: step² / (2 Δt) of the walk", unit="relative")
         deviations.append((found.value - 0.1 * true) / found.sigma)
         assert found.exponent == pytest.approx(1.0, abs=0.35)
-    assert np.abs(deviations).max() < 3
+    by = "the walk's own diffusivity"
+    refereed("diffusivity of a random walk, by its own σ", np.abs(deviations).max(), 3, of="analysis.diffusivity.diffusivities", by=by, unit="σ")
     assert np.std(deviations) > 0.05  # sigma is not so large that nothing could contradict it
 
 

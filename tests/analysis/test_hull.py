@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import phase_sets
 import pytest
+from evidence import Referee
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from phase_sets import BY_HAND, EIGHT, entry, large_set, phase_set, random_sets
@@ -82,7 +83,7 @@ def test_a_composition_that_nothing_balances_is_an_error() -> None:
 
 @pytest.mark.parametrize("elements", range(1, 11))
 @pytest.mark.parametrize("energies", ["tied", "coplanar", "scattered"])
-def test_a_linear_programming_library_is_the_referee_where_hulls_degenerate(elements: int, energies: str) -> None:
+def test_a_linear_programming_library_is_the_referee_where_hulls_degenerate(elements: int, energies: str, refereed: Referee) -> None:
     """Energies in steps of 0.5 eV, all on one plane, or at random; duplicates and missing elements: at each stop and between them HiGHS finds the same number."""
     from scipy.optimize import linprog
 
@@ -96,13 +97,14 @@ def test_a_linear_programming_library_is_the_referee_where_hulls_degenerate(elem
         "scattered": rng.normal(-1, 1, len(numbers)),
     }
     a, b = matrix.T[rng.integers(len(numbers), size=(2, 6))]
-    path = follow(matrix, choices[energies].astype(float), b, a - b, np.arange(elements))
+    path, away = follow(matrix, choices[energies].astype(float), b, a - b, np.arange(elements)), []
     for lane in range(6):
         x, values = path.x[path.lane == lane], path.values[path.lane == lane]
         assert (x[0], x[-1]) == (0, 1)
         for at in {*x.tolist(), *((x[1:] + x[:-1]) / 2).tolist()}:
             referee = linprog(choices[energies], A_eq=matrix, b_eq=b[lane] + at * (a - b)[lane], method="highs")
-            assert np.interp(at, x, values) == pytest.approx(referee.fun, abs=1e-8)
+            away.append(abs(np.interp(at, x, values) - referee.fun))
+    refereed("hull energy, degenerate hulls of 1 to 10 elements", max(away), 1e-8, of="analysis.simplex.follow", by="SciPy, linprog (HiGHS)", unit="eV/atom")
 
 
 @settings(max_examples=40, deadline=None)
@@ -191,28 +193,40 @@ def _refereed(toy: PhaseSet, pairs: list[tuple[str, str]]) -> Deviation:
     return deviation
 
 
-def _accept(deviation: Deviation) -> None:
-    assert deviation.energy < 1e-6
-    assert deviation.x < 1e-6
-    assert deviation.amounts < 1e-6
-    assert deviation.balance < 1e-9
+def test_energies_above_the_hull_are_pymatgens(refereed: Referee) -> None:
+    toy = large_set(entries=120, elements=EIGHT[:5])
+    phases, diagram = Phases.of(toy, toy.elements), phase_sets.referee(toy, toy.elements)
+    theirs = {found.attribute: diagram.get_e_above_hull(found) for found in diagram.all_entries}
+    away = max(abs(ours - theirs[one.id]) for one, ours in zip(phases.entries, phases.above_hull, strict=True))
+    assert sum(energy > 0 for energy in theirs.values()) > 40
+    refereed(
+        "energies above the hull of 120 entries", away, 1e-9, of="analysis.hull.Phases.above_hull", by="pymatgen, PhaseDiagram.get_e_above_hull", unit="eV/atom"
+    )
 
 
-def test_pymatgen_is_the_referee_on_the_shipped_set() -> None:
+def _accept(deviation: Deviation, refereed: Referee, which: str) -> None:
+    ours, by = "analysis.reactions.react_many", "pymatgen, InterfacialReactivity in both modes"
+    refereed(f"mutual and total reaction energy, {which}", deviation.energy, 1e-6, of=ours, by=by, unit="eV/atom")
+    refereed(f"mixing ratio of the kinks, {which}", deviation.x, 1e-6, of=ours, by=by, unit="atomic fraction")
+    refereed(f"amounts of the products, {which}", deviation.amounts, 1e-6, of=ours, by="pymatgen, PhaseDiagram.get_decomposition", unit="share of atoms")
+    refereed(f"atoms of both sides of a reaction, {which}", deviation.balance, 1e-9, of=ours, by="the formulas alone", unit="atoms per atom")
+
+
+def test_pymatgen_is_the_referee_on_the_shipped_set(refereed: Referee) -> None:
     toy = load_phase_set(DEFAULT_PHASE_SET)
-    _accept(_refereed(toy, _pairs(toy, 12, seed=0)))
+    _accept(_refereed(toy, _pairs(toy, 12, seed=0)), refereed, "12 pairs of the shipped set")
 
 
-def test_pymatgen_is_the_referee_on_a_set_of_eight_elements() -> None:
+def test_pymatgen_is_the_referee_on_a_set_of_eight_elements(refereed: Referee) -> None:
     toy = large_set(entries=70)
-    _accept(_refereed(toy, _pairs(toy, 8, seed=0)))
+    _accept(_refereed(toy, _pairs(toy, 8, seed=0)), refereed, "8 pairs of a synthetic set of eight elements")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", ["shipped", "synthetic"])
-def test_pymatgen_is_the_referee_for_two_hundred_pairs(which: str) -> None:
+def test_pymatgen_is_the_referee_for_two_hundred_pairs(which: str, refereed: Referee) -> None:
     """All 500 entries of the synthetic set, and the whole shipped set."""
     toy = large_set() if which == "synthetic" else load_phase_set(DEFAULT_PHASE_SET)
     deviation = _refereed(toy, _pairs(toy, 200, seed=1))
     print(f"{which}: 200 pairs, {deviation.kinks} numbers compared at kinks: {deviation}")
-    _accept(deviation)
+    _accept(deviation, refereed, f"200 pairs of the {which} set")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from evidence import Referee
 from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
@@ -48,14 +49,17 @@ def molecule(**changes: object) -> object:
 
 
 @pytest.mark.parametrize(("temperature", "entropy", "enthalpy"), JANAF)
-def test_the_gas_has_the_tables_enthalpy_and_entropy(temperature: float, entropy: float, enthalpy: float):
+def test_the_gas_has_the_tables_enthalpy_and_entropy(temperature: float, entropy: float, enthalpy: float, refereed: Referee):
     """The fit of the tables is good to a few hundredths of their last digits' unit: 0.02 J/mol/K and 0.003 kJ/mol."""
-    assert gas_entropy(temperature) * KJ_PER_MOL * 1000 == pytest.approx(entropy, abs=0.02)
-    assert gas_enthalpy(temperature) * KJ_PER_MOL + oxygen_data().gas.zero_point == pytest.approx(enthalpy, abs=0.003)
+    ours, by = "analysis.oxygen_reference.{}", "NIST-JANAF tables (1998)"
+    away = abs(gas_entropy(temperature) * KJ_PER_MOL * 1000 - entropy)
+    refereed("entropy of O2, 100 to 2000 K", away, 0.02, of=ours.format("gas_entropy"), by=by, unit="J/mol/K")
+    away = abs(gas_enthalpy(temperature) * KJ_PER_MOL + oxygen_data().gas.zero_point - enthalpy)
+    refereed("enthalpy of O2, 100 to 2000 K", away, 0.003, of=ours.format("gas_enthalpy"), by=by, unit="kJ/mol")
 
 
 @pytest.mark.parametrize("temperature", [150.0, 298.15, 600.0, 1000.0])
-def test_statistical_mechanics_of_the_molecule_agrees(temperature: float):
+def test_statistical_mechanics_of_the_molecule_agrees(temperature: float, refereed: Referee):
     """ASE's ideal gas from bond length and vibration of O2 (1580 cm⁻¹, 1.208 Å), without tables; harmonic and rigid, 0.4 % short at 1000 K."""
     from ase import Atoms, units
     from ase.thermochemistry import IdealGasThermo
@@ -65,8 +69,9 @@ def test_statistical_mechanics_of_the_molecule_agrees(temperature: float):
     peer = IdealGasThermo(vib_energies=[vibration], geometry="linear", atoms=atoms, symmetrynumber=2, spin=1, potentialenergy=0.0)
     enthalpy = peer.get_enthalpy(temperature, verbose=False) - vibration / 2  # its zero-point energy is not in H(T) - H(0)
     entropy = peer.get_entropy(temperature, 1e5, verbose=False)
-    assert gas_enthalpy(temperature) == pytest.approx(enthalpy, rel=5e-3)
-    assert gas_entropy(temperature) == pytest.approx(entropy, rel=1e-3)
+    ours, by = "analysis.oxygen_reference.{}", "ASE, IdealGasThermo from bond length and vibration"
+    refereed("enthalpy of O2, 150 to 1000 K", abs(gas_enthalpy(temperature) / enthalpy - 1), 5e-3, of=ours.format("gas_enthalpy"), by=by, unit="relative")
+    refereed("entropy of O2, 150 to 1000 K", abs(gas_entropy(temperature) / entropy - 1), 1e-3, of=ours.format("gas_entropy"), by=by, unit="relative")
 
 
 @given(REACHED)
@@ -89,9 +94,10 @@ def test_oxygen_leaves_more_easily_the_hotter_it_is(temperature: float, more: fl
 
 
 @pytest.mark.parametrize(("temperature", "shift"), [(100, -0.08), (300, -0.27), (500, -0.50), (700, -0.73), (1000, -1.10)])
-def test_the_shift_is_that_of_the_table_everyone_uses(temperature: float, shift: float):
+def test_the_shift_is_that_of_the_table_everyone_uses(temperature: float, shift: float, refereed: Referee):
     """K. Reuter and M. Scheffler, Phys. Rev. B 65, 035406 (2001), table I: eV per O atom at 1 atm."""
-    assert OxygenReference.shift(temperature, 1.01325) == pytest.approx(shift, abs=0.006)
+    away, by = abs(OxygenReference.shift(temperature, 1.01325) - shift), "Reuter and Scheffler, Phys. Rev. B 65, 035406 (2001), table I"
+    refereed("chemical potential of oxygen at 1 atm, 100 to 1000 K", away, 0.006, of="analysis.oxygen_reference.OxygenReference.shift", by=by, unit="eV per O")
 
 
 def test_at_zero_kelvin_nothing_is_added():

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from campaign_documents import made_document
+from evidence import Referee
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
@@ -39,12 +40,14 @@ def test_by_hand() -> None:
     assert pytest.approx(1.602176634e-19 / 1e-20) == J_PER_M2
 
 
-def test_a_wrong_bulk_energy_grows_with_thickness_and_the_slope_has_none() -> None:
+def test_a_wrong_bulk_energy_grows_with_thickness_and_the_slope_has_none(refereed: Referee) -> None:
     off = bulk(error=0.001)
     errors = [surface_energy(slab(n), off).value - GAMMA for n in (4, 8)]
     assert errors[1] == pytest.approx(2 * errors[0])
     fitted = fitted_surface_energy([slab(4), slab(8), slab(6)])
-    assert (fitted.value, fitted.bulk_energy, fitted.residual) == (pytest.approx(GAMMA), pytest.approx(BULK), pytest.approx(0, abs=1e-9))
+    by = "the value that was put in"
+    refereed("surface energy over thicknesses", abs(fitted.value - GAMMA), 1e-9, of="analysis.surface_energy.fitted_surface_energy", by=by, unit="eV/Å²")
+    assert (fitted.bulk_energy, fitted.residual) == (pytest.approx(BULK), pytest.approx(0, abs=1e-9))
     assert fitted.n_atoms == (8, 16, 12)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evidence import Referee
 from trajectory_texts import CELL, SPECIES, extxyz, hdf5, read_all, vasprun, walk, written, xdatcar
 
 from catholyte.analysis.trajectory import open_trajectory
@@ -119,7 +120,7 @@ def test_trajectory_of_ase_dynamics_tells_its_times(tmp_path: Path) -> None:
 @recorded
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # pymatgen's Xdatcar
 @pytest.mark.parametrize("name", ["pmg_XDATCAR_traj_Li38Si38", "atomate2_Si16_AIMD_vasprun.xml.gz", "atomate2_Si16_AIMD_OUTCAR.gz"])
-def test_recorded_runs_as_pymatgen_reads_them(name: str) -> None:
+def test_recorded_runs_as_pymatgen_reads_them(name: str, refereed: Referee) -> None:
     from pymatgen.io.vasp.outputs import Vasprun, Xdatcar
 
     read, notes = read_all(DATA / name)
@@ -129,12 +130,17 @@ def test_recorded_runs_as_pymatgen_reads_them(name: str) -> None:
         file = str(DATA / "atomate2_Si16_AIMD_vasprun.xml.gz")
         run = Vasprun(file, parse_dos=False, parse_eigen=False, parse_potcar_file=False)
         structures = [step["structure"] for step in run.ionic_steps]
-        np.testing.assert_allclose(read.energies, [step["e_fr_energy"] for step in run.ionic_steps], atol=1e-8)
+        away = np.abs(np.subtract(read.energies, [step["e_fr_energy"] for step in run.ionic_steps])).max()
+        refereed("energies along recorded dynamics", away, 1e-8, of="analysis.trajectory.open_trajectory", by="pymatgen, Vasprun", unit="eV")
     assert notes == []
     assert len(read) == len(structures) == 100
     for positions, structure in zip(read.positions, structures, strict=True):
         apart = (positions - structure.cart_coords) @ np.linalg.inv(structure.lattice.matrix)
-        np.testing.assert_allclose(apart, np.round(apart), atol=1e-5 if "OUTCAR" in name else 1e-9)  # an OUTCAR has five decimals
+        away, ours = np.abs(apart - np.round(apart)).max(), "analysis.trajectory.open_trajectory"
+        if "OUTCAR" in name:  # five decimals
+            refereed("positions in an OUTCAR", away, 1e-5, of=ours, by="pymatgen, Vasprun", unit="fraction of the cell")
+        else:
+            refereed("positions in an XDATCAR and a vasprun.xml", away, 1e-9, of=ours, by="pymatgen, Xdatcar and Vasprun", unit="fraction of the cell")
 
 
 def test_time_step_that_is_wrong_or_missing(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evidence import Referee
 from monty.json import MontyEncoder
 from pymatgen.electronic_structure.core import OrbitalType
 from pymatgen.io.vasp.outputs import Vasprun
@@ -31,7 +32,7 @@ def xml() -> str:
 @needs_data
 @pytest.mark.parametrize(("file", "reference", "half_step"), [(STATIC, "vbm", 0), (RELAX, "vbm", 0.5), (METAL, "fermi", 0)], ids=["static", "relax", "metal"])
 @pytest.mark.parametrize(("element", "orbital"), [("O", "p"), ("Mn", "d")])
-def test_centres_equal_pymatgens_on_the_same_window(file: Path, reference: str, half_step: float, element: str, orbital: str) -> None:
+def test_centres_equal_pymatgens_on_the_same_window(file: Path, reference: str, half_step: float, element: str, orbital: str, refereed: Referee) -> None:
     bands = read_bands(file)
     run = Vasprun(file, parse_potcar_file=False)
     step = run.tdos.energies[1] - run.tdos.energies[0]
@@ -45,20 +46,22 @@ def test_centres_equal_pymatgens_on_the_same_window(file: Path, reference: str, 
     shift = half_step * step  # Gaussian smearing: the printed grid lies half a step too high
     window = [low + shift + zero - run.efermi - 1e-6, high + shift + zero - run.efermi + 1e-6]
     sites = [site for site in run.final_structure if site.specie.symbol == element]
-    referee = run.complete_dos.get_band_center(OrbitalType[orbital], sites=sites, erange=window) + run.efermi - zero - shift
+    peer = run.complete_dos.get_band_center(OrbitalType[orbital], sites=sites, erange=window) + run.efermi - zero - shift
     # trapezoid of E·D against the exact integral of the piecewise linear D: of second order in the step
-    assert found == pytest.approx(referee, abs=step**2 / 6)
+    what, by = "band centres of recorded VASP runs, by the square of the grid's step", "pymatgen, CompleteDos.get_band_center"
+    refereed(what, abs(found - peer) / step**2, 1 / 6, of="analysis.band_report.band_report", by=by, unit="1/eV")
 
 
 @needs_data
-def test_the_half_step_makes_the_mean_of_the_dos_that_of_the_eigenvalues() -> None:
+def test_the_half_step_makes_the_mean_of_the_dos_that_of_the_eigenvalues(refereed: Referee) -> None:
     run, bands = Vasprun(RELAX, parse_potcar_file=False), read_bands(RELAX)
     assert run.eigenvalues is not None
     weights = np.asarray(run.actual_kpoints_weights)
     for spin, total in zip(run.eigenvalues, bands.dos.total, strict=True):
         eigenvalues = run.eigenvalues[spin][:, :, 0]
         mean = float(weights @ eigenvalues.mean(axis=1))
-        assert np.average(bands.dos.energies, weights=total) == pytest.approx(mean, abs=1e-3)
+        away = abs(np.average(bands.dos.energies, weights=total) - mean)
+        refereed("mean of the density of states", away, 1e-3, of="analysis.vasp_files.read_bands", by="the eigenvalues of the same run", unit="eV")
 
 
 @needs_data

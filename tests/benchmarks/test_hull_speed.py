@@ -44,7 +44,7 @@ def diagram() -> tuple[Any, float]:
 
 
 @pytest.mark.benchmark
-def test_energies_above_the_hull(phases: Phases, diagram: tuple[Any, float], evidence: Evidence) -> None:
+def test_energies_above_the_hull(phases: Phases, diagram: tuple[Any, float], measured: Evidence) -> None:
     peer, built = diagram
     theirs = best(lambda: [peer.get_e_above_hull(entry) for entry in peer.all_entries], 1)
     ours = best(lambda: phases.energies - phases.hull_energies(phases.fractions.T), 5)
@@ -52,11 +52,11 @@ def test_energies_above_the_hull(phases: Phases, diagram: tuple[Any, float], evi
     fresh = best(lambda: Phases.of(next(unused), EIGHT).above_hull, 3)
     what = f"energies above the hull of {len(phases.entries)} entries of eight elements"
     print(f"with building on both sides: {(theirs + built) / fresh:.0f} times faster, {len(peer.facets)} facets")
-    evidence.faster(what, ours, theirs, peer="pymatgen: PhaseDiagram.get_e_above_hull", times=TIMES_FASTER)
+    measured.faster(what, ours, theirs, peer="pymatgen: PhaseDiagram.get_e_above_hull", times=TIMES_FASTER)
 
 
 @pytest.mark.benchmark
-def test_kinks_of_a_pair(phases: Phases, diagram: tuple[Any, float], evidence: Evidence) -> None:
+def test_kinks_of_a_pair(phases: Phases, diagram: tuple[Any, float], measured: Evidence) -> None:
     """One pair at a time, and 1000 pairs together, against `get_kinks` on a diagram that is built already."""
     from pymatgen.analysis.interface_reactions import InterfacialReactivity
 
@@ -68,7 +68,7 @@ def test_kinks_of_a_pair(phases: Phases, diagram: tuple[Any, float], evidence: E
     ends = phases.fractions.T[rng.integers(len(phases.entries), size=(2, 1000))]
     together = best(lambda: phases.tie_lines(ends[0], ends[1]), 3) / 1000
     for what, seconds in (("alone", ours), ("among 1000", together)):
-        evidence.faster(f"kinks of a pair on that hull, {what}", seconds, theirs, peer="pymatgen: InterfacialReactivity.get_kinks", times=TIMES_FASTER)
+        measured.faster(f"kinks of a pair on that hull, {what}", seconds, theirs, peer="pymatgen: InterfacialReactivity.get_kinks", times=TIMES_FASTER)
 
 
 _MANY = """
@@ -89,11 +89,11 @@ print(time.perf_counter() - wall, time.process_time() - clock, resource.getrusag
 
 
 @pytest.mark.benchmark
-def test_ten_thousand_pairs(evidence: Evidence) -> None:
+def test_ten_thousand_pairs(measured: Evidence) -> None:
     """Names resolved, all kinks, and the products at the deepest one of each: wall seconds and peak memory of a whole process."""
     support = str(Path(__file__).parents[1] / "support")
     told = subprocess.run([sys.executable, "-c", _MANY, support], capture_output=True, text=True, check=True).stdout.split()
     wall, clock, memory = (float(value) for value in told[:3])
     print(f"{clock:.1f} CPU s, {told[3]} kinks")
-    evidence.within("reactions of 10,000 pairs on that hull", wall, "s", limit=60)
-    evidence.within("reactions of 10,000 pairs: memory of the process", memory, "MB", limit=1000)
+    measured.within("reactions of 10,000 pairs on that hull", wall, "s", limit=60)
+    measured.within("reactions of 10,000 pairs: memory of the process", memory, "MB", limit=1000)

@@ -27,7 +27,7 @@ def _cpu(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:
 
 
 @pytest.mark.benchmark
-def test_match_search_against_zsl(evidence: Evidence) -> None:
+def test_match_search_against_zsl(measured: Evidence) -> None:
     """LCO(001) × CoO(111) up to 400 Å²: at least 20 times faster than ZSLGenerator."""
     from pymatgen.analysis.interfaces.zsl import ZSLGenerator
 
@@ -35,11 +35,11 @@ def test_match_search_against_zsl(evidence: Evidence) -> None:
     ours, found = _cpu(lambda: match(a, b, Limits(0.04, 400.0)), 3)
     theirs, listed = _cpu(lambda: list(ZSLGenerator(max_area=400.0)(a @ np.eye(2, 3), b @ np.eye(2, 3), lowest=False)), 1)
     print(f"{len(found)} distinct matches, {len(listed)} listed by ZSLGenerator")
-    evidence.faster("lattice matches LCO(001) | CoO(111) up to 400 Å²", ours, theirs, peer="pymatgen: ZSLGenerator", times=20)
+    measured.faster("lattice matches LCO(001) | CoO(111) up to 400 Å²", ours, theirs, peer="pymatgen: ZSLGenerator", times=20)
 
 
 @pytest.mark.benchmark
-def test_whole_call_against_coherent_interface_builder(evidence: Evidence) -> None:
+def test_whole_call_against_coherent_interface_builder(measured: Evidence) -> None:
     """LCO(001) | CoO(111): all of ours, search to checked cells, at least 10 times faster than the builder to the same areas."""
     from pymatgen.analysis.interfaces.coherent_interfaces import CoherentInterfaceBuilder
     from pymatgen.analysis.interfaces.zsl import ZSLGenerator
@@ -65,4 +65,4 @@ def test_whole_call_against_coherent_interface_builder(evidence: Evidence) -> No
     areas = {round(float(np.linalg.norm(np.cross(*interface.lattice.matrix[:2]))), 1) for interface in built}
     print(f"{len(found)} cells on the front, {len(built)} of the builder with areas {sorted(areas)[:5]}")
     assert all(check.ok for _, checks in found for check in checks)
-    evidence.faster("interface cells LCO(001) | CoO(111), search to checked cells", ours, theirs, peer="pymatgen: CoherentInterfaceBuilder", times=10)
+    measured.faster("interface cells LCO(001) | CoO(111), search to checked cells", ours, theirs, peer="pymatgen: CoherentInterfaceBuilder", times=10)

@@ -32,7 +32,7 @@ class Recording(EnergyAndForces):
         self.seen: list[Any] = [*getattr(self, "seen", []), (self.atoms.positions.copy(), self.results["energy"], self.results["forces"])]
 
 
-def test_dynamics_cost_what_the_model_costs(tmp_path: Path, evidence: Evidence) -> None:
+def test_dynamics_cost_what_the_model_costs(tmp_path: Path, measured: Evidence) -> None:
     """CPU time of a run with frame and checkpoint at every fifth step, at most 1.05 of the bare model's energies and forces at all its steps.
 
     The second ratio says what the driver itself costs: the same forces without integrator, checks, frames and checkpoints.
@@ -68,5 +68,5 @@ def test_dynamics_cost_what_the_model_costs(tmp_path: Path, evidence: Evidence) 
     assert np.array_equal(forces[-1], seen[-1][2])
     step, model_step, force_step = (1000 * min(times) / (N_STEPS + 1) for times in (ours, bare, alone))
     what = f"a step of molecular dynamics of {len(cell)} atoms"
-    evidence.costs(what, step, model_step, peer="chgnet: predict_structure, energies and forces", at_most=1.05, unit="CPU ms")
-    evidence.costs(f"{what}, the driver alone", step, force_step, peer="chgnet: its model in our calculator", at_most=1.05, unit="CPU ms")
+    measured.costs(what, step, model_step, peer="chgnet: predict_structure, energies and forces", at_most=1.05, unit="CPU ms")
+    measured.costs(f"{what}, the driver alone", step, force_step, peer="chgnet: its model in our calculator", at_most=1.05, unit="CPU ms")

@@ -26,7 +26,7 @@ pytestmark = [
 N_JOBS = 10_000
 
 
-def test_status_of_ten_thousand_jobs(tmp_path: Path, evidence: Evidence) -> None:
+def test_status_of_ten_thousand_jobs(tmp_path: Path, measured: Evidence) -> None:
     """CPU time of the whole command in a cold process, best of three: at most 1.5 s, a bare `--help` included."""
     store = open_store(tmp_path / "store")
     plans = [
@@ -39,7 +39,7 @@ def test_status_of_ten_thousand_jobs(tmp_path: Path, evidence: Evidence) -> None
     )
     command = [sys.executable, "-c", "from catholyte.hpc.cli import main; main()", "status", "--store", str(tmp_path / "store"), "--json"]
     best = min(_cpu(command, tmp_path) for _ in range(3))
-    evidence.within(f"`catholyte status` of {N_JOBS:,} jobs, the whole command", best, "CPU s", limit=1.5)
+    measured.within(f"`catholyte status` of {N_JOBS:,} jobs, the whole command", best, "CPU s", limit=1.5)
 
 
 def _cpu(command: list[str], place: Path) -> float:
@@ -58,7 +58,7 @@ def _chain(log: str, name: str, n: int) -> list[Job]:
     return jobs
 
 
-def test_overhead_of_a_job_against_bare_jobflow(tmp_path: Path, evidence: Evidence) -> None:
+def test_overhead_of_a_job_against_bare_jobflow(tmp_path: Path, measured: Evidence) -> None:
     """Claim, heartbeat, delivery beside the job, ledger and document on the embedded store against `run_locally` on the same kind of store."""
     from maggma.stores import MontyStore
 
@@ -79,4 +79,4 @@ def test_overhead_of_a_job_against_bare_jobflow(tmp_path: Path, evidence: Eviden
     print(f"per job: {1000 * ours:.1f} ms, bare jobflow {1000 * theirs:.1f} ms, ratio {ours / theirs:.2f}")
     assert Ledger(store).record(job_key(records[0]["uuid"])) is not None
     # a calculation takes minutes
-    evidence.within("book-keeping of a job of the embedded store, beyond jobflow's own `run_locally`", ours - theirs, "CPU s", limit=0.2)
+    measured.within("book-keeping of a job of the embedded store, beyond jobflow's own `run_locally`", ours - theirs, "CPU s", limit=0.2)

@@ -57,7 +57,7 @@ def database() -> Iterator[str]:
 
 @pytest.mark.benchmark
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> None:
+def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Evidence) -> None:
     for name in ("CATHOLYTE_WORK", "CATHOLYTE_STORE"):
         monkeypatch.setenv(name, str(tmp_path / "work"))  # restored afterwards
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
@@ -85,13 +85,13 @@ def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path,
     store.close()
     peer.connection.close()
     best = {who: min(times) for who, times in spent.items()}
-    evidence.costs("a job launched under FireWorks", best["ours"], best["bare"], peer="fireworks: rlaunch with jobflow's own task", at_most=TARGET)
+    measured.costs("a job launched under FireWorks", best["ours"], best["bare"], peer="fireworks: rlaunch with jobflow's own task", at_most=TARGET)
 
 
 @needs_slurm
 @pytest.mark.benchmark
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
-def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> None:
+def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Evidence) -> None:
     """Submission, runner and states of jobs under jobflow-remote on Slurm; what runs on the nodes is the same command for both."""
     from jobflow_remote import SETTINGS
     from jobflow_remote.jobs.runner import Runner
@@ -121,7 +121,7 @@ def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypa
                 spent[who] = (processor_time() - before) / JOBS
                 runner.cleanup()
     what = "submission, runner and states of a job under jobflow-remote on Slurm"
-    evidence.costs(what, spent["ours"], spent["bare"], peer="jobflow-remote: its own runner", at_most=TARGET)
+    measured.costs(what, spent["ours"], spent["bare"], peer="jobflow-remote: its own runner", at_most=TARGET)
 
 
 def processor_time() -> float:

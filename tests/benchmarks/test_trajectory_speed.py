@@ -78,7 +78,7 @@ def _read(file: Path) -> tuple[int, np.ndarray]:
 
 @pytest.mark.benchmark
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # pymatgen's Xdatcar
-def test_xdatcar_against_pymatgen_and_ase(xdatcar: Path, evidence: Evidence) -> None:
+def test_xdatcar_against_pymatgen_and_ase(xdatcar: Path, measured: Evidence) -> None:
     """At least 40 times faster than pymatgen's Xdatcar and 5 times faster than ASE's reader, in less than 1 GB."""
     ours, (count, last) = _cpu(lambda: _read(xdatcar), 3)
     memory = _peak("pass", xdatcar)
@@ -92,13 +92,13 @@ def test_xdatcar_against_pymatgen_and_ase(xdatcar: Path, evidence: Evidence) -> 
     with_pymatgen, run = _cpu(lambda: Xdatcar(str(xdatcar)))
     np.testing.assert_allclose(run.structures[-1].cart_coords, last, atol=1e-9)
     what = f"reading an XDATCAR of {FRAMES:,} frames of {len(SPECIES)} atoms"
-    evidence.faster(what, ours, with_ase, peer="ase: ase.io.read", times=5)
-    evidence.faster(what, ours, with_pymatgen, peer="pymatgen: Xdatcar", times=40)
-    evidence.within(f"{what}: memory of the process", memory, "MB", limit=1000)
+    measured.faster(what, ours, with_ase, peer="ase: ase.io.read", times=5)
+    measured.faster(what, ours, with_pymatgen, peer="pymatgen: Xdatcar", times=40)
+    measured.within(f"{what}: memory of the process", memory, "MB", limit=1000)
 
 
 @pytest.mark.benchmark
-def test_pair_functions_and_displacements_against_ase(xdatcar: Path, evidence: Evidence) -> None:
+def test_pair_functions_and_displacements_against_ase(xdatcar: Path, measured: Evidence) -> None:
     """All partial pair functions at least 10 times faster than one of ASE's, per frame; the displacements of all frames in less than 1 GB."""
     from ase import Atoms
     from ase.geometry.rdf import get_rdf
@@ -113,5 +113,5 @@ def test_pair_functions_and_displacements_against_ase(xdatcar: Path, evidence: E
     ours = pairs / len(blocks[0])
     print(f"displacements {1e3 * ways / 256:.2f} ms a frame")
     what = "all ten pair functions of a frame against one of them"
-    evidence.faster(what, 1e3 * ours, 250 * theirs, peer="ase: get_rdf", times=10, unit="CPU ms")
-    evidence.within("pair functions (every 40th frame) and displacements of all frames: memory of the process", memory, "MB", limit=1000)
+    measured.faster(what, 1e3 * ours, 250 * theirs, peer="ase: get_rdf", times=10, unit="CPU ms")
+    measured.within("pair functions (every 40th frame) and displacements of all frames: memory of the process", memory, "MB", limit=1000)

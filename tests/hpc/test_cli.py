@@ -35,6 +35,7 @@ def test_materials(catholyte: Run) -> None:
     names = {row["name"] for row in rows}
     assert {"LCO", "CoO", "NCM532", "LRMO", "LPSCl", "LGPS", "LPS", "LYC", "LIC", "Li2CO3"} <= names
     one = answer(catholyte("materials", "NCM532", "--json"))
+    assert one["composition"] == "Li3 Mn0.9 Co0.6 Ni1.5 O6"
     assert one["disordered"] is True
     assert "disordered" in one["says"]
 

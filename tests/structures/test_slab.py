@@ -139,7 +139,7 @@ def test_no_slab_is_returned_twice(name, miller):
         ("LPSCl", (1, 0, 0)), ("LPSCl", (1, 1, 0)), ("LPSCl", (1, 1, 1)), ("Li2CO3", (0, 0, 1)), ("Li2CO3", (1, 0, 0)), ("Li2MnO3", (0, 0, 1)),
     ],
 )  # fmt: skip
-def test_slab_generator_as_referee(name, miller):
+def test_slab_generator_as_referee(name, miller, refereed):
     """It cuts the same cell, and each of its terminations is among ours."""
     cell = CELLS[name]
     plane = facet(cell, miller)
@@ -153,12 +153,14 @@ def test_slab_generator_as_referee(name, miller):
     their_slabs = theirs.get_slabs(ftol=0.05, symmetrize=False)
     ours = slabs(cell, miller, SlabSpec(thickness=0.5, reconstruct=False, plane_width=0.05), exact=True)
     assert len(ours) >= len(their_slabs)
+    missing = 0
     for slab in their_slabs:
         repeats = round(len(slab) / len(plane.oriented) * plane.area / slab.surface_area)
         assert slab.surface_area % plane.area == pytest.approx(0, abs=1e-3) or slab.surface_area == pytest.approx(plane.area)
         same = slabs(cell, miller, SlabSpec(thickness=repeats * plane.spacing, reconstruct=False, plane_width=0.05), exact=True)
         mine = [profile(mine.structure) for mine in same]
-        assert any(same_profile(profile(slab.get_orthogonal_c_slab()), other) for other in mine)
+        missing += not any(same_profile(profile(slab.get_orthogonal_c_slab()), other) for other in mine)
+    refereed("terminations of 11 facets, missing", missing, 0, of="structures.slab.slabs", by="pymatgen, SlabGenerator", unit="terminations")
 
 
 @settings(max_examples=20, deadline=None)

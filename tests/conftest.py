@@ -1,0 +1,59 @@
+"""Fixtures that put what tests measure on record, and the option that writes the pages of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from evidence import BENCHMARKS, REFEREES, Evidence, Referee, base_name
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-evidence", action="store_true", help="write docs/benchmarks.md and docs/referees.md with what this run measures")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "referee: compares a number with an independent one (every test that takes the fixture `refereed`); `make referees`")
+    BENCHMARKS.writing = REFEREES.writing = config.getoption("--write-evidence")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "refereed" in getattr(item, "fixturenames", ()):
+            item.add_marker("referee")
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    REFEREES.partial |= {base_name(item.nodeid) for item in items}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped or report.failed:
+        REFEREES.partial.add(base_name(report.nodeid))
+
+
+@pytest.fixture
+def measured() -> Evidence:
+    """What a benchmark measures."""
+    return Evidence(BENCHMARKS)
+
+
+@pytest.fixture(scope="session")
+def refereed() -> Referee:
+    """Comparisons with independent numbers."""
+    return Referee(REFEREES)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[object]:
+    result = yield
+    if isinstance(found := pyfuncitem.funcargs.get("measured"), Evidence):
+        found.judge()
+    return result
+
+
+def pytest_sessionfinish() -> None:
+    for record in (BENCHMARKS, REFEREES):
+        if record.writing and record.fresh:
+            record.write()
