@@ -138,7 +138,7 @@ def oxygen_loss_section(case: Case) -> Section:
             if made.ladder is not None:
                 substituted += [substitution_results(label, ion, series, made.ladder.reference) for ion in ions.get(label, [])]
         results += levels
-        beside += comparison_blocks(label, levels)
+        beside += comparison_blocks(label, [made.ladder for made in levels if made.ladder is not None])
     chapter = oxygen_section(results)
     section.blocks += chapter.blocks
     section.key_numbers += chapter.key_numbers

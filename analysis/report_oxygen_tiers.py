@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..workflows.documents import CalculationDocument
 from .oxygen_loss import Ladder
 from .report_content import Block, Column, Table
-
-if TYPE_CHECKING:
-    from .report_oxygen import OxygenResults
 
 __all__ = ["comparison_blocks", "series_of"]
 
@@ -37,17 +34,16 @@ def series_of(label: str, documents: Sequence[CalculationDocument]) -> list[tupl
     return [(label, [*ordered, *own]), *((f"{label} {tier}", found) for tier, found in sorted(single.items()))]
 
 
-def comparison_blocks(label: str, results: Sequence[OxygenResults]) -> list[Block]:
+def comparison_blocks(label: str, ladders: Sequence[Ladder]) -> list[Block]:
     """Return the table of every vacancy at two levels of theory; nothing where there is one.
 
     Parameters
     ----------
     label : str
         Name of the cathode.
-    results : sequence of OxygenResults
+    ladders : sequence of Ladder
         The relaxed ladder, then those of single points at its cells.
     """
-    ladders = [found.ladder for found in results if found.ladder is not None]
     blocks: list[Block] = []
     for other in ladders[1:]:
         rows = _rows(ladders[0], other)
