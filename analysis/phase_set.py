@@ -259,6 +259,10 @@ class PhaseSet(Spec):
         try:
             found = load.material(name)
         except UnknownNameError:
+            if "/" in name or Path(name).suffix.lower() in {".cif", ".json", ".vasp", ".yaml", ".yml"}:
+                raise InputError(
+                    f"{name!r} is a file: phase sets go by composition, so give the formula, a name of the library, or a material of your own folder ({load.MATERIALS_VARIABLE})"
+                ) from None
             known = {*load.load_materials(), *(entry.material for entry in self.entries if entry.material)}
             raise UnknownNameError(f"{name!r} is neither a material nor a chemical formula; {near_match_hint(name, known)}") from None
         labelled = [entry for entry in self.entries if entry.material == found.name]

@@ -77,7 +77,9 @@ def plan(
     rows = [[_inputs(job[column]) if column == "depends_on" else job[column] for column in columns] for job in document["jobs"]]
     table(f"plan of {document['recipe']}", heads, rows)
     totals = document["totals"]
-    typer.echo(f"{totals['jobs']} jobs, about {totals['cpu_seconds'] / 60:.0f} CPU minutes (an order of magnitude)")
+    minutes = totals["cpu_seconds"] / 60
+    effort = f"about {minutes:.0f} CPU minutes" if minutes >= 1 else "less than a CPU minute"
+    typer.echo(f"{totals['jobs']} {'job' if totals['jobs'] == 1 else 'jobs'}, {effort} (an order of magnitude)")
     if cluster is not None:
         typer.echo(f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most {totals['core_hours_at_most']:.0f} by the wall times")
     for line in document["notes"]:

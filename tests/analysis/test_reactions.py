@@ -101,6 +101,7 @@ def test_json_has_the_keys_of_the_interface() -> None:
         ("Li2S", "NaCl", InputError, "NaCl holds Na, Cl, outside the phase set toy"),
         ("Li2S", "Kryptonite", UnknownNameError, "neither a material nor a chemical formula"),
         ("Li2(S", "O2", UnknownNameError, r"'Li2\(S' is neither a material nor a chemical formula"),
+        ("mine.cif", "O2", InputError, r"'mine.cif' is a file: phase sets go by composition, so give the formula"),
     ],
 )
 def test_errors_name_what_was_given(a: str, b: str, error: type[InputError], said: str) -> None:
