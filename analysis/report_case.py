@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
 from .records import Entry, Records
 from .report_content import Text
 
-__all__ = ["Case", "Finished", "job_link", "read_case"]
+__all__ = ["Case", "Finished", "chunk_of", "job_link", "read_case"]
 
 _FINISHED = ("done", "reused")
 
@@ -107,6 +108,15 @@ class Case:
 def job_link(entry: Entry) -> str:
     """First eight characters of a job's key, as the page shows it."""
     return str(entry.plan["key"])[:8]
+
+
+def chunk_of(variant: str) -> tuple[str, int] | None:
+    """Replica and number of the chunk that the variant of a job names (``replica 2, chunk 1``); the first replica where it names none.
+
+    None where the job is no chunk of a trajectory.
+    """
+    found = re.fullmatch(r"(?:(?P<replica>.+), )?chunk (?P<number>\d+)", variant)
+    return found and (found["replica"] or "replica 1", int(found["number"]))
 
 
 def read_case(records: Records, campaign: str | None = None) -> Case:

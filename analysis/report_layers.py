@@ -11,13 +11,12 @@ from ..configs.errors import StructureError
 from .layers import AtomicPlane, CationLayer, LayeredGeometry, layered_geometry
 from .plots_layer_content import layer_content_figure
 from .plots_layers import layers_figure
-from .report_case import Case, Finished
+from .report_case import Case, Finished, chunk_of
 from .report_content import Block, Column, Picture, Section, Table, Text, file_stem
 
 __all__ = ["MeasuredLayers", "delithiation", "layers_section", "measured_layers"]
 
 ID, TITLE = "layers", "Layered geometry"
-_CHUNK = re.compile(r"^(?P<run>.*?)chunk (?P<number>\d+)$")
 #: cells of the step oxygen_loss that are measured: hosts and arrangements of Li vacancies; candidates of a ranking and oxygen vacancies are not
 _LADDER = re.compile(r" (?P<role>host|Li-(?P<vacancies>\d+)) \d+$")
 
@@ -153,8 +152,8 @@ def _wanted(case: Case) -> list[Finished]:
         if found.document.kind == "relax":
             if found.entry.plan["step"] != "oxygen_loss" or _LADDER.search(found.document.label):
                 kept.append(found)
-        elif found.document.kind == "md" and (chunk := _CHUNK.match(found.variant)):
-            key, number = (found.document.label, chunk["run"]), int(chunk["number"])
+        elif found.document.kind == "md" and (chunk := chunk_of(found.variant)):
+            key, number = (found.document.label, chunk[0]), chunk[1]
             if key not in last or number > last[key][0]:
                 last[key] = number, found
     return kept + [found for _, found in last.values()]

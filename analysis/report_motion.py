@@ -18,14 +18,13 @@ from .motion_study import MotionStudy, Run, StudySpec, study_motion
 from .phase_set import DEFAULT_PHASE_SET, load_phase_set
 from .plots_curves import density_figure, msd_figure, pair_figure
 from .plots_motion import coordination_figure, drift_figure, events_figure, survival_figure
-from .report_case import Case, Finished
+from .report_case import Case, Finished, chunk_of
 from .report_content import Column, KeyNumber, Picture, Section, Table, Text
 
 __all__ = ["CONTROL", "StoredRuns", "StoredTrajectory", "motion_pictures", "motion_section", "motion_tables", "replica_of", "stored_runs", "study_stored"]
 
 #: the end of a label that names a run of the bulk
 CONTROL = " control"
-_VARIANT = re.compile(r"^(?:(?P<replica>.+), )?chunk (?P<chunk>\d+)$")
 _HYPOTHESIS = "Events of machine-learned dynamics are hypotheses: the model was not trained on such interfaces."
 
 
@@ -227,8 +226,8 @@ def motion_section(case: Case) -> Section:
 
 def replica_of(variant: str) -> str | None:
     """Replica that the variant of a job names (``replica 2, chunk 1``), the first where it names none; None where the job is no chunk of a trajectory."""
-    found = _VARIANT.match(variant)
-    return found and (found["replica"] or "replica 1")
+    found = chunk_of(variant)
+    return found and found[0]
 
 
 def study_stored(runs: StoredRuns, label: str, replica: str | None = None) -> MotionStudy:
@@ -269,9 +268,9 @@ def stored_runs(finished: Iterable[Finished]) -> dict[str, list[tuple[str, Store
     """
     chunks: dict[tuple[str, str], list[tuple[int, Finished]]] = {}
     for found in finished:
-        variant, replica = _VARIANT.match(found.variant), replica_of(found.variant)
-        if found.document.kind == "md" and variant and replica and found.document.trajectory is not None:
-            chunks.setdefault((found.document.label, replica), []).append((int(variant["chunk"]), found))
+        chunk = chunk_of(found.variant)
+        if found.document.kind == "md" and chunk and found.document.trajectory is not None:
+            chunks.setdefault((found.document.label, chunk[0]), []).append((chunk[1], found))
     runs: dict[str, list[tuple[str, StoredTrajectory]]] = {}
     for (label, replica), found_chunks in sorted(chunks.items()):
         ordered = [found.document for _, found in sorted(found_chunks, key=lambda item: item[0])]
