@@ -21,7 +21,7 @@ from pymatgen.core import Lattice, Structure
 from catholyte.configs.errors import CalculationError, EngineUnavailableError, InputError
 from catholyte.configs.models import Method
 from catholyte.workflows.documents import CalculationDocument
-from catholyte.workflows.engines import gpaw_checkpoint, gpaw_process
+from catholyte.workflows.engines import gpaw_checkpoint, gpaw_mixing, gpaw_process
 from catholyte.workflows.engines.gpaw import GpawBackend
 from catholyte.workflows.tasks import Dos, MolecularDynamics, Relax, Static
 
@@ -355,6 +355,51 @@ def test_interrupted_single_point_continues_from_its_wave_functions(tmp_path: Pa
     assert resumed.band_edges is not None
     assert whole.band_edges is not None
     assert resumed.band_edges.efermi == pytest.approx(whole.band_edges.efermi, abs=5e-3)
+
+
+@pytest.mark.gpaw
+@needs_gpaw
+def test_cycle_that_does_not_settle_goes_on_with_pulay_mixing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state is the same; the iterations of an interrupted cycle count."""
+
+    def settle_and_end(calculator: Any, allowed: int, begun: int) -> None:
+        settle(calculator, allowed, begun)
+        look = calculator.hooks["scf_step"]
+
+        def step(context: Any) -> None:
+            look(context)
+            if context.niter == 6:
+                raise InterruptedError
+
+        calculator.hooks["scf_step"] = step
+
+    def iterations(directory: Path) -> list[int]:
+        return [part.count("|iter:") for part in (directory / "gpaw.txt").read_text().split("Pulay-Mixer")]
+
+    atom = Structure(Lattice.orthorhombic(5.0, 5.2, 5.4), ["O"], [[0, 0, 0]], site_properties={"magmom": [2.0]})
+    task = Static(method=Method(cutoff=250, kpoints=(1, 1, 1), spin_polarized=True, smearing=0.1))
+    quick = GpawBackend({}).calculate(atom, task, "O", tmp_path / "quick")
+    (n,) = iterations(tmp_path / "quick")
+    assert n > 10
+    impatient = GpawBackend({"max_iterations": 20})
+    slow = impatient.calculate(atom, task, "O", tmp_path / "slow")
+    before, after = iterations(tmp_path / "slow")
+    assert (before, after > 0) == (9, True)
+
+    settle = gpaw_mixing.settle
+    monkeypatch.setattr(gpaw_checkpoint, "INTERVAL", 0.0)
+    monkeypatch.setattr(gpaw_mixing, "settle", settle_and_end)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    request = (tmp_path / "slow" / "input.json").read_text()
+    with pytest.raises(InterruptedError):
+        gpaw_process.compute(json.loads(request), broken)
+    (broken / "input.json").write_text(request)
+    resumed = impatient.calculate(atom, task, "O", broken)
+    assert iterations(broken)[0] == 9  # 5 told by the broken cycle, 4 by the next
+    for document in (slow, resumed):
+        assert document.energy == pytest.approx(quick.energy, abs=2e-3)
+        assert document.total_magnetization == pytest.approx(quick.total_magnetization, abs=1e-3)
 
 
 @pytest.mark.gpaw

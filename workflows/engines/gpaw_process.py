@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from . import gpaw_checkpoint
+from . import gpaw_checkpoint, gpaw_mixing
 from .gpaw_electrons import SPHERE, band_edges, complete_below, planar_average, projected_dos, symmetrized
 
 __all__ = ["INPUT", "LOG", "RESULT", "TEXT", "TRAJECTORY", "calculator_parameters", "compute", "input_hash", "main", "write_atomically"]
@@ -170,9 +170,11 @@ def _attach_calculator(atoms: Any, request: dict[str, Any], text: Path, kept: Pa
     n_occupied = int(np.ceil((n_valence + np.abs(atoms.get_initial_magnetic_moments()).sum()) / 2))
     parameters = calculator_parameters(symbols, request["task"], request["settings"], n_occupied)
     single_point = request["task"]["kind"] != "relax"
+    begun = gpaw_mixing.iterations_told(text) if single_point and kept.exists() else 0
     atoms.calc = (gpaw_checkpoint.restarted(kept, text) if single_point else None) or GPAW(**parameters, txt=str(text))
     if single_point:
         gpaw_checkpoint.keep(atoms.calc, kept)
+    gpaw_mixing.settle(atoms.calc, request["settings"]["max_iterations"], begun)
     used = {symbol: f"{Path(data.filename).name} md5 {data.fingerprint}" for symbol, data in datasets.items()}
     return {"parameters": parameters, "setups": used}
 
