@@ -385,6 +385,8 @@ def test_cycle_that_does_not_settle_goes_on_with_pulay_mixing(tmp_path: Path, mo
     slow = impatient.calculate(atom, task, "O", tmp_path / "slow")
     before, after = iterations(tmp_path / "slow")
     assert (before, after > 0) == (9, True)
+    told = [line.split("|")[5] for line in (tmp_path / "slow" / "gpaw.txt").read_text().splitlines() if line.startswith("|iter:")]
+    assert all(density.strip() for density in told[1:])  # GPAW tells no change of density where there is no history
 
     settle = gpaw_mixing.settle
     monkeypatch.setattr(gpaw_checkpoint, "INTERVAL", 0.0)

@@ -45,7 +45,7 @@ def settle(calculator: Any, allowed: int, begun: int = 0) -> None:
     def look(context: Any) -> None:
         nonlocal settled
         if calculator.dft.scf_loop is not settled and begun + context.niter >= PATIENCE * allowed:
-            _mix_by_pulay(calculator)
+            _mix_by_pulay(calculator, context.density)
             settled = calculator.dft.scf_loop
         if earlier is not None:
             earlier(context)
@@ -53,11 +53,13 @@ def settle(calculator: Any, allowed: int, begun: int = 0) -> None:
     calculator.hooks["scf_step"] = look
 
 
-def _mix_by_pulay(calculator: Any) -> None:
+def _mix_by_pulay(calculator: Any, density: Any) -> None:
     from gpaw.dft import Mixer
 
     parameters = copy(calculator.params)
     parameters.mixer = Mixer.from_param(PULAY)
     builder = parameters.dft_component_builder(calculator.atoms, log=calculator.log, comm=calculator.comm)
-    calculator.dft.scf_loop.mixer = builder.create_mixer()
-    calculator.log(f"# density mixing from here on:\n{calculator.dft.scf_loop.mixer}")
+    mixer = builder.create_mixer()
+    mixer.mix(density)  # the first density of its history; without one its first step would be a whole one
+    calculator.dft.scf_loop.mixer = mixer
+    calculator.log(f"# density mixing from here on:\n{mixer}")
