@@ -381,7 +381,7 @@ def test_cycle_that_does_not_settle_goes_on_with_pulay_mixing(tmp_path: Path, mo
     quick = GpawBackend({}).calculate(atom, task, "O", tmp_path / "quick")
     (n,) = iterations(tmp_path / "quick")
     assert n > 10
-    impatient = GpawBackend({"max_iterations": 20})
+    impatient = GpawBackend({"max_iterations": 32})
     slow = impatient.calculate(atom, task, "O", tmp_path / "slow")
     before, after = iterations(tmp_path / "slow")
     assert (before, after > 0) == (9, True)

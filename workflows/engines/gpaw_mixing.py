@@ -15,7 +15,7 @@ from typing import Any
 __all__ = ["PATIENCE", "PULAY", "settle"]
 
 #: share of the allowed iterations that MSR1 gets
-PATIENCE = 0.5
+PATIENCE = 0.3
 #: step length, densities kept and weight of the metric: those of GPAW's older mixer for magnetic crystals
 PULAY = {"name": "pulay", "beta": 0.05, "nmaxold": 5, "weight": 50}
 
