@@ -314,19 +314,24 @@ def test_interrupted_relaxation_continues_from_its_last_frame(tmp_path: Path) ->
     assert resumed.energy == pytest.approx(whole.energy, abs=2e-3)
 
 
+def _interrupt(calculator: Any, iteration: int) -> None:
+    """Let the cycle end at that iteration, after what the calculator does at each of them."""
+    earlier = calculator.hooks["scf_step"]
+
+    def step(context: Any) -> None:
+        earlier(context)
+        if context.niter == iteration:
+            raise InterruptedError
+
+    calculator.hooks["scf_step"] = step
+
+
 @pytest.mark.gpaw
 @needs_gpaw
 def test_interrupted_single_point_continues_from_its_wave_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def keep_and_end(calculator: Any, path: Path) -> None:
         keep(calculator, path)
-        write = calculator.hooks["scf_step"]
-
-        def step(context: Any) -> None:
-            write(context)
-            if context.niter == 8:
-                raise InterruptedError
-
-        calculator.hooks["scf_step"] = step
+        _interrupt(calculator, 8)
 
     atom = Structure(Lattice.orthorhombic(5.0, 5.2, 5.4), ["O"], [[0, 0, 0]], site_properties={"magmom": [2.0]})
     task = Dos(method=Method(cutoff=250, kpoints=(1, 1, 1), spin_polarized=True, smearing=0.1), energy_spacing=0.05)
@@ -364,14 +369,7 @@ def test_cycle_that_does_not_settle_goes_on_with_pulay_mixing(tmp_path: Path, mo
 
     def settle_and_end(calculator: Any, allowed: int, begun: int) -> None:
         settle(calculator, allowed, begun)
-        look = calculator.hooks["scf_step"]
-
-        def step(context: Any) -> None:
-            look(context)
-            if context.niter == 6:
-                raise InterruptedError
-
-        calculator.hooks["scf_step"] = step
+        _interrupt(calculator, 6)
 
     def iterations(directory: Path) -> list[int]:
         return [part.count("|iter:") for part in (directory / "gpaw.txt").read_text().split("Pulay-Mixer")]
