@@ -1,4 +1,4 @@
-"""What molecular dynamics costs beyond the model: the driver with CHGNet against the bare model on the same frames."""
+"""What dynamics and relaxations cost beside the model: the driver with CHGNet, and its forces and stress, against the bare model on the same frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from catholyte.configs.load import material
 from catholyte.structures.cells import calculation_cell
 from catholyte.workflows.engines.ase_md import run_dynamics
-from catholyte.workflows.engines.chgnet_md import EnergyAndForces
+from catholyte.workflows.engines.chgnet_forces import EnergyForcesStress
 from catholyte.workflows.tasks import MolecularDynamics
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.slow, pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True")]
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.slow, pytest.mark.filterwarning
 N_STEPS, ROUNDS = 10, 4
 
 
-class Recording(EnergyAndForces):
+class Recording(EnergyForcesStress):
     """Keeps the positions of every evaluation."""
 
     def calculate(self, *arguments: Any) -> None:
@@ -56,7 +56,7 @@ def test_dynamics_cost_what_the_model_costs(tmp_path: Path, measured: Evidence) 
         started = time.process_time()
         predicted = [model.predict_structure(structure, task="ef") for structure in structures]
         bare.append(time.process_time() - started)
-        calculator = EnergyAndForces(model, "cpu")
+        calculator = EnergyForcesStress(model, "cpu")
         images = [AseAtomsAdaptor.get_atoms(structure, msonable=False) for structure in structures]
         started = time.process_time()
         forces = [calculator.get_forces(image) for image in images]
@@ -70,3 +70,28 @@ def test_dynamics_cost_what_the_model_costs(tmp_path: Path, measured: Evidence) 
     what = f"a step of molecular dynamics of {len(cell)} atoms"
     measured.costs(what, step, model_step, peer="chgnet: predict_structure, energies and forces", at_most=1.05, unit="CPU ms")
     measured.costs(f"{what}, the driver alone", step, force_step, peer="chgnet: its model in our calculator", at_most=1.05, unit="CPU ms")
+
+
+def test_a_step_of_a_relaxation_costs_less_than_the_models_own_calculator(measured: Evidence) -> None:
+    """Forces and stress of the same cells by one differentiation, against two that could be differentiated again."""
+    import torch
+    from chgnet.model import CHGNet, CHGNetCalculator
+
+    torch.set_num_threads(1)
+    model = CHGNet.load(use_device="cpu", verbose=False)
+    cell = calculation_cell(material("LPSCl")).remove_oxidation_states()
+    cell.make_supercell([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
+    times: dict[str, list[float]] = {"ours": [], "theirs": []}
+    stresses: dict[str, list[Any]] = {"ours": [], "theirs": []}
+    for k in range(N_STEPS):
+        for name, calculator in (("ours", EnergyForcesStress(model, "cpu")), ("theirs", CHGNetCalculator(model=model, use_device="cpu"))):
+            atoms = AseAtomsAdaptor.get_atoms(cell, msonable=False)
+            atoms.rattle(0.02, seed=k)
+            atoms.calc = calculator
+            started = time.process_time()
+            atoms.get_forces()
+            stresses[name].append(atoms.get_stress())
+            times[name].append(1000 * (time.process_time() - started))
+    np.testing.assert_allclose(stresses["ours"], stresses["theirs"], atol=1e-6)
+    what = f"a step of a relaxation of cell and atoms, {len(cell)} atoms"
+    measured.costs(what, min(times["ours"]), min(times["theirs"]), peer="chgnet: its own calculator", at_most=0.75, unit="CPU ms")

@@ -1,4 +1,4 @@
-"""CHGNet's molecular dynamics: the forces of the ordinary steps, exact chunks, and what the document holds."""
+"""CHGNet's molecular dynamics: the forces and the stress of the ordinary steps, exact chunks, and what the document holds."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ pytestmark = pytest.mark.filterwarnings(
 )  # chgnet's and jobflow's own
 
 
+#: strain of every kind, none of it symmetric
+SHEAR = np.array([[0.02, 0.03, -0.01], [0.01, -0.02, 0.02], [0.03, 0.01, 0.01]])
+
+
 def lih() -> Structure:
     """Four ions with one out of place."""
     cell = Structure(Lattice(2.0 * (1 - np.eye(3))), ["Li+", "H-"], [[0, 0, 0], [0.5, 0.5, 0.5]]).make_supercell([2, 1, 1], in_place=False)
@@ -42,20 +46,23 @@ def task(n_steps: int, thermostat: str = "nose-hoover-chain", **settings: Any) -
 
 
 @pytest.mark.parametrize("name", ["LCO", "LPSCl"])
-def test_energy_and_forces_are_the_models_own(name: str) -> None:
+def test_energy_forces_and_stress_are_the_models_own(name: str) -> None:
     """Against the model's own prediction on the same cell, to the rounding of single precision; energies are the very same."""
     from chgnet.model import CHGNet
 
-    from catholyte.workflows.engines.chgnet_md import EnergyAndForces
+    from catholyte.workflows.engines.chgnet_forces import EnergyForcesStress
 
     model = CHGNet.load(use_device="cpu", verbose=False)
     cell = calculation_cell(material(name)).remove_oxidation_states().perturb(0.15)
-    predicted = model.predict_structure(cell, task="ef")
+    cell = Structure(Lattice(cell.lattice.matrix @ (np.eye(3) + SHEAR)), cell.species, cell.frac_coords)
+    predicted = model.predict_structure(cell, task="efs")
     atoms = AseAtomsAdaptor.get_atoms(cell, msonable=False)
-    atoms.calc = EnergyAndForces(model, "cpu")
+    atoms.calc = EnergyForcesStress(model, "cpu")
     assert atoms.get_potential_energy() == pytest.approx(float(predicted["e"]) * len(cell), rel=1e-7)
     np.testing.assert_allclose(atoms.get_forces(), predicted["f"], atol=2e-5)
+    np.testing.assert_allclose(atoms.get_stress(voigt=False), predicted["s"] * units.GPa, atol=1e-6)
     assert np.abs(predicted["f"]).max() > 0.1
+    assert np.abs(predicted["s"]).min() > 0.01  # GPa: no component is zero by symmetry
 
 
 @pytest.mark.parametrize("thermostat", ["none", "nose-hoover-chain", "langevin"])

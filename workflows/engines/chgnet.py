@@ -109,7 +109,7 @@ class ChgnetBackend(EngineBackend):
         from ase import units
         from pymatgen.io.ase import AseAtomsAdaptor
 
-        from .chgnet_md import EnergyAndForces
+        from .chgnet_forces import EnergyForcesStress
 
         started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
         atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
@@ -117,13 +117,13 @@ class ChgnetBackend(EngineBackend):
         convergence, trajectory, outcome = Convergence(electronic=True, max_force=0.0), None, None
         with _known_warnings():
             if isinstance(task, Relax):
-                atoms.calc = calculator
+                atoms.calc = EnergyForcesStress(calculator.model, calculator.device)
                 convergence, trajectory = _relax(atoms, task, label)
             elif isinstance(task, MolecularDynamics):
                 velocities = structure.site_properties.get("velocities")  # the adaptor drops them
                 if velocities is not None:
                     atoms.set_velocities(np.asarray(velocities) / units.fs)
-                atoms.calc = EnergyAndForces(calculator.model, calculator.device)
+                atoms.calc = EnergyForcesStress(calculator.model, calculator.device)
                 metadata = {"tier": self.tier, "engine": f"{self.name} {self.version()}", "label": label, **task.model_dump(mode="json", exclude_none=True)}
                 outcome = run_dynamics(atoms, task, directory, label, restart, metadata)
                 convergence = _convergence(task, outcome)
