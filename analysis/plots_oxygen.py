@@ -25,6 +25,10 @@ __all__ = ["ladder_figure", "ordering_figure", "oxygen_potential_figure", "redox
 _TEMPERATURES = (100.0, 1500.0)
 #: colour and hatch of an oxidation state, the same for every element
 _CHARGES = {"2+": (PALETTE[0], HATCHES[0]), "3+": (PALETTE[1], HATCHES[1]), "4+": (PALETTE[2], HATCHES[2])}
+#: lithium contents up to which labels stand beside each other and every content gets lines of its own
+_SIDE_BY_SIDE = 6
+#: bars up to which the elements stand beside each other
+_BARS_IN_A_ROW = 24
 _UNTRAINED = "CHGNet was not trained on such defects: a hypothesis to be checked."
 
 
@@ -58,7 +62,7 @@ def ladder_figure(ladder: Ladder, curve: VoltageCurve | None = None) -> Figure:
             color, marker = PALETTE[k % len(PALETTE)], MARKERS[(k + k // len(PALETTE)) % len(MARKERS)]
             ax.scatter(x, y, s=12 + 4 * weight, color=color, marker=marker, alpha=0.75, linewidth=0, label=formula_text(kind), zorder=3)
         contents = [rung.x for rung in rungs]
-        errors = [rung.standard_error() or 0.0 for rung in rungs]
+        errors = [np.nan if (error := rung.standard_error()) is None else error for rung in rungs]
         ax.errorbar(contents, [rung.mean for rung in rungs], yerr=errors, color="black", linewidth=1.4, capsize=3, label="mean over sites", zorder=4)
         ax.plot(contents, [rung.lowest for rung in rungs], color=GREY, linestyle="--", linewidth=1.2, label="lowest")
         ax.axhline(0, color=GREY, linewidth=0.6)
@@ -74,7 +78,7 @@ def ladder_figure(ladder: Ladder, curve: VoltageCurve | None = None) -> Figure:
         caption(
             figure,
             f"Tier: {tier}.{f' {_UNTRAINED}' if tier == 'chgnet' else ''}",
-            f"Size of a point: oxygen atoms that it stands for. Bars: standard error over arrangements. {ladder.reference.short()}",
+            f"Size of a point: oxygen atoms that it stands for.{' Bars: standard error over arrangements.' if several else ''} {ladder.reference.short()}",
         )
     return figure
 
@@ -94,7 +98,8 @@ def _voltages(ax: Axes, curve: VoltageCurve, contents: Sequence[float]) -> None:
     top = ax.twiny()
     top.set_xlim(ax.get_xlim())
     top.spines["top"].set_visible(True)
-    top.set_xticks(list(contents), [_voltage_text(*curve.at(x)) for x in contents], fontsize=7.5)
+    rotation = 90 if len(contents) > _SIDE_BY_SIDE else 0
+    top.set_xticks(list(contents), [_voltage_text(*curve.at(x)) for x in contents], fontsize=7.5, rotation=rotation)
     top.set_xlabel("in equilibrium at (V vs Li/Li$^{+}$)", fontsize=8)
 
 
@@ -120,7 +125,9 @@ def _convergence(ax: Axes, rungs: Sequence[Rung]) -> None:
 
 
 def oxygen_potential_figure(ladder: Ladder, pressures: Sequence[float]) -> Figure:
-    """Lowest formation energy of each lithium content over the temperature, at several partial pressures of O2.
+    """Lowest formation energy over the temperature, at several partial pressures of O2; of many lithium contents five, from first to last.
+
+    All contents are shifted alike, and the ladder shows each of them.
 
     Parameters
     ----------
@@ -133,7 +140,8 @@ def oxygen_potential_figure(ladder: Ladder, pressures: Sequence[float]) -> Figur
     InputError
         If no oxygen vacancy was calculated, or there is no pressure.
     """
-    rungs = _sampled(ladder)
+    everyone = _sampled(ladder)
+    rungs = everyone if len(everyone) <= _SIDE_BY_SIDE else [everyone[round(k)] for k in np.linspace(0, len(everyone) - 1, 5)]
     if not pressures:
         raise InputError("a figure over the temperature needs at least one partial pressure of O2")
     temperatures = np.linspace(*_TEMPERATURES, 141)
@@ -153,7 +161,9 @@ def oxygen_potential_figure(ladder: Ladder, pressures: Sequence[float]) -> Figur
         ax.set_xlabel("temperature (K)")
         ax.set_ylabel("formation energy of V$_{O}$, lowest site (eV)")
         ax.legend(fontsize=7.5, ncols=2)
-        caption(figure, f"Tier: {ladder.host.tier}. Below zero the lattice loses oxygen. Vibrations of the solid are left out.", ladder.reference.short())
+        left_out = f" {len(rungs)} of {len(everyone)} lithium contents." if len(rungs) < len(everyone) else ""
+        told = f"Tier: {ladder.host.tier}. Below zero the lattice loses oxygen. Vibrations of the solid are left out.{left_out}"
+        caption(figure, told, ladder.reference.short())
     return figure
 
 
@@ -239,7 +249,10 @@ def redox_figure(columns: Mapping[str, Mapping[str, float]], title: str, note: s
         raise InputError("a figure of ions needs at least one")
     elements = list(dict.fromkeys(_element(ion) for ion in ions))
     with style():
-        figure, axes = new_figure(max(5.2, 1.6 + 0.62 * len(columns) * min(2, len(elements))), 3.6, (1, len(elements)))
+        if len(columns) * len(elements) > _BARS_IN_A_ROW:  # one element below the other
+            figure, axes = new_figure(max(5.2, 1.6 + 0.32 * len(columns)), 1.3 + 1.8 * len(elements), (len(elements), 1), sharex=True)
+        else:
+            figure, axes = new_figure(max(5.2, 1.6 + 0.62 * len(columns) * min(2, len(elements))), 3.6, (1, len(elements)))
         for ax, element in zip(axes, elements, strict=True):
             base = np.zeros(len(columns))
             for ion in (ion for ion in ions if _element(ion) == element):
@@ -248,7 +261,7 @@ def redox_figure(columns: Mapping[str, Mapping[str, float]], title: str, note: s
                 hatch = HATCHES[3] if "spin" in ion else hatch
                 ax.bar(range(len(columns)), values, bottom=base, color=color, hatch=hatch, width=0.72, edgecolor="white", label=ion)
                 base += values
-            ax.set_xticks(range(len(columns)), list(columns), rotation=40, ha="right", fontsize=7.5)
+            ax.set_xticks(range(len(columns)), list(columns), rotation=40, ha="right", rotation_mode="anchor", fontsize=7.5)
             ax.set_ylabel(f"{element} ions per cell")
             ax.set_ylim(0, 1.28 * max(base.max(), 1))
             ax.legend(fontsize=7, loc="upper center", ncols=3, handlelength=1.0, columnspacing=0.9)

@@ -99,6 +99,25 @@ def test_the_figure_over_the_temperature_crosses_zero_where_the_table_says(resul
             assert row["release"] == pytest.approx(crossing, abs=x[1] - x[0])
 
 
+def test_a_long_ladder_stays_legible():
+    """Of seven contents five get lines; bars of several elements stand below each other; voltages stand upright."""
+    ladder = ladder_of(long := oxygen_results("LCO", campaign(levels=7), OxygenConditions(), PHASES))
+    figure = oxygen_potential_figure(ladder, (1.0, 0.2095))
+    drawn = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) > 10]
+    shown = [ladder.rungs[k] for k in (0, 2, 3, 4, 6)]
+    assert [line.get_label() for line in drawn[:5]] == [f"x = {rung.x:.2f}" for rung in shown]
+    assert len(drawn) == 10
+    assert "5 of 7 lithium contents" in " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
+    bars = {f"{n} V": {"Ni2+": 3.0, "Mn4+": 2.0, "Co3+": 1.0} for n in range(26)}
+    stacked, beside = redox_figure(bars, "NCM", ""), redox_figure(dict(list(bars.items())[:4]), "NCM", "")
+    assert len({ax.get_position().x0 for ax in stacked.axes}) == 1
+    assert len({ax.get_position().y0 for ax in beside.axes}) == 1
+    assert stacked.get_size_inches()[0] < 12
+    ladder_plot = ladder_figure(ladder, long.curve)
+    assert {label.get_rotation() for label in ladder_plot.axes[-1].get_xticklabels()} == {90.0}
+    assert "Bars" not in " ".join(text.get_text() for text in ladder_plot.texts)  # one arrangement each: there is no standard error
+
+
 def test_what_is_missing_is_said_and_the_rest_shown():
     empty = oxygen_results("LCO", [], OxygenConditions(), PHASES)
     assert empty.problems == ("LCO: no host has been relaxed yet",)

@@ -13,8 +13,8 @@ from catholyte.workflows.documents import CalculationDocument
 __all__ = ["campaign"]
 
 
-def campaign(tier: str = "chgnet") -> list[CalculationDocument]:
-    """Orderings, a host, two levels, two vacancies in the lowest arrangement of each; energies fall with the lithium."""
+def campaign(tier: str = "chgnet", levels: int = 3) -> list[CalculationDocument]:
+    """Orderings, a host, 0 to `levels` - 1 lithium vacancies, two oxygen vacancies in the lowest arrangement of each; energies fall with the lithium."""
     cell = prepared_cell(conventional(LCO).make_supercell((2, 1, 1)), LCO)
     base = toy_document("LCO host 1", cell)
 
@@ -23,7 +23,7 @@ def campaign(tier: str = "chgnet") -> list[CalculationDocument]:
 
     found = [made(f"LCO ordering {k}", cell, base.energy + 0.1 * k) for k in range(1, 6)]
     found.append(made("LCO host 1", cell, base.energy))
-    for n in (0, 1, 2):
+    for n in range(levels):
         sets = lithium_vacancies(cell, n, 2) if n else []
         for k, one in enumerate(sets, 1):
             found.append(made(f"LCO Li-{n} {k}", one.structure, base.energy + 7.0 * n + 0.01 * k))
