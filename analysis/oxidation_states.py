@@ -13,12 +13,13 @@ Oxygen is O2- but for what shows otherwise: atoms with a moment above the window
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from pymatgen.core.periodic_table import Species
+from pymatgen.core.periodic_table import Element, Species
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError
@@ -27,7 +28,7 @@ from ..structures.magnetism import Coordination, Spin, moment_window, site_coord
 from ..structures.redox import LADDER, LOW_SPIN
 from ..workflows.documents import CalculationDocument, require_real
 
-__all__ = ["IonState", "OxygenPair", "ion_states", "origins", "oxygen_electrons", "oxygen_holes", "oxygen_pairs"]
+__all__ = ["ElementIons", "IonState", "OxygenPair", "ion_states", "ions_by_element", "origins", "oxygen_electrons", "oxygen_holes", "oxygen_pairs"]
 
 #: share of the spin-only moment that a projection on atoms shows: NiO 1.7 of 2, CoO 2.6-2.7 of 3, Mn4+ 2.8-3.2 of 3 µB (PBE+U)
 PROJECTED = 0.93
@@ -84,6 +85,41 @@ class IonState:
 
 
 @dataclass(frozen=True)
+class ElementIons:
+    """The ions of one element in a cell, and what speaks for them.
+
+    Parameters
+    ----------
+    element : str
+    built, found : dict of str to int
+        Ions that the cell was built with, and those of :func:`ion_states`.
+    moments : tuple of float
+        µB, least and largest magnitude.
+    bonds : tuple of float
+        Å, least and largest mean distance to the first shell.
+    unclear : int
+        Ions of `found` that their moment does not tell.
+    deviation, deviation_built : float
+        µB an ion, of the moments from those of `found`, and from those of the best assignment in which the element keeps the charge it was built with
+        (NaN where there is none). The nearer the two, the less the moments decide between them.
+    """
+
+    element: str
+    built: dict[str, int]
+    found: dict[str, int]
+    moments: tuple[float, float]
+    bonds: tuple[float, float]
+    unclear: int
+    deviation: float
+    deviation_built: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the element has the charge that it was built with."""
+        return _total(self.built) == _total(self.found)
+
+
+@dataclass(frozen=True)
 class OxygenPair:
     """Two oxygen atoms (numbers in the host) at a bonding distance (Å).
 
@@ -135,6 +171,39 @@ def ion_states(document: CalculationDocument) -> list[IonState]:
         IonState(i, numbers[i], structure[i].specie.symbol, document.magmoms[i], c.ion, c.spin, a.ion, c.holds(moments[i]), lengths[i])
         for i, c, a in zip(sites, chosen, alone, strict=True)
     ]
+
+
+def ions_by_element(document: CalculationDocument) -> list[ElementIons]:
+    """Return the ions of each element of the redox ladder beside those that the cell was built with.
+
+    Raises
+    ------
+    InputError
+        As :func:`ion_states` does.
+    """
+    states, moments, fields = ion_states(document), _moments(document, "oxidation states"), site_coordination(document.structure)
+    found = []
+    for element in sorted({state.element for state in states}):
+        mine = [state for state in states if state.element == element]
+        own = [moments[state.index] for state in mine]
+        pools = [_pool(element, fields[state.index], moment) for state, moment in zip(mine, own, strict=True)]
+        chosen = [next(c for c in pool if (c.ion, c.spin) == (state.ion, state.spin)) for pool, state in zip(pools, mine, strict=True)]
+        built = Counter(_bare(document.initial_structure[state.index].specie) for state in mine)
+        kept = _balanced(pools, own, _total(built))
+        lengths = [state.mean_bond for state in mine]
+        found.append(
+            ElementIons(
+                element,
+                dict(sorted(built.items())),
+                dict(sorted(Counter(state.name for state in mine).items())),
+                (min(own), max(own)),
+                (min(lengths), max(lengths)),
+                sum(state.unclear for state in mine),
+                _deviation(chosen, own),
+                float("nan") if kept is None else _deviation(kept, own),
+            )
+        )
+    return found
 
 
 def origins(document: CalculationDocument) -> list[int]:
@@ -213,6 +282,21 @@ def _balanced(pools: Sequence[Sequence[_Candidate]], moments: Sequence[float], t
                     grown[reached] = (dearer, (*chosen, candidate))
         best = grown
     return list(best[total][1]) if total in best else None
+
+
+def _bare(ion: Element | Species) -> str:
+    """Element and charge; a bare element has none."""
+    return str(Species(ion.symbol, getattr(ion, "oxi_state", None) or 0))
+
+
+def _deviation(chosen: Sequence[_Candidate], moments: Sequence[float]) -> float:
+    """Mean absolute deviation of moments from those of ions, µB."""
+    return float(np.mean([candidate.cost(moment) for candidate, moment in zip(chosen, moments, strict=True)]))
+
+
+def _total(counts: Mapping[str, int]) -> int:
+    """Sum of oxidation states."""
+    return sum(number * _charge(ion.split()[0]) for ion, number in counts.items())
 
 
 def _charge(ion: str) -> int:

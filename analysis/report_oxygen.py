@@ -12,17 +12,18 @@ from ..configs.oxygen_loss import OxygenConditions, OxygenLossStep
 from ..structures.own import find_material
 from ..workflows.documents import CalculationDocument
 from .ordering_spread import OrderingSpread, ordering_spread
-from .oxidation_states import ion_states
+from .oxidation_states import ions_by_element
 from .oxygen_loss import Ladder, Rung, oxygen_ladder, release_temperature
 from .oxygen_reference import OxygenReference, reference_from_document, reference_from_phase_set
 from .oxygen_substitution import substitution_results
 from .phase_set import PhaseSet
-from .plots_oxygen import ladder_figure, ordering_figure, oxygen_potential_figure, redox_figure, voltage_figure
+from .plots_oxygen import ladder_figure, ordering_figure, oxygen_potential_figure, voltage_figure
 from .redox_ledger import RedoxEntry, redox_entry
 from .report_case import Case
 from .report_content import Block, Column, KeyNumber, Picture, Section, Table, Text
 from .report_oxygen_tiers import comparison_blocks, series_of
 from .report_reactions import phase_set_of
+from .report_redox import ions_table, ledger_blocks, other_ions
 from .report_substitution import substitution_blocks, substitution_key_numbers
 from .voltage_curve import LithiumReference, VoltageCurve, lithium_from_document, lithium_from_phase_set, voltage_curve
 
@@ -173,7 +174,9 @@ def oxygen_section(results: Sequence[OxygenResults]) -> Section:
             alt = f"Voltage of {found.label} over the lithium content; the numbers stand in the table."
             section.blocks += [_steps(found.label, found.curve), Picture(f"voltage_{found.label}", voltage_figure(found.curve), alt)]
         if found.ledger and found.ladder:
-            section.blocks += _ledger_blocks(found, found.ladder)
+            elements = ions_by_element(found.ladder.host)
+            section.blocks += [ions_table(found.label, elements), *ledger_blocks(found.label, found.ladder, found.ledger)]
+            section.warnings += other_ions(found.label, elements)
     return section
 
 
@@ -331,36 +334,6 @@ def _steps(label: str, curve: VoltageCurve) -> Table:
     )
     note = f"Mean {curve.average:.3f} V. Lithium metal: {curve.lithium.origin}. Without vibrations and configurational entropy."
     return Table(f"voltage_{label}", f"{label}: voltage", columns, rows, note)
-
-
-def _ledger_blocks(found: OxygenResults, ladder: Ladder) -> list[Block]:
-    columns = (
-        Column("before", "from"),
-        Column("after", "to"),
-        Column("ions", "ions afterwards"),
-        Column("electrons", "electrons taken", 0),
-        Column("payers", "paid by"),
-        Column("unclear", "ions unclear", 0),
-        Column("flags", "flags"),
-    )
-    signs = "" if ladder.host.moments_signed else " The engine predicts magnitudes of moments: spins that turn over cannot be seen."
-    note = (
-        "Ions by moments under the condition that charges balance; unclear: a moment outside the window of its ion, or one that alone would name another, "
-        f"as where ions share electrons.{signs}"
-    )
-    table = Table(f"redox_ledger_{found.label}", f"{found.label}: which ion pays", columns, [entry.row() for entry in found.ledger], note)
-    bars = {}
-    for rung in ladder.rungs:
-        bars[f"{rung.n_vacancies} V$_{{Li}}$"] = _mean_ions([cell.document for cell in rung.arrangements])
-        if rung.vacancies:
-            bars[f"{rung.n_vacancies} V$_{{Li}}$ + V$_{{O}}$"] = _mean_ions([v.document for v in rung.vacancies])
-    picture = redox_figure(bars, found.label, f"Tier: {ladder.host.tier}. Ions by moments and balance of charges, means over all cells of a kind.")
-    return [table, Picture(f"redox_{found.label}", picture, f"Ions of {found.label} before and after lithium and oxygen leave.")]
-
-
-def _mean_ions(documents: Sequence[CalculationDocument]) -> dict[str, float]:
-    counts = Counter(state.name for document in documents for state in ion_states(document))
-    return {ion: number / len(documents) for ion, number in sorted(counts.items())}
 
 
 def _key_numbers(found: OxygenResults, ladder: Ladder) -> list[KeyNumber]:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 from toy_engine import SHOWN, toy_document
 
-from catholyte.analysis.oxidation_states import ion_states, oxygen_electrons, oxygen_holes, oxygen_pairs
+from catholyte.analysis.oxidation_states import ion_states, ions_by_element, oxygen_electrons, oxygen_holes, oxygen_pairs
 from catholyte.analysis.redox_ledger import ion_band_centers, redox_entry
+from catholyte.analysis.report_redox import ions_table, other_ions
 from catholyte.configs.errors import InputError
 from catholyte.configs.models import OrderedCell
 from catholyte.configs.steps import BandCenterSpec
@@ -59,6 +60,31 @@ def test_known_charges_come_back_from_moments(host: CalculationDocument, n: int)
     assert (entry.electrons, entry.by_metals, entry.by_oxygen, entry.unaccounted) == (n, n, 0, 0)
     assert entry.payers() == ({"Ni": n} if n else {})  # Ni pays before Co does
     assert entry.flags() == []
+
+
+def test_ions_that_the_cell_was_built_with_stand_beside_those_of_the_moments(host: CalculationDocument):
+    """Moments that show every nickel as Ni2+ leave the charge to cobalt, though no moment of cobalt says so."""
+    agreed = ions_by_element(host)
+    assert [one.element for one in agreed] == ["Co", "Mn", "Ni"]
+    assert all(one.agrees and one.built == one.found and one.unclear == 0 for one in agreed)
+    assert all(one.deviation == one.deviation_built for one in agreed)
+    assert other_ions("NCM", agreed) == []
+    nickel, cobalt = ([i for i, site in enumerate(host.structure) if site.specie.symbol == symbol] for symbol in ("Ni", "Co"))
+    shown = with_moments(host, dict.fromkeys(nickel, 1.72) | dict.fromkeys(cobalt, 0.4))
+    found = {one.element: one for one in ions_by_element(shown)}
+    assert found["Ni"].built == {"Ni2+": 9, "Ni3+": 6}
+    assert found["Ni"].found == {"Ni2+": 15}
+    assert found["Co"].found == {"Co4+": 6}
+    assert (found["Co"].unclear, found["Mn"].unclear) == (6, 0)
+    assert found["Co"].deviation == pytest.approx(0.93 - 0.4)
+    assert found["Co"].deviation_built == pytest.approx(0.4)
+    assert found["Co"].moments == (0.4, 0.4)
+    assert found["Ni"].deviation_built == pytest.approx((9 * (2 * 0.93 - 1.72) + 6 * (1.72 - 0.93)) / 15)
+    (warning,) = other_ions("NCM", list(found.values()))
+    assert "6 Co4+, 15 Ni2+" in warning
+    assert "6 Co3+, 9 Ni2+, 6 Ni3+" in warning
+    (row,) = [row for row in ions_table("NCM", list(found.values())).rows if row["element"] == "Co"]
+    assert (row["built"], row["found"], row["unclear"]) == ("6 Co3+", "6 Co4+", 6)
 
 
 def test_an_oxygen_vacancy_gives_two_electrons_back(host: CalculationDocument):

@@ -91,7 +91,7 @@ class ChgnetBackend(EngineBackend):
             return "missing"
 
     def estimate_seconds(self, n_atoms: int, task: Task) -> float:
-        """On one thread about 6 ms per atom and step, 3 ms where stress and moments are left out; 5 s to load; 100 steps a relaxation (measured)."""
+        """On one thread about 6 ms per atom and step of a dense oxide, 3 ms of an interface with a sulfide; 5 s to load; 100 steps a relaxation (measured)."""
         steps, seconds = {"relax": (100, 0.006), "md": (getattr(task, "n_steps", 1), 0.003)}.get(task.kind, (1, 0.006))
         return 5.0 + seconds * n_atoms * steps
 
