@@ -352,6 +352,7 @@ def test_interrupted_single_point_continues_from_its_wave_functions(tmp_path: Pa
     assert not list(broken.glob("*.gpw*"))
     told = (broken / "gpaw.txt").read_text()
     assert told.count("|iter:   1|") == 2  # the text goes on where it was cut
+    assert "unclosed" not in resumed.convergence.detail
     before, after = (part.count("|iter:") for part in told.split("Reading from"))
     assert before > 0
     assert after < (tmp_path / "whole" / "gpaw.txt").read_text().count("|iter:")  # shorter than a run from the beginning

@@ -343,6 +343,7 @@ def main(arguments: list[str]) -> None:
     text = (directory / INPUT).read_text(encoding="utf-8")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
+        warnings.simplefilter("ignore", ResourceWarning)  # a file that the restart left open says nothing about the result
         result = compute(json.loads(text), directory)
     result["warnings"] = sorted({" ".join(str(warning.message).split()) for warning in caught})
 
