@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,19 @@ from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
 
 if TYPE_CHECKING:
     from jobflow import JobStore
+    from maggma.stores import Store
 
-__all__ = ["Entry", "Records", "Result"]
+__all__ = ["FINISHED", "Entry", "Records", "Result"]
 
 Result = CalculationDocument | BuiltInterfaces | ChosenInterface
 #: answers that are no calculation, by their kind
 _OTHER: dict[str, type[BuiltInterfaces] | type[ChosenInterface]] = {"build": BuiltInterfaces, "choice": ChosenInterface}
 _ANSWERED = {"build": "builds cells", "choice": "chooses a cell"}
 _BRANCHED = "adds other jobs"
+#: jobs that the store is asked for at once: enough for few passes, few enough for the memory
+_AT_ONCE = 64
+#: states of a job that has a result
+FINISHED = ("done", "reused")
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,72 @@ class Records:
         InputError
             If a rehearsal wrote it.
         """
-        found = self._outputs.query_one({"uuid": uuid}, ["output"], sort={"index": -1}, load=arrays)
+        ((_, found),) = self.stored([uuid], arrays)
+        return self.read(uuid, found, arrays)
+
+    def stored(self, uuids: Sequence[str], arrays: bool = False) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """What the store holds of many jobs, in their order; :meth:`read` makes the result of it.
+
+        The embedded store looks through all its documents to find one. It is asked for many at once, and so are the large arrays:
+        a campaign costs few passes instead of one a job.
+
+        Parameters
+        ----------
+        uuids : sequence of str
+        arrays : bool
+            As for :meth:`document`.
+
+        Yields
+        ------
+        tuple of str and dict or None
+            The uuid, and the answer of the last index of that job.
+        """
+        for start in range(0, len(uuids), _AT_ONCE):
+            batch, found = uuids[start : start + _AT_ONCE], dict[str, dict[Any, Any]]()
+            for answer in self._outputs.query({"uuid": {"$in": list(batch)}}, ["output"], load=False):
+                uuid = str(answer["uuid"])
+                if uuid not in found or answer["index"] > found[uuid]["index"]:
+                    found[uuid] = answer
+            if arrays:
+                self._load(list(found.values()))
+            for uuid in batch:
+                yield uuid, found.get(uuid)
+
+    def _load(self, answers: list[dict[Any, Any]]) -> None:
+        """Put the large arrays where their place is kept."""
+        from jobflow.utils.find import find_key, update_in_dictionary
+        from pydash import get
+
+        stores: dict[str, Store] = self._outputs.additional_stores  # type: ignore[has-type]  # jobflow gives it none
+        wanted: dict[str, dict[str, tuple[dict[Any, Any], tuple[Any, ...]]]] = {}
+        answer: dict[Any, Any]
+        for answer in answers:
+            for keys in find_key(answer, "blob_uuid"):
+                blob = get(answer, list(keys))
+                wanted.setdefault(blob["store"], {})[blob["blob_uuid"]] = (answer, tuple(keys))
+        for name, places in wanted.items():
+            for blob in stores[name].query({"blob_uuid": {"$in": list(places)}}, ["blob_uuid", "data"]):
+                answer, place = places[blob["blob_uuid"]]
+                update_in_dictionary(answer, {place: blob["data"]})
+
+    def read(self, uuid: str, found: dict[str, Any] | None, arrays: bool = False) -> Result | None:
+        """The result of a job from what the store holds of it.
+
+        Parameters
+        ----------
+        uuid : str
+        found : dict or None
+            Of :meth:`stored`.
+        arrays : bool
+            As it was asked for there.
+
+        Raises
+        ------
+        CalculationError
+            If the job has no result.
+        InputError
+            If a rehearsal wrote it.
+        """
         output = (found or {}).get("output")
         if output is None:
             record = self._states.find_one({"uuid": uuid}) or {}
@@ -181,12 +251,12 @@ class Records:
         return document
 
     def documents(self, name: str | None = None, step: str | None = None, arrays: bool = False) -> Iterator[tuple[Entry, CalculationDocument]]:
-        """Finished calculations of a campaign with their documents, one in memory at a time."""
-        for entry in self.entries(name):
-            if entry.state in ("done", "reused") and step in (None, entry.plan["step"]):
-                found = self.result(entry.plan["uuid"], arrays)
-                if isinstance(found, CalculationDocument):
-                    yield entry, found
+        """Finished calculations of a campaign with their documents, one in memory at a time as a document."""
+        done = [entry for entry in self.entries(name) if entry.state in FINISHED and step in (None, entry.plan["step"])]
+        for entry, (uuid, stored) in zip(done, self.stored([str(entry.plan["uuid"]) for entry in done], arrays), strict=True):
+            found = self.read(uuid, stored, arrays)
+            if isinstance(found, CalculationDocument):
+                yield entry, found
 
 
 def _added_jobs(parent: dict[str, Any], record: dict[str, Any]) -> list[dict[str, Any]]:

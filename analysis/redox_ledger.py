@@ -121,7 +121,7 @@ class RedoxEntry:
         told = [f"{element} disproportionates" for element in self.disproportionated]
         states = Counter(f"{change.before} → {change.after}" for change in self.changes if change.spin_state)
         told += [f"spin state: {number} × {change}" for change, number in states.items()]
-        told += [f"{len(self.flips)} moments turned over"] if self.flips else []
+        told += [f"{len(self.flips)} moment{'s' * (len(self.flips) > 1)} turned over"] if self.flips else []
         told += [f"{pair.kind} O–O {pair.distance:.2f} Å" for pair in self.pairs]
         told += [f"{len(self.holes)} O with a moment"] if self.holes else []
         told += [f"{self.unaccounted:+d} e not accounted for"] if self.unaccounted else []

@@ -13,12 +13,10 @@ from ..configs.errors import CatholyteError
 from ..configs.recipe import Recipe
 from ..workflows.documents import CalculationDocument
 from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
-from .records import Entry, Records
+from .records import FINISHED, Entry, Records
 from .report_content import Text
 
 __all__ = ["Case", "Finished", "chunk_of", "job_link", "read_case"]
-
-_FINISHED = ("done", "reused")
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Case:
     def missing(self, step: str, materials: Sequence[str]) -> list[Text]:
         """One sentence for each job of a step that has no result, and for each material without a job."""
         planned = [entry for entry in self.entries if entry.plan["step"] == step]
-        told = [Text(self.why(entry), "problem") for entry in planned if entry.state not in _FINISHED or entry.plan["key"] in self.unreadable]
+        told = [Text(self.why(entry), "problem") for entry in planned if entry.state not in FINISHED or entry.plan["key"] in self.unreadable]
         absent = [name for name in materials if name not in {entry.plan["material"] for entry in planned}]
         if absent:
             told.append(Text(f"No job of the step {step} has been planned for {', '.join(absent)}: run the recipe with this step.", "problem"))
@@ -100,7 +98,7 @@ class Case:
             return f"{name} failed: {cause.get('message') or 'no cause was recorded'}.{advice}"
         if entry.state == "running":
             return f"{name} is not finished: started {entry.record.get('started')} on {entry.record.get('host')}."
-        inputs = [other for other in self.entries if other.plan["key"] in entry.plan["depends_on"] and other.state not in _FINISHED]
+        inputs = [other for other in self.entries if other.plan["key"] in entry.plan["depends_on"] and other.state not in FINISHED]
         waits = ", ".join(f"{other.plan['name']} ({other.state})" for other in inputs)
         return f"{name} has not run" + (f": it waits for {waits}." if waits else ".")
 
@@ -137,17 +135,17 @@ def read_case(records: Records, campaign: str | None = None) -> Case:
     entries, finished = records.entries(record["name"]), []
     unreadable: dict[str, str] = {}
     others: dict[str, BuiltInterfaces | ChosenInterface | None] = {}
-    for entry in entries:
-        if entry.state in _FINISHED:
-            try:
-                found = records.result(entry.plan["uuid"], arrays=True)
-                if isinstance(found, CalculationDocument):
-                    finished.append(Finished(entry, found))
-                else:
-                    others[entry.plan["key"]] = found
-            except CatholyteError as error:
-                unreadable[entry.plan["key"]] = error.message
-            except ValidationError as error:
-                problem = error.errors()[0]
-                unreadable[entry.plan["key"]] = f"key '{'.'.join(map(str, problem['loc']))}': {problem['msg']}"
+    done = [entry for entry in entries if entry.state in FINISHED]
+    for entry, (uuid, stored) in zip(done, records.stored([str(entry.plan["uuid"]) for entry in done], arrays=True), strict=True):
+        try:
+            found = records.read(uuid, stored, arrays=True)
+            if isinstance(found, CalculationDocument):
+                finished.append(Finished(entry, found))
+            else:
+                others[entry.plan["key"]] = found
+        except CatholyteError as error:
+            unreadable[entry.plan["key"]] = error.message
+        except ValidationError as error:
+            problem = error.errors()[0]
+            unreadable[entry.plan["key"]] = f"key '{'.'.join(map(str, problem['loc']))}': {problem['msg']}"
     return Case(record, records.recipe(record["name"]), entries, finished, unreadable, others)

@@ -62,10 +62,9 @@ def _lowest(place: str) -> dict[str, CalculationDocument]:
     opened = open_store(place, create=False)
     records, found = Records(opened.outputs, opened.states, opened.campaigns), dict[str, "CalculationDocument"]()
     for name in records.campaign_names():
-        for entry in records.entries(name):
-            if entry.state not in ("done", "reused") or entry.plan.get("kind") != "relax" or entry.plan.get("step") != "bulk":
+        for entry, document in records.documents(name, "bulk"):
+            if entry.plan.get("kind") != "relax":
                 continue
-            document = records.document(entry.plan["uuid"])
             if document.label not in found or document.energy_per_atom < found[document.label].energy_per_atom:
                 found[document.label] = document
     opened.close()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...analysis.records import FINISHED
 from ...configs.recipe import Recipe
 from .evaluation import Value
 from .snapshot import Quality, Snapshot
@@ -133,10 +134,10 @@ def _merged(first: Cell | None, second: Cell) -> Cell:
 def _of_jobs(rows: Sequence[Mapping[str, Any]], qualities: Mapping[str, Quality]) -> Cell:
     states = [str(row["state"]) for row in rows]
     state = next((worst for worst in _WORST if worst in states), states[0])
-    finished = sum(found in ("done", "reused") for found in states)
+    finished = sum(found in FINISHED for found in states)
     known = [qualities[row["key"]] for row in rows if row["key"] in qualities]
     causes = [str(row["cause"]) for row in rows if row.get("cause")]
-    text = state if len(rows) == 1 else f"{finished} of {len(rows)} done" + ("" if state in ("done", "reused") else f", {states.count(state)} {state}")
+    text = state if len(rows) == 1 else f"{finished} of {len(rows)} done" + ("" if state in FINISHED else f", {states.count(state)} {state}")
     tiers = dict.fromkeys(str(row["tier"]) for row in rows)
     return Cell(state, text, " + ".join(tiers), "; ".join(causes[:3]), tuple(_flags(known)), tuple(str(row["key"]) for row in rows))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ...analysis.records import FINISHED
 from ...configs.errors import CatholyteError, InputError
 from ...workflows.documents import require_real
 from .snapshot import Snapshot, Source
@@ -25,7 +26,6 @@ __all__ = ["Ledger", "Ledgers"]
 _KEPT = 32
 #: events that a page lists one by one
 _LISTED = 200
-_FINISHED = ("done", "reused")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Ledgers:
         material = entry.plan["material"]
         moving = [other for other in snapshot.entries if other.plan["kind"] == "md" and replica_of(str(other.plan["variant"]))]
         used = [other for other in moving if other.plan["material"] == material or str(other.plan["material"]).endswith(CONTROL)]
-        finished = [other for other in used if other.state in _FINISHED]
+        finished = [other for other in used if other.state in FINISHED]
         mark = (snapshot.name, title, *(f"{other.plan['uuid']} {other.state}" for other in used))  # a document is final; a further chunk is another ledger
         with self._lock:
             if mark not in self._kept:
@@ -140,7 +140,7 @@ def _unfinished(used: list[Entry], entry: Entry, replica: str | None) -> list[st
     from ...analysis.report_motion import replica_of
 
     own = [other for other in used if other.plan["material"] == entry.plan["material"] and replica_of(str(other.plan["variant"])) == replica]
-    return [f"{other.plan['variant']}: {other.state}, its frames are not here" for other in own if other.state not in _FINISHED]
+    return [f"{other.plan['variant']}: {other.state}, its frames are not here" for other in own if other.state not in FINISHED]
 
 
 def _told(title: str, study: MotionStudy, notes: list[str]) -> Ledger:

@@ -11,6 +11,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...analysis.records import FINISHED
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...workflows.documents import CalculationDocument
 from ..campaign import explain
@@ -31,7 +32,6 @@ __all__ = ["PAGE_ROWS", "STATIC", "Links", "Pages", "figures_of"]
 STATIC = Path(__file__).parent / "static"
 #: jobs of one page of the list
 PAGE_ROWS = 200
-_FINISHED = ("done", "reused")
 
 
 class Links(ABC):
@@ -162,7 +162,7 @@ class Pages:
         snapshot = self.source.snapshot(name)
         entry, row = snapshot.entry(key), snapshot.row(key)
         document, problem = None, ""
-        if entry.state in _FINISHED:
+        if entry.state in FINISHED:
             try:
                 answer = self.source.records.result(str(entry.plan["uuid"]))
                 document = answer if isinstance(answer, CalculationDocument) else None
@@ -219,7 +219,7 @@ class Pages:
         """
         snapshot = self.source.snapshot(name)
         entry = snapshot.entry(key)
-        if entry.plan["kind"] != "md" or entry.state not in _FINISHED:
+        if entry.plan["kind"] != "md" or entry.state not in FINISHED:
             raise UnknownNameError("this job is no finished molecular dynamics")
         return _environment().get_template("ledger.html.j2").render(self._ledger_content(self._ledgers.of(snapshot, entry)))
 

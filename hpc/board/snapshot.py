@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...analysis.records import Entry, Records
+from ...analysis.records import FINISHED, Entry, Records
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument
@@ -170,7 +170,7 @@ class Source:
         """Readable documents of the campaign's finished bulk relaxations."""
         found = []
         for entry in self.snapshot(name).entries:
-            if entry.plan["step"] == "bulk" and entry.state in ("done", "reused"):
+            if entry.plan["step"] == "bulk" and entry.state in FINISHED:
                 with contextlib.suppress(CatholyteError, ValueError):  # the job's own page says what is wrong with it
                     found.append(self.document(entry))
         return found
@@ -192,7 +192,7 @@ class Source:
         return read
 
     def _unread(self, snapshot: Snapshot) -> Iterator[Entry]:
-        return (entry for entry in snapshot.entries if entry.state in ("done", "reused") and entry.plan["key"] not in self._qualities)
+        return (entry for entry in snapshot.entries if entry.state in FINISHED and entry.plan["key"] not in self._qualities)
 
     def _quality(self, entry: Entry) -> Quality:
         try:

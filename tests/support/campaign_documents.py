@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -100,7 +101,10 @@ class MadeRecords(Records):
     def entries(self, name: str | None = None) -> list[Entry]:
         return [entry for entry, _ in self._jobs]
 
-    def result(self, uuid: str, arrays: bool = False) -> CalculationDocument:
+    def stored(self, uuids: Sequence[str], arrays: bool = False) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        return ((uuid, None) for uuid in uuids)
+
+    def read(self, uuid: str, stored: dict[str, Any] | None, arrays: bool = False) -> CalculationDocument:
         found = next(document for entry, document in self._jobs if entry.plan["uuid"] == uuid)
         if found is None:
             raise CalculationError(f"job {uuid} has no result in the store")
