@@ -359,17 +359,30 @@ def _shortest_oxygen(structure: Structure) -> float:
 
 
 def _notes(rungs: Sequence[Rung]) -> list[str]:
+    """What a reader must know, one sentence for all lithium contents that it holds for."""
     notes = []
-    for rung in rungs:
-        far = [a for a in rung.arrangements if abs(a.volume_change) > MARKED_VOLUME_CHANGE]
-        if far:
-            change = max((a.volume_change for a in far), key=abs)
-            notes.append(f"{rung.n_vacancies} Li vacancies: {len(far)} of {len(rung.arrangements)} cells change their volume by up to {100 * change:+.0f} %")
-        partial = [a.coverage for a in rung.sampled if a.coverage < 1 - _TINY]
-        if partial:
-            notes.append(
-                f"{rung.n_vacancies} Li vacancies: the oxygen vacancies stand for {100 * min(partial):.0f} % of the oxygen atoms, averages are over these"
-            )
-        if len(rung.sampled) == 1 and rung.n_vacancies:
-            notes.append(f"{rung.n_vacancies} Li vacancies: one arrangement only, so the spread over arrangements is unknown")
+    swollen = {rung.n_vacancies: far for rung in rungs if (far := [a for a in rung.arrangements if abs(a.volume_change) > MARKED_VOLUME_CHANGE])}
+    if swollen:
+        change = max((a.volume_change for far in swollen.values() for a in far), key=abs)
+        number, of = sum(map(len, swollen.values())), sum(len(rung.arrangements) for rung in rungs if rung.n_vacancies in swollen)
+        notes.append(f"{_listed(list(swollen))} Li vacancies: {number} of {of} cells change their volume by up to {100 * change:+.0f} %")
+    partial = {rung.n_vacancies: min(a.coverage for a in rung.sampled) for rung in rungs if any(a.coverage < 1 - _TINY for a in rung.sampled)}
+    if partial:
+        least, most = (f"{100 * share:.0f}" for share in (min(partial.values()), max(partial.values())))
+        share = least if least == most else f"{least} to {most}"
+        notes.append(f"{_listed(list(partial))} Li vacancies: the oxygen vacancies stand for {share} % of the oxygen atoms, averages are over these")
+    single = [rung.n_vacancies for rung in rungs if len(rung.sampled) == 1 and rung.n_vacancies]
+    if single:
+        notes.append(f"{_listed(single)} Li vacancies: one arrangement only, so the spread over arrangements is unknown")
     return notes
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """Numbers in words: ``0, 2 to 6, 9``."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)

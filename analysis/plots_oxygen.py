@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ladder_figure", "ordering_figure", "oxygen_potential_figure", "redox_figure", "substitution_figure", "voltage_figure"]
+__all__ = ["MANY_CONTENTS", "ladder_figure", "ordering_figure", "oxygen_potential_figure", "redox_figure", "substitution_figure", "voltage_figure"]
 
 #: K, range of figures over the temperature
 _TEMPERATURES = (100.0, 1500.0)
 #: colour and hatch of an oxidation state, the same for every element
 _CHARGES = {"2+": (PALETTE[0], HATCHES[0]), "3+": (PALETTE[1], HATCHES[1]), "4+": (PALETTE[2], HATCHES[2])}
 #: lithium contents up to which labels stand beside each other and every content gets lines of its own
-_SIDE_BY_SIDE = 6
+MANY_CONTENTS = 6
 #: bars up to which the elements stand beside each other
 _BARS_IN_A_ROW = 24
 _UNTRAINED = "CHGNet was not trained on such defects: a hypothesis to be checked."
@@ -37,6 +37,11 @@ def _sampled(ladder: Ladder) -> list[Rung]:
     if not rungs:
         raise InputError(f"{ladder.host.label}: no oxygen vacancy was calculated")
     return rungs
+
+
+def _few(rungs: list[Rung]) -> list[Rung]:
+    """All of a few; five of many, from first to last."""
+    return rungs if len(rungs) <= MANY_CONTENTS else [rungs[round(k)] for k in np.linspace(0, len(rungs) - 1, 5)]
 
 
 def ladder_figure(ladder: Ladder, curve: VoltageCurve | None = None) -> Figure:
@@ -98,7 +103,7 @@ def _voltages(ax: Axes, curve: VoltageCurve, contents: Sequence[float]) -> None:
     top = ax.twiny()
     top.set_xlim(ax.get_xlim())
     top.spines["top"].set_visible(True)
-    rotation = 90 if len(contents) > _SIDE_BY_SIDE else 0
+    rotation = 90 if len(contents) > MANY_CONTENTS else 0
     top.set_xticks(list(contents), [_voltage_text(*curve.at(x)) for x in contents], fontsize=7.5, rotation=rotation)
     top.set_xlabel("in equilibrium at (V vs Li/Li$^{+}$)", fontsize=8)
 
@@ -113,7 +118,7 @@ def _voltage_text(low: float | None, high: float | None) -> str:
 def _convergence(ax: Axes, rungs: Sequence[Rung]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    shown = [rung for rung in rungs if len(rung.sampled) > 1]
+    shown = _few([rung for rung in rungs if len(rung.sampled) > 1])
     for order, rung in enumerate(shown):
         sizes = rung.convergence()
         look = {**line_look(order), "capsize": 2, "label": f"{rung.n_vacancies} V$_{{Li}}$"}
@@ -141,7 +146,7 @@ def oxygen_potential_figure(ladder: Ladder, pressures: Sequence[float]) -> Figur
         If no oxygen vacancy was calculated, or there is no pressure.
     """
     everyone = _sampled(ladder)
-    rungs = everyone if len(everyone) <= _SIDE_BY_SIDE else [everyone[round(k)] for k in np.linspace(0, len(everyone) - 1, 5)]
+    rungs = _few(everyone)
     if not pressures:
         raise InputError("a figure over the temperature needs at least one partial pressure of O2")
     temperatures = np.linspace(*_TEMPERATURES, 141)

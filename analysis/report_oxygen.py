@@ -17,7 +17,7 @@ from .oxygen_loss import Ladder, Rung, oxygen_ladder, release_temperature
 from .oxygen_reference import OxygenReference, reference_from_document, reference_from_phase_set
 from .oxygen_substitution import substitution_results
 from .phase_set import PhaseSet
-from .plots_oxygen import ladder_figure, ordering_figure, oxygen_potential_figure, voltage_figure
+from .plots_oxygen import MANY_CONTENTS, ladder_figure, ordering_figure, oxygen_potential_figure, voltage_figure
 from .redox_ledger import RedoxEntry, redox_entry
 from .report_case import Case
 from .report_content import Block, Column, KeyNumber, Picture, Section, Table, Text
@@ -337,6 +337,8 @@ def _steps(label: str, curve: VoltageCurve) -> Table:
 
 
 def _key_numbers(found: OxygenResults, ladder: Ladder) -> list[KeyNumber]:
+    sampled = [rung for rung in ladder.rungs if rung.sampled]
+    shown = sampled if len(sampled) <= MANY_CONTENTS else [sampled[0], sampled[-1]]  # the table holds all
     return [
         KeyNumber(
             quantity=f"{found.label}, formation energy of an oxygen vacancy with {100 * rung.x:.0f} % of the lithium, mean over sites",
@@ -348,6 +350,5 @@ def _key_numbers(found: OxygenResults, ladder: Ladder) -> list[KeyNumber]:
             uncertainty=rung.standard_error(),
             uncertainty_kind="standard error over arrangements",
         )
-        for rung in ladder.rungs
-        if rung.sampled
+        for rung in shown
     ]

@@ -100,7 +100,7 @@ def test_the_figure_over_the_temperature_crosses_zero_where_the_table_says(resul
 
 
 def test_a_long_ladder_stays_legible():
-    """Of seven contents five get lines; bars of several elements stand below each other; voltages stand upright."""
+    """Of seven contents five get lines and two a key number; bars of several elements stand below each other; voltages stand upright; notes are gathered."""
     ladder = ladder_of(long := oxygen_results("LCO", campaign(levels=7), OxygenConditions(), PHASES))
     figure = oxygen_potential_figure(ladder, (1.0, 0.2095))
     drawn = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) > 10]
@@ -115,6 +115,8 @@ def test_a_long_ladder_stays_legible():
     assert stacked.get_size_inches()[0] < 12
     ladder_plot = ladder_figure(ladder, long.curve)
     assert {label.get_rotation() for label in ladder_plot.axes[-1].get_xticklabels()} == {90.0}
+    assert [note for note in ladder.notes if "arrangement" in note] == ["1 to 6 Li vacancies: one arrangement only, so the spread over arrangements is unknown"]
+    assert [key.value for key in oxygen_section([long]).key_numbers] == [ladder.rungs[0].mean, ladder.rungs[-1].mean]
     assert "Bars" not in " ".join(text.get_text() for text in ladder_plot.texts)  # one arrangement each: there is no standard error
 
 
