@@ -125,6 +125,8 @@ def _convergence(ax: Axes, rungs: Sequence[Rung]) -> None:
         ax.errorbar([s.n for s in sizes], [s.mean for s in sizes], yerr=[s.mean_spread for s in sizes], **look)
     ax.set_xlabel("arrangements")
     ax.set_ylabel("mean (eV) ± spread of samples")
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(bottom, top + 0.35 * (top - bottom))  # room for the legend
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(fontsize=7.5)
 
