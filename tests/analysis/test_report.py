@@ -158,6 +158,14 @@ def test_nothing_is_fetched(whole: tuple[Page, Path, list[Path]]) -> None:
     assert not re.search(r"url\((?!#)", html)
 
 
+def test_long_tables_have_a_frame_of_their_own(phases: Path, tmp_path: Path) -> None:
+    jobs = [(planned(f"{k:08d}", "bulk", "CoO", "waiting"), None) for k in range(61)]
+    html = write_report(MadeRecords(recipe(phases), jobs), tmp_path, formats=())[0].read_text(encoding="utf-8")
+    tables = re.findall(r'<div class="scroll( tall)?".*?<tbody>(.*?)</tbody>', html, re.DOTALL)
+    assert {bool(tall) for tall, _ in tables} == {True, False}
+    assert all(bool(tall) == (body.count("<tr") > 60) for tall, body in tables)
+
+
 def test_every_reference_inside_the_page_has_one_target(whole: tuple[Page, Path, list[Path]]) -> None:
     page, _, files = whole
     ids = [value for _, name, value in page.attributes if name == "id"]
