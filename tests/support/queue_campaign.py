@@ -205,6 +205,10 @@ class Campaign:
         listed = subprocess.run(["squeue", "-h", "-o", "%i %Z"], capture_output=True, text=True, check=True).stdout
         return [line.split()[0] for line in listed.splitlines() if str(self.cluster.work_dir) in line]
 
+    def drains(self, seconds: float = 120) -> None:
+        """Wait until none of this campaign's jobs is in Slurm: a launcher that found nothing left to do needs a moment to end."""
+        reaches(lambda: not self.queue(), seconds, f"the queue to empty; {self.queue()} are left")
+
     def away(self, seconds: float) -> None:
         """The database goes away, and comes back on the same port with its data."""
         port, client = self.server.server_address[1], self.server.client
