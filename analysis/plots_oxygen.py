@@ -128,7 +128,7 @@ def _convergence(ax: Axes, rungs: Sequence[Rung]) -> None:
     bottom, top = ax.get_ylim()
     ax.set_ylim(bottom, top + 0.35 * (top - bottom))  # room for the legend
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(fontsize=7.5)
+    ax.legend(fontsize=7.5, ncols=2)
 
 
 def oxygen_potential_figure(ladder: Ladder, pressures: Sequence[float]) -> Figure:
