@@ -251,7 +251,7 @@ class Records:
         return document
 
     def documents(self, name: str | None = None, step: str | None = None, arrays: bool = False) -> Iterator[tuple[Entry, CalculationDocument]]:
-        """Finished calculations of a campaign with their documents, one in memory at a time as a document."""
+        """Finished calculations of a campaign with their documents, read one after the other; of what the store holds one batch is in memory."""
         done = [entry for entry in self.entries(name) if entry.state in FINISHED and step in (None, entry.plan["step"])]
         for entry, (uuid, stored) in zip(done, self.stored([str(entry.plan["uuid"]) for entry in done], arrays), strict=True):
             found = self.read(uuid, stored, arrays)
