@@ -53,7 +53,7 @@ docs: $(VENV)/catholyte.stamp
 
 # the board's pictures in docs/images, by Debian's chromium
 docs-images: $(VENV)/test.stamp
-	$(BIN)/python tests/support/board_images.py
+	$(BIN)/python tests/support/docs/board_images.py
 
 # ratios to peers and limits of time and memory; writes docs/benchmarks.md
 benchmark: $(VENV)/test.stamp $(VENV)/gpaw.stamp

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .configs.homes import FormerHomes
+
 if TYPE_CHECKING:
     from .hpc.notebook import Campaign
 
 __all__ = ["Campaign", "__version__"]
 __version__ = "0.1.0"
+
+FormerHomes.install()
 
 
 def __getattr__(name: str) -> Any:

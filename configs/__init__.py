@@ -1,0 +1,1 @@
+"""What a user writes down: materials, recipes, engines, clusters, and the specifications that check them."""

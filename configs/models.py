@@ -11,14 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from .units import (
-    BohrMagneton,
-    Degree,
-    GramPerCubicCentimetre,
-    NonNegativeElectronVolt,
-    PositiveAngstrom,
-    PositiveElectronVolt,
-)
+from .units import BohrMagneton, Degree, GramPerCubicCentimetre, NonNegativeElectronVolt, PositiveAngstrom, PositiveElectronVolt
 
 __all__ = [
     "CHARGED",

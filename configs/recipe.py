@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from .interface_step import InterfaceStep
 from .models import Spec, check_elements
-from .oxygen_loss import OxygenLossStep
-from .steps import BulkStep, ElectronicStep, ProductionStep, ReactionStep, ScreenStep, VolumeStep, WindowStep
+from .steps.interface import InterfaceStep
+from .steps.oxygen_loss import OxygenLossStep
+from .steps.sections import BulkStep, ElectronicStep, ProductionStep, ReactionStep, ScreenStep, VolumeStep, WindowStep
 from .units import NonNegativeElectronVolt
 
 __all__ = ["Choice", "Recipe", "StatedSetting"]

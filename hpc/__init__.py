@@ -1,0 +1,1 @@
+"""Where campaigns run and are looked at: stores, workers, queues, board, command line."""

@@ -22,17 +22,17 @@ from ..analysis.records import Records
 from ..configs.errors import InputError, UnknownNameError, near_match_hint
 from ..configs.recipe import Recipe
 from ..workflows.documents import CalculationDocument
-from .store import open_store
+from .store.campaign_store import open_store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
     from pymatgen.core.structure import Structure
 
-    from ..analysis.phase_set import PhaseSet
-    from ..analysis.reactions import ReactionResult
-    from ..analysis.report_content import KeyNumber, Section, Table
-    from ..analysis.window import WindowResult
+    from ..analysis.report.content import KeyNumber, Section, Table
+    from ..analysis.thermodynamics.phase_set import PhaseSet
+    from ..analysis.thermodynamics.reactions import ReactionResult
+    from ..analysis.thermodynamics.window import WindowResult
 
 __all__ = ["Campaign"]
 
@@ -61,7 +61,7 @@ class Campaign:
         self.name = str(self.records.campaign(name)["name"])
 
     def __repr__(self) -> str:
-        from .campaign import status_document
+        from .run.campaign import status_document
 
         counts = status_document(self.records.entries(self.name))["counts"]
         return f"Campaign {self.name} in {self._store.shown}: {', '.join(f'{number} {state}' for state, number in counts.items()) or 'no jobs'}"
@@ -86,13 +86,13 @@ class Campaign:
         """One row a job, read anew: name, key, step, material, variant, engine, tier, kind, n_atoms, state, wall_seconds (s), cause, …"""
         from pandas import DataFrame
 
-        from .campaign import status_document
+        from .run.campaign import status_document
 
         return DataFrame(status_document(self.records.entries(self.name))["jobs"])
 
     def why(self, job: str) -> dict[str, Any]:
         """The cause of one job's state: keys job, state, cause, evidence, advice."""
-        from .campaign import explain
+        from .run.campaign import explain
 
         return explain(self.records.find(job))
 
@@ -151,7 +151,7 @@ class Campaign:
     @cached_property
     def chapters(self) -> Mapping[str, Section]:
         """The chapters of the report by their name; evaluated when asked for first."""
-        from ..analysis.report import report_sections
+        from ..analysis.report.page import report_sections
 
         return {section.id: section for section in report_sections(self.records, self.name)}
 
@@ -176,22 +176,22 @@ class Campaign:
     @cached_property
     def phase_set(self) -> PhaseSet:
         """The recipe's pinned energies of competing phases (the default set where it names none), with the campaign's of materials that it lacks."""
-        from ..analysis.own_entries import joined_by_new
-        from ..analysis.phase_set import DEFAULT_PHASE_SET, load_phase_set
+        from ..analysis.thermodynamics.own_entries import joined_by_new
+        from ..analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
 
         step = self.recipe.reactions or self.recipe.windows or self.recipe.volumes or self.recipe.screen
         own = (document for _, document in self.records.documents(self.name, "bulk"))
         return joined_by_new(load_phase_set(step.phase_set if step else DEFAULT_PHASE_SET), own)[0]
 
     def reaction(self, a: str, b: str) -> ReactionResult:
-        """Self, mutual and total reaction energies of two materials, see :func:`catholyte.analysis.reactions.react`."""
-        from ..analysis.reactions import react
+        """Self, mutual and total reaction energies of two materials, see :func:`catholyte.analysis.thermodynamics.reactions.react`."""
+        from ..analysis.thermodynamics.reactions import react
 
         return react(a, b, self.phase_set)
 
     def window(self, material: str) -> WindowResult:
-        """The stability window of a material, see :func:`catholyte.analysis.window.stability_window`."""
-        from ..analysis.window import stability_window
+        """The stability window of a material, see :func:`catholyte.analysis.thermodynamics.window.stability_window`."""
+        from ..analysis.thermodynamics.window import stability_window
 
         return stability_window(material, self.phase_set)
 
@@ -199,13 +199,13 @@ class Campaign:
         """Band centres of one job by environment at every available reference, as the command ``bands`` gives them."""
         from pandas import DataFrame
 
-        from .questions import bands_document
+        from .commands.questions import bands_document
 
         return DataFrame(bands_document(str(self.records.find(job)["key"]), orbital, window, reference, self._store.location)["centers"])
 
     def report(self, out: str | Path) -> Path:
         """Write the report into a folder and return the page."""
-        from ..analysis.report import write_report
+        from ..analysis.report.page import write_report
 
         return write_report(self.records, Path(out), self.name)[0]
 

@@ -1,0 +1,1 @@
+"""Crystals, slabs, interfaces, defects and trajectories as plain structures; nothing here runs an engine."""

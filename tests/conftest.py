@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from evidence import BENCHMARKS, REFEREES, Evidence, Referee, base_name
+
+from catholyte.tests.support.referees.evidence import BENCHMARKS, REFEREES, Evidence, Referee, base_name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
-from evidence import BENCHMARKS, REFEREES, Evidence, Record, Referee, users_of
+
+from catholyte.tests.support.referees.evidence import BENCHMARKS, REFEREES, Evidence, Record, Referee, users_of
 
 TESTS = Path(__file__).parent
 

@@ -1,4 +1,4 @@
-"""The tower stands: imports go downwards only and never in a circle."""
+"""The tower stands: imports go downwards only, between folders and between the rooms of a folder, and never in a circle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,20 @@ import networkx
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("configs", "structures", "workflows", "analysis", "hpc")
+#: rooms and loose modules of each folder, from the ground up; what stands in one line may not import from its neighbours
+RANKS: dict[str, tuple[str, ...]] = {
+    "": ("configs", "structures", "workflows", "analysis", "hpc"),
+    "configs": ("errors homes arrays constants", "units", "models", "steps", "recipe", "load", "cluster"),
+    "structures": ("crystals trajectories", "surfaces defects", "by_name interfaces"),
+    "workflows": ("documents interface_documents", "vasp_output", "engines", "identity", "flows", "plan phases", "preflight"),
+    "workflows.engines": ("tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp"),
+    "analysis": ("words", "thermodynamics states trajectories cells layers", "oxygen motion records", "figures", "report"),
+    "analysis.report": ("content", "case", "chapters", "page"),
+    "hpc": ("store rehearsal", "run", "queue board", "commands", "notebook"),
+}
+#: modules in one room at most, and lines of one module
+MOST_MODULES, MOST_LINES = 18, 400
+FOLDERS = RANKS[""]
 MODULES = {path.relative_to(ROOT).with_suffix("").parts: path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
 
 
@@ -20,21 +33,39 @@ def _imports(parts: tuple[str, ...]) -> set[tuple[str, ...]]:
         if isinstance(node, ast.ImportFrom) and node.level:
             package = parts[: len(parts) - node.level]
             target = package + tuple((node.module or "").split(".")) if node.module else package
-            found |= {target} if target in MODULES else {(*target, alias.name) for alias in node.names if (*target, alias.name) in MODULES}
+            found |= {target} if target in MODULES else {(*target, a.name) for a in node.names if (*target, a.name) in MODULES}
     return found
 
 
 GRAPH = {parts: _imports(parts) for parts in MODULES}
 
 
+def _rank(place: str, name: str) -> int:
+    return next((i for i, line in enumerate(RANKS[place]) if name in line.split()), -1)
+
+
 def test_there_is_something_to_check() -> None:
     assert sum(map(len, GRAPH.values())) > 50
 
 
-@pytest.mark.parametrize("parts", sorted(MODULES), ids=".".join)
-def test_imports_go_downwards(parts: tuple[str, ...]) -> None:
-    rank = FOLDERS.index(parts[0])
-    upward = [".".join(target) for target in GRAPH[parts] if FOLDERS.index(target[0]) > rank]
+@pytest.mark.parametrize("place", RANKS, ids=lambda place: place or "package")
+def test_every_room_has_a_rank(place: str) -> None:
+    prefix = tuple(place.split(".")) if place else ()
+    inside = {parts[len(prefix)] for parts in MODULES if parts[: len(prefix)] == prefix and len(parts) > len(prefix)}
+    assert inside - {"__init__"} == {name for line in RANKS[place] for name in line.split()}
+
+
+@pytest.mark.parametrize("place", RANKS, ids=lambda place: place or "package")
+def test_imports_go_downwards(place: str) -> None:
+    prefix = tuple(place.split(".")) if place else ()
+    depth = len(prefix)
+    upward = []
+    for parts, targets in GRAPH.items():
+        for target in targets:
+            if parts[:depth] == target[:depth] == prefix and parts[depth] != target[depth]:
+                own, other = _rank(place, parts[depth]), _rank(place, target[depth])
+                if other >= own:
+                    upward.append(f"{'.'.join(parts)} imports {'.'.join(target)}")
     assert not upward
 
 
@@ -54,7 +85,24 @@ def test_no_circle() -> None:
     assert list(networkx.simple_cycles(graph)) == []
 
 
+def test_no_room_is_a_warehouse() -> None:
+    rooms = {path.parent for path in MODULES.values()}
+    crowded = {str(room.relative_to(ROOT)): n for room in rooms if (n := sum(p.name != "__init__.py" for p in room.glob("*.py"))) > MOST_MODULES}
+    assert not crowded
+
+
+def test_every_room_says_what_it_is_for() -> None:
+    signs = {path.parent: ast.get_docstring(ast.parse(path.read_text())) for path in MODULES.values() if path.name == "__init__.py"}
+    assert {path.parent for path in MODULES.values()} == set(signs)
+    assert [str(room) for room, sign in signs.items() if not sign] == []
+
+
+def test_no_module_is_long() -> None:
+    assert {str(path.relative_to(ROOT)): n for path in MODULES.values() if (n := path.read_text().count("\n")) > MOST_LINES} == {}
+
+
 def test_analysis_sees_no_maker() -> None:
-    allowed = {("workflows", "documents"), ("workflows", "interface_documents"), ("workflows", "vasp_output")}  # the schemas, and the reader of output files
+    # the schemas, and the reader of output files
+    allowed = {("workflows", "documents"), ("workflows", "interface_documents"), ("workflows", "vasp_output")}
     seen = {target for parts, targets in GRAPH.items() if parts[0] == "analysis" for target in targets if target[0] == "workflows"}
     assert seen <= allowed

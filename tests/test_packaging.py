@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import catholyte
-from catholyte.workflows.engine import CalculationMaker
+from catholyte.workflows.engines.engine import CalculationMaker
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("analysis", "configs", "hpc", "structures", "workflows")
@@ -24,7 +24,7 @@ def test_generic_name_is_not_importable(name: str, tmp_path: Path) -> None:
 
 
 def test_serialised_name_is_unique() -> None:
-    assert CalculationMaker.__module__ == "catholyte.workflows.engine"
+    assert CalculationMaker.__module__ == "catholyte.workflows.engines.engine"
 
 
 def test_every_package_is_listed() -> None:

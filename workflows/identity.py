@@ -17,7 +17,8 @@ from typing import Any
 from jobflow import Flow, Job
 from monty.json import MontyDecoder, MontyEncoder
 
-from .registry import load_backend
+from ..configs.homes import first_home
+from .engines.registry import load_backend
 
 __all__ = ["NAMESPACE", "content_address", "identity", "iter_jobs"]
 
@@ -120,7 +121,8 @@ def _canonical(node: Any, decimals: int | None = None) -> Any:
         if kind == "Structure":
             node, decimals = _independent(node), DECIMALS
         volatile = {"@version", "name", "origin"} if kind.endswith("Maker") else {"@version"}
-        return {key: _canonical(value, decimals) for key, value in node.items() if key not in volatile}
+        kept = {key: _canonical(value, decimals) for key, value in node.items() if key not in volatile}
+        return {**kept, "@module": first_home(kept["@module"])} if isinstance(kept.get("@module"), str) else kept
     if isinstance(node, (list, tuple)):
         return [_canonical(value, decimals) for value in node]
     if isinstance(node, float):

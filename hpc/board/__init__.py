@@ -1,0 +1,1 @@
+"""A campaign in the browser, read-only."""

@@ -27,7 +27,7 @@ from ...configs.errors import CatholyteError, UnknownNameError
 from .evaluation import evaluate
 from .pages import STATIC, Links, Pages, figures_of
 from .pictures import picture
-from .snapshot import Source
+from .snapshot import BoardSource
 
 __all__ = ["ASSETS", "COOKIE", "create_app", "plotly_script"]
 
@@ -86,12 +86,12 @@ def plotly_script() -> Path:
         return path
 
 
-def create_app(source: Source, token: str | None = None, hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")) -> Starlette:
+def create_app(source: BoardSource, token: str | None = None, hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")) -> Starlette:
     """Return the application.
 
     Parameters
     ----------
-    source : Source
+    source : BoardSource
         The store.
     token : str, optional
         Asked of every request: once as ``?token=…``, afterwards by a cookie; or in the header ``Authorization: Bearer …``.
@@ -191,7 +191,7 @@ def _guard(token: str | None) -> Callable[[Request, _Next], Awaitable[Response]]
     return dispatch
 
 
-def _reading_ahead(source: Source, pages: Pages) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+def _reading_ahead(source: BoardSource, pages: Pages) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     """Evaluate phase sets and read verdicts beside the pages, so that none waits for them, for as long as the board is served."""
     stop = threading.Event()
 

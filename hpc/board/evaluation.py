@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...analysis.plots import number
+from ...analysis.words import number
 from ...configs.errors import CatholyteError
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument
 
 if TYPE_CHECKING:
-    from ...analysis.phase_set import PhaseSet
+    from ...analysis.thermodynamics.phase_set import PhaseSet
 
 __all__ = ["Value", "evaluate"]
 
@@ -54,8 +54,8 @@ def evaluate(recipe: Recipe, relaxed: Sequence[CalculationDocument] = ()) -> lis
     relaxed : sequence of CalculationDocument
         Finished relaxations of bulk cells: those of materials that the set lacks join it, as in the report.
     """
-    from ...analysis.own_entries import joined_by_new
-    from ...analysis.phase_set import load_phase_set
+    from ...analysis.thermodynamics.own_entries import joined_by_new
+    from ...analysis.thermodynamics.phase_set import load_phase_set
 
     def phases(name: str) -> PhaseSet:
         return joined_by_new(load_phase_set(name), relaxed)[0]
@@ -64,8 +64,8 @@ def evaluate(recipe: Recipe, relaxed: Sequence[CalculationDocument] = ()) -> lis
 
 
 def _reactions(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Value]:
-    from ...analysis.reactions import react
-    from ...analysis.report_content import tier_label
+    from ...analysis.thermodynamics.reactions import react
+    from ...analysis.words import tier_label
 
     step, found = recipe.reactions, []
     if step is None:
@@ -89,8 +89,8 @@ def _reactions(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Val
 
 
 def _windows(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Value]:
-    from ...analysis.report_content import tier_label
-    from ...analysis.window import stability_window
+    from ...analysis.thermodynamics.window import stability_window
+    from ...analysis.words import tier_label
 
     step, found, column = recipe.windows, [], "window (V vs Li/Li⁺)"
     for name in () if step is None else step.materials:
@@ -106,8 +106,8 @@ def _windows(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Value
 
 
 def _volumes(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Value]:
-    from ...analysis.volume import Volumes
-    from ...analysis.volume_changes import named_reaction, parse_products
+    from ...analysis.thermodynamics.volume import Volumes
+    from ...analysis.thermodynamics.volume_changes import named_reaction, parse_products
 
     step, found, column = recipe.volumes, [], "volume change on decomposition (%)"
     for wanted in () if step is None else step.decompositions:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ...analysis.report_content import file_stem
-from ..ledger import now
+from ...analysis.words import file_stem
+from ..store.ledger import now
 from .app import ASSETS, plotly_script
 from .evaluation import evaluate
 from .pages import STATIC, Links, Pages
-from .snapshot import Source
+from .snapshot import BoardSource
 
 __all__ = ["export_board"]
 
@@ -43,12 +43,12 @@ class _Files(Links):
         return ""
 
 
-def export_board(source: Source, out: Path) -> list[Path]:
+def export_board(source: BoardSource, out: Path) -> list[Path]:
     """Write every page of every campaign into a folder; ``index.html`` is the latest campaign's matrix.
 
     Parameters
     ----------
-    source : Source
+    source : BoardSource
     out : Path
         Folder; made where it is missing.
 

@@ -12,15 +12,15 @@ from pydantic import ValidationError
 from ...analysis.records import FINISHED
 from ...configs.errors import CatholyteError, InputError
 from ...workflows.documents import require_real
-from .snapshot import Snapshot, Source
+from .snapshot import BoardSource, Snapshot
 
 if TYPE_CHECKING:
-    from ...analysis.motion_study import MotionStudy
+    from ...analysis.motion.study import MotionStudy
     from ...analysis.records import Entry
-    from ...analysis.report_case import Finished
-    from ...analysis.report_content import Table
+    from ...analysis.report.case import Finished
+    from ...analysis.report.content import Table
 
-__all__ = ["Ledger", "Ledgers"]
+__all__ = ["EventSummaries", "EventSummary"]
 
 #: evaluated trajectories that are kept
 _KEPT = 32
@@ -29,7 +29,7 @@ _LISTED = 200
 
 
 @dataclass(frozen=True)
-class Ledger:
+class EventSummary:
     """One trajectory as its jobs' pages show it.
 
     Parameters
@@ -55,19 +55,19 @@ class Ledger:
     notes: list[str] = field(default_factory=list)
 
 
-class Ledgers:
+class EventSummaries:
     """Trajectories of a store, each evaluated when a page first asks for it, one at a time, and kept.
 
     Parameters
     ----------
-    source : Source
+    source : BoardSource
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: BoardSource) -> None:
         self._source, self._lock = source, threading.Lock()
-        self._kept: OrderedDict[tuple[str, ...], Ledger] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], EventSummary] = OrderedDict()
 
-    def of(self, snapshot: Snapshot, entry: Entry) -> Ledger:
+    def of(self, snapshot: Snapshot, entry: Entry) -> EventSummary:
         """The ledger of the trajectory to which a chunk belongs: of all its finished chunks, beside its replicas and the controls of its phases.
 
         Parameters
@@ -76,7 +76,7 @@ class Ledgers:
         entry : Entry
             A finished job of molecular dynamics.
         """
-        from ...analysis.report_motion import CONTROL, replica_of
+        from ...analysis.report.chapters.motion import CONTROL, replica_of
 
         replica = replica_of(str(entry.plan["variant"]))
         title = f"{entry.plan['material']}{f', {replica}' if replica else ''}"
@@ -90,14 +90,14 @@ class Ledgers:
                 try:
                     self._kept[mark] = self._evaluated(title, entry, replica, finished, _unfinished(used, entry, replica))
                 except CatholyteError as error:
-                    self._kept[mark] = Ledger(title, problem=error.message)
+                    self._kept[mark] = EventSummary(title, problem=error.message)
             self._kept.move_to_end(mark)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
             return self._kept[mark]
 
-    def _evaluated(self, title: str, entry: Entry, replica: str | None, finished: list[Entry], missing: list[str]) -> Ledger:
-        from ...analysis.report_motion import stored_runs, study_stored
+    def _evaluated(self, title: str, entry: Entry, replica: str | None, finished: list[Entry], missing: list[str]) -> EventSummary:
+        from ...analysis.report.chapters.motion import stored_runs, study_stored
 
         if replica is None:
             raise InputError(f"{entry.plan['name']} is no chunk of a trajectory")
@@ -120,7 +120,7 @@ class Ledgers:
         CatholyteError
             Naming the chunk, if its document cannot be read, holds no frames, or comes from a rehearsal.
         """
-        from ...analysis.report_case import Finished
+        from ...analysis.report.case import Finished
 
         name = str(entry.plan["name"])
         try:
@@ -137,16 +137,16 @@ class Ledgers:
 
 def _unfinished(used: list[Entry], entry: Entry, replica: str | None) -> list[str]:
     """In words, which chunks of the entry's own trajectory are still to come."""
-    from ...analysis.report_motion import replica_of
+    from ...analysis.report.chapters.motion import replica_of
 
     own = [other for other in used if other.plan["material"] == entry.plan["material"] and replica_of(str(other.plan["variant"])) == replica]
     return [f"{other.plan['variant']}: {other.state}, its frames are not here" for other in own if other.state not in FINISHED]
 
 
-def _told(title: str, study: MotionStudy, notes: list[str]) -> Ledger:
+def _told(title: str, study: MotionStudy, notes: list[str]) -> EventSummary:
     from dataclasses import replace
 
-    from ...analysis.report_motion import motion_tables
+    from ...analysis.report.chapters.motion import motion_tables
     from .motion_picture import motion_picture
 
     motion, found = study.motion, {table.name: table for table in motion_tables(study)}
@@ -165,4 +165,4 @@ def _told(title: str, study: MotionStudy, notes: list[str]) -> Ledger:
     area = f"; {faces} interface{'s' if faces > 1 else ''} of {motion.area / 100:.2f} nm²{' each' if faces > 1 else ''}" if faces else ""
     against = "; against " + " and ".join(f"{name} ({one.ledger.duration / 1000:g} ps)" for name, one in study.controls) if study.controls else ""
     summary = f"{motion.n_frames} frames, {len(motion.species)} atoms, {motion.ledger.duration / 1000:g} ps{area}{against}"
-    return Ledger(f"{title}, tier {study.label}", "", summary, tables, motion_picture(study, title), [*notes, *study.notes])
+    return EventSummary(f"{title}, tier {study.label}", "", summary, tables, motion_picture(study, title), [*notes, *study.notes])

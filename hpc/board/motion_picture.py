@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...analysis.coordination import thinned
-from ...analysis.plots import GREY, PALETTE
-from ...analysis.plots_motion import tier_sentence
+from ...analysis.figures.motion import tier_sentence
+from ...analysis.figures.style import GREY, PALETTE
+from ...analysis.motion.coordination import thinned
 from .pictures import DASHES, POINTS, caption
 
 if TYPE_CHECKING:
-    from ...analysis.motion import Motion
-    from ...analysis.motion_study import MotionStudy
+    from ...analysis.motion.analyse import Motion
+    from ...analysis.motion.study import MotionStudy
 
 __all__ = ["motion_picture"]
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from ...analysis.records import FINISHED
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...workflows.documents import CalculationDocument
-from ..campaign import explain
+from ..run.campaign import explain
 from .evaluation import Value
 from .matrix import KINDS, Line, Matrix, build_matrix, usage
-from .motion import Ledger, Ledgers
+from .motion import EventSummaries, EventSummary
 from .pictures import PICTURES, picture
-from .snapshot import Quality, Snapshot, Source
+from .snapshot import BoardSource, Quality, Snapshot
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -84,19 +84,19 @@ class Pages:
 
     Parameters
     ----------
-    source : Source
+    source : BoardSource
     values : dict
         Campaign to the numbers of its phase set; a campaign that is missing is still being evaluated.
     taken : str
         For an export: when it was made; the pages then stand alone.
     """
 
-    source: Source
+    source: BoardSource
     values: dict[str, list[Value]] = field(default_factory=dict)
     taken: str = ""
 
     def __post_init__(self) -> None:
-        self._ledgers = Ledgers(self.source)
+        self._ledgers = EventSummaries(self.source)
 
     def matrix(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
         """The campaign matrix.
@@ -224,7 +224,7 @@ class Pages:
         return _environment().get_template("ledger.html.j2").render(self._ledger_content(self._ledgers.of(snapshot, entry)))
 
     @staticmethod
-    def _ledger_content(ledger: Ledger) -> dict[str, Any]:
+    def _ledger_content(ledger: EventSummary) -> dict[str, Any]:
         return {"ledger": ledger, "plotted": json.dumps(ledger.figure) if ledger.figure else ""}
 
     def problem(self, title: str, message: str, links: Links) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...analysis.plots import GREY, PALETTE, element_colours, formula_text
+from ...analysis.figures.style import GREY, PALETTE, element_colours
+from ...analysis.words import formula_text
 from ...configs.errors import CalculationError
 from ...workflows.documents import CalculationDocument
 

@@ -6,12 +6,12 @@ import socket
 
 from ...configs.errors import InputError
 from .app import create_app
-from .snapshot import Source
+from .snapshot import BoardSource
 
 __all__ = ["serve"]
 
 
-def serve(source: Source, host: str, port: int, token: str | None, loopback: tuple[str, ...]) -> None:
+def serve(source: BoardSource, host: str, port: int, token: str | None, loopback: tuple[str, ...]) -> None:
     """Listen on `host`:`port`.
 
     Raises

@@ -17,9 +17,9 @@ from ...analysis.records import FINISHED, Entry, Records
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument
-from ..campaign import status_document
+from ..run.campaign import status_document
 
-__all__ = ["REFRESH_SECONDS", "Quality", "Snapshot", "Source"]
+__all__ = ["REFRESH_SECONDS", "BoardSource", "Quality", "Snapshot"]
 
 #: age at which the states are read again
 REFRESH_SECONDS = 3.0
@@ -106,7 +106,7 @@ class Snapshot:
         return next(row for row in self.rows if row["key"] == key)
 
 
-class Source:
+class BoardSource:
     """The store behind the board.
 
     Parameters

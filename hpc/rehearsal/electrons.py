@@ -8,15 +8,14 @@ from math import ceil, log10
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pymatgen.core.periodic_table import Element
 
+from ...configs.arrays import Floats
 from ...configs.load import CONFIGS, read_yaml
 from .inputs import RunInputs
 
 __all__ = ["Electrons", "placeholder_electrons"]
 
-Array = NDArray[np.float64]
 
 #: share of the starting moment that the placeholder keeps, µB/µB
 _MOMENT_SHARE = 0.9
@@ -46,16 +45,16 @@ class Electrons:
         Electronic steps until EDIFF.
     """
 
-    moments: Array | None
-    charges: Array
+    moments: Floats | None
+    charges: Floats
     n_electrons: float
     n_bands: int
     efermi: float
-    levels: Array
-    occupations: Array
+    levels: Floats
+    occupations: Floats
     cycles: int
 
-    def dos(self, points: int) -> tuple[Array, Array]:
+    def dos(self, points: int) -> tuple[Floats, Floats]:
         """Grid (eV) and states per eV and spin, flat blocks below and above the gap: two (points,) arrays."""
         grid = np.linspace(_BOTTOM - 1, _VBM + _GAP + _EMPTY + 1, points)
         filled = (grid > _BOTTOM) & (grid < _VBM)

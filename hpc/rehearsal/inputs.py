@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pymatgen.core.structure import Structure
 
+from ...configs.arrays import Floats
 from ...configs.errors import InputError
 
 __all__ = ["STAMP", "RunInputs", "read_inputs"]
@@ -19,7 +19,6 @@ __all__ = ["STAMP", "RunInputs", "read_inputs"]
 #: stands in everything that a rehearsal writes
 STAMP = "REHEARSAL"
 
-Array = NDArray[np.float64]
 
 #: what VASP takes where the INCAR is silent, for the tags that a rehearsal honours
 _DEFAULTS: dict[str, Any] = {
@@ -68,13 +67,13 @@ class RunInputs:
     """
 
     structure: Structure
-    velocities: Array | None
-    thermostat: Array | None
+    velocities: Floats | None
+    thermostat: Floats | None
     incar: dict[str, Any]
     given: dict[str, Any]
     mesh: tuple[int, int, int]
-    kpoints: Array
-    weights: Array
+    kpoints: Floats
+    weights: Floats
     titles: list[str]
 
     @property
@@ -143,7 +142,7 @@ def _titles(directory: Path, species: list[str]) -> list[str]:
     return [f"PAW_PBE {name} {STAMP}" for name in names]
 
 
-def _mesh(directory: Path, structure: Structure, tags: dict[str, Any]) -> tuple[tuple[int, int, int], Array, Array]:
+def _mesh(directory: Path, structure: Structure, tags: dict[str, Any]) -> tuple[tuple[int, int, int], Floats, Floats]:
     from pymatgen.io.vasp.inputs import Kpoints
 
     path = directory / "KPOINTS"
@@ -166,7 +165,7 @@ def _mesh(directory: Path, structure: Structure, tags: dict[str, Any]) -> tuple[
     return mesh, points, np.full(len(points), 1.0 / len(points))
 
 
-def _thermostat(preamble: str | None) -> Array | None:
+def _thermostat(preamble: str | None) -> Floats | None:
     """The Nosé line of the predictor-corrector block: friction and its integral."""
     lines = [line for line in (preamble or "").splitlines() if line.strip()]
     if len(lines) < 3:

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 from ase import units
-from numpy.typing import NDArray
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from .inputs import RunInputs
 
 __all__ = ["Frame", "Next", "frames"]
 
-Array = NDArray[np.float64]
 
 #: decimals of positions (fractional) and digits of velocities (Å/fs) in a CONTCAR: the run itself goes on from the rounded
 #: numbers, so that a continued trajectory equals an unbroken one bit by bit
@@ -27,21 +26,21 @@ _DECIMALS, _DIGITS = 16, 8
 class Next:
     """What stands in the CONTCAR: the geometry to go on from. fractional (n, 3); velocities (n, 3) Å/fs; thermostat (2,)."""
 
-    cell: Array
-    fractional: Array
-    velocities: Array | None = None
-    thermostat: Array | None = None
+    cell: Floats
+    fractional: Floats
+    velocities: Floats | None = None
+    thermostat: Floats | None = None
 
 
 @dataclass(frozen=True)
 class Frame:
     """One ionic step. cell (3, 3) Å; fractional (n, 3); energy eV; forces (n, 3) eV/Å; stress (3, 3) eV/Å³ as dE/dε / V."""
 
-    cell: Array
-    fractional: Array
+    cell: Floats
+    fractional: Floats
     energy: float
-    forces: Array
-    stress: Array
+    forces: Floats
+    stress: Floats
     following: Next
     kinetic: float = 0.0
     temperature: float = 0.0
@@ -158,7 +157,7 @@ def _dynamics(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
         atoms.set_positions(ahead @ cell, apply_constraint=False)
 
 
-def _mobile(atoms: Any) -> Array:
+def _mobile(atoms: Any) -> Floats:
     """1 for coordinates that may move: (n, 3)."""
     free = np.ones((len(atoms), 3))
     for constraint in atoms.constraints:
@@ -166,7 +165,7 @@ def _mobile(atoms: Any) -> Array:
     return free
 
 
-def _draw(mass: Array, mobile: Array, temperature: float, degrees: int, inputs: RunInputs) -> Array:
+def _draw(mass: Floats, mobile: Floats, temperature: float, degrees: int, inputs: RunInputs) -> Floats:
     """Maxwell-Boltzmann velocities, Å/fs, scaled to the temperature."""
     seed = inputs.incar["RANDOM_SEED"]
     rng = np.random.default_rng(int(np.atleast_1d(seed)[0]) if not isinstance(seed, str) else int(seed.split()[0]))
@@ -174,9 +173,9 @@ def _draw(mass: Array, mobile: Array, temperature: float, degrees: int, inputs: 
     if mobile.all():
         velocity -= (mass * velocity).sum(axis=0) / mass.sum()
     found = float((mass * (velocity / units.fs) ** 2).sum()) / (degrees * units.kB)
-    scaled: Array = velocity * np.sqrt(temperature / found) if found > 0 else velocity
+    scaled: Floats = velocity * np.sqrt(temperature / found) if found > 0 else velocity
     return _rounded(scaled)
 
 
-def _rounded(values: Array) -> Array:
+def _rounded(values: Floats) -> Floats:
     return np.array([float(f"{value:.{_DIGITS}E}") for value in values.ravel()]).reshape(values.shape)

@@ -8,8 +8,8 @@ from typing import TextIO
 
 import numpy as np
 from ase import units
-from numpy.typing import NDArray
 
+from ...configs.arrays import Floats
 from .electrons import Electrons
 from .inputs import STAMP, RunInputs
 from .motion import Frame, Next
@@ -17,7 +17,6 @@ from .vasprun import VasprunWriter
 
 __all__ = ["Outputs"]
 
-Array = NDArray[np.float64]
 
 #: kB per eV/Å³
 _KBAR = 1.0 / (0.1 * units.GPa)
@@ -104,7 +103,7 @@ class Outputs:
         for stream in (self.oszicar, self.outcar, self.xdatcar, self.vasprun.stream):
             stream.close()
 
-    def _poscar(self, cell: Array, fractional: Array) -> str:
+    def _poscar(self, cell: Floats, fractional: Floats) -> str:
         species = self.inputs.species
         flags = self.inputs.structure.site_properties.get("selective_dynamics")
         lines = [f"{self.inputs.structure.composition.reduced_formula} {STAMP}", "   1.00000000000000"]
@@ -116,7 +115,7 @@ class Outputs:
             lines.append(" " + " ".join(f"{value:20.16f}" for value in row) + tail)
         return "\n".join(lines) + "\n"
 
-    def _xdatcar_head(self, cell: Array) -> None:
+    def _xdatcar_head(self, cell: Floats) -> None:
         species = self.inputs.species
         rows = "".join(" " + " ".join(f"{value:12.6f}" for value in row) + "\n" for row in cell)
         symbols, counts = " ".join(symbol for symbol, _ in species), " ".join(str(count) for _, count in species)
@@ -179,7 +178,7 @@ class Outputs:
         write(f"  free  energy   TOTEN  = {frame.energy:18.8f} eV\n\n")
         write(f"  energy  without entropy={frame.energy:18.8f}  energy(sigma->0) ={frame.energy:18.8f}\n\n{_LINE}\n\n")
 
-    def _table(self, title: str, values: Array) -> None:
+    def _table(self, title: str, values: Floats) -> None:
         """One of OUTCAR's tables by ion; everything stands in the d column of a transition metal, in p elsewhere."""
         rows = []
         for i, (site, value) in enumerate(zip(self.inputs.structure, values, strict=True), start=1):
@@ -195,5 +194,5 @@ def _open(path: Path) -> TextIO:
     return path.open("w", encoding="ascii", errors="replace")
 
 
-def _rows(values: Array, width: int, decimals: int) -> str:
+def _rows(values: Floats, width: int, decimals: int) -> str:
     return "".join(" " + " ".join(f"{value:{width}.{decimals}f}" for value in row) + "\n" for row in values)

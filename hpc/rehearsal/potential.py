@@ -17,9 +17,10 @@ from ase.data import atomic_numbers, covalent_radii
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
+from ...configs.arrays import Floats
+
 __all__ = ["RehearsalPotential"]
 
-Array = NDArray[np.float64]
 
 #: eV/Å², of the wall: the thermal overlap at 300 K is 0.1 Å; eV/atom, offset that keeps total energies negative
 _STIFFNESS, _OFFSET = 6.0, -5.0
@@ -54,7 +55,7 @@ class RehearsalPotential(Calculator):
         }
 
 
-def _contacts(numbers: NDArray[np.int64]) -> Array:
+def _contacts(numbers: NDArray[np.int64]) -> Floats:
     """Distance at which two atoms touch, Å, by atomic numbers: (119, 119), 0 for elements that are not there."""
     present = {int(z) for z in numbers}
     compound = bool(present & _ANION_NUMBERS) and not present <= _ANION_NUMBERS

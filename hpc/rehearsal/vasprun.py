@@ -15,7 +15,6 @@ from .motion import Frame
 
 __all__ = ["VERSION", "VasprunWriter"]
 
-Array = NDArray[np.floating[Any]]
 
 VERSION = "0.0.0-rehearsal"
 #: parameters that a reader finds whether or not the INCAR names them, with VASP's type words
@@ -145,11 +144,11 @@ class VasprunWriter:
         )
 
 
-def _numbers(row: Array) -> str:
+def _numbers(row: NDArray[np.floating[Any]]) -> str:
     return " ".join(f"{value:16.8f}" for value in row)
 
 
-def _varray(name: str, rows: Array) -> str:
+def _varray(name: str, rows: NDArray[np.floating[Any]]) -> str:
     return f'  <varray name="{name}" >\n' + "".join(f"   <v>{_numbers(row)}</v>\n" for row in rows) + "  </varray>\n"
 
 
@@ -157,7 +156,7 @@ def _energies(energy: float) -> str:
     return "".join(f'    <i name="{name}">{energy:16.8f}</i>\n' for name in ("e_fr_energy", "e_wo_entrp", "e_0_energy"))
 
 
-def _structure(cell: Array, fractional: Array, name: str = "") -> str:
+def _structure(cell: NDArray[np.floating[Any]], fractional: NDArray[np.floating[Any]], name: str = "") -> str:
     label = f' name="{name}"' if name else ""
     volume = abs(np.linalg.det(cell))
     return (

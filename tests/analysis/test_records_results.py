@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from campaign_documents import cell_of, made_document
 from jobflow import JobStore
 from maggma.stores import MemoryStore
 
 from catholyte.analysis.records import Records
 from catholyte.configs.errors import CalculationError
+from catholyte.tests.support.campaigns.campaign_documents import cell_of, made_document
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.interface_documents import BuiltInterfaces, Candidate, References
 

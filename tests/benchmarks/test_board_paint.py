@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from board_campaigns import many_jobs
-from browser import open_browser, serve
-from evidence import Evidence
 
 from catholyte.hpc.board.app import create_app
+from catholyte.tests.support.campaigns.board_campaigns import many_jobs
+from catholyte.tests.support.referees.evidence import Evidence
+from catholyte.tests.support.standins.browser import open_browser, serve
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.browser]
 LIMIT_MS = 1000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from evidence import Evidence
+
+from catholyte.tests.support.referees.evidence import Evidence
 
 #: frames that ASE goes through; its cost is taken as proportional to their number
 SUBSET = 60
@@ -17,10 +17,9 @@ TIMES_FASTER, SECONDS, MEGABYTES = 10, 10.0, 1000.0
 
 _OURS = """
 import json, resource, sys, time
-sys.path.insert(0, sys.argv[1])
-from dense_motion import SPECIES, blocks
-from catholyte.analysis.bond_rules import bond_rule, watched_pairs
-from catholyte.analysis.motion import MotionSpec, analyse_motion
+from catholyte.tests.support.motion.dense_motion import SPECIES, blocks
+from catholyte.analysis.motion.bond_rules import bond_rule, watched_pairs
+from catholyte.analysis.motion.analyse import MotionSpec, analyse_motion
 spec = MotionSpec(tuple(bond_rule(pair) for pair in watched_pairs(SPECIES)))
 spent = 0.0
 def fed():
@@ -36,7 +35,7 @@ def fed():
 clock = time.process_time()
 motion = analyse_motion(fed(), spec)
 seconds = time.process_time() - clock - spent
-shells = {one.rule.name: one.mean[:int(sys.argv[2])].tolist() for one in motion.coordination}
+shells = {one.rule.name: one.mean[:int(sys.argv[1])].tolist() for one in motion.coordination}
 told = {"seconds": seconds, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, "events": len(motion.ledger.events), "frames": motion.n_frames, "shells": shells}
 print(json.dumps(told))
 """
@@ -45,10 +44,7 @@ print(json.dumps(told))
 @pytest.mark.benchmark
 def test_ledger_with_coordination(measured: Evidence) -> None:
     """CPU seconds and peak memory of a whole process, the making of the frames not counted."""
-    support = str(Path(__file__).parents[1] / "support")
-    runs = [
-        json.loads(subprocess.run([sys.executable, "-c", _OURS, support, str(SUBSET)], capture_output=True, text=True, check=True).stdout) for _ in range(3)
-    ]
+    runs = [json.loads(subprocess.run([sys.executable, "-c", _OURS, str(SUBSET)], capture_output=True, text=True, check=True).stdout) for _ in range(3)]
     ours = min(runs, key=lambda run: run["seconds"])
     theirs, shells = _ase(SUBSET)
     per_frame = ours["seconds"] / ours["frames"]
@@ -74,9 +70,9 @@ def _ase(n_frames: int) -> tuple[float, dict[str, list[float]]]:
     import numpy as np
     from ase import Atoms
     from ase.neighborlist import neighbor_list
-    from dense_motion import SPECIES, blocks
 
-    from catholyte.analysis.bond_rules import bond_rule, is_shell, watched_pairs
+    from catholyte.analysis.motion.bond_rules import bond_rule, is_shell, watched_pairs
+    from catholyte.tests.support.motion.dense_motion import SPECIES, blocks
 
     rules = [bond_rule(pair) for pair in watched_pairs(SPECIES)]
     reach = {rule.pair: rule.broken for rule in rules}

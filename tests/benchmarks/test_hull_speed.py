@@ -6,16 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import phase_sets
 import pytest
-from evidence import Evidence
-from phase_sets import EIGHT, large_set
 
-from catholyte.analysis.hull import Phases
+from catholyte.analysis.thermodynamics.hull import Phases
+from catholyte.tests.support import phase_sets
+from catholyte.tests.support.phase_sets import EIGHT, large_set
+from catholyte.tests.support.referees.evidence import Evidence
 
 TIMES_FASTER = 100
 
@@ -73,10 +72,9 @@ def test_kinks_of_a_pair(phases: Phases, diagram: tuple[Any, float], measured: E
 
 _MANY = """
 import resource, sys, time
-sys.path.insert(0, sys.argv[1])
 import numpy as np
-from phase_sets import large_set
-from catholyte.analysis.reactions import react_many
+from catholyte.tests.support.phase_sets import large_set
+from catholyte.analysis.thermodynamics.reactions import react_many
 toy = large_set()
 rng = np.random.default_rng(0)
 names = [entry.formula for entry in toy.entries]
@@ -91,8 +89,7 @@ print(time.perf_counter() - wall, time.process_time() - clock, resource.getrusag
 @pytest.mark.benchmark
 def test_ten_thousand_pairs(measured: Evidence) -> None:
     """Names resolved, all kinks, and the products at the deepest one of each: wall seconds and peak memory of a whole process."""
-    support = str(Path(__file__).parents[1] / "support")
-    told = subprocess.run([sys.executable, "-c", _MANY, support], capture_output=True, text=True, check=True).stdout.split()
+    told = subprocess.run([sys.executable, "-c", _MANY], capture_output=True, text=True, check=True).stdout.split()
     wall, clock, memory = (float(value) for value in told[:3])
     print(f"{clock:.1f} CPU s, {told[3]} kinks")
     measured.within("reactions of 10,000 pairs on that hull", wall, "s", limit=60)

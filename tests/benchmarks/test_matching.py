@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evidence import Evidence
 
 from catholyte.configs.load import material
-from catholyte.structures.facet import facet, source_cell
-from catholyte.structures.interface import InterfaceSpec, Part, interfaces
-from catholyte.structures.match import Limits, match
+from catholyte.structures.interfaces.match import Limits, match
+from catholyte.structures.interfaces.search import InterfaceSpec, Part, interfaces
+from catholyte.structures.surfaces.facet import facet, source_cell
+from catholyte.tests.support.referees.evidence import Evidence
 
 
 def _cpu(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:

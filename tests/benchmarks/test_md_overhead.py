@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evidence import Evidence
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from catholyte.configs.load import material
-from catholyte.structures.cells import calculation_cell
-from catholyte.workflows.engines.ase_md import run_dynamics
-from catholyte.workflows.engines.chgnet_forces import EnergyForcesStress
-from catholyte.workflows.tasks import MolecularDynamics
+from catholyte.structures.crystals.cells import calculation_cell
+from catholyte.tests.support.referees.evidence import Evidence
+from catholyte.workflows.engines.ase.chgnet import EnergyForcesStress
+from catholyte.workflows.engines.ase.dynamics import run_dynamics
+from catholyte.workflows.engines.tasks import MolecularDynamics
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.slow, pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True")]
 

@@ -8,14 +8,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from evidence import Evidence
 from pymatgen.analysis.ewald import EwaldSummation
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core.structure import Structure
 
 from catholyte.configs.load import material
-from catholyte.structures.crystal import conventional
-from catholyte.structures.ordering import Ordering, order
+from catholyte.structures.crystals.crystal import conventional
+from catholyte.structures.crystals.ordering import Ordering, order
+from catholyte.tests.support.referees.evidence import Evidence
 
 N = 30
 

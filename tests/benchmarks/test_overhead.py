@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from evidence import Evidence
 from jobflow import Flow, Job, JobStore, run_locally
-from toy_jobs import add, prepared
 
-from catholyte.hpc.ledger import Ledger, job_key
-from catholyte.hpc.store import open_store
-from catholyte.hpc.worker import run_job
+from catholyte.hpc.run.worker import run_job
+from catholyte.hpc.store.campaign_store import open_store
+from catholyte.hpc.store.ledger import Ledger, job_key
+from catholyte.tests.support.engines.toy_jobs import add, prepared
+from catholyte.tests.support.referees.evidence import Evidence
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -37,7 +37,7 @@ def test_status_of_ten_thousand_jobs(tmp_path: Path, measured: Evidence) -> None
     store.campaigns.insert_one(
         {"name": "large", "title": "large", "recipe": {}, "jobs": plans, "skipped": [], "reused": [], "updated": "2026-01-01T00:00:00+00:00"}
     )
-    command = [sys.executable, "-c", "from catholyte.hpc.cli import main; main()", "status", "--store", str(tmp_path / "store"), "--json"]
+    command = [sys.executable, "-c", "from catholyte.hpc.commands.app import main; main()", "status", "--store", str(tmp_path / "store"), "--json"]
     best = min(_cpu(command, tmp_path) for _ in range(3))
     measured.within(f"`catholyte status` of {N_JOBS:,} jobs, the whole command", best, "CPU s", limit=1.5)
 

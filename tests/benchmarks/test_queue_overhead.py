@@ -13,23 +13,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from evidence import Evidence
 from fireworks import LaunchPad
 from jobflow import Flow, JobStore
 from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import GridFSStore, MongoStore
-from mongo_server import mongo_server
-from queue_campaign import campaign, needs_slurm
-from toy_jobs import array, prepared
 
-from catholyte.hpc.fireworks_queue import opened_launchpad, submit
-from catholyte.hpc.remote_queue import write_project
-from catholyte.hpc.submission import open_cluster
+from catholyte.hpc.queue.fireworks import opened_launchpad, submit
+from catholyte.hpc.queue.remote import write_project
+from catholyte.hpc.queue.submission import open_cluster
+from catholyte.tests.support.campaigns.queue_campaign import campaign, needs_slurm
+from catholyte.tests.support.engines.toy_jobs import array, prepared
+from catholyte.tests.support.referees.evidence import Evidence
+from catholyte.tests.support.standins.mongo_server import mongo_server
 
 #: no more than this many times the processor time of the peer
 TARGET = 1.2
 JOBS, ROUNDS = 3, 3
-SUPPORT = Path(__file__).parents[1] / "support"
 
 
 def cost(launch: Callable[[], None]) -> float:
@@ -60,7 +59,6 @@ def database() -> Iterator[str]:
 def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Evidence) -> None:
     for name in ("CATHOLYTE_WORK", "CATHOLYTE_STORE"):
         monkeypatch.setenv(name, str(tmp_path / "work"))  # restored afterwards
-    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
     file = tmp_path / "cluster.yaml"
     file.write_text(f"name: t\nscheduler: slurm\nwork_dir: {tmp_path}/w\nstore: {database}\nresources: [{{resources: {{}}}}]\n")
     cluster, store, config = open_cluster(str(file))
@@ -72,7 +70,7 @@ def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path,
         MongoStore.from_uri(database, "outputs", database=name), additional_stores={"data": GridFSStore.from_uri(database, "data", database=name)}
     )
     bare = [str(Path(sys.executable).with_name("rlaunch")), "-s", "-l", str(tmp_path / "launchpad.yaml"), "singleshot"]
-    ours = [sys.executable, "-m", "catholyte.hpc.fireworks_launch", "singleshot", "--cluster", str(config), "--fw_id"]
+    ours = [sys.executable, "-m", "catholyte.hpc.queue.fireworks_launch", "singleshot", "--cluster", str(config), "--fw_id"]
     spent: dict[str, list[float]] = {"ours": [], "bare": []}
     with opened_launchpad(database) as pad:
         for number in range(JOBS * ROUNDS):
@@ -96,8 +94,8 @@ def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypa
     from jobflow_remote import SETTINGS
     from jobflow_remote.jobs.runner import Runner
 
-    from catholyte.hpc.remote_queue import controller, mirror, project_name, submit_remote
-    from catholyte.hpc.remote_runner import LookFirstRunner
+    from catholyte.hpc.queue.remote import controller, mirror, project_name, submit_remote
+    from catholyte.hpc.queue.remote_runner import LookFirstRunner
 
     spent: dict[str, float] = {}
     for turn in range(2):  # the second turn counts: imports and first connections are paid

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evidence import Evidence
-from trajectory_texts import head, walk
 
-from catholyte.analysis.displacement import Displacements
-from catholyte.analysis.pair_function import PairCounter
-from catholyte.analysis.trajectory import open_trajectory
+from catholyte.analysis.motion.displacement import Displacements
+from catholyte.analysis.motion.pair_function import PairCounter
+from catholyte.analysis.trajectories.reader import open_trajectory
+from catholyte.tests.support.motion.trajectory_texts import head, walk
+from catholyte.tests.support.referees.evidence import Evidence
 
 FRAMES, SPECIES = 10_000, ("Li",) * 48 + ("Co",) * 36 + ("O",) * 84 + ("S",) * 32
 CELL = np.array([[11.0, 0.0, 0.0], [-3.0, 12.0, 0.0], [0.5, 1.0, 19.0]])
@@ -40,9 +40,9 @@ def _peak(code: str, file: Path) -> float:
     program = f"""
 import sys
 from pathlib import Path
-from catholyte.analysis.displacement import Displacements, msd_curves
-from catholyte.analysis.pair_function import PairCounter
-from catholyte.analysis.trajectory import open_trajectory
+from catholyte.analysis.motion.displacement import Displacements, msd_curves
+from catholyte.analysis.motion.pair_function import PairCounter
+from catholyte.analysis.trajectories.reader import open_trajectory
 trajectory = open_trajectory([Path(sys.argv[1])], 2.0)
 counter, moved = PairCounter(trajectory.species, 5.0, every=40), Displacements(trajectory.species)
 for block in trajectory.blocks():

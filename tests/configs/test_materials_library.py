@@ -14,7 +14,7 @@ from pymatgen.symmetry.groups import SpaceGroup
 
 from catholyte.configs.load import load_materials
 from catholyte.configs.models import Material
-from catholyte.structures.crystal import conventional, primitive
+from catholyte.structures.crystals.crystal import conventional, primitive
 
 LIBRARY = load_materials()
 NAMES = sorted(LIBRARY)

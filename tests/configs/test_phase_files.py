@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pymatgen.core import Composition
 
-from catholyte.analysis.phase_set import DEFAULT_PHASE_SET, load_phase_set
+from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import CONFIGS, load_materials
-from catholyte.structures.chemistry import CHEMICAL_CLASSES, chemical_class
-from catholyte.workflows.phases import SCALE, PhaseSetSpec, canonical_sha256, verify
+from catholyte.structures.crystals.chemistry import CHEMICAL_CLASSES, chemical_class
+from catholyte.workflows.phases.build import SCALE, PhaseSetSpec, canonical_sha256, verify
 
 FILES = sorted((CONFIGS / "phases").glob("*.json"))
 LIBRARY = load_materials()

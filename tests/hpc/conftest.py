@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
-from command_line import Run
 
-from catholyte.hpc import cli
+from catholyte.hpc.commands import app as cli
+from catholyte.tests.support.command_line import Run
 
 
 @pytest.fixture

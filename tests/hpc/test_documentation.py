@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import typer
-from doc_blocks import PAGES, ROOT, blocks, lines_of
 
-from catholyte.hpc.cli import app
-from catholyte.hpc.commands_page import commands_page
+from catholyte.docs.pages.commands import commands_page
+from catholyte.hpc.commands.app import app
+from catholyte.tests.support.docs.doc_blocks import PAGES, ROOT, blocks, lines_of
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 #: a line may begin with `nohup` or with the five fields of a crontab
@@ -29,7 +29,7 @@ CALLS = [(page, found[1]) for page in PAGES for _, text in blocks(page, "console
 
 def test_the_page_of_commands_is_up_to_date() -> None:
     told = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-    assert told == commands_page(), "write it again: python -m catholyte.hpc.commands_page"
+    assert told == commands_page(), "write it again: python -m catholyte.docs.pages.commands"
 
 
 def test_every_command_and_option_stands_in_the_documentation() -> None:
@@ -101,7 +101,7 @@ def test_recipes_in_the_documentation_are_understood(page: Path, tmp_path: Path)
     from ruamel.yaml import YAML
 
     from catholyte.configs.load import load_recipe
-    from catholyte.configs.oxygen_loss import OxygenSystem
+    from catholyte.configs.steps.oxygen_loss import OxygenSystem
 
     texts = [text for _, text in blocks(page, "yaml")]
     assert texts

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import Run, answer
-from stored_campaigns import stored_campaign
 
 from catholyte import Campaign
 from catholyte.configs.errors import CalculationError, InputError, StoreError, UnknownNameError
+from catholyte.tests.support.campaigns.stored_campaigns import stored_campaign
+from catholyte.tests.support.command_line import Run, answer
 
 
 @pytest.fixture(scope="module")

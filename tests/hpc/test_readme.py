@@ -10,8 +10,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from doc_blocks import README, ROOT, blocks, lines_of
-from trajectory_texts import walk, xdatcar
+
+from catholyte.tests.support.docs.doc_blocks import README, ROOT, blocks, lines_of
+from catholyte.tests.support.motion.trajectory_texts import walk, xdatcar
 
 #: finished campaigns of the recipes, as `catholyte run` left them; see tests/data/README.md
 STORE = ROOT / "tests" / "data" / "campaigns.tar.xz"

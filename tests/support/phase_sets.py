@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import Element
 
-from catholyte.analysis.phase_set import PhaseEntry, PhaseSet, PhaseSource, content_hash
+from catholyte.analysis.thermodynamics.phase_set import PhaseEntry, PhaseSet, PhaseSource, content_hash
 
 if TYPE_CHECKING:
     from pymatgen.analysis.phase_diagram import PhaseDiagram

@@ -54,7 +54,7 @@ def rock_salts(draw: st.DrawFn) -> Structure:
 @st.composite
 def pair_models(draw: st.DrawFn):  # type: ignore[no-untyped-def]
     """Random symmetric pair energies on two small blocks of sites with three occupants."""
-    from catholyte.structures.sampling import PairModel
+    from catholyte.structures.crystals.sampling import PairModel
 
     blocks = tuple({0: draw(st.integers(1, 2)), 1: draw(st.integers(1, 2)), 2: draw(st.integers(1, 2))} for _ in range(draw(st.integers(1, 2))))
     size = sum(sum(block.values()) for block in blocks)

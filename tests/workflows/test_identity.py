@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jobflow import Flow, Job, Maker, job
 from pymatgen.core import Lattice, Structure
-from toy_jobs import add, total
 
 from catholyte.configs.models import Method
-from catholyte.workflows.engine import Engine
+from catholyte.tests.support.engines.toy_jobs import add, total
+from catholyte.workflows.engines.engine import Engine
+from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static
 from catholyte.workflows.identity import content_address, identity, iter_jobs
-from catholyte.workflows.tasks import Dos, MolecularDynamics, Relax, Static
 
 METHOD: dict[str, Any] = {"hubbard_u": {"Co": 3.9}, "cutoff": 600.0, "kpoints": (4, 4, 4), "smearing": 0.05}
 
@@ -36,9 +36,9 @@ def _uuid(task: Any = None, engine: str = "gpaw", structure: Structure | None = 
 
 SCRIPT = """
 import sys
-from catholyte.workflows.engine import Engine
+from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.identity import content_address
-from catholyte.workflows.tasks import Static, Relax
+from catholyte.workflows.engines.tasks import Static, Relax
 from jobflow import Flow
 from pymatgen.core import Lattice, Structure
 cell = Structure(Lattice.cubic(4), ["Li+", "H-"], [[0, 0, 0], [0.5, 0.5, 0.5]])
@@ -108,7 +108,7 @@ def test_upgrade_and_contract_are_part_of_the_question(monkeypatch: pytest.Monke
     maker = Engine("chgnet").maker(Relax())
     maker.contract += 1
     assert identity(maker.job_for(_cell(), "CoO")) != before
-    monkeypatch.setattr("catholyte.workflows.engines.chgnet.ChgnetBackend.version", lambda self: "9.9")
+    monkeypatch.setattr("catholyte.workflows.engines.ase.chgnet.ChgnetBackend.version", lambda self: "9.9")
     assert _uuid(engine="chgnet") != before
 
 

@@ -1,0 +1,1 @@
+"""What an engine is, what can be asked of it, and the gate that its results pass."""

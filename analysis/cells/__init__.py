@@ -1,0 +1,1 @@
+"""Relaxed cells against references: lattices, surface and interface energies."""

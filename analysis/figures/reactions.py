@@ -1,0 +1,224 @@
+"""Figures of reactivity: reaction energy along the mixing ratio, and stability windows as ladders."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...configs.errors import InputError
+from ...configs.models import Tier
+from ..words import formula_text, number
+from .style import GREY, PALETTE, caption, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["MixingCurve", "WindowLadder", "reaction_figure", "window_figure"]
+
+
+@dataclass(frozen=True)
+class MixingCurve:
+    """Reaction energies of a pair along the mixing ratio.
+
+    Parameters
+    ----------
+    a, b : str
+        Names or formulas of the reactants.
+    x : (n,) array-like
+        Formula-unit fraction of `a`, 0 to 1, ascending: the kinks of the hull, both ends included.
+    mutual, total : (n,) array-like
+        eV/atom; mutual is what mixing adds, total includes the decomposition of each reactant by itself.
+    products : sequence of str
+        What forms at each x, e.g. ``"Li2S + Co9S8"``; empty where nothing is to be written.
+    source : str
+        Tier or origin of the energies, shown in the caption.
+    published : float, optional
+        eV/atom, shown as a dashed line, for orientation.
+    """
+
+    a: str
+    b: str
+    x: ArrayLike
+    mutual: ArrayLike
+    total: ArrayLike
+    products: Sequence[str]
+    source: str
+    published: float | None = None
+
+
+def reaction_figure(curve: MixingCurve) -> Figure:
+    """Mutual and total reaction energy against the mixing ratio; products are numbered at the kinks and listed beside.
+
+    Parameters
+    ----------
+    curve : MixingCurve
+
+    Raises
+    ------
+    InputError
+        If the arrays differ in length.
+    """
+    x, mutual, total = (np.asarray(values, dtype=float) for values in (curve.x, curve.mutual, curve.total))
+    if not len(x) == len(mutual) == len(total) == len(curve.products):
+        raise InputError(f"x, mutual, total and products have {len(x)}, {len(mutual)}, {len(total)} and {len(curve.products)} values; equal numbers are needed")
+    named = [i for i, products in enumerate(curve.products) if products]
+    lines = {i: textwrap.wrap(curve.products[i], 46) for i in named}
+    height = max(3.6, 1.2 + 0.17 * sum(len(text) + 1.6 for text in lines.values()))
+    with style():
+        figure, (ax, side) = new_figure(9.2, height, (1, 2), width_ratios=(1.4, 1))
+        ax.axhline(0, color=GREY, linewidth=0.6)
+        ax.plot(x, total, "--", color=PALETTE[1], linewidth=1.5, label="total")
+        ax.plot(x, mutual, "-", color=PALETTE[0], linewidth=1.8, label="mutual (mixing alone)")
+        if curve.published is not None:
+            ax.axhline(curve.published, color=GREY, linestyle=":", linewidth=1.4, label=f"published: {number(curve.published)} eV/atom")
+        best = int(np.argmin(mutual))
+        ax.plot(x[best], mutual[best], "*", markersize=13, color=PALETTE[0], markeredgecolor="white", label=_minimum(x[best], mutual[best]))
+        ax.plot(x[named], mutual[named], "o", markersize=4, color=PALETTE[0], markevery=[k for k, i in enumerate(named) if i != best])
+        lowest = min(float(total.min()), float(mutual.min()), curve.published or 0.0)
+        ax.set_xlim(-0.02, 1.02)
+        ax.set_ylim(1.38 * lowest if lowest < 0 else -0.05, max(-0.14 * lowest, 0.005))
+        _badges(ax, x[named], mutual[named])
+        ax.set_xlabel(f"x, formula-unit fraction of {formula_text(curve.a)} (1) in {formula_text(curve.b)} (0)")
+        ax.set_ylabel("reaction energy (eV/atom)")
+        ax.set_title(f"{formula_text(curve.a)} | {formula_text(curve.b)}")
+        ax.legend(loc="lower left", fontsize=8, ncols=2, columnspacing=1.2)
+        side.set_title("products")
+        _list(
+            side, [(f"{order}   x = {x[i]:.2f}, {number(mutual[i], 3)} eV/atom", [formula_text(t) for t in lines[i]]) for order, i in enumerate(named, start=1)]
+        )
+        caption(
+            figure,
+            f"Energies: {curve.source}. Star: minimum of the mutual energy; total − mutual is what the reactants release by themselves.",
+            "Dotted: published value, for orientation." if curve.published is not None else "",
+        )
+    return figure
+
+
+_BADGE = {"boxstyle": "circle,pad=0.18", "facecolor": "white", "edgecolor": GREY, "linewidth": 0.7}
+
+
+def _badges(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    """Number the points from left to right, each as close above its point as the earlier numbers leave room, with a leader."""
+    points = ax.transData.transform(np.column_stack([x, y])) * 72 / ax.figure.dpi
+    placed: list[tuple[float, float]] = []
+    for order, (across, up) in enumerate(points, start=1):
+        lift = 13.0
+        while any(np.hypot(across - a, up + lift - b) < 15 for a, b in placed):
+            lift += 3
+        placed.append((across, up + lift))
+        leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2} if lift > 13 else None
+        place = (x[order - 1], y[order - 1])
+        ax.annotate(str(order), place, xytext=(0, lift), textcoords="offset points", ha="center", va="center", fontsize=8, bbox=_BADGE, arrowprops=leader)
+
+
+def _minimum(x: float, energy: float) -> str:
+    return f"minimum: {number(energy, 3)} eV/atom at x = {x:.2f}"
+
+
+def _list(ax: Axes, items: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Headed lines of text from the top of an empty axes downwards, on lines of 12.2 points."""
+    ax.set_axis_off()
+    down = 0.0
+    for head, lines in items:
+        for indent, weight, line in [(0, "bold", head), *((14, "normal", line) for line in lines)]:
+            ax.annotate(line, (0, 1), (indent, -down), "axes fraction", "offset points", va="top", fontsize=8, fontweight=weight, annotation_clip=False)
+            down += 12.2
+        down += 7.3
+
+
+@dataclass(frozen=True)
+class WindowLadder:
+    """Stability window of one material and the steps beyond it.
+
+    Parameters
+    ----------
+    material : str
+        Name or formula.
+    reduction, oxidation : float or None
+        V vs Li/Li+, ends of the window; None where there is no limit, or where the material is stable nowhere (both None).
+    steps : sequence of (float, str)
+        Voltage, V vs Li/Li+, and the reaction that sets in there.
+    published : tuple of float or None, optional
+        V vs Li/Li+, printed limits, for orientation.
+    """
+
+    material: str
+    reduction: float | None
+    oxidation: float | None
+    steps: Sequence[tuple[float, str]] = ()
+    published: tuple[float | None, float | None] | None = None
+
+
+def window_figure(ladders: Sequence[WindowLadder], tier: Tier | str, voltages: tuple[float, float] = (0.0, 5.0)) -> Figure:
+    """Stability windows as bars over the voltage, the steps numbered, their reactions listed below.
+
+    Parameters
+    ----------
+    ladders : sequence of WindowLadder
+        From top to bottom.
+    tier : str
+        Tier or phase set of the energies, shown in the caption.
+    voltages : tuple of float
+        V vs Li/Li+, ends of the axis.
+
+    Raises
+    ------
+    InputError
+        If there is no ladder.
+    """
+    if not ladders:
+        raise InputError("a window figure needs at least one material")
+    items = [(formula_text(ladder.material), _reactions(ladder)) for ladder in ladders if ladder.steps]
+    below = 0.05 + sum(0.28 + 0.17 * len(lines) for _, lines in items)
+    above = 0.55 + 0.55 * len(ladders)
+    with style():
+        figure, (ax, text) = new_figure(8.2, above + below + 0.6, (2, 1), height_ratios=(above, below))
+        for y, ladder in enumerate(ladders):
+            _draw_ladder(ax, y, ladder, voltages)
+        ax.set_yticks(range(len(ladders)), [formula_text(ladder.material) for ladder in ladders])
+        ax.set_ylim(len(ladders) - 0.45, -0.6)
+        ax.set_xlim(*voltages)
+        ax.set_xlabel("voltage (V vs Li/Li$^{+}$)")
+        ax.set_ylabel("material")
+        _list(text, items)
+        caption(
+            figure,
+            f"Energies: {tier}. Bars: stable with lithium exchanged at that voltage; numbered ticks: steps of the ladder, listed below.",
+            "Open diamonds: published limits, for orientation." if any(ladder.published for ladder in ladders) else "",
+        )
+    return figure
+
+
+def _reactions(ladder: WindowLadder) -> list[str]:
+    lines = []
+    for order, (voltage, reaction) in enumerate(sorted(ladder.steps), start=1):
+        first, *rest = textwrap.wrap(reaction, 96) or [""]
+        lines += [f"{order}   {number(voltage)} V   {formula_text(first)}", *(f"                  {formula_text(part)}" for part in rest)]
+    return lines
+
+
+def _draw_ladder(ax: Axes, y: int, ladder: WindowLadder, voltages: tuple[float, float]) -> None:
+    ax.plot(voltages, (y, y), color=GREY, linewidth=0.6, zorder=1)
+    if ladder.reduction is None and ladder.oxidation is None:
+        ax.text(sum(voltages) / 2, y - 0.22, "stable at no voltage", ha="center", va="center", fontsize=8, color=GREY)
+    else:
+        low = voltages[0] if ladder.reduction is None else ladder.reduction
+        high = voltages[1] if ladder.oxidation is None else ladder.oxidation
+        ax.barh(y, high - low, left=low, height=0.42, color=PALETTE[0], alpha=0.85, zorder=2)
+        limits = "to".join(f" {number(v)} " if v is not None else " no limit " for v in (ladder.reduction, ladder.oxidation))
+        ax.text((low + high) / 2, y - 0.24, f"{limits.strip()} V", ha="center", va="bottom", fontsize=8)
+    last, lift = -np.inf, 0
+    for order, (voltage, _) in enumerate(sorted(ladder.steps), start=1):
+        lift = (lift + 1) % 2 if voltage - last < 0.035 * (voltages[1] - voltages[0]) else 0
+        last = voltage
+        ax.plot((voltage, voltage), (y - 0.21, y + 0.21), color=PALETTE[1], linewidth=1.6, zorder=3)
+        ax.text(voltage, y + 0.23 + 0.17 * lift, str(order), ha="center", va="top", fontsize=7, color=PALETTE[1])
+    for limit in ladder.published or ():
+        if limit is not None:
+            ax.plot(limit, y, "D", markersize=6, markerfacecolor="white", markeredgecolor="black", zorder=4)

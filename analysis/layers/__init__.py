@@ -1,0 +1,1 @@
+"""Layered oxides: planes of oxygen, layers of cations, mixing and class."""

@@ -1,0 +1,1 @@
+"""What happens in molecular dynamics: bonds, shells, diffusion, species, controls."""

@@ -1,0 +1,203 @@
+"""Partial pair distribution functions of a trajectory, exact in every cell and for every range.
+
+Every pair of atoms counts with all its periodic images within the range, an atom with its own images too, so that narrow
+and skewed cells and ranges beyond half the cell are right. g(r) is the number of pairs over that of an ideal gas
+of the same density in each frame's cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...configs.arrays import Floats
+from ...configs.errors import InputError
+from ...structures.trajectories.frames import Frames
+
+__all__ = ["Minimum", "PairCounter", "PairFunction", "first_minimum"]
+
+
+#: distances that are computed at once
+_AT_ONCE = 2_000_000
+#: Å, width of the Gaussian that smooths g(r) before its extrema are looked for
+_SMOOTHING = 0.05
+#: a peak rises above its surroundings by this part of the highest g(r)
+_PROMINENCE = 0.1
+#: g(r) below this is none
+_NOTHING = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class PairFunction:
+    """Pair distribution function of two elements.
+
+    Parameters
+    ----------
+    pair : tuple of str
+        Elements, in the order of the species.
+    r : (n_bins,) float array, Å
+        Middles of the bins.
+    g : (n_bins,) float array
+    coordination : (n_bins,) float array
+        Mean number of atoms of the second element within the far edge of the bin around one of the first.
+    n_frames : int
+    """
+
+    pair: tuple[str, str]
+    r: Floats
+    g: Floats
+    coordination: Floats
+    n_frames: int
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """The first shell of a pair function: its peak and the minimum behind it, Å."""
+
+    peak: float
+    minimum: float
+
+
+class PairCounter:
+    """Count the pairs of one trajectory by their distances, block by block.
+
+    Parameters
+    ----------
+    species : sequence of str, n_sites
+    rmax : float, Å
+        Range.
+    width : float, Å
+        Of one bin, at most; the range is a whole number of bins.
+    every : int
+        Take one of so many frames.
+
+    Raises
+    ------
+    InputError
+        If range, width or stride are not positive.
+    """
+
+    def __init__(self, species: Sequence[str], rmax: float = 8.0, width: float = 0.02, every: int = 1) -> None:
+        if not (np.isfinite(rmax) and 0 < width <= rmax) or every < 1:
+            raise InputError(f"a range of {rmax} Å in bins of {width} Å with every {every}. frame is not possible: all must be positive, bins below the range")
+        self.rmax, self.n_bins, self.every = float(rmax), int(np.ceil(rmax / width - 1e-9)), every
+        self.species = tuple(species)
+        order = {name: index for index, name in enumerate(dict.fromkeys(self.species))}
+        self.pairs = list(combinations_with_replacement(order, 2))
+        number = {pair: index for index, pair in enumerate(self.pairs)}
+        elements = np.array([order[name] for name in self.species])
+        names = list(order)
+        table = np.array([[number[tuple(sorted((a, b), key=order.__getitem__))] for b in names] for a in names])  # type: ignore[index]
+        self._first, self._second = np.triu_indices(len(self.species), 1)
+        self._kind = table[elements[self._first], elements[self._second]]
+        self._amounts = np.bincount(elements)
+        self._own = np.array([table[i, i] for i in range(len(names))])
+        self._counts = np.zeros((len(self.pairs), self.n_bins), dtype=np.int64)
+        self._density, self._seen, self._taken = 0.0, 0, 0
+
+    def add(self, frames: Frames) -> None:
+        """Count the pairs of the next frames."""
+        chosen = np.flatnonzero((self._seen + np.arange(len(frames))) % self.every == 0)
+        self._seen += len(frames)
+        self._taken += len(chosen)
+        fractional, cells = frames.fractional()[chosen], frames.cells[chosen]
+        per = max(1, _AT_ONCE // max(1, len(self._first)))
+        for start in range(0, len(chosen), per):
+            part = slice(start, start + per)
+            same = bool((cells[part] == cells[start]).all())
+            for one in [part] if same else [slice(i, i + 1) for i in range(start, min(start + per, len(chosen)))]:
+                self._count(fractional[one], cells[one][0])
+                self._density += len(fractional[one]) / abs(float(np.linalg.det(cells[one][0])))
+
+    def _count(self, fractional: Floats, cell: Floats) -> None:
+        """Count the pairs of frames that share a cell."""
+        from ase.geometry.minkowski_reduction import minkowski_reduce
+
+        reduced, change = minkowski_reduce(cell)
+        fractional = fractional @ np.linalg.inv(change)
+        fractional = fractional - np.floor(fractional)
+        wide = 1.0 / np.linalg.norm(np.linalg.inv(reduced), axis=0)  # distances between opposite faces
+        apart = np.take(fractional, self._second, axis=1)
+        apart -= np.take(fractional, self._first, axis=1)
+        apart -= np.rint(apart)
+        most = np.floor(self.rmax / wide + 0.5).astype(int)
+        kinds = np.broadcast_to(self._kind, apart.shape[:2])
+        for image in product(*(range(-m, m + 1) for m in most)):
+            squares = _squares(apart, np.array(image, dtype=float), np.asarray(reduced, dtype=float))
+            near = squares < self.rmax**2
+            self._histogram(np.sqrt(squares[near]), kinds[near], 1)
+        self._own_images(np.asarray(reduced, dtype=float), np.floor(self.rmax / wide).astype(int), len(fractional))
+
+    def _own_images(self, cell: Floats, most: NDArray[np.int64], n_frames: int) -> None:
+        """Count every atom with its own images, each pair of images once."""
+        images = np.array(list(product(*(range(-m, m + 1) for m in most))), dtype=float)
+        lengths = np.linalg.norm(images @ cell, axis=1)
+        lengths = lengths[(lengths > 0) & (lengths < self.rmax)]
+        for kind, amount in zip(self._own, self._amounts, strict=True):
+            # both directions of an image are listed, one of them is a pair
+            self._histogram(lengths, np.full(len(lengths), kind), int(amount) * n_frames, halves=True)
+
+    def _histogram(self, distances: Floats, kinds: NDArray[np.int64], weight: int, halves: bool = False) -> None:
+        bins = np.minimum((distances * (self.n_bins / self.rmax)).astype(np.int64), self.n_bins - 1)
+        counted = np.bincount(kinds * self.n_bins + bins, minlength=self._counts.size).reshape(self._counts.shape)
+        self._counts += counted * weight // (2 if halves else 1)
+
+    def functions(self) -> list[PairFunction]:
+        """Pair functions of all pairs of elements.
+
+        Raises
+        ------
+        InputError
+            If there was no frame.
+        """
+        if not self._taken:
+            raise InputError("no frame: there are no pair functions")
+        edges = np.linspace(0.0, self.rmax, self.n_bins + 1)
+        shells = 4 / 3 * np.pi * np.diff(edges**3)
+        amounts = dict(zip(dict.fromkeys(self.species), self._amounts.tolist(), strict=True))
+        found = []
+        for pair, counts in zip(self.pairs, self._counts, strict=True):
+            directed = counts * (2 if pair[0] == pair[1] else 1)  # a pair of one element counts from both its ends
+            ideal = amounts[pair[0]] * amounts[pair[1]] * self._density * shells
+            around = np.cumsum(directed) / (amounts[pair[0]] * self._taken)
+            found.append(PairFunction(pair, (edges[:-1] + edges[1:]) / 2, directed / ideal, around, self._taken))
+        return found
+
+
+def _squares(apart: Floats, image: Floats, cell: Floats) -> Floats:
+    """Squared lengths of fractional vectors shifted by an image, Å²; the metric saves the Cartesian copy."""
+    x, y, z = ((apart[..., axis] + image[axis]) for axis in range(3))
+    metric = cell @ cell.T
+    diagonal = metric[0, 0] * x * x + metric[1, 1] * y * y + metric[2, 2] * z * z
+    return np.asarray(diagonal + 2 * (metric[0, 1] * x * y + metric[0, 2] * x * z + metric[1, 2] * y * z))
+
+
+def first_minimum(function: PairFunction) -> Minimum | None:
+    """Find the minimum behind the first peak: where a shell ends, and a bond.
+
+    g(r) is smoothed by a Gaussian of 0.05 Å. The first peak that stands out by a tenth of the highest counts; the minimum
+    is the lowest point before the next such peak, and the middle of the gap where there are no pairs at all.
+
+    Returns
+    -------
+    Minimum or None
+        None if there is no peak, or no minimum behind it within the range.
+    """
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks
+
+    smooth = gaussian_filter1d(function.g, _SMOOTHING / float(function.r[1] - function.r[0]), mode="nearest")
+    peaks, _ = find_peaks(smooth, prominence=_PROMINENCE * float(smooth.max()))
+    if len(peaks) == 0:
+        return None
+    end = int(peaks[1]) if len(peaks) > 1 else len(smooth)
+    behind = smooth[peaks[0] : end]
+    lowest = float(behind.min())
+    if len(peaks) == 1 and behind[-1] <= lowest + _NOTHING:
+        return None  # still falling, or nothing more, at the end of the range
+    bottom = np.flatnonzero(behind <= max(lowest, _NOTHING))
+    return Minimum(float(function.r[peaks[0]]), float(function.r[peaks[0] + bottom].mean()))

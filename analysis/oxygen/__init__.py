@@ -1,0 +1,1 @@
+"""Oxygen vacancies over the lithium content, and which ion pays for them."""

@@ -1,0 +1,1 @@
+"""The report of a campaign: its content, its case and its page."""

@@ -1,0 +1,151 @@
+"""The campaign that a report is about: its recipe, jobs and documents, and in words what is missing of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from ...configs.errors import CatholyteError
+from ...configs.recipe import Recipe
+from ...workflows.documents import CalculationDocument
+from ...workflows.interface_documents import BuiltInterfaces, ChosenInterface
+from ..records import FINISHED, Entry, Records
+from .content import Text
+
+__all__ = ["Case", "Finished", "chunk_of", "job_link", "read_case"]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished job with its document."""
+
+    entry: Entry
+    document: CalculationDocument
+
+    @property
+    def material(self) -> str:
+        """Name in the recipe."""
+        return str(self.entry.plan["material"])
+
+    @property
+    def variant(self) -> str:
+        """``main``, or what was varied to test convergence."""
+        return str(self.entry.plan["variant"])
+
+    @property
+    def job(self) -> str:
+        """Key as it is shown."""
+        return job_link(self.entry)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that the sections of a report are computed from.
+
+    Attributes
+    ----------
+    campaign : dict
+        The record of the campaign.
+    recipe : Recipe
+        As it was when the campaign was run last.
+    entries : list of Entry
+        All jobs.
+    finished : list of Finished
+        Those with a document, density of states included.
+    unreadable : dict of str to str
+        Key of a finished job to the reason why its document cannot be read.
+    others : dict of str to BuiltInterfaces, ChosenInterface or None
+        Key of a finished job that is no calculation to what it answered; None where it only added other jobs.
+    """
+
+    campaign: dict[str, Any]
+    recipe: Recipe
+    entries: list[Entry]
+    finished: list[Finished]
+    unreadable: dict[str, str]
+    others: dict[str, BuiltInterfaces | ChosenInterface | None] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> set[str]:
+        """Keys of the jobs whose answer was read."""
+        return {found.entry.plan["key"] for found in self.finished} | set(self.others)
+
+    def of(self, step: str, variant: str | None = None) -> list[Finished]:
+        """Finished jobs of one step, in the order of the campaign."""
+        return [f for f in self.finished if f.entry.plan["step"] == step and variant in (None, f.variant)]
+
+    def missing(self, step: str, materials: Sequence[str]) -> list[Text]:
+        """One sentence for each job of a step that has no result, and for each material without a job."""
+        planned = [entry for entry in self.entries if entry.plan["step"] == step]
+        told = [Text(self.why(entry), "problem") for entry in planned if entry.state not in FINISHED or entry.plan["key"] in self.unreadable]
+        absent = [name for name in materials if name not in {entry.plan["material"] for entry in planned}]
+        if absent:
+            told.append(Text(f"No job of the step {step} has been planned for {', '.join(absent)}: run the recipe with this step.", "problem"))
+        return told
+
+    def why(self, entry: Entry) -> str:
+        """Why a job has no result, in a sentence."""
+        name = f"{entry.plan['name']} (job {job_link(entry)})"
+        if entry.plan["key"] in self.unreadable:
+            return f"{name} finished, but its document cannot be read: {self.unreadable[entry.plan['key']]}"
+        if entry.state == "failed":
+            cause = entry.record.get("cause") or {}
+            advice = f" Advice: {cause['advice']}" if cause.get("advice") else ""
+            return f"{name} failed: {cause.get('message') or 'no cause was recorded'}.{advice}"
+        if entry.state == "running":
+            return f"{name} is not finished: started {entry.record.get('started')} on {entry.record.get('host')}."
+        inputs = [other for other in self.entries if other.plan["key"] in entry.plan["depends_on"] and other.state not in FINISHED]
+        waits = ", ".join(f"{other.plan['name']} ({other.state})" for other in inputs)
+        return f"{name} has not run" + (f": it waits for {waits}." if waits else ".")
+
+
+def job_link(entry: Entry) -> str:
+    """First eight characters of a job's key, as the page shows it."""
+    return str(entry.plan["key"])[:8]
+
+
+def chunk_of(variant: str) -> tuple[str, int] | None:
+    """Replica and number of the chunk that the variant of a job names (``replica 2, chunk 1``); the first replica where it names none.
+
+    None where the job is no chunk of a trajectory.
+    """
+    found = re.fullmatch(r"(?:(?P<replica>.+), )?chunk (?P<number>\d+)", variant)
+    return found and (found["replica"] or "replica 1", int(found["number"]))
+
+
+def read_case(records: Records, campaign: str | None = None) -> Case:
+    """Read one campaign with all documents.
+
+    Parameters
+    ----------
+    records : Records
+    campaign : str, optional
+        The latest where left out.
+
+    Raises
+    ------
+    StoreError, UnknownNameError
+        If the store holds no such campaign. A document that cannot be read is kept as a reason in `unreadable`.
+    """
+    record = records.campaign(campaign)
+    entries, finished = records.entries(record["name"]), []
+    unreadable: dict[str, str] = {}
+    others: dict[str, BuiltInterfaces | ChosenInterface | None] = {}
+    done = [entry for entry in entries if entry.state in FINISHED]
+    for entry, (uuid, stored) in zip(done, records.stored([str(entry.plan["uuid"]) for entry in done], arrays=True), strict=True):
+        try:
+            found = records.read(uuid, stored, arrays=True)
+            if isinstance(found, CalculationDocument):
+                finished.append(Finished(entry, found))
+            else:
+                others[entry.plan["key"]] = found
+        except CatholyteError as error:
+            unreadable[entry.plan["key"]] = error.message
+        except ValidationError as error:
+            problem = error.errors()[0]
+            unreadable[entry.plan["key"]] = f"key '{'.'.join(map(str, problem['loc']))}': {problem['msg']}"
+    return Case(record, records.recipe(record["name"]), entries, finished, unreadable, others)

@@ -1,0 +1,1 @@
+"""One file a chapter, and the parts that chapters share."""

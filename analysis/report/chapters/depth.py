@@ -1,0 +1,222 @@
+"""Blocks of a chapter on the electronic structure across an interface: maps against depth, centres, alignment, thickness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....configs.errors import CatholyteError
+from ....configs.steps.sections import BandCenterSpec
+from ....workflows.documents import CalculationDocument
+from ...figures.depth import DepthPanel, alignment_figure, depth_figure
+from ...figures.dos import REFERENCE_TITLES
+from ...states.alignment import Alignment, TrendRow, alignment, thickness_trend
+from ...states.band_report import bands_of, common_spec, shell_name
+from ...states.depth import DepthReport, Group, depth_report
+from ...states.depth_planes import stack_of
+from ...states.potential_profile import planar_of, potential_profile
+from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
+
+__all__ = ["DepthData", "add_depth"]
+
+
+@dataclass(frozen=True)
+class DepthData:
+    """Finished calculations of one pair.
+
+    Parameters
+    ----------
+    joints : sequence of CalculationDocument
+        Common cells with tagged sites, of one or several thicknesses.
+    spec : BandCenterSpec
+    bulk : mapping of str to CalculationDocument
+        Tag to the bulk cell at the layer's strain; without both, only the common cells speak.
+    slabs : mapping of str to CalculationDocument
+        Tag to a slab with vacuum.
+    """
+
+    joints: Sequence[CalculationDocument]
+    spec: BandCenterSpec
+    bulk: Mapping[str, CalculationDocument] = field(default_factory=dict)
+    slabs: Mapping[str, CalculationDocument] = field(default_factory=dict)
+
+
+def add_depth(section: Section, name: str, data: DepthData) -> None:
+    """Fill a chapter with everything that the documents of one pair say; what cannot be said becomes a problem.
+
+    Parameters
+    ----------
+    section : Section
+    name : str
+        Beginning of the names of figures and tables.
+    data : DepthData
+    """
+    rising = sorted(data.joints, key=lambda document: document.n_sites)
+    found = []
+    for document in rising:
+        try:
+            section.blocks += _blocks_of(f"{name}_{document.n_sites}", document, common_spec([document], data.spec))
+            found.append(alignment(document, common_spec([*rising, *data.bulk.values()], data.spec), data.bulk, data.slabs))
+        except CatholyteError as error:
+            section.blocks.append(Text(f"{document.label} ({document.n_sites} atoms): {error.message}", "problem"))
+    if not found:
+        return
+    notes = list(dict.fromkeys(f"{x.n_atoms} atoms: {note}" for x in found for note in x.notes))
+    section.warnings += [note for note in notes if "labelled" in note]
+    alt = f"Centre of {found[-1].b} minus that of {found[-1].a} by every alignment, {len(found)} thicknesses."
+    section.blocks += [Picture(f"{name}_alignment", alignment_figure(found), alt), _alignment_table(name, found)]
+    if len(found) > 1:
+        section.blocks.append(_trend_table(name, thickness_trend(found)))
+    if notes:
+        section.blocks.append(Text("\n".join(notes), "note"))
+    section.key_numbers += _key_numbers(found)
+
+
+def _blocks_of(name: str, document: CalculationDocument, spec: BandCenterSpec) -> list[Block]:
+    """Figure and tables of one common cell: the asked orbital, and the d states of every transition metal."""
+    bands, stack = bands_of(document), stack_of(document.structure)
+    report = depth_report(bands, spec, stack)
+    profile = None if document.potential is None else potential_profile(planar_of(document), stack)
+    title = f"{document.label}, {document.n_sites} atoms"
+    shell = f"{spec.element} {shell_name(spec.element, spec.orbital)}"
+    alt = f"{shell} density of states of {document.label} against depth, beside the structure and the macroscopic average of the potential."
+    figure = depth_figure(DepthPanel(title, bands, report, stack, document.tier, profile))
+    blocks: list[Block] = [Picture(f"{name}_depth", figure, alt), _centers_table(f"{name}_centers", title, report, document)]
+    metals = sorted({site.specie.symbol for site in document.structure if site.specie.is_transition_metal} - {spec.element})
+    for metal in metals:
+        own = spec.model_copy(update={"element": metal, "orbital": "d"})
+        blocks.append(_centers_table(f"{name}_{metal}", title, depth_report(bands, own, stack), document))
+    return blocks
+
+
+def _centers_table(name: str, title: str, report: DepthReport, document: CalculationDocument) -> Table:
+    spec = report.spec
+    references = [reference for reference in REFERENCE_TITLES if any(reference in group.row.by_reference for group in report.groups)]
+    columns = (
+        Column("kind", "resolved by"),
+        Column("label", "group", chemical=True),
+        Column("height", "height (Å)", 2),
+        Column("environments", "environments", chemical=True),
+        Column("n_atoms", "atoms"),
+        Column("moments", "|moment| (µB)"),
+        *(Column(reference, f"from {REFERENCE_TITLES[reference]} (eV)", 3) for reference in references),
+        Column("spread_edges", "spread over band edges (eV)", 3),
+        Column("spread", "spread over all references (eV)", 3),
+        Column("tier", "tier"),
+    )
+    rows = [_center_row(group, document) for group in report.groups]
+    heading = f"{spec.element} {shell_name(spec.element, spec.orbital)} centres of {title}: {spec.window} states, by depth"
+    note = "One zero for the whole cell, but for the core references, which are those of the oxygens of each group."
+    return Table(name, heading, columns, rows, note)
+
+
+def _center_row(group: Group, document: CalculationDocument) -> dict[str, Any]:
+    moments = None if group.moments is None else " to ".join(dict.fromkeys(f"{size:.2f}" for size in group.moments))
+    return {
+        "kind": "layer, inner planes" if group.kind == "interior" else group.kind,
+        "label": group.label,
+        "height": group.height,
+        "environments": ", ".join(group.environments),
+        "n_atoms": group.first.n_atoms,
+        "moments": moments,
+        **{str(name): center for name, center in group.row.by_reference.items()},
+        "spread_edges": group.row.spread_of_band_edges,
+        "spread": group.row.spread,
+        "tier": document.tier,
+    }
+
+
+def _alignment_table(name: str, found: Sequence[Alignment]) -> Table:
+    rows: list[dict[str, Any]] = []
+    for x in found:
+        about = {"n_atoms": x.n_atoms, "planes": f"{x.planes[0]} + {x.planes[1]}", "gap": x.gap, "tier": x.tier}
+        rows += [{**about, **row.model_dump()} for row in x.rows]
+        rows += (
+            [
+                {
+                    **about,
+                    "way": "potential step",
+                    "detail": "itself, no plateau" if x.step_error is None else f"itself, ± {x.step_error:.2f} eV",
+                    "difference": x.step,
+                }
+            ]
+            if x.step is not None
+            else []
+        )
+    last = found[-1]
+    if last.separate is not None:
+        rows += [
+            {"way": "none", "detail": f"own {REFERENCE_TITLES[d.reference]}{' (arbitrary)' if d.arbitrary else ''}", "tier": last.tier, **d.model_dump()}
+            for d in last.separate.differences
+        ]
+    columns = (
+        Column("n_atoms", "atoms"),
+        Column("planes", f"planes of {last.a} + {last.b}"),
+        Column("gap", "gap (eV)", 2),
+        Column("way", "common zero"),
+        Column("detail", "from"),
+        Column("a", f"{last.a} (eV)", 3),
+        Column("b", f"{last.b} (eV)", 3),
+        Column("difference", f"{last.b} − {last.a} (eV)", 3),
+        Column("tier", "tier"),
+    )
+    apart = f"; over the separate cells' own zeros {last.separate.spread:.2f} eV" if last.separate is not None else ""
+    note = f"Spread over the ways with a common zero, thickest cell: {last.spread:.2f} eV{apart}."
+    return Table(f"{name}_alignment", f"Centre of {last.b} relative to that of {last.a}", columns, rows, note)
+
+
+def _trend_table(name: str, trend: Sequence[TrendRow]) -> Table:
+    names = list(dict.fromkeys(key for row in trend for key in row.differences))
+    rows = [
+        {
+            "n_atoms": row.n_atoms,
+            "planes": f"{row.planes[0]} + {row.planes[1]}",
+            "gap": row.gap,
+            "step": row.step,
+            "step_deviation": row.deviations.get("step"),
+            **row.differences,
+            **{f"{key} deviation": value for key, value in row.deviations.items() if key != "step"},
+        }
+        for row in trend
+    ]
+    columns = (
+        Column("n_atoms", "atoms"),
+        Column("planes", "planes"),
+        Column("gap", "gap (eV)", 2),
+        Column("step", "potential step (eV)", 3),
+        Column("step_deviation", "from the thickest (eV)", 3),
+        *(column for key in names for column in (Column(key, f"{key} (eV)", 3), Column(f"{key} deviation", "from the thickest (eV)", 3))),
+    )
+    return Table(
+        f"{name}_thickness", "Change with thickness", columns, rows, "Deviations are from the thickest cell, which is not converged by being the thickest."
+    )
+
+
+def _key_numbers(found: Sequence[Alignment]) -> list[KeyNumber]:
+    last = found[-1]
+    shell = f"{last.spec.element} {shell_name(last.spec.element, last.spec.orbital)}"
+    inner = next((row for row in last.rows if row.detail == "inner planes"), last.rows[0])
+    number = KeyNumber(
+        quantity=f"{shell} centre of {last.b} minus that of {last.a}, {last.spec.window} states, one cell of {last.n_atoms} atoms, {inner.detail}",
+        value=inner.difference,
+        unit="eV",
+        digits=2,
+        uncertainty=last.spread,
+        uncertainty_kind="spread over alignments",
+        tier=last.tier,
+        basis=f"{len(found)} thicknesses",
+    )
+    if last.step is None:
+        return [number]
+    step = KeyNumber(
+        quantity=f"potential step from {last.a} to {last.b}, one cell of {last.n_atoms} atoms",
+        value=last.step,
+        unit="eV",
+        digits=2,
+        uncertainty=last.step_error,
+        uncertainty_kind="plateaus and boxes" if last.step_error is not None else "",
+        tier=last.tier,
+        basis=f"{len(found)} thicknesses",
+    )
+    return [number, step]

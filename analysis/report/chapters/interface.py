@@ -1,0 +1,287 @@
+"""Chapter on interfaces: cells, the choice among candidates, energies with their references, and the states across the interface."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....configs.constants import J_PER_M2
+from ....configs.errors import CatholyteError
+from ....configs.steps.interface import InterfaceStep, InterfaceSystem
+from ....configs.steps.sections import BandCenterSpec
+from ....workflows.documents import CalculationDocument
+from ....workflows.interface_documents import ChosenInterface
+from ...cells.interface_energy import InterfaceEnergies, References, interface_energies
+from ...figures.cells import StackView, stack_figure
+from ...words import file_stem
+from ..case import Case, Finished
+from ..content import Column, KeyNumber, Picture, Section, Table, Text
+from .depth import DepthData, add_depth
+
+__all__ = ["interface_section"]
+
+STEP = "interface"
+_NO_TRAINING = "CHGNet was not trained on interfaces: its interface energies rank candidates and are hypotheses."
+_MEANING = (
+    "γ: energy above the crystals strained as in the stack, per area and interface. W: energy to part the stack into its slabs, per area and interface. Both "
+    "hold no strain; what the strain costs stands beside them, per area of the cell, and grows with the thickness."
+)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """One system with its choice and the calculations that belong to it."""
+
+    system: InterfaceSystem
+    choice: ChosenInterface
+    jobs: list[Finished]
+
+    def document(self, label: str, kind: str = "relax") -> Finished | None:
+        """The last calculation of one label and kind."""
+        return next((found for found in reversed(self.jobs) if found.document.label == label and found.document.kind == kind), None)
+
+    def best(self, part: str, chosen: str) -> Finished | None:
+        """A calculation at the recipe's level, or the one that the choice rests on."""
+        return self.document(f"{self.system.name} {part}".strip()) or self.document(f"{self.system.name} {chosen}")
+
+    @property
+    def stack(self) -> Finished | None:
+        """The relaxed stack."""
+        return self.best("", f"candidate {self.choice.chosen + 1}")
+
+
+def interface_section(case: Case) -> Section:
+    """Evaluate the step ``interface``; its molecular dynamics has a chapter of its own.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    section = Section("interfaces", "Interfaces")
+    step = case.recipe.interface
+    if step is None:
+        section.blocks.append(Text("The recipe builds no interface."))
+        return section
+    if not any(entry.plan["step"] == STEP for entry in case.entries):
+        section.blocks.append(Text("The interface step has not been run: it runs with --only interface, or with every other step with --full."))
+        return section
+    section.blocks += case.missing(STEP, [system.name for system in step.systems])
+    chosen = _chosen(case, step)
+    if any(found.choice.tier == "chgnet" for found in chosen):
+        section.blocks.append(Text(_NO_TRAINING, "note"))
+    for found in chosen:
+        section.blocks.append(_picture(found))
+    if chosen:
+        section.blocks += [_cells(chosen), _candidates(chosen)]
+    _add_energies(section, case, chosen)
+    _add_electrons(section, case, chosen)
+    return section
+
+
+def _chosen(case: Case, step: InterfaceStep) -> list[_Chosen]:
+    """Systems whose cell has been chosen, in the order of the recipe."""
+    choices = {found.label: found for found in case.others.values() if isinstance(found, ChosenInterface)}
+    jobs = case.of(STEP)
+    return [
+        _Chosen(system, choices[system.name], [job for job in jobs if job.document.label.split(" candidate ")[0].startswith(system.name)])
+        for system in step.systems
+        if system.name in choices
+    ]
+
+
+def _picture(found: _Chosen) -> Picture:
+    name, choice = found.system.name, found.choice
+    views = [StackView(f"{name}, as built", choice.built.structure), StackView(f"{name}, relaxed", choice.structure)]
+    figure = stack_figure(views, [f"Tier: {choice.tier}.", _form(choice)])
+    return Picture(f"stack_{file_stem(name)}", figure, f"Cell of {name} with {len(choice.structure)} atoms, as built and relaxed.")
+
+
+def _form(choice: ChosenInterface) -> str:
+    form = choice.built.record.get("form")
+    return {"periodic": "Two interfaces in the cell, no vacuum.", "vacuum": "One interface, vacuum above.", None: "A ready cell."}.get(form, "")
+
+
+def _facet(label: str, miller: Sequence[int] | None) -> str:
+    if miller is None:
+        return label
+    return f"{label}({('' if all(0 <= index <= 9 for index in miller) else ' ').join(map(str, miller))})"
+
+
+def _cells(chosen: Sequence[_Chosen]) -> Table:
+    columns = (
+        Column("system", "system", chemical=True),
+        Column("facets", "facets"),
+        Column("terminations", "terminations", chemical=True),
+        Column("atoms", "atoms"),
+        Column("area", "area (Å²)", 1),
+        Column("strain", "strain", 4),
+        Column("taken", "strain taken by"),
+        Column("gap", "gap (Å)", 2),
+        Column("seam", "second gap (Å)", 2),
+        Column("height", "height, built → relaxed (Å)"),
+        Column("polarity", "polarity"),
+        Column("seed", "seed of orderings"),
+    )
+    rows = []
+    for found in chosen:
+        record, choice = found.choice.built.record, found.choice
+        materials = choice.materials
+        rows.append(
+            {
+                "system": found.system.name,
+                "facets": " | ".join(_facet(materials[key], record.get(f"{key}_miller")) for key in materials) or "ready cell",
+                "terminations": " | ".join(record[key] for key in ("a_termination", "b_termination") if key in record),
+                "atoms": len(choice.structure),
+                "area": choice.candidates[choice.chosen].area,
+                "strain": record.get("strain"),
+                "taken": ", ".join(f"{name} {value:.3f}" for name, value in record.get("strains", {}).items()),
+                "gap": record["gaps"][0] if record.get("gaps") else None,
+                "seam": record.get("empty") if record.get("form") == "periodic" else None,
+                "height": f"{choice.built.structure.lattice.c:.2f} → {choice.structure.lattice.c:.2f}",
+                "polarity": record.get("polarity"),
+                "seed": choice.seed,
+            }
+        )
+    note = "Strain: von Mises. The lattice in the plane is kept in every relaxation; without vacuum the height of the cell follows."
+    return Table("interface_cells", "Cells", columns, rows, note)
+
+
+def _candidates(chosen: Sequence[_Chosen]) -> Table:
+    columns = (
+        Column("system", "system", chemical=True),
+        Column("candidate", "candidate"),
+        Column("n_atoms", "atoms"),
+        Column("strain", "strain", 4),
+        Column("energy", "energy (eV)", 3),
+        Column("excess", "above the strained crystals (meV/Å²)", 2),
+        Column("taken", "taken"),
+        Column("tier", "tier"),
+    )
+    rows = [
+        {
+            **row.model_dump(),
+            "system": found.system.name,
+            "candidate": k + 1,
+            "excess": None if row.excess is None else 1000 * row.excess,
+            "taken": "yes" if k == found.choice.chosen else "",
+            "tier": found.choice.tier,
+        }
+        for found in chosen
+        for k, row in enumerate(found.choice.candidates)
+    ]
+    return Table(
+        "interface_candidates", "Choice among candidates", columns, rows, "Candidates of one cell differ in their lateral position; the lowest is taken."
+    )
+
+
+def _add_energies(section: Section, case: Case, chosen: Sequence[_Chosen]) -> None:
+    rows: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+    for found in chosen:
+        stack = found.stack
+        if not found.system.energies or not found.choice.materials or stack is None:
+            continue
+        references = _references(case, found, stack.document)
+        try:
+            energies = interface_energies(stack.document, references, periodic=found.choice.built.record["form"] == "periodic")
+        except CatholyteError as error:
+            section.blocks.append(Text(f"{found.system.name}: no interface energy: {error.message}", "problem"))
+            continue
+        rows.append(_energy_row(found.system.name, energies))
+        lines += _reference_lines(found.system.name, stack.document, references)
+        section.key_numbers += _key_numbers(found.system.name, energies)
+    if rows:
+        columns = (
+            Column("system", "system", chemical=True),
+            Column("interface", "γ (meV/Å²)", 1),
+            Column("interface_si", "γ (J/m²)", 2),
+            Column("adhesion", "W (meV/Å²)", 1),
+            Column("adhesion_si", "W (J/m²)", 2),
+            Column("surfaces", "surfaces of the strained slabs (J/m²)", chemical=True),
+            Column("strain", "strain energy (meV/Å²)", chemical=True),
+            Column("n", "interfaces"),
+            Column("tier", "tier"),
+        )
+        section.blocks.append(Table("interface_energies", "Interface energy and work of adhesion", columns, rows, _MEANING))
+        described = (Column("system", "system", chemical=True), Column("role", "role"), Column("label", "calculation", chemical=True))
+        numbers = (Column("atoms", "atoms"), Column("energy", "energy (eV/atom)", 4), Column("force", "largest force (eV/Å)", 3), Column("tier", "tier"))
+        section.blocks.append(Table("interface_references", "What the energies rest on", (*described, *numbers), lines))
+
+
+def _references(case: Case, found: _Chosen, stack: CalculationDocument) -> References:
+    """Strained crystals, slabs and free crystals at the level of the stack; what is not there is left out."""
+    cell = found.choice.candidates[found.choice.chosen].cell + 1
+    named: dict[str, dict[str, CalculationDocument]] = {"bulks": {}, "slabs": {}, "free": {}}
+    for material in found.choice.materials.values():
+        bulk, slab = found.best(f"bulk {material}", f"cell {cell} bulk {material}"), found.document(f"{found.system.name} slab {material}")
+        free = next((job for job in case.finished if job.document.label == material and job.document.kind == "relax" and job.document.tier == stack.tier), None)
+        for kind, job in (("bulks", bulk), ("slabs", slab), ("free", free)):
+            if job is not None:
+                named[kind][material] = job.document
+    return References(**named)
+
+
+def _energy_row(name: str, energies: InterfaceEnergies) -> dict[str, Any]:
+    def scaled(value: float | None, factor: float) -> float | None:
+        return None if value is None else factor * value
+
+    return {
+        "system": name,
+        "interface": scaled(energies.interface, 1000),
+        "interface_si": scaled(energies.interface, J_PER_M2),
+        "adhesion": scaled(energies.adhesion, 1000),
+        "adhesion_si": scaled(energies.adhesion, J_PER_M2),
+        "surfaces": ", ".join(f"{material} {J_PER_M2 * value:.2f}" for material, value in energies.surfaces.items()),
+        "strain": ", ".join(f"{material} {1000 * value:.1f}" for material, value in energies.strain.items()),
+        "n": energies.n_interfaces,
+        "tier": energies.tier,
+    }
+
+
+def _reference_lines(name: str, stack: CalculationDocument, references: References) -> list[dict[str, Any]]:
+    roles: list[tuple[str, Mapping[str, CalculationDocument]]] = [
+        ("stack", {"": stack}),
+        ("strained crystal", references.bulks),
+        ("strained slab", references.slabs),
+        ("free crystal", references.free),
+    ]
+    return [
+        {
+            "system": name,
+            "role": role,
+            "label": document.label,
+            "atoms": document.n_sites,
+            "energy": document.energy_per_atom,
+            "force": document.convergence.max_force,
+            "tier": document.tier,
+        }
+        for role, documents in roles
+        for document in documents.values()
+    ]
+
+
+def _key_numbers(name: str, energies: InterfaceEnergies) -> list[KeyNumber]:
+    quantities = (("interface energy γ", energies.interface), ("work of adhesion W", energies.adhesion))
+    return [
+        KeyNumber(f"{what} of {name}, strained references", J_PER_M2 * value, "J/m²", 2, energies.tier, f"{energies.n_interfaces} interfaces a cell")
+        for what, value in quantities
+        if value is not None
+    ]
+
+
+def _add_electrons(section: Section, case: Case, chosen: Sequence[_Chosen]) -> None:
+    """Systems of the same materials are thicknesses of one pair."""
+    electronic = case.recipe.electronic
+    spec = electronic.band_center if electronic else BandCenterSpec(window="occupied", reference="vbm")
+    pairs: dict[tuple[str, ...], list[_Chosen]] = {}
+    for found in chosen:
+        if found.document(found.system.name, "dos"):
+            pairs.setdefault(tuple(found.choice.materials.values()), []).append(found)
+    for materials, systems in pairs.items():
+        joints = [job.document for found in systems if (job := found.document(found.system.name, "dos"))]
+        largest = max(systems, key=lambda found: len(found.choice.structure))
+        bulk = {material: job.document for material in materials if (job := largest.document(f"{largest.system.name} bulk {material}", "dos"))}
+        section.blocks.append(Text(f"States across {' | '.join(materials)}", "heading"))
+        add_depth(section, re.sub(r"\W+", "_", "depth " + " ".join(materials)), DepthData(joints, spec, bulk if len(bulk) == len(materials) else {}))

@@ -1,0 +1,249 @@
+"""Chapter on layered geometry: every relaxed crystal, slab and stack of a layered oxide, and where molecular dynamics ended, before and after lithium leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....configs.errors import StructureError
+from ...figures.layers import layer_content_figure, layers_figure
+from ...layers.geometry import AtomicPlane, CationLayer, LayeredGeometry, layered_geometry
+from ...words import file_stem
+from ..case import Case, Finished, chunk_of
+from ..content import Block, Column, Picture, Section, Table, Text
+
+__all__ = ["MeasuredLayers", "delithiation", "layers_section", "measured_layers"]
+
+ID, TITLE = "layers", "Layered geometry"
+#: cells of the step oxygen_loss that are measured: hosts and arrangements of Li vacancies; candidates of a ranking and oxygen vacancies are not
+_LADDER = re.compile(r" (?P<role>host|Li-(?P<vacancies>\d+)) \d+$")
+
+
+@dataclass(frozen=True)
+class MeasuredLayers:
+    """One structure of a campaign with its layered geometry.
+
+    Parameters
+    ----------
+    found : Finished
+    kind : str
+        ``crystal``, ``slab``, ``stack`` or ``end of dynamics``.
+    geometry : LayeredGeometry
+    content : float
+        Lithium atoms per two oxygen atoms of the oxide: x of LixMO2.
+    """
+
+    found: Finished
+    kind: str
+    geometry: LayeredGeometry
+    content: float
+
+    @property
+    def label(self) -> str:
+        """Name of the document."""
+        return self.found.document.label
+
+    @property
+    def vacancies(self) -> int | None:
+        """Li vacancies against the host of a ladder, 0 for the host; None for any other structure."""
+        match = _LADDER.search(self.label)
+        return None if match is None else int(match["vacancies"] or 0)
+
+    def row(self) -> dict[str, Any]:
+        """Line of the table: lengths Å, mixing per site."""
+        g = self.geometry
+        counts: dict[str, int] = {}
+        for layer in g.planes or g.layers:
+            counts[layer.structure] = counts.get(layer.structure, 0) + 1
+        classes = ", ".join(f"{number} {name}" for name, number in counts.items())
+        return {"label": self.label, "kind": self.kind, "tier": self.found.document.tier, "content": self.content, "s": g.s_mo2, "i": g.i_lio2} | {
+            "o_o": g.o_o_li_layer,
+            "metal": g.tm_in_li_layer,
+            "lithium": g.li_in_tm_layer,
+            "structure": g.structure,
+            "classes": classes,
+            "job": self.found.job,
+        }
+
+    def layer_rows(self) -> list[dict[str, Any]]:
+        """One line for each layer, or for each atomic plane where the layers cut the surface."""
+        rows = []
+        layers: tuple[AtomicPlane | CationLayer, ...] = self.geometry.planes or self.geometry.layers
+        for number, layer in enumerate(layers, 1):
+            counted = {"label": self.label, "number": number, "lithium": layer.lithium, "metal": layer.metal, "structure": layer.structure}
+            lengths: dict[str, Any]
+            if isinstance(layer, AtomicPlane):
+                rows.append(counted | {"role": "atomic plane", "height": layer.height, "s": layer.s_mo2, "i": layer.i_lio2})
+            else:
+                lengths = {"s": None, "i": layer.thickness} if layer.role == "lithium" else {"s": layer.thickness, "i": None}
+                rows.append(counted | {"role": layer.role, "o_o": layer.o_o, **lengths})
+        return rows
+
+
+def layers_section(case: Case) -> Section:
+    """Measure the layered oxides of a campaign.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    section = Section(ID, TITLE)
+    measured = measured_layers(case)
+    if not measured:
+        section.blocks.append(Text("No layered oxide has been relaxed or moved in this campaign."))
+        return section
+    section.blocks += [_table(measured), _layer_table(measured)]
+    for label, series in delithiation(measured).items():
+        section.blocks += _content_blocks(label, series)
+    for one in measured:
+        if one.kind != "crystal":
+            name = f"layers_{file_stem(one.label)}_{one.found.job}"
+            alt = f"Thickness, cations and class of every layer of {one.label} ({one.kind}); the numbers stand in the table of layers."
+            section.blocks.append(Picture(name, layers_figure(one.geometry, _formula(one), f"{one.label} ({one.kind}, {one.found.document.tier})"), alt))
+    return section
+
+
+def measured_layers(case: Case) -> list[MeasuredLayers]:
+    """Return every relaxed structure, and the last frame of every run of molecular dynamics, that holds a layered oxide.
+
+    Of the step ``oxygen_loss`` hosts and arrangements of Li vacancies count; orderings that were only ranked, and cells without an oxygen atom, do not.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    measured = []
+    for found in _wanted(case):
+        try:
+            geometry = layered_geometry(found.document.structure)
+        except StructureError:
+            continue  # no close-packed oxide
+        if "layered" in geometry.shares:
+            content = 2 * sum(layer.lithium for layer in geometry.layers) / geometry.n_oxygen
+            measured.append(MeasuredLayers(found, _kind(found, geometry), geometry, content))
+    return measured
+
+
+def delithiation(measured: Sequence[MeasuredLayers]) -> dict[str, list[MeasuredLayers]]:
+    """Return the lowest cell of each number of Li vacancies, by material and by rising number, where there is more than the host.
+
+    Parameters
+    ----------
+    measured : sequence of MeasuredLayers
+    """
+    lowest: dict[str, dict[int, MeasuredLayers]] = {}
+    for one in measured:
+        if one.vacancies is not None:
+            levels = lowest.setdefault(one.found.material, {})
+            if one.vacancies not in levels or one.found.document.energy < levels[one.vacancies].found.document.energy:
+                levels[one.vacancies] = one
+    return {label: [levels[n] for n in sorted(levels)] for label, levels in lowest.items() if len(levels) > 1 and 0 in levels}
+
+
+def _wanted(case: Case) -> list[Finished]:
+    """Relaxations worth a line, and the last chunk of each run."""
+    kept: list[Finished] = []
+    last: dict[tuple[str, str], tuple[int, Finished]] = {}
+    for found in case.finished:
+        if not _may_be_layered(found):
+            continue
+        if found.document.kind == "relax":
+            if found.entry.plan["step"] != "oxygen_loss" or _LADDER.search(found.document.label):
+                kept.append(found)
+        elif found.document.kind == "md" and (chunk := chunk_of(found.variant)):
+            key, number = (found.document.label, chunk[0]), chunk[1]
+            if key not in last or number > last[key][0]:
+                last[key] = number, found
+    return kept + [found for _, found in last.values()]
+
+
+def _may_be_layered(found: Finished) -> bool:
+    """Whether a cell holds oxygen and a transition metal."""
+    elements = found.document.structure.composition.remove_charges().elements
+    return any(element.symbol == "O" for element in elements) and any(element.is_transition_metal for element in elements)
+
+
+def _formula(one: MeasuredLayers) -> str:
+    return str(one.found.document.structure.composition.remove_charges().reduced_formula)
+
+
+def _kind(found: Finished, geometry: LayeredGeometry) -> str:
+    if found.document.kind == "md":
+        return "end of dynamics"
+    if geometry.inclination is not None:
+        return "slab"
+    tags = found.document.structure.site_properties.get("layer")
+    return "stack" if tags and len({str(tag) for tag in tags}) > 1 else "crystal"
+
+
+def _table(measured: Sequence[MeasuredLayers]) -> Table:
+    columns = (
+        Column("label", "structure", chemical=True),
+        Column("kind", "kind"),
+        Column("tier", "tier"),
+        Column("content", "Li per MO₂", 3),
+        Column("s", "S(MO₂) (Å)", 3),
+        Column("i", "I(LiO₂) (Å)", 3),
+        Column("o_o", "O–O across the Li layer (Å)", 3),
+        Column("metal", "metal per site of Li layers", 3),
+        Column("lithium", "Li per site of metal layers", 3),
+        Column("structure", "class"),
+        Column("classes", "layers by class"),
+        Column("job", "job"),
+    )
+    note = (
+        "S: distance of the oxygen planes around a metal layer, I: around a lithium layer; means over the layers of the oxide. "
+        "Where layers cut a surface, classes are those of the atomic planes parallel to it."
+    )
+    return Table("layers", "Layers of relaxed structures and of the end of dynamics", columns, [one.row() for one in measured], note)
+
+
+def _layer_table(measured: Sequence[MeasuredLayers]) -> Table:
+    columns = (
+        Column("label", "structure"),
+        Column("number", "layer", 0),
+        Column("role", "role"),
+        Column("height", "height (Å)", 2),
+        Column("s", "S(MO₂) (Å)", 3),
+        Column("i", "I(LiO₂) (Å)", 3),
+        Column("o_o", "O–O (Å)", 3),
+        Column("lithium", "Li", 0),
+        Column("metal", "metal", 0),
+        Column("structure", "class"),
+    )
+    return Table("every_layer", "Every layer", columns, [row for one in measured for row in one.layer_rows()], shown=False)
+
+
+def _content_blocks(label: str, series: Sequence[MeasuredLayers]) -> list[Block]:
+    """Lengths before and after delithiation, with their change against the host."""
+    lengths = {"s": "s_mo2", "i": "i_lio2", "o_o": "o_o_li_layer", "metal": "tm_in_li_layer"}
+    host = series[0].geometry
+    rows = []
+    for one in series:
+        values = {key: getattr(one.geometry, name) for key, name in lengths.items()}
+        changes = {
+            f"d_{key}": None if value is None or getattr(host, lengths[key]) is None else value - getattr(host, lengths[key]) for key, value in values.items()
+        }
+        rows.append({"label": one.label, "n": one.vacancies, "content": one.content, "structure": one.geometry.structure, **values, **changes})
+    columns = (
+        Column("label", "cell"),
+        Column("n", "Li vacancies", 0),
+        Column("content", "Li per MO₂", 3),
+        Column("s", "S(MO₂) (Å)", 3),
+        Column("d_s", "change (Å)", 3),
+        Column("i", "I(LiO₂) (Å)", 3),
+        Column("d_i", "change (Å)", 3),
+        Column("o_o", "O–O across the Li layer (Å)", 3),
+        Column("d_o_o", "change (Å)", 3),
+        Column("metal", "metal per site of Li layers", 3),
+        Column("structure", "class"),
+    )
+    tier = series[0].found.document.tier
+    table = Table(
+        f"layers_lithium_{label}", f"{label}: layers before and after lithium leaves", columns, rows, f"Tier: {tier}. The lowest cell of each content."
+    )
+    points = [(one.content, one.geometry) for one in series]
+    alt = f"Thickness of metal and lithium layers of {label} over the lithium content; the numbers stand in the table."
+    return [table, Picture(f"layers_lithium_{label}", layer_content_figure(points, label, tier), alt)]

@@ -1,0 +1,305 @@
+"""Chapter on molecular dynamics, and the tables and figures of one analysed run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....configs.errors import CatholyteError, InputError
+from ....structures.trajectories.frames import Frames
+from ....workflows.documents import CalculationDocument, Trajectory
+from ...figures.curves import density_figure, msd_figure, pair_figure
+from ...figures.motion import coordination_figure, drift_figure, events_figure, survival_figure
+from ...motion.migration import Layers
+from ...motion.study import MotionStudy, Run, StudySpec, study_motion
+from ...thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
+from ..case import Case, Finished, chunk_of
+from ..content import Column, KeyNumber, Picture, Section, Table, Text
+
+__all__ = ["CONTROL", "StoredRuns", "StoredTrajectory", "motion_pictures", "motion_section", "motion_tables", "replica_of", "stored_runs", "study_stored"]
+
+#: the end of a label that names a run of the bulk
+CONTROL = " control"
+_HYPOTHESIS = "Events of machine-learned dynamics are hypotheses: the model was not trained on such interfaces."
+
+
+#: label of the documents to its replicas with their names, each a trajectory of its chunks in order
+StoredRuns = Mapping[str, Sequence[tuple[str, "StoredTrajectory"]]]
+
+
+@dataclass
+class StoredTrajectory:
+    """The frames of molecular dynamics that documents of the store hold, chunk after chunk.
+
+    Parameters
+    ----------
+    documents : sequence of CalculationDocument
+        Chunks of one trajectory in their order, with their arrays.
+    """
+
+    documents: Sequence[CalculationDocument]
+    notes: list[str] = field(default_factory=list)
+    timestep_known: bool = True
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Elements of the atoms."""
+        return tuple(site.specie.symbol for site in self.documents[0].structure)
+
+    @property
+    def layers(self) -> Layers | None:
+        """The tags of the first structure, where it has any."""
+        tags = self.documents[0].initial_structure.site_properties.get("layer")
+        return Layers(tuple(map(str, tags))) if tags else None
+
+    def blocks(self) -> Iterator[Frames]:
+        """The frames of every chunk; times go on from the chunk before where each counts from its own beginning."""
+        end, steps = -np.inf, 0
+        for document in self.documents:
+            found = document.trajectory
+            if found is None or not found.positions:
+                continue
+            n = len(found.positions)
+            times = _times(found, document.settings)
+            if times[0] <= end:
+                times = times + end - times[0] + (times[1] - times[0] if n > 1 else 1.0)
+            energies = np.array(found.energies) if found.energies else None
+            temperatures = None if found.temperatures is None else np.array(found.temperatures)
+            yield Frames(self.species, np.array(found.cells), np.array(found.positions), steps + np.arange(n), times, energies, temperatures)
+            end, steps = float(times[-1]), steps + n
+
+
+def _times(found: Trajectory, settings: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Those of the frames, or from the settings where the engine wrote none."""
+    if found.times is not None:
+        return np.array(found.times, dtype=float)
+    interval = float(settings.get("timestep", 1.0)) * float(settings.get("frame_interval", 1))
+    return interval * np.arange(len(found.positions), dtype=float)
+
+
+def motion_tables(study: MotionStudy) -> list[Table]:
+    """Return the tables of one run: events, rates, cut-offs, shells, survival, migration, species, drift; series as CSV only.
+
+    Parameters
+    ----------
+    study : MotionStudy
+    """
+    told = study.to_json()
+    events = [{**event, "first": event["atoms"][0], "second": event["atoms"][1]} for event in told["events"]]
+    species = [{"at": at, "species": formula, "number": number} for at, found in told["species"].items() for formula, number in found.items()]
+    whole = [{**curve, "left": curve["fraction"][-1]} for curve in told["survival"]]
+    gone = [{**atom, "how": "lost its metals", "to": " ".join(f"{n} {s}" for s, n in atom["partners"].items())} for atom in told["released_oxygen"]]
+    gone += [{**atom, "how": f"left {atom['layer']}"} for atom in told["migrants"] or []]
+    tables = [
+        Table("event_rates", "Bond events", _columns(RATES), told["rates"], f"A change counts if it lasts {told['persistence']:g} fs. {_HYPOTHESIS}"),
+        Table("events", "Every bond event", _columns(EVENTS), events, "Atoms count from 0.", shown=False),
+        Table("bond_cutoffs", "Cut-offs", _columns(CUTOFFS), told["cutoffs"]),
+        Table("coordination", "Neighbours", _columns(SHELLS), [one for one in told["coordination"] if one["mean"] > 0]),
+        Table("survival", "Survival of units", _columns(SURVIVAL), whole),
+        Table("species", "Molecules and complex ions", _columns(SPECIES), species),
+        Table("departures", "Atoms that left", _columns(DEPARTURES), gone),
+        Table("drift", "Drift", _columns(DRIFT), told["drift"]),
+        Table("diffusivity", "Self-diffusion", _columns(DIFFUSION), [_powers(row) for row in told["diffusivity"]], "σ: standard deviation of the samples."),
+    ]
+    return [table for table in tables if table.rows]
+
+
+_Described = tuple[tuple[Any, ...], ...]
+
+#: key of the rows, title, decimals
+RATES: _Described = (
+    ("kind", "bond event"),
+    ("count", "count", 0),
+    ("lasting", "lasting", 0),
+    ("control", "in the control", 0),
+    ("expected", "expected from it", 2),
+    ("excess", "excess", 2),
+    ("sigma", "σ of the excess", 2),
+    ("limit", "at most, 95 %", 2),
+    ("per_area", "per nm² and ps", 4),
+)
+EVENTS: _Described = (("kind", "bond event"), ("first", "first atom"), ("second", "second atom"), ("formed", "formed (fs)", 1), ("broken", "broken (fs)", 1))
+CUTOFFS: _Described = (("pair", "pair"), ("cutoff", "cut-off (Å)", 2), ("form", "forms below (Å)", 2), ("broken", "breaks above (Å)", 2), ("source", "from"))
+SHELLS: _Described = (
+    ("pair", "pair"),
+    ("n_centers", "centres"),
+    ("first", "first frame", 2),
+    ("mean", "mean", 2),
+    ("last", "last frame", 2),
+    ("mean_distortion", "distortion of the shells", 3),
+)
+SURVIVAL: _Described = (("unit", "unit"), ("n_units", "at the beginning"), ("n_lost", "lost"), ("left", "share left", 3), ("median", "half lost after (fs)", 0))
+SPECIES: _Described = (("at", "at the"), ("species", "species"), ("number", "number"))
+DEPARTURES: _Described = (
+    ("atom", "atom"),
+    ("element", "element"),
+    ("how", "what happened"),
+    ("time", "since (fs)", 0),
+    ("distance", "beyond by (Å)", 1),
+    ("to", "bonded to"),
+)
+DRIFT: _Described = (
+    ("quantity", "quantity"),
+    ("mean", "mean", 2),
+    ("std", "standard deviation", 2),
+    ("slope", "slope per ps", 3),
+    ("sigma", "σ of the slope", 3),
+    ("unit", "unit"),
+)
+
+DIFFUSION: _Described = (
+    ("species", "element"),
+    ("layer", "layer"),
+    ("n_atoms", "atoms"),
+    ("value", "D (cm²/s)"),
+    ("sigma", "σ (cm²/s)"),
+    ("limit", "at most (cm²/s)"),
+    ("exponent", "exponent of the lag", 2),
+    ("note", "note"),
+)
+
+
+def _powers(row: dict[str, Any]) -> dict[str, Any]:
+    """A diffusivity with its small numbers in powers of ten."""
+    return {**row, **{key: None if row[key] is None else f"{row[key]:.2e}" for key in ("value", "sigma", "limit")}}
+
+
+def _columns(described: _Described) -> tuple[Column, ...]:
+    return tuple(Column(key, title, digits[0] if digits else None, chemical=key in ("species", "unit")) for key, title, *digits in described)
+
+
+def motion_pictures(study: MotionStudy) -> list[Picture]:
+    """Return the figures of one run; what it has no numbers for is left out.
+
+    Parameters
+    ----------
+    study : MotionStudy
+    """
+    motion, tier = study.motion, study.spec.tier
+    controls = [one for _, one in study.controls]
+    found = [Picture("bond_events", events_figure(motion, tier, controls), "Bonds that broke and formed, over time.")]
+    if any(shell.mean.any() for shell in motion.coordination):
+        found.append(Picture("coordination", coordination_figure(motion.coordination, tier), "Neighbours of each cation over time and their distribution."))
+    whole = study.survival()
+    if whole:
+        found.append(Picture("survival", survival_figure(whole, tier), "Share of the units of the first frame that are still whole."))
+    if motion.drifts:
+        found.append(Picture("drift", drift_figure(motion, tier), "Energy and temperature over time with fitted slopes."))
+    curves, ledger = study.curves, motion.ledger
+    if ledger.rules:
+        bonds = {rule.name: max(ledger.initial_bonds()[rule.name], ledger.final_bonds()[rule.name]) for rule in ledger.rules}
+        found.append(Picture("pair_functions", pair_figure(curves, ledger.rules, bonds, tier), "Partial pair functions with the cut-offs of bonds."))
+    found.append(Picture("msd", msd_figure(curves, tier), "Mean square displacement of each element, of all atoms and by layer."))
+    found.append(Picture("density_profile", density_figure(curves, tier, motion.extents), "Atoms of each element along the normal of the interface."))
+    return found
+
+
+def motion_section(case: Case) -> Section:
+    """Analyse every trajectory of a campaign: stacks against the controls of their phases.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    section = Section("dynamics", "Bonds in motion")
+    runs = stored_runs(case.finished)
+    if not runs:
+        section.blocks.append(Text("The recipe has no finished molecular dynamics."))
+        return section
+    section.blocks.append(Text(_HYPOTHESIS, "note"))
+    for label in runs:
+        if label.endswith(CONTROL):
+            continue
+        try:
+            study = study_stored(runs, label)
+        except CatholyteError as error:
+            section.blocks.append(Text(f"{label}: its trajectory cannot be analysed: {error.message}", "problem"))
+            continue
+        _add(section, label, study)
+    return section
+
+
+def replica_of(variant: str) -> str | None:
+    """Replica that the variant of a job names (``replica 2, chunk 1``), the first where it names none; None where the job is no chunk of a trajectory."""
+    found = chunk_of(variant)
+    return found and found[0]
+
+
+def study_stored(runs: StoredRuns, label: str, replica: str | None = None) -> MotionStudy:
+    """Analyse one run of the store beside its replicas and the controls of its phases.
+
+    Parameters
+    ----------
+    runs : mapping
+        As :func:`stored_runs` gives them.
+    label : str
+        Of the run's documents.
+    replica : str, optional
+        The run among its replicas; the first where left out.
+
+    Raises
+    ------
+    InputError
+        If the store does not hold the beginning of this trajectory, or it cannot be used.
+    """
+    found = runs.get(label, ())
+    first = next((one for one in found if replica is None or one[0] == f"{label} {replica}"), None)
+    if first is None:
+        raise InputError(f"{label}{f', {replica}' if replica else ''}: the store does not hold its first chunk with its frames")
+    again, trajectory = [one for one in found if one is not first], first[1]
+    controls = [one for other in runs if other.endswith(CONTROL) and not label.endswith(CONTROL) for one in runs[other]]
+    own = [Run(name, stored) for name, stored in controls if set(stored.species) <= set(trajectory.species)]
+    spec = StudySpec(layers=trajectory.layers, tier=trajectory.documents[0].tier)
+    return study_motion(Run(*first), [Run(name, stored) for name, stored in again], own, spec, load_phase_set(DEFAULT_PHASE_SET))
+
+
+def stored_runs(finished: Iterable[Finished]) -> dict[str, list[tuple[str, StoredTrajectory]]]:
+    """Trajectories of finished jobs: label of the documents to its replicas with their names, chunks in order up to the first that is missing.
+
+    Parameters
+    ----------
+    finished : iterable of Finished
+        With their arrays; what is no molecular dynamics is passed over.
+    """
+    chunks: dict[tuple[str, str], list[tuple[int, Finished]]] = {}
+    for found in finished:
+        chunk = chunk_of(found.variant)
+        if found.document.kind == "md" and chunk and found.document.trajectory is not None:
+            chunks.setdefault((found.document.label, chunk[0]), []).append((chunk[1], found))
+    runs: dict[str, list[tuple[str, StoredTrajectory]]] = {}
+    for (label, replica), found_chunks in sorted(chunks.items()):
+        ordered = [found.document for _, found in sorted(found_chunks, key=lambda item: item[0])]
+        numbers = sorted(number for number, _ in found_chunks)
+        whole = next((k for k, number in enumerate(numbers, 1) if number != k), len(numbers) + 1) - 1  # up to the first that is missing
+        if whole:
+            notes = [] if whole == len(numbers) else [f"chunk {whole + 1} is missing: later ones are left out"]
+            runs.setdefault(label, []).append((f"{label} {replica}", StoredTrajectory(ordered[:whole], notes)))
+    return runs
+
+
+def _add(section: Section, label: str, study: MotionStudy) -> None:
+    """Tables, figures, notes and key numbers of one run."""
+    section.blocks.append(Text(label, "heading"))
+    stem = re.sub(r"\W+", "_", label)
+    section.blocks += [replace(picture, name=f"{stem}_{picture.name}") for picture in motion_pictures(study)]
+    section.blocks += [replace(table, name=f"{stem}_{table.name}", title=f"{label}: {table.title}") for table in motion_tables(study)]
+    section.blocks += [Text(f"{label}: {note}", "note") for note in study.notes]
+    for rate in study.rates():
+        if rate.count:
+            section.key_numbers.append(
+                KeyNumber(
+                    f"{label}: {rate.kind} in {study.motion.ledger.duration / 1000:g} ps",
+                    rate.count if rate.excess is None else rate.excess,
+                    "events" if rate.excess is None else "events above the control",
+                    1,
+                    study.spec.tier,
+                    f"{study.motion.n_frames} frames",
+                    rate.sigma,
+                    "1σ of counting statistics" if rate.sigma is not None else "",
+                )
+            )

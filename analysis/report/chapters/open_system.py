@@ -1,0 +1,121 @@
+"""Blocks on pairs that exchange lithium at a voltage: a table over the voltages asked for, and maps with their interphases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....configs.errors import CatholyteError
+from ....configs.steps.sections import ReactionStep
+from ...figures.screen import voltage_map_figure
+from ...thermodynamics.open_species import OpenSpecies
+from ...thermodynamics.open_system import react_open
+from ...thermodynamics.phase_set import PhaseSet
+from ...thermodynamics.voltage_map import VoltageMap, voltage_map
+from ...words import tier_label
+from ..content import Block, Column, Picture, Table, Text
+
+__all__ = ["map_picture", "open_blocks"]
+
+
+def open_blocks(step: ReactionStep, phases: PhaseSet) -> list[Block]:
+    """Return what the step asks of pairs at fixed lithium potential; nothing where it asks nothing.
+
+    Parameters
+    ----------
+    step : ReactionStep
+    phases : PhaseSet
+    """
+    blocks: list[Block] = []
+    rows: list[dict[str, Any]] = []
+    for voltage in step.voltages:
+        for a, b in step.pairs:
+            try:
+                rows.append(_row(a, b, voltage, phases))
+            except CatholyteError as error:
+                blocks.append(Text(f"{a} | {b} at {voltage:g} V: {error.message}", "problem"))
+    if rows:
+        blocks += [_table(rows), Text(_OPEN, "note")]
+    for a, b in step.maps:
+        try:
+            found = voltage_map(a, b, phases)
+        except CatholyteError as error:
+            blocks.append(Text(f"{a} | {b}, map: {error.message}", "problem"))
+            continue
+        blocks += [map_picture(found, phases), _interphases(found)]
+    return blocks
+
+
+_OPEN = (
+    "Open to lithium at the voltage: each reactant first comes to equilibrium with the lithium reservoir alone, which is its self part; the mutual part is what contact adds. "
+    "Per atom of the reactants as written, their lithium included. At a voltage the lithium content of a cathode is that of the reservoir: how it is written changes the norm and its self part alone."
+)
+
+
+def _row(a: str, b: str, voltage: float, phases: PhaseSet) -> dict[str, Any]:
+    result = react_open(a, b, phases, OpenSpecies(voltage))
+    kink = result.mutual.kink
+    return {
+        "pair": f"{a} | {b}",
+        "voltage": voltage,
+        "self_a": result.a.self_energy,
+        "self_b": result.b.self_energy,
+        "mutual": result.mutual.energy,
+        "mutual_sigma": result.uncertainty.mutual,
+        "x": kink.x if kink else None,
+        "tier": tier_label(result.tiers.values()),
+        "reaction": kink.reaction if kink else "no reaction",
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    columns = (
+        Column("pair", "pair", chemical=True),
+        Column("voltage", "V vs Li/Li⁺", 2),
+        Column("self_a", "self, first (eV/atom)", 3),
+        Column("self_b", "self, second (eV/atom)", 3),
+        Column("mutual", "mutual ± 1σ (eV/atom)", 3, "mutual_sigma"),
+        Column("x", "x", 2),
+        Column("tier", "tier"),
+        Column("reaction", "reaction at the mutual minimum", chemical=True),
+    )
+    return Table("reactions_open", "Reactions at fixed lithium potential", columns, rows)
+
+
+def map_picture(found: VoltageMap, phases: PhaseSet) -> Picture:
+    """Return the map of one pair as a figure with its name.
+
+    Parameters
+    ----------
+    found : VoltageMap
+    phases : PhaseSet
+        That it was evaluated on.
+    """
+    used = {product.tier for interphase in found.interphases for product in interphase.products}
+    source = f"phase set {phases.name} (tier {tier_label(used) if used else 'none'})"
+    alt = f"Mutual reaction energy of {found.a} with {found.b} over mixing ratio and voltage; the interphases stand in the table."
+    return Picture(f"map_{found.a}_{found.b}", voltage_map_figure(found, source), alt)
+
+
+def _interphases(found: VoltageMap) -> Table:
+    rows = [
+        {
+            "low": interphase.low,
+            "high": interphase.high,
+            "x": interphase.x,
+            "low_energy": interphase.mutual[0],
+            "high_energy": interphase.mutual[1],
+            "tier": tier_label(product.tier for product in interphase.products) if interphase.products else "",
+            "reaction": interphase.reaction or "no reaction",
+        }
+        for interphase in found.interphases
+    ]
+    columns = (
+        Column("low", "from (V vs Li/Li⁺)", 3),
+        Column("high", "to (V vs Li/Li⁺)", 3),
+        Column("x", f"x of {found.a}", 2),
+        Column("low_energy", "mutual at the lower end (eV/atom)", 3),
+        Column("high_energy", "mutual at the upper end (eV/atom)", 3),
+        Column("tier", "tier"),
+        Column("reaction", "reaction, lithium included", chemical=True),
+    )
+    return Table(f"interphases_{found.a}_{found.b}", f"Interphases of {found.a} and {found.b} over the voltage", columns, rows)

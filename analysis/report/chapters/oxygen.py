@@ -1,0 +1,354 @@
+"""Chapter on oxygen loss of one cathode: orderings, ladder, temperature and pressure, voltage, and the ledger of ions."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ....configs.errors import CatholyteError, InputError
+from ....configs.steps.oxygen_loss import OxygenConditions, OxygenLossStep
+from ....structures.by_name import find_material
+from ....workflows.documents import CalculationDocument
+from ...figures.oxygen import MANY_CONTENTS, ladder_figure, ordering_figure, oxygen_potential_figure, voltage_figure
+from ...oxygen.loss import OxygenLadder, Rung, oxygen_ladder, release_temperature
+from ...oxygen.ordering_spread import OrderingSpread, ordering_spread
+from ...oxygen.oxidation_states import ions_by_element
+from ...oxygen.redox_ledger import RedoxEntry, redox_entry
+from ...oxygen.reference import OxygenReference, reference_from_document, reference_from_phase_set
+from ...oxygen.substitution import substitution_results
+from ...thermodynamics.phase_set import PhaseSet
+from ...thermodynamics.voltage_curve import LithiumReference, VoltageCurve, lithium_from_document, lithium_from_phase_set, voltage_curve
+from ..case import Case
+from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
+from .oxygen_levels import comparison_blocks, series_of
+from .reactions import phase_set_of
+from .redox import ions_table, ledger_blocks, other_ions
+from .substitution import substitution_blocks, substitution_key_numbers
+
+__all__ = ["OxygenResults", "oxygen_loss_section", "oxygen_results", "oxygen_section"]
+
+ID, TITLE = "oxygen-loss", "Oxygen loss"
+_ROLE = re.compile(r" (ordering|host|Li-\d+) \d+( O-\d+)?$")
+
+
+@dataclass(frozen=True)
+class OxygenResults:
+    """What follows from the documents of one cathode.
+
+    Parameters
+    ----------
+    label : str
+        Name of the cathode.
+    spread : OrderingSpread or None
+        None where the host was not chosen among orderings.
+    ladder : OxygenLadder or None
+        None where no reference or no host is there, with the reason in `problems`.
+    curve : VoltageCurve or None
+    ledger : tuple of RedoxEntry
+        Li vacancies against the host, then oxygen vacancies against their parents.
+    problems : tuple of str
+        What is left out and why.
+    """
+
+    label: str
+    spread: OrderingSpread | None
+    ladder: OxygenLadder | None
+    curve: VoltageCurve | None
+    ledger: tuple[RedoxEntry, ...]
+    problems: tuple[str, ...]
+    conditions: OxygenConditions = field(default_factory=OxygenConditions)
+
+
+def oxygen_results(
+    label: str,
+    documents: Sequence[CalculationDocument],
+    conditions: OxygenConditions,
+    phase_set: PhaseSet,
+    metals: Mapping[str, CalculationDocument] | None = None,
+    exhausted: bool = False,
+) -> OxygenResults:
+    """Evaluate the documents of one cathode.
+
+    Parameters
+    ----------
+    label : str
+        Name under which the flow ran: documents are ``LABEL ordering K``, ``LABEL host K``, ``LABEL Li-N K`` and ``LABEL Li-N K O-I``.
+    documents : sequence of CalculationDocument
+        Others are left out.
+    conditions : OxygenConditions
+    phase_set : PhaseSet
+        Gives O2 and lithium metal to tiers that live on its scale.
+    metals : mapping of str to CalculationDocument, optional
+        ``O2`` and ``Li``, calculated with the settings of the ladder; needed for the other tiers.
+    exhausted : bool
+        Whether no further ordering exists.
+    """
+    roles = _by_role(label, documents)
+    problems: list[str] = []
+    spread = ordering_spread(roles["ordering"], exhausted=exhausted) if len(roles["ordering"]) > 1 else None
+    if not roles["host"]:
+        return OxygenResults(label, spread, None, None, (), (f"{label}: no host has been relaxed yet",), conditions)
+    host = min(roles["host"], key=lambda document: document.energy)
+    ladder, curve = None, None
+    try:
+        ladder = oxygen_ladder(host, roles["lithium"] + roles["oxygen"], _oxygen(host, conditions, phase_set, metals or {}))
+    except CatholyteError as error:
+        problems.append(f"{label}: no ladder: {error.message}")
+    try:
+        curve = voltage_curve(host, roles["lithium"], _lithium(host, phase_set, metals or {}))
+    except CatholyteError as error:
+        problems.append(f"{label}: no voltage: {error.message}")
+    ledger: list[RedoxEntry] = []
+    try:
+        ledger = _ledger(ladder) if ladder else []
+    except CatholyteError as error:
+        problems.append(f"{label}: no ledger of ions: {error.message}")
+    return OxygenResults(label, spread, ladder, curve, tuple(ledger), tuple(problems), conditions)
+
+
+def oxygen_loss_section(case: Case) -> Section:
+    """Evaluate the step ``oxygen_loss`` of a campaign.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    section, step = Section(ID, TITLE), case.recipe.oxygen_loss
+    if step is None:
+        section.blocks.append(Text("The recipe asks for no oxygen loss."))
+        return section
+    phases = phase_set_of(step.phase_set, section, case)
+    section.blocks += case.missing("oxygen_loss", ())
+    if phases is None:
+        return section
+    found: dict[str, list[CalculationDocument]] = {}
+    for finished in case.of("oxygen_loss"):
+        found.setdefault(finished.material, []).append(finished.document)
+    metals = {label: found.pop(label) for label in ("Li", "O2") if label in found}
+    all_known = _exhausted(case, step)
+    ions = {find_material(system.material).name: [asked.ion for asked in system.substitutions] for system in step.systems}
+    results, substituted, beside = [], [], []
+    for label, documents in found.items():
+        levels = []
+        for name, series in series_of(label, documents):
+            own: dict[str, CalculationDocument] = {element: one for element, all_of in metals.items() for one in all_of if one.tier == series[-1].tier}
+            made = oxygen_results(label, series, step.conditions, phases, own, label in all_known)
+            levels.append(replace(made, label=name))
+            if made.ladder is not None:
+                substituted += [substitution_results(label, ion, series, made.ladder.reference) for ion in ions.get(label, [])]
+        results += levels
+        beside += comparison_blocks(label, [made.ladder for made in levels if made.ladder is not None])
+    chapter = oxygen_section(results)
+    section.blocks += chapter.blocks
+    section.key_numbers += chapter.key_numbers
+    section.warnings += chapter.warnings
+    section.blocks += beside
+    for one in substituted:
+        section.blocks += substitution_blocks(one)
+        section.key_numbers += substitution_key_numbers(one)
+    return section
+
+
+def oxygen_section(results: Sequence[OxygenResults]) -> Section:
+    """Return the chapter on oxygen loss.
+
+    Parameters
+    ----------
+    results : sequence of OxygenResults
+        One per cathode.
+    """
+    section = Section(ID, TITLE)
+    for found in results:
+        if len(results) > 1:
+            section.blocks.append(Text(found.label, "heading"))
+        section.blocks += [Text(problem, "problem") for problem in found.problems]
+        if found.spread:
+            section.blocks += _ordering_blocks(found.label, found.spread)
+        if found.ladder and any(rung.sampled for rung in found.ladder.rungs):
+            section.blocks += _ladder_blocks(found, found.ladder)
+            section.key_numbers += _key_numbers(found, found.ladder)
+            section.warnings += [f"{found.label}: {note}" for note in found.ladder.notes]
+        if found.curve:
+            alt = f"Voltage of {found.label} over the lithium content; the numbers stand in the table."
+            section.blocks += [_steps(found.label, found.curve), Picture(f"voltage_{found.label}", voltage_figure(found.curve), alt)]
+        if found.ledger and found.ladder:
+            elements = ions_by_element(found.ladder.host)
+            section.blocks += [ions_table(found.label, elements), *ledger_blocks(found.label, found.ladder, found.ledger)]
+            section.warnings += other_ions(found.label, elements)
+    return section
+
+
+def _exhausted(case: Case, step: OxygenLossStep) -> set[str]:
+    """Materials for which fewer orderings were planned than asked: there are no more."""
+    planned = Counter(str(e.plan["material"]) for e in case.entries if e.plan["step"] == "oxygen_loss" and str(e.plan["variant"]).startswith("ordering "))
+    asked = {find_material(system.material).name: system.orderings.n for system in step.systems if system.orderings is not None}
+    return {name for name, n in asked.items() if planned[name] < n}
+
+
+def _by_role(label: str, documents: Sequence[CalculationDocument]) -> dict[str, list[CalculationDocument]]:
+    """Documents of one cathode by their place in the flow: ordering, host, lithium, oxygen."""
+    roles: dict[str, list[CalculationDocument]] = {"ordering": [], "host": [], "lithium": [], "oxygen": []}
+    for document in documents:
+        match = _ROLE.search(document.label)
+        if match and document.label.removesuffix(match[0]) == label and document.kind != "dos":
+            part = match[1] if match[1] in roles else "oxygen" if match[2] else "lithium"
+            roles[part].append(document)
+    return roles
+
+
+def _oxygen(host: CalculationDocument, conditions: OxygenConditions, phase_set: PhaseSet, metals: Mapping[str, CalculationDocument]) -> OxygenReference:
+    if host.tier in phase_set.signatures:
+        return reference_from_phase_set(phase_set, host.tier, conditions.correction)
+    if "O2" not in metals:
+        raise InputError(f"{host.tier} energies need an O2 molecule calculated with the same settings")
+    return reference_from_document(metals["O2"], conditions.correction)
+
+
+def _lithium(host: CalculationDocument, phase_set: PhaseSet, metals: Mapping[str, CalculationDocument]) -> LithiumReference:
+    if host.tier in phase_set.signatures:
+        return lithium_from_phase_set(phase_set, host.tier)
+    if "Li" not in metals:
+        raise InputError(f"{host.tier} energies need lithium metal calculated with the same settings")
+    return lithium_from_document(metals["Li"])
+
+
+def _ledger(ladder: OxygenLadder) -> list[RedoxEntry]:
+    cells = [arrangement for rung in ladder.rungs for arrangement in rung.arrangements]
+    lithium = [redox_entry(ladder.host, cell.document) for cell in cells if cell.removed]
+    oxygen = [redox_entry(cell.document, vacancy.document, ladder.host) for cell in cells for vacancy in cell.vacancies]
+    return lithium + oxygen
+
+
+def _ordering_blocks(label: str, spread: OrderingSpread) -> list[Block]:
+    ranked = [{"label": name, "energy": energy} for name, energy in zip(spread.labels, spread.energies, strict=True)]
+    table = Table(
+        f"orderings_{label}",
+        f"{label}: orderings by energy",
+        (Column("label", "ordering"), Column("energy", "above the lowest (meV/atom)", 2)),
+        ranked,
+        f"Range {spread.range:.2f}, standard deviation {spread.deviation:.2f} meV/atom.",
+    )
+    columns = (
+        Column("n", "orderings in all", 0),
+        Column("probability", "probability of a lower one", 2),
+        Column("gain", "expected drop of the lowest (meV/atom)", 3),
+        Column("low", "5 %", 3),
+        Column("high", "95 %", 3),
+    )
+    if spread.exhausted:
+        table = replace(table, note=f"{table.note} These are all orderings that symmetry tells apart: more would change nothing.")
+    note = "Model: further orderings are independent draws from the normal distribution of those calculated; interval by resampling these." + (
+        "" if spread.normality is None else f" Shapiro-Wilk test of normality: p = {spread.normality:.3f}."
+    )
+    larger = Table(f"more_orderings_{label}", f"{label}: what more orderings would change", columns, [vars(size) for size in spread.larger], note)
+    alt = f"Energies of the orderings of {label}, ranked, and the lowest energy expected over their number."
+    return [table, *([larger] if spread.larger else []), Picture(f"orderings_{label}", ordering_figure(spread, label), alt)]
+
+
+def _ladder_blocks(found: OxygenResults, ladder: OxygenLadder) -> list[Block]:
+    at = found.conditions
+    where = f"{at.temperature:g} K, {at.pressure:g} bar"
+    rungs = [_rung_row(rung, found, ladder) for rung in ladder.rungs if rung.sampled]
+    columns = (
+        Column("n", "Li vacancies", 0),
+        Column("x", "Li left", 3),
+        Column("low", "stable from (V vs Li/Li⁺)", 2),
+        Column("high", "to (V)", 2),
+        Column("arrangements", "arrangements", 0),
+        Column("sampled", "with V_O", 0),
+        Column("sites", "V_O calculated", 0),
+        Column("mean", "mean (eV)", 2, sigma="error"),
+        Column("lowest", "lowest (eV)", 2),
+        Column("spread", "spread over O (eV)", 2),
+        Column("mean_at", f"mean at {where} (eV)", 2),
+        Column("lowest_at", f"lowest at {where} (eV)", 2),
+        Column("release", f"lowest is 0 at {at.pressure:g} bar (K)", 0),
+    )
+    note = "Formation energies with O₂ at 0 K but where stated; ±: standard error over arrangements, those of lowest energy, of equal weight."
+    blocks: list[Block] = [
+        Text(ladder.reference.sentence()),
+        Table(f"oxygen_ladder_{found.label}", f"{found.label}: oxygen vacancies over the lithium content", columns, rungs, note),
+        Picture(f"oxygen_ladder_{found.label}", ladder_figure(ladder, found.curve), f"Formation energies of oxygen vacancies in {found.label}."),
+        Picture(
+            f"oxygen_potential_{found.label}",
+            oxygen_potential_figure(ladder, at.pressures),
+            f"Lowest formation energy of an oxygen vacancy in {found.label} over the temperature.",
+        ),
+        _sites(found.label, ladder),
+    ]
+    return [*blocks, Text("\n".join(ladder.notes), "note")] if ladder.notes else blocks
+
+
+def _rung_row(rung: Rung, found: OxygenResults, ladder: OxygenLadder) -> dict[str, float | int | None]:
+    at = found.conditions
+    low, high = found.curve.at(rung.x) if found.curve else (None, None)
+    return {
+        "n": rung.n_vacancies,
+        "x": rung.x,
+        "low": low,
+        "high": high,
+        "arrangements": len(rung.arrangements),
+        "sampled": len(rung.sampled),
+        "sites": len(rung.vacancies),
+        "mean": rung.mean,
+        "error": rung.standard_error(),
+        "lowest": rung.lowest,
+        "spread": rung.spread,
+        "mean_at": ladder.at(rung.mean, at.temperature, at.pressure),
+        "lowest_at": ladder.at(rung.lowest, at.temperature, at.pressure),
+        "release": release_temperature(rung.lowest, at.pressure),
+    }
+
+
+def _sites(label: str, ladder: OxygenLadder) -> Table:
+    rows = [
+        {"n": rung.n_vacancies, "cell": cell.label, "site": v.origin, "environment": v.environment, "bridge": v.bridge, "stands_for": v.stands_for}
+        | {"energy": v.energy, "oxygen": v.shortest_oxygen, "volume": 100 * cell.volume_change}
+        for rung in ladder.rungs
+        for cell in rung.sampled
+        for v in cell.vacancies
+    ]
+    columns = (
+        Column("n", "Li vacancies", 0),
+        Column("cell", "arrangement"),
+        Column("volume", "its volume change (%)", 1),
+        Column("site", "O atom", 0),
+        Column("environment", "first shell", chemical=True),
+        Column("bridge", "bridge"),
+        Column("stands_for", "stands for O atoms", 1),
+        Column("energy", "formation energy (eV, O₂ at 0 K)", 3),
+        Column("oxygen", "shortest O–O (Å)", 2),
+    )
+    return Table(f"oxygen_sites_{label}", f"{label}: every oxygen vacancy", columns, rows)
+
+
+def _steps(label: str, curve: VoltageCurve) -> Table:
+    rows = [{**vars(step), "capacity": curve.capacity(step.x_low)} for step in curve.steps]
+    columns = (
+        Column("x_high", "Li left, from", 3),
+        Column("x_low", "to", 3),
+        Column("voltage", "voltage (V vs Li/Li⁺)", 3),
+        Column("capacity", "charge taken out (mA h/g)", 1),
+    )
+    note = f"Mean {curve.average:.3f} V. Lithium metal: {curve.lithium.origin}. Without vibrations and configurational entropy."
+    return Table(f"voltage_{label}", f"{label}: voltage", columns, rows, note)
+
+
+def _key_numbers(found: OxygenResults, ladder: OxygenLadder) -> list[KeyNumber]:
+    sampled = [rung for rung in ladder.rungs if rung.sampled]
+    shown = sampled if len(sampled) <= MANY_CONTENTS else [sampled[0], sampled[-1]]  # the table holds all
+    return [
+        KeyNumber(
+            quantity=f"{found.label}, formation energy of an oxygen vacancy with {100 * rung.x:.0f} % of the lithium, mean over sites",
+            value=rung.mean,
+            unit="eV",
+            digits=2,
+            tier=ladder.host.tier,
+            basis=f"{len(rung.vacancies)} vacancies in {len(rung.sampled)} arrangements; {ladder.reference.short()}",
+            uncertainty=rung.standard_error(),
+            uncertainty_kind="standard error over arrangements",
+        )
+        for rung in shown
+    ]

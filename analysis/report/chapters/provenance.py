@@ -1,0 +1,210 @@
+"""Chapters on settings and provenance: what was asked for, what was in force, who computed it where, from which data."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ....configs.errors import CatholyteError
+from ...thermodynamics.phase_set import PhaseSet, load_phase_set
+from ..case import Case, job_link
+from ..content import Block, Column, Section, Table, Text
+
+__all__ = ["provenance_section", "settings_section"]
+
+_PACKAGES = ("catholyte", "numpy", "scipy", "pymatgen", "matplotlib", "jobflow", "maggma", "pydantic")
+
+
+def settings_section(case: Case) -> Section:
+    """List what the source states, what it leaves open, and every engine setting that was in force.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    section, recipe = Section("settings", "Settings"), case.recipe
+    if recipe.stated:
+        columns = [Column("setting", "setting"), Column("value", "value")]
+        section.blocks.append(Table("settings_stated", "Stated in the source", columns, [s.model_dump() for s in recipe.stated], f"Source: {recipe.source}"))
+    if recipe.choices:
+        columns = [Column("setting", "setting"), Column("value", "choice"), Column("reason", "reason")]
+        section.blocks.append(Table("settings_chosen", "Not stated in the source: choices of this recipe", columns, [c.model_dump() for c in recipe.choices]))
+    if recipe.hubbard_u:
+        rows = [{"element": element, "u": value} for element, value in recipe.hubbard_u.items()]
+        section.blocks.append(Table("settings_u", "Dudarev U of the recipe", (Column("element", "element"), Column("u", "U (eV)", 2)), rows))
+    if recipe.bulk is None and recipe.electronic is None:
+        section.blocks.append(Text("The recipe needs no engine: everything is evaluated from its phase set."))
+    elif case.finished:
+        section.blocks += [_signatures(case), _in_force(case)]
+    else:
+        section.blocks.append(Text("No job is finished, so no engine setting was in force yet.", "problem"))
+    return section
+
+
+def _signatures(case: Case) -> Table:
+    rows: dict[str, dict[str, Any]] = {}
+    for found in case.finished:
+        signature = found.document.signature.model_dump()
+        u = ", ".join(f"{element} {value:g}" for element, value in signature.pop("hubbard_u").items()) or "none"
+        about = {"tier": found.document.tier, **signature, "u": u}
+        rows.setdefault(json.dumps(about, sort_keys=True), {**about, "jobs": []})["jobs"].append(found.entry.plan["name"])
+    columns = (
+        Column("tier", "tier"),
+        Column("engine", "engine"),
+        Column("version", "version"),
+        Column("functional", "functional"),
+        Column("u", "U (eV)"),
+        Column("potentials", "potentials or weights"),
+        Column("cutoff", "cutoff (eV)", 0),
+        Column("kpoint_density", "k points × atoms", 0),
+        Column("smearing", "smearing"),
+        Column("real_space_projection", "real-space projection"),
+        Column("jobs", "jobs"),
+    )
+    joined = [{**row, "jobs": "; ".join(row["jobs"])} for row in rows.values()]
+    note = "Energies whose signatures differ are never subtracted. The k-point density is reported, not compared; U is compared over the elements that two cells share."
+    return Table("signatures", "Energy signatures", columns, joined, note)
+
+
+def _in_force(case: Case) -> Table:
+    """Every setting of every kind of job: one row for each value that occurs."""
+    groups: dict[tuple[str, str], dict[tuple[str, str], list[str]]] = {}
+    totals: Counter[tuple[str, str]] = Counter()
+    for found in case.finished:
+        kind = found.document.tier, found.document.kind
+        totals[kind] += 1
+        for key, value in _flat(found.document.settings):
+            groups.setdefault(kind, {}).setdefault((key, value), []).append(found.entry.plan["name"])
+    rows = [
+        {"tier": kind[0], "kind": kind[1], "setting": key, "value": value, "jobs": "all" if len(jobs) == totals[kind] else "; ".join(jobs)}
+        for kind, values in groups.items()
+        for (key, value), jobs in sorted(values.items(), key=lambda item: item[0][0])
+    ]
+    columns = (Column("tier", "tier"), Column("kind", "kind"), Column("setting", "setting"), Column("value", "value"), Column("jobs", "jobs"))
+    return Table("settings_in_force", "Every engine setting in force", columns, rows)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+
+
+def provenance_section(case: Case) -> Section:
+    """List jobs, phase sets with their sources and licences, and package versions.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    section = Section("provenance", "Provenance")
+    section.blocks += [Text(sentence, "problem") for sentence in case.campaign.get("skipped", [])]
+    section.blocks += [_jobs(case), _failures(case)] if case.entries else [Text("The campaign has no job: its steps are evaluated from the phase set alone.")]
+    steps = (case.recipe.reactions, case.recipe.windows, case.recipe.volumes, case.recipe.screen)
+    names = dict.fromkeys(step.phase_set for step in steps if step is not None)
+    for name in names:
+        try:
+            section.blocks += _phase_tables(load_phase_set(name))
+        except CatholyteError as error:
+            section.blocks.append(Text(f"The phase set {name} cannot be read: {error.message}", "problem"))
+    section.blocks.append(_packages(case))
+    return section
+
+
+def _jobs(case: Case) -> Table:
+    versions = {f.entry.plan["key"]: ", ".join(f"{k} {v}" for k, v in f.document.provenance.versions.items()) for f in case.finished}
+    rows = []
+    for entry in case.entries:
+        row = {**entry.row(), "job": job_link(entry), "anchor": f"job-{job_link(entry)}", "versions": versions.get(entry.plan["key"])}
+        rows.append({**row, "started": str(row["started"] or "").replace("T", " ")[:19] or None})
+    columns = (
+        Column("name", "job"),
+        Column("job", "key"),
+        Column("state", "state"),
+        Column("engine", "engine"),
+        Column("tier", "tier"),
+        Column("n_atoms", "atoms"),
+        Column("host", "host"),
+        Column("started", "started (UTC)"),
+        Column("wall_seconds", "wall time (s)", 1),
+        Column("attempts", "attempts"),
+        Column("versions", "versions"),
+    )
+    return Table("jobs", "Jobs", columns, rows, "Reused: found finished in the store when the campaign was run last.")
+
+
+def _failures(case: Case) -> Block:
+    """Jobs without a result with their causes, evidence included."""
+    done = case.answered
+    rows = []
+    for entry in case.entries:
+        if entry.plan["key"] not in done:
+            cause = entry.record.get("cause") or {}
+            evidence = " | ".join(str(line) for line in cause.get("evidence", []))
+            rows.append({"name": entry.plan["name"], "job": job_link(entry), "state": entry.state, "why": case.why(entry), "evidence": evidence})
+    if not rows:
+        return Text("Every job of the campaign is finished.")
+    columns = (Column("name", "job"), Column("job", "key"), Column("state", "state"), Column("why", "why"), Column("evidence", "evidence"))
+    return Table("jobs_without_result", "Jobs without a result", columns, rows)
+
+
+def _phase_tables(phases: PhaseSet) -> list[Block]:
+    about = [
+        {"key": "name", "value": f"{phases.name}, version {phases.version}"},
+        {"key": "SHA-256", "value": phases.sha256},
+        {"key": "description", "value": phases.description},
+        {"key": "energy scale", "value": phases.scale},
+        {"key": "elements", "value": ", ".join(phases.elements)},
+        {"key": "entries", "value": str(len(phases.entries))},
+    ]
+    tiers = list(dict.fromkeys(entry.tier for entry in phases.entries))
+    rows = []
+    for key, source in phases.sources.items():
+        counts = Counter(entry.tier for entry in phases.entries if entry.source == key)
+        rows.append({"key": key, **source.model_dump(), **{str(tier): counts[tier] for tier in tiers}})
+    columns = (
+        Column("key", "source"),
+        Column("citation", "citation"),
+        Column("license", "licence"),
+        Column("url", "address"),
+        *(Column(tier, f"entries, tier {tier}") for tier in tiers),
+    )
+    entry_columns = tuple(
+        Column(key, title)
+        for key, title in (
+            ("id", "entry"),
+            ("formula", "formula"),
+            ("space_group", "space group"),
+            ("energy_per_atom", "energy (eV/atom)"),
+            ("error", "error, 1σ (eV/atom)"),
+            ("tier", "tier"),
+            ("source", "source"),
+            ("license", "licence"),
+            ("note", "note"),
+        )
+    )
+    entries = [{**entry.model_dump(), "license": phases.sources[entry.source].license} for entry in phases.entries]
+    return [
+        Table(f"phase_set_{phases.name}", f"Phase set {phases.name}", (Column("key", "what"), Column("value", "value")), about),
+        Table(f"phase_sources_{phases.name}", "Its sources and licences", columns, rows, "All entries stand in the CSV file of the entries."),
+        Table(f"phase_entries_{phases.name}", "Its entries", entry_columns, entries, shown=False),
+    ]
+
+
+def _packages(case: Case) -> Table:
+    """Packages that wrote this report, and those that computed its jobs."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in _PACKAGES:
+        found.setdefault((name, importlib.metadata.version(name)), []).append("report")
+    for job in case.finished:
+        for package, version in job.document.provenance.versions.items():
+            users = found.setdefault((package, version), [])
+            if (engine := f"{job.document.tier} jobs") not in users:
+                users.append(engine)
+    rows = [{"package": package, "version": version, "used": ", ".join(users)} for (package, version), users in sorted(found.items())]
+    return Table("packages", "Package versions", (Column("package", "package"), Column("version", "version"), Column("used", "used by")), rows)

@@ -1,0 +1,188 @@
+"""Chapter on the coating screen: ranking, every interface, windows against the operating range."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ....configs.errors import CatholyteError
+from ...figures.screen import MOST_CURVES, Curve, HeatMap, RangeBar, coverage_figure, curves_figure, heat_map_figure
+from ...thermodynamics.screen import Coverage, ScreenResult, screen
+from ...words import tier_label
+from ..case import Case
+from ..content import Column, KeyNumber, Picture, Section, Table, Text
+from .reactions import SIGMA, phase_set_of, rests_on
+
+__all__ = ["screen_pictures", "screen_section", "screen_tables"]
+
+#: panels of one figure of curves
+_PANELS = 6
+
+
+def screen_section(case: Case) -> Section:
+    """Evaluate the step ``screen``.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    section = Section("screen", "Coating screen")
+    step = case.recipe.screen
+    if step is None:
+        section.blocks.append(Text("The recipe asks for no screen."))
+        return section
+    phases = phase_set_of(step.phase_set, section, case)
+    if phases is None:
+        return section
+    try:
+        result = screen(step, phases)
+    except CatholyteError as error:
+        section.blocks.append(Text(f"The screen cannot be evaluated: {error.message}", "problem"))
+        return section
+    heat, coverage, *curves = screen_pictures(result)
+    ranking, pairs, windows = screen_tables(result)
+    section.blocks += [heat, ranking, Text("\n".join(result.notes), "note"), coverage, windows, *curves, pairs]
+    section.key_numbers += _key_coatings(result)
+    return section
+
+
+def screen_tables(result: ScreenResult) -> list[Table]:
+    """Return the ranking, every interface and every window as tables.
+
+    Parameters
+    ----------
+    result : ScreenResult
+    """
+    return [_ranking(result), _pairs(result), _windows(result)]
+
+
+def _ranking(result: ScreenResult) -> Table:
+    columns = (
+        Column("cathode", "cathode", chemical=True),
+        Column("lithium", "share of its Li", 2),
+        Column("electrolyte", "electrolyte", chemical=True),
+        Column("rank", "rank", 0),
+        Column("coating_name", "coating", chemical=True),
+        Column("bare", "cathode | electrolyte (eV/atom)", 3),
+        Column("cathode_coating", "cathode | coating (eV/atom)", 3),
+        Column("coating_electrolyte", "coating | electrolyte (eV/atom)", 3),
+        Column("worst", "worst interface (eV/atom)", 3),
+        Column("gain", "worst minus bare (eV/atom)", 3),
+        Column("reduction", "reduction limit (V)", 2),
+        Column("oxidation", "oxidation limit (V)", 2),
+        Column("shortfall", "window misses (V)", 2),
+        Column("covers", "holds the range"),
+    )
+    rows = [{**asdict(row), "coating_name": row.coating or "none"} for row in result.ranking]
+    low, high = result.operating_range
+    note = f"Mutual energies. Window: of the coating, or of the electrolyte where there is none, against {low:g} to {high:g} V vs Li/Li⁺. No oxidation limit: no lithium to release."
+    return Table("screen", "Ranking of coatings", columns, rows, note)
+
+
+def _pairs(result: ScreenResult) -> Table:
+    columns = (
+        Column("kind", "interface"),
+        Column("a", "first", chemical=True),
+        Column("b", "second", chemical=True),
+        Column("mutual", "mutual ± 1σ (eV/atom)", 3, "mutual_sigma"),
+        Column("total", "total ± 1σ (eV/atom)", 3, "total_sigma"),
+        Column("x", "x of the first", 2),
+        Column("tier", "tier"),
+        Column("on_hull", "taken on the hull", chemical=True),
+        Column("reaction", "reaction at the mutual minimum", chemical=True),
+    )
+    return Table("screen_pairs", "Every interface of the screen", columns, [asdict(pair) for pair in result.pairs])
+
+
+def _windows(result: ScreenResult) -> Table:
+    columns = (
+        Column("material", "material", chemical=True),
+        Column("role", "role"),
+        Column("reduction", "reduction limit (V vs Li/Li⁺)", 2),
+        Column("oxidation", "oxidation limit (V vs Li/Li⁺)", 2),
+        Column("energy_above_hull", "energy above hull (eV/atom)", 4),
+        Column("shortfall", "window misses (V)", 2),
+        Column("covers", "holds the range"),
+    )
+    return Table("screen_windows", "Windows against the operating range", columns, [window.to_json() for window in result.windows])
+
+
+def screen_pictures(result: ScreenResult) -> list[Picture]:
+    """Return heat map, windows against the operating range, and the curves of every cathode | electrolyte along the mixing ratio.
+
+    Parameters
+    ----------
+    result : ScreenResult
+    """
+    source = _source(result)
+    bars = [_bar(window) for window in result.windows]
+    pictures = [
+        Picture("screen_heat_map", heat_map_figure(_heat(result)), "Mutual reaction energies of all interfaces; the numbers stand in the table."),
+        Picture("screen_windows", coverage_figure(bars, result.operating_range, source), "Stability windows of electrolytes and coatings against the range."),
+    ]
+    panels = _panels(result)
+    for part, start in enumerate(range(0, len(panels), _PANELS), start=1):
+        alt = "Mutual reaction energy of each cathode with each electrolyte along the mixing ratio, by state of charge."
+        pictures.append(Picture(f"screen_curves_{part}", curves_figure(panels[start : start + _PANELS], source), alt))
+    return pictures
+
+
+def _source(result: ScreenResult) -> str:
+    tiers = tier_label(tier for pair in result.pairs for tier in pair.tier.split(" + "))
+    return f"phase set {result.phase_set} (tier {tiers})"
+
+
+def _heat(result: ScreenResult) -> HeatMap:
+    states = [state.label for state in result.cathodes]
+    rows, columns = [*states, *result.coatings], [*result.electrolytes, *result.coatings]
+    known = {(pair.a, pair.b): pair.mutual for pair in result.pairs}
+    energies = np.array([[known.get((a, b), np.nan) for b in columns] for a in rows])
+    parts = (len(states), len(result.coatings)), (len(result.electrolytes), len(result.coatings))
+    groups = [[part for part in sizes if part] for sizes in parts]
+    return HeatMap(rows, columns, energies, groups[0], groups[1], _source(result))
+
+
+def _bar(window: Coverage) -> RangeBar:
+    return RangeBar(window.material, window.reduction, window.oxidation, window.covers)
+
+
+def _panels(result: ScreenResult) -> list[tuple[str, list[Curve]]]:
+    """One panel per cathode and electrolyte, one curve per state of charge; more states than colours go on in a further panel."""
+    panels: dict[str, list[Curve]] = {}
+    for electrolyte in result.electrolytes:
+        for state in result.cathodes:
+            kinks = sorted(result.reactions[state.label, electrolyte].kinks, key=lambda kink: kink.x_atom)
+            curve = Curve(state.label, [k.x_atom for k in kinks], [k.mutual for k in kinks])
+            panels.setdefault(f"{state.cathode} | {electrolyte}", []).append(curve)
+    return [(title, curves[i : i + MOST_CURVES]) for title, curves in panels.items() for i in range(0, len(curves), MOST_CURVES)]
+
+
+def _key_coatings(result: ScreenResult) -> list[KeyNumber]:
+    """The best coating of every cathode and electrolyte by its worse interface."""
+    numbers: list[KeyNumber] = []
+    pairs = {(pair.a, pair.b): pair for pair in result.pairs}
+    for best in (row for row in result.ranking if row.rank == 1):
+        worst = _worst(best.cathode, best.coating, best.electrolyte, pairs)
+        name = f"with the coating {best.coating}" if best.coating else "bare, better than any coating"
+        found = result.reactions[worst.a, worst.b]
+        numbers.append(
+            KeyNumber(
+                quantity=f"Best of the screen for {best.cathode} | {best.electrolyte}: {name}, mutual energy of {worst.a} | {worst.b}",
+                value=worst.mutual,
+                unit="eV/atom",
+                digits=3,
+                uncertainty=worst.mutual_sigma,
+                uncertainty_kind=SIGMA,
+                x=worst.x,
+                tier=worst.tier,
+                basis=rests_on(result.phase_set, result.sha256, found.tiers),
+            )
+        )
+    return numbers
+
+
+def _worst(cathode: str, coating: str | None, electrolyte: str, pairs: dict[tuple[str, str], Any]) -> Any:
+    sides = [(cathode, electrolyte)] if coating is None else [(cathode, coating), (coating, electrolyte)]
+    return min((pairs[side] for side in sides), key=lambda pair: pair.mutual)

@@ -1,0 +1,227 @@
+"""Chapter on volumes: before and after decomposition, with the source of every molar volume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ....configs.errors import CatholyteError
+from ....configs.steps.sections import VolumeStep
+from ...figures.style import PALETTE
+from ...figures.volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure
+from ...thermodynamics.phase_set import PhaseSet
+from ...thermodynamics.volume import VolumeBalance, Volumes
+from ...thermodynamics.volume_changes import decomposition_volumes, named_reaction, parse_products
+from ...words import tier_label
+from ..case import Case
+from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
+from .reactions import deviation, phase_set_of
+
+__all__ = ["volumes_section"]
+
+#: V vs Li/Li+, range of the figure over the voltage
+_VOLTAGES = (0.0, 5.0)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One ledger with where it comes from; `voltage` is None for products that the recipe names."""
+
+    material: str
+    ledger: VolumeBalance
+    voltage: float | None
+    published: tuple[float, float] | None
+    tiers: str
+
+
+def volumes_section(case: Case) -> Section:
+    """Evaluate the step ``volumes``.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    section = Section("volumes", "Volumes before and after decomposition")
+    step = case.recipe.volumes
+    if step is None:
+        section.blocks.append(Text("The recipe asks for no volume."))
+        return section
+    phases = phase_set_of(step.phase_set, section, case)
+    found = _ledgers(step, phases, section) if phases else []
+    if found:
+        section.blocks += [*_pictures(found), _changes(found), _sources(found), _contributions(found), _by_kind(found)]
+        notes = dict.fromkeys(_printed_notes(found))
+        section.blocks += [Text("\n".join(notes), "note")] if notes else []
+        section.key_numbers += _key_changes(found)
+    return section
+
+
+def _ledgers(step: VolumeStep, phases: PhaseSet, section: Section) -> list[_Found]:
+    volumes = Volumes(phases, own=step.densities)
+    found: list[_Found] = []
+    for named in step.decompositions:
+        try:
+            ledger = named_reaction(named.material, parse_products(named.products), phases, volumes)
+            found.append(_Found(named.material, ledger, None, named.published, "measured volumes" if _measured(ledger) else "see sources"))
+        except CatholyteError as error:
+            section.blocks.append(Text(f"{named.material} -> {', '.join(named.products)}: {error.message}", "problem"))
+    for name in step.materials:
+        try:
+            decomposition = decomposition_volumes(name, phases, volumes)
+        except CatholyteError as error:
+            section.blocks.append(Text(f"{name}: {error.message}", "problem"))
+            continue
+        tiers = tier_label(decomposition.window.tiers.values())
+        found += [_Found(name, taken.ledger, taken.voltage, None, tiers) for taken in decomposition.steps]
+    return found
+
+
+def _measured(ledger: VolumeBalance) -> bool:
+    return all(share.volume is not None and share.volume.kind != "relaxed" for share in ledger.shares)
+
+
+def _pictures(found: Sequence[_Found]) -> list[Block]:
+    """Bars of the reactions that the recipe names, and the ladders over the voltage."""
+    kinds = sorted({share.volume.kind for one in found for share in one.ledger.shares if share.volume and share.volume.kind != "gas"})
+    source = f"{', '.join(kinds)}; sources in the table"
+    pictures: list[Block] = []
+    named = [_bars(one) for one in found if one.voltage is None and one.ledger.change is not None]
+    if named:
+        alt = "Volumes of all phases before and after each reaction; the numbers stand in the tables."
+        pictures.append(Picture("volumes", volume_figure(named, source), alt))
+    materials = list(dict.fromkeys(one.material for one in found if one.voltage is not None))
+    ladders = [_ladder(name, found) for name in materials]
+    for part, start in enumerate(range(0, len(ladders), len(PALETTE)), start=1):
+        alt = f"Volume change over the voltage of {', '.join(materials[start : start + len(PALETTE)])}."
+        pictures.append(Picture(f"volume_ladder_{part}", volume_ladder_figure(ladders[start : start + len(PALETTE)], _VOLTAGES, source), alt))
+    return pictures
+
+
+def _ladder(name: str, found: Sequence[_Found]) -> VolumeLadder:
+    steps = [(one.voltage, one.ledger) for one in found if one.material == name and one.voltage is not None]
+    taken = [(voltage, ledger.percent) for voltage, ledger in steps if ledger.lithium > 0]
+    released = [(voltage, ledger.percent) for voltage, ledger in steps if ledger.lithium <= 0]
+    return VolumeLadder(name, taken, released)
+
+
+def _bars(found: _Found) -> VolumeBars:
+    sides: dict[str, list[tuple[str, float]]] = {"before": [], "after": []}
+    for share in found.ledger.shares:
+        if share.contribution:
+            sides[share.side].append((share.formula, share.contribution))
+    where = "" if found.voltage is None else f"{found.voltage:.2f} V: "
+    return VolumeBars(f"{where}{found.ledger.reaction}", sides["before"], sides["after"], found.published)
+
+
+def _changes(found: Sequence[_Found]) -> Table:
+    rows = [
+        {
+            "material": one.material,
+            "voltage": one.voltage,
+            "reaction": one.ledger.reaction,
+            "before": one.ledger.before,
+            "after": one.ledger.after,
+            "change": one.ledger.change,
+            "percent": one.ledger.percent,
+            "published_before": one.published[0] if one.published else None,
+            "published_after": one.published[1] if one.published else None,
+            "deviation_before": deviation(one.ledger.before, one.published[0]) if one.published and one.ledger.before is not None else None,
+            "deviation_after": deviation(one.ledger.after, one.published[1]) if one.published and one.ledger.after is not None else None,
+            "unknown": ", ".join(one.ledger.unknown),
+        }
+        for one in found
+    ]
+    columns = (
+        Column("material", "material", chemical=True),
+        Column("voltage", "V vs Li/Li⁺", 2),
+        Column("reaction", "reaction", chemical=True),
+        Column("before", "before (mL/mol)", 1),
+        Column("after", "after (mL/mol)", 1),
+        Column("change", "change (mL/mol)", 1),
+        Column("percent", "change (%)", 1),
+        Column("published_before", "published before", 1),
+        Column("published_after", "published after", 1),
+        Column("deviation_before", "deviation before", 1),
+        Column("deviation_after", "deviation after", 1),
+        Column("unknown", "volume unknown", chemical=True),
+    )
+    note = "Per mole of the material. Lithium of the anode and gases count no volume. Without a voltage: products that the recipe names."
+    return Table("volumes", "Volume changes", columns, rows, note)
+
+
+def _sources(found: Sequence[_Found]) -> Table:
+    volumes = dict.fromkeys(share.volume for one in found for share in one.ledger.shares if share.volume)
+    columns = (
+        Column("formula", "phase", chemical=True),
+        Column("value", "molar volume (mL/mol)", 2),
+        Column("kind", "kind"),
+        Column("source", "source"),
+    )
+    return Table("molar_volumes", "Molar volumes and their sources", columns, [vars(volume) for volume in volumes])
+
+
+def _contributions(found: Sequence[_Found]) -> Table:
+    rows = [{"material": one.material, "voltage": one.voltage, "reaction": one.ledger.reaction, **s.to_json()} for one in found for s in one.ledger.shares]
+    columns = (
+        Column("material", "material", chemical=True),
+        Column("voltage", "V vs Li/Li⁺", 2),
+        Column("reaction", "reaction", chemical=True),
+        Column("side", "side"),
+        Column("formula", "phase", chemical=True),
+        Column("coefficient", "amount", 3),
+        Column("molar_volume", "molar volume (mL/mol)", 2),
+        Column("contribution", "contribution (mL)", 1),
+        Column("kind", "kind"),
+        Column("source", "source"),
+    )
+    return Table("volume_contributions", "Contribution of every phase to every reaction", columns, rows, shown=False)
+
+
+def _by_kind(found: Sequence[_Found]) -> Table:
+    rows = [
+        {"material": one.material, "reaction": one.ledger.reaction, "kind": kind, "before": before, "after": after, "change": after - before}
+        for one in found
+        for kind, (before, after) in one.ledger.alternatives.items()
+    ]
+    columns = (
+        Column("reaction", "reaction", chemical=True),
+        Column("kind", "kind of every volume"),
+        Column("before", "before (mL/mol)", 1),
+        Column("after", "after (mL/mol)", 1),
+        Column("change", "change (mL/mol)", 1),
+    )
+    return Table("volumes_by_kind", "The same with volumes of one kind alone", columns, rows, "Reactions of which every phase has a volume of that kind.")
+
+
+def _printed_notes(found: Sequence[_Found]) -> list[str]:
+    """Notes of all ledgers, and which density a printed volume of the material stands for."""
+    told = [f"{one.ledger.reaction}: {note}." for one in found for note in one.ledger.warnings]
+    for one in found:
+        own = one.ledger.shares[0]
+        if one.published is not None and own.volume is not None and own.volume.value:
+            ratio = own.volume.value / one.published[0]
+            told.append(
+                f"{one.material}: the printed {one.published[0]:g} mL/mol stands for {100 * ratio:.1f} % of the density used here ({own.volume.source}); "
+                "a pressed pellet is less dense than its crystal."
+            )
+    return told
+
+
+def _key_changes(found: Sequence[_Found]) -> list[KeyNumber]:
+    """Volume change of every reaction with named products, and of the first step beyond the oxidation limit of each ladder."""
+    chosen = [one for one in found if one.voltage is None]
+    for name in dict.fromkeys(one.material for one in found if one.voltage is not None):
+        released = [one for one in found if one.material == name and one.voltage is not None and one.ledger.lithium < 0]
+        chosen += released[:1]
+    return [
+        KeyNumber(
+            quantity=f"Volume change of {one.ledger.reaction}" + ("" if one.voltage is None else f" at {one.voltage:.2f} V"),
+            value=one.ledger.change,
+            unit="mL/mol",
+            digits=1,
+            published=None if one.published is None else one.published[1] - one.published[0],
+            tier=one.tiers,
+            basis="; ".join(dict.fromkeys(f"{s.formula} {s.volume.kind}" for s in one.ledger.shares if s.volume)),
+        )
+        for one in chosen
+    ]

@@ -1,0 +1,244 @@
+"""Chapter on electrochemical stability windows, from a pinned phase set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....configs.errors import CatholyteError
+from ....configs.models import Tier
+from ....configs.steps.sections import WindowStep
+from ...figures.reactions import WindowLadder, window_figure
+from ...thermodynamics.hull import Phases
+from ...thermodynamics.phase_set import PhaseSet, parse_formula
+from ...thermodynamics.reactions import Product, products_of
+from ...thermodynamics.window import LadderStep, WindowResult, stability_window
+from ...thermodynamics.window_deviation import LimitDeviation, explain_window
+from ...words import tier_label
+from ..case import Case
+from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
+from .reactions import SIGMA, deviation, phase_set_of, rests_on
+
+__all__ = ["ladder", "windows_section"]
+
+#: V vs Li/Li+, range of the ladders
+_VOLTAGES = (0.0, 5.0)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A result with what its numbers rest on besides the phases on the far side of each step.
+
+    near : phases that stand for the material on the hull, by entry id; lithium : the entry of the metal, zero of the voltage.
+    """
+
+    result: WindowResult
+    near: dict[str, Tier]
+    lithium: dict[str, Tier]
+
+    def behind(self, far: Sequence[Product], near: Sequence[Product] | None = None) -> dict[str, Tier]:
+        """Entries of both sides of a step and of lithium metal; the material's own side where `near` is left out."""
+        return (self.near if near is None else _entries(near)) | _entries(far) | self.lithium
+
+
+def _entries(products: Sequence[Product]) -> dict[str, Tier]:
+    return {product.entry: product.tier for product in products}
+
+
+def ladder(result: WindowResult) -> WindowLadder:
+    """Return what the figure of windows draws; the steps are the reactions of each plateau alone.
+
+    Parameters
+    ----------
+    result : WindowResult
+    """
+    oxidation = result.oxidation.voltage if result.oxidation else None
+    steps = [(step.voltage, step.step) for step in result.ladder]
+    return WindowLadder(result.material, result.reduction.voltage, oxidation, steps, result.published)
+
+
+def windows_section(case: Case) -> Section:
+    """Evaluate every material of the step ``windows``.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    section = Section("windows", "Electrochemical stability windows")
+    step = case.recipe.windows
+    if step is None:
+        section.blocks.append(Text("The recipe asks for no stability window."))
+        return section
+    phases = phase_set_of(step.phase_set, section, case)
+    windows = _opened(step, phases, section) if phases else []
+    results = [window.result for window in windows]
+    if results:
+        tiers = tier_label(tier for result in results for tier in result.tiers.values())
+        highest = max(result.oxidation.voltage if result.oxidation else 0.0 for result in results)
+        figure = window_figure([ladder(r) for r in results], f"phase set {results[0].phase_set} (tier {tiers})", (0.0, max(_VOLTAGES[1], math.ceil(highest))))
+        alt = f"Stability windows of {', '.join(result.material for result in results)} with the steps of each ladder."
+        section.blocks += [Picture("windows", figure, alt), _limits(windows), Text(_CONVENTION, "note"), _ladders(windows)]
+        section.blocks.append(Text("\n".join(f"{result.material}: {result.note}." for result in results), "note"))
+    if phases and results:
+        section.blocks += _beside_print(results, phases, step)
+    for window in windows:
+        section.key_numbers += _key_limits(window)
+    return section
+
+
+_CONVENTION = (
+    "A phase above the hull has no voltage at which nothing would gain by decomposing. By convention its energy is lowered to the hull, where it is just stable; "
+    "the shift is listed, and the window is then that of its own decomposition products. Entropy, kinetics and pressure are left out."
+)
+
+
+def _opened(step: WindowStep, phases: PhaseSet, section: Section) -> list[_Window]:
+    windows = []
+    for name in step.materials:
+        try:
+            result = stability_window(name, phases, voltages=_VOLTAGES, published=step.published.get(name))
+            windows.append(_Window(result, _on_hull(result, phases), _lithium(phases)))
+        except CatholyteError as error:
+            section.blocks.append(Text(f"{name}: {error.message}", "problem"))
+    return windows
+
+
+def _beside_print(results: Sequence[WindowResult], phases: PhaseSet, step: WindowStep) -> list[Block]:
+    """Every limit that has a printed value, with the phases and entries that make it differ; nothing where none is printed."""
+    found: list[LimitDeviation] = []
+    for result in results:
+        if result.published is not None:
+            found += explain_window(result, phases, result.published, step.published_products.get(result.material, ((), ())))
+    if not found:
+        return []
+    rows = [
+        {
+            "material": one.material,
+            "limit": one.limit,
+            "voltage": one.voltage,
+            "published": one.published,
+            "deviation": one.deviation,
+            "products": ", ".join(one.products),
+            "printed": ", ".join(one.published_products),
+            "missing": ", ".join(one.missing),
+            "printed_reaction": one.printed_reaction,
+            "carriers": "; ".join(f"{carrier.formula} ({carrier.tier}) {carrier.effect:.3f}" for carrier in one.carriers),
+        }
+        for one in found
+    ]
+    columns = (
+        Column("material", "material", chemical=True),
+        Column("limit", "limit"),
+        Column("voltage", "here (V)", 3),
+        Column("published", "published (V)", 3),
+        Column("deviation", "deviation (V)", 3),
+        Column("products", "phases beyond it here", chemical=True),
+        Column("printed", "published phases", chemical=True),
+        Column("missing", "not in the set", chemical=True),
+        Column("printed_reaction", "published reaction on these energies (V)", 3),
+        Column("carriers", "entries of the net reaction: effect of 1σ (V)", chemical=True),
+    )
+    source = f"Published: {step.published_source}." if step.published_source else ""
+    table = Table("windows_published", "Limits beside published ones", columns, rows, f"{source} The net reaction leaves spectators out.".strip())
+    return [table, Text("\n".join(one.text for one in found), "note")]
+
+
+def _on_hull(result: WindowResult, phases: PhaseSet) -> dict[str, Tier]:
+    composition = parse_formula(result.formula)
+    hull = Phases.of(phases, {"Li", *(element.symbol for element in composition)})
+    return _entries(products_of(hull.decompose(composition), hull.entries, composition.num_atoms))
+
+
+def _lithium(phases: PhaseSet) -> dict[str, Tier]:
+    entry = phases.entry_for("Li")
+    return {} if entry is None else {entry.id: entry.tier}
+
+
+def _ends(window: _Window) -> list[dict[str, Any]]:
+    """Both limits of one window, with the published ones beside them."""
+    result = window.result
+    published = result.published or (None, None)
+    ends = (
+        ("reduction", result.reduction, result.uncertainty.reduction, published[0]),
+        ("oxidation", result.oxidation, result.uncertainty.oxidation, published[1]),
+    )
+    rows = []
+    for name, limit, sigma, printed in ends:
+        behind = window.behind(limit.products if limit else ())
+        rows.append(
+            {
+                "material": result.material,
+                "limit": name,
+                "voltage": limit.voltage if limit else None,
+                "sigma": sigma if limit else None,
+                "published": printed,
+                "deviation": deviation(limit.voltage, printed) if limit else None,
+                "above": result.energy_above_hull,
+                "shift": result.energy_shift,
+                "reaction": limit.reaction if limit else "no lithium to release",
+                "tier": tier_label(behind.values()),
+                "entries": ", ".join(behind),
+            }
+        )
+    return rows
+
+
+def _limits(windows: Sequence[_Window]) -> Table:
+    columns = (
+        Column("material", "material", chemical=True),
+        Column("limit", "limit"),
+        Column("voltage", "V vs Li/Li⁺, ± 1σ", 3, "sigma"),
+        Column("published", "published (V)", 2),
+        Column("deviation", "deviation (V)", 3),
+        Column("above", "energy above hull (eV/atom)", 4),
+        Column("shift", "shift applied (eV/atom)", 4),
+        Column("reaction", "reaction at the limit", chemical=True),
+        Column("tier", "tier"),
+        Column("entries", "entries of both sides and of Li metal"),
+    )
+    return Table("windows", "Limits of the windows", columns, [row for window in windows for row in _ends(window)])
+
+
+def _ladders(windows: Sequence[_Window]) -> Table:
+    columns = (
+        Column("material", "material", chemical=True),
+        Column("voltage", "V vs Li/Li⁺", 3),
+        Column("lithium", "Li per formula unit since the material", 3),
+        Column("step", "reaction of this plateau", chemical=True),
+        Column("reaction", "from the material to the far side", chemical=True),
+        Column("tier", "tier"),
+    )
+    rows = [{"material": w.result.material, **vars(step), "tier": tier_label(tiers)} for w in windows for step, tiers in _with_tiers(w)]
+    return Table("ladders", f"Stability ladders, {_VOLTAGES[0]:g} to {_VOLTAGES[1]:g} V", columns, rows)
+
+
+def _with_tiers(window: _Window) -> list[tuple[LadderStep, list[Tier]]]:
+    """Steps in rising voltage with the tiers of the phases on both sides: away from the material, one step's far side is the next one's near side."""
+    told: dict[LadderStep, list[Tier]] = {}
+    uptake = [step for step in reversed(window.result.ladder) if step.lithium > 0]
+    release = [step for step in window.result.ladder if step.lithium <= 0]
+    for steps in (uptake, release):
+        near: Sequence[Product] | None = None
+        for step in steps:
+            told[step] = list(window.behind(step.products, near).values())
+            near = step.products
+    return [(step, told[step]) for step in window.result.ladder]
+
+
+def _key_limits(window: _Window) -> list[KeyNumber]:
+    return [
+        KeyNumber(
+            quantity=f"{end['limit'].capitalize()} limit of {window.result.material}",
+            value=end["voltage"],
+            unit="V vs Li/Li⁺",
+            digits=2,
+            uncertainty=end["sigma"],
+            uncertainty_kind=SIGMA,
+            published=end["published"],
+            tier=end["tier"],
+            basis=rests_on(window.result.phase_set, window.result.sha256, [end["entries"]]),
+        )
+        for end in _ends(window)
+    ]

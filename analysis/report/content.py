@@ -1,0 +1,212 @@
+"""What a report is made of: sections of texts, tables and figures, and the key numbers that they hand to the first page."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..figures.style import save_figure, to_svg
+from ..words import cell_text, file_stem
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Block", "Column", "KeyNumber", "Picture", "Section", "Table", "Text"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    key : str
+        Of the rows.
+    title : str
+        With the unit.
+    digits : int or str, optional
+        Decimals in the page, or the key of the row that holds them; the CSV has all. None for text.
+    sigma : str, optional
+        Key of the value's uncertainty: shown behind ± in the page, a column of its own in the CSV.
+    chemical : bool
+        Set numbers of formulas as subscripts.
+    """
+
+    key: str
+    title: str
+    digits: int | str | None = None
+    sigma: str | None = None
+    chemical: bool = False
+
+    def text(self, row: Mapping[str, Any]) -> str:
+        """The cell of one row as the page shows it."""
+        digits = row[self.digits] if isinstance(self.digits, str) else self.digits
+        value = cell_text(row.get(self.key), digits)
+        sigma = row.get(self.sigma) if self.sigma else None
+        return value if sigma is None else f"{value} ± {cell_text(sigma, digits)}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with columns: shown in the page and written as CSV, where numbers keep all digits.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, without suffix.
+    title : str
+        Above the table.
+    columns : sequence of Column
+    rows : sequence of mapping
+        Key of a column to value; ``anchor`` names the row for links.
+    note : str
+        Below the table.
+    shown : bool
+        False for a table that only the CSV holds.
+    """
+
+    name: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Mapping[str, Any]]
+    note: str = ""
+    shown: bool = True
+    kind: Literal["table"] = "table"
+
+    @property
+    def filled(self) -> list[Column]:
+        """Columns in which at least one row has a value: the page shows no empty ones."""
+        return [column for column in self.columns if any(row.get(column.key) not in (None, "") for row in self.rows)]
+
+    def cells(self, row: Mapping[str, Any]) -> list[tuple[Column, str]]:
+        """Filled columns with the text of one row."""
+        return [(column, column.text(row)) for column in self.filled]
+
+    def write(self, folder: Path) -> Path:
+        """Write ``folder/NAME.csv`` (UTF-8) and return its path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{file_stem(self.name)}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            fields = [field for c in self.columns for field in ((c.key, c.title), *([(c.sigma, f"uncertainty of {c.title}")] if c.sigma else []))]
+            writer.writerow([title for _, title in fields])
+            writer.writerows([["" if (value := row.get(key)) is None else value for key, _ in fields] for row in self.rows])
+        return path
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with the name of its files and a sentence for readers who cannot see it."""
+
+    name: str
+    figure: Figure
+    alt: str
+    kind: Literal["picture"] = "picture"
+
+    @cached_property
+    def svg(self) -> str:
+        """The figure as an ``<svg>`` element, drawn once for the page and the file."""
+        return to_svg(self.figure)
+
+    def write(self, folder: Path, formats: Sequence[str]) -> list[Path]:
+        """Write ``folder/NAME`` in the given formats of svg, pdf and png, and return the paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        stem, svg = file_stem(self.name), self.svg  # drawn first: the layout engine starts from the last drawing
+        files = save_figure(self.figure, folder / stem, [suffix for suffix in formats if suffix != "svg"])
+        if "svg" in formats:
+            files.append(folder / f"{stem}.svg")
+            files[-1].write_text(svg, encoding="utf-8")
+        return files
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph: plain, a note to be read with the numbers (one line each), or a problem that leaves numbers out."""
+
+    text: str
+    kind: Literal["plain", "note", "problem", "heading"] = "plain"
+
+
+Block = Text | Table | Picture
+
+
+@dataclass(frozen=True)
+class KeyNumber:
+    """One line of the first table.
+
+    Parameters
+    ----------
+    quantity : str
+        What it is, with window, reference or part.
+    value : float or None
+        In `unit`; None where it does not exist.
+    unit : str
+    digits : int
+        Decimals shown.
+    uncertainty : float or None
+        In `unit`, in the sense of `uncertainty_kind`.
+    uncertainty_kind : str
+        E.g. 1σ of entry errors, or spread over references.
+    x : float or None
+        Mixing ratio, where it has one.
+    published : float or None
+        In `unit`, for orientation.
+    tier : str
+        Label of :func:`tier_label`.
+    basis : str
+        Jobs or entries of the phase set behind it.
+    """
+
+    quantity: str
+    value: float | None
+    unit: str
+    digits: int
+    tier: str
+    basis: str
+    uncertainty: float | None = None
+    uncertainty_kind: str = ""
+    x: float | None = None
+    published: float | None = None
+
+    @property
+    def deviation(self) -> float | None:
+        """Value minus published value, in `unit`; None without both."""
+        return None if self.value is None or self.published is None else self.value - self.published
+
+
+@dataclass
+class Section:
+    """One chapter, filled block by block.
+
+    Parameters
+    ----------
+    id : str
+        Anchor.
+    title : str
+    blocks : list of Block
+        In the order of reading.
+    key_numbers : list of KeyNumber
+        For the first page.
+    warnings : list of str
+        What a reader of the first page must know before using a number of this chapter.
+    """
+
+    id: str
+    title: str
+    blocks: list[Block] = field(default_factory=list)
+    key_numbers: list[KeyNumber] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def tables(self) -> list[Table]:
+        """All tables, those that only the CSV holds included."""
+        return [block for block in self.blocks if isinstance(block, Table)]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All figures."""
+        return [block for block in self.blocks if isinstance(block, Picture)]

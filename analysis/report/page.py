@@ -1,0 +1,226 @@
+"""The report of a campaign: one self-contained page, its figures as files, its tables as CSV."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...configs.errors import InputError, near_match_hint
+from ...configs.recipe import Recipe
+from ..records import Records
+from ..states.band_report import shell_name
+from ..words import TIER_MEANINGS, file_stem, formula_text
+from .case import Case, read_case
+from .chapters.electrons import electronic_section
+from .chapters.geometry import geometry_section
+from .chapters.interface import interface_section
+from .chapters.layers import layers_section
+from .chapters.motion import motion_section
+from .chapters.oxygen import oxygen_loss_section
+from .chapters.provenance import provenance_section, settings_section
+from .chapters.reactions import reactions_section
+from .chapters.screen import screen_section
+from .chapters.volumes import volumes_section
+from .chapters.windows import windows_section
+from .content import Column, KeyNumber, Picture, Section, Table
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+__all__ = ["FORMATS", "questions", "report_sections", "write_report"]
+
+#: of the figures' files
+FORMATS = ("svg", "pdf", "png")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_CHAPTERS = (
+    geometry_section,
+    electronic_section,
+    reactions_section,
+    windows_section,
+    volumes_section,
+    screen_section,
+    interface_section,
+    motion_section,
+    oxygen_loss_section,
+    layers_section,
+    settings_section,
+    provenance_section,
+)
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(records: Records, out: Path, campaign: str | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write ``report.html``, ``figures/`` and ``tables/`` of one campaign.
+
+    The page stands alone: style and figures are inside, nothing is fetched. The same store gives the same
+    files. A campaign that is half finished gives a report that says what is missing and why.
+
+    Parameters
+    ----------
+    records : Records
+        Reader of the store.
+    out : Path
+        Folder; made where it is missing.
+    campaign : str, optional
+        Name of the campaign; the latest where left out.
+    formats : sequence of str
+        Of the figures' files: svg, pdf, png.
+
+    Returns
+    -------
+    list of Path
+        The page first, then figures and tables.
+
+    Raises
+    ------
+    StoreError, UnknownNameError
+        If the store holds no such campaign.
+    InputError
+        If a format is not one of these.
+    """
+    unknown = [suffix for suffix in formats if suffix not in FORMATS]
+    if unknown:
+        raise InputError(f"unknown figure format {unknown[0]!r}; {near_match_hint(unknown[0], FORMATS)}")
+    out = Path(out)
+    case = read_case(records, campaign)
+    sections = [chapter(case) for chapter in _CHAPTERS]
+    key_table = _key_table([key for section in sections for key in section.key_numbers])
+    page = out / "report.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    files = [page]
+    for section in sections:
+        for picture in section.pictures:
+            files += picture.write(out / "figures", formats)
+    page.write_text(_page(case, sections, key_table, formats), encoding="utf-8")
+    tables = [key_table, *(table for section in sections for table in section.tables)]
+    return files + [table.write(out / "tables") for table in tables]
+
+
+def report_sections(records: Records, campaign: str | None = None) -> list[Section]:
+    """Return the chapters of one campaign's report: texts, tables, figures and key numbers.
+
+    Parameters
+    ----------
+    records : Records
+    campaign : str, optional
+        The latest where left out.
+
+    Raises
+    ------
+    StoreError, UnknownNameError
+        If the store holds no such campaign.
+    """
+    case = read_case(records, campaign)
+    return [chapter(case) for chapter in _CHAPTERS]
+
+
+def questions(recipe: Recipe) -> list[str]:
+    """Say in words what the steps of a recipe answer.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    """
+    asked = []
+    if recipe.reactions:
+        asked.append(f"How strongly do {_listed([f'{a} | {b}' for a, b in recipe.reactions.pairs])} react, and to what?")
+    if recipe.windows:
+        verb = "are" if len(recipe.windows.materials) > 1 else "is"
+        asked.append(f"Between which voltages against lithium {verb} {_listed(recipe.windows.materials)} stable?")
+    if recipe.volumes:
+        named = list(dict.fromkeys([*(found.material for found in recipe.volumes.decompositions), *recipe.volumes.materials]))
+        asked.append(f"How much room {'do' if len(named) > 1 else 'does'} {_listed(named)} take before and after decomposition?")
+    if recipe.screen:
+        among = f": {_listed(recipe.screen.coatings)}" if recipe.screen.coatings else ""
+        asked.append(f"Which coating keeps {_listed(recipe.screen.cathodes)} and {_listed(recipe.screen.electrolytes)} apart{among}?")
+    if recipe.electronic and len(recipe.electronic.materials) > 1:
+        first, *others = recipe.electronic.materials
+        spec = recipe.electronic.band_center
+        asked.append(
+            f"Where does the {spec.element} {shell_name(spec.element, spec.orbital)} band centre of {_listed(others)} lie relative to that of {first}?"
+        )
+    if recipe.oxygen_loss:
+        asked.append(f"When does oxygen leave {_listed([system.material for system in recipe.oxygen_loss.systems])}, and which ion pays?")
+    if recipe.bulk and not asked:
+        asked.append(f"How well do the relaxed cells of {_listed(recipe.bulk.materials)} agree with experiment?")
+    return asked
+
+
+def _listed(names: Any) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else str(last)
+
+
+def _key_table(numbers: list[KeyNumber]) -> Table:
+    columns = (
+        Column("quantity", "quantity", chemical=True),
+        Column("value", "value", "digits", "uncertainty"),
+        Column("unit", "unit"),
+        Column("uncertainty_kind", "what ± means"),
+        Column("x", "x", 2),
+        Column("published", "published", 2),
+        Column("deviation", "deviation", "digits"),
+        Column("tier", "tier"),
+        Column("basis", "rests on"),
+    )
+    return Table("key_numbers", "Key numbers", columns, [{**vars(key), "deviation": key.deviation} for key in numbers])
+
+
+def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequence[str]) -> str:
+    tiers = sorted(
+        {found.document.tier for found in case.finished} | {tier for row in key_table.rows for tier in row["tier"].split(" + ")} & set(TIER_MEANINGS)
+    )
+    states: dict[str, int] = {}
+    for entry in case.entries:
+        states[entry.state] = states.get(entry.state, 0) + 1
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            case=case,
+            questions=questions(case.recipe),
+            sections=sections,
+            key_table=key_table,
+            tiers={tier: TIER_MEANINGS[tier] for tier in tiers},
+            states=states,
+            formats=formats,
+            warnings=_unfinished(case) + [warning for section in sections for warning in section.warnings],
+        )
+    )
+
+
+def _unfinished(case: Case) -> list[str]:
+    return [case.why(entry) for entry in case.entries if entry.plan["key"] not in case.answered]
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"chemical": _chemical, "figure": _inline_figure, "stem": file_stem, "badge": _badge}
+    return environment
+
+
+def _chemical(text: str) -> Markup:
+    """Escaped text with the numbers of formulas as subscripts."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([₀-₉]+(?:\.[₀-₉]+)?)", lambda found: f"<sub>{found[0].translate(_DIGITS)}</sub>", str(escape(formula_text(text)))))
+
+
+def _badge(label: str) -> str:
+    """Style of a tier label: machine-learned and rehearsed numbers stand out."""
+    return next((tier for tier in ("rehearsal", "chgnet") if tier in label), "dft")
+
+
+def _inline_figure(picture: Picture) -> Markup:
+    """The figure as inline SVG with its own ids, so that several figures of one page do not share clip paths."""
+    from markupsafe import Markup, escape
+
+    prefix = file_stem(picture.name)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", picture.svg, flags=re.DOTALL)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
+    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(picture.alt)}" ', 1))

@@ -1,0 +1,408 @@
+"""Tables of band centres: per environment, site and spin; two bulk cells side by side; convergence.
+
+Centres of one cell share one zero and may be subtracted from each other. Centres of two separate bulk cells do not: their
+difference is given at every reference, and the spread over the references is part of the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+from pymatgen.core.structure import Structure
+
+from ...configs.errors import InputError, UnknownNameError, near_match_hint
+from ...configs.models import ReferenceName, Tier
+from ...configs.steps.sections import BandCenterSpec
+from ...workflows.documents import BandEdges, CalculationDocument, ProjectedDos, require_real, require_same_signature
+from .band_center import BandCenter, CentersAtReferences, Selection, all_references
+from .band_references import REFERENCES, Result, Spin, is_metal, occupied_top, window_moments
+
+__all__ = [
+    "BandReport",
+    "Bands",
+    "Comparison",
+    "ConvergenceReport",
+    "Difference",
+    "band_report",
+    "bands_of",
+    "common_spec",
+    "compare",
+    "convergence",
+    "parse_orbital",
+    "shell_name",
+]
+
+NO_COMMON_ZERO = (
+    "two separate bulk cells have no common zero of energy: the difference follows the reference chosen, "
+    "and only a cell that holds both materials, or its potential step, fixes it"
+)
+#: electrons; a count of occupied states farther than this from a whole number says that the energy grid is too coarse
+_WHOLE = 0.1
+
+
+class Bands(NamedTuple):
+    """Electronic structure of one cell, on the engine's own energy zero."""
+
+    dos: ProjectedDos
+    edges: BandEdges
+    structure: Structure
+
+
+class BandReport(Result):
+    """Every centre of one cell, at every reference, per environment (and per site and spin where asked for)."""
+
+    formula: str
+    spec: BandCenterSpec
+    gap: float = Field(description="eV, 0 for a metal")
+    efermi: float = Field(description="eV, on the engine's own energy zero")
+    rows: tuple[CentersAtReferences, ...]
+    notes: tuple[str, ...] = ()
+
+    def row(self, environment: str = "all", spin: Spin = "both") -> CentersAtReferences:
+        """The centres of one environment.
+
+        Raises
+        ------
+        UnknownNameError
+            If the report has no such row.
+        """
+        for row in self.rows:
+            if (row.centers[0].environment, row.centers[0].spin) == (environment, spin):
+                return row
+        labels = [row.centers[0].environment for row in self.rows]
+        raise UnknownNameError(f"no centres of {environment!r}, spin {spin}: {near_match_hint(environment, labels)}")
+
+    def difference(self, environment: str, other: str) -> float:
+        """Centre of `environment` minus that of `other`, eV: both lie in one cell, so no reference enters."""
+        return _absolute(self.row(environment).centers[0]) - _absolute(self.row(other).centers[0])
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready dict with the keys ``centers``, ``gap``, ``efermi``, ``spread``, ``unavailable`` and ``notes``; energies in eV."""
+        return {
+            "formula": self.formula,
+            "centers": [_json_row(center) for row in self.rows for center in row.centers],
+            "gap": self.gap,
+            "efermi": self.efermi,
+            "spread": [
+                {
+                    "environment": row.centers[0].environment,
+                    "spin": row.centers[0].spin,
+                    "all": row.spread,
+                    "band_edges": row.spread_of_band_edges,
+                }
+                for row in self.rows
+            ],
+            "unavailable": self.rows[0].unavailable,
+            "notes": list(self.notes),
+        }
+
+
+def _absolute(center: BandCenter) -> float:
+    return center.center + center.reference_energy
+
+
+def _json_row(center: BandCenter) -> dict[str, Any]:
+    row = center.model_dump(mode="json", exclude={"orbital"})
+    return row | {"orbital": shell_name(center.element, center.orbital), "n_atoms": center.n_atoms}
+
+
+def parse_orbital(text: str) -> tuple[str, Literal["s", "p", "d"]]:
+    """Split ``"O-2p"`` (or ``"O-p"``) into element and orbital.
+
+    Raises
+    ------
+    InputError
+        If the text is not of this form, or the shell is not the element's valence shell, which is what a
+        projected DOS resolves.
+    """
+    from pymatgen.core.periodic_table import Element
+
+    match = re.fullmatch(r"([A-Z][a-z]?)-(\d?)([spd])", text)
+    if match is None or not Element.is_valid_symbol(match[1]):
+        raise InputError(f"{text!r} is not an orbital: an element and s, p or d are needed, e.g. O-2p or Co-3d")
+    element, shell, letter = match.groups()
+    orbital: Literal["s", "p", "d"] = next(o for o in ("s", "p", "d") if o == letter)
+    if shell and f"{shell}{orbital}" != shell_name(element, orbital):
+        raise InputError(f"a projected DOS does not resolve {text}; for {element} it has {element}-{shell_name(element, orbital)}")
+    return element, orbital
+
+
+def shell_name(element: str, orbital: str) -> str:
+    """Valence shell of an orbital, e.g. 2p for O; the bare letter where the atom's ground state has none."""
+    from pymatgen.core.periodic_table import Element
+
+    shells = [n for n, letter, _ in Element(element).full_electronic_structure if letter == orbital]
+    return f"{max(shells)}{orbital}" if shells else orbital
+
+
+def bands_of(document: CalculationDocument) -> Bands:
+    """Projected DOS, band edges and structure of a stored document.
+
+    Raises
+    ------
+    InputError
+        If the calculation stored no projected DOS, or is a rehearsal's.
+    """
+    require_real(document)
+    if document.dos is None or document.band_edges is None:
+        raise InputError(f"{document.label} ({document.kind}, {document.tier}) has no projected DOS: only an electronic-structure step stores one")
+    return Bands(document.dos, document.band_edges, document.structure)
+
+
+def band_report(
+    bands: Bands,
+    spec: BandCenterSpec,
+    environments: Mapping[str, Sequence[int]] | None = None,
+    resolve: Collection[Literal["site", "spin"]] = (),
+    vacuum: float | None = None,
+) -> BandReport:
+    """Centres of one cell at every reference, for all atoms of the element and for each environment.
+
+    Parameters
+    ----------
+    bands : Bands
+        DOS, edges and structure of one calculation.
+    spec : BandCenterSpec
+        Element, orbital, window and the reference that fixes the window.
+    environments : mapping of str to sequence of int, optional
+        Label to sites of ``spec.element``, without overlap. Where they cover all atoms, the mean of
+        their centres weighted by ``states`` is the centre of ``all`` on any zero they share.
+    resolve : collection of {"site", "spin"}
+        Add one row per atom, and one per spin channel.
+    vacuum : float, optional
+        eV, vacuum level on the engine's own zero.
+
+    Raises
+    ------
+    UnknownNameError
+        If the cell does not hold the element.
+    InputError
+        If an environment names a site of another element or a site twice, or a centre cannot be computed.
+    """
+    by_element: dict[str, list[int]] = {}
+    for index, site in enumerate(bands.structure):
+        by_element.setdefault(site.specie.symbol, []).append(index)
+    if spec.element not in by_element:
+        raise UnknownNameError(f"{bands.structure.reduced_formula} holds no {spec.element}: {near_match_hint(spec.element, by_element)}")
+    oxygens = None if spec.element == "O" else tuple(by_element.get("O", ()))
+    spins: tuple[Spin, ...] = ("both", "up", "down") if "spin" in resolve and len(bands.dos.densities) == 2 else ("both",)
+    rows = [
+        all_references(bands.dos, bands.edges, sites, spec, Selection(spin, label, oxygens, vacuum))
+        for label, sites in _groups(spec.element, by_element[spec.element], environments or {}, "site" in resolve)
+        for spin in spins
+    ]
+    return BandReport(
+        formula=bands.structure.composition.reduced_formula,
+        spec=spec,
+        gap=bands.edges.gap,
+        efermi=bands.edges.efermi,
+        rows=tuple(rows),
+        notes=_notes(bands, rows[0]),
+    )
+
+
+def _groups(element: str, sites: list[int], environments: Mapping[str, Sequence[int]], per_site: bool) -> Iterator[tuple[str, list[int]]]:
+    named = [i for members in environments.values() for i in members]
+    wrong = sorted(set(named) - set(sites))
+    if wrong or len(set(named)) != len(named):
+        problem = f"sites {wrong} that are not {element}" if wrong else "a site twice"
+        raise InputError(f"the environments {', '.join(environments)} name {problem}; {element} has the sites {sites}")
+    yield "all", sites
+    for label, members in environments.items():
+        yield label, list(members)
+    if per_site:
+        for index in sites:
+            yield f"{element}{index}", [index]
+
+
+def _notes(bands: Bands, row: CentersAtReferences) -> tuple[str, ...]:
+    """What a reader must know: arbitrary references, and a DOS that does not hold a whole number of electrons.
+
+    The electrons below the gap of an insulator are whole per spin channel, those below E_F of a metal in sum.
+    """
+    found = [center.note for center in row.centers if center.note]
+    energies, total = np.asarray(bands.dos.energies), np.asarray(bands.dos.total)
+    metal = is_metal(bands.edges)
+    top = occupied_top(bands.edges)
+    for channel in [total.sum(axis=0)] if metal else total:
+        electrons = window_moments(energies, channel, float(energies[0]), top)[0]
+        if abs(electrons - round(electrons)) > _WHOLE:
+            found.append(
+                f"the total DOS holds {electrons:.2f} electrons up to {'E_F' if metal else 'mid-gap, in one spin channel'}, not a whole number: its grid step "
+                f"of {energies[1] - energies[0]:.2f} eV samples it too coarsely (VASP: raise NEDOS){', or smearing fills bands across E_F' if metal else ''}, and the centres inherit that error"
+            )
+    return tuple(found)
+
+
+class Difference(Result):
+    """Centre of b minus centre of a at one reference."""
+
+    reference: ReferenceName
+    a: float = Field(description="eV relative to the reference of cell a")
+    b: float = Field(description="eV relative to the reference of cell b")
+    difference: float = Field(description="b - a, eV")
+    arbitrary: bool = Field(description="true where the reference has no physical meaning in one of the cells")
+
+
+class Comparison(Result):
+    """Where the centre of cell b lies relative to that of cell a, at every reference both have."""
+
+    a: str
+    b: str
+    tier: Tier
+    spec: BandCenterSpec
+    differences: tuple[Difference, ...]
+    aligned: float | None = Field(None, description="b - a, eV, against the averaged potentials plus the potential step of a cell that holds both")
+    common_zero: bool = Field(False, description="true only where a potential step was given")
+    note: str = NO_COMMON_ZERO
+
+    @property
+    def spread(self) -> float:
+        """Largest minus smallest difference over all references, eV."""
+        return float(np.ptp([d.difference for d in self.differences]))
+
+    @property
+    def spread_without_arbitrary(self) -> float:
+        """The same without references that are arbitrary in one of the cells, eV."""
+        return float(np.ptp([d.difference for d in self.differences if not d.arbitrary]))
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready dict, both spreads included; energies in eV."""
+        return self.model_dump(mode="json") | {"spread": self.spread, "spread_without_arbitrary": self.spread_without_arbitrary}
+
+
+def compare(document_a: CalculationDocument, document_b: CalculationDocument, spec: BandCenterSpec, potential_step: float | None = None) -> Comparison:
+    """Difference of the centres of two bulk cells, b minus a, at every reference that both have.
+
+    Parameters
+    ----------
+    document_a, document_b : CalculationDocument
+        Two cells with one energy signature.
+    spec : BandCenterSpec
+        Window, and the reference that fixes it in each cell.
+    potential_step : float, optional
+        eV, averaged potential energy of an electron in b minus that in a, from one cell that holds both. With it
+        the centres are aligned: (b - averaged potential of b) - (a - averaged potential of a) + step.
+
+    Raises
+    ------
+    SignatureMismatchError
+        If the calculations differ in functional, U, cutoff or the like.
+    InputError
+        If a document has no projected DOS, a centre cannot be computed, or the averaged potential is missing.
+    """
+    require_same_signature({f"{document_a.label} (a)": document_a.signature, f"{document_b.label} (b)": document_b.signature})
+    a, b = (band_report(bands_of(document), spec).row() for document in (document_a, document_b))
+    first, second = ({center.reference: center for center in row.centers} for row in (a, b))
+    differences = tuple(
+        Difference(
+            reference=name,
+            a=first[name].center,
+            b=second[name].center,
+            difference=second[name].center - first[name].center,
+            arbitrary=first[name].arbitrary or second[name].arbitrary,
+        )
+        for name in REFERENCES
+        if name in first and name in second
+    )
+    aligned, note = None, NO_COMMON_ZERO
+    if potential_step is not None:
+        shifts = [d.difference for d in differences if d.reference == "average_potential"]
+        if not shifts:
+            raise InputError(f"{document_a.label} or {document_b.label} stores no averaged potential, so the potential step cannot align them")
+        aligned = shifts[0] + potential_step
+        note = f"aligned through a potential step of {potential_step:.3f} eV; the unaligned differences have no common zero"
+    return Comparison(
+        a=document_a.label,
+        b=document_b.label,
+        tier=document_a.tier,
+        spec=spec,
+        differences=differences,
+        aligned=aligned,
+        common_zero=aligned is not None,
+        note=note,
+    )
+
+
+class ConvergenceRow(Result):
+    """Centres at one set of numerical parameters and their change from the baseline."""
+
+    label: str
+    cutoff: float | None = Field(description="eV")
+    kpoint_density: float | None = Field(description="k points × atoms")
+    centers: dict[ReferenceName, float] = Field(description="eV relative to each reference")
+    changes: dict[ReferenceName, float] = Field(description="eV, centre minus that of the baseline")
+
+
+class ConvergenceReport(Result):
+    """How far each centre, at each reference, moves when cutoff or k mesh are varied."""
+
+    spec: BandCenterSpec
+    rows: tuple[ConvergenceRow, ...] = Field(description="the baseline first")
+
+    @property
+    def largest(self) -> dict[ReferenceName, float]:
+        """Reference to the largest absolute change, eV."""
+        return {name: max(abs(row.changes[name]) for row in self.rows if name in row.changes) for name in self.rows[0].centers}
+
+
+def convergence(documents: Sequence[CalculationDocument], spec: BandCenterSpec) -> ConvergenceReport:
+    """Change of each centre at each reference over calculations of one cell at varied cutoff or k mesh.
+
+    Parameters
+    ----------
+    documents : sequence of CalculationDocument
+        The baseline, i.e. the settings in use, first.
+    spec : BandCenterSpec
+        Window and its reference.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two documents, or they are not of one composition and size.
+    SignatureMismatchError
+        If anything but the cutoff and the k mesh differs.
+    """
+    if len(documents) < 2:
+        raise InputError(f"{len(documents)} document given; convergence needs the baseline and at least one variation")
+    baseline = documents[0]
+    for number, other in enumerate(documents[1:], start=1):
+        if (other.formula, other.n_sites) != (baseline.formula, baseline.n_sites):
+            raise InputError(
+                f"{other.label} ({other.formula}, {other.n_sites} sites) is not the cell of {baseline.label} ({baseline.formula}, {baseline.n_sites} sites)"
+            )
+        signatures = {f"{baseline.label} (baseline)": baseline.signature, f"{other.label} (variation {number})": other.signature}
+        require_same_signature({label: signature.model_copy(update={"cutoff": None}) for label, signature in signatures.items()})
+    tables = [band_report(bands_of(document), spec).row().by_reference for document in documents]
+    rows = tuple(
+        ConvergenceRow(
+            label=document.label,
+            cutoff=document.signature.cutoff,
+            kpoint_density=document.signature.kpoint_density,
+            centers=table,
+            changes={name: value - tables[0][name] for name, value in table.items() if name in tables[0]},
+        )
+        for document, table in zip(documents, tables, strict=True)
+    )
+    return ConvergenceReport(spec=spec, rows=rows)
+
+
+def common_spec(documents: Sequence[CalculationDocument], spec: BandCenterSpec) -> BandCenterSpec:
+    """The specification with a zero that every cell has: a metal has no band edges, so E_F stands in where one is among them.
+
+    The occupied states are the same states from any zero; a window given as a range is not, and is left alone.
+
+    Parameters
+    ----------
+    documents : sequence of CalculationDocument
+        With band edges.
+    spec : BandCenterSpec
+    """
+    edges = [document.band_edges for document in documents if document.band_edges is not None]
+    if spec.window == "occupied" and spec.reference in ("vbm", "cbm", "midgap") and any(is_metal(e) for e in edges):
+        return spec.model_copy(update={"reference": "fermi"})
+    return spec

@@ -1,0 +1,1 @@
+"""Phase sets, hulls, reactions, windows, volumes, screens and voltages."""

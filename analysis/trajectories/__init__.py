@@ -1,0 +1,1 @@
+"""Trajectory files of every format as one stream of frames."""

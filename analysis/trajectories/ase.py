@@ -1,0 +1,159 @@
+"""Extended XYZ, OUTCAR and every other format that ASE reads, frame by frame."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...configs.errors import InputError
+from ...structures.trajectories.frames import Frames
+from .source import Damage, TrajectorySource
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["ase_source"]
+
+_STEP_KEYS = ("step", "md_step", "Step")
+_TIME_KEYS = ("time", "Time", "time_fs")
+
+
+def ase_source(path: Path) -> TrajectorySource:
+    """Look at the first two frames.
+
+    A step number is read from the keys ``step`` or ``md_step`` of a frame, a time in fs from ``time``; a trajectory file of
+    ASE's own dynamics tells its time step and how many steps lie between frames.
+
+    Raises
+    ------
+    InputError
+        If ASE knows no such format, or there is no frame or no cell in it.
+    """
+    try:
+        first = list(islice(_atoms(path), 2))
+    except Exception as error:  # parsers raise whatever a broken file makes them stumble over
+        raise InputError(f"{path} is no XDATCAR, vasprun.xml or HDF5 trajectory, and ASE cannot read it: {_first_line(error)}") from None
+    if not first:
+        raise InputError(f"{path} holds no frame")
+    if first[0].cell.rank < 3:
+        raise InputError(f'{path} has no cell: extended XYZ names it as Lattice="…" in the second line of each frame')
+    species = tuple(first[0].get_chemical_symbols())
+    timestep, interval, metadata = _of_dynamics(path)
+    numbers = [_known(atoms, _STEP_KEYS) for atoms in first]
+    times = [_known(atoms, _TIME_KEYS) for atoms in first]
+    if timestep is None and len(first) == 2 and None not in (*numbers, *times) and numbers[1] > numbers[0]:
+        timestep = (times[1] - times[0]) / (numbers[1] - numbers[0])
+    elif timestep is None and len(first) == 2 and None not in times:
+        timestep = times[1] - times[0]
+
+    timestep = timestep if timestep is None or timestep > 0 else None
+
+    def read(block: int, damage: Damage) -> Iterator[Frames]:
+        if not all(first[0].pbc):
+            damage.say("not every axis is marked as periodic; all are taken as periodic")
+        for rows in _batches(path, species, block, damage):
+            frames = _joined(rows, species)
+            index = np.array([row.index for row in rows])
+            steps = np.array([row.step for row in rows])
+            counted = np.round(frames.times / timestep) if timestep else np.full(len(rows), np.nan)
+            steps = np.where(np.isfinite(steps), steps, np.where(np.isfinite(counted), counted, index * interval))
+            yield damage.usable(replace(frames, steps=steps.astype(np.int64)), int(index[0]) + 1)
+
+    return TrajectorySource(path, species, timestep, read, metadata)
+
+
+def _batches(path: Path, species: tuple[str, ...], block: int, damage: Damage) -> Iterator[list[_Row]]:
+    """Frames with these atoms, at most `block` at once; nothing after the first with others."""
+    rows: list[_Row] = []
+    for index, atoms in enumerate(_watched(path, damage)):
+        if tuple(atoms.get_chemical_symbols()) != species:
+            damage.say(f"from frame {index + 1} on there are other atoms ({len(atoms)}, before {len(species)}): they are not used")
+            break
+        rows.append(_Row(atoms, index))
+        if len(rows) == block:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+class _Row:
+    """What is kept of one frame."""
+
+    def __init__(self, atoms: Atoms, index: int) -> None:
+        self.index = index
+        self.step, self.time = (np.nan if value is None else value for value in (_known(atoms, _STEP_KEYS), _known(atoms, _TIME_KEYS)))
+        self.cell, self.positions = np.array(atoms.cell), np.array(atoms.positions, dtype=float)
+        # the free energy belongs to the forces
+        results = getattr(atoms.calc, "results", {})
+        self.energy = float(results.get("free_energy", results.get("energy", np.nan)))
+        temperature = _known(atoms, ("temperature",))
+        if temperature is None and atoms.has("momenta") and np.any(atoms.get_momenta()):
+            temperature = float(atoms.get_temperature())
+        self.temperature = np.nan if temperature is None else temperature
+
+
+def _atoms(path: Path) -> Iterator[Atoms]:
+    from ase.io import iread
+
+    with warnings.catch_warnings():
+        # a parser warns of what it repairs; what it returns is checked by the reader
+        warnings.simplefilter("ignore")
+        yield from iread(str(path), index=":")
+
+
+def _watched(path: Path, damage: Damage) -> Iterator[Atoms]:
+    """The frames up to the first that cannot be read."""
+    counted = 0
+    try:
+        for atoms in _atoms(path):
+            counted += 1
+            yield atoms
+    except Exception as error:  # parsers raise whatever a broken file makes them stumble over
+        damage.say(f"cut off or corrupt in frame {counted + 1} ({_first_line(error)}): the {counted} frames before are used")
+
+
+def _of_dynamics(path: Path) -> tuple[float | None, int, dict[str, Any]]:
+    """Time step (fs) and steps between frames of a trajectory file of ASE's dynamics."""
+    from ase import units
+    from ase.io.formats import UnknownFileTypeError, filetype
+    from ase.io.trajectory import Trajectory
+
+    try:
+        if filetype(str(path)) != "traj":
+            return None, 1, {}
+    except UnknownFileTypeError:
+        return None, 1, {}
+    with Trajectory(str(path)) as trajectory:
+        told = getattr(trajectory, "description", None) or {}
+    timestep = told.get("timestep")
+    return None if timestep is None else round(float(timestep) / units.fs, 9), int(told.get("interval", told.get("loginterval", 1))), {}
+
+
+def _known(atoms: Atoms, keys: tuple[str, ...]) -> Any:
+    """The first of these keys that is a number; None where there is none."""
+    values = (atoms.info.get(key) for key in keys)
+    return next((float(value) for value in values if isinstance(value, (int, float, np.number)) and not isinstance(value, bool)), None)
+
+
+def _joined(rows: list[_Row], species: tuple[str, ...]) -> Frames:
+    energies, temperatures = np.array([row.energy for row in rows]), np.array([row.temperature for row in rows])
+    return Frames(
+        species,
+        np.array([row.cell for row in rows]),
+        np.array([row.positions for row in rows]),
+        np.array([row.index for row in rows]),
+        np.array([row.time for row in rows]),
+        energies if np.isfinite(energies).any() else None,
+        temperatures if np.isfinite(temperatures).any() else None,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

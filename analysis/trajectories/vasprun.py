@@ -1,0 +1,140 @@
+"""vasprun.xml of a molecular dynamics, read as a stream: a run that was killed gives every step that it finished."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError, iterparse
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...configs.constants import BOLTZMANN
+from ...configs.errors import InputError
+from ...structures.trajectories.frames import Frames
+from .source import READ_ERRORS, Damage, Stream, TrajectorySource, opened, refuse_rehearsal_stamp
+
+__all__ = ["vasprun_source"]
+
+#: what an ionic step holds beside its geometry and energy: dropped as it is read
+_UNUSED = {"eigenvalues", "dos", "projected", "scstep", "dynmat", "charge"}
+
+
+def vasprun_source(path: Path) -> TrajectorySource:
+    """Read what stands before the first ionic step.
+
+    Raises
+    ------
+    InputError
+        If that part is damaged or lacks the atoms, or the file is a rehearsal's.
+    """
+    texts: dict[str, str] = {}
+    species: tuple[str, ...] = ()
+    try:
+        with opened(path) as file:
+            for event, element in iterparse(file, ("start", "end")):
+                if event == "start" and element.tag == "calculation":
+                    break
+                if event == "end" and element.tag == "i" and element.get("name"):
+                    texts.setdefault(str(element.get("name")), (element.text or "").strip())
+                elif event == "end" and element.tag == "atominfo":
+                    rows = element.findall("array[@name='atoms']/set/rc/c[1]")
+                    species = tuple(match.group() for row in rows if (match := re.match(r"[A-Z][a-z]?", (row.text or "").strip())))
+    except (ParseError, *READ_ERRORS) as error:
+        raise InputError(f"{path} is cut off or corrupt before its first ionic step: {error}") from None
+    if not species:
+        raise InputError(f"{path} names no atoms before its first ionic step")
+    refuse_rehearsal_stamp(texts.get("version", ""), path)
+    potim, ibrion = texts.get("POTIM", ""), texts.get("IBRION", "0")
+
+    def read(block: int, damage: Damage) -> Iterator[Frames]:
+        if ibrion != "0":
+            damage.say(f"IBRION = {ibrion}: its steps are those of an optimiser, not of time")
+        with opened(path) as file:
+            yield from _frames(file, species, block, damage)
+
+    return TrajectorySource(path, species, float(potim) if _is_number(potim) and float(potim) > 0 else None, read, {"tier": "vasp"})
+
+
+def _frames(file: Stream, species: tuple[str, ...], block: int, damage: Damage) -> Iterator[Frames]:
+    """Blocks of the ionic steps that are whole."""
+    steps: list[_Step] = []
+    number = 0
+    root: Element | None = None
+    try:
+        for event, element in iterparse(file, ("start", "end")):
+            root = element if root is None else root
+            if event == "end" and element.tag in _UNUSED:
+                element.clear()
+            if event == "start" or element.tag != "calculation":
+                continue
+            number += 1
+            try:
+                steps.append(_Step(element, number, len(species)))
+            except ValueError as error:
+                damage.drop("its numbers are damaged", f"frame {number} ({error})")
+            root.clear()
+            if len(steps) == block:
+                yield _joined(steps, species)
+                steps = []
+    except (ParseError, *READ_ERRORS) as error:
+        damage.say(f"cut off or corrupt after {number} ionic steps ({error}): these are used")
+    if steps:
+        yield _joined(steps, species)
+
+
+class _Step:
+    """The geometry and energies of one ionic step.
+
+    Raises
+    ------
+    ValueError
+        If they are not as many finite numbers as there are atoms.
+    """
+
+    def __init__(self, calculation: Element, number: int, n_sites: int) -> None:
+        self.number = number
+        self.cell = _vectors(calculation, "structure/crystal/varray[@name='basis']", 3)
+        self.positions = _vectors(calculation, "structure/varray[@name='positions']", n_sites) @ self.cell
+        # the free energy: the forces are its derivative, so that with the kinetic energy it is conserved
+        self.energy = _value(calculation, "energy/i[@name='e_fr_energy']")
+        # VASP counts the degrees of freedom without those of the centre of mass
+        self.temperature = 2 * _value(calculation, "energy/i[@name='kinetic']") / (3 * max(n_sites - 1, 1) * BOLTZMANN)
+
+
+def _vectors(calculation: Element, place: str, count: int) -> NDArray[np.float64]:
+    array = calculation.find(place)
+    rows = [] if array is None else [(row.text or "").split() for row in array]
+    numbers = np.array([[float(number) for number in row] for row in rows if len(row) == 3])
+    if numbers.shape != (count, 3) or not np.isfinite(numbers).all():
+        raise ValueError(f"{place.split('=')[-1].strip(chr(39) + ']')}: {len(numbers)} of {count} vectors are numbers")
+    return numbers
+
+
+def _value(calculation: Element, place: str) -> float:
+    """A number, NaN where it is not written."""
+    text = calculation.findtext(place, "nan")
+    return float(text) if _is_number(text) else np.nan
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _joined(steps: list[_Step], species: tuple[str, ...]) -> Frames:
+    energies = np.array([step.energy for step in steps])
+    temperatures = np.array([step.temperature for step in steps])
+    return Frames(
+        species,
+        np.array([step.cell for step in steps]),
+        np.array([step.positions for step in steps]),
+        np.array([step.number for step in steps]),
+        np.full(len(steps), np.nan),
+        energies if np.isfinite(energies).any() else None,
+        temperatures if np.isfinite(temperatures).any() else None,
+    )

@@ -1,0 +1,74 @@
+"""Numbers, formulas and labels as words: what tables, captions and notes share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["TIER_MEANINGS", "cell_text", "file_stem", "formula_text", "number", "tier_label"]
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number with a real minus sign, as matplotlib writes its tick labels; never ``-0.00``."""
+    rounded = round(value, digits) + 0.0
+    return f"{rounded:.{digits}f}".replace("-", "−")
+
+
+def formula_text(text: str) -> str:
+    """Set the numbers of chemical formulas as subscripts (Unicode: mathtext costs milliseconds a formula) and ``->`` as an arrow.
+
+    Words that are no formula (``NCM811``, ``LCO``) and coefficients (``0.5 Li2S``) stay as they are.
+
+    Examples
+    --------
+    >>> formula_text("0.5 Li2S + NCM811")
+    '0.5 Li₂S + NCM811'
+    """
+    return re.sub(r"[A-Za-z0-9.()]+", lambda word: _subscripts(word[0]), text.replace("->", "→"))
+
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def _subscripts(word: str) -> str:
+    from pymatgen.core.periodic_table import Element
+
+    parts = re.findall(r"[A-Z][a-z]?|[()]|\d+(?:\.\d+)?", word)
+    symbols = [part for part in parts if part[0].isalpha()]
+    if "".join(parts) != word or not word[0].isalpha() + (word[0] == "(") or not symbols or not all(Element.is_valid_symbol(s) for s in symbols):
+        return word
+    return "".join(part.translate(_SUBSCRIPTS) for part in parts)
+
+
+#: what stands behind the tier of a number
+TIER_MEANINGS = {
+    "vasp": "density functional theory with VASP, own jobs or pinned public data (source and licence in the provenance)",
+    "gpaw": "density functional theory with GPAW, computed here",
+    "chgnet": "machine-learned energies: good to tens of meV/atom, untrained for interfaces; conclusions are hypotheses",
+    "rehearsal": "invented numbers of a rehearsal: never a result",
+}
+
+
+def tier_label(tiers: Iterable[str]) -> str:
+    """Name every tier behind a number once, e.g. ``chgnet + vasp``.
+
+    Parameters
+    ----------
+    tiers : iterable of str
+    """
+    return " + ".join(sorted(set(tiers))) or "none"
+
+
+def cell_text(value: Any, digits: int | None = None) -> str:
+    """A value as the page shows it: rounded, with a real minus sign; a dash for None."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(float(value), digits) if isinstance(value, int | float) and digits is not None else str(value)
+
+
+def file_stem(name: str) -> str:
+    """A name as a file name: anything but letters, digits and ``.+-_`` becomes ``_``, so that no name leaves its folder."""
+    return re.sub(r"[^A-Za-z0-9.+_-]", "_", name).lstrip(".")

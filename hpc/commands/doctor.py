@@ -1,0 +1,130 @@
+"""What is installed, reachable and missing here, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any
+
+from ...configs.errors import CatholyteError
+
+__all__ = ["cluster_checks", "run_checks"]
+
+#: bytes free below which a store will not hold a campaign
+LEAST_DISK = 1_000_000_000
+
+
+def run_checks(store: str | None = None) -> list[dict[str, Any]]:
+    """Return ``{name, ok, detail, mend}`` of every check; a check never raises."""
+    checks: list[tuple[str, Callable[[], tuple[bool, str, str]]]] = [
+        ("python", _python),
+        ("packages", _packages),
+        ("engine chgnet", _chgnet),
+        ("engine gpaw", _gpaw),
+        ("materials library", _library),
+        ("phase sets", _phases),
+        ("store", lambda: _store(store)),
+        ("disk", _disk),
+    ]
+    return [_checked(name, check) for name, check in checks]
+
+
+def cluster_checks(name: str, recipe: str | None = None, *, rehearsal: bool = False) -> list[dict[str, Any]]:
+    """Return ``{name, ok, detail, mend}`` of every check of a cluster and, where a recipe is named, of its VASP jobs there.
+
+    Raises
+    ------
+    InputError
+        If the cluster file or the recipe is wrong.
+    """
+    from ..queue.cluster_checks import check_cluster, check_plan
+    from ..queue.submission import read_cluster
+    from ..run.campaign import read_plan
+
+    cluster = read_cluster(name, rehearsal=rehearsal)
+    found = check_cluster(cluster)
+    if recipe is not None:
+        found += check_plan(read_plan(recipe, "rehearsal" if rehearsal else "vasp"), cluster)
+    return [{"name": f"{cluster.name}: {check.name}", "ok": check.ok, "detail": check.detail, "mend": check.mend} for check in found]
+
+
+def _checked(name: str, check: Callable[[], tuple[bool, str, str]]) -> dict[str, Any]:
+    try:
+        ok, detail, mend = check()
+    except CatholyteError as error:
+        ok, detail, mend = False, error.message, error.advice
+    except Exception as error:
+        ok, detail, mend = False, f"{type(error).__name__}: {error}", "see `catholyte --debug doctor`"
+    return {"name": name, "ok": ok, "detail": detail, "mend": "" if ok else mend}
+
+
+def _python() -> tuple[bool, str, str]:
+    return sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "Python 3.11 or newer is needed"
+
+
+def _packages() -> tuple[bool, str, str]:
+    from packaging.requirements import Requirement
+
+    missing, wrong = [], []
+    for line in requires("catholyte") or []:
+        requirement = Requirement(line)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            missing.append(requirement.name)
+            continue
+        if not requirement.specifier.contains(found, prereleases=True):
+            wrong.append(f"{requirement.name} {found} (needed {requirement.specifier})")
+    problems = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"wrong version: {', '.join(wrong)}"] * bool(wrong)
+    return not problems, "; ".join(problems) or "all required packages are here", "pip install -c constraints.txt ."
+
+
+def _chgnet() -> tuple[bool, str, str]:
+    from ...workflows.engines.registry import load_backend
+
+    found = load_backend("chgnet", {}).version()
+    return found != "missing", f"chgnet {found}", "pip install torch==2.13.0, then pip install chgnet"
+
+
+def _gpaw() -> tuple[bool, str, str]:
+    from ...workflows.engines.registry import load_backend
+
+    found = load_backend("gpaw", {}).version()
+    mend = "make gpaw builds it with g++ alone; steps that need it fail with this advice, the rest goes on"
+    return "missing" not in found, f"gpaw {found}", mend
+
+
+def _library() -> tuple[bool, str, str]:
+    from ...configs.load import load_materials
+
+    return True, f"{len(load_materials())} materials", ""
+
+
+def _phases() -> tuple[bool, str, str]:
+    from ...analysis.thermodynamics.phase_set import load_phase_set
+    from ...configs.load import CONFIGS
+
+    sets = [load_phase_set(path.stem) for path in sorted((CONFIGS / "phases").glob("*.json"))]
+    return bool(sets), "; ".join(f"{s.name}: {len(s.entries)} entries, hash verified" for s in sets), "the installation is incomplete: install again"
+
+
+def _store(place: str | None) -> tuple[bool, str, str]:
+    from ..store.campaign_store import DEFAULT_STORE, STORE_VARIABLE, is_uri, open_store
+
+    chosen = place or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    if not is_uri(chosen) and not Path(chosen).exists():
+        parent = next(p for p in Path(chosen).absolute().parents if p.exists())
+        return os.access(parent, os.W_OK), f"{chosen}: will be made by the first run", f"{parent} is not writable: name another folder with --store"
+    open_store(chosen, create=False).close()
+    return True, f"{chosen if not is_uri(chosen) else 'MongoDB'}: opens and is writable", ""
+
+
+def _disk() -> tuple[bool, str, str]:
+    free = shutil.disk_usage(Path.cwd()).free
+    return free > LEAST_DISK, f"{free / 1e9:.1f} GB free here", "free some space"

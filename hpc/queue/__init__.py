@@ -1,0 +1,1 @@
+"""The same jobs under FireWorks or jobflow-remote on a cluster."""

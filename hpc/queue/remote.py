@@ -1,0 +1,331 @@
+"""jobflow-remote as queue manager: only its runner needs the database, compute nodes exchange files.
+
+The project file is written from the cluster file. The runner is jobflow-remote's own (``jf runner start``); this module
+enters flows, mirrors the jobs' states into the ledger, and tries again what the scheduler lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...configs.cluster import Cluster, Resources
+from ...configs.errors import StoreError
+from ..store.campaign_store import CampaignStore, database_of
+from ..store.delivery import patient
+from ..store.ledger import Ledger, job_key, now
+from .fireworks import Submission, describe, preamble
+from .tend import LOST_LIMIT, Round, cause_of_loss, has_room, ran_out_of_room
+
+if TYPE_CHECKING:
+    from jobflow import Flow
+
+__all__ = ["PROJECTS_VARIABLE", "controller", "mirror", "project_name", "runner", "submit_remote", "work_through_remote", "write_project"]
+
+PROJECTS_VARIABLE = "JFREMOTE_PROJECTS_FOLDER"
+#: s until jobflow-remote tries a step again that failed: its own pauses grow to 20 min after three attempts, too long for a full disk
+RETRY = {"max_step_attempts": 10, "delta_retry": [10, 30, 60]}
+#: states of jobflow-remote → states of the ledger
+_STATES = {
+    **dict.fromkeys(("WAITING", "READY", "PAUSED", "STOPPED", "USER_STOPPED"), "waiting"),
+    **dict.fromkeys(("CHECKED_OUT", "UPLOADED", "SUBMITTED", "RUNNING", "RUN_FINISHED", "DOWNLOADED", "BATCH_SUBMITTED", "BATCH_RUNNING"), "running"),
+    **dict.fromkeys(("FAILED", "REMOTE_ERROR"), "failed"),
+    "COMPLETED": "done",
+}
+
+
+def project_name(cluster: Cluster) -> str:
+    """Name of the project in jobflow-remote: the cluster's, with the database it writes to."""
+    return f"{cluster.name}-{database_of(cluster.store_uri)}"
+
+
+def write_project(cluster: Cluster, quick: float | None = None) -> Path:
+    """Write jobflow-remote's project file, readable by its owner alone, and name its folder in the environment.
+
+    Parameters
+    ----------
+    cluster : Cluster
+    quick : float, optional
+        s between looks of the runner, for tests; jobflow-remote's 30 s where left out.
+    """
+    from ruamel.yaml import YAML
+
+    folder = cluster.work_dir / "jobflow-remote"
+    folder.mkdir(parents=True, exist_ok=True)
+    uri, database = cluster.store_uri, database_of(cluster.store_uri)
+    lines = preamble(cluster)
+    lines += [f'export {name}="{value}"' for name, value in cluster.environment.items()]
+    lines += [f'export PATH="$(dirname "$(command -v {cluster.python})"):$PATH"']  # catholyte-rehearse lies beside that Python
+    worker = {
+        "type": "local",
+        "scheduler_type": cluster.scheduler,
+        "work_dir": str(cluster.work_dir / "jobflow-remote-jobs"),
+        "pre_run": "\n".join(lines),
+        "execution_cmd": f"{cluster.python} -c 'from jobflow_remote.cli.jf import app; app()' -fe execution run {{}}",
+        "max_jobs": cluster.max_jobs_in_queue,
+        **({"scheduler_username": os.environ.get("USER", "")} if cluster.scheduler == "sge" else {}),
+    }
+    delays = ("delay_checkout", "delay_check_run_status", "delay_advance_status", "delay_refresh_limited")
+    project = {
+        "name": project_name(cluster),
+        "base_dir": str(folder / project_name(cluster)),
+        "runner": RETRY | (dict.fromkeys(delays, quick) if quick else {}),
+        "workers": {cluster.name: worker},
+        "queue": {"store": {"type": "MongoStore", "uri": uri, "database": f"{database}_jobflow_remote", "collection_name": "jobs"}},
+        "exec_config": {},
+        "jobstore": {
+            "docs_store": {"type": "MongoStore", "uri": uri, "database": database, "collection_name": "outputs"},
+            "additional_stores": {
+                "data": {"type": "GridFSStore", "uri": uri, "database": database, "collection_name": "data", "searchable_fields": ["job_uuid", "job_index"]}
+            },
+        },
+    }
+    path = folder / f"{project_name(cluster)}.yaml"
+    path.touch(mode=0o600)
+    with path.open("w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump(project, stream)
+    os.environ[PROJECTS_VARIABLE] = str(folder)
+    return path
+
+
+def controller(cluster: Cluster) -> Any:
+    """jobflow-remote's job controller of the cluster's project; a new database gets its counters and indexes.
+
+    Raises
+    ------
+    StoreError
+        If its database does not answer.
+    """
+    from jobflow_remote.config.base import Project
+    from jobflow_remote.jobs.jobcontroller import JobController
+    from pymongo.errors import ConnectionFailure, PyMongoError
+    from ruamel.yaml import YAML
+
+    path = cluster.work_dir / "jobflow-remote" / f"{project_name(cluster)}.yaml"
+    try:
+        found = JobController.from_project(Project.model_validate(YAML(typ="safe").load(path)))
+        if found.auxiliary.find_one({"next_id": {"$exists": True}}) is None:
+            found.reset(reset_output=False, max_limit=0)
+    except ConnectionFailure:
+        raise  # for those who wait until it is back
+    except PyMongoError as error:
+        raise StoreError(f"the job database cannot be used: {str(error).splitlines()[0][:200]}", "check the URI, the network and the credentials") from None
+    return found
+
+
+def submit_remote(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], cluster: Cluster) -> Submission:
+    """Enter a flow in jobflow-remote; what is done or on its way already is adopted, not entered again.
+
+    Raises
+    ------
+    StoreError
+        If a new job needs the result of one that is on its way in an earlier flow: jobflow-remote cannot link the two.
+    """
+    with contextlib.closing(controller(cluster)) as jobs:
+        return _submit(store, flow, records, cluster, jobs)
+
+
+def _submit(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], cluster: Cluster, jobs: Any) -> Submission:
+    from jobflow import Flow as Whole
+
+    from ...workflows.identity import iter_jobs
+
+    ledger = Ledger(store)
+    mirror(store, cluster, jobs)
+    ledger.register([{**record, "manager": "jobflow-remote"} for record in records])
+    keys = [record["key"] for record in records]
+    done = {record["key"] for record in ledger.records(keys) if record["state"] == "done"}
+    entered = {document["uuid"] for document in jobs.jobs.find({"uuid": {"$in": [key.partition(":")[0] for key in keys]}}, {"uuid": 1})}
+    fresh = [job for job in iter_jobs(flow) if job_key(job.uuid, job.index) not in done and job.uuid not in entered]
+    if not fresh:
+        return Submission(None, [], sorted(keys))
+    on_the_way = entered - {key.partition(":")[0] for key in done}
+    if blocked := sorted({job.name for job in fresh if set(job.input_uuids) & on_the_way}):
+        raise StoreError(
+            f"{', '.join(blocked)} need results of jobs that an earlier flow is computing, and jobflow-remote cannot link flows",
+            "submit again when those are done",
+        )
+    for job in fresh:
+        job.hosts = []
+        _dress(job, cluster)
+    new = Whole([*fresh], name=flow.name)
+    numbers = jobs.add_flow(new, worker=cluster.name, allow_external_references=True, resources=_terms(cluster, cluster.resources_for("", "static", 0)))
+    return Submission(int(numbers[0]), [job_key(job.uuid, job.index) for job in fresh], sorted(set(keys) - {job_key(job.uuid, job.index) for job in fresh}))
+
+
+def _dress(job: Any, cluster: Cluster) -> None:
+    """Resources of one job by kind and size; its name in the queue is given by the runner."""
+    from monty.json import MontyEncoder
+
+    data = json.loads(json.dumps(job.as_dict(), cls=MontyEncoder))
+    terms = _terms(cluster, cluster.resources_for(*describe(data)))
+    job.config.manager_config = {"resources": terms, "worker": cluster.name}
+
+
+def _terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
+    """Resources in the words of the scheduler's template (qtoolkit); what is not asked for is left out."""
+    terms: dict[str, Any]
+    if cluster.scheduler == "slurm":
+        terms = {
+            "nodes": asked.nodes,
+            "ntasks_per_node": asked.tasks_per_node,
+            "cpus_per_task": asked.cpus_per_task,
+            "time": asked.clock,
+            "partition": asked.partition,
+            "account": cluster.account,
+            "mem": asked.memory,
+        }
+    elif cluster.scheduler == "pbs":
+        select = f"select={asked.nodes}:ncpus={asked.tasks_per_node * asked.cpus_per_task}:mpiprocs={asked.tasks_per_node}"
+        terms = {
+            "select": select + (f":mem={asked.memory}" if asked.memory else ""),
+            "walltime": asked.clock,
+            "queue": asked.partition,
+            "account": cluster.account,
+        }
+    else:
+        terms = {
+            "parallel_environment": cluster.parallel_environment,
+            "nproc": asked.cores,
+            "walltime": asked.clock,
+            "queue": asked.partition,
+            "project": cluster.account,
+        }
+    return {name: value for name, value in terms.items() if value is not None}
+
+
+def mirror(store: CampaignStore, cluster: Cluster, jobs: Any) -> Round:
+    """Write jobflow-remote's states into the ledger, and try again what the scheduler lost, at most three times."""
+    ledger, found = Ledger(store), Round()
+    for document in jobs.jobs.find(
+        {}, {"uuid": 1, "index": 1, "state": 1, "job.name": 1, "remote": 1, "error": 1, "run_dir": 1, "start_time": 1, "end_time": 1, "db_id": 1}
+    ):
+        key = job_key(document["uuid"], document["index"])
+        state = _STATES[document["state"]]
+        record = ledger.record(key)
+        if record is None:
+            ledger.register([{"key": key, "uuid": document["uuid"], "index": document["index"], "name": document["job"]["name"], "manager": "jobflow-remote"}])
+            record = ledger.record(key) or {}
+        if state in ("waiting", "running"):
+            found.left += 1
+        if record.get("state") == "done":
+            continue
+        if state == record.get("state") == "failed":
+            if ran_out_of_room(record.get("cause") or {}) and int(record.get("lost") or 0) < LOST_LIMIT:
+                if has_room(cluster.work_dir):
+                    _again(store, key, record, document, jobs, found)
+                else:
+                    found.left += 1
+            continue
+        if state == "done":
+            _finish(ledger, key, document)
+        elif state == "failed":
+            _fail(store, ledger, key, document, jobs, found)
+        else:
+            remote = document.get("remote") or {}
+            waiting = {"cause": {"error": "Remote", "message": str(remote["error"]), "advice": "", "evidence": []}} if remote.get("error") else {}
+            times = {"heartbeat": time.time(), **waiting, "host": f"{cluster.name} (jobflow-remote)", "started": str(document.get("start_time") or "")}
+            store.states.update_one({"key": key}, {"$set": {"state": state, **times}})
+    return found
+
+
+@contextlib.contextmanager
+def runner(cluster: Cluster, log: Path) -> Iterator[Callable[[], None]]:
+    """jobflow-remote's runner as a child process; yields what starts it again where it ended.
+
+    It is that of :mod:`.remote_runner`; ``jf -p NAME runner start`` starts jobflow-remote's own as a daemon instead.
+    """
+    command = [sys.executable, "-m", "catholyte.hpc.queue.remote_runner", project_name(cluster)]
+    environment = {**os.environ, "SBATCH_NO_REQUEUE": "1"}  # Slurm holds a requeued job back for minutes; a lost one is put back at once
+    children: list[subprocess.Popen[bytes]] = []
+
+    def keep_running() -> None:
+        if not children or children[-1].poll() is not None:
+            with log.open("ab") as stream:
+                children.append(subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment))
+
+    keep_running()
+    try:
+        yield keep_running
+    finally:
+        children[-1].terminate()
+        try:
+            children[-1].wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            children[-1].kill()
+
+
+def work_through_remote(store: CampaignStore, cluster: Cluster, on_round: Callable[[Round], None], *, pause: float = 30.0, once: bool = False) -> None:
+    """Run jobflow-remote's runner and mirror its jobs until none is left; with `once` mirror alone, beside a runner of the user's own.
+
+    Parameters
+    ----------
+    store, cluster
+    on_round : callable
+        Told after every look.
+    pause : float
+        s between looks; the runner looks as often, at most every 30 s.
+    once : bool
+        One look alone, for a cron job.
+    """
+    write_project(cluster, quick=min(pause, 30.0))
+    log = cluster.work_dir / "jobflow-remote" / "runner.log"
+    with contextlib.closing(controller(cluster)) as jobs, contextlib.nullcontext(_nothing) if once else runner(cluster, log) as keep_running:
+        while True:
+            found = patient(lambda: mirror(store, cluster, jobs), "look after the queue")
+            on_round(found)
+            if once or found.left == 0:
+                return
+            time.sleep(pause)
+            keep_running()
+
+
+def _nothing() -> None:
+    """With a runner of the user's own there is none to keep running."""
+
+
+def _finish(ledger: Ledger, key: str, document: dict[str, Any]) -> None:
+    start, end = document.get("start_time"), document.get("end_time")
+    ledger.finish(key, (end - start).total_seconds() if start and end else 0.0)
+
+
+def _fail(store: CampaignStore, ledger: Ledger, key: str, document: dict[str, Any], jobs: Any, found: Round) -> None:
+    """A job that says why is failed; one that the scheduler ended is put back."""
+    remote = document.get("remote") or {}
+    text = str(document.get("error") or remote.get("error") or "")
+    directory = Path(document.get("run_dir") or ".")
+    lost = "jobflow/core/job.py" not in text or "FileNotFoundError" in text  # a job whose own code was not reached did not fail by itself
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    cause = cause_of_loss(directory, remote.get("process_id")) if lost else {"error": "JobError", "message": lines[-1], "advice": "", "evidence": lines[-12:]}
+    if lost and not _again(store, key, ledger.record(key) or {}, document, jobs, found):
+        return
+    ledger.fail(key, 0.0, cause)
+    if lost:
+        logging.getLogger(__name__).warning("%s is put back: %s", document["job"]["name"], text.strip() or cause["message"])
+
+
+def _again(store: CampaignStore, key: str, record: dict[str, Any], document: dict[str, Any], jobs: Any, found: Round) -> bool:
+    """Put a job back in line, at most :data:`LOST_LIMIT` times; False where the runner has it in hand: then at the next look."""
+    from jobflow_remote.utils.db import LockedDocumentError
+
+    times = int(record.get("lost") or 0) + 1
+    if times > LOST_LIMIT:
+        found.paused.append(key)
+    else:
+        found.left += 1
+        try:
+            jobs.rerun_job(db_id=document["db_id"], force=True, delete_files=False)
+        except LockedDocumentError as error:
+            logging.getLogger(__name__).warning("%s is put back later: %s", document["job"]["name"], error)
+            return False
+        found.put_back.append(key)
+    store.states.update_one({"key": key}, {"$set": {"lost": times, "reported": now()}})
+    return True

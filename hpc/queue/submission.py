@@ -1,0 +1,170 @@
+"""From a recipe to a queue: the same flow as on one machine, entered once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...configs.cluster import Cluster, load_cluster
+from ...configs.errors import InputError, StoreError, UnknownNameError, near_match_hint
+from ...workflows.plan.builder import Plan
+from ..run.campaign import read_plan, save_campaign
+from ..store.campaign_store import CampaignStore, open_store, rehearsal_location
+from .cluster_checks import check_cluster, check_plan, refuse
+from .fireworks_launch import prepare_environment
+
+if TYPE_CHECKING:
+    from .tend import Round
+
+__all__ = ["MANAGERS", "add_core_hours", "look_after", "open_cluster", "read_cluster", "submit_campaign"]
+
+
+MANAGERS = ("fireworks", "jobflow-remote")
+
+
+def read_cluster(name: str, *, rehearsal: bool = False) -> Cluster:
+    """Return a cluster by name or file; a rehearsal has a database of its own and the stand-in for VASP."""
+    cluster = load_cluster(name)
+    return cluster.model_copy(update={"store": rehearsal_location(cluster.store), "rehearsal": True}) if rehearsal else cluster
+
+
+def open_cluster(name: str, *, rehearsal: bool = False) -> tuple[Cluster, CampaignStore, Path]:
+    """Return a cluster, its store, and the copy of its file that the launchers read.
+
+    Raises
+    ------
+    InputError
+        If the cluster file is wrong or work_dir cannot be written.
+    StoreError
+        If its MongoDB cannot be used.
+    """
+    cluster = read_cluster(name, rehearsal=rehearsal)
+    uri = cluster.store_uri
+    folder = cluster.work_dir / ("rehearsal" if rehearsal else "campaigns")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cluster {cluster.name}, key 'work_dir': {cluster.work_dir} cannot be written: {error.strerror or error}") from None
+    config = folder / f"{cluster.name}.yaml"
+    _write(config, cluster)
+    prepare_environment(cluster)
+    return cluster, open_store(uri), config
+
+
+def _write(path: Path, cluster: Cluster) -> None:
+    from ruamel.yaml import YAML
+
+    partial = path.with_suffix(f".{os.getpid()}")
+    with partial.open("w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump(cluster.model_dump(mode="json"), stream)
+    partial.replace(path)
+
+
+def submit_campaign(
+    recipe: str, cluster_name: str, manager: str = "fireworks", engine: str | None = None, only: str | None = None, *, full: bool = False
+) -> dict[str, Any]:
+    """The JSON of ``submit``: ``flow_id``, names of the jobs entered, names of those adopted.
+
+    Raises
+    ------
+    UnknownNameError
+        If recipe, cluster, manager or engine is not known.
+    InputError, StoreError
+        If preflight finds a fault, or store or queue cannot be used; nothing is submitted then.
+    """
+    _require_manager(manager)
+    plan = read_plan(recipe, engine, only, full=full)
+    rehearsal = any(job.tier == "rehearsal" for job in plan.jobs)
+    cluster = read_cluster(cluster_name, rehearsal=rehearsal)
+    if not plan.jobs:
+        raise InputError(f"recipe {plan.recipe.name} needs no job: it is evaluated from the phase set by `catholyte report`")
+    refuse([*check_cluster(cluster), *check_plan(plan, cluster)])
+    cluster, store, _ = open_cluster(cluster_name, rehearsal=rehearsal)
+    save_campaign(store, plan, [])
+    submission = _enter(plan, store, cluster, manager)
+    names = {job.key: job.name for job in plan.jobs}
+    return {
+        "flow_id": submission.flow_id,
+        "jobs": [names[key] for key in submission.jobs],
+        "adopted": [names[key] for key in submission.adopted],
+        "store": store.shown,
+        "cluster": cluster.name,
+        "manager": manager,
+        "rehearsal": rehearsal,
+        "skipped": plan.skipped,
+    }
+
+
+def _enter(plan: Plan, store: CampaignStore, cluster: Cluster, manager: str) -> Any:
+    from pymongo.errors import PyMongoError
+
+    records = [job.record() for job in plan.jobs]
+    try:
+        if manager == "jobflow-remote":
+            from .remote import submit_remote, write_project
+
+            write_project(cluster)
+            return submit_remote(store, plan.flow, records, cluster)
+        from .fireworks import opened_launchpad, submit
+
+        with opened_launchpad(cluster.store_uri) as pad:
+            return submit(store, plan.flow, records, cluster, pad)
+    except PyMongoError as error:
+        raise StoreError(f"the job database cannot be used: {str(error).splitlines()[0][:200]}", "check the URI, the network and the credentials") from None
+
+
+def look_after(
+    store: CampaignStore, cluster: Cluster, config: Path, manager: str, on_round: Callable[[Round], None], *, pause: float = 30.0, once: bool = False
+) -> None:
+    """Tend the queue of either manager; see :func:`.tend.work_through` and :func:`.remote_queue.work_through_remote`.
+
+    Raises
+    ------
+    UnknownNameError
+        If the manager is not known.
+    StoreError
+        If database or scheduler stay away.
+    """
+    _require_manager(manager)
+    if manager == "jobflow-remote":
+        from .remote import work_through_remote
+
+        work_through_remote(store, cluster, on_round, pause=pause, once=once)
+        return
+    from .fireworks import opened_launchpad
+    from .tend import work_through
+
+    with opened_launchpad(cluster.store_uri) as pad:
+        work_through(store, pad, cluster, config, on_round, pause=pause, once=once)
+
+
+def _require_manager(manager: str) -> None:
+    if manager not in MANAGERS:
+        raise UnknownNameError(f"unknown manager {manager!r}; {near_match_hint(manager, MANAGERS)}")
+
+
+def add_core_hours(document: dict[str, Any], plan: Plan, cluster: Cluster) -> dict[str, Any]:
+    """Return the JSON of ``plan`` with what each job asks of a cluster.
+
+    Parameters
+    ----------
+    document : dict
+        From :func:`.campaign.plan_document`; jobs in the order of the plan.
+    plan : Plan
+    cluster : Cluster
+
+    Returns
+    -------
+    dict
+        Each job with ``cores``, ``wall_time`` (s, the limit), ``core_hours`` (h, estimate: processor time, as if the cores scaled
+        perfectly) and ``core_hours_at_most`` (h, cores × limit); the totals of the last two.
+    """
+    jobs = []
+    for told, job in zip(document["jobs"], plan.jobs, strict=True):
+        asked = cluster.resources_for(job.engine, job.kind, job.n_atoms if job.tier else 0)  # plain Python asks for the least
+        most = asked.cores * asked.wall_time / 3600
+        jobs.append({**told, "cores": asked.cores, "wall_time": asked.wall_time, "core_hours": job.cost_seconds / 3600, "core_hours_at_most": most})
+    sums = {name: sum(job[name] for job in jobs) for name in ("core_hours", "core_hours_at_most")}
+    return {**document, "jobs": jobs, "totals": {**document["totals"], **sums}, "cluster": cluster.name}

@@ -1,0 +1,120 @@
+"""What the commands do to a campaign: plan, run, look, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ...configs.errors import StoreError
+from ..store.campaign_store import CampaignStore, is_rehearsal_store, rehearsal_location, without_password
+from ..store.ledger import is_alive, now
+
+if TYPE_CHECKING:
+    from ...workflows.plan.builder import Plan
+    from .local import Event, RunSummary
+
+__all__ = ["explain", "plan_document", "read_plan", "run_campaign", "save_campaign", "status_document"]
+
+
+def read_plan(recipe: str, engine: str | None = None, only: str | None = None, *, full: bool = False) -> Plan:
+    """Return the plan of a shipped recipe or of the user's file."""
+    from ...configs.load import load_recipe
+    from ...workflows.plan.build import build_plan
+
+    found, source = load_recipe(recipe)
+    return build_plan(found, source, engine, only, full=full)
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """The JSON of ``plan``: jobs, what was left out, and totals."""
+    names = {job.key: job.name for job in plan.jobs}
+    jobs = [{**job.record(), "depends_on": [names[key] for key in job.depends_on]} for job in plan.jobs]
+    totals = {"jobs": len(jobs), "atoms_largest": max((job.n_atoms for job in plan.jobs), default=0), "cpu_seconds": sum(job.cost_seconds for job in plan.jobs)}
+    return {"recipe": plan.recipe.name, "jobs": jobs, "skipped": plan.skipped, "notes": plan.notes, "totals": totals}
+
+
+def save_campaign(store: CampaignStore, plan: Plan, reused: list[str]) -> None:
+    """Write the campaign's record; jobs of steps that this plan leaves out are kept from the last run."""
+    with store.exclusive():
+        before = store.campaigns.find_one({"name": plan.recipe.name}) or {}
+        jobs = {job.key: job.record() for job in plan.jobs}
+        if before.get("recipe") == plan.recipe.model_dump(mode="json"):
+            jobs = {job["key"]: job for job in before["jobs"]} | jobs
+        record = {
+            "name": plan.recipe.name,
+            "title": plan.recipe.title,
+            "recipe": plan.recipe.model_dump(mode="json"),
+            "jobs": list(jobs.values()),
+            "skipped": plan.skipped,
+            "reused": reused,
+            "updated": now(),
+        }
+        store.campaigns.replace_one({"name": plan.recipe.name}, record, upsert=True)
+
+
+def run_campaign(store: CampaignStore, plan: Plan, on_event: Callable[[Event], None], workers: int = 0) -> RunSummary:
+    """Run a plan on this machine and keep the campaign's record up to date.
+
+    Raises
+    ------
+    StoreError
+        If a rehearsal would run into a store of results.
+    """
+    from .local import run_flow
+
+    if any(job.tier == "rehearsal" for job in plan.jobs) and not is_rehearsal_store(store.location):
+        raise StoreError(
+            f"{store.shown} holds results: a rehearsal has a store of its own, {without_password(rehearsal_location(store.location))}",
+            "open that one, so that invented numbers never stand beside real ones",
+        )
+    save_campaign(store, plan, [])
+    records = [job.record() for job in plan.jobs]
+    summary = run_flow(store, plan.flow, records, on_event, workers)
+    save_campaign(store, plan, summary.reused)
+    return summary
+
+
+def status_document(entries: list[Any]) -> dict[str, Any]:
+    """The JSON of ``status``; a job whose process is gone is shown as lost, not as running."""
+    rows = []
+    failed = {entry.plan["key"] for entry in entries if entry.state == "failed"}
+    for entry in entries:
+        row = entry.row()
+        if entry.state == "running" and not is_alive(entry.record):
+            row["cause"] = f"process {entry.record.get('pid')} on {entry.record.get('host')} is gone; the next run resumes the job"
+        if entry.state == "waiting" and (blocked := failed & set(entry.plan["depends_on"])):
+            row["cause"] = f"waits for a failed job: {', '.join(sorted(blocked))}"
+        rows.append(row)
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["state"]] = counts.get(row["state"], 0) + 1
+    return {"jobs": rows, "counts": counts}
+
+
+def explain(record: dict[str, Any]) -> dict[str, Any]:
+    """The JSON of ``why``: the cause of a job's state in one sentence, with evidence and advice."""
+    cause = record.get("cause") or {}
+    state = record["state"]
+    told = {
+        "job": record["name"],
+        "key": record["key"],
+        "state": state,
+        "cause": "",
+        "evidence": list(cause.get("evidence", [])),
+        "advice": cause.get("advice", ""),
+    }
+    if state == "failed":
+        told["cause"] = cause.get("message", "no cause was recorded")
+        told["advice"] = told["advice"] or "mend the cause, then run again: finished jobs are reused and this one is tried again"
+    elif state == "running" and not is_alive(record):
+        told["cause"] = f"the process {record.get('pid')} on {record.get('host')} that computed it ended without a word (killed, or the machine went down)"
+        told["evidence"] = [f"started {record.get('started')}, attempt {record.get('attempts')}; no such process now"]
+        told["advice"] = "run the recipe again: the job is resumed"
+    elif state == "running":
+        told["cause"] = f"it is being computed by process {record.get('pid')} on {record.get('host')} since {record.get('started')}"
+    elif state == "waiting":
+        told["cause"] = "it has not started: an input is not finished, failed, or the run was stopped before its turn"
+        told["advice"] = "see `catholyte status` for the inputs it waits for, then run the recipe again"
+    else:
+        told["cause"] = f"nothing is wrong: it finished {record.get('finished')} after {record.get('wall_seconds', 0):.1f} s"
+    return told

@@ -1,0 +1,251 @@
+"""Run a content-addressed flow on this machine: several jobs side by side, each question once.
+
+Jobs run in worker processes. A worker that dies takes one job with it, never the campaign. Jobs that
+another live process computes in the same store are waited for, not computed again.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jobflow import Flow
+from monty.json import MontyDecoder, MontyEncoder
+
+from ..store.campaign_store import CampaignStore
+from ..store.ledger import Ledger, State, is_alive, job_key
+from .worker import begin, evidence, failure, run_job, work_directory
+
+__all__ = ["Event", "RunSummary", "available_cores", "run_flow"]
+
+#: seconds between looks at a job that another process computes
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something to tell the user."""
+
+    name: str
+    state: State
+    seconds: float
+    n_finished: int
+    n_total: int
+    message: str = ""
+
+
+@dataclass
+class RunSummary:
+    """What a run did.
+
+    Attributes
+    ----------
+    completed, reused, failed, blocked : list of str
+        Keys of jobs computed now, found finished, failed now, and not started because an input failed
+        or a job stopped its children.
+    """
+
+    completed: list[str] = field(default_factory=list)
+    reused: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_flow(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], on_event: Callable[[Event], None], workers: int = 0) -> RunSummary:
+    """Run every job of `flow` that has no result yet.
+
+    Parameters
+    ----------
+    store : CampaignStore
+    flow : Flow
+        From :func:`catholyte.workflows.identity.content_address`.
+    records : list of dict
+        One ledger record per job (``key``, ``name``, engine, …).
+    on_event : callable
+        Told of each job that starts or ends.
+    workers : int
+        Jobs side by side; the number of cores where 0.
+    """
+    Ledger(store).register(records)
+    return _Scheduler(store, flow, on_event).run(workers or available_cores())
+
+
+class _Scheduler:
+    """What is ready, what runs, and what became of it; a parent is a uuid, which stands for its replacements too."""
+
+    def __init__(self, store: CampaignStore, flow: Flow, on_event: Callable[[Event], None]) -> None:
+        self.store, self.ledger, self.on_event = store, Ledger(store), on_event
+        self.summary = RunSummary()
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.family: dict[str, list[str]] = {}
+        self.parents: dict[str, set[str]] = {}
+        self.ready: list[str] = []
+        self.not_before: dict[str, float] = {}
+        self.finished: set[str] = set()
+        self.stopped = False
+        self._add([json.loads(json.dumps(job.as_dict(), cls=MontyEncoder)) for job in flow.jobs])
+
+    def _add(self, jobs: list[dict[str, Any]]) -> list[str]:
+        """Enter serialised jobs; returns their keys."""
+        from jobflow.core.job import Job
+
+        keys = []
+        for data in jobs:
+            job: Job = MontyDecoder().process_decoded(data)
+            key = job_key(job.uuid, job.index)
+            keys.append(key)
+            if key not in self.jobs:
+                self.jobs[key], self.summary.names[key] = data, job.name
+                self.family.setdefault(job.uuid, []).append(key)
+                self.parents[key] = {uuid for uuid in job.input_uuids if uuid != job.uuid}
+        self._refresh()
+        return keys
+
+    def _refresh(self) -> None:
+        """Sort the jobs that are left into ready, blocked and waiting."""
+        ended = self.finished | set(self.summary.failed) | set(self.summary.blocked)
+        left = [key for key in self.jobs if key not in ended]
+        dead = set(self.summary.failed) | set(self.summary.blocked)
+        while newly := [key for key in left if key not in dead and any(self._members(parent) & dead for parent in self.parents[key])]:
+            self.summary.blocked += newly
+            dead.update(newly)
+        self.ready = [key for key in left if key not in dead and all(self._members(parent) <= self.finished for parent in self.parents[key])]
+
+    def _members(self, parent: str) -> set[str]:
+        """Keys that stand for a parent: the job and its replacements; none for a job of another flow, whose result is in the store."""
+        return set(self.family.get(parent, ()))
+
+    def run(self, workers: int) -> RunSummary:
+        """Feed free workers until nothing is left."""
+        others = set(multiprocessing.active_children())
+        slots: list[ProcessPoolExecutor | None] = [None] * workers
+        running: dict[Future[dict[str, Any]], tuple[str, int]] = {}
+        try:
+            while True:
+                free = [i for i in range(workers) if i not in {slot for _, slot in running.values()}]
+                for key, slot in zip(self._due({key for key, _ in running.values()}) if free else [], free, strict=False):
+                    executor = slots[slot] = slots[slot] or _new_executor()
+                    running[executor.submit(run_job, self.store.location, self.jobs[key])] = (key, slot)
+                    self._tell(key, "running", 0.0)
+                if not running:
+                    if self.stopped or not self.ready:
+                        break
+                    time.sleep(POLL_SECONDS / 4)
+                    continue
+                for future in wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done:
+                    key, slot = running.pop(future)
+                    if self._collect(key, future):
+                        slots[slot] = None
+        except KeyboardInterrupt:
+            for child in set(multiprocessing.active_children()) - others:
+                os.kill(int(child.pid or 0), signal.SIGINT)  # a terminal has told them already; one is enough for each
+            raise
+        finally:
+            for started in slots:
+                if started is not None:
+                    started.shutdown(wait=True, cancel_futures=True)
+        ended = self.finished | set(self.summary.failed) | set(self.summary.blocked)
+        self.summary.blocked += [key for key in self.jobs if key not in ended]
+        return self.summary
+
+    def _due(self, busy: set[str]) -> list[str]:
+        """Jobs to start now; what the ledger knows as done is taken without starting a process for it."""
+        while not self.stopped:
+            due = [key for key in self.ready if key not in busy and self.not_before.get(key, 0) <= time.monotonic()]
+            records = {record["key"]: record for record in self.ledger.records(due)} if due else {}
+            done = [key for key in due if records[key]["state"] == "done"]
+            if not done:
+                held = {key for key in due if records[key]["state"] == "running" and is_alive(records[key])}
+                self.not_before |= dict.fromkeys(held, time.monotonic() + POLL_SECONDS)
+                return [key for key in due if key not in held]
+            for key in done:
+                self._end(key, {"state": "reused", "seconds": 0.0, "message": "", "dynamic": records[key].get("dynamic") or {}})
+        return []
+
+    def _collect(self, key: str, future: Future[dict[str, Any]]) -> bool:
+        """Take one outcome; returns True where the worker died."""
+        died = False
+        try:
+            outcome = future.result()
+        except BrokenProcessPool:
+            died, outcome = True, self._bury(key)
+        except Exception as error:  # the store was out of reach for the worker
+            cause = failure(error, self._directory(key))
+            self.ledger.bury(key, cause)
+            outcome = {"state": "failed", "seconds": 0.0, "message": cause["message"], "dynamic": {}}
+        self._end(key, outcome)
+        return died
+
+    def _bury(self, key: str) -> dict[str, Any]:
+        """Outcome of a job whose worker died."""
+        message = "the worker process was killed from outside"
+        cause = {
+            "error": "WorkerDied",
+            "message": message,
+            "advice": "most often memory: run again with fewer --workers",
+            "evidence": evidence(self._directory(key)),
+        }
+        state = self.ledger.bury(key, cause)
+        if state == "done":
+            return {"state": "done", "seconds": 0.0, "message": "", "dynamic": (self.ledger.record(key) or {}).get("dynamic") or {}}
+        return {"state": "held" if state == "running" else "failed", "seconds": 0.0, "message": message, "dynamic": {}}
+
+    def _directory(self, key: str) -> Path:
+        return work_directory(self.store, key)
+
+    def _end(self, key: str, outcome: dict[str, Any]) -> None:
+        if outcome["state"] == "held":
+            self.not_before[key] = time.monotonic() + POLL_SECONDS
+            return
+        if outcome["state"] == "failed":
+            self.summary.failed.append(key)
+        else:
+            self.finished.add(key)
+            (self.summary.reused if outcome["state"] == "reused" else self.summary.completed).append(key)
+            self._grow(key, outcome["dynamic"])
+        self._refresh()
+        self._tell(key, outcome["state"], outcome["seconds"], outcome["message"])
+
+    def _grow(self, key: str, dynamic: dict[str, Any]) -> None:
+        """Enter the jobs that a finished job added.
+
+        Its children wait for its replacement, which bears its uuid, and for all jobs of a detour or of a
+        replacement without an output.
+        """
+        uuid = key.partition(":")[0]
+        children = [k for k, parents in self.parents.items() if uuid in parents]
+        for kind in ("replace", "detour", "addition"):
+            if kind in dynamic:
+                self.ledger.register(
+                    [{"key": job_key(j["uuid"], j["index"]), "uuid": j["uuid"], "index": j["index"], "name": j["name"]} for j in dynamic[kind]]
+                )
+                added = {k.partition(":")[0] for k in self._add(dynamic[kind])}
+                if kind != "addition" and uuid not in added:
+                    for child in children:
+                        self.parents[child] |= added - {child}
+        if dynamic.get("stop_children"):
+            self.summary.blocked.extend(k for k in children if k not in self.summary.blocked)
+        self.stopped = self.stopped or bool(dynamic.get("stop_jobflow"))
+
+    def _tell(self, key: str, state: State, seconds: float, message: str = "") -> None:
+        ended = len(self.finished) + len(self.summary.failed)
+        self.on_event(Event(self.summary.names[key], state, seconds, ended, len(self.jobs), message))
+
+
+def _new_executor() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=begin, initargs=(os.getpid(),))

@@ -1,0 +1,1 @@
+"""Where results and job states live, and how a result gets there."""

@@ -1,0 +1,159 @@
+"""Results are written beside the job first and delivered then: a database that is away costs time, never a result."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ...configs.errors import StoreError
+
+if TYPE_CHECKING:
+    from jobflow import JobStore
+
+__all__ = ["LIMIT_BYTES", "PATIENCE_VARIABLE", "Delivery", "patient"]
+
+T = TypeVar("T")
+
+#: bytes of one document; MongoDB refuses more than 16 MiB
+LIMIT_BYTES = 12 * 2**20
+#: s, how long to wait for a database that is away
+PATIENCE_VARIABLE = "CATHOLYTE_PATIENCE"
+_PATIENCE = 3600.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_FILE = "delivery.json"
+
+
+def patient(action: Callable[[], T], what: str) -> T:
+    """Return ``action()``; while the database cannot be reached, wait and try again.
+
+    Parameters
+    ----------
+    action : callable
+        Safe to repeat.
+    what : str
+        What is waited for, in the message.
+
+    Raises
+    ------
+    StoreError
+        After an hour, or as many seconds as the variable ``CATHOLYTE_PATIENCE`` says.
+    """
+    from pymongo.errors import ConnectionFailure
+
+    limit = float(os.environ.get(PATIENCE_VARIABLE, _PATIENCE))
+    started, pause = time.monotonic(), _FIRST_PAUSE
+    while True:
+        try:
+            return action()
+        except ConnectionFailure as error:
+            waited = time.monotonic() - started
+            if waited + pause > limit:
+                raise StoreError(
+                    f"the database was away for {waited:.0f} s while waiting to {what}: {str(error).splitlines()[0][:200]}",
+                    "what was computed is kept beside the job; when the database is back, run or submit again: it is delivered, not computed again",
+                ) from None
+            logging.getLogger(__name__).warning("the database is away, waiting to %s (%.0f s so far)", what, waited)
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+class Delivery:
+    """What one job hands to the store, kept in its working directory until it has arrived.
+
+    Parameters
+    ----------
+    directory : Path
+        The job's working directory.
+    outputs : JobStore
+        Where everything goes in the end.
+    """
+
+    def __init__(self, directory: Path, outputs: Any) -> None:
+        self.file = directory / _FILE
+        self.outputs = outputs
+        self.documents: list[dict[str, Any]] = []
+        self.arrays: dict[str, list[dict[str, Any]]] = {}
+
+    @property
+    def kept(self) -> bool:
+        """Whether a finished result waits here."""
+        return self.file.is_file()
+
+    def catcher(self) -> JobStore:
+        """A job store that reads from the real one and keeps back what is written."""
+        from jobflow import JobStore
+
+        def keep_document(docs: Any, key: Any = None) -> None:
+            self.documents += docs if isinstance(docs, list) else [docs]
+
+        def keep_arrays(name: str) -> Callable[..., None]:
+            return lambda docs, key=None: self.arrays.setdefault(name, []).extend(docs)
+
+        return JobStore(
+            _with_update(self.outputs.docs_store, keep_document),
+            additional_stores={name: _with_update(store, keep_arrays(name)) for name, store in self.outputs.additional_stores.items()},
+        )
+
+    def keep(self, dynamic: dict[str, Any]) -> None:
+        """Write everything beside the job, whole or not at all.
+
+        Raises
+        ------
+        StoreError
+            If a document is larger than :data:`LIMIT_BYTES`, naming its largest fields.
+        """
+        from bson.json_util import dumps
+
+        for document in self.documents:
+            _require_size(document)
+        partial = self.file.with_suffix(".partial")
+        partial.write_text(dumps({"documents": self.documents, "arrays": self.arrays, "dynamic": dynamic}), encoding="utf-8")
+        partial.replace(self.file)
+
+    def read(self) -> dict[str, Any]:
+        """Take up what an earlier attempt kept; returns the jobs that it added."""
+        from bson.json_util import loads
+
+        content = loads(self.file.read_text(encoding="utf-8"))
+        self.documents, self.arrays = content["documents"], content["arrays"]
+        dynamic: dict[str, Any] = content["dynamic"]
+        return dynamic
+
+    def arrays_first(self, uuid: str, index: int) -> None:
+        """Deliver large arrays, in place of any that a killed delivery of this job left."""
+        for name, store in self.outputs.additional_stores.items():
+            store.remove_docs({"job_uuid": uuid, "job_index": index})
+            if name in self.arrays:
+                store.update(self.arrays[name], key="blob_uuid")
+
+    def document_last(self) -> None:
+        """Deliver the document: from now on the job has its result."""
+        self.outputs.docs_store.update(self.documents, key=["uuid", "index"])
+
+
+def _with_update(store: Any, update: Callable[..., None]) -> Any:
+    """The same connection with another way of writing; copy.copy would give a store without its connection."""
+    twin = object.__new__(type(store))
+    twin.__dict__.update(store.__dict__)
+    twin.update = update
+    return twin
+
+
+def _require_size(document: dict[str, Any]) -> None:
+    from bson import encode
+
+    size = len(encode(document))
+    if size <= LIMIT_BYTES:
+        return
+    output = document.get("output")
+    fields = output if isinstance(output, dict) else {"output": output}
+    largest = sorted(((len(encode({"field": value})), name) for name, value in fields.items()), reverse=True)[:3]
+    told = ", ".join(f"{name} {part / 2**20:.1f} MiB" for part, name in largest)
+    raise StoreError(
+        f"the document of {document.get('name')} has {size / 2**20:.1f} MiB, more than {LIMIT_BYTES / 2**20:.0f}; largest: {told}",
+        "large arrays belong into the fields dos and trajectory, which go to the additional store; store fewer frames",
+    )

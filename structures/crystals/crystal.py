@@ -1,0 +1,86 @@
+"""The library's crystals: a material's YAML becomes a structure.
+
+A material with partial occupancies gives the disordered structure; :mod:`.ordering` resolves it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from pymatgen.core.composition import Composition
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.structure import Structure
+from pymatgen.symmetry.groups import SpaceGroup
+
+from ...configs.errors import StructureError
+from ...configs.models import Material
+
+__all__ = ["MINIMUM_DISTANCE", "check_distances", "conventional", "primitive"]
+
+#: Å; no two atoms of a crystal lie closer (the shortest bond of the library is O-O in O2, 1.2 Å)
+MINIMUM_DISTANCE = 0.7
+
+
+def check_distances(structure: Structure, minimum: float = MINIMUM_DISTANCE, label: str = "structure") -> None:
+    """Raise if atoms overlap or the cell is empty.
+
+    Two sites that are both partly occupied may lie close: they are split positions of one atom.
+
+    Raises
+    ------
+    StructureError
+        Naming the two closest sites and their distance.
+    """
+    if len(structure) == 0:
+        raise StructureError(f"{label}: the cell is empty")
+    if len(structure) == 1:
+        return
+    distances = structure.distance_matrix + np.diag(np.full(len(structure), np.inf))
+    partial = np.array([site.species.num_atoms < 1 - 1e-6 for site in structure])
+    distances[np.ix_(partial, partial)] = np.inf
+    i, j = np.unravel_index(int(np.argmin(distances)), distances.shape)
+    if distances[i, j] < minimum:
+        raise StructureError(
+            f"{label}: atoms {i} ({structure[int(i)].species_string}) and {j} ({structure[int(j)].species_string}) overlap: "
+            f"{distances[i, j]:.3f} Å apart, at least {minimum} Å are needed"
+        )
+
+
+def conventional(material: Material) -> Structure:
+    """Return the conventional cell with oxidation states; disordered where occupancies are partial.
+
+    Site properties: ``wyckoff_label``, the label of the YAML's site.
+
+    Raises
+    ------
+    StructureError
+        If the space group is unknown, the lattice does not fit it, or atoms overlap.
+    """
+    cell = material.lattice
+    lattice = Lattice.from_parameters(cell.a, cell.b or cell.a, cell.c or cell.a, cell.alpha, cell.beta, cell.gamma)
+    try:
+        _kept_space_group(material.space_group)
+        structure = Structure.from_spacegroup(
+            material.space_group,
+            lattice,
+            [Composition(site.species) for site in material.sites],
+            [list(site.position) for site in material.sites],
+            site_properties={"wyckoff_label": [site.label for site in material.sites]},
+            tol=1e-3,
+        )
+    except ValueError as error:
+        raise StructureError(f"{material.name}: {error}") from None
+    check_distances(structure, label=material.name)
+    return structure
+
+
+def primitive(material: Material) -> Structure:
+    """Return the primitive cell; site properties are kept."""
+    return conventional(material).get_primitive_structure(use_site_props=True)
+
+
+@cache
+def _kept_space_group(symbol: str) -> SpaceGroup:
+    """Keep a reference: pymatgen remembers a group only as long as somebody holds it, and Fm-3m takes a second to generate."""
+    return SpaceGroup(symbol)

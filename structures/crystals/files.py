@@ -1,0 +1,193 @@
+"""Structure files in and out; what a format has no place for is written beside the atoms, so that reading back loses nothing.
+
+POSCAR and CIF know neither moments nor the project's site properties. Each atom's line therefore ends
+with one JSON object of them, where other programs see a comment (POSCAR, after ``!``) or a column that
+they do not know (CIF, ``_atom_site_catholyte_properties``). Between pymatgen and ASE only the adaptor is used.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+from pymatgen.core.structure import Structure
+
+from ...configs.errors import StructureError
+from .cells import canonical_order
+from .crystal import check_distances
+
+__all__ = ["FORMATS", "read_structure", "write_structure"]
+
+#: format to the patterns of its file names, as they are tried
+FORMATS: dict[str, tuple[str, ...]] = {
+    "cif": ("*.cif", "*.mcif"),
+    "poscar": ("*POSCAR*", "*CONTCAR*", "*.vasp"),
+    "vasprun": ("*vasprun*.xml", "*vasprun*.xml.gz"),
+    "json": ("*.json", "*.json.gz"),
+    "extxyz": ("*.xyz", "*.extxyz"),
+}
+#: formats that :func:`write_structure` writes
+_WRITTEN = ("cif", "poscar", "json", "extxyz")
+#: column of a CIF's atoms that holds the site properties
+_COLUMN = "_atom_site_catholyte_properties"
+#: what separates an atom of a POSCAR from its site properties
+_MARK = " ! {"
+
+
+def read_structure(path: str | Path) -> Structure:
+    """Read one structure; the last one of a file that holds several frames.
+
+    Moments (``magmom``) and other site properties arrive where the file holds them, as it does when :func:`write_structure` wrote it.
+
+    Raises
+    ------
+    StructureError
+        If the file is missing, has an unknown name, does not parse, or holds an empty cell or overlapping atoms.
+    """
+    source = Path(path)
+    kind = _format_of(source, tuple(FORMATS))
+    if not source.is_file():
+        raise StructureError(f"{source}: there is no such file")
+    readers = {"extxyz": _read_extxyz, "poscar": _read_poscar, "cif": _read_cif}
+    try:
+        with warnings.catch_warnings():
+            # a parser warns of what it repairs; what it returns is checked below
+            warnings.simplefilter("ignore")
+            structure = readers[kind](source) if kind in readers else Structure.from_file(source)
+    except Exception as error:  # parsers raise whatever a broken file makes them stumble over
+        raise StructureError(f"{source}: not readable as {kind}: {_first_line(error)}") from error
+    check_distances(structure, label=str(source))
+    return _with_plain_values(structure)
+
+
+def write_structure(structure: Structure, path: str | Path) -> Path:
+    """Write one structure in the format that the file name asks for, and return the path.
+
+    Site properties, moments, oxidation states and selective dynamics of ordered structures survive every
+    format. A POSCAR has its sites sorted, one group per element, in the order of rising electronegativity;
+    extended XYZ has eight decimals. CIF and JSON also hold partial occupancies; a CIF then keeps the atoms alone.
+
+    Raises
+    ------
+    StructureError
+        If the file name has no known format or the format cannot hold partial occupancies.
+    """
+    target = Path(path)
+    kind = _format_of(target, _WRITTEN)
+    if kind in ("poscar", "extxyz") and not structure.is_ordered:
+        raise StructureError(f"{target}: {kind} cannot hold partial occupancies; allowed: cif, json")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "extxyz":
+        _write_extxyz(structure, target)
+    elif kind == "poscar":
+        target.write_text(_poscar(canonical_order(structure)), encoding="utf-8")
+    elif kind == "cif" and structure.is_ordered:
+        target.write_text(_cif(structure), encoding="utf-8")
+    else:
+        structure.to(str(target), fmt=cast(Literal["cif", "json"], kind))
+    return target
+
+
+def _records(structure: Structure, *, without: tuple[str, ...] = ()) -> list[str]:
+    """One JSON object per site: its species and its properties."""
+    plain = _with_plain_values(structure)
+    kept = {name: values for name, values in sorted(plain.site_properties.items()) if name not in without}
+    rows = [{"species": site.species_string, **{name: values[k] for name, values in kept.items()}} for k, site in enumerate(plain)]
+    return [json.dumps(row, separators=(",", ":")).replace("'", "\\u0027").replace(" ", "\\u0020") for row in rows]
+
+
+def _with_records(structure: Structure, records: list[str]) -> Structure:
+    """The structure with species and properties of its sites from their JSON objects."""
+    from pymatgen.core.periodic_table import get_el_sp
+
+    rows: list[dict[str, Any]] = [json.loads(record) for record in records]
+    properties = {name: [row[name] for row in rows] for name in rows[0] if name != "species"}
+    species = [get_el_sp(row["species"]) for row in rows]
+    return Structure(structure.lattice, species, structure.frac_coords, site_properties={**structure.site_properties, **properties})
+
+
+def _poscar(structure: Structure) -> str:
+    from pymatgen.io.vasp import Poscar
+
+    lines = Poscar(structure).get_str(significant_figures=16).rstrip("\n").split("\n")
+    atoms = zip(lines[-len(structure) :], _records(structure, without=("selective_dynamics",)), strict=True)
+    return "\n".join([*lines[: -len(structure)], *(f"{line} ! {record}" for line, record in atoms)]) + "\n"
+
+
+def _read_poscar(source: Path) -> Structure:
+    structure = Structure.from_file(source)
+    if source.suffix in (".gz", ".bz2", ".xz"):
+        return structure
+    records = ["{" + line.split(_MARK, 1)[1] for line in source.read_text(encoding="utf-8").splitlines() if _MARK in line]
+    return _with_records(structure, records) if len(records) == len(structure) else structure
+
+
+def _cif(structure: Structure) -> str:
+    from pymatgen.io.cif import CifWriter
+
+    file = CifWriter(structure, significant_figures=12).cif_file
+    block = next(iter(file.data.values()))
+    block.data[_COLUMN] = [f"'{record}'" for record in _records(structure)]
+    block.max_len = max(block.max_len, *map(len, block.data[_COLUMN]))  # longer values would be folded
+    next(loop for loop in block.loops if "_atom_site_fract_x" in loop).append(_COLUMN)
+    return str(file)
+
+
+def _read_cif(source: Path) -> Structure:
+    from pymatgen.io.cif import CifFile
+
+    structure = Structure.from_file(source)
+    columns = next(iter(CifFile.from_file(source).data.values())).data
+    records = columns.get(_COLUMN)
+    if records is None or len(records) != len(structure):
+        return structure
+    # the parser sorts sites and rounds coordinates near simple fractions: the file's own rows count
+    coords = np.array([[float(x) for x in columns[f"_atom_site_fract_{axis}"]] for axis in "xyz"]).T
+    return _with_records(Structure(structure.lattice, ["H"] * len(coords), coords), records)
+
+
+def _write_extxyz(structure: Structure, target: Path) -> None:
+    from ase.io import write
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+    for name in sorted(set(atoms.arrays) - {"numbers", "positions"}):  # one order of the columns, whatever that of the properties
+        atoms.arrays[name] = atoms.arrays.pop(name)
+    write(target, atoms, format="extxyz")
+
+
+def _read_extxyz(source: Path) -> Structure:
+    from ase import Atoms
+    from ase.io import read
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    atoms = cast(Atoms, read(source, index=-1, format="extxyz"))
+    return AseAtomsAdaptor.get_structure(atoms)
+
+
+def _with_plain_values(structure: Structure) -> Structure:
+    """The structure with site properties of plain Python types, not of numpy's."""
+    properties = {name: [_plain(value) for value in values] for name, values in structure.site_properties.items()}
+    return structure.copy(site_properties=properties) if properties else structure
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _format_of(path: Path, allowed: tuple[str, ...]) -> str:
+    for kind in allowed:
+        if any(path.match(pattern) for pattern in FORMATS[kind]):
+            return kind
+    patterns = ", ".join(pattern for kind in allowed for pattern in FORMATS[kind])
+    raise StructureError(f"{path}: the name tells no format; allowed: {patterns}")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

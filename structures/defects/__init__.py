@@ -1,0 +1,1 @@
+"""What differs from the perfect crystal: vacancies, substitutions, reconstructed surfaces, glass."""

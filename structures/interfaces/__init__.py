@@ -1,0 +1,1 @@
+"""Coherent stacks of two or three materials: matched, placed, searched and checked."""

@@ -1,0 +1,1 @@
+"""Facets, their terminations and the slabs that are cut there."""

@@ -1,0 +1,123 @@
+"""Commands of reaction thermodynamics: JSON contracts, several values after one option, files, and one message for each bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from catholyte.tests.support.command_line import Run, answer
+
+
+def test_open_reaction_names_its_reservoir(catholyte: Run) -> None:
+    closed, opened = (answer(catholyte("reactions", "LCO", "LPSCl", *options, "--json")) for options in ((), ("--voltage", "4.2", "--threshold", "0.1")))
+    assert {"phase_set", "self", "mutual", "total", "kinks", "uncertainty", "volumes"} <= set(opened)
+    assert "open" not in closed
+    assert opened["open"]["voltage"] == 4.2
+    assert opened["stable"]["threshold"] == 0.1
+    assert opened["mutual"]["energy"] < closed["mutual"]["energy"] < 0
+    low, high = closed["uncertainty"]["intervals"]["mutual"]
+    assert low < high <= 0
+    assert closed["volumes"]["before"] > 0
+    assert closed["volumes"]["reaction"] == closed["mutual"]["reaction"]
+
+
+def test_map_of_a_pair(catholyte: Run) -> None:
+    found = answer(catholyte("reactions", "LCO", "LPSCl", "--map", "--json"))["map"]
+    assert len(found["mutual"]) == len(found["voltages"])
+    bounds = [(phase["low"], phase["high"]) for phase in found["interphases"]]
+    assert bounds[0][0] == 0
+    assert [high for _, high in bounds[:-1]] == [low for low, _ in bounds[1:]]
+
+
+@pytest.mark.parametrize("products", [("LiCl", "P2S5", "S"), ("LiCl,P2S5,S",), ("LiCl", "--products", "1/2 P2S5 + 5/2 S")])
+def test_volumes_of_named_products(catholyte: Run, products: tuple[str, ...]) -> None:
+    found = answer(catholyte("volumes", "LPSCl", "--products", *products, "--json"))
+    assert found["reaction"] == "Li6PS5Cl -> LiCl + 0.5 P2S5 + 2.5 S + 5 Li"
+    assert found["change"] == pytest.approx(found["after"] - found["before"])
+    assert set(found["sources"]) == {"Li6PS5Cl", "LiCl", "P2S5", "S"}
+    assert all(source["source"] and source["kind"] for source in found["sources"].values())
+    assert found["steps"] == []
+
+
+def test_volumes_along_the_ladder(catholyte: Run) -> None:
+    first = answer(catholyte("volumes", "LPSCl", "--json"))
+    window = answer(catholyte("window", "LPSCl", "--json"))
+    assert first["voltage"] == window["oxidation"]
+    assert [step["voltage"] for step in first["steps"]] == [step["voltage"] for step in window["ladder"]]
+    reduced = answer(catholyte("volumes", "LPSCl", "--voltage", "0", "--json"))
+    assert reduced["change"] > 0 > first["change"]
+    own = answer(catholyte("volumes", "LPSCl", "--density", "LPSCl=1.64", "--json"))
+    assert own["before"] == pytest.approx(163.6, abs=0.1)
+
+
+def test_screen_writes_tables_and_figures(catholyte: Run, tmp_path: Path) -> None:
+    options = ("--cathode", "LCO", "--electrolyte", "LPSCl", "LPS", "--coating", "Li2CO3", "Li3PO4", "--lithium", "1", "0.5", "--range", "2", "4")
+    status, out, err = catholyte("screen", *options, "--out", tmp_path / "new", "--json")
+    assert status == 0, err
+    found = json.loads(out)
+    assert "[16/16] window of Li3PO4" in err
+    assert {(pair["a"], pair["b"]) for pair in found["pairs"]} >= {("LCO", "LPSCl"), ("LCO-x0.5", "LPS"), ("LCO", "Li3PO4"), ("Li2CO3", "LPSCl")}
+    assert all(pair["mutual"] <= 0 and pair["total"] <= 0 for pair in found["pairs"])
+    assert found["operating_range"] == [2, 4]
+    files = {Path(file).name for file in found["files"]}
+    assert files == {path.name for path in (tmp_path / "new").iterdir()}
+    assert {"screen.csv", "screen.parquet", "screen_pairs.parquet", "screen_heat_map.png", "screen_curves_1.svg", "map_LCO_LPS.png"} <= files
+    table = parquet.read_table(tmp_path / "new" / "screen.parquet").to_pylist()
+    assert table == found["ranking"]
+    with (tmp_path / "new" / "screen.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["worst interface (eV/atom)"]) for row in rows] == [row["worst"] for row in table]
+
+
+def test_screen_takes_all_coatings_of_the_library(catholyte: Run) -> None:
+    found = answer(catholyte("screen", "--cathode", "LCO", "--electrolyte", "LPSCl", "--lithium", "1", "--json"))
+    assert "Li2CO3" in found["coatings"]
+    assert len(found["pairs"]) == 1 + 2 * len(found["coatings"])
+
+
+def test_tables_for_people(catholyte: Run) -> None:
+    for arguments, wanted in (
+        (("reactions", "LCO", "LPSCl", "--map"), ("interphases", "releases less than 0.05 eV/atom with probability", "mL/mol")),
+        (("volumes", "LPSCl"), ("molar volume (mL/mol)", "ladder", "given to the anode")),
+        (("screen", "--cathode", "LCO", "--electrolyte", "LPSCl", "--coating", "Li2CO3"), ("rank", "cathode|coating")),
+    ):
+        status, out, _ = catholyte(*arguments)
+        assert status == 0
+        for text in wanted:
+            assert text in out, text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("reactions", "LCO", "LPSC1x"), "did you mean LPSCl"),
+        (("reactions", "LCO", "LiFePO4"), "holds Fe, outside the phase set"),
+        (("reactions", "LCO", "LPSCl", "--voltage", "-1"), "0 to 10 V are allowed"),
+        (("reactions", "LCO", "LPSCl", "--voltage", "11"), "0 to 10 V are allowed"),
+        (("reactions", "LCO", "LPSCl", "--temperature", "5"), "the temperature is 5.0 K"),
+        (("reactions", "LCO", "LPSCl", "--threshold", "-0.1"), "stability threshold is -0.1"),
+        (("reactions", "LCO", "LPSCl", "--phases", "solidstat"), "unknown phase set 'solidstat'"),
+        (("window", "LPSC"), "did you mean LPSCl"),
+        (("volumes", "LPSCl", "--products", "LiCl", "P2S5"), "is not balanced"),
+        (("volumes", "LPSCl", "--products", "LiCl", "--voltage", "3"), "exclude each other"),
+        (("volumes", "LPSCl", "--voltage", "2"), "does not decompose at 2 V"),
+        (("volumes", "LPSCl", "--kind", "cristal"), "did you mean crystal"),
+        (("volumes", "LPSCl", "--density", "LPSCl=heavy"), "density in g/cm³ > 0"),
+        (("volumes", "LPSCl", "--density", "LPSCl=-1"), "density in g/cm³ > 0"),
+        (("screen", "--cathode", "LC0x", "--electrolyte", "LPSCl"), "neither a material"),
+        (("screen", "--cathode", "LCO", "--electrolyte", "LPSCl", "--range", "4", "2"), "the lower voltage must lie below"),
+        (("screen", "--cathode", "LCO", "--electrolyte", "LPSCl", "--lithium", "1.5"), "lithium"),
+        (("screen", "--cathode", "LCO", "LCO", "--electrolyte", "LPSCl"), "LCO is named twice"),
+        (("screen", "--cathode", "LCO"), "--electrolyte"),
+    ],
+)
+def test_bad_input_is_one_message(catholyte: Run, arguments: tuple[str, ...], message: str) -> None:
+    status, out, err = catholyte(*arguments)
+    assert status == 2
+    assert out == ""
+    assert message in err
+    assert "Traceback" not in err

@@ -1,0 +1,169 @@
+"""The embedded store: opening, refusing, several writers, and where the large arrays go."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jobflow import Flow
+
+from catholyte.analysis.records import Records
+from catholyte.configs.errors import CalculationError, StoreError
+from catholyte.hpc.run import local
+from catholyte.hpc.store.campaign_store import STORE_VARIABLE, CampaignStore, open_store
+from catholyte.hpc.store.ledger import Ledger
+from catholyte.tests.support.engines.toy_jobs import InlineExecutor, calculation, execute, prepared
+
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    opened = open_store(tmp_path / "store")
+    yield opened
+    opened.close()
+
+
+def _document(uuid: str, value: int) -> dict[str, Any]:
+    return {"uuid": uuid, "index": 1, "output": {"value": value, "large": list(range(value, value + 50))}}
+
+
+def _write(location: str, keys: list[str], barrier: Any) -> None:
+    store = open_store(location)
+    barrier.wait()
+    for i, key in enumerate(keys):
+        store.outputs.update(_document(key, i), save={"data": ["large"]})
+        list(store.outputs.query({"uuid": key}))  # readers take no lock
+    store.close()
+
+
+def _write_together(location: str, keys: list[list[str]]) -> None:
+    barrier = FORK.Barrier(len(keys))
+    processes = [FORK.Process(target=_write, args=(location, own, barrier)) for own in keys]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * len(keys)
+
+
+def test_reopened_store_holds_what_was_written(store: CampaignStore) -> None:
+    store.outputs.update(_document("a", 1), save={"data": ["large"]})
+    store.states.insert_one({"key": "a"})
+    store.campaigns.insert_one({"name": "c"})
+    again = open_store(store.location, create=False)
+    assert again.location == store.location
+    assert again.outputs.query_one({"uuid": "a"}, load=True)["output"]["large"][49] == 50
+    assert again.states.count_documents({"key": "a"}) == 1
+    assert again.campaigns.count_documents({"name": "c"}) == 1
+    again.close()
+
+
+def test_four_writers_lose_nothing_and_double_nothing(store: CampaignStore) -> None:
+    own = [[f"{writer}-{i}" for i in range(50)] for writer in range(4)]
+    _write_together(store.location, own)
+    found = list(store.outputs.query({}, load=True))
+    assert sorted(doc["uuid"] for doc in found) == sorted(key for keys in own for key in keys)
+    assert all(doc["output"]["large"][0] == doc["output"]["value"] for doc in found)
+
+    _write_together(store.location, [[f"same-{i}" for i in range(10)]] * 4)
+    assert store.outputs.count({"uuid": {"$regex": "^same"}}) == 10
+
+
+def test_threads_of_one_process_may_write_too(store: CampaignStore) -> None:
+    def write(name: str) -> None:
+        for i in range(10):
+            store.outputs.update(_document(f"{name}{i}", i), save={"data": ["large"]})
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.outputs.count({}) == 20
+
+
+def test_location_comes_from_the_call_the_variable_or_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(STORE_VARIABLE, raising=False)
+    places = [None, None, tmp_path / "named"]
+    expected = ["catholyte-store", "variable", "named"]
+    for place, name in zip(places, expected, strict=True):
+        if name == "variable":
+            monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "variable"))
+        opened = open_store(place)
+        assert opened.location == str(tmp_path / name)
+        assert opened.shown == opened.location
+        opened.close()
+
+
+def test_missing_store_is_not_made_when_it_is_only_read(tmp_path: Path) -> None:
+    (tmp_path / "somewhere").mkdir()
+    for folder in (tmp_path / "nowhere", tmp_path / "somewhere"):
+        with pytest.raises(StoreError, match="there is no store here") as caught:
+            open_store(folder, create=False)
+        assert caught.value.exit_status == 2
+        assert "--store" in caught.value.advice
+    assert list(tmp_path.rglob("*")) == [tmp_path / "somewhere"]
+
+
+@pytest.mark.parametrize("below", ["file", "proc"])
+def test_location_that_cannot_be_written(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "store" if below == "file" else Path("/proc/catholyte")
+    with pytest.raises(StoreError, match="not writable") as caught:
+        open_store(folder)
+    assert caught.value.exit_status == 2
+    assert str(folder) in caught.value.message
+
+
+def test_file_that_is_no_database_is_an_error_of_the_store(tmp_path: Path) -> None:
+    open_store(tmp_path / "store").close()
+    for broken in (tmp_path / "store" / "catholyte").glob("outputs.collection*"):
+        broken.write_bytes(b"not a database " * 100)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        open_store(tmp_path / "store")
+
+
+def test_lock_that_is_not_given_back_is_an_error_of_the_store(store: CampaignStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    from catholyte.hpc.store import campaign_store as module
+
+    monkeypatch.setattr(module, "LOCK_SECONDS", 0.2)
+    with store.exclusive(), pytest.raises(StoreError, match=r"writer\.lock for 0\.2 s"):
+        open_store(store.location)
+
+
+def test_arrays_lie_in_the_additional_store_and_come_back_equal(store: CampaignStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_new_executor", InlineExecutor)
+    flow, _ = prepared(Flow([calculation(str(tmp_path / "log"), "LiH", 5000)]))
+    assert execute(store, flow).failed == []
+    (stored,) = store.outputs.docs_store.query({})
+    blobs = list(store.outputs.additional_stores["data"].query({}))
+    assert len(json.dumps(stored, default=str)) < 10_000
+    assert [len(json.dumps(blob, default=str)) > 400_000 for blob in blobs] == [True, True]
+    assert {(blob["job_uuid"], blob["job_index"]) for blob in blobs} == {(flow.jobs[0].uuid, 1)}
+
+    records = Records(store.outputs, store.states, store.campaigns)
+    small, whole = records.document(flow.jobs[0].uuid), records.document(flow.jobs[0].uuid, arrays=True)
+    assert (small.dos, small.trajectory) == (None, None)
+    expected = calculation.original(str(tmp_path / "log"), "LiH", 5000)
+    assert (whole.dos, whole.trajectory) == (expected.dos, expected.trajectory)
+    assert whole == expected
+    assert whole.model_copy(update={"dos": None, "trajectory": None}) == small
+    with pytest.raises(CalculationError, match="no result"):
+        records.document("unknown")
+
+
+def test_ledger_of_five_hundred_jobs_answers_within_a_second(store: CampaignStore) -> None:
+    import time
+
+    ledger = Ledger(store)
+    ledger.register([{"key": f"{i}", "uuid": f"{i}", "index": 1, "name": "job"} for i in range(500)])
+    start = time.perf_counter()
+    assert len(ledger.records([f"{i}" for i in range(500)])) == 500
+    assert ledger.claim("499").state == "taken"
+    assert time.perf_counter() - start < 1

@@ -1,0 +1,242 @@
+"""A campaign on a real queue: cluster file, database stand-in, `catholyte tend` as a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jobflow import Flow
+
+from catholyte.configs.cluster import Cluster
+from catholyte.configs.load import load_recipe
+from catholyte.hpc.queue.submission import open_cluster
+from catholyte.hpc.store.campaign_store import CampaignStore
+from catholyte.hpc.store.ledger import Ledger
+from catholyte.tests.support.standins.mongo_server import MongoServer
+from catholyte.workflows.plan.build import build_plan
+from catholyte.workflows.plan.builder import Plan
+
+__all__ = ["Campaign", "answers", "campaign", "needs_slurm", "reaches", "rehearsal_plan"]
+
+#: configuration of the Slurm that slurm_up.sh starts
+OWN_SLURM = Path("/run/catholyte-slurm/slurm.conf")
+#: one small relaxation, a density of states on its result, and dynamics in three chunks
+SMALL = """\
+name: small
+title: CoO
+source: a test
+hubbard_u:
+  Co: 3.9 eV
+bulk:
+  engine: chgnet
+  materials: [CoO]
+vasp:
+  relax: [CoO]
+  electronic: [CoO]
+  cutoff: 300 eV
+  mesh: [2, 2, 2]
+  dynamics:
+    materials: [CoO]
+    cutoff: 300 eV
+    hubbard_u: false
+    temperature: 300 K
+    timestep: 2 fs
+    length: 48 fs
+    chunk: 16 fs
+"""
+
+
+@functools.cache
+def _without_slurm() -> str:
+    """Why no job can run: empty where this machine alone is the partition `debug` of a Slurm, so that a site's cluster is left in peace."""
+    if OWN_SLURM.is_file():
+        os.environ.setdefault("SLURM_CONF", str(OWN_SLURM))
+    try:
+        nodes = subprocess.run(["sinfo", "-h", "-p", "debug", "-o", "%n %T"], capture_output=True, text=True, check=True, timeout=30).stdout.split()
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"no Slurm answers: {error}"
+    here = socket.gethostname().partition(".")[0]
+    return "" if nodes[:1] == [here] and nodes[1:] in (["idle"], ["mixed"], ["allocated"], ["completing"]) else f"no Slurm of {here} alone: {nodes}"
+
+
+def needs_slurm(test: Any) -> Any:
+    """Mark a test that needs a one-node Slurm on this machine."""
+    reason = _without_slurm()
+    skip = pytest.mark.skipif(bool(reason), reason=f"{reason}; `bash tests/support/slurm_up.sh` (as root) starts one")
+    return pytest.mark.slurm(skip(test))
+
+
+def rehearsal_plan(folder: Path, text: str = SMALL) -> Plan:
+    """The plan of a recipe under the engine of rehearsals."""
+    (folder / "recipe.yaml").write_text(text)
+    return build_plan(*load_recipe(str(folder / "recipe.yaml")), "rehearsal")
+
+
+def reaches(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Wait until `condition` holds and return its value; fail after `seconds`."""
+    until = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > until:
+            pytest.fail(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.25)
+    return value
+
+
+def answers(store: CampaignStore) -> dict[str, Any]:
+    """What a campaign found, by job: energies, forces, cells, moments and every frame; nothing of when and where."""
+    found = {}
+    for document in store.outputs.query({}, load=True):
+        output = document["output"]
+        if isinstance(output, dict):
+            output = {name: output.get(name) for name in ("energy", "forces", "stress", "magmoms", "convergence", "trajectory", "signature", "value")}
+        found[f"{document['uuid']}:{document['index']}"] = output
+    return found
+
+
+@dataclass
+class Campaign:
+    """One campaign on the queue of this machine.
+
+    Parameters
+    ----------
+    folder : Path
+        Everything lies below it.
+    manager : str
+    wall_time, warning : int
+        s.
+    faults : str
+        Content of the stand-in's fault file.
+    work_dir : Path, optional
+        Where jobs run, if not below `folder`.
+    """
+
+    folder: Path
+    manager: str = "fireworks"
+    wall_time: int = 600
+    warning: int = 20
+    faults: str = "faults: []\n"
+    work_dir: Path | None = None
+    server: MongoServer = field(default_factory=lambda: MongoServer().start())
+    helpers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.fault_file.write_text(self.faults)
+        self.file.write_text(
+            f"name: {self.folder.name}\nscheduler: slurm\npartition: debug\npython: {sys.executable}\n"
+            f"setup:\n  - export OMP_NUM_THREADS=1 CATHOLYTE_REHEARSE_FAULTS={self.fault_file}\n"
+            f"work_dir: {self.work_dir or self.folder / 'cluster'}\nstore: {self.server.uri}\nwarning_seconds: {self.warning}\n"
+            f"resources:\n  - resources: {{wall_time: {self.wall_time}}}\n"
+        )
+        self.cluster, self.store, self.config = open_cluster(str(self.file), rehearsal=True)
+
+    cluster: Cluster = field(init=False)
+    store: CampaignStore = field(init=False)
+    config: Path = field(init=False)
+
+    @property
+    def file(self) -> Path:
+        """Cluster file."""
+        return self.folder / "cluster.yaml"
+
+    @property
+    def fault_file(self) -> Path:
+        """The stand-in's faults."""
+        return self.folder / "faults.yaml"
+
+    @property
+    def struck(self) -> bool:
+        """Whether a fault of the stand-in has struck."""
+        return self.fault_file.with_name("faults.yaml.strikes").is_file()
+
+    def submit(self, flow: Flow, records: list[dict[str, Any]]) -> Any:
+        """Enter a flow."""
+        if self.manager == "jobflow-remote":
+            from catholyte.hpc.queue.remote import submit_remote, write_project
+
+            write_project(self.cluster, quick=2.0)
+            return submit_remote(self.store, flow, records, self.cluster)
+        from catholyte.hpc.queue.fireworks import opened_launchpad, submit
+
+        with opened_launchpad(self.cluster.store_uri) as pad:
+            return submit(self.store, flow, records, self.cluster, pad)
+
+    def tend(self) -> subprocess.Popen[bytes]:
+        """Start `catholyte tend`."""
+        command = [sys.executable, "-c", "from catholyte.hpc.commands.app import main; main()", "tend", "--cluster", str(self.file), "--rehearsal"]
+        with (self.folder / "tend.log").open("ab") as log:
+            self.helpers.append(subprocess.Popen([*command, "--manager", self.manager, "--pause", "2"], stdout=log, stderr=log, cwd=self.folder))
+        return self.helpers[-1]
+
+    def finishes(self, seconds: float) -> float:
+        """Wait until `tend` says that nothing is left; returns the s that it took."""
+        started = time.monotonic()
+        status = reaches(lambda: (code := self.helpers[-1].poll()) is not None and [code], seconds, f"end of the campaign; {self.said()}")
+        assert status == [0], self.said()
+        return time.monotonic() - started
+
+    def said(self) -> str:
+        """The end of what `tend` said, and the states of the jobs."""
+        states = ", ".join(f"{r['name']} {r['state']} {(r.get('cause') or {}).get('message', '')}" for r in self.records())
+        return f"{states}\n{(self.folder / 'tend.log').read_text()[-3000:]}"
+
+    def records(self) -> list[dict[str, Any]]:
+        """The ledger."""
+        return Ledger(self.store).records()
+
+    def running(self) -> dict[str, Any] | None:
+        """A job that is being computed."""
+        return next((r for r in self.records() if r["state"] == "running"), None)
+
+    def queue(self) -> list[str]:
+        """Numbers of this campaign's jobs in Slurm."""
+        listed = subprocess.run(["squeue", "-h", "-o", "%i %Z"], capture_output=True, text=True, check=True).stdout
+        return [line.split()[0] for line in listed.splitlines() if str(self.cluster.work_dir) in line]
+
+    def drains(self, seconds: float = 120) -> None:
+        """Wait until none of this campaign's jobs is in Slurm: a launcher that found nothing left to do needs a moment to end."""
+        reaches(lambda: not self.queue(), seconds, f"the queue to empty; {self.queue()} are left")
+
+    def away(self, seconds: float) -> None:
+        """The database goes away, and comes back on the same port with its data."""
+        port, client = self.server.server_address[1], self.server.client
+        self.server.stop()
+        time.sleep(seconds)
+        self.server = MongoServer(port, client).start()
+
+    def close(self) -> None:
+        """Leave nothing behind: processes, queue jobs, server."""
+        for helper in self.helpers:
+            if helper.poll() is None:
+                helper.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    helper.wait(timeout=40)
+                helper.kill()
+        if numbers := self.queue():
+            subprocess.run(["scancel", "--full", *numbers], check=False)
+        self.store.close()
+        self.server.stop()
+
+
+@contextlib.contextmanager
+def campaign(folder: Path, **options: Any) -> Iterator[Campaign]:
+    """A campaign that leaves nothing behind."""
+    before = dict(os.environ)
+    made = Campaign(folder, **options)
+    try:
+        yield made
+    finally:
+        made.close()
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,223 @@
+"""Small inputs for every figure of the package, and the figures drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+
+import numpy as np
+from matplotlib.figure import Figure
+from pymatgen.core import Lattice, Structure
+
+from catholyte.analysis.figures.cells import LatticeParameter, StackView, lattice_figure, stack_figure
+from catholyte.analysis.figures.curves import density_figure, msd_figure, pair_figure
+from catholyte.analysis.figures.depth import DepthPanel, alignment_figure, depth_figure
+from catholyte.analysis.figures.dos import DosPanel, centers_figure, dos_figure
+from catholyte.analysis.figures.layers import layer_content_figure, layer_series_figure, layers_figure
+from catholyte.analysis.figures.motion import coordination_figure, drift_figure, events_figure, survival_figure
+from catholyte.analysis.figures.oxygen import ladder_figure, ordering_figure, oxygen_potential_figure, redox_figure, substitution_figure, voltage_figure
+from catholyte.analysis.figures.reactions import MixingCurve, WindowLadder, reaction_figure, window_figure
+from catholyte.analysis.figures.screen import Curve, HeatMap, RangeBar, coverage_figure, curves_figure, heat_map_figure, voltage_map_figure
+from catholyte.analysis.figures.volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure
+from catholyte.analysis.layers.geometry import layered_geometry
+from catholyte.analysis.layers.series import layer_series
+from catholyte.analysis.motion.study import MotionStudy, Run, StudySpec, study_motion
+from catholyte.analysis.oxygen.substitution import PairedVacancy, SubstitutionResults
+from catholyte.analysis.report.chapters.motion import StoredTrajectory
+from catholyte.analysis.report.chapters.oxygen import OxygenResults, oxygen_results
+from catholyte.analysis.states.alignment import alignment
+from catholyte.analysis.states.band_report import Bands, Comparison, Difference, bands_of
+from catholyte.analysis.states.depth import depth_report
+from catholyte.analysis.states.depth_planes import stack_of
+from catholyte.analysis.states.potential_profile import planar_of, potential_profile
+from catholyte.analysis.thermodynamics.phase_set import PhaseSet, load_phase_set
+from catholyte.analysis.thermodynamics.voltage_map import voltage_map
+from catholyte.configs.steps.oxygen_loss import OxygenConditions
+from catholyte.configs.steps.sections import BandCenterSpec
+from catholyte.structures.crystals.crystal import conventional
+from catholyte.structures.trajectories.frames import Frames
+from catholyte.tests.support import crystals
+from catholyte.tests.support.campaigns.oxygen_campaign import campaign
+from catholyte.tests.support.motion.moving_chunks import cell, chunk
+from catholyte.tests.support.phase_sets import BY_HAND, phase_set
+from catholyte.tests.support.referees.joint_cells import MATERIALS, bulk, joint
+from catholyte.workflows.documents import BandEdges, ProjectedDos
+
+__all__ = ["CURVE", "FIGURES", "LADDERS", "LATTICE", "SPEC", "make_bands", "make_comparison", "moving_study"]
+
+SPEC = BandCenterSpec(window="occupied", reference="vbm")
+
+
+def make_bands(n_spin: int = 2) -> Bands:
+    grid = np.arange(-8, 6, 0.05)
+    density = np.zeros((n_spin, 3, 1, len(grid)))
+    density[:, 1, 0] = np.exp(-((grid + 3) ** 2))
+    density[:, 2, 0] = np.exp(-((grid + 4) ** 2))
+    dos = ProjectedDos(energies=grid.tolist(), densities=density.tolist(), total=density.sum(axis=(1, 2)).tolist(), orbitals=["p"], broadening=0.0, n_bands=3)
+    return Bands(dos, BandEdges(efermi=1.0, vbm=0.0, cbm=2.0, gap=2.0), Structure(Lattice.cubic(4), ["Co", "O", "O"], [[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0]]))
+
+
+def make_comparison(aligned: float | None = None) -> Comparison:
+    differences = tuple(
+        Difference(reference=name, a=a, b=b, difference=b - a, arbitrary=name == "fermi")  # type: ignore[arg-type]
+        for name, a, b in [("vbm", -3.0, -4.0), ("fermi", -3.0, -5.5), ("o2s", 15.0, 15.5)]
+    )
+    return Comparison(a="LiCoO2", b="CoO", tier="gpaw", spec=SPEC, differences=differences, aligned=aligned)
+
+
+CURVE = MixingCurve(
+    a="LiCoO2",
+    b="Li6PS5Cl",
+    x=[0, 0.4, 0.42, 1],
+    mutual=[0, -0.37, -0.36, 0],
+    total=[-0.03, -0.39, -0.37, 0],
+    products=["Li2S + LiCl", "Co9S8 + Li2SO4", "Co3S4 + Li3PO4", ""],
+    source="chgnet",
+    published=-0.52,
+)
+LADDERS = [
+    WindowLadder("Li6PS5Cl", 1.717, 2.140, [(2.31, "Li3PS4 -> 3 Li + 0.5 P2S5 + 1.5 S"), (1.717, "Li6PS5Cl + 2 Li -> P + 5 Li2S + LiCl")], (1.7, 2.1)),
+    WindowLadder("Li2CO3", None, 4.2),
+    WindowLadder("LGPS", None, None),
+]
+LATTICE = [LatticeParameter("LiCoO2", "a", 2.838, 2.816), LatticeParameter("LiCoO2", "c", 14.2, 14.054), LatticeParameter("CoO", "a", 4.2, 4.2612)]
+
+NAN = float("nan")
+HEAT = HeatMap(["LCO", "LCO-x0.5", "Li2CO3"], ["LPSCl", "Li2CO3"], [[-0.36, 0.0], [-0.48, -0.01], [-0.04, NAN]], (2, 1), (1, 1), "phase set toy (tier chgnet)")
+BARS = [RangeBar("LPSCl", 1.72, 2.26, False), RangeBar("Li3BO3", 0.5, 4.6, True), RangeBar("CoO", 0.9, None, False)]
+CURVES = [
+    (f"LCO | {name}", [Curve("LCO", [0, 0.4, 1], [0, -0.36, 0]), Curve("LCO-x0.5", [0, 0.5, 1], [0, -0.48, 0])]) for name in ("LPSCl", "LPS", "LGPS", "LYC")
+]
+VOLUMES = [
+    VolumeBars("Li6PS5Cl -> LiCl + 0.5 P2S5 + 2.5 S + 5 Li", [("Li6PS5Cl", 143.9)], [("LiCl", 20.5), ("P2S5", 53.2), ("S", 38.7)], (163.6, 114.5)),
+    VolumeBars("Li6PS5Cl + 8 Li -> 5 Li2S + LiCl + Li3P", [("Li6PS5Cl", 143.9)], [("Li2S", 140.1), ("LiCl", 20.5), ("Li3P", 36.2)]),
+]
+VOLUME_LADDERS = [
+    VolumeLadder("LPSCl", [(0.9, 36.7), (1.7, None)], [(2.26, -10.3), (2.46, -21.0)]),
+    VolumeLadder("LYC", [(0.7, 20.0)], [(4.2, -50.0), (5.4, -60.0)]),
+]
+
+
+@cache
+def moving_study() -> MotionStudy:
+    """An interface in motion of which one bond breaks, a replica, and the bulk as control."""
+    run, replica, control = (
+        Run(name, StoredTrajectory(chunks))
+        for name, chunks in (
+            ("run", [chunk("x", 0, 60, 80), chunk("x", 60, 60, 80)]),
+            ("replica", [chunk("x", 200, 120, None)]),
+            ("bulk", [chunk("bulk", 300, 120, None, slice(4, 8))]),
+        )
+    )
+    return study_motion(run, [replica], [control], StudySpec(layers=StoredTrajectory([chunk("x", 0, 1, None)]).layers, tier="chgnet"), _phases())
+
+
+@cache
+def _phases() -> PhaseSet:
+    return load_phase_set("solidstate")
+
+
+@cache
+def _oxygen() -> OxygenResults:
+    return oxygen_results("LCO", campaign(), OxygenConditions(), _phases())
+
+
+def _motion(draw: str) -> Figure:
+    study = moving_study()
+    motion, tier, ledger = study.motion, study.spec.tier, study.motion.ledger
+    drawn: Mapping[str, Callable[[], Figure]] = {
+        "events": lambda: events_figure(motion, tier, [one for _, one in study.controls]),
+        "coordination": lambda: coordination_figure(motion.coordination, tier),
+        "survival": lambda: survival_figure(study.survival(), tier),
+        "drift": lambda: drift_figure(motion, tier),
+        "pair": lambda: pair_figure(study.curves, ledger.rules, ledger.initial_bonds(), tier),
+        "msd": lambda: msd_figure(study.curves, tier),
+        "density": lambda: density_figure(study.curves, tier, motion.extents),
+    }
+    return drawn[draw]()
+
+
+def _depth() -> Figure:
+    document = joint((3, 4), (0.2, 0.9))
+    stack, bands = stack_of(document.structure), bands_of(document)
+    return depth_figure(
+        DepthPanel(document.label, bands, depth_report(bands, SPEC, stack), stack, document.tier, potential_profile(planar_of(document), stack))
+    )
+
+
+def _alignment() -> Figure:
+    made = {name: bulk(name) for name in MATERIALS}
+    return alignment_figure([alignment(joint((k, k), (0.2, 0.9)), SPEC, made) for k in (4, 6)])
+
+
+def _layer_series() -> Figure:
+    structure = conventional(crystals.LCO)
+    cells = np.array([structure.lattice.matrix * [[1], [1], [factor]] for factor in 1 + 0.01 * np.arange(5)])
+    frames = Frames(tuple(site.specie.symbol for site in structure), cells, structure.frac_coords @ cells, np.arange(5), 2000.0 * np.arange(5))
+    return layer_series_figure(layer_series([frames]), "LiCoO2", "a run, tier chgnet")
+
+
+def _substitution() -> Figure:
+    pairs = [
+        PairedVacancy(site, k, k < 2, 2.0 + k + 0.4 * (site == "Li"), ("Li3Mn3", "Li3Mn2W"), ("Mn-O-Li", "W-O-Li"), (2.0, 2.5 - 0.1 * k))
+        for site in ("Mn", "Li")
+        for k in range(3)
+    ]
+    return substitution_figure(SubstitutionResults("LRMO", "W6+", "chgnet", "O2 of the phase set", (), tuple(pairs), (), ()))
+
+
+def _oxygen_ladder() -> Figure:
+    found = _oxygen()
+    assert found.ladder is not None
+    return ladder_figure(found.ladder, found.curve)
+
+
+def _oxygen_potential() -> Figure:
+    ladder = _oxygen().ladder
+    assert ladder is not None
+    return oxygen_potential_figure(ladder, (0.2, 1e-6))
+
+
+def _voltage() -> Figure:
+    curve = _oxygen().curve
+    assert curve is not None
+    return voltage_figure(curve)
+
+
+def _ordering() -> Figure:
+    spread = _oxygen().spread
+    assert spread is not None
+    return ordering_figure(spread, "LCO")
+
+
+_SOURCE = "phase set toy (tier chgnet)"
+_IONS = {"host": {"Co3+": 12.0, "Ni2+": 3.0}, "4 V_Li": {"Co3+": 8.0, "Co4+": 4.0, "Ni3+ low spin": 3.0}}
+#: name of the function to the figure
+FIGURES: dict[str, Callable[[], Figure]] = {
+    **{f"{name}_figure": partial(_motion, name) for name in ("events", "coordination", "survival", "drift", "pair", "msd", "density")},
+    "depth_figure": _depth,
+    "alignment_figure": _alignment,
+    "dos_figure": lambda: dos_figure(
+        [DosPanel("LiCoO2", make_bands(), "gpaw"), DosPanel("CoO", make_bands(1), "gpaw", {"Co–O–Co": [1], "Co–O–Li": [2]})], SPEC
+    ),
+    "centers_figure": lambda: centers_figure(make_comparison(aligned=-0.6)),
+    "stack_figure": lambda: stack_figure([StackView("as built", cell()), StackView("relaxed", cell())], ["Tier: chgnet."]),
+    "layers_figure": lambda: layers_figure(layered_geometry(conventional(crystals.LCO)), "LiCoO2", "LCO.cif"),
+    "layer_series_figure": _layer_series,
+    "layer_content_figure": lambda: layer_content_figure([(x, layered_geometry(conventional(crystals.LCO))) for x in (1.0, 0.5)], "LCO", "chgnet"),
+    "ladder_figure": _oxygen_ladder,
+    "oxygen_potential_figure": _oxygen_potential,
+    "voltage_figure": _voltage,
+    "ordering_figure": _ordering,
+    "redox_figure": lambda: redox_figure(_IONS, "NCM532", "Tier: chgnet. Ions by moments."),
+    "substitution_figure": _substitution,
+    "reaction_figure": lambda: reaction_figure(CURVE),
+    "window_figure": lambda: window_figure(LADDERS, "chgnet"),
+    "lattice_figure": lambda: lattice_figure(LATTICE, "chgnet"),
+    "heat_map_figure": lambda: heat_map_figure(HEAT),
+    "coverage_figure": lambda: coverage_figure(BARS, (2.5, 4.3), _SOURCE),
+    "curves_figure": lambda: curves_figure(CURVES, _SOURCE),
+    "voltage_map_figure": lambda: voltage_map_figure(voltage_map("Li2O2", "Li2S", phase_set(BY_HAND)), "phase set toy (tier vasp)"),
+    "volume_figure": lambda: volume_figure(VOLUMES, "crystal; sources in the table"),
+    "volume_ladder_figure": lambda: volume_ladder_figure(VOLUME_LADDERS, (0.0, 5.0), "crystal"),
+}

@@ -1,0 +1,180 @@
+"""The gate behind every engine: a result is looked at before it is believed, and the verdict travels with it.
+
+Checks that refuse stop a result from entering the store: it is not finite, not converged, not what was asked.
+Checks that do not refuse ask for review: moments outside their windows, a volume that ran away.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from ...configs.errors import CalculationError
+from ...structures.crystals.crystal import MINIMUM_DISTANCE
+from ...structures.crystals.magnetism import moment_window
+from ..documents import Acceptance, CalculationDocument, Check
+from .tasks import Dos, MolecularDynamics, Relax, Task
+
+__all__ = ["MAX_VOLUME_CHANGE", "accept", "assess"]
+
+#: relative change of the volume of a relaxed cell, beyond which the starting cell was another phase
+MAX_VOLUME_CHANGE = 0.2
+#: µB; moments below it have no direction
+NO_MOMENT = 0.3
+
+
+def assess(document: CalculationDocument, task: Task) -> Acceptance:
+    """Return the verdict on a result; checks that the engine has already made are kept.
+
+    Parameters
+    ----------
+    document : CalculationDocument
+    task : Relax, Static, Dos or MolecularDynamics
+        What was asked.
+    """
+    checks = [
+        _finite(document),
+        Check(name="electronic convergence", ok=document.convergence.electronic, detail=document.convergence.detail),
+        _ionic(document, task),
+        _forces(document),
+        _distances(document),
+        _composition(document),
+        _moments_present(document, task),
+        *_moments(document),
+        *_volume(document, task),
+        *_hubbard(document, task),
+        *_bands(document, task),
+        *_frames(document, task),
+        *_altered(document),
+    ]
+    own = document.acceptance.checks if document.acceptance else []
+    return Acceptance.of([*checks, *own])
+
+
+def accept(document: CalculationDocument, task: Task) -> CalculationDocument:
+    """Return the document with its verdict.
+
+    Raises
+    ------
+    CalculationError
+        If a check that refuses has failed, naming every such check.
+    """
+    verdict = assess(document, task)
+    if not verdict.accepted:
+        told = "; ".join(f"{check.name}: {check.detail}" for check in verdict.failed())
+        raise CalculationError(f"{document.label}: the result is not accepted: {told}", "look at the files of the run; nothing of it has entered the store")
+    return document.model_copy(update={"acceptance": verdict})
+
+
+def _finite(document: CalculationDocument) -> Check:
+    stress = np.asarray(document.stress if document.stress is not None else 0.0, dtype=float)
+    cell = np.asarray(document.structure.lattice.matrix)
+    ok = bool(np.isfinite(document.energy) and np.isfinite(stress).all() and np.isfinite(cell).all() and np.isfinite(document.structure.frac_coords).all())
+    return Check(name="finite numbers", ok=ok, detail=f"energy {document.energy:.6f} eV")
+
+
+def _ionic(document: CalculationDocument, task: Task) -> Check:
+    found = document.convergence
+    if isinstance(task, MolecularDynamics):
+        return Check(name="steps complete", ok=found.n_steps >= task.n_steps, detail=f"{found.n_steps} of {task.n_steps} steps")
+    detail = f"largest force {found.max_force:.4f} eV/Å after {found.n_steps} steps"
+    return Check(name="ionic convergence", ok=found.ionic, detail=detail)
+
+
+def _forces(document: CalculationDocument) -> Check:
+    forces = np.asarray(document.forces, dtype=float)
+    ok = forces.shape == (document.n_sites, 3) and bool(np.isfinite(forces).all())
+    net = float(np.linalg.norm(forces.sum(axis=0))) / document.n_sites if ok else float("nan")
+    return Check(name="forces present", ok=ok, detail=f"net force {net:.4f} eV/Å per atom" if ok else "missing or not finite")
+
+
+def _distances(document: CalculationDocument) -> Check:
+    if document.n_sites < 2:
+        return Check(name="shortest distance", ok=True, detail="one atom")
+    table = document.structure.distance_matrix + np.diag(np.full(document.n_sites, np.inf))
+    i, j = np.unravel_index(int(np.argmin(table)), table.shape)
+    names = f"{document.structure[int(i)].specie.symbol} {i} and {document.structure[int(j)].specie.symbol} {j}"
+    return Check(name="shortest distance", ok=bool(table[i, j] >= MINIMUM_DISTANCE), detail=f"{table[i, j]:.3f} Å between {names}")
+
+
+def _composition(document: CalculationDocument) -> Check:
+    before = [site.specie.symbol for site in document.initial_structure]
+    after = [site.specie.symbol for site in document.structure]
+    return Check(name="same atoms in the same order", ok=before == after, detail=f"{len(after)} sites")
+
+
+def _moments_present(document: CalculationDocument, task: Task) -> Check:
+    expected = bool(_start(document).any()) and (task.method is None or task.method.spin_polarized)
+    ok = not expected or document.magmoms is not None
+    return Check(name="moments present", ok=ok, detail="expected and there" if expected and ok else "not expected" if not expected else "expected and missing")
+
+
+def _start(document: CalculationDocument) -> np.ndarray:
+    given = document.initial_structure.site_properties.get("magmom")
+    return np.array([float(m or 0.0) for m in given]) if given is not None else np.zeros(document.n_sites)
+
+
+def _moments(document: CalculationDocument) -> list[Check]:
+    """Sizes against the window of the starting moment, and signs against its sign."""
+    start = _start(document)
+    if document.magmoms is None or not start.any():
+        return []
+    found = np.array(document.magmoms)
+    symbols = [site.species_string for site in document.structure]
+    outside = []
+    for i, (u, m) in enumerate(zip(start, found, strict=True)):
+        low, high = moment_window(abs(float(u)))
+        if abs(u) >= NO_MOMENT and not low <= abs(m) <= high:
+            outside.append(f"{symbols[i]} {i}: {m:.2f} µB, expected {low:.2f} to {high:.2f}")
+    checks = [Check(name="moments in their windows", ok=not outside, refuses=False, detail="; ".join(outside[:8]) or "all")]
+    if document.moments_signed:
+        flipped = [f"{symbols[i]} {i}" for i in range(len(start)) if min(abs(start[i]), abs(found[i])) >= NO_MOMENT and start[i] * found[i] < 0]
+        checks.append(Check(name="magnetic order kept", ok=not flipped, refuses=False, detail=f"turned over: {', '.join(flipped[:8])}" if flipped else "kept"))
+    return checks
+
+
+def _volume(document: CalculationDocument, task: Task) -> list[Check]:
+    change = document.structure.volume / document.initial_structure.volume - 1
+    if isinstance(task, Relax) and task.relax_cell:
+        return [Check(name="volume change", ok=abs(change) <= MAX_VOLUME_CHANGE, refuses=False, detail=f"{100 * change:+.2f} %")]
+    return [Check(name="cell kept", ok=abs(change) < 1e-4, detail=f"volume changed by {100 * change:+.4f} %")]
+
+
+def _hubbard(document: CalculationDocument, task: Task) -> list[Check]:
+    if task.method is None or document.signature.cutoff is None:  # an engine with one built-in level of theory
+        return []
+    present = {element.symbol for element in document.structure.composition.remove_charges().elements}
+    wrong = [
+        f"{element}: {document.signature.hubbard_u.get(element, 0.0):g} eV, asked {u:g} eV"
+        for element, u in task.method.hubbard_u.items()
+        if element in present and abs(document.signature.hubbard_u.get(element, 0.0) - u) > 1e-6
+    ]
+    return [Check(name="U as asked", ok=not wrong, detail="; ".join(wrong) or "all")]
+
+
+def _bands(document: CalculationDocument, task: Task) -> list[Check]:
+    if not isinstance(task, Dos):
+        return []
+    there = document.dos is not None and bool(np.asarray(document.dos.densities).any())
+    return [Check(name="projected density of states", ok=there, detail=f"{document.dos.n_bands} bands" if document.dos else "missing")]
+
+
+def _frames(document: CalculationDocument, task: Task) -> list[Check]:
+    if not isinstance(task, MolecularDynamics) or document.trajectory is None:
+        return []
+    times = document.trajectory.times or []
+    steps = {round(b - a, 6) for a, b in pairwise(times)}
+    asked = task.timestep * task.frame_interval
+    ok = all(abs(step - asked) < 1e-6 for step in steps) and len({len(frame) for frame in document.trajectory.positions}) <= 1
+    velocities = document.structure.site_properties.get("velocities")
+    return [
+        Check(name="time step constant", ok=ok, detail=f"{len(times)} frames, {asked:g} fs apart"),
+        Check(name="velocities kept", ok=velocities is not None, detail="the next chunk goes on with them" if velocities is not None else "missing"),
+    ]
+
+
+def _altered(document: CalculationDocument) -> list[Check]:
+    """Changes of an error handler that make the energy another one: pointed out here, refused where energies are subtracted."""
+    altered = "; ".join(f"{tag}: {change}" for tag, change in document.signature.altered.items())
+    return [Check(name="settings kept by the error handler", ok=not altered, refuses=False, detail=altered or "all")]

@@ -1,0 +1,1 @@
+"""Engines whose energies and forces come from an ASE calculator."""

@@ -1,0 +1,1 @@
+"""GPAW in a process of its own."""

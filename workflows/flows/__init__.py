@@ -1,0 +1,1 @@
+"""Jobs that build on each other, written once over an injected engine."""

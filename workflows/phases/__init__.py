@@ -1,0 +1,1 @@
+"""Builds the pinned sets of competing phases."""

@@ -1,0 +1,1 @@
+"""A recipe as a list of jobs with cells, engines and costs."""

@@ -1,0 +1,299 @@
+"""What a plan consists of, and the builder that the steps of a recipe share: materials, cells, engines, methods, jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from jobflow import Flow, Job, OutputReference
+from pymatgen.core.structure import Structure
+
+from ...configs.errors import StructureError, UnknownNameError, near_match_hint
+from ...configs.load import SourceFile
+from ...configs.models import Material, Mesh, Method
+from ...configs.recipe import Recipe
+from ...structures.by_name import find_material
+from ...structures.crystals.cells import calculation_cell, prepared_cell
+from ...structures.crystals.crystal import conventional
+from ..engines.engine import Engine
+from ..engines.registry import ENGINES, load_backend
+from ..engines.tasks import MolecularDynamics, Task
+from ..flows.dynamics import chunk_jobs
+from ..identity import iter_jobs
+
+__all__ = ["PRODUCTION", "Budget", "Builder", "Draft", "Plan", "PlannedJob", "TrajectoryRun", "add_trajectory", "needed", "planned"]
+
+
+#: engines that run a recipe's section `vasp`: VASP, and the stand-in with which its campaign is rehearsed
+PRODUCTION = ("vasp", "rehearsal")
+
+#: s, estimate of a job of plain Python: the search for a cell takes 1 to 30 s
+PYTHON_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """One job as people and the database see it.
+
+    Attributes
+    ----------
+    key, uuid, index : str, str, int
+        Identity; the uuid is the hash of the question.
+    step, material, variant : str
+        Place in the recipe; variant is ``main``, or what was varied to test convergence.
+    cost_seconds : float
+        Estimated processor time, an order of magnitude.
+    """
+
+    key: str
+    uuid: str
+    index: int
+    name: str
+    step: str
+    material: str
+    variant: str
+    engine: str
+    tier: str
+    kind: str
+    formula: str
+    n_atoms: int
+    depends_on: list[str]
+    cost_seconds: float
+
+    def record(self) -> dict[str, Any]:
+        """As a dictionary for the database."""
+        return asdict(self)
+
+
+@dataclass
+class Plan:
+    """A recipe made concrete.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    flow : Flow
+        Content-addressed; empty where the steps asked for need no job.
+    jobs : list of PlannedJob
+        In the order of the flow.
+    skipped : list of str
+        What was left out and why, one sentence each.
+    notes : list of str
+        What to know of the jobs that are there.
+    """
+
+    recipe: Recipe
+    flow: Flow
+    jobs: list[PlannedJob]
+    skipped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A cell that a job has yet to build: what is known of it.
+
+    Attributes
+    ----------
+    n_atoms : int
+        At most so many.
+    """
+
+    n_atoms: int
+
+    def __len__(self) -> int:
+        return self.n_atoms
+
+    @property
+    def shown(self) -> str:
+        """In place of the formula."""
+        return f"at most {self.n_atoms} atoms"
+
+
+@dataclass
+class Draft:
+    """A job before content addressing, with what the plan says of it.
+
+    Attributes
+    ----------
+    engine, task : Engine, Task or None
+        None for a job of plain Python.
+    runs : int
+        Calculations of this task that the job stands for.
+    """
+
+    job: Job
+    step: str
+    material: str
+    variant: str
+    engine: Engine | None
+    task: Task | None
+    cell: Structure | Budget
+    runs: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """Estimated processor time, s."""
+        if self.engine is None or self.task is None:
+            return PYTHON_SECONDS
+        return self.runs * self.engine.backend.estimate_seconds(len(self.cell), self.task)
+
+
+class Builder:
+    """What the steps of one recipe share while its jobs are drafted."""
+
+    def __init__(self, recipe: Recipe, source: SourceFile, engine: str | None) -> None:
+        self.recipe, self.source, self.override = recipe, source, engine
+        self.production = recipe.vasp if engine in PRODUCTION else None
+        self.drafts: list[Draft] = []
+        self.skipped: list[str] = []
+        self.notes: list[str] = []
+        self.cells: dict[str, Structure] = {}
+        self.relaxed: dict[str, OutputReference] = {}
+        self.meshes: dict[str, Mesh] = {}
+        if self.production:
+            self.meshes = self.by_material(self.production.kpoints, "vasp", "kpoints")
+        elif recipe.electronic:
+            self.meshes = self.by_material(recipe.electronic.kpoints, "electronic", "kpoints")
+
+    def by_material(self, table: dict[str, Mesh], *location: str) -> dict[str, Mesh]:
+        """A table of the recipe under the materials' own names, whatever alias it uses."""
+        return {self.material(name, *location, name).name: mesh for name, mesh in table.items()}
+
+    def material(self, name: str, *location: str | int) -> Material:
+        try:
+            return find_material(name)
+        except (UnknownNameError, StructureError) as error:
+            raise self.source.error(location, error.message) from None
+
+    def cell(self, found: Material) -> Structure:
+        if found.name not in self.cells:
+            chosen = self.production.conventional if self.production else ()
+            whole = found.name in {self.material(name, "vasp", "conventional", i).name for i, name in enumerate(chosen)}
+            if whole and found.disordered:
+                raise self.source.error(["vasp", "conventional"], f"{found.name} has partial occupancies: its ordered cell is the one that runs")
+            self.cells[found.name] = prepared_cell(conventional(found), found) if whole else calculation_cell(found)
+        return self.cells[found.name]
+
+    def engine(self, step: str, name: str, kind: str) -> Engine | None:
+        """The engine of a step; None, said in `skipped`, where the override has no such calculation."""
+        chosen = self.override or name
+        if chosen not in ENGINES:
+            problem = f"unknown engine {chosen!r}; {near_match_hint(chosen, ENGINES)}"
+            raise UnknownNameError(f"--engine: {problem}") if self.override else self.source.error([step, "engine"], problem)
+        kinds = load_backend(chosen, {}).kinds
+        if kind in kinds:
+            return Engine(chosen, dict(self.production.settings) if self.production else {})
+        problem = f"engine {chosen} has no calculation of kind {kind!r}; it has {', '.join(kinds)}"
+        if not self.override:
+            raise self.source.error([step, "engine"], problem)
+        self.skipped.append(f"step {step}: {problem}")
+        return None
+
+    def method(self, step: str, found: Material, cutoff: float | None = None, kpoints: tuple[int, int, int] | None = None) -> Method:
+        """The level of theory for one material; U for every transition metal in it, or an error."""
+        electronic = self.production or self.recipe.electronic
+        mesh = kpoints or self.meshes.get(found.name) or (self.production.mesh if self.production else None)
+        if electronic is None or mesh is None:
+            raise self.source.error([step, "engine"], f"an electronic-structure engine needs a cutoff and a mesh: give electronic.kpoints.{found.name}")
+        table = self.hubbard_table(self.cell(found).composition.remove_charges().elements, found.name)
+        return Method(hubbard_u=table, cutoff=cutoff or electronic.cutoff, kpoints=mesh, smearing=electronic.smearing)
+
+    def hubbard_table(self, elements: Iterable[Any], label: str) -> dict[str, float]:
+        """The recipe's U of the elements that have one; every transition metal needs an entry."""
+        present = list(elements)
+        missing = [e.symbol for e in present if e.is_transition_metal and e.symbol not in self.recipe.hubbard_u]
+        if missing:
+            raise self.source.error(
+                ["hubbard_u"], f"no entry for the transition metal {', '.join(missing)} of {label}; give its U in eV (0 eV must be written out)"
+            )
+        return {e.symbol: self.recipe.hubbard_u[e.symbol] for e in present if e.symbol in self.recipe.hubbard_u}
+
+    def add(self, step: str, found: Material, variant: str, engine: Engine, task: Task) -> Job:
+        structure: Structure | OutputReference = self.relaxed[found.name] if step != "bulk" and found.name in self.relaxed else self.cell(found)
+        job = engine.maker(task).job_for(structure, found.name)
+        if variant != "main":
+            job.name += f" ({variant})"
+        self.drafts.append(Draft(job, step, found.name, variant, engine, task, self.cell(found)))
+        return job
+
+
+def needed(drafts: list[Draft], only: str | None) -> list[Draft]:
+    """Drafts of one step with everything they depend on."""
+    if only is None:
+        return drafts
+    kept = {draft.job.uuid for draft in drafts if draft.step == only}
+    kept |= {uuid for draft in drafts if draft.job.uuid in kept for uuid in draft.job.input_uuids}
+    return [draft for draft in drafts if draft.job.uuid in kept]
+
+
+def planned(drafts: list[Draft], flow: Flow, renamed: dict[str, str]) -> list[PlannedJob]:
+    """Describe each job of the flow; a question asked twice stands once, as what it was asked for first."""
+    jobs = {job.uuid: job for job in iter_jobs(flow)}
+    found = {}
+    for draft in drafts:
+        uuid = renamed[draft.job.uuid]
+        if uuid in found:
+            continue
+        if draft.engine is not None:
+            jobs[uuid].metadata["n_atoms"] = len(draft.cell)  # for the queue's resources, where the cell is another job's answer; no part of the identity
+        found[uuid] = PlannedJob(
+            key=uuid,
+            uuid=uuid,
+            index=1,
+            name=draft.job.name,
+            step=draft.step,
+            material=draft.material,
+            variant=draft.variant,
+            engine=draft.engine.name if draft.engine else "python",
+            tier=draft.engine.backend.tier if draft.engine else "",
+            kind=draft.task.kind if draft.task else "build",
+            formula=draft.cell.shown if isinstance(draft.cell, Budget) else draft.cell.composition.remove_charges().formula.replace(" ", ""),
+            n_atoms=len(draft.cell),
+            depends_on=sorted(set(jobs[uuid].input_uuids)),
+            cost_seconds=draft.seconds,
+        )
+    return [found[uuid] for uuid in jobs]
+
+
+@dataclass(frozen=True)
+class TrajectoryRun:
+    """One trajectory.
+
+    Attributes
+    ----------
+    engine : Engine
+    task : MolecularDynamics
+        With the number of steps of the whole trajectory.
+    chunk : int
+        Steps of one job.
+    prefix : str
+        Before the number of the chunk in names and variants, e.g. ``replica 1, ``.
+    """
+
+    engine: Engine
+    task: MolecularDynamics
+    chunk: int
+    prefix: str = ""
+
+
+def add_trajectory(builder: Builder, place: tuple[str, str], start: Structure | OutputReference, cell: Structure | Budget, motion: TrajectoryRun) -> None:
+    """Draft the chunks of one trajectory.
+
+    Each chunk starts from positions and velocities of the one before, and from its thermostat where the engine hands it on.
+
+    Parameters
+    ----------
+    builder : Builder
+    place : tuple of str
+        Step, and material or system: the label of the documents.
+    start : Structure or OutputReference
+    cell : Structure or Budget
+        What the plan tells of it.
+    motion : TrajectoryRun
+    """
+    step, label = place
+    for number, made in enumerate(chunk_jobs(start, label, motion.engine, motion.task, motion.chunk, motion.prefix), 1):
+        task = motion.task.model_copy(update={"n_steps": min(motion.chunk, motion.task.n_steps - (number - 1) * motion.chunk)})
+        builder.drafts.append(Draft(made, step, label, f"{motion.prefix}chunk {number}", motion.engine, task, cell))

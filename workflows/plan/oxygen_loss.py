@@ -1,0 +1,227 @@
+"""The oxygen-loss step of a recipe: orderings, host and ladder of each cathode, and the references of engines that need their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobflow import Flow
+from pydantic import TypeAdapter
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.periodic_table import Element
+from pymatgen.core.structure import Structure
+
+from ...configs.errors import InputError, StructureError
+from ...configs.models import Material, Mesh, Method
+from ...configs.steps.oxygen_loss import OxygenLossPlan, OxygenLossStep, OxygenSystem
+from ...structures.crystals.cells import prepared_cell
+from ...structures.crystals.crystal import conventional
+from ...structures.crystals.delithiation import in_cell
+from ...structures.crystals.ordering import order
+from ...structures.defects.substitution import substitution_places, substitution_sites
+from ..engines.engine import CalculationMaker, Engine
+from ..engines.registry import ENGINES, load_backend
+from ..engines.tasks import Relax, Task
+from ..flows.ordering import Level, host_jobs, ordering_flow
+from ..flows.oxygen_loss import oxygen_loss_flow
+from ..flows.substitution import SubstitutionMaker, most_calculations, sites_checked
+from ..identity import content_address, iter_jobs
+from .builder import Builder, Draft
+
+__all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "oxygen_molecule"]
+
+STEP = "oxygen_loss"
+#: labels of the reference calculations
+LITHIUM, MOLECULE = "Li", "O2"
+_GAMMA: Mesh = (1, 1, 1)
+#: Å, bond of the molecule as measured
+_BOND = 1.2075
+
+
+def add_oxygen_loss(builder: Builder, step: OxygenLossStep) -> None:
+    """Draft the jobs of all cathodes that are known ahead; the ladders are added while the flow runs.
+
+    Parameters
+    ----------
+    builder : Builder
+    step : OxygenLossStep
+
+    Raises
+    ------
+    InputError
+        With file, line and key for every name that is unknown and every setting that is missing.
+    """
+    engine = builder.engine(STEP, step.engine, "relax")
+    if engine is None:
+        return
+    for number, system in enumerate(step.systems):
+        _add_system(builder, step, number, system, engine)
+    if engine.backend.needs_method:
+        _add_references(builder, step, engine)
+    if second := _second(builder, step):
+        _add_references(builder, step, second)
+        builder.notes.append(f"step {STEP}: {second.name} calculates the host, and the cells with vacancies, once more at the geometries of {engine.name}")
+    builder.notes.append(f"step {STEP}: the jobs of a ladder follow from energies and are added while it runs; its time is that of the most it can be")
+
+
+def oxygen_molecule(edge: float) -> Structure:
+    """Return an O2 molecule, triplet, in a box whose edges differ a little, so that no symmetry holds its orbitals.
+
+    Parameters
+    ----------
+    edge : float
+        Å, of the shortest edge.
+    """
+    lattice = Lattice.orthorhombic(edge, edge + 0.1, edge + 0.2)
+    return Structure(lattice, ["O0+", "O0+"], [[0.0, 0.0, 0.0], [0.0, 0.0, _BOND]], coords_are_cartesian=True, site_properties={"magmom": [1.0, 1.0]})
+
+
+def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: OxygenSystem, engine: Engine) -> None:
+    material, cells = _cells(builder, number, system)
+    second = _second(builder, step)
+    level = Level(
+        engine,
+        _method(builder, step, number, material, engine) if engine.backend.needs_method else None,
+        Level(second, _method(builder, step, number, material, second)) if second else None,
+    )
+    orderings = system.orderings
+    if orderings is not None and builder.override == "rehearsal":
+        cells, orderings = cells[: orderings.keep], None
+        builder.notes.append(f"{material.name}: a rehearsal ranks no orderings and takes the first {len(cells)} as candidates for the host")
+    if system.ladder is not None:
+        ranking = (orderings, _ranking(builder, step)) if orderings is not None else None
+        beside = [_substitution(builder, step, (number, k), cells[0], level) for k in range(len(system.substitutions))]
+        flow = oxygen_loss_flow(cells, material.name, system.ladder, level, ranking, beside)
+        most = system.ladder.most_calculations + sum(most_calculations(asked) for asked in system.substitutions)
+        _draft(builder, flow, material.name, cells[0], (engine, most))
+        builder.notes += [f"{material.name}: {told}" for told in _told(system, system.ladder)]
+        return
+    if system.orderings is None:
+        raise builder.source.error([STEP, "systems", number], f"{material.name}: neither orderings nor a ladder is asked for")
+    task = Relax(max_force=0.05, max_steps=system.orderings.max_steps, relax_cell=system.orderings.relax_cell, keep_symmetry=False)
+    if orderings is None:
+        flow = Flow([*host_jobs(cells, material.name, level, task)])
+    else:
+        flow = ordering_flow(cells, material.name, orderings, _ranking(builder, step), (level, task, None))
+    _draft(builder, flow, material.name, cells[0], (engine, system.orderings.keep))
+
+
+def _substitution(builder: Builder, step: OxygenLossStep, place: tuple[int, int], cell: Structure, level: Level) -> SubstitutionMaker:
+    """What follows the host for one ion; its U joins the level of theory."""
+    number, k = place
+    system = step.systems[number]
+    location: list[str | int] = [STEP, "systems", number, "substitutions", k]
+    asked, plan = system.substitutions[k], system.ladder
+    for key, problem in sites_checked(cell, asked):
+        raise builder.source.error([*location, key], problem)
+    try:
+        substitution_places(cell, asked.ion, asked.leaving, substitution_sites(cell, asked.places[:1], by_neighbours=True)[:1], asked.compensation, asked.seed)
+    except (InputError, StructureError) as error:
+        raise builder.source.error(location, error.message) from None
+    element = asked.ion.rstrip("+0123456789")
+    levels = Level(level.engine, _with_u(builder, level.method, element), level.single_points)
+    if second := level.single_points:
+        levels = Level(level.engine, levels.method, Level(second.engine, _with_u(builder, second.method, element)))
+    return SubstitutionMaker(level=levels, plan=plan.model_dump(mode="json") if plan else {}, asked=asked.model_dump(mode="json"))
+
+
+def _with_u(builder: Builder, method: dict[str, Any] | None, element: str) -> dict[str, Any] | None:
+    """A level of theory with the U of one element more."""
+    if method is None:
+        return None
+    return {**method, "hubbard_u": {**method["hubbard_u"], **builder.hubbard_table([Element(element)], f"the substitution by {element}")}}
+
+
+def _told(system: OxygenSystem, ladder: OxygenLossPlan) -> list[str]:
+    """What a branching job stands for, in words."""
+    told = [
+        f"the ladder takes {', '.join(map(str, ladder.levels))} Li out, relaxes {ladder.candidates} arrangements of each, "
+        f"and one oxygen vacancy at up to {ladder.max_sites} sites of the lowest {ladder.samples}"
+    ]
+    for asked in system.substitutions:
+        told.append(
+            f"{asked.ion} on sites of {', '.join(asked.places)} ({asked.leaving} leaves, charge paid by {asked.compensation}): {asked.candidates} of each relaxed, "
+            f"then {asked.near} oxygen vacancies near and {asked.far} far from it, with it and without it"
+        )
+    return told
+
+
+def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Material, list[Structure]]:
+    """The material and its ordered cells, the lowest electrostatic energy first."""
+    location: list[str | int] = [STEP, "systems", number]
+    material = builder.material(system.material, *location, "material")
+    try:
+        asked = in_cell(material, system.composition, system.supercell)
+        if asked.ordered_cell is None:
+            return material, [builder.cell(material)]
+        count = system.orderings.n if system.orderings is not None else 1
+        found = order(conventional(asked), asked.ordered_cell, count, system.orderings.seed if system.orderings is not None else 0)
+        return asked, [prepared_cell(one.structure, asked) for one in found]
+    except StructureError as error:
+        raise builder.source.error(location, error.message) from None
+
+
+def _ranking(builder: Builder, step: OxygenLossStep) -> Engine:
+    """The engine that ranks orderings: the recipe's, also where another one is asked for on the command line."""
+    found = Engine(step.ranking)
+    if found.backend.needs_method:
+        raise builder.source.error([STEP, "ranking"], f"engine {step.ranking} needs a level of theory; orderings are ranked by chgnet")
+    return found
+
+
+def _second(builder: Builder, step: OxygenLossStep) -> Engine | None:
+    """The engine of single points; none where the command line names one engine for all."""
+    asked = step.single_points
+    if asked is None:
+        return None
+    if builder.override not in (None, step.engine):
+        builder.skipped.append(f"step {STEP}: no single points of {asked.engine}: --engine {builder.override} calculates everything")
+        return None
+    location = [STEP, "single_points", "engine"]
+    allowed = [name for name in ENGINES if load_backend(name, {}).needs_method and "static" in load_backend(name, {}).kinds]
+    if asked.engine not in allowed:
+        raise builder.source.error(
+            location, f"single points need an engine with a level of theory of its own, not {asked.engine!r}; allowed: {', '.join(allowed)}"
+        )
+    return Engine(asked.engine)
+
+
+def _method(builder: Builder, step: OxygenLossStep, number: int, material: Material, engine: Engine) -> dict[str, Any]:
+    """The level of theory of a cathode: of production, of the single points, of the step itself, or of the section `electronic`."""
+    mesh = step.systems[number].kpoints
+    if mesh is None:
+        raise builder.source.error([STEP, "systems", number], f"{material.name}: engine {engine.name} needs a mesh: give the key 'kpoints'")
+    return _level_of_theory(builder, step, material, mesh, engine).model_dump(mode="json")
+
+
+def _level_of_theory(builder: Builder, step: OxygenLossStep, material: Material, mesh: Mesh, engine: Engine) -> Method:
+    single = step.single_points if step.single_points and engine.name != (builder.override or step.engine) else None
+    cutoff = single.cutoff if single else step.cutoff
+    if builder.production or cutoff is None:
+        return builder.method(STEP, material, kpoints=mesh)
+    table = builder.hubbard_table(builder.cell(material).composition.remove_charges().elements, material.name)
+    return Method(hubbard_u=table, cutoff=cutoff, kpoints=mesh, smearing=single.smearing if single else step.smearing)
+
+
+def _draft(builder: Builder, flow: Flow, label: str, cell: Structure, most: tuple[Engine, int]) -> None:
+    """Enter every job of a flow; a branching job stands for what it adds at most, by engine and number."""
+    for job in iter_jobs(content_address(flow)[0]):
+        job.hosts = []  # it goes into the recipe's own flow
+        variant, maker = job.name.removeprefix(f"{label} "), job.maker
+        if isinstance(maker, CalculationMaker):
+            task: Task = TypeAdapter(Task).validate_python(maker.task)
+            builder.drafts.append(Draft(job, STEP, label, variant, maker.engine, task, cell))
+        else:
+            builder.drafts.append(Draft(job, STEP, label, variant, most[0], Relax(), cell, most[1]))
+
+
+def _add_references(builder: Builder, step: OxygenLossStep, engine: Engine) -> None:
+    """Lithium metal and the O2 molecule, with the settings of the ladder."""
+    metal = builder.material(LITHIUM, STEP)
+    base = _level_of_theory(builder, step, metal, step.lithium_kpoints, engine)
+    for label, cell, mesh, relax_cell in (
+        (LITHIUM, builder.cell(metal), step.lithium_kpoints, True),
+        (MOLECULE, oxygen_molecule(step.molecule_box), _GAMMA, False),
+    ):
+        task = Relax(max_force=0.02, relax_cell=relax_cell, keep_symmetry=relax_cell, method=base.model_copy(update={"kpoints": mesh}))
+        job = engine.maker(task).job_for(cell, label)
+        builder.drafts.append(Draft(job, STEP, label, "reference", engine, task, cell))

@@ -1,0 +1,113 @@
+"""Before any core hour: what can be known to go wrong is looked for in the inputs themselves.
+
+One named check per cause, over all VASP jobs of a campaign at once, because most mismatches are between jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jobflow import Job
+from pydantic import TypeAdapter
+from pymatgen.core.structure import Structure
+
+from ..engines.engine import CalculationMaker
+from ..engines.tasks import Task
+from ..flows.interface import stand_in
+from ..interface_documents import BuiltInterfaces
+from ..plan.builder import PRODUCTION, Plan
+from ..plan.preview import added_jobs
+from . import checks
+from .planned_run import Finding, PlannedRun
+
+__all__ = ["Finding", "PlannedRun", "planned_runs", "preflight"]
+
+Checks = tuple[Callable[[Sequence[PlannedRun]], Finding], ...]
+#: what every input needs
+NEEDED: Checks = (checks.hubbard_table, checks.potcar_names)
+#: what is looked for in the inputs
+LOOKED_AT: Checks = (
+    checks.incar_tags,
+    checks.one_u_per_element,
+    checks.potcar_files,
+    checks.neutral_cells,
+    checks.starting_moments,
+    checks.moment_order,
+    checks.one_rule,
+    checks.meshes,
+    checks.vacuum,
+    checks.dipole_stages,
+    checks.symmetry_off,
+    checks.slab_tolerance,
+    checks.dynamics_handlers,
+    checks.document_size,
+)
+
+
+def preflight(runs: Sequence[PlannedRun], wall_time: float | None = None, ranks: int | None = None) -> list[Finding]:
+    """Return the finding of every check on the VASP jobs of one campaign.
+
+    Parameters
+    ----------
+    runs : sequence of PlannedRun
+    wall_time : float, optional
+        s, of one job on the cluster.
+    ranks : int, optional
+        MPI ranks of one job.
+
+    Raises
+    ------
+    InputError
+        If the settings of a job are not valid, an INCAR tag that does not exist among them.
+    """
+    found = [check(runs) for check in NEEDED]
+    if any(not finding.ok for finding in found):
+        return found  # without these no input can be made, and the other checks look at inputs
+    found += [check(runs) for check in LOOKED_AT]
+    if ranks is not None:
+        found.append(checks.ranks_divide(runs, ranks))
+    if wall_time is not None:
+        found.append(checks.wall_time_holds_a_step(runs, wall_time, ranks or 1))
+    return found
+
+
+def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: bool = False) -> list[PlannedRun]:
+    """Return the VASP jobs of a plan, each with the cell it starts from, or the library's where that is still to be computed.
+
+    Parameters
+    ----------
+    plan : Plan
+    overrides : dict, optional
+        Of the engine's settings, over those of the recipe: what the machine or the call decides.
+    added : bool
+        Those too that the flow of oxygen loss adds while it runs, each with the cell that it would start from if nothing moved.
+    """
+    jobs = {job.uuid: job for job in plan.flow.jobs if isinstance(job, Job)}
+    cells: dict[str, Structure] = {}
+    built: dict[str, BuiltInterfaces] = {}
+    runs = []
+    for planned in plan.jobs:
+        job = jobs[planned.uuid]
+        if not isinstance(job.maker, CalculationMaker):
+            if added:
+                runs += [_run(one, cell, overrides) for one, cell in added_jobs(job, cells) if _maker(one).engine.name in PRODUCTION]
+            continue
+        given = job.function_args[0]
+        cells[planned.uuid] = given if isinstance(given, Structure) else cells[given.uuid] if given.uuid in cells else stand_in(jobs, given, built)
+        if planned.engine in PRODUCTION:
+            runs.append(_run(job, cells[planned.uuid], overrides))
+    return runs
+
+
+def _run(job: Job, cell: Structure, overrides: dict[str, Any] | None) -> PlannedRun:
+    maker = _maker(job)
+    task: Task = TypeAdapter(Task).validate_python(maker.task)
+    names_only = {"potcar_spec": True} if maker.engine.backend.tier == "rehearsal" else {}
+    return PlannedRun(job.uuid, job.name, cell, task, {**maker.engine.settings, **names_only, **(overrides or {})})
+
+
+def _maker(job: Job) -> CalculationMaker:
+    if not isinstance(job.maker, CalculationMaker):
+        raise TypeError(f"{job.name} is no calculation")
+    return job.maker
