@@ -49,8 +49,14 @@ class Entry:
 
     def row(self) -> dict[str, Any]:
         """Flat dictionary for tables and JSON."""
-        kept = {key: self.plan.get(key) for key in ("name", "key", "step", "material", "variant", "engine", "tier", "kind", "n_atoms", "depends_on")}
-        times = {key: self.record.get(key) for key in ("host", "submitted", "started", "finished", "wall_seconds", "attempts", "computed")}
+        kept = {
+            key: self.plan.get(key)
+            for key in ("name", "key", "step", "material", "variant", "engine", "tier", "kind", "n_atoms", "depends_on")
+        }
+        times = {
+            key: self.record.get(key)
+            for key in ("host", "submitted", "started", "finished", "wall_seconds", "attempts", "computed")
+        }
         cause = (self.record.get("cause") or {}).get("message")
         return {**kept, "state": self.state, **times, "cause": cause}
 
@@ -126,12 +132,16 @@ class Records:
             If no job or more than one matches.
         """
         records = list(self._states.find({}))
-        matches = [r for r in records if r["key"] == job or r["name"] == job] or [r for r in records if len(job) >= 4 and r["key"].startswith(job)]
+        matches = [r for r in records if r["key"] == job or r["name"] == job] or [
+            r for r in records if len(job) >= 4 and r["key"].startswith(job)
+        ]
         if len(matches) == 1:
             return {key: value for key, value in matches[0].items() if key != "_id"}
         if not matches:
             raise UnknownNameError(f"no job {job!r} in the store; {near_match_hint(job, [r['name'] for r in records])}")
-        raise UnknownNameError(f"{len(matches)} jobs match {job!r}; give more of the key: {', '.join(r['key'] for r in matches[:8])}")
+        raise UnknownNameError(
+            f"{len(matches)} jobs match {job!r}; give more of the key: {', '.join(r['key'] for r in matches[:8])}"
+        )
 
     def document(self, uuid: str, arrays: bool = False) -> CalculationDocument:
         """The document of one finished calculation.
@@ -151,11 +161,14 @@ class Records:
         """
         found = self.result(uuid, arrays)
         if not isinstance(found, CalculationDocument):
-            raise CalculationError(f"job {uuid} is no calculation: it {_BRANCHED if found is None else _ANSWERED[found.kind]}")
+            raise CalculationError(
+                f"job {uuid} is no calculation: it {_BRANCHED if found is None else _ANSWERED[found.kind]}"
+            )
         return found
 
     def result(self, uuid: str, arrays: bool = False) -> Result | None:
-        """What one finished job answered: a calculation, the cells that were built or chosen, or nothing, where it only added other jobs.
+        """What one finished job answered: a calculation, the cells that were built or chosen, or nothing, where it only
+        added other jobs.
 
         Parameters
         ----------
@@ -176,7 +189,8 @@ class Records:
     def stored(self, uuids: Sequence[str], arrays: bool = False) -> Iterator[tuple[str, dict[str, Any] | None]]:
         """What the store holds of many jobs, in their order; :meth:`read` makes the result of it.
 
-        The embedded store looks through all its documents to find one. It is asked for many at once, and so are the large arrays:
+        The embedded store looks through all its documents to find one. It is asked for many at once, and so are the
+        large arrays:
         a campaign costs few passes instead of one a job.
 
         Parameters
@@ -250,10 +264,15 @@ class Records:
             require_real(document)
         return document
 
-    def documents(self, name: str | None = None, step: str | None = None, arrays: bool = False) -> Iterator[tuple[Entry, CalculationDocument]]:
-        """Finished calculations of a campaign with their documents, read one after the other; of what the store holds one batch is in memory."""
+    def documents(
+        self, name: str | None = None, step: str | None = None, arrays: bool = False
+    ) -> Iterator[tuple[Entry, CalculationDocument]]:
+        """Finished calculations of a campaign with their documents, read one after the other; of what the store holds
+        one batch is in memory."""
         done = [entry for entry in self.entries(name) if entry.state in FINISHED and step in (None, entry.plan["step"])]
-        for entry, (uuid, stored) in zip(done, self.stored([str(entry.plan["uuid"]) for entry in done], arrays), strict=True):
+        for entry, (uuid, stored) in zip(
+            done, self.stored([str(entry.plan["uuid"]) for entry in done], arrays), strict=True
+        ):
             found = self.read(uuid, stored, arrays)
             if isinstance(found, CalculationDocument):
                 yield entry, found

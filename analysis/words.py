@@ -16,7 +16,8 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def formula_text(text: str) -> str:
-    """Set the numbers of chemical formulas as subscripts (Unicode: mathtext costs milliseconds a formula) and ``->`` as an arrow.
+    """Set the numbers of chemical formulas as subscripts (Unicode: mathtext costs milliseconds a formula) and ``->`` as
+    an arrow.
 
     Words that are no formula (``NCM811``, ``LCO``) and coefficients (``0.5 Li2S``) stay as they are.
 
@@ -36,16 +37,25 @@ def _subscripts(word: str) -> str:
 
     parts = re.findall(r"[A-Z][a-z]?|[()]|\d+(?:\.\d+)?", word)
     symbols = [part for part in parts if part[0].isalpha()]
-    if "".join(parts) != word or not word[0].isalpha() + (word[0] == "(") or not symbols or not all(Element.is_valid_symbol(s) for s in symbols):
+    if (
+        "".join(parts) != word
+        or not word[0].isalpha() + (word[0] == "(")
+        or not symbols
+        or not all(Element.is_valid_symbol(s) for s in symbols)
+    ):
         return word
     return "".join(part.translate(_SUBSCRIPTS) for part in parts)
 
 
 #: what stands behind the tier of a number
 TIER_MEANINGS = {
-    "vasp": "density functional theory with VASP, own jobs or pinned public data (source and licence in the provenance)",
+    "vasp": (
+        "density functional theory with VASP, own jobs or pinned public data (source and licence in the provenance)"
+    ),
     "gpaw": "density functional theory with GPAW, computed here",
-    "chgnet": "machine-learned energies: good to tens of meV/atom, untrained for interfaces; conclusions are hypotheses",
+    "chgnet": (
+        "machine-learned energies: good to tens of meV/atom, untrained for interfaces; conclusions are hypotheses"
+    ),
     "rehearsal": "invented numbers of a rehearsal: never a result",
 }
 
@@ -70,5 +80,6 @@ def cell_text(value: Any, digits: int | None = None) -> str:
 
 
 def file_stem(name: str) -> str:
-    """A name as a file name: anything but letters, digits and ``.+-_`` becomes ``_``, so that no name leaves its folder."""
+    """A name as a file name: anything but letters, digits and ``.+-_`` becomes ``_``, so that no name leaves its
+    folder."""
     return re.sub(r"[^A-Za-z0-9.+_-]", "_", name).lstrip(".")

@@ -76,17 +76,29 @@ class Cluster(Spec):
     account: str | None = None
     parallel_environment: str | None = Field(None, description="SGE only: name of the parallel environment, e.g. mpi")
     modules: tuple[str, ...] = Field((), description="loaded before the job, e.g. vasp/6.4.3")
-    setup: tuple[str, ...] = Field((), description="shell lines before the job, e.g. source ~/catholyte/.venv/bin/activate")
+    setup: tuple[str, ...] = Field(
+        (), description="shell lines before the job, e.g. source ~/catholyte/.venv/bin/activate"
+    )
     python: str = Field("python", description="the Python that has catholyte, on the compute nodes")
     vasp_command: str | None = Field(None, description="e.g. 'srun vasp_std'; for rehearsals catholyte-rehearse")
     vasp_gamma_command: str | None = Field(None, description="e.g. 'srun vasp_gam', for Γ-only cells")
-    potcars: str | None = Field(None, description="folder that holds POT_GGA_PAW_PBE_54, on the compute nodes; else their PMG_VASP_PSP_DIR")
+    potcars: str | None = Field(
+        None, description="folder that holds POT_GGA_PAW_PBE_54, on the compute nodes; else their PMG_VASP_PSP_DIR"
+    )
     work_dir: Path = Field(description="folder on a file system that login and compute nodes share; jobs run here")
-    scratch: str | None = Field(None, description="fast local folder on the node, e.g. $TMPDIR; where left out the job runs in work_dir")
-    store: str = Field(description="mongodb:// URI of results and job states; ${VARIABLE} is replaced from the environment")
-    warning_seconds: int = Field(120, ge=10, description="s before the wall time at which the job is told to stop by itself")
+    scratch: str | None = Field(
+        None, description="fast local folder on the node, e.g. $TMPDIR; where left out the job runs in work_dir"
+    )
+    store: str = Field(
+        description="mongodb:// URI of results and job states; ${VARIABLE} is replaced from the environment"
+    )
+    warning_seconds: int = Field(
+        120, ge=10, description="s before the wall time at which the job is told to stop by itself"
+    )
     max_jobs_in_queue: int = Field(50, ge=1)
-    rehearsal: bool = Field(False, description="jobs run the stand-in for VASP; set in the copy that a rehearsal is submitted with")
+    rehearsal: bool = Field(
+        False, description="jobs run the stand-in for VASP; set in the copy that a rehearsal is submitted with"
+    )
     resources: tuple[Rule, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -95,13 +107,19 @@ class Cluster(Spec):
             raise ValueError("the last rule of 'resources' must fit every job: give it no kinds, engines or min_atoms")
         for rule in self.resources:
             if rule.resources.wall_time <= self.warning_seconds:
-                raise ValueError(f"a wall time of {rule.resources.wall_time} s leaves no time before the warning at {self.warning_seconds} s")
+                raise ValueError(
+                    (
+                        f"a wall time of {rule.resources.wall_time} s leaves no time before the warning at "
+                        f"{self.warning_seconds} s"
+                    )
+                )
         if self.scheduler == "sge" and self.parallel_environment is None:
             raise ValueError("scheduler sge needs the key 'parallel_environment'")
         return self
 
     def resources_for(self, engine: str, kind: str, n_atoms: int) -> Resources:
-        """Return what a job asks for; the partition is filled in. A job that is no calculation counts as the smallest, ``static``."""
+        """Return what a job asks for; the partition is filled in. A job that is no calculation counts as the smallest,
+        ``static``."""
         known = kind if any(kind in rule.kinds for rule in self.resources) else "static"
         for rule in self.resources:
             if known in rule.kinds and n_atoms >= rule.min_atoms and (not rule.engines or engine in rule.engines):
@@ -111,8 +129,13 @@ class Cluster(Spec):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that a job needs on its node, whoever manages the queue; a rehearsal brings its own command and needs no POTCAR."""
-        named = {"CATHOLYTE_VASP_COMMAND": self.vasp_command, "CATHOLYTE_VASP_GAMMA_COMMAND": self.vasp_gamma_command, "PMG_VASP_PSP_DIR": self.potcars}
+        """Variables that a job needs on its node, whoever manages the queue; a rehearsal brings its own command and
+        needs no POTCAR."""
+        named = {
+            "CATHOLYTE_VASP_COMMAND": self.vasp_command,
+            "CATHOLYTE_VASP_GAMMA_COMMAND": self.vasp_gamma_command,
+            "PMG_VASP_PSP_DIR": self.potcars,
+        }
         if self.rehearsal:
             named = {"CATHOLYTE_POTCAR_SPEC": "1"}
         return {name: value for name, value in named.items() if value}
@@ -131,7 +154,9 @@ class Cluster(Spec):
             try:
                 return os.environ[match[1]]
             except KeyError:
-                raise InputError(f"cluster {self.name}, key 'store': the environment variable {match[1]} is not set") from None
+                raise InputError(
+                    f"cluster {self.name}, key 'store': the environment variable {match[1]} is not set"
+                ) from None
 
         return re.sub(r"\$\{(\w+)\}", fill, self.store)
 
@@ -162,6 +187,7 @@ def load_cluster(name_or_path: str) -> Cluster:
         if (path := folder / f"{name_or_path}.yaml").is_file():
             return parse_file(path, Cluster)[0]
     raise UnknownNameError(
-        f"unknown cluster {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml; own files are searched in ${CLUSTERS_VARIABLE}); "
+        f"unknown cluster {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml; own files are "
+        f"searched in ${CLUSTERS_VARIABLE}); "
         f"{near_match_hint(name_or_path, cluster_names())}"
     )

@@ -1,6 +1,7 @@
 """Former homes of what is stored by name: a job's identity and a queue's entries outlive every move of a module.
 
-A stored job names the module and the class of everything that it holds, and its uuid is a hash over these names. Where a
+A stored job names the module and the class of everything that it holds, and its uuid is a hash over these names. Where
+a
 class moves, its first home stays part of the identity (:func:`first_home`), and an import of that home finds the class
 where it lives now (:class:`FormerHomes`): for queues and stores that were filled before the move.
 """
@@ -17,7 +18,8 @@ from types import CodeType, ModuleType
 __all__ = ["FIRST_HOMES", "FormerHomes", "first_home"]
 
 _PACKAGE = __name__.split(".")[0]
-#: home of today to the first home; only modules whose classes or functions are stored by name, or that a queued script starts
+#: home of today to the first home; only modules whose classes or functions are stored by name, or that a queued script
+#: starts
 FIRST_HOMES = {
     "configs.steps.interface": "configs.interface_step",
     "configs.steps.oxygen_loss": "configs.oxygen_loss",
@@ -64,7 +66,9 @@ class FormerHomes(MetaPathFinder):
     """Finds a module of today under its first name."""
 
     @classmethod
-    def find_spec(cls, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        cls, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """Spec of a former home; None for every other name."""
         return ModuleSpec(fullname, _Forward()) if fullname in _TODAY else None
 

@@ -162,7 +162,11 @@ def _fields_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
+    if (
+        isinstance(annotation, type)
+        and not isinstance(annotation, types.GenericAlias)
+        and issubclass(annotation, BaseModel)
+    ):
         return annotation
     return next((found for arg in get_args(annotation) if (found := _model_in(arg)) is not None), None)
 
@@ -229,7 +233,10 @@ def load_recipe(name_or_path: str) -> tuple[Recipe, SourceFile]:
     if "/" in name_or_path or name_or_path.endswith((".yaml", ".yml")):
         return parse_file(Path(name_or_path), Recipe)
     raise UnknownNameError(
-        f"unknown recipe {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml); {near_match_hint(name_or_path, recipe_names())}"
+        (
+            f"unknown recipe {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml); "
+            f"{near_match_hint(name_or_path, recipe_names())}"
+        )
     )
 
 
@@ -252,5 +259,8 @@ def engine_settings(name: str, model: type[AnyModel], overrides: Mapping[str, An
     try:
         return model.model_validate({**defaults.model_dump(), **overrides})
     except ValidationError as error:
-        problems = [f"engine {name}: key '{'.'.join(map(str, item['loc']))}': {_problem(model, item)}" for item in error.errors()]
+        problems = [
+            f"engine {name}: key '{'.'.join(map(str, item['loc']))}': {_problem(model, item)}"
+            for item in error.errors()
+        ]
         raise InputError("\n".join(problems)) from None

@@ -11,7 +11,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from .units import BohrMagneton, Degree, GramPerCubicCentimetre, NonNegativeElectronVolt, PositiveAngstrom, PositiveElectronVolt
+from .units import (
+    BohrMagneton,
+    Degree,
+    GramPerCubicCentimetre,
+    NonNegativeElectronVolt,
+    PositiveAngstrom,
+    PositiveElectronVolt,
+)
 
 __all__ = [
     "CHARGED",
@@ -75,8 +82,12 @@ class Site(Spec):
     """One Wyckoff position: the space group makes the rest."""
 
     label: str
-    species: dict[str, Occupancy] = Field(description="species with oxidation state, e.g. Co3+, to its occupancy (0-1]", min_length=1)
-    position: tuple[Fractional, Fractional, Fractional] = Field(description="fractional coordinates in the conventional cell")
+    species: dict[str, Occupancy] = Field(
+        description="species with oxidation state, e.g. Co3+, to its occupancy (0-1]", min_length=1
+    )
+    position: tuple[Fractional, Fractional, Fractional] = Field(
+        description="fractional coordinates in the conventional cell"
+    )
 
     @model_validator(mode="after")
     def _occupancy_at_most_one(self) -> Site:
@@ -93,8 +104,12 @@ class Magnetism(Spec):
         description="AFM-II: ferromagnetic (111) planes of a rock salt, alternating; "
         "AFM-sublattice: the sites of one Wyckoff position alternate (spinel A sites)"
     )
-    spin_states: dict[str, Literal["high", "low"]] = Field(default_factory=dict, description="species, e.g. Co3+, to its spin state; high where left out")
-    expected_moments: dict[str, BohrMagneton] = Field(default_factory=dict, description="µB, |moment| expected after the run, per species, from the source")
+    spin_states: dict[str, Literal["high", "low"]] = Field(
+        default_factory=dict, description="species, e.g. Co3+, to its spin state; high where left out"
+    )
+    expected_moments: dict[str, BohrMagneton] = Field(
+        default_factory=dict, description="µB, |moment| expected after the run, per species, from the source"
+    )
     source: str = ""
 
 
@@ -111,9 +126,16 @@ class Density(Spec):
 class OrderedCell(Spec):
     """The cell in which partial occupancies are resolved, and how."""
 
-    supercell: Mesh = Field((1, 1, 1), description="multiples of the conventional cell, or of the primitive cell where `primitive` is true")
+    supercell: Mesh = Field(
+        (1, 1, 1), description="multiples of the conventional cell, or of the primitive cell where `primitive` is true"
+    )
     primitive: bool = Field(False, description="resolve in the primitive cell")
-    composition: str | None = Field(None, description="the exact composition of the ordered cell, e.g. Li30Ni15Mn9Co6O60; from the occupancies where left out")
+    composition: str | None = Field(
+        None,
+        description=(
+            "the exact composition of the ordered cell, e.g. Li30Ni15Mn9Co6O60; from the occupancies where left out"
+        ),
+    )
 
 
 class Material(Spec):
@@ -133,7 +155,10 @@ class Material(Spec):
     source: str = Field(description="where lattice and positions come from", min_length=8)
     license: str = Field(description="licence or status of the numbers taken, e.g. 'facts, cited'")
     notes: str = ""
-    molecular: bool = Field(False, description="held together by dispersion: relaxed volumes are meaningless, the experimental density is used")
+    molecular: bool = Field(
+        False,
+        description="held together by dispersion: relaxed volumes are meaningless, the experimental density is used",
+    )
 
     @property
     def disordered(self) -> bool:
@@ -151,9 +176,13 @@ class Method(Spec):
     """The level of theory of an electronic-structure step."""
 
     functional: Literal["PBE"] = "PBE"
-    hubbard_u: dict[str, NonNegativeElectronVolt] = Field(default_factory=dict, description="eV, Dudarev U on the d shell per element; 0 must be written out")
+    hubbard_u: dict[str, NonNegativeElectronVolt] = Field(
+        default_factory=dict, description="eV, Dudarev U on the d shell per element; 0 must be written out"
+    )
     cutoff: PositiveElectronVolt = Field(description="eV, plane-wave cutoff")
-    kpoints: Mesh = Field(description="Γ-centred or Monkhorst-Pack divisions along the three reciprocal axes of the cell that runs")
+    kpoints: Mesh = Field(
+        description="Γ-centred or Monkhorst-Pack divisions along the three reciprocal axes of the cell that runs"
+    )
     smearing: PositiveElectronVolt = Field(0.05, description="eV, Fermi-Dirac width")
     spin_polarized: bool = True
 

@@ -36,7 +36,9 @@ class Recipe(Spec):
     name: str = Field(pattern=r"^[A-Za-z0-9.\-]+$")
     title: str
     source: str
-    hubbard_u: dict[str, NonNegativeElectronVolt] = Field(description="eV, Dudarev U on the d shell, for every transition metal of the recipe")
+    hubbard_u: dict[str, NonNegativeElectronVolt] = Field(
+        description="eV, Dudarev U on the d shell, for every transition metal of the recipe"
+    )
     stated: tuple[StatedSetting, ...] = ()
     choices: tuple[Choice, ...] = ()
     bulk: BulkStep | None = None
@@ -46,8 +48,12 @@ class Recipe(Spec):
     vasp: ProductionStep | None = Field(None, description="what `--engine vasp` runs")
     volumes: VolumeStep | None = None
     screen: ScreenStep | None = None
-    interface: InterfaceStep | None = Field(None, description="runs only where it is asked for: --only interface, or --full")
-    oxygen_loss: OxygenLossStep | None = Field(None, description="runs only where it is asked for: --only oxygen_loss, or --full")
+    interface: InterfaceStep | None = Field(
+        None, description="runs only where it is asked for: --only interface, or --full"
+    )
+    oxygen_loss: OxygenLossStep | None = Field(
+        None, description="runs only where it is asked for: --only oxygen_loss, or --full"
+    )
 
     @field_validator("hubbard_u", mode="before")
     @classmethod

@@ -62,12 +62,23 @@ def parse_quantity(value: Any, dimension: str) -> float:
     """
     allowed = UNITS[dimension]
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError(f"is not a quantity of dimension {dimension}: give a number in {next(iter(allowed))} or a string such as '1 {next(iter(allowed))}'")
+        raise ValueError(
+            (
+                f"is not a quantity of dimension {dimension}: give a number in {next(iter(allowed))} or a string such "
+                "as "
+                f"'1 {next(iter(allowed))}'"
+            )
+        )
     if isinstance(value, (int, float)):
         return float(value)
     match = _QUANTITY.match(value)
     if match is None:
-        raise ValueError(f"{value!r} is not a quantity of dimension {dimension}: a number and one of the units {', '.join(allowed)} are needed")
+        raise ValueError(
+            (
+                f"{value!r} is not a quantity of dimension {dimension}: a number and one of the units "
+                f"{', '.join(allowed)} are needed"
+            )
+        )
     number, unit = match.groups()
     if unit and unit not in allowed:
         raise ValueError(f"unknown unit {unit!r} (dimension: {dimension}); allowed: {', '.join(allowed)}")

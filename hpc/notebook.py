@@ -64,7 +64,10 @@ class Campaign:
         from .run.campaign import status_document
 
         counts = status_document(self.records.entries(self.name))["counts"]
-        return f"Campaign {self.name} in {self._store.shown}: {', '.join(f'{number} {state}' for state, number in counts.items()) or 'no jobs'}"
+        return (
+            f"Campaign {self.name} in {self._store.shown}: "
+            f"{', '.join(f'{number} {state}' for state, number in counts.items()) or 'no jobs'}"
+        )
 
     def __enter__(self) -> Campaign:
         return self
@@ -83,7 +86,8 @@ class Campaign:
 
     @property
     def jobs(self) -> DataFrame:
-        """One row a job, read anew: name, key, step, material, variant, engine, tier, kind, n_atoms, state, wall_seconds (s), cause, …"""
+        """One row a job, read anew: name, key, step, material, variant, engine, tier, kind, n_atoms, state,
+        wall_seconds (s), cause, …"""
         from pandas import DataFrame
 
         from .run.campaign import status_document
@@ -132,7 +136,8 @@ class Campaign:
         Returns
         -------
         DataFrame
-            Among others energy (eV), energy_per_atom (eV), volume (Å³), max_force (eV/Å), gap (eV), accepted, signature.
+            Among others energy (eV), energy_per_atom (eV), volume (Å³), max_force (eV/Å), gap (eV), accepted,
+            signature.
 
         Raises
         ------
@@ -141,7 +146,10 @@ class Campaign:
         """
         from pandas import DataFrame
 
-        frame = DataFrame([_row(entry.plan, document) for entry, document in self.records.documents(self.name, step)], columns=_COLUMNS)
+        frame = DataFrame(
+            [_row(entry.plan, document) for entry, document in self.records.documents(self.name, step)],
+            columns=_COLUMNS,
+        )
         for column, value in equal.items():
             if column not in frame:
                 raise InputError(f"documents have no column {column!r}; {near_match_hint(column, _COLUMNS)}")
@@ -158,12 +166,17 @@ class Campaign:
     @cached_property
     def tables(self) -> Mapping[str, DataFrame]:
         """Every table of the report as a frame; units stand in the names of the columns."""
-        return _Named({table.name: _frame(table) for section in self.chapters.values() for table in section.tables}, "table")
+        return _Named(
+            {table.name: _frame(table) for section in self.chapters.values() for table in section.tables}, "table"
+        )
 
     @cached_property
     def figures(self) -> Mapping[str, Figure]:
         """Every figure of the report."""
-        return _Named({picture.name: picture.figure for section in self.chapters.values() for picture in section.pictures}, "figure")
+        return _Named(
+            {picture.name: picture.figure for section in self.chapters.values() for picture in section.pictures},
+            "figure",
+        )
 
     @property
     def key_numbers(self) -> DataFrame:
@@ -175,7 +188,8 @@ class Campaign:
 
     @cached_property
     def phase_set(self) -> PhaseSet:
-        """The recipe's pinned energies of competing phases (the default set where it names none), with the campaign's of materials that it lacks."""
+        """The recipe's pinned energies of competing phases (the default set where it names none), with the campaign's
+        of materials that it lacks."""
         from ..analysis.thermodynamics.own_entries import joined_by_new
         from ..analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
 
@@ -184,7 +198,8 @@ class Campaign:
         return joined_by_new(load_phase_set(step.phase_set if step else DEFAULT_PHASE_SET), own)[0]
 
     def reaction(self, a: str, b: str) -> ReactionResult:
-        """Self, mutual and total reaction energies of two materials, see :func:`catholyte.analysis.thermodynamics.reactions.react`."""
+        """Self, mutual and total reaction energies of two materials, see
+        :func:`catholyte.analysis.thermodynamics.reactions.react`."""
         from ..analysis.thermodynamics.reactions import react
 
         return react(a, b, self.phase_set)
@@ -195,13 +210,19 @@ class Campaign:
 
         return stability_window(material, self.phase_set)
 
-    def bands(self, job: str, orbital: str = "O-2p", window: str = "occupied", reference: str | None = None) -> DataFrame:
+    def bands(
+        self, job: str, orbital: str = "O-2p", window: str = "occupied", reference: str | None = None
+    ) -> DataFrame:
         """Band centres of one job by environment at every available reference, as the command ``bands`` gives them."""
         from pandas import DataFrame
 
         from .commands.questions import bands_document
 
-        return DataFrame(bands_document(str(self.records.find(job)["key"]), orbital, window, reference, self._store.location)["centers"])
+        return DataFrame(
+            bands_document(str(self.records.find(job)["key"]), orbital, window, reference, self._store.location)[
+                "centers"
+            ]
+        )
 
     def report(self, out: str | Path) -> Path:
         """Write the report into a folder and return the page."""
@@ -231,7 +252,10 @@ def _row(plan: Mapping[str, Any], document: CalculationDocument) -> dict[str, An
     edges, verdict, signature = document.band_edges, document.acceptance, document.signature
     return {
         **{key: plan[key] for key in ("key", "step", "material", "variant")},
-        **{key: getattr(document, key) for key in ("kind", "tier", "formula", "n_sites", "energy", "energy_per_atom", "total_magnetization")},
+        **{
+            key: getattr(document, key)
+            for key in ("kind", "tier", "formula", "n_sites", "energy", "energy_per_atom", "total_magnetization")
+        },
         "job": plan["name"],
         "volume": document.structure.volume,
         "max_force": document.convergence.max_force,
@@ -244,5 +268,9 @@ def _row(plan: Mapping[str, Any], document: CalculationDocument) -> dict[str, An
 def _frame(table: Table) -> DataFrame:
     from pandas import DataFrame
 
-    fields = [field for c in table.columns for field in ((c.key, c.title), *([(c.sigma, f"uncertainty of {c.title}")] if c.sigma else []))]
+    fields = [
+        field
+        for c in table.columns
+        for field in ((c.key, c.title), *([(c.sigma, f"uncertainty of {c.title}")] if c.sigma else []))
+    ]
     return DataFrame({title: [row.get(key) for row in table.rows] for key, title in fields})

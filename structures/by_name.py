@@ -81,7 +81,11 @@ def material_from_file(path: Path) -> Material:
         space_group="P1",
         lattice=Lattice(a=a, b=b, c=c, alpha=alpha, beta=beta, gamma=gamma),
         sites=tuple(
-            Site(label=site.specie.symbol, species={str(site.specie): 1.0}, position=(site.frac_coords[0], site.frac_coords[1], site.frac_coords[2]))
+            Site(
+                label=site.specie.symbol,
+                species={str(site.specie): 1.0},
+                position=(site.frac_coords[0], site.frac_coords[1], site.frac_coords[2]),
+            )
             for site in charged
         ),
         magnetism=Magnetism(order="ferromagnetic" if magnetic else "nonmagnetic"),
@@ -101,7 +105,11 @@ def _label(path: Path) -> str:
 def _require_ordered(structure: Structure, path: Path) -> None:
     if not structure.is_ordered:
         raise StructureError(
-            f"{path}: partial occupancies, and an ordered cell is needed; write the material as a YAML with the key 'ordered_cell' (see configs/materials/NCM532.yaml)"
+            (
+                f"{path}: partial occupancies, and an ordered cell is needed; write the material as a YAML with the "
+                "key "
+                "'ordered_cell' (see configs/materials/NCM532.yaml)"
+            )
         )
 
 
@@ -114,7 +122,11 @@ def _with_charges(structure: Structure, path: Path) -> Structure:
     if not guesses:
         if len(bare.composition.elements) > 1:
             raise StructureError(
-                f"{path}: no oxidation states of {bare.composition.reduced_formula} balance; write the material as a YAML with its species, e.g. Co3+"
+                (
+                    f"{path}: no oxidation states of {bare.composition.reduced_formula} balance; write the material "
+                    "as a "
+                    "YAML with its species, e.g. Co3+"
+                )
             )
         return bare.copy().add_oxidation_state_by_element({bare.composition.elements[0].symbol: 0})
     return bare.add_oxidation_state_by_element(guesses[0])

@@ -10,11 +10,21 @@ from catholyte.tests.support.referees.evidence import BENCHMARKS, REFEREES, Evid
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-evidence", action="store_true", help="write docs/benchmarks.md and docs/referees.md with what this run measures")
+    parser.addoption(
+        "--write-evidence",
+        action="store_true",
+        help="write docs/benchmarks.md and docs/referees.md with what this run measures",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "referee: compares a number with an independent one (every test that takes the fixture `refereed`); `make referees`")
+    config.addinivalue_line(
+        "markers",
+        (
+            "referee: compares a number with an independent one (every test that takes the fixture `refereed`); `make "
+            "referees`"
+        ),
+    )
     BENCHMARKS.writing = REFEREES.writing = config.getoption("--write-evidence")
 
 

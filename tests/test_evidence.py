@@ -1,4 +1,5 @@
-"""The pages of benchmarks and referees are made of their records, and the records hold every test that measures, and nothing else."""
+"""The pages of benchmarks and referees are made of their records, and the records hold every test that measures, and
+nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ TESTS = Path(__file__).parent
 def test_page_and_tests_are_in_step(record: Record) -> None:
     rows = record.rows()
     assert record.page.read_text(encoding="utf-8") == record.text(rows), f"write it anew: `{record.command}`"
-    assert {row["test"].partition("[")[0] for row in rows} == users_of(record.fixture), f"write it anew: `{record.command}`"
+    assert {row["test"].partition("[")[0] for row in rows} == users_of(record.fixture), (
+        f"write it anew: `{record.command}`"
+    )
 
 
 def test_every_benchmark_puts_its_measurement_on_record() -> None:
@@ -41,7 +44,9 @@ def test_deviations_on_record_are_within_their_tolerances() -> None:
 
 
 def test_a_comparison_that_fails_or_is_not_listed_is_told(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    record = replace(REFEREES, file=tmp_path / "rows.yaml", page=tmp_path / "page.md", writing=True, fresh={}, partial=set())
+    record = replace(
+        REFEREES, file=tmp_path / "rows.yaml", page=tmp_path / "page.md", writing=True, fresh={}, partial=set()
+    )
     known = {"of": "analysis.hull.Phases", "by": "pymatgen, PhaseDiagram", "unit": "eV"}
     compare = Referee(record)
     compare("an energy", 1e-9, 1e-6, **known)
@@ -63,7 +68,9 @@ def test_a_comparison_that_fails_or_is_not_listed_is_told(request: pytest.Fixtur
 
 
 def test_rows_of_other_tests_keep_their_date(tmp_path: Path) -> None:
-    record = replace(REFEREES, file=tmp_path / "rows.yaml", page=tmp_path / "page.md", writing=True, fresh={}, partial=set())
+    record = replace(
+        REFEREES, file=tmp_path / "rows.yaml", page=tmp_path / "page.md", writing=True, fresh={}, partial=set()
+    )
     rows = [{**row, "date": "2020-01-01"} for row in REFEREES.rows()]
     one, other = rows[0], rows[-1]
     gone = {**other, "test": "analysis/test_hull.py::test_that_was"}
@@ -73,18 +80,25 @@ def test_rows_of_other_tests_keep_their_date(tmp_path: Path) -> None:
     again = replace(record, fresh={})
     again.add({**one, "date": "2021-01-01"})
     again.write()
-    assert [(row["test"], row["date"]) for row in again.rows()] == [(one["test"], "2021-01-01"), (other["test"], "2020-01-01")]
+    assert [(row["test"], row["date"]) for row in again.rows()] == [
+        (one["test"], "2021-01-01"),
+        (other["test"], "2020-01-01"),
+    ]
     assert again.page.read_text(encoding="utf-8") == again.text(again.rows())
 
 
 @pytest.mark.parametrize("partial", [True, False])
 def test_rows_of_parameters_that_did_not_run_stay_and_others_go(partial: bool, tmp_path: Path) -> None:
     row = REFEREES.rows()[0]
-    record = replace(REFEREES, file=tmp_path / "rows.yaml", page=tmp_path / "page.md", writing=True, fresh={}, partial=set())
+    record = replace(
+        REFEREES, file=tmp_path / "rows.yaml", page=tmp_path / "page.md", writing=True, fresh={}, partial=set()
+    )
     for quantity in ("of one parameter", "of another"):
         record.add({**row, "quantity": quantity})
     record.write()
     again = replace(record, fresh={}, partial={row["test"]} if partial else set())
     again.add({**row, "quantity": "of one parameter", "date": "2021-01-01"})
     again.write()
-    assert {found["quantity"] for found in again.rows()} == ({"of one parameter", "of another"} if partial else {"of one parameter"})
+    assert {found["quantity"] for found in again.rows()} == (
+        {"of one parameter", "of another"} if partial else {"of one parameter"}
+    )

@@ -1,4 +1,5 @@
-"""The tower stands: imports go downwards only, between folders and between the rooms of a folder, and never in a circle."""
+"""The tower stands: imports go downwards only, between folders and between the rooms of a folder, and never in a
+circle."""
 
 from __future__ import annotations
 
@@ -9,21 +10,38 @@ import networkx
 import pytest
 
 ROOT = Path(__file__).parents[1]
-#: rooms and loose modules of each folder, from the ground up; what stands in one line may not import from its neighbours
+#: rooms and loose modules of each folder, from the ground up; what stands in one line may not import from its
+#: neighbours
 RANKS: dict[str, tuple[str, ...]] = {
     "": ("configs", "structures", "workflows", "analysis", "hpc"),
     "configs": ("errors homes arrays constants", "units", "models", "steps", "recipe", "load", "cluster"),
     "structures": ("crystals trajectories", "surfaces defects", "by_name interfaces"),
-    "workflows": ("documents interface_documents", "vasp_output", "engines", "identity", "flows", "plan phases", "preflight"),
+    "workflows": (
+        "documents interface_documents",
+        "vasp_output",
+        "engines",
+        "identity",
+        "flows",
+        "plan phases",
+        "preflight",
+    ),
     "workflows.engines": ("tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp"),
-    "analysis": ("words", "thermodynamics states trajectories cells layers", "oxygen motion records", "figures", "report"),
+    "analysis": (
+        "words",
+        "thermodynamics states trajectories cells layers",
+        "oxygen motion records",
+        "figures",
+        "report",
+    ),
     "analysis.report": ("content", "case", "chapters", "page"),
     "hpc": ("store rehearsal", "run", "queue board", "commands", "notebook"),
 }
 #: modules in one room at most, and lines of one module
 MOST_MODULES, MOST_LINES = 18, 400
 FOLDERS = RANKS[""]
-MODULES = {path.relative_to(ROOT).with_suffix("").parts: path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+MODULES = {
+    path.relative_to(ROOT).with_suffix("").parts: path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")
+}
 
 
 def _imports(parts: tuple[str, ...]) -> set[tuple[str, ...]]:
@@ -33,7 +51,11 @@ def _imports(parts: tuple[str, ...]) -> set[tuple[str, ...]]:
         if isinstance(node, ast.ImportFrom) and node.level:
             package = parts[: len(parts) - node.level]
             target = package + tuple((node.module or "").split(".")) if node.module else package
-            found |= {target} if target in MODULES else {(*target, a.name) for a in node.names if (*target, a.name) in MODULES}
+            found |= (
+                {target}
+                if target in MODULES
+                else {(*target, a.name) for a in node.names if (*target, a.name) in MODULES}
+            )
     return found
 
 
@@ -87,22 +109,38 @@ def test_no_circle() -> None:
 
 def test_no_room_is_a_warehouse() -> None:
     rooms = {path.parent for path in MODULES.values()}
-    crowded = {str(room.relative_to(ROOT)): n for room in rooms if (n := sum(p.name != "__init__.py" for p in room.glob("*.py"))) > MOST_MODULES}
+    crowded = {
+        str(room.relative_to(ROOT)): n
+        for room in rooms
+        if (n := sum(p.name != "__init__.py" for p in room.glob("*.py"))) > MOST_MODULES
+    }
     assert not crowded
 
 
 def test_every_room_says_what_it_is_for() -> None:
-    signs = {path.parent: ast.get_docstring(ast.parse(path.read_text())) for path in MODULES.values() if path.name == "__init__.py"}
+    signs = {
+        path.parent: ast.get_docstring(ast.parse(path.read_text()))
+        for path in MODULES.values()
+        if path.name == "__init__.py"
+    }
     assert {path.parent for path in MODULES.values()} == set(signs)
     assert [str(room) for room, sign in signs.items() if not sign] == []
 
 
 def test_no_module_is_long() -> None:
-    assert {str(path.relative_to(ROOT)): n for path in MODULES.values() if (n := path.read_text().count("\n")) > MOST_LINES} == {}
+    assert {
+        str(path.relative_to(ROOT)): n for path in MODULES.values() if (n := path.read_text().count("\n")) > MOST_LINES
+    } == {}
 
 
 def test_analysis_sees_no_maker() -> None:
     # the schemas, and the reader of output files
     allowed = {("workflows", "documents"), ("workflows", "interface_documents"), ("workflows", "vasp_output")}
-    seen = {target for parts, targets in GRAPH.items() if parts[0] == "analysis" for target in targets if target[0] == "workflows"}
+    seen = {
+        target
+        for parts, targets in GRAPH.items()
+        if parts[0] == "analysis"
+        for target in targets
+        if target[0] == "workflows"
+    }
     assert seen <= allowed

@@ -29,14 +29,28 @@ def test_serialised_name_is_unique() -> None:
 
 def test_every_package_is_listed() -> None:
     listed = PROJECT["tool"]["setuptools"]["packages"]
-    found = {"catholyte." + ".".join(init.parent.relative_to(ROOT).parts) for folder in FOLDERS for init in (ROOT / folder).rglob("__init__.py")}
+    found = {
+        "catholyte." + ".".join(init.parent.relative_to(ROOT).parts)
+        for folder in FOLDERS
+        for init in (ROOT / folder).rglob("__init__.py")
+    }
     assert set(listed) == found | {"catholyte"}
 
 
 def test_every_data_file_is_packaged() -> None:
     data = PROJECT["tool"]["setuptools"]["package-data"]
-    packaged = {path for package, patterns in data.items() for pattern in patterns for path in (ROOT / Path(*package.split(".")[1:])).glob(pattern)}
-    shipped = {path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    packaged = {
+        path
+        for package, patterns in data.items()
+        for pattern in patterns
+        for path in (ROOT / Path(*package.split(".")[1:])).glob(pattern)
+    }
+    shipped = {
+        path
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
     assert shipped <= packaged
 
 
@@ -49,8 +63,14 @@ def test_version_is_one() -> None:
 
 
 def test_every_dependency_is_pinned_and_justified() -> None:
-    pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line and line[0] != "#"}
-    named = list(PROJECT["project"]["dependencies"]) + [d for extra in PROJECT["project"]["optional-dependencies"].values() for d in extra]
+    pinned = {
+        line.split("==")[0].lower()
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line and line[0] != "#"
+    }
+    named = list(PROJECT["project"]["dependencies"]) + [
+        d for extra in PROJECT["project"]["optional-dependencies"].values() for d in extra
+    ]
     assert {d.split(">")[0].split("[")[0].lower() for d in named} <= pinned
     text = (ROOT / "pyproject.toml").read_text()
     for dependency in PROJECT["project"]["dependencies"]:

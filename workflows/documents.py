@@ -39,7 +39,8 @@ __all__ = [
     "require_same_signature",
 ]
 
-#: 2 adds the verdict of acceptance and the signature's precision, POTCARs and altered tags; documents of version 1 read as they are;
+#: 2 adds the verdict of acceptance and the signature's precision, POTCARs and altered tags; documents of version 1 read
+#: as they are;
 #: 3 adds the state from which dynamics goes on and the planar potential; documents of versions 1 and 2 read as they are
 SCHEMA_VERSION = 3
 #: settings that all chunks of a trajectory share, with their units
@@ -69,9 +70,12 @@ class Signature(_Document):
     smearing: str | None = None
     real_space_projection: bool = False
     precision: str | None = Field(None, description="PREC or the like, where the engine has such a word")
-    potcars: dict[str, str] = Field(default_factory=dict, description="element to title (and sha256 where the file was there) of its potential")
+    potcars: dict[str, str] = Field(
+        default_factory=dict, description="element to title (and sha256 where the file was there) of its potential"
+    )
     altered: dict[str, str] = Field(
-        default_factory=dict, description="tag to 'asked → used', for each change of an error handler that makes the energy another one"
+        default_factory=dict,
+        description="tag to 'asked → used', for each change of an error handler that makes the energy another one",
     )
 
     def differences(self, other: Signature) -> list[str]:
@@ -86,7 +90,9 @@ class Signature(_Document):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 found.append(f"{name}: {mine} against {theirs}")
-        if self.functional.removesuffix("+U") != other.functional.removesuffix("+U"):  # whether there is a U is said element by element
+        if self.functional.removesuffix("+U") != other.functional.removesuffix(
+            "+U"
+        ):  # whether there is a U is said element by element
             found.append(f"functional: {self.functional} against {other.functional}")
         for element in sorted(set(self.hubbard_u) & set(other.hubbard_u)):
             if self.hubbard_u[element] != other.hubbard_u[element]:
@@ -119,7 +125,9 @@ def require_same_signature(documents: dict[str, Signature]) -> None:
         for other_label, other in items[i + 1 :]:
             found = signature.differences(other)
             if found:
-                raise SignatureMismatchError(f"the energies of {label} and {other_label} cannot be subtracted: " + "; ".join(found))
+                raise SignatureMismatchError(
+                    f"the energies of {label} and {other_label} cannot be subtracted: " + "; ".join(found)
+                )
 
 
 def require_real(*documents: CalculationDocument) -> None:
@@ -153,9 +161,15 @@ class BandEdges(_Document):
     cbm: float | None = None
     gap: float = Field(description="eV, 0 for a metal")
     direct_gap: float | None = None
-    average_potential: float | None = Field(None, description="eV, cell average of the electrostatic potential energy of an electron")
+    average_potential: float | None = Field(
+        None, description="eV, cell average of the electrostatic potential energy of an electron"
+    )
     core_potentials: list[float] | None = Field(
-        None, description="eV per site, electrostatic potential energy of an electron at the nucleus' core region: shifts like the 1s level"
+        None,
+        description=(
+            "eV per site, electrostatic potential energy of an electron at the nucleus' core region: shifts "
+            "like the 1s level"
+        ),
     )
     core_potential_kind: str = ""
 
@@ -183,7 +197,8 @@ class ProjectedDos(_Document):
 
 
 class PlanarPotential(_Document):
-    """Electrostatic potential energy of an electron, averaged over the planes parallel to a and b, on the engine's own energy zero.
+    """Electrostatic potential energy of an electron, averaged over the planes parallel to a and b, on the engine's own
+    energy zero.
 
     values : (n,) eV, at the fractional heights 0, 1/n, … along c; their mean is ``BandEdges.average_potential``.
     """
@@ -209,8 +224,10 @@ class Trajectory(_Document):
 class Restart(_Document):
     """Everything that the next step of molecular dynamics depends on, besides species and cell, in full precision.
 
-    positions : (n_sites, 3) Å, unwrapped; momenta : (n_sites, 3) Å·u/fs′, fs′ = 10.18 fs, ASE's own unit: velocities would not bring
-    them back to the last digit; chain_positions, chain_momenta : variables of a Nosé-Hoover chain, ASE's units; random_state : the
+    positions : (n_sites, 3) Å, unwrapped; momenta : (n_sites, 3) Å·u/fs′, fs′ = 10.18 fs, ASE's own unit: velocities
+    would not bring
+    them back to the last digit; chain_positions, chain_momenta : variables of a Nosé-Hoover chain, ASE's units;
+    random_state : the
     state of NumPy's generator as JSON, since its integers are larger than a database's.
     """
 
@@ -232,7 +249,9 @@ class Check(_Document):
     name: str
     ok: bool
     detail: str = ""
-    refuses: bool = Field(True, description="a result that fails it is not accepted; otherwise it is pointed out for review")
+    refuses: bool = Field(
+        True, description="a result that fails it is not accepted; otherwise it is pointed out for review"
+    )
 
 
 class Acceptance(_Document):
@@ -293,7 +312,13 @@ class CalculationDocument(_Document):
     @property
     def rehearsed(self) -> bool:
         """Whether its numbers were invented by a rehearsal: any of the stamps is enough, whatever the tier says."""
-        stamped = (self.tier, self.signature.engine, self.signature.version, *self.signature.potcars.values(), *self.provenance.versions.values())
+        stamped = (
+            self.tier,
+            self.signature.engine,
+            self.signature.version,
+            *self.signature.potcars.values(),
+            *self.provenance.versions.values(),
+        )
         return any("rehearsal" in text.lower() for text in stamped)
 
     @property
@@ -319,7 +344,8 @@ def require_one_trajectory(chunks: Sequence[CalculationDocument]) -> None:
     Raises
     ------
     InputError
-        If there is none, one is no molecular dynamics, time step, thermostat or signature changed, or a chunk did not begin where the
+        If there is none, one is no molecular dynamics, time step, thermostat or signature changed, or a chunk did not
+        begin where the
         one before ended; the chunk is named.
     """
     if not chunks:
@@ -340,4 +366,6 @@ def require_one_trajectory(chunks: Sequence[CalculationDocument]) -> None:
         shift = begin.frac_coords - end.frac_coords
         away = float(np.abs((shift - np.round(shift)) @ end.lattice.matrix).max())
         if away > _SAME_PLACE:
-            raise InputError(f"{where} did not begin where the one before ended: the largest displacement is {away:.1e} Å")
+            raise InputError(
+                f"{where} did not begin where the one before ended: the largest displacement is {away:.1e} Å"
+            )

@@ -24,7 +24,8 @@ __all__ = ["NAMESPACE", "content_address", "identity", "iter_jobs"]
 
 #: all uuids of this scheme live in one UUIDv5 namespace
 NAMESPACE = uuid.UUID("6f1d3b0e-5a57-5c0c-9d2a-2f1c7f3f8a10")
-#: decimals kept of lattice vectors (Å), coordinates and site properties of a structure: they agree to this on every platform
+#: decimals kept of lattice vectors (Å), coordinates and site properties of a structure: they agree to this on every
+#: platform
 DECIMALS = 8
 #: digits kept of every other number, small tolerances included
 SIGNIFICANT = 12
@@ -110,7 +111,8 @@ def _rename(node: Any, names: dict[str, str]) -> Any:
 
 
 def _canonical(node: Any, decimals: int | None = None) -> Any:
-    """Return `node` without what is no part of the question: versions of libraries, names for people, resources, rounding noise."""
+    """Return `node` without what is no part of the question: versions of libraries, names for people, resources,
+    rounding noise."""
     if isinstance(node, dict):
         kind = str(node.get("@class", ""))
         if kind == "OutputReference":
@@ -131,6 +133,11 @@ def _canonical(node: Any, decimals: int | None = None) -> Any:
 
 
 def _independent(structure: dict[str, Any]) -> dict[str, Any]:
-    """A serialised structure without the numbers that follow from others: each would be one more chance to round differently."""
+    """A serialised structure without the numbers that follow from others: each would be one more chance to round
+    differently."""
     lattice = {key: structure["lattice"][key] for key in ("matrix", "pbc") if key in structure["lattice"]}
-    return {**structure, "lattice": lattice, "sites": [{key: value for key, value in site.items() if key != "xyz"} for site in structure["sites"]]}
+    return {
+        **structure,
+        "lattice": lattice,
+        "sites": [{key: value for key, value in site.items() if key != "xyz"} for site in structure["sites"]],
+    }

@@ -1,4 +1,5 @@
-"""What the jobs of an interface answer with that are no calculation: the cells that were built, and the one that was chosen.
+"""What the jobs of an interface answer with that are no calculation: the cells that were built, and the one that was
+chosen.
 
 Lengths are Å, areas Å², energies eV or eV/Å².
 """
@@ -24,7 +25,10 @@ class Candidate(_Document):
 
     structure: Structure
     cell: int = Field(description="number of its references")
-    record: dict[str, Any] = Field(default_factory=dict, description="facets, terminations, strains, gaps, registry: what `catholyte interfaces` tells of it")
+    record: dict[str, Any] = Field(
+        default_factory=dict,
+        description="facets, terminations, strains, gaps, registry: what `catholyte interfaces` tells of it",
+    )
 
 
 class References(_Document):

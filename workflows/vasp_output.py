@@ -1,6 +1,7 @@
 """Reading what VASP wrote: files found by name, damage named, arrays taken out. No maker, no engine.
 
-VASP with Gaussian-like smearing prints at each grid energy the mean density of the interval that *ends* there, so its first
+VASP with Gaussian-like smearing prints at each grid energy the mean density of the interval that *ends* there, so its
+first
 moments lie half a grid step too high (0.105 eV on the 0.21 eV grid of a default NEDOS; measured against the mean
 of the eigenvalues). The grid is moved back by that half step. The tetrahedron method prints the density at the point.
 """
@@ -64,17 +65,25 @@ def locate(path: Path) -> VaspFiles:
         If there is no such path, or the directory holds no run or several.
     """
     if not path.exists():
-        raise InputError(f"{path} does not exist: give a VASP directory, a vasprun.xml(.gz) or a stored document (.json)")
+        raise InputError(
+            f"{path} does not exist: give a VASP directory, a vasprun.xml(.gz) or a stored document (.json)"
+        )
     found = [path]
     if path.is_dir():
         found = sorted(f for f in path.iterdir() if f.name.endswith(("vasprun.xml", "vasprun.xml.gz")))
         if len(found) != 1:
             names = ", ".join(f.name for f in found)
-            raise InputError(f"{path} holds {len(found)} files vasprun.xml(.gz), one is needed" + (f"; name one of {names}" if found else ""))
+            raise InputError(
+                f"{path} holds {len(found)} files vasprun.xml(.gz), one is needed"
+                + (f"; name one of {names}" if found else "")
+            )
     stem = found[0].name.removesuffix(".gz").removesuffix("vasprun.xml")
 
     def beside(name: str) -> Path | None:
-        return next((f for f in (found[0].with_name(f"{stem}{name}"), found[0].with_name(f"{stem}{name}.gz")) if f.is_file()), None)
+        return next(
+            (f for f in (found[0].with_name(f"{stem}{name}"), found[0].with_name(f"{stem}{name}.gz")) if f.is_file()),
+            None,
+        )
 
     return VaspFiles(found[0], beside("OUTCAR"), beside("CONTCAR"), beside("LOCPOT"))
 
@@ -115,21 +124,33 @@ def parse_vasprun(file: Path, projected: bool = False, *, states: bool = True) -
     if "<modeling" not in text[:2000]:
         raise InputError(f"{file} is not a vasprun.xml: it has no <modeling> element")
     if not text.rstrip().endswith("</modeling>"):
-        raise InputError(f"{file} is truncated: VASP did not write the closing </modeling>, so the run was killed or is still going")
+        raise InputError(
+            f"{file} is truncated: VASP did not write the closing </modeling>, so the run was killed or is still going"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnconvergedVASPWarning)  # convergence is read and judged by the caller
-            return Vasprun(file, parse_potcar_file=False, parse_projected_eigen=projected, parse_dos=states, parse_eigen=states)
+            return Vasprun(
+                file, parse_potcar_file=False, parse_projected_eigen=projected, parse_dos=states, parse_eigen=states
+            )
     except SyntaxError as error:
         raise InputError(f"{file} is corrupt: the XML is not well formed ({error.msg})") from None
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{file} is corrupt: a section that a complete run has is missing or unreadable ({type(error).__name__}: {error})") from None
+        raise InputError(
+            (
+                f"{file} is corrupt: a section that a complete run has is missing or unreadable "
+                f"({type(error).__name__}: "
+                f"{error})"
+            )
+        ) from None
 
 
 def refuse_rehearsal(run: Vasprun, file: Path) -> None:
     """Raise InputError if the numbers are a rehearsal's."""
     if "rehearsal" in str(run.vasp_version).lower():
-        raise InputError(f"{file} was written by a rehearsal ({run.vasp_version}): its numbers are invented and are not analysed")
+        raise InputError(
+            f"{file} was written by a rehearsal ({run.vasp_version}): its numbers are invented and are not analysed"
+        )
 
 
 def read_outcar(file: Path | None, n_sites: int) -> dict[str, Any]:
@@ -152,14 +173,26 @@ def read_outcar(file: Path | None, n_sites: int) -> dict[str, Any]:
         return {}
     text = read_text(file)
     if _OUTCAR_END not in text:
-        raise InputError(f"{file} is truncated: VASP did not write its closing timing table, so the run was killed or is still going")
+        raise InputError(
+            f"{file} is truncated: VASP did not write its closing timing table, so the run was killed or is still going"
+        )
     try:
         outcar = Outcar(file)
         steps = outcar.read_avg_core_poten()
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{file} is corrupt: a section that a complete run has is missing or unreadable ({type(error).__name__}: {error})") from None
-    # the tables of charges and moments come in pairs: without its partner, the last table of moments is of an earlier step
-    tables = [max((m.start() for m in re.finditer(rf"^ *{title} *$", text, re.MULTILINE)), default=-1) for title in ("total charge", r"magnetization \(x\)")]
+        raise InputError(
+            (
+                f"{file} is corrupt: a section that a complete run has is missing or unreadable "
+                f"({type(error).__name__}: "
+                f"{error})"
+            )
+        ) from None
+    # the tables of charges and moments come in pairs: without its partner, the last table of moments is of an earlier
+    # step
+    tables = [
+        max((m.start() for m in re.finditer(rf"^ *{title} *$", text, re.MULTILINE)), default=-1)
+        for title in ("total charge", r"magnetization \(x\)")
+    ]
     moments = [site["tot"] for site in outcar.magnetization] if tables[1] >= tables[0] else []
     if any(not isinstance(m, (int, float)) for m in moments):
         raise InputError(f"{file} holds vector moments of a non-collinear run, which are not supported")
@@ -194,7 +227,8 @@ def read_contcar(file: Path) -> Structure:
 def read_locpot(file: Path | None, run: Vasprun) -> PlanarPotential | None:
     """Planar average along c of the electrostatic potential energy of an electron.
 
-    None where there is no LOCPOT, and where it holds exchange and correlation as well (LVTOT): its average is then not VASP's zero.
+    None where there is no LOCPOT, and where it holds exchange and correlation as well (LVTOT): its average is then not
+    VASP's zero.
 
     Raises
     ------
@@ -203,19 +237,30 @@ def read_locpot(file: Path | None, run: Vasprun) -> PlanarPotential | None:
     """
     if file is None or run.parameters.get("LVTOT"):
         return None
-    head = re.match(r"(?:.*\n){6}(?:.*\S.*\n)+[ \t]*\n[ \t]*(\d+)[ \t]+(\d+)[ \t]+(\d+)[ \t]*\n", text := read_text(file))
+    head = re.match(
+        r"(?:.*\n){6}(?:.*\S.*\n)+[ \t]*\n[ \t]*(\d+)[ \t]+(\d+)[ \t]+(\d+)[ \t]*\n", text := read_text(file)
+    )
     if head is None:
         raise InputError(f"{file} is corrupt: no grid follows its structure")
     n_a, n_b, n_c = (int(number) for number in head.groups())
     wanted, lines = n_a * n_b * n_c, text[head.end() :].splitlines()
     try:
-        values = np.fromstring("\n".join(lines[: -(-wanted // max(len(lines[0].split()), 1))]), sep=" ") if lines else np.empty(0)
+        values = (
+            np.fromstring("\n".join(lines[: -(-wanted // max(len(lines[0].split()), 1))]), sep=" ")
+            if lines
+            else np.empty(0)
+        )
     except ValueError as error:
         raise InputError(f"{file} is corrupt: {error}") from None
     if values.size != wanted or not np.isfinite(values).all():
-        raise InputError(f"{file} is truncated: {values.size} of the {n_a} × {n_b} × {n_c} values of its grid are there")
+        raise InputError(
+            f"{file} is truncated: {values.size} of the {n_a} × {n_b} × {n_c} values of its grid are there"
+        )
     planar = values.reshape(n_c, n_a * n_b).mean(axis=1)
-    return PlanarPotential(values=planar.tolist(), kind="VASP: ionic and Hartree potential (LOCPOT with LVHAR), smooth inside the PAW spheres")
+    return PlanarPotential(
+        values=planar.tolist(),
+        kind="VASP: ionic and Hartree potential (LOCPOT with LVHAR), smooth inside the PAW spheres",
+    )
 
 
 def projected_dos(run: Vasprun) -> ProjectedDos:
@@ -269,4 +314,6 @@ def band_edges(run: Vasprun, core_potentials: list[float] | None) -> BandEdges:
 def require_electronic_convergence(run: Vasprun, file: Path) -> None:
     """Raise CalculationError if the last electronic cycle ended at its limit."""
     if not run.converged_electronic:
-        raise CalculationError(f"the last electronic cycle of {file} is not converged", "raise NELM or change the mixing, and run it again")
+        raise CalculationError(
+            f"the last electronic cycle of {file} is not converged", "raise NELM or change the mixing, and run it again"
+        )

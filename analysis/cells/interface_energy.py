@@ -1,6 +1,7 @@
 """Interface energy and work of adhesion of a stack, against references strained as the stack is.
 
-Definitions and signs stand in :mod:`catholyte.structures.interfaces.excess`. Every reference has the stack's lattice in the plane, so that the
+Definitions and signs stand in :mod:`catholyte.structures.interfaces.excess`. Every reference has the stack's lattice in
+the plane, so that the
 interface energy holds no strain; what the strain of each side costs is given beside it, never added.
 """
 
@@ -72,7 +73,8 @@ class InterfaceEnergies:
 
     @property
     def dupre(self) -> float | None:
-        """W - (γ_a + γ_b - γ_ab), eV/Å²: 0 by construction for two sides in the periodic form, else what unequal faces leave."""
+        """W - (γ_a + γ_b - γ_ab), eV/Å²: 0 by construction for two sides in the periodic form, else what unequal faces
+        leave."""
         if self.interface is None or self.adhesion is None or len(self.surfaces) != 2:
             return None
         return self.adhesion - (sum(self.surfaces.values()) - self.interface)
@@ -97,7 +99,14 @@ def interface_energies(stack: CalculationDocument, references: References, *, pe
         If a reference is missing, has another lattice in the plane or another composition than its part of the stack.
     """
     parts = _parts(stack)
-    named = {"stack": stack, **{f"{kind} {name}": document for kind in ("bulks", "slabs", "free") for name, document in getattr(references, kind).items()}}
+    named = {
+        "stack": stack,
+        **{
+            f"{kind} {name}": document
+            for kind in ("bulks", "slabs", "free")
+            for name, document in getattr(references, kind).items()
+        },
+    }
     require_real(*named.values())
     require_same_signature({f"{label} ({document.label})": document.signature for label, document in named.items()})
     missing = [name for name in parts if name not in references.bulks]
@@ -110,7 +119,11 @@ def interface_energies(stack: CalculationDocument, references: References, *, pe
             if document is not None:
                 _require_fit(stack, name, part, document, in_plane=kind != "free", whole=kind == "slabs")
     sides = {
-        name: Side(len(part), references.bulks[name].energy_per_atom, references.slabs[name].energy if name in references.slabs else None)
+        name: Side(
+            len(part),
+            references.bulks[name].energy_per_atom,
+            references.slabs[name].energy if name in references.slabs else None,
+        )
         for name, part in parts.items()
     }
     joined = Joined(stack.energy, area, list(sides.values()), periodic)
@@ -123,7 +136,11 @@ def interface_energies(stack: CalculationDocument, references: References, *, pe
         interface=joined.interface_energy,
         adhesion=joined.adhesion,
         surfaces={name: value for name, value in faces.items() if value is not None},
-        strain={name: side.n_atoms * (side.bulk - references.free[name].energy_per_atom) / area for name, side in sides.items() if name in references.free},
+        strain={
+            name: side.n_atoms * (side.bulk - references.free[name].energy_per_atom) / area
+            for name, side in sides.items()
+            if name in references.free
+        },
     )
 
 
@@ -131,7 +148,9 @@ def _parts(stack: CalculationDocument) -> dict[str, list[str]]:
     """Elements of each material's atoms, from the bottom up."""
     tags = stack.structure.site_properties.get("layer") or stack.initial_structure.site_properties.get("layer")
     if tags is None or None in tags:
-        raise InputError(f"{stack.label}: the sites have no property 'layer', and which atoms belong to which material is not known")
+        raise InputError(
+            f"{stack.label}: the sites have no property 'layer', and which atoms belong to which material is not known"
+        )
     heights: dict[str, list[float]] = {}
     parts: dict[str, list[str]] = {}
     for tag, site in zip(tags, stack.initial_structure, strict=True):
@@ -140,18 +159,41 @@ def _parts(stack: CalculationDocument) -> dict[str, list[str]]:
     return {tag: parts[tag] for tag in sorted(parts, key=lambda tag: float(np.mean(heights[tag])))}
 
 
-def _require_fit(stack: CalculationDocument, name: str, part: list[str], document: CalculationDocument, *, in_plane: bool, whole: bool) -> None:
+def _require_fit(
+    stack: CalculationDocument,
+    name: str,
+    part: list[str],
+    document: CalculationDocument,
+    *,
+    in_plane: bool,
+    whole: bool,
+) -> None:
     counts = document.structure.composition.element_composition
     mine = {element: part.count(element) for element in set(part)}
     ratio = len(part) / len(document.structure)
-    if any(abs(counts[element] * ratio - number) > 1e-6 for element, number in mine.items()) or (whole and len(part) != len(document.structure)):
+    if any(abs(counts[element] * ratio - number) > 1e-6 for element, number in mine.items()) or (
+        whole and len(part) != len(document.structure)
+    ):
         formula = document.structure.composition.remove_charges().formula
-        raise InputError(f"{stack.label}: {name} holds {len(part)} atoms in the stack, of which {document.label} ({formula}) is no reference")
+        raise InputError(
+            (
+                f"{stack.label}: {name} holds {len(part)} atoms in the stack, of which {document.label} ({formula}) "
+                "is no "
+                "reference"
+            )
+        )
     if in_plane:
-        fit = np.asarray(stack.structure.lattice.matrix[:2, :2] @ np.linalg.inv(document.structure.lattice.matrix[:2, :2]))
+        fit = np.asarray(
+            stack.structure.lattice.matrix[:2, :2] @ np.linalg.inv(document.structure.lattice.matrix[:2, :2])
+        )
         off = float(np.abs((fit - np.rint(fit)) @ document.structure.lattice.matrix[:2, :2]).max())
         if off > SAME_LATTICE or not np.rint(fit).any():
-            raise InputError(f"{stack.label}: {document.label} has another lattice in the plane, off by {off:.3f} Å; references are strained as the stack is")
+            raise InputError(
+                (
+                    f"{stack.label}: {document.label} has another lattice in the plane, off by {off:.3f} Å; references "
+                    "are strained as the stack is"
+                )
+            )
 
 
 def _area(structure: Structure) -> float:

@@ -91,7 +91,8 @@ def conventional_lattice(document: CalculationDocument, material: Material) -> L
     InputError
         If a rehearsal wrote the document.
     StructureError
-        If the initial cell is not one of this crystal: M is not rational in any orientation, or the number of atoms disagrees.
+        If the initial cell is not one of this crystal: M is not rational in any orientation, or the number of atoms
+        disagrees.
     """
     require_real(document)
     crystal = conventional(material)
@@ -123,14 +124,25 @@ def lattice_table(document: CalculationDocument, material: Material) -> list[Lat
         As :func:`conventional_lattice`.
     """
     relaxed, crystal = conventional_lattice(document, material), conventional(material)
-    note = "held together by dispersion, which this tier lacks: the volume is meaningless, the experimental density is used" if material.molecular else ""
+    note = (
+        (
+            "held together by dispersion, which this tier lacks: the volume is meaningless, the experimental density "
+            "is "
+            "used"
+        )
+        if material.molecular
+        else ""
+    )
     shown = [
         *((name, new, old, "Å") for name, new, old in _lengths(relaxed, crystal.lattice)),
         *((name, new, old, "°") for name, new, old in _angles(relaxed, crystal.lattice)),
     ]
     units = crystal.composition.num_atoms / Composition(material.formula).num_atoms
     shown.append(("V/f.u.", relaxed.volume / units, crystal.lattice.volume / units, "Å³"))
-    return [LatticeRow(material.name, name, float(computed), float(measured), unit, document.tier, note) for name, computed, measured, unit in shown]
+    return [
+        LatticeRow(material.name, name, float(computed), float(measured), unit, document.tier, note)
+        for name, computed, measured, unit in shown
+    ]
 
 
 def _lengths(relaxed: Lattice, measured: Lattice) -> list[tuple[str, float, float]]:
@@ -144,7 +156,11 @@ def _lengths(relaxed: Lattice, measured: Lattice) -> list[tuple[str, float, floa
 
 def _angles(relaxed: Lattice, measured: Lattice) -> list[tuple[str, float, float]]:
     pairs = zip("αβγ", relaxed.angles, measured.angles, strict=True)
-    return [(name, new, old) for name, new, old in pairs if abs(new - old) > _MOVED or min(abs(old - fixed) for fixed in (60, 90, 120)) > _MOVED]
+    return [
+        (name, new, old)
+        for name, new, old in pairs
+        if abs(new - old) > _MOVED or min(abs(old - fixed) for fixed in (60, 90, 120)) > _MOVED
+    ]
 
 
 def _transformation(crystal: Structure, cell: Structure, name: str) -> NDArray[np.float64]:
@@ -154,11 +170,20 @@ def _transformation(crystal: Structure, cell: Structure, name: str) -> NDArray[n
         matrix = _aligned(crystal.lattice, cell.lattice)
     if matrix is None:
         raise StructureError(
-            f"{name}: the cell that was relaxed ({_shape(cell)}) is not a cell of the library's crystal ({_shape(crystal)}) in any orientation"
+            (
+                f"{name}: the cell that was relaxed ({_shape(cell)}) is not a cell of the library's crystal "
+                f"({_shape(crystal)}) in any orientation"
+            )
         )
     atoms, expected = abs(np.linalg.det(matrix)) * len(cell), crystal.composition.num_atoms
     if abs(atoms / expected - 1) > _CONTENT:
-        raise StructureError(f"{name}: the conventional volume holds {atoms:.2f} atoms of the relaxed cell, and {expected:.2f} in the library's crystal")
+        raise StructureError(
+            (
+                f"{name}: the conventional volume holds {atoms:.2f} atoms of the relaxed cell, and {expected:.2f} in "
+                "the "
+                "library's crystal"
+            )
+        )
     return matrix
 
 
@@ -173,9 +198,12 @@ def _rational(matrix: NDArray[np.float64]) -> NDArray[np.float64] | None:
 
 
 def _aligned(crystal: Lattice, cell: Lattice) -> NDArray[np.float64] | None:
-    """M for a cell in another orientation: lattice vectors of the same lengths and angles, in the smallest multiple that has them."""
+    """M for a cell in another orientation: lattice vectors of the same lengths and angles, in the smallest multiple
+    that has them."""
     for multiple in range(1, 5):
-        found = cell.find_mapping(Lattice(multiple * crystal.matrix), ltol=_LENGTHS, atol=_ANGLES, skip_rotation_matrix=True)
+        found = cell.find_mapping(
+            Lattice(multiple * crystal.matrix), ltol=_LENGTHS, atol=_ANGLES, skip_rotation_matrix=True
+        )
         if found is not None:
             matrix: NDArray[np.float64] = np.asarray(found[2], dtype=float) / multiple
             return matrix
@@ -183,4 +211,6 @@ def _aligned(crystal: Lattice, cell: Lattice) -> NDArray[np.float64] | None:
 
 
 def _shape(cell: Structure) -> str:
-    return "a, b, c = {:.3f}, {:.3f}, {:.3f} Å; α, β, γ = {:.1f}, {:.1f}, {:.1f}°".format(*cell.lattice.abc, *cell.lattice.angles)
+    return "a, b, c = {:.3f}, {:.3f}, {:.3f} Å; α, β, γ = {:.1f}, {:.1f}, {:.1f}°".format(
+        *cell.lattice.abc, *cell.lattice.angles
+    )

@@ -87,12 +87,22 @@ def fitted_surface_energy(slabs: Sequence[CalculationDocument]) -> SurfaceEnergy
     require_real(*slabs)
     sizes = tuple(len(slab.structure) for slab in slabs)
     if len(set(sizes)) < 2:
-        raise InputError(f"a surface energy from the slope needs slabs of at least 2 thicknesses, and {len(set(sizes))} was given")
-    require_same_signature({f"slab {k} {slab.label} ({len(slab.structure)} atoms)": slab.signature for k, slab in enumerate(slabs, 1)})
+        raise InputError(
+            f"a surface energy from the slope needs slabs of at least 2 thicknesses, and {len(set(sizes))} was given"
+        )
+    require_same_signature(
+        {f"slab {k} {slab.label} ({len(slab.structure)} atoms)": slab.signature for k, slab in enumerate(slabs, 1)}
+    )
     _require_same_composition(slabs)
     areas = np.array([_area(slab.structure) for slab in slabs])
     if np.ptp(areas) > 1e-3 * areas[0]:
-        raise InputError(f"the slabs have different areas, {areas.min():.3f} to {areas.max():.3f} Å²; they must share the in-plane cell")
+        raise InputError(
+            (
+                f"the slabs have different areas, {areas.min():.3f} to {areas.max():.3f} Å²; they must share the "
+                "in-plane "
+                "cell"
+            )
+        )
     energies = np.array([slab.energy for slab in slabs])
     columns = np.column_stack([sizes, 2 * areas])
     (bulk, value), *_ = np.linalg.lstsq(columns, energies, rcond=None)
@@ -109,5 +119,8 @@ def _require_same_composition(documents: Sequence[CalculationDocument]) -> None:
     for document in documents[1:]:
         other = document.structure.composition.element_composition.fractional_composition
         if not first.almost_equals(other, rtol=1e-6, atol=1e-6):
-            names = f"{documents[0].structure.composition.remove_charges().formula} and {document.structure.composition.remove_charges().formula}"
+            names = (
+                f"{documents[0].structure.composition.remove_charges().formula} and "
+                f"{document.structure.composition.remove_charges().formula}"
+            )
             raise InputError(f"{names}: a surface energy needs slabs whose composition is a multiple of the bulk's")

@@ -69,13 +69,20 @@ def stack_figure(views: Sequence[StackView], sentences: Sequence[str] = ()) -> F
     with style():
         height = float(np.clip(_SCALE * tallest, *_HEIGHTS))
         scale = height / (tallest + 2.0)
-        figure, axes = new_figure(max(4.4, sum(width + 4.0 for width in widths) * scale + 1.2), height + 1.4, (1, len(views)), sharey=True)
+        figure, axes = new_figure(
+            max(4.4, sum(width + 4.0 for width in widths) * scale + 1.2), height + 1.4, (1, len(views)), sharey=True
+        )
         for ax, view in zip(axes, views, strict=True):
             _draw(ax, view, colors)
         axes[0].set_ylabel("height (Å)")
         axes[0].set_ylim(-1.0, tallest + 1.0)
-        handles = [axes[0].scatter([], [], s=45, color=color, edgecolor="white", linewidth=0.5, label=symbol) for symbol, color in colors.items()]
-        figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), handletextpad=0.0, columnspacing=0.8)
+        handles = [
+            axes[0].scatter([], [], s=45, color=color, edgecolor="white", linewidth=0.5, label=symbol)
+            for symbol, color in colors.items()
+        ]
+        figure.legend(
+            handles=handles, loc="outside upper left", ncols=len(handles), handletextpad=0.0, columnspacing=0.8
+        )
         caption(figure, "Seen along the shorter vector in the plane; atoms in front cover those behind.", *sentences)
     return figure
 
@@ -103,10 +110,17 @@ def _draw(ax: Axes, view: StackView, colors: dict[str, str]) -> None:
     for order, i in enumerate(np.argsort(-depth)):
         ion = structure[int(i)].specie
         symbol = ion.symbol
-        radius = _SPHERE * max(float(getattr(ion, "ionic_radius", None) or Element(symbol).atomic_radius or _LEAST), _LEAST)
+        radius = _SPHERE * max(
+            float(getattr(ion, "ionic_radius", None) or Element(symbol).atomic_radius or _LEAST), _LEAST
+        )
         for repeat in range(repeats):
             ball = Circle(
-                (places[i] + repeat * length, heights[i]), radius, facecolor=colors[symbol], edgecolor="white", linewidth=0.5, zorder=2 + order / len(structure)
+                (places[i] + repeat * length, heights[i]),
+                radius,
+                facecolor=colors[symbol],
+                edgecolor="white",
+                linewidth=0.5,
+                zorder=2 + order / len(structure),
             )
             ax.add_patch(ball)
     width = repeats * length
@@ -166,10 +180,17 @@ def lattice_figure(parameters: Sequence[LatticeParameter], tier: Tier) -> Figure
     materials = list(dict.fromkeys(p.material for p in parameters))
     kinds = list(dict.fromkeys(p.parameter for p in parameters))
     if not parameters or len(kinds) > len(MARKERS):
-        raise InputError(f"{len(parameters)} lattice parameters of {len(kinds)} kinds given; at least one and at most {len(MARKERS)} kinds can be drawn")
+        raise InputError(
+            (
+                f"{len(parameters)} lattice parameters of {len(kinds)} kinds given; at least one and at most "
+                f"{len(MARKERS)} kinds can be drawn"
+            )
+        )
     largest = max(max(abs(p.deviation) for p in parameters), 0.5)
     with style():
-        figure, (ax, table) = new_figure(7.6, 1.5 + 0.24 * len(parameters) + 0.1 * len(materials), (1, 2), sharey=True, width_ratios=(1.9, 1))
+        figure, (ax, table) = new_figure(
+            7.6, 1.5 + 0.24 * len(parameters) + 0.1 * len(materials), (1, 2), sharey=True, width_ratios=(1.9, 1)
+        )
         table.set_axis_off()
         y, ticks, labels = 0.0, [], []
         ax.axvline(0, color=GREY, linewidth=0.8)
@@ -182,7 +203,8 @@ def lattice_figure(parameters: Sequence[LatticeParameter], tier: Tier) -> Figure
                 ax.plot((0, row.deviation), (y, y), color=PALETTE[index], linewidth=1, alpha=0.5)
                 ax.plot(row.deviation, y, MARKERS[index], color=PALETTE[index], markersize=6)
                 text = (
-                    f"{row.parameter} {'+' if row.deviation > 0 else ''}{number(row.deviation, 1)} %  ({row.computed:.3f} / {row.experimental:.3f} {row.unit})"
+                    f"{row.parameter} {'+' if row.deviation > 0 else ''}{number(row.deviation, 1)} %  "
+                    f"({row.computed:.3f} / {row.experimental:.3f} {row.unit})"
                 )
                 table.text(0, y, text, transform=table.get_yaxis_transform(), va="center", fontsize=8)
                 y += 1

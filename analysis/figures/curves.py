@@ -84,14 +84,26 @@ def msd_figure(curves: Curves, tier: str) -> Figure:
             for curve in curves.msd:
                 sound = curve.origins >= min(_ORIGINS, curve.origins.max())
                 if curve.layer == group:
-                    ax.plot(curve.lags[sound] / 1000, curve.msd[sound], linewidth=1.3, label=curve.species, **line_look(elements.index(curve.species)))
+                    ax.plot(
+                        curve.lags[sound] / 1000,
+                        curve.msd[sound],
+                        linewidth=1.3,
+                        label=curve.species,
+                        **line_look(elements.index(curve.species)),
+                    )
             ax.set_title("all atoms" if group is None else group, fontsize=8.5)
             ax.set_xlabel("lag (ps)")
             ax.set_xlim(left=0)
             ax.set_ylim(bottom=0)
         axes[0].set_ylabel("mean square displacement (Å²)")
         axes[-1].legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        caption(figure, f"{tier_sentence(tier)} Averaged over all pairs of frames that lie a lag apart, the centre of mass at rest.")
+        caption(
+            figure,
+            (
+                f"{tier_sentence(tier)} Averaged over all pairs of frames that lie a lag apart, the centre of mass at "
+                "rest."
+            ),
+        )
     return figure
 
 
@@ -109,7 +121,9 @@ def density_figure(curves: Curves, tier: str, extents: Mapping[str, tuple[float,
     with style():
         figure, axes = new_figure(7.2, 0.9 + 0.95 * len(profiles), (len(profiles), 1), sharex=True)
         for index, (ax, profile) in enumerate(zip(axes, profiles, strict=True)):
-            ax.fill_between(profile.heights, 1000 * profile.density, color=PALETTE[index % len(PALETTE)], linewidth=0, alpha=0.8)
+            ax.fill_between(
+                profile.heights, 1000 * profile.density, color=PALETTE[index % len(PALETTE)], linewidth=0, alpha=0.8
+            )
             ax.set_ylabel(profile.species, rotation=0, ha="right", va="center")
             ax.set_ylim(bottom=0)
             ax.set_xlim(0, profile.heights[-1])

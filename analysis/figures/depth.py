@@ -1,4 +1,5 @@
-"""Figures of the electronic structure across a slab or interface: DOS against depth beside the structure, and aligned centres."""
+"""Figures of the electronic structure across a slab or interface: DOS against depth beside the structure, and aligned
+centres."""
 
 from __future__ import annotations
 
@@ -76,13 +77,17 @@ def depth_figure(panel: DepthPanel, energies: tuple[float, float] = (-9.0, 5.0),
         If the energies are not in rising order.
     """
     if energies[0] >= energies[1]:
-        raise InputError(f"the energy axis runs from {energies[0]:g} to {energies[1]:g} eV: the lower end must come first")
+        raise InputError(
+            f"the energy axis runs from {energies[0]:g} to {energies[1]:g} eV: the lower end must come first"
+        )
     spec, stack = panel.report.spec, panel.stack
     shell = f"{spec.element} {shell_name(spec.element, spec.orbital)}"
     ratios = (0.8, 2.0, 1.0) if panel.profile else (0.8, 2.0)
     bottom = stack.planes[0].height
     with style():
-        figure, axes = new_figure(8.6 if panel.profile else 7.0, 5.2, (1, len(ratios)), sharey=True, width_ratios=ratios)
+        figure, axes = new_figure(
+            8.6 if panel.profile else 7.0, 5.2, (1, len(ratios)), sharey=True, width_ratios=ratios
+        )
         _draw_structure(axes[0], panel)
         _draw_map(figure, axes[1], panel, energies, width)
         axes[1].set_title(f"{shell} DOS by plane")
@@ -98,9 +103,14 @@ def depth_figure(panel: DepthPanel, energies: tuple[float, float] = (-9.0, 5.0),
         gap = f"gap {panel.bands.edges.gap:.2f} eV" if not is_metal(panel.bands.edges) else "metal"
         caption(
             figure,
-            f"{formula_text(panel.title)}. Tier: {panel.tier}, {gap}. Diamonds: {shell} centre of each plane, {spec.window} states, from the unsmoothed DOS.",
+            (
+                f"{formula_text(panel.title)}. Tier: {panel.tier}, {gap}. Diamonds: {shell} centre of each plane, "
+                f"{spec.window} states, from the unsmoothed DOS."
+            ),
             f"The map is smoothed by a Gaussian of {width:g} eV." if width else "",
-            f"Boxes of the macroscopic average: {' and '.join(f'{box:.2f}' for box in panel.profile.boxes)} Å." if panel.profile else "",
+            f"Boxes of the macroscopic average: {' and '.join(f'{box:.2f}' for box in panel.profile.boxes)} Å."
+            if panel.profile
+            else "",
             "E_F inside a gap is an arbitrary zero." if panel.report.total.centers[0].arbitrary else "",
         )
     return figure
@@ -118,15 +128,35 @@ def _draw_structure(ax: Axes, panel: DepthPanel) -> None:
     repeats = max(1, int(np.ceil(_WIDTH / length)))
     for symbol, color in element_colours(site.specie.symbol for site in structure).items():
         mine = [i for i, site in enumerate(structure) if site.specie.symbol == symbol]
-        xs, ys = [across[i] + k * length for i in mine for k in range(repeats)], [drawn[i] for i in mine for _ in range(repeats)]
+        xs, ys = (
+            [across[i] + k * length for i in mine for k in range(repeats)],
+            [drawn[i] for i in mine for _ in range(repeats)],
+        )
         size = 40 * float(Element(symbol).atomic_radius or 1.0)
         ax.scatter(xs, ys, s=size, color=color, edgecolor="white", linewidth=0.6, label=symbol, zorder=3)
     for layer in stack.layers:
         middle = (layer.bottom + layer.top) / 2 - stack.planes[0].height
-        ax.text(0.99, middle, formula_text(layer.label), transform=ax.get_yaxis_transform(), rotation=90, ha="right", va="center", fontweight="bold")
+        ax.text(
+            0.99,
+            middle,
+            formula_text(layer.label),
+            transform=ax.get_yaxis_transform(),
+            rotation=90,
+            ha="right",
+            va="center",
+            fontweight="bold",
+        )
     ax.set_xlim(-0.8, repeats * length + 1.6)
     ax.set_xlabel("in the plane (Å)")
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.05, 1.0), ncols=4, fontsize=8, handletextpad=0.0, columnspacing=0.5, borderpad=0.1)
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.05, 1.0),
+        ncols=4,
+        fontsize=8,
+        handletextpad=0.0,
+        columnspacing=0.5,
+        borderpad=0.1,
+    )
 
 
 def _draw_map(figure: Figure, ax: Axes, panel: DepthPanel, energies: tuple[float, float], width: float) -> None:
@@ -135,17 +165,31 @@ def _draw_map(figure: Figure, ax: Axes, panel: DepthPanel, energies: tuple[float
     grid = np.asarray(dos.energies, dtype=float) - zero
     inside = (grid >= energies[0]) & (grid <= energies[1])
     if inside.sum() < 2:
-        raise InputError(f"the DOS has no energies between {energies[0]:g} and {energies[1]:g} eV; it runs from {grid[0]:.1f} to {grid[-1]:.1f} eV")
+        raise InputError(
+            (
+                f"the DOS has no energies between {energies[0]:g} and {energies[1]:g} eV; it runs from {grid[0]:.1f} "
+                "to "
+                f"{grid[-1]:.1f} eV"
+            )
+        )
     edges = _edges(stack)
     rows = np.full((len(edges) - 1, int(inside.sum())), np.nan)
     for number_of, (plane, row) in enumerate(zip(stack.planes, _rows_of_planes(stack), strict=True)):
         sites = [i for i in plane.sites if panel.bands.structure[i].specie.symbol == spec.element]
         if sites:
             rows[row] = (smoothed(projected_density(dos, sites, spec.orbital), grid, width) / len(sites))[inside]
-        centers = [group for group in panel.report.of("plane") if group.label == f"plane {number_of + 1} ({plane.formula})"]
+        centers = [
+            group for group in panel.report.of("plane") if group.label == f"plane {number_of + 1} ({plane.formula})"
+        ]
         for group in centers:
             ax.plot(
-                group.level - zero, plane.height - stack.planes[0].height, "D", color=PALETTE[1], markersize=5, markeredgecolor="white", markeredgewidth=0.6
+                group.level - zero,
+                plane.height - stack.planes[0].height,
+                "D",
+                color=PALETTE[1],
+                markersize=5,
+                markeredgecolor="white",
+                markeredgewidth=0.6,
             )
     step = grid[1] - grid[0]
     bounds = np.append(grid[inside] - step / 2, grid[inside][-1] + step / 2)
@@ -186,9 +230,23 @@ def _draw_potential(ax: Axes, panel: DepthPanel, profile: PotentialProfile) -> N
     for level in profile.levels:
         ends = (level.interior[0] - bottom, level.interior[1] - bottom)
         if level.has_plateau:
-            ax.fill_betweenx(ends, level.energy - level.variation / 2, level.energy + level.variation / 2, color=PALETTE[1], alpha=0.3, linewidth=0)
+            ax.fill_betweenx(
+                ends,
+                level.energy - level.variation / 2,
+                level.energy + level.variation / 2,
+                color=PALETTE[1],
+                alpha=0.3,
+                linewidth=0,
+            )
         ax.plot([level.energy] * 2, ends, color=PALETTE[1], linewidth=2.2, marker="o", markersize=3)
-        ax.annotate(f"{number(level.energy)} eV", (level.energy, float(np.mean(ends))), xytext=(4, 0), textcoords="offset points", fontsize=8, va="center")
+        ax.annotate(
+            f"{number(level.energy)} eV",
+            (level.energy, float(np.mean(ends))),
+            xytext=(4, 0),
+            textcoords="offset points",
+            fontsize=8,
+            va="center",
+        )
     ax.set_xlabel("potential energy of\nan electron (eV)")
     ax.set_title("macroscopic average")
     ax.margins(x=0.35)
@@ -199,7 +257,8 @@ def _name(row: AlignedDifference) -> str:
 
 
 def alignment_figure(alignments: Sequence[Alignment]) -> Figure:
-    """Centre of b minus centre of a by every way, one marker per thickness; below, what the separate bulk cells say at each of their zeros.
+    """Centre of b minus centre of a by every way, one marker per thickness; below, what the separate bulk cells say at
+    each of their zeros.
 
     Parameters
     ----------
@@ -227,10 +286,27 @@ def alignment_figure(alignments: Sequence[Alignment]) -> Figure:
         for k, found in enumerate(alignments):
             ys = [names.index(_name(row)) + 0.24 * (k - (len(alignments) - 1) / 2) for row in found.rows]
             label = f"{found.n_atoms} atoms ({found.planes[0]} + {found.planes[1]} planes)"
-            ax.plot([row.difference for row in found.rows], ys, MARKERS[k], color=PALETTE[k], markersize=7, label=label, linestyle="none", alpha=0.9)
+            ax.plot(
+                [row.difference for row in found.rows],
+                ys,
+                MARKERS[k],
+                color=PALETTE[k],
+                markersize=7,
+                label=label,
+                linestyle="none",
+                alpha=0.9,
+            )
         for k, d in enumerate(separate):
             face = "white" if d.arbitrary else GREY
-            ax.plot(d.difference, len(names) + k, "o", markerfacecolor=face, markeredgecolor=GREY, markersize=6, label="no common zero" if k == 0 else None)
+            ax.plot(
+                d.difference,
+                len(names) + k,
+                "o",
+                markerfacecolor=face,
+                markeredgecolor=GREY,
+                markersize=6,
+                label="no common zero" if k == 0 else None,
+            )
         ax.set_yticks(range(len(titles)), titles)
         ax.set_ylim(len(titles) - 0.5, -0.5)
         if separate:
@@ -241,7 +317,10 @@ def alignment_figure(alignments: Sequence[Alignment]) -> Figure:
         thickest = " in the thickest cell" if len(alignments) > 1 else ""
         caption(
             figure,
-            f"Tier: {last.tier}. {last.spec.window.capitalize()} states. Shaded: all ways with a common zero{thickest}, a spread of {max(values) - min(values):.2f} eV.",
+            (
+                f"Tier: {last.tier}. {last.spec.window.capitalize()} states. Shaded: all ways with a common "
+                f"zero{thickest}, a spread of {max(values) - min(values):.2f} eV."
+            ),
             "Grey: separate bulk cells, each from its own zero; hollow ones are arbitrary." if separate else "",
         )
     return figure

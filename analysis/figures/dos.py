@@ -57,7 +57,9 @@ class DosPanel:
     environments: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
-def dos_figure(panels: Sequence[DosPanel], spec: BandCenterSpec, energies: tuple[float, float] = (-9.0, 5.0), width: float = 0.1) -> Figure:
+def dos_figure(
+    panels: Sequence[DosPanel], spec: BandCenterSpec, energies: tuple[float, float] = (-9.0, 5.0), width: float = 0.1
+) -> Figure:
     """Projected DOS by environment, one material above the other, spin up and down mirrored, with the centres marked.
 
     Parameters
@@ -89,15 +91,22 @@ def dos_figure(panels: Sequence[DosPanel], spec: BandCenterSpec, energies: tuple
         tiers = " and ".join(dict.fromkeys(panel.tier for panel in panels))
         caption(
             figure,
-            f"Tier: {tiers}. Vertical lines: {shell} centres, {spec.window} states, from the {REFERENCE_TITLES[spec.reference]}.",
+            (
+                f"Tier: {tiers}. Vertical lines: {shell} centres, {spec.window} states, from the "
+                f"{REFERENCE_TITLES[spec.reference]}."
+            ),
             f"Curves smoothed by a Gaussian of {width:g} eV for display only." if width else "",
             "Separate cells have no common zero." if len(panels) > 1 else "",
-            "E_F inside a gap is an arbitrary zero." if any(row.centers[0].arbitrary for report in reports for row in report.rows) else "",
+            "E_F inside a gap is an arbitrary zero."
+            if any(row.centers[0].arbitrary for report in reports for row in report.rows)
+            else "",
         )
     return figure
 
 
-def _draw_dos(ax: Axes, panel: DosPanel, spec: BandCenterSpec, energies: tuple[float, float], width: float) -> BandReport:
+def _draw_dos(
+    ax: Axes, panel: DosPanel, spec: BandCenterSpec, energies: tuple[float, float], width: float
+) -> BandReport:
     dos, edges, _ = panel.bands
     report = band_report(panel.bands, spec, panel.environments)
     whole = report.row().centers[0]
@@ -124,10 +133,24 @@ def _draw_dos(ax: Axes, panel: DosPanel, spec: BandCenterSpec, energies: tuple[f
         ax.text(0.995, 0.96, "spin up", transform=ax.transAxes, ha="right", va="top", color=GREY, fontsize=7.5)
         ax.text(0.995, 0.04, "spin down", transform=ax.transAxes, ha="right", va="bottom", color=GREY, fontsize=7.5)
     if edges.vbm is not None and edges.cbm is not None and not is_metal(edges):
-        ax.axvspan(edges.vbm - whole.reference_energy, edges.cbm - whole.reference_energy, color=GREY, alpha=0.10, linewidth=0, zorder=0)
+        ax.axvspan(
+            edges.vbm - whole.reference_energy,
+            edges.cbm - whole.reference_energy,
+            color=GREY,
+            alpha=0.10,
+            linewidth=0,
+            zorder=0,
+        )
     gap = f"gap {edges.gap:.2f} eV" if not is_metal(edges) else "metal"
     ax.set_title(f"{formula_text(panel.title)}  ·  {panel.tier}, {gap}")
-    ax.legend(loc="upper left", fontsize=8, title="environment (atoms): centre", title_fontsize=7.5, alignment="left", borderaxespad=0.2)
+    ax.legend(
+        loc="upper left",
+        fontsize=8,
+        title="environment (atoms): centre",
+        title_fontsize=7.5,
+        alignment="left",
+        borderaxespad=0.2,
+    )
     return report
 
 
@@ -165,30 +188,61 @@ def centers_figure(comparison: Comparison) -> Figure:
     shell = f"{spec.element} {shell_name(spec.element, spec.orbital)}"
     a, b = formula_text(comparison.a), formula_text(comparison.b)
     with style():
-        figure, (ax, table) = new_figure(7.6, 1.7 + 0.32 * (len(rows) + (comparison.aligned is not None)), (1, 2), sharey=True, width_ratios=(1.5, 1))
+        figure, (ax, table) = new_figure(
+            7.6, 1.7 + 0.32 * (len(rows) + (comparison.aligned is not None)), (1, 2), sharey=True, width_ratios=(1.5, 1)
+        )
         table.set_axis_off()
         values = [row.difference for row in rows]
         ax.axvspan(min(values), max(values), color=PALETTE[0], alpha=0.12, linewidth=0, zorder=0)
         ax.axvline(0, color=GREY, linewidth=0.8)
         for y, row in enumerate(rows):
             face = "white" if row.arbitrary else PALETTE[0]
-            ax.plot(row.difference, y, "o", markersize=7, markerfacecolor=face, markeredgecolor=PALETTE[0], markeredgewidth=1.4)
+            ax.plot(
+                row.difference,
+                y,
+                "o",
+                markersize=7,
+                markerfacecolor=face,
+                markeredgecolor=PALETTE[0],
+                markeredgewidth=1.4,
+            )
             for x, value in zip(_COLUMNS, (row.a, row.b, row.difference), strict=True):
                 table.text(x, y, number(value), transform=table.get_yaxis_transform(), ha="right", va="center")
         labels = [REFERENCE_TITLES[row.reference] for row in rows]
         if comparison.aligned is not None:
             ax.plot(comparison.aligned, len(rows), "D", markersize=7, color=PALETTE[1])
-            table.text(_COLUMNS[-1], len(rows), number(comparison.aligned), transform=table.get_yaxis_transform(), ha="right", va="center", color=PALETTE[1])
+            table.text(
+                _COLUMNS[-1],
+                len(rows),
+                number(comparison.aligned),
+                transform=table.get_yaxis_transform(),
+                ha="right",
+                va="center",
+                color=PALETTE[1],
+            )
             labels.append("potential step of a joint cell")
         for x, head in zip(_COLUMNS, (a, b, "difference"), strict=True):
-            table.text(x, -0.75, head, transform=table.get_yaxis_transform(), ha="right", va="center", fontweight="bold", fontsize=8)
+            table.text(
+                x,
+                -0.75,
+                head,
+                transform=table.get_yaxis_transform(),
+                ha="right",
+                va="center",
+                fontweight="bold",
+                fontsize=8,
+            )
         ax.set_yticks(range(len(labels)), labels)
         ax.set_ylim(len(labels) - 0.5, -0.5)
         ax.margins(x=0.12)
         ax.set_xlabel(f"{shell} centre of {b} − that of {a} (eV)")
         ax.set_ylabel("zero of energy (each cell's own)")
         spread = f"Shaded: spread of {comparison.spread:.2f} eV over the references"
-        without = f" ({comparison.spread_without_arbitrary:.2f} eV without the hollow ones, which are arbitrary)" if any(row.arbitrary for row in rows) else ""
+        without = (
+            f" ({comparison.spread_without_arbitrary:.2f} eV without the hollow ones, which are arbitrary)"
+            if any(row.arbitrary for row in rows)
+            else ""
+        )
         caption(
             figure,
             f"Tier: {comparison.tier}. {spec.window.capitalize()} states; numbers in eV. {spread}{without}.",

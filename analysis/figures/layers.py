@@ -22,7 +22,9 @@ __all__ = ["layer_content_figure", "layer_series_figure", "layers_figure"]
 
 
 #: colour of each class
-_COLOURS: dict[LayerClass, str] = dict(zip(LAYER_CLASSES, (PALETTE[0], PALETTE[2], PALETTE[1], PALETTE[3], GREY), strict=True))
+_COLOURS: dict[LayerClass, str] = dict(
+    zip(LAYER_CLASSES, (PALETTE[0], PALETTE[2], PALETTE[1], PALETTE[3], GREY), strict=True)
+)
 
 _METAL, _LITHIUM = PALETTE[0], PALETTE[4]
 
@@ -32,7 +34,8 @@ _FEMTOSECONDS = 1000.0
 def layers_figure(geometry: LayeredGeometry, formula: str, source: str) -> Figure:
     """Thickness, cations and class of every layer, from the bottom up.
 
-    Layers that cut a surface are drawn as the atomic planes parallel to it, over their height; others in the order of the stacking.
+    Layers that cut a surface are drawn as the atomic planes parallel to it, over their height; others in the order of
+    the stacking.
 
     Parameters
     ----------
@@ -53,15 +56,35 @@ def layers_figure(geometry: LayeredGeometry, formula: str, source: str) -> Figur
             for value, colour, marker in _lengths(row):
                 left.plot(value, level, marker, color=colour, markersize=8 if marker == "o" else 4.5)
             right.barh(level, row.metal, height=0.55 * apart, color=_METAL)
-            right.barh(level, row.lithium, left=row.metal, height=0.55 * apart, color=_LITHIUM, hatch=HATCHES[1], edgecolor="white", linewidth=0)
-            right.text(1.03, level, row.structure, transform=right.get_yaxis_transform(), va="center", fontsize=8, color=_COLOURS[row.structure])
+            right.barh(
+                level,
+                row.lithium,
+                left=row.metal,
+                height=0.55 * apart,
+                color=_LITHIUM,
+                hatch=HATCHES[1],
+                edgecolor="white",
+                linewidth=0,
+            )
+            right.text(
+                1.03,
+                level,
+                row.structure,
+                transform=right.get_yaxis_transform(),
+                va="center",
+                fontsize=8,
+                color=_COLOURS[row.structure],
+            )
         for mean, colour, dashes in ((geometry.s_mo2, _METAL, "--"), (geometry.i_lio2, _LITHIUM, ":")):
             if mean is not None:
                 left.axvline(mean, color=colour, linewidth=0.8, linestyle=dashes)
         left.plot([], [], "o", color=_METAL, label="S(MO₂)")
         left.plot([], [], "s", color=_LITHIUM, label="I(LiO₂)")
         left.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
-        keys = [Patch(color=_METAL, label="metal"), Patch(facecolor=_LITHIUM, hatch=HATCHES[1], edgecolor="white", linewidth=0, label="Li")]
+        keys = [
+            Patch(color=_METAL, label="metal"),
+            Patch(facecolor=_LITHIUM, hatch=HATCHES[1], edgecolor="white", linewidth=0, label="Li"),
+        ]
         right.legend(handles=keys, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
         left.set_xlabel("distance of oxygen planes (Å)")
         right.set_xlabel("cations in the cell")
@@ -70,7 +93,11 @@ def layers_figure(geometry: LayeredGeometry, formula: str, source: str) -> Figur
         if not geometry.planes:
             left.set_yticks(levels, [str(k + 1) for k in range(len(levels))])
         kind = "atomic planes parallel to the surface" if geometry.planes else "layers between planes of oxygen"
-        caption(figure, f"{formula_text(formula)}: {kind}. Geometry of {source}.", "Dashed and dotted: means over the layers. Right: class of each layer.")
+        caption(
+            figure,
+            f"{formula_text(formula)}: {kind}. Geometry of {source}.",
+            "Dashed and dotted: means over the layers. Right: class of each layer.",
+        )
     return figure
 
 
@@ -104,10 +131,23 @@ def layer_series_figure(series: LayerSeries, formula: str, source: str) -> Figur
     times = series.times / _FEMTOSECONDS
     with style():
         figure, (lengths, mixing, classes) = new_figure(7.0, 6.4, (3, 1), sharex=True, height_ratios=(1.4, 1, 1))
-        labels = {"s_mo2": "S(MO₂)", "i_lio2": "I(LiO₂)", "o_o_li_layer": "O-O across Li", "o_o_in_plane": "O-O in plane"}
-        _draw(lengths, times, [(labels[name], series.values[name], colour) for name, colour in zip(labels, PALETTE, strict=False)])
+        labels = {
+            "s_mo2": "S(MO₂)",
+            "i_lio2": "I(LiO₂)",
+            "o_o_li_layer": "O-O across Li",
+            "o_o_in_plane": "O-O in plane",
+        }
+        _draw(
+            lengths,
+            times,
+            [(labels[name], series.values[name], colour) for name, colour in zip(labels, PALETTE, strict=False)],
+        )
         shares = {"tm_in_li_layer": "metal in Li layers", "li_in_tm_layer": "Li in metal layers"}
-        _draw(mixing, times, [(shares[name], series.values[name], colour) for name, colour in zip(shares, PALETTE, strict=False)])
+        _draw(
+            mixing,
+            times,
+            [(shares[name], series.values[name], colour) for name, colour in zip(shares, PALETTE, strict=False)],
+        )
         _draw(classes, times, [(name, values, _COLOURS[name]) for name, values in series.shares.items()])
         lengths.set_ylabel("length (Å)")
         mixing.set_ylabel("per site")
@@ -115,15 +155,30 @@ def layer_series_figure(series: LayerSeries, formula: str, source: str) -> Figur
         classes.set_ylim(-0.05, 1.05)
         classes.set_xlabel("time (ps)")
         caption(
-            figure, f"{formula_text(formula)}: {len(times)} frames of {source}.", f"{series.lost} frames without close-packed oxygen." if series.lost else ""
+            figure,
+            f"{formula_text(formula)}: {len(times)} frames of {source}.",
+            f"{series.lost} frames without close-packed oxygen." if series.lost else "",
         )
     return figure
 
 
-def _draw(ax: Axes, times: np.ndarray[tuple[int], np.dtype[np.float64]], curves: list[tuple[str, np.ndarray[tuple[int], np.dtype[np.float64]], str]]) -> None:
+def _draw(
+    ax: Axes,
+    times: np.ndarray[tuple[int], np.dtype[np.float64]],
+    curves: list[tuple[str, np.ndarray[tuple[int], np.dtype[np.float64]], str]],
+) -> None:
     """Curves with their names at the right."""
     for dashes, (name, values, colour) in zip(DASHES, curves, strict=False):
-        ax.plot(times, values, color=colour, linestyle=dashes, linewidth=1, marker="o" if len(times) < 40 else None, markersize=3, label=name)
+        ax.plot(
+            times,
+            values,
+            color=colour,
+            linestyle=dashes,
+            linewidth=1,
+            marker="o" if len(times) < 40 else None,
+            markersize=3,
+            label=name,
+        )
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
 
 
@@ -152,10 +207,35 @@ def layer_content_figure(points: Sequence[tuple[float, LayeredGeometry]], label:
     with style():
         figure, (left, right) = new_figure(8.2, 3.6, (1, 2), width_ratios=(1.6, 1))
         for color, (name, (text, marker)) in zip(PALETTE, _LENGTHS.items(), strict=False):
-            known = [(content, getattr(geometry, name)) for content, geometry in ranked if getattr(geometry, name) is not None]
-            left.plot([content for content, _ in known], [value for _, value in known], color=color, marker=marker, markersize=5, linewidth=1.4, label=text)
-        for look, name, text in zip(map(line_look, (3, 4)), ("tm_in_li_layer", "li_in_tm_layer"), ("metal in Li layers", "Li in metal layers"), strict=False):
-            right.plot(contents, [getattr(geometry, name) for _, geometry in ranked], **look, marker="o", markersize=4, linewidth=1.2, label=text)
+            known = [
+                (content, getattr(geometry, name))
+                for content, geometry in ranked
+                if getattr(geometry, name) is not None
+            ]
+            left.plot(
+                [content for content, _ in known],
+                [value for _, value in known],
+                color=color,
+                marker=marker,
+                markersize=5,
+                linewidth=1.4,
+                label=text,
+            )
+        for look, name, text in zip(
+            map(line_look, (3, 4)),
+            ("tm_in_li_layer", "li_in_tm_layer"),
+            ("metal in Li layers", "Li in metal layers"),
+            strict=False,
+        ):
+            right.plot(
+                contents,
+                [getattr(geometry, name) for _, geometry in ranked],
+                **look,
+                marker="o",
+                markersize=4,
+                linewidth=1.2,
+                label=text,
+            )
         for ax in (left, right):
             ax.set_xlim(max(contents) + 0.03, min(contents) - 0.03)
             ax.set_xlabel("Li per MO$_{2}$")
@@ -164,5 +244,11 @@ def layer_content_figure(points: Sequence[tuple[float, LayeredGeometry]], label:
         left.set_ylabel("length (Å)")
         right.set_ylabel("per octahedral site")
         right.set_ylim(0, max(0.05, 1.1 * right.dataLim.y1))
-        caption(figure, f"{formula_text(label)}, tier: {tier}. S and I: distance of the oxygen planes around metal and around lithium layers.")
+        caption(
+            figure,
+            (
+                f"{formula_text(label)}, tier: {tier}. S and I: distance of the oxygen planes around metal and around "
+                "lithium layers."
+            ),
+        )
     return figure

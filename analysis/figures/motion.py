@@ -53,12 +53,25 @@ def events_figure(motion: Motion, tier: str, controls: Sequence[Motion] = ()) ->
         figure, (ax,) = new_figure(7.2, 3.6)
         for index, kind in enumerate(kinds):
             away = ledger.cumulative(kind, times)
-            ax.step((times - ledger.start) / 1000, away, where="post", label=f"{kind} ({ledger.counts[kind]})", linewidth=1.4, **line_look(index))
+            ax.step(
+                (times - ledger.start) / 1000,
+                away,
+                where="post",
+                label=f"{kind} ({ledger.counts[kind]})",
+                linewidth=1.4,
+                **line_look(index),
+            )
         for control in controls:
             total = sum(control.ledger.cumulative(kind, control.times) for kind in control.ledger.kinds)
             label = "control, all kinds" if control is controls[0] else None
             look: dict[str, Any] = {"color": GREY, "linestyle": (0, (1, 4)), "linewidth": 1.4}
-            ax.step((control.times - control.ledger.start) / 1000, total + np.zeros(len(control.times)), where="post", label=label, **look)
+            ax.step(
+                (control.times - control.ledger.start) / 1000,
+                total + np.zeros(len(control.times)),
+                where="post",
+                label=label,
+                **look,
+            )
         if kinds or controls:
             ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7.5)
         if not kinds:
@@ -98,7 +111,12 @@ def coordination_figure(shells: Sequence[Coordination], tier: str) -> Figure:
             for shell in own:
                 look = line_look(anions.index(shell.rule.second))
                 times, mean = thinned(shell.times, shell.mean)
-                series.plot((times - shell.times[0]) / 1000, mean, label=f"{shell.rule.name} (≤ {shell.rule.cutoff:.2f} Å)", **look)
+                series.plot(
+                    (times - shell.times[0]) / 1000,
+                    mean,
+                    label=f"{shell.rule.name} (≤ {shell.rule.cutoff:.2f} Å)",
+                    **look,
+                )
             _bars(spread, own, anions)
             series.set_ylabel(f"neighbours of {centre}")
             series.set_ylim(bottom=0)
@@ -116,7 +134,15 @@ def _bars(ax: Axes, shells: Sequence[Coordination], anions: Sequence[str]) -> No
     for place, shell in enumerate(shells):
         x = np.arange(len(shell.histogram)) + (place - (len(shells) - 1) / 2) * width
         kind = anions.index(shell.rule.second)
-        ax.bar(x, shell.histogram, width, color=PALETTE[kind % len(PALETTE)], hatch=HATCHES[kind % len(HATCHES)], edgecolor="white", linewidth=0)
+        ax.bar(
+            x,
+            shell.histogram,
+            width,
+            color=PALETTE[kind % len(PALETTE)],
+            hatch=HATCHES[kind % len(HATCHES)],
+            edgecolor="white",
+            linewidth=0,
+        )
 
 
 def survival_figure(curves: Sequence[Survival], tier: str) -> Figure:
@@ -141,14 +167,23 @@ def survival_figure(curves: Sequence[Survival], tier: str) -> Figure:
             look = line_look(index)
             label = f"{formula_text(curve.unit)}: {curve.n_lost} of {curve.n_units} lost"
             ax.step(curve.times / 1000, curve.fraction, where="post", linewidth=1.5, label=label, **look)
-            ax.fill_between(curve.times / 1000, curve.low, curve.high, step="post", alpha=0.15, linewidth=0, color=look["color"])
+            ax.fill_between(
+                curve.times / 1000, curve.low, curve.high, step="post", alpha=0.15, linewidth=0, color=look["color"]
+            )
         ax.set_ylim(-0.03, 1.05)
         ax.set_xlim(left=0)
         ax.set_xlabel("time (ps)")
         ax.set_ylabel("share of whole units")
         ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
         replicas = max(curve.n_replicas for curve in curves)
-        caption(figure, f"{tier_sentence(tier)} Kaplan-Meier estimate over {replicas} {'run' if replicas == 1 else 'runs'}; band: 95 % confidence.")
+        caption(
+            figure,
+            (
+                f"{tier_sentence(tier)} Kaplan-Meier estimate over {replicas} {'run' if replicas == 1 else 'runs'}; "
+                "band: "
+                "95 % confidence."
+            ),
+        )
     return figure
 
 
@@ -180,5 +215,11 @@ def drift_figure(motion: Motion, tier: str) -> Figure:
                 ax.set_title(f"{number(one.slope, 3)} ± {number(one.sigma or 0.0, 3)} {one.unit} per ps", fontsize=8.5)
             ax.set_ylabel(f"{one.quantity} ({one.unit})")
         axes[-1].set_xlabel("time (ps)")
-        caption(figure, f"{tier_sentence(tier)} Energies relative to the first frame; dots: averages of {BLOCKS} stretches, to which the line is fitted.")
+        caption(
+            figure,
+            (
+                f"{tier_sentence(tier)} Energies relative to the first frame; dots: averages of {BLOCKS} stretches, to "
+                "which the line is fitted."
+            ),
+        )
     return figure

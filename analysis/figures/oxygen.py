@@ -1,4 +1,5 @@
-"""Figures of oxygen loss: the ladder over the lithium content, temperature and pressure, voltage, ions, and orderings."""
+"""Figures of oxygen loss: the ladder over the lithium content, temperature and pressure, voltage, ions, and
+orderings."""
 
 from __future__ import annotations
 
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["MANY_CONTENTS", "ladder_figure", "ordering_figure", "oxygen_potential_figure", "redox_figure", "substitution_figure", "voltage_figure"]
+__all__ = [
+    "MANY_CONTENTS",
+    "ladder_figure",
+    "ordering_figure",
+    "oxygen_potential_figure",
+    "redox_figure",
+    "substitution_figure",
+    "voltage_figure",
+]
 
 #: K, range of figures over the temperature
 _TEMPERATURES = (100.0, 1500.0)
@@ -66,10 +75,29 @@ def ladder_figure(ladder: OxygenLadder, curve: VoltageCurve | None = None) -> Fi
         for k, (kind, points) in enumerate(_by_environment(rungs).items()):
             x, y, weight = np.array(points).T
             color, marker = PALETTE[k % len(PALETTE)], MARKERS[(k + k // len(PALETTE)) % len(MARKERS)]
-            ax.scatter(x, y, s=12 + 4 * weight, color=color, marker=marker, alpha=0.75, linewidth=0, label=formula_text(kind), zorder=3)
+            ax.scatter(
+                x,
+                y,
+                s=12 + 4 * weight,
+                color=color,
+                marker=marker,
+                alpha=0.75,
+                linewidth=0,
+                label=formula_text(kind),
+                zorder=3,
+            )
         contents = [rung.x for rung in rungs]
         errors = [np.nan if (error := rung.standard_error()) is None else error for rung in rungs]
-        ax.errorbar(contents, [rung.mean for rung in rungs], yerr=errors, color="black", linewidth=1.4, capsize=3, label="mean over sites", zorder=4)
+        ax.errorbar(
+            contents,
+            [rung.mean for rung in rungs],
+            yerr=errors,
+            color="black",
+            linewidth=1.4,
+            capsize=3,
+            label="mean over sites",
+            zorder=4,
+        )
         ax.plot(contents, [rung.lowest for rung in rungs], color=GREY, linestyle="--", linewidth=1.2, label="lowest")
         ax.axhline(0, color=GREY, linewidth=0.6)
         ax.invert_xaxis()
@@ -84,18 +112,24 @@ def ladder_figure(ladder: OxygenLadder, curve: VoltageCurve | None = None) -> Fi
         caption(
             figure,
             f"Tier: {tier}.{f' {_UNTRAINED}' if tier == 'chgnet' else ''}",
-            f"Size of a point: oxygen atoms that it stands for.{' Bars: standard error over arrangements.' if several else ''} {ladder.reference.short()}",
+            (
+                "Size of a point: oxygen atoms that it stands "
+                f"for.{' Bars: standard error over arrangements.' if several else ''} {ladder.reference.short()}"
+            ),
         )
     return figure
 
 
 def _by_environment(rungs: Sequence[Rung]) -> dict[str, list[tuple[float, float, float]]]:
-    """Content, energy and weight of every vacancy by its first shell, or, where there are more shells than colours, by the bridge through it."""
+    """Content, energy and weight of every vacancy by its first shell, or, where there are more shells than colours, by
+    the bridge through it."""
     found = [(rung.x, v) for rung in rungs for v in rung.vacancies]
     shells = {v.environment for _, v in found}
     groups: dict[str, list[tuple[float, float, float]]] = {}
     for x, v in sorted(found, key=lambda pair: (pair[1].environment, pair[1].bridge)):
-        groups.setdefault(v.environment if len(shells) <= len(PALETTE) else v.bridge, []).append((x, v.energy, v.stands_for))
+        groups.setdefault(v.environment if len(shells) <= len(PALETTE) else v.bridge, []).append(
+            (x, v.energy, v.stands_for)
+        )
     return groups
 
 
@@ -133,7 +167,8 @@ def _convergence(ax: Axes, rungs: Sequence[Rung]) -> None:
 
 
 def oxygen_potential_figure(ladder: OxygenLadder, pressures: Sequence[float]) -> Figure:
-    """Lowest formation energy over the temperature, at several partial pressures of O2; of many lithium contents five, from first to last.
+    """Lowest formation energy over the temperature, at several partial pressures of O2; of many lithium contents five,
+    from first to last.
 
     All contents are shifted alike, and the ladder shows each of them.
 
@@ -158,9 +193,17 @@ def oxygen_potential_figure(ladder: OxygenLadder, pressures: Sequence[float]) ->
         for number, pressure in enumerate(pressures):
             shift = np.array([ladder.reference.shift(float(t), pressure) for t in temperatures])
             for order, rung in enumerate(rungs):
-                marks: dict[str, Any] = {"marker": MARKERS[order % len(MARKERS)], "markevery": (3 * order, 28), "markersize": 4}
+                marks: dict[str, Any] = {
+                    "marker": MARKERS[order % len(MARKERS)],
+                    "markevery": (3 * order, 28),
+                    "markersize": 4,
+                }
                 label = f"x = {rung.x:.2f}" if number == 0 else None
-                look: dict[str, Any] = {"color": PALETTE[order % len(PALETTE)], "linestyle": DASHES[number % len(DASHES)], "linewidth": 1.4}
+                look: dict[str, Any] = {
+                    "color": PALETTE[order % len(PALETTE)],
+                    "linestyle": DASHES[number % len(DASHES)],
+                    "linewidth": 1.4,
+                }
                 ax.plot(temperatures, rung.lowest + shift, label=label, **look, **marks)
         for number, pressure in enumerate(pressures):
             ax.plot([], [], color=GREY, linestyle=DASHES[number % len(DASHES)], label=f"{pressure:g} bar O$_{{2}}$")
@@ -170,7 +213,10 @@ def oxygen_potential_figure(ladder: OxygenLadder, pressures: Sequence[float]) ->
         ax.set_ylabel("formation energy of V$_{O}$, lowest site (eV)")
         ax.legend(fontsize=7.5, ncols=2)
         left_out = f" {len(rungs)} of {len(everyone)} lithium contents." if len(rungs) < len(everyone) else ""
-        told = f"Tier: {ladder.host.tier}. Below zero the lattice loses oxygen. Vibrations of the solid are left out.{left_out}"
+        told = (
+            f"Tier: {ladder.host.tier}. Below zero the lattice loses oxygen. Vibrations of the solid are left "
+            f"out.{left_out}"
+        )
         caption(figure, told, ladder.reference.short())
     return figure
 
@@ -190,13 +236,23 @@ def voltage_figure(curve: VoltageCurve) -> Figure:
         top.set_xlim(curve.capacity(max(edges)), curve.capacity(min(edges)))
         top.spines["top"].set_visible(True)
         top.set_xlabel("charge taken out (mA h/g)", fontsize=8)
-        right.scatter([c.x for c in curve.charges], [1000 * c.above_hull for c in curve.charges], s=22, color=PALETTE[1], alpha=0.8, linewidth=0)
+        right.scatter(
+            [c.x for c in curve.charges],
+            [1000 * c.above_hull for c in curve.charges],
+            s=22,
+            color=PALETTE[1],
+            alpha=0.8,
+            linewidth=0,
+        )
         right.set_xlim(max(edges) + 0.03, min(edges) - 0.03)
         right.set_xlabel("lithium left")
         right.set_ylabel("above the hull (meV per Li site)")
         caption(
             figure,
-            f"Tier: {curve.lithium.signature.engine}. {formula_text(curve.formula)}; {len(curve.charges)} cells at {len(curve.samples)} lithium contents. Lithium metal: {curve.lithium.origin}.",
+            (
+                f"Tier: {curve.lithium.signature.engine}. {formula_text(curve.formula)}; {len(curve.charges)} cells at "
+                f"{len(curve.samples)} lithium contents. Lithium metal: {curve.lithium.origin}."
+            ),
             "Without vibrations and configurational entropy.",
         )
     return figure
@@ -224,11 +280,18 @@ def substitution_figure(found: SubstitutionResults) -> Figure:
             for v in mine:
                 left.plot([v.distance] * 2, v.energies, color=color, linewidth=0.8, alpha=0.5, zorder=2)
             at = [v.distance for v in mine]
-            left.scatter(at, [v.energies[0] for v in mine], s=26, facecolor="white", edgecolor=color, marker=marker, zorder=3)
-            left.scatter(at, [v.energies[1] for v in mine], s=26, color=color, marker=marker, label=f"on {site}", zorder=4)
+            left.scatter(
+                at, [v.energies[0] for v in mine], s=26, facecolor="white", edgecolor=color, marker=marker, zorder=3
+            )
+            left.scatter(
+                at, [v.energies[1] for v in mine], s=26, color=color, marker=marker, label=f"on {site}", zorder=4
+            )
             right.scatter(at, [v.change for v in mine], s=30, color=color, marker=marker, zorder=3)
         right.axhline(0, color=GREY, linewidth=0.8)
-        for ax, label in ((left, "formation energy of V$_{O}$ (eV, O$_{2}$ at 0 K)"), (right, "change by the ion (eV)")):
+        for ax, label in (
+            (left, "formation energy of V$_{O}$ (eV, O$_{2}$ at 0 K)"),
+            (right, "change by the ion (eV)"),
+        ):
             ax.set_xlabel(f"distance of the oxygen atom to {found.ion} (Å)")
             ax.set_ylabel(label)
         left.scatter([], [], s=26, facecolor="white", edgecolor=GREY, label=f"without {found.ion}")
@@ -244,7 +307,8 @@ def redox_figure(columns: Mapping[str, Mapping[str, float]], title: str, note: s
     Parameters
     ----------
     columns : mapping of str to mapping
-        State, e.g. ``4 V_Li + V_O``, to ions per cell, e.g. ``{"Ni3+": 12.0, "Mn4+": 9.0}``; means over cells are allowed.
+        State, e.g. ``4 V_Li + V_O``, to ions per cell, e.g. ``{"Ni3+": 12.0, "Mn4+": 9.0}``; means over cells are
+        allowed.
     title, note : str
 
     Raises
@@ -258,18 +322,33 @@ def redox_figure(columns: Mapping[str, Mapping[str, float]], title: str, note: s
     elements = list(dict.fromkeys(_element(ion) for ion in ions))
     with style():
         if len(columns) * len(elements) > _BARS_IN_A_ROW:  # one element below the other
-            figure, axes = new_figure(max(5.2, 1.6 + 0.32 * len(columns)), 1.3 + 1.8 * len(elements), (len(elements), 1), sharex=True)
+            figure, axes = new_figure(
+                max(5.2, 1.6 + 0.32 * len(columns)), 1.3 + 1.8 * len(elements), (len(elements), 1), sharex=True
+            )
         else:
-            figure, axes = new_figure(max(5.2, 1.6 + 0.62 * len(columns) * min(2, len(elements))), 3.6, (1, len(elements)))
+            figure, axes = new_figure(
+                max(5.2, 1.6 + 0.62 * len(columns) * min(2, len(elements))), 3.6, (1, len(elements))
+            )
         for ax, element in zip(axes, elements, strict=True):
             base = np.zeros(len(columns))
             for ion in (ion for ion in ions if _element(ion) == element):
                 values = np.array([counts.get(ion, 0.0) for counts in columns.values()])
                 color, hatch = _CHARGES.get(ion.split()[0][len(element) :], (GREY, HATCHES[4]))
                 hatch = HATCHES[3] if "spin" in ion else hatch
-                ax.bar(range(len(columns)), values, bottom=base, color=color, hatch=hatch, width=0.72, edgecolor="white", label=ion)
+                ax.bar(
+                    range(len(columns)),
+                    values,
+                    bottom=base,
+                    color=color,
+                    hatch=hatch,
+                    width=0.72,
+                    edgecolor="white",
+                    label=ion,
+                )
                 base += values
-            ax.set_xticks(range(len(columns)), list(columns), rotation=40, ha="right", rotation_mode="anchor", fontsize=7.5)
+            ax.set_xticks(
+                range(len(columns)), list(columns), rotation=40, ha="right", rotation_mode="anchor", fontsize=7.5
+            )
             ax.set_ylabel(f"{element} ions per cell")
             ax.set_ylim(0, 1.28 * max(base.max(), 1))
             ax.legend(fontsize=7, loc="upper center", ncols=3, handlelength=1.0, columnspacing=0.9)
@@ -291,13 +370,31 @@ def ordering_figure(spread: OrderingSpread, title: str) -> Figure:
         ax.set_xlabel("rank")
         ax.set_ylabel("energy above the lowest (meV/atom)")
         ax.set_title(formula_text(title))
-        right.plot([n for n, _ in spread.fewer], [e for _, e in spread.fewer], color=PALETTE[0], linewidth=1.6, label="sampled, exact")
+        right.plot(
+            [n for n, _ in spread.fewer],
+            [e for _, e in spread.fewer],
+            color=PALETTE[0],
+            linewidth=1.6,
+            label="sampled, exact",
+        )
         if spread.larger:
             sizes = [len(spread.energies), *(s.n for s in spread.larger)]
             right.fill_between(
-                sizes, [0.0, *(-s.high for s in spread.larger)], [0.0, *(-s.low for s in spread.larger)], color=PALETTE[1], alpha=0.25, linewidth=0
+                sizes,
+                [0.0, *(-s.high for s in spread.larger)],
+                [0.0, *(-s.low for s in spread.larger)],
+                color=PALETTE[1],
+                alpha=0.25,
+                linewidth=0,
             )
-            right.plot(sizes, [0.0, *(-s.gain for s in spread.larger)], color=PALETTE[1], linestyle="--", linewidth=1.6, label="more, normal model")
+            right.plot(
+                sizes,
+                [0.0, *(-s.gain for s in spread.larger)],
+                color=PALETTE[1],
+                linestyle="--",
+                linewidth=1.6,
+                label="more, normal model",
+            )
         right.axhline(0, color=GREY, linewidth=0.6)
         right.set_xscale("log")
         right.set_xlabel("number of orderings")
@@ -306,7 +403,10 @@ def ordering_figure(spread: OrderingSpread, title: str) -> Figure:
         normal = "" if spread.normality is None else f"Shapiro-Wilk p = {spread.normality:.2f}."
         caption(
             figure,
-            f"Tier: {spread.tier}. More orderings: independent draws from the normal distribution of those calculated; band: 5–95 % by resampling.",
+            (
+                f"Tier: {spread.tier}. More orderings: independent draws from the normal distribution of those "
+                "calculated; band: 5–95 % by resampling."
+            ),
             normal,
         )
     return figure

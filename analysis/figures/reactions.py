@@ -66,7 +66,12 @@ def reaction_figure(curve: MixingCurve) -> Figure:
     """
     x, mutual, total = (np.asarray(values, dtype=float) for values in (curve.x, curve.mutual, curve.total))
     if not len(x) == len(mutual) == len(total) == len(curve.products):
-        raise InputError(f"x, mutual, total and products have {len(x)}, {len(mutual)}, {len(total)} and {len(curve.products)} values; equal numbers are needed")
+        raise InputError(
+            (
+                f"x, mutual, total and products have {len(x)}, {len(mutual)}, {len(total)} and {len(curve.products)} "
+                "values; equal numbers are needed"
+            )
+        )
     named = [i for i, products in enumerate(curve.products) if products]
     lines = {i: textwrap.wrap(curve.products[i], 46) for i in named}
     height = max(3.6, 1.2 + 0.17 * sum(len(text) + 1.6 for text in lines.values()))
@@ -76,10 +81,31 @@ def reaction_figure(curve: MixingCurve) -> Figure:
         ax.plot(x, total, "--", color=PALETTE[1], linewidth=1.5, label="total")
         ax.plot(x, mutual, "-", color=PALETTE[0], linewidth=1.8, label="mutual (mixing alone)")
         if curve.published is not None:
-            ax.axhline(curve.published, color=GREY, linestyle=":", linewidth=1.4, label=f"published: {number(curve.published)} eV/atom")
+            ax.axhline(
+                curve.published,
+                color=GREY,
+                linestyle=":",
+                linewidth=1.4,
+                label=f"published: {number(curve.published)} eV/atom",
+            )
         best = int(np.argmin(mutual))
-        ax.plot(x[best], mutual[best], "*", markersize=13, color=PALETTE[0], markeredgecolor="white", label=_minimum(x[best], mutual[best]))
-        ax.plot(x[named], mutual[named], "o", markersize=4, color=PALETTE[0], markevery=[k for k, i in enumerate(named) if i != best])
+        ax.plot(
+            x[best],
+            mutual[best],
+            "*",
+            markersize=13,
+            color=PALETTE[0],
+            markeredgecolor="white",
+            label=_minimum(x[best], mutual[best]),
+        )
+        ax.plot(
+            x[named],
+            mutual[named],
+            "o",
+            markersize=4,
+            color=PALETTE[0],
+            markevery=[k for k, i in enumerate(named) if i != best],
+        )
         lowest = min(float(total.min()), float(mutual.min()), curve.published or 0.0)
         ax.set_xlim(-0.02, 1.02)
         ax.set_ylim(1.38 * lowest if lowest < 0 else -0.05, max(-0.14 * lowest, 0.005))
@@ -90,11 +116,18 @@ def reaction_figure(curve: MixingCurve) -> Figure:
         ax.legend(loc="lower left", fontsize=8, ncols=2, columnspacing=1.2)
         side.set_title("products")
         _list(
-            side, [(f"{order}   x = {x[i]:.2f}, {number(mutual[i], 3)} eV/atom", [formula_text(t) for t in lines[i]]) for order, i in enumerate(named, start=1)]
+            side,
+            [
+                (f"{order}   x = {x[i]:.2f}, {number(mutual[i], 3)} eV/atom", [formula_text(t) for t in lines[i]])
+                for order, i in enumerate(named, start=1)
+            ],
         )
         caption(
             figure,
-            f"Energies: {curve.source}. Star: minimum of the mutual energy; total − mutual is what the reactants release by themselves.",
+            (
+                f"Energies: {curve.source}. Star: minimum of the mutual energy; total − mutual is what the reactants "
+                "release by themselves."
+            ),
             "Dotted: published value, for orientation." if curve.published is not None else "",
         )
     return figure
@@ -104,7 +137,8 @@ _BADGE = {"boxstyle": "circle,pad=0.18", "facecolor": "white", "edgecolor": GREY
 
 
 def _badges(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-    """Number the points from left to right, each as close above its point as the earlier numbers leave room, with a leader."""
+    """Number the points from left to right, each as close above its point as the earlier numbers leave room, with a
+    leader."""
     points = ax.transData.transform(np.column_stack([x, y])) * 72 / ax.figure.dpi
     placed: list[tuple[float, float]] = []
     for order, (across, up) in enumerate(points, start=1):
@@ -114,7 +148,17 @@ def _badges(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
         placed.append((across, up + lift))
         leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2} if lift > 13 else None
         place = (x[order - 1], y[order - 1])
-        ax.annotate(str(order), place, xytext=(0, lift), textcoords="offset points", ha="center", va="center", fontsize=8, bbox=_BADGE, arrowprops=leader)
+        ax.annotate(
+            str(order),
+            place,
+            xytext=(0, lift),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=8,
+            bbox=_BADGE,
+            arrowprops=leader,
+        )
 
 
 def _minimum(x: float, energy: float) -> str:
@@ -127,7 +171,17 @@ def _list(ax: Axes, items: Sequence[tuple[str, Sequence[str]]]) -> None:
     down = 0.0
     for head, lines in items:
         for indent, weight, line in [(0, "bold", head), *((14, "normal", line) for line in lines)]:
-            ax.annotate(line, (0, 1), (indent, -down), "axes fraction", "offset points", va="top", fontsize=8, fontweight=weight, annotation_clip=False)
+            ax.annotate(
+                line,
+                (0, 1),
+                (indent, -down),
+                "axes fraction",
+                "offset points",
+                va="top",
+                fontsize=8,
+                fontweight=weight,
+                annotation_clip=False,
+            )
             down += 12.2
         down += 7.3
 
@@ -141,7 +195,8 @@ class WindowLadder:
     material : str
         Name or formula.
     reduction, oxidation : float or None
-        V vs Li/Li+, ends of the window; None where there is no limit, or where the material is stable nowhere (both None).
+        V vs Li/Li+, ends of the window; None where there is no limit, or where the material is stable nowhere (both
+        None).
     steps : sequence of (float, str)
         Voltage, V vs Li/Li+, and the reaction that sets in there.
     published : tuple of float or None, optional
@@ -155,7 +210,9 @@ class WindowLadder:
     published: tuple[float | None, float | None] | None = None
 
 
-def window_figure(ladders: Sequence[WindowLadder], tier: Tier | str, voltages: tuple[float, float] = (0.0, 5.0)) -> Figure:
+def window_figure(
+    ladders: Sequence[WindowLadder], tier: Tier | str, voltages: tuple[float, float] = (0.0, 5.0)
+) -> Figure:
     """Stability windows as bars over the voltage, the steps numbered, their reactions listed below.
 
     Parameters
@@ -189,7 +246,10 @@ def window_figure(ladders: Sequence[WindowLadder], tier: Tier | str, voltages: t
         _list(text, items)
         caption(
             figure,
-            f"Energies: {tier}. Bars: stable with lithium exchanged at that voltage; numbered ticks: steps of the ladder, listed below.",
+            (
+                f"Energies: {tier}. Bars: stable with lithium exchanged at that voltage; numbered ticks: steps of the "
+                "ladder, listed below."
+            ),
             "Open diamonds: published limits, for orientation." if any(ladder.published for ladder in ladders) else "",
         )
     return figure
@@ -199,7 +259,10 @@ def _reactions(ladder: WindowLadder) -> list[str]:
     lines = []
     for order, (voltage, reaction) in enumerate(sorted(ladder.steps), start=1):
         first, *rest = textwrap.wrap(reaction, 96) or [""]
-        lines += [f"{order}   {number(voltage)} V   {formula_text(first)}", *(f"                  {formula_text(part)}" for part in rest)]
+        lines += [
+            f"{order}   {number(voltage)} V   {formula_text(first)}",
+            *(f"                  {formula_text(part)}" for part in rest),
+        ]
     return lines
 
 
@@ -211,7 +274,9 @@ def _draw_ladder(ax: Axes, y: int, ladder: WindowLadder, voltages: tuple[float, 
         low = voltages[0] if ladder.reduction is None else ladder.reduction
         high = voltages[1] if ladder.oxidation is None else ladder.oxidation
         ax.barh(y, high - low, left=low, height=0.42, color=PALETTE[0], alpha=0.85, zorder=2)
-        limits = "to".join(f" {number(v)} " if v is not None else " no limit " for v in (ladder.reduction, ladder.oxidation))
+        limits = "to".join(
+            f" {number(v)} " if v is not None else " no limit " for v in (ladder.reduction, ladder.oxidation)
+        )
         ax.text((low + high) / 2, y - 0.24, f"{limits.strip()} V", ha="center", va="bottom", fontsize=8)
     last, lift = -np.inf, 0
     for order, (voltage, _) in enumerate(sorted(ladder.steps), start=1):

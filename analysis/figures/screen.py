@@ -1,4 +1,5 @@
-"""Figures of a screen: heat map of all interfaces, windows against the operating range, curves along the mixing ratio, map over (x, V)."""
+"""Figures of a screen: heat map of all interfaces, windows against the operating range, curves along the mixing ratio,
+map over (x, V)."""
 
 from __future__ import annotations
 
@@ -75,19 +76,40 @@ def heat_map_figure(heat: HeatMap) -> Figure:
     """
     energies = np.asarray(heat.energies, dtype=float)
     if energies.shape != (len(heat.rows), len(heat.columns)) or not np.isfinite(energies).any():
-        raise InputError(f"a heat map of {len(heat.rows)} rows and {len(heat.columns)} columns needs as many energies, at least one of them finite")
+        raise InputError(
+            (
+                f"a heat map of {len(heat.rows)} rows and {len(heat.columns)} columns needs as many energies, at least "
+                "one of them finite"
+            )
+        )
     longest = max(len(name) for name in heat.rows)
     width, height = 1.4 + 0.085 * longest + 0.74 * len(heat.columns), max(1.6 + 0.36 * len(heat.rows), 3.4)
     lowest = min(float(np.nanmin(energies)), -1e-3)
     with style():
         figure, (ax,) = new_figure(max(width, 5.2), height)
-        colors = ax.pcolormesh(np.ma.masked_invalid(energies), cmap=_colors(), vmin=lowest, vmax=0, edgecolor="white", linewidth=0.6)
+        colors = ax.pcolormesh(
+            np.ma.masked_invalid(energies), cmap=_colors(), vmin=lowest, vmax=0, edgecolor="white", linewidth=0.6
+        )
         ax.invert_yaxis()
         for (row, column), energy in np.ndenumerate(energies):
             if np.isfinite(energy):
                 dark = energy < 0.45 * lowest
-                ax.text(column + 0.5, row + 0.5, number(energy, 3), ha="center", va="center", fontsize=7.5, color="white" if dark else "black")
-        ax.set_xticks(np.arange(len(heat.columns)) + 0.5, [formula_text(name) for name in heat.columns], rotation=40, ha="right", rotation_mode="anchor")
+                ax.text(
+                    column + 0.5,
+                    row + 0.5,
+                    number(energy, 3),
+                    ha="center",
+                    va="center",
+                    fontsize=7.5,
+                    color="white" if dark else "black",
+                )
+        ax.set_xticks(
+            np.arange(len(heat.columns)) + 0.5,
+            [formula_text(name) for name in heat.columns],
+            rotation=40,
+            ha="right",
+            rotation_mode="anchor",
+        )
         ax.set_yticks(np.arange(len(heat.rows)) + 0.5, [formula_text(name) for name in heat.rows])
         for edges, draw in ((heat.row_groups, ax.axhline), (heat.column_groups, ax.axvline)):
             for edge in np.cumsum(edges)[:-1]:
@@ -146,20 +168,50 @@ def coverage_figure(bars: Sequence[RangeBar], operating_range: tuple[float, floa
     top = max(_TOP, high + 0.5)
     with style():
         figure, (ax,) = new_figure(7.6, 1.5 + 0.36 * len(bars))
-        ax.axvspan(low, high, color=PALETTE[4], alpha=0.18, linewidth=0, label=f"operating range {number(low, 1)} to {number(high, 1)} V")
+        ax.axvspan(
+            low,
+            high,
+            color=PALETTE[4],
+            alpha=0.18,
+            linewidth=0,
+            label=f"operating range {number(low, 1)} to {number(high, 1)} V",
+        )
         for y, bar in enumerate(bars):
             end = top if bar.oxidation is None else min(bar.oxidation, top)
-            ax.barh(y, end - bar.reduction, left=bar.reduction, height=0.5, alpha=0.9, edgecolor="white", linewidth=0, **_look(bar.covers))
+            ax.barh(
+                y,
+                end - bar.reduction,
+                left=bar.reduction,
+                height=0.5,
+                alpha=0.9,
+                edgecolor="white",
+                linewidth=0,
+                **_look(bar.covers),
+            )
             ax.text(bar.reduction - 0.05, y, number(bar.reduction), ha="right", va="center", fontsize=7.5)
             beyond = "→ " if bar.oxidation is not None and bar.oxidation > top else ""
-            ax.text(end + 0.05, y, "no limit" if bar.oxidation is None else f"{beyond}{number(bar.oxidation)}", ha="left", va="center", fontsize=7.5)
+            ax.text(
+                end + 0.05,
+                y,
+                "no limit" if bar.oxidation is None else f"{beyond}{number(bar.oxidation)}",
+                ha="left",
+                va="center",
+                fontsize=7.5,
+            )
         ax.set_yticks(range(len(bars)), [formula_text(bar.material) for bar in bars])
         ax.set_ylim(len(bars) - 0.4, -0.6)
         ax.set_xlim(min(0.0, *(bar.reduction for bar in bars)) - 0.5, top + 0.7)
         ax.set_xlabel("voltage (V vs Li/Li$^{+}$)")
         ax.set_ylabel("material")
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
-        caption(figure, f"Energies: {source}. Bars: stable with lithium exchanged at that voltage; green and hatched: holds the whole operating range.")
+        caption(
+            figure,
+            (
+                f"Energies: {source}. Bars: stable with lithium exchanged at that voltage; green and hatched: holds "
+                "the "
+                "whole operating range."
+            ),
+        )
     return figure
 
 
@@ -202,7 +254,10 @@ def curves_figure(panels: Sequence[tuple[str, Sequence[Curve]]], source: str) ->
     """
     crowded = [title for title, curves in panels if not 1 <= len(curves) <= MOST_CURVES]
     if not panels or crowded:
-        raise InputError(f"a figure of curves needs panels of 1 to {MOST_CURVES} curves" + (f"; not so: {crowded[0]}" if crowded else ""))
+        raise InputError(
+            f"a figure of curves needs panels of 1 to {MOST_CURVES} curves"
+            + (f"; not so: {crowded[0]}" if crowded else "")
+        )
     across = min(3, len(panels))
     down = -(-len(panels) // across)
     with style():
@@ -233,7 +288,8 @@ def _lowest(axes: Sequence[Axes], used: int, across: int) -> list[Axes]:
 
 
 def voltage_map_figure(found: VoltageMap, source: str) -> Figure:
-    """Mutual energy over mixing ratio and voltage as colours, and beside it its minimum and the interphases of each range of voltages.
+    """Mutual energy over mixing ratio and voltage as colours, and beside it its minimum and the interphases of each
+    range of voltages.
 
     Parameters
     ----------
@@ -248,7 +304,9 @@ def voltage_map_figure(found: VoltageMap, source: str) -> Figure:
     deepest = found.mutual.min(axis=1)
     with style():
         figure, (ax, side) = new_figure(8.2, 4.0, (1, 2), sharey=True, width_ratios=(2.1, 1))
-        colors = ax.contourf(found.x, found.voltages, found.mutual, levels=MaxNLocator(_SHADES).tick_values(lowest, 0), cmap=_colors())
+        colors = ax.contourf(
+            found.x, found.voltages, found.mutual, levels=MaxNLocator(_SHADES).tick_values(lowest, 0), cmap=_colors()
+        )
         ax.plot(np.where(deepest < 0, found.x[best], np.nan), found.voltages, ".", color="white", markersize=2)
         ax.set_xlabel(f"x, formula-unit fraction of {formula_text(found.a)} (1) in {formula_text(found.b)} (0)")
         ax.set_ylabel("voltage (V vs Li/Li$^{+}$)")
@@ -263,7 +321,10 @@ def voltage_map_figure(found: VoltageMap, source: str) -> Figure:
         side.set_title("deepest mixing ratio", fontsize=9)
         caption(
             figure,
-            f"Energies: {source}, per atom of the reactants. Open to lithium at the voltage; what each side does alone is subtracted.",
+            (
+                f"Energies: {source}, per atom of the reactants. Open to lithium at the voltage; what each side does "
+                "alone is subtracted."
+            ),
             "White dots: mixing ratio of the minimum. Dashed: voltages at which the phases of the interphase change.",
         )
     return figure

@@ -1,6 +1,7 @@
 """What every figure shares: style, palette, captions, chemical subscripts, and writing to files.
 
-Figures are built on `matplotlib.figure.Figure`, without pyplot and its global state, and are returned, not shown. The same
+Figures are built on `matplotlib.figure.Figure`, without pyplot and its global state, and are returned, not shown. The
+same
 input gives the same SVG, byte for byte.
 """
 
@@ -40,7 +41,8 @@ GREY = "#5F6368"
 DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (9, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 HATCHES = ("", "////", "....", "xxxx", "----", "++++")
-#: atoms: the palette where it fits the usual colours; the others lie at least 17 (CIE 1976) from every colour here, with dichromatic vision too
+#: atoms: the palette where it fits the usual colours; the others lie at least 17 (CIE 1976) from every colour here,
+#: with dichromatic vision too
 ELEMENT_COLOURS = {
     "Li": PALETTE[2],
     "O": PALETTE[1],
@@ -118,7 +120,8 @@ def caption(figure: Figure, *sentences: str) -> None:
 
 
 def line_look(index: int) -> dict[str, Any]:
-    """Colour and dashes of the line number `index`: both differ from line to line, and no pair of them comes twice in 36 lines."""
+    """Colour and dashes of the line number `index`: both differ from line to line, and no pair of them comes twice in
+    36 lines."""
     turn = index // len(PALETTE)
     return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[(index + turn) % len(DASHES)]}
 
@@ -166,7 +169,8 @@ def save_figure(figure: Figure, path: str | Path, formats: Sequence[str] = ("svg
 def _settle(figure: Figure) -> None:
     """Lay the figure out once: with a layout engine, even a placeholder, every file would cost a further drawing.
 
-    Places are kept to a millionth of the figure: the solver's last digits differ between runs, and with them the names in an SVG.
+    Places are kept to a millionth of the figure: the solver's last digits differ between runs, and with them the names
+    in an SVG.
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 

@@ -68,7 +68,15 @@ def volume_figure(reactions: Sequence[VolumeBars], source: str) -> Figure:
                 end, label = _total(side), number(_total(side), 1)
                 if found.published is not None:
                     end, label = max(end, found.published[y]), f"{label} (printed {number(found.published[y], 1)})"
-                    ax.plot(found.published[y], y, "D", markersize=6, markerfacecolor="white", markeredgecolor="black", zorder=4)
+                    ax.plot(
+                        found.published[y],
+                        y,
+                        "D",
+                        markersize=6,
+                        markerfacecolor="white",
+                        markeredgecolor="black",
+                        zorder=4,
+                    )
                 ax.text(end + 0.03 * longest, y, label, ha="left", va="center", fontsize=8, color=GREY)
             ax.set_yticks([0, 1], ["before", "after"])
             ax.set_ylim(1.55, -0.55)
@@ -93,16 +101,32 @@ def _total(side: Sequence[tuple[str, float]]) -> float:
 
 def _title(found: VolumeBars) -> str:
     change = _total(found.after) - _total(found.before)
-    return f"{formula_text(found.title)}   ({'+' if change > 0 else ''}{number(100 * change / _total(found.before), 1)} %)"
+    return (
+        f"{formula_text(found.title)}   ({'+' if change > 0 else ''}{number(100 * change / _total(found.before), 1)} %)"
+    )
 
 
-def _stack(ax: Axes, y: int, side: Sequence[tuple[str, float]], looks: dict[str, tuple[str, str]], longest: float) -> None:
+def _stack(
+    ax: Axes, y: int, side: Sequence[tuple[str, float]], looks: dict[str, tuple[str, str]], longest: float
+) -> None:
     ends = np.cumsum([volume for _, volume in side])
     for (name, volume), end in zip(side, ends, strict=True):
         color, hatch = looks[name]
-        ax.barh(y, volume, left=float(end) - volume, height=0.62, color=color, hatch=hatch, edgecolor="white", linewidth=1.0, alpha=0.85)
+        ax.barh(
+            y,
+            volume,
+            left=float(end) - volume,
+            height=0.62,
+            color=color,
+            hatch=hatch,
+            edgecolor="white",
+            linewidth=1.0,
+            alpha=0.85,
+        )
         if volume > _NARROW * longest:
-            ax.text(float(end) - volume / 2, y, formula_text(name), ha="center", va="center", fontsize=7.5, color="white")
+            ax.text(
+                float(end) - volume / 2, y, formula_text(name), ha="center", va="center", fontsize=7.5, color="white"
+            )
 
 
 @dataclass(frozen=True)
@@ -140,19 +164,33 @@ def volume_ladder_figure(ladders: Sequence[VolumeLadder], voltages: tuple[float,
         If there is no ladder, or more than there are colours.
     """
     if not 1 <= len(ladders) <= len(PALETTE):
-        raise InputError(f"a figure of volumes over the voltage shows 1 to {len(PALETTE)} materials, not {len(ladders)}")
+        raise InputError(
+            f"a figure of volumes over the voltage shows 1 to {len(PALETTE)} materials, not {len(ladders)}"
+        )
     with style():
         figure, (ax,) = new_figure(6.6, 3.6)
         ax.axhline(0, color=GREY, linewidth=0.6)
         for color, dashes, ladder in zip(PALETTE, DASHES, ladders, strict=False):
             edges, levels = _levels(ladder, voltages)
-            ax.stairs(levels, edges, baseline=None, color=color, linestyle=dashes, linewidth=1.8, label=formula_text(ladder.material))
+            ax.stairs(
+                levels,
+                edges,
+                baseline=None,
+                color=color,
+                linestyle=dashes,
+                linewidth=1.8,
+                label=formula_text(ladder.material),
+            )
         ax.set_xlim(*voltages)
         ax.set_xlabel("voltage (V vs Li/Li$^{+}$)")
         ax.set_ylabel("volume change (% of the material)")
         ax.legend(fontsize=8)
         caption(
-            figure, f"Molar volumes: {source}. Each step: all decomposed at that voltage. Gases and lithium of the anode count no volume; gaps: volume unknown."
+            figure,
+            (
+                f"Molar volumes: {source}. Each step: all decomposed at that voltage. Gases and lithium of the anode "
+                "count no volume; gaps: volume unknown."
+            ),
         )
     return figure
 

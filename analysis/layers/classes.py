@@ -10,7 +10,8 @@ between them, and s = (m - l)/(m + l) their segregation. There is one s for each
 
 These are corners of a regular simplex of edge 1, and a region belongs to the nearest one: there is no
 threshold to choose. A spinel shows in all four families, so that the smallest of the other three stands for
-all of them: in a small region chance makes one or two large. Where oxygen is not cubic close-packed spinel and rock salt do not exist (``other``), and
+all of them: in a small region chance makes one or two large. Where oxygen is not cubic close-packed spinel and rock
+salt do not exist (``other``), and
 where it has left its planes the region is ``disordered``.
 """
 
@@ -40,7 +41,8 @@ PROTOTYPES: dict[LayerClass, tuple[float, float, float, float]] = {
 }
 #: an octahedral cation lies in the middle of its gap, a tetrahedral one at a quarter: half way between the two
 OFF_CENTRE = 0.125
-#: mean cos 2π(g·v) over the neighbour vectors v of oxygen below which it has left its planes: 1 in flat planes, 0 without order
+#: mean cos 2π(g·v) over the neighbour vectors v of oxygen below which it has left its planes: 1 in flat planes, 0
+#: without order
 ORDERED = 0.5
 #: segregations smaller than this are none: metal and lithium layers cannot be told apart
 ALIKE = 1e-6
@@ -95,7 +97,8 @@ class SortedCations:
         return np.asarray(self.sides @ metal / max(float(metal.sum()), 1e-9))
 
     def class_of(self, segregation: Floats, cations: Bools) -> LayerClass:
-        """Class of a region with this segregation; disordered where the oxygen around its cations has left the planes."""
+        """Class of a region with this segregation; disordered where the oxygen around its cations has left the
+        planes."""
         around = np.unique(self.framework.bonds[cations[self.framework.bonds[:, 1]], 0])
         if len(around) and self.order[around].mean() < ORDERED:
             return "disordered"
@@ -121,7 +124,8 @@ def nearest_class(segregation: Sequence[float], *, cubic: bool = True) -> LayerC
 def sort_cations(framework: Framework) -> SortedCations:
     """Find the planes of a framework and sort its cations into the gaps between them.
 
-    The stacking direction is the family with the largest segregation, among equals the one most parallel to a slab's surface.
+    The stacking direction is the family with the largest segregation, among equals the one most parallel to a slab's
+    surface.
 
     Raises
     ------
@@ -131,7 +135,9 @@ def sort_cations(framework: Framework) -> SortedCations:
     families = plane_families(framework)
     order = _oxygen_order(framework, families)
     if order.mean() < ORDERED:
-        raise StructureError(f"{framework.structure.composition.reduced_formula}: its oxygen atoms form no close-packed planes")
+        raise StructureError(
+            f"{framework.structure.composition.reduced_formula}: its oxygen atoms form no close-packed planes"
+        )
     lithium = np.array([framework.structure[int(site)].specie.symbol in ALKALI for site in framework.cations])
     octahedral = np.mean([_off_centre(*family.cation_heights(framework)) for family in families], axis=0) <= OFF_CENTRE
     gaps = np.array([family.cation_gaps(framework) for family in families])
@@ -163,7 +169,10 @@ def _segregation(family: PlaneFamily, gaps: Ints, metal: Bools) -> tuple[float, 
     if not family.alternates:
         return 0.0, none
     present = [gap for gap in family.gaps() if gap in gaps or np.isfinite(family.thickness(gap))]
-    even, odd = ((metal & (gaps % 2 == k)).sum() / max(sum(family.octahedra(gap) for gap in present if gap % 2 == k), 1e-9) for k in (0, 1))
+    even, odd = (
+        (metal & (gaps % 2 == k)).sum() / max(sum(family.octahedra(gap) for gap in present if gap % 2 == k), 1e-9)
+        for k in (0, 1)
+    )
     value = float((even - odd) / (even + odd)) if even + odd else 0.0
     if abs(value) < ALIKE:
         return 0.0, none
@@ -172,7 +181,9 @@ def _segregation(family: PlaneFamily, gaps: Ints, metal: Bools) -> tuple[float, 
 
 def _oxygen_order(framework: Framework, families: list[PlaneFamily]) -> Floats:
     """Mean of cos 2π(g·v) over the neighbour vectors of each oxygen atom (m,) and over the families."""
-    cosines = np.mean([np.cos(2 * np.pi * framework.vectors @ family.normal / family.spacing) for family in families], axis=0)
+    cosines = np.mean(
+        [np.cos(2 * np.pi * framework.vectors @ family.normal / family.spacing) for family in families], axis=0
+    )
     first = framework.pairs[:, 0]
     number = np.bincount(first, minlength=len(framework.oxygen))
     return np.asarray(np.bincount(first, weights=cosines, minlength=len(framework.oxygen)) / np.maximum(number, 1))

@@ -31,7 +31,8 @@ __all__ = ["AtomicPlane", "CationLayer", "LayeredGeometry", "layered_geometry"]
 
 Role = Literal["metal", "lithium", "any"]
 
-#: degrees; a slab whose oxygen planes make a larger angle with the surface is described plane by plane parallel to the surface
+#: degrees; a slab whose oxygen planes make a larger angle with the surface is described plane by plane parallel to the
+#: surface
 INCLINED = 15.0
 #: Å; cations within this height form one atomic plane of a slab
 PLANE_WIDTH = 1.0
@@ -79,7 +80,8 @@ class AtomicPlane:
         Above the lowest cations.
     lithium, metal : int
     s_mo2, i_lio2 : float or None, Å
-        Mean height along the stacking direction of the octahedra in metal and in lithium layers that have their centre in the plane.
+        Mean height along the stacking direction of the octahedra in metal and in lithium layers that have their centre
+        in the plane.
     structure, segregation
         As for :class:`CationLayer`, of the plane counted twice with its two neighbours.
     """
@@ -104,13 +106,15 @@ class LayeredGeometry:
     segregation : tuple of float
         Along the families of planes, the stacking direction first.
     s_mo2, i_lio2 : float or None, Å
-        Means over the layers, weighted with their sites; where metal and lithium layers cannot be told apart, the distance of planes, twice.
+        Means over the layers, weighted with their sites; where metal and lithium layers cannot be told apart, the
+        distance of planes, twice.
     o_o_li_layer : float or None, Å
         Mean inclined distance of oxygen across the lithium layers.
     o_o_in_plane : float, Å
         Mean distance of neighbours within the planes.
     tm_in_li_layer, li_in_tm_layer : float
-        Metal atoms per octahedral site of the lithium layers, lithium atoms per site of the metal layers (1/3 in Li2MnO3).
+        Metal atoms per octahedral site of the lithium layers, lithium atoms per site of the metal layers (1/3 in
+        Li2MnO3).
     normal : tuple of float
         Stacking direction, Cartesian unit vector.
     inclination : float or None
@@ -142,7 +146,8 @@ class LayeredGeometry:
 
     @property
     def shares(self) -> dict[LayerClass, float]:
-        """Share of the metal atoms in layers of each class: of the atomic planes where there are such, else of the layers along the stacking."""
+        """Share of the metal atoms in layers of each class: of the atomic planes where there are such, else of the
+        layers along the stacking."""
         counts: dict[LayerClass, int] = {}
         for layer in self.planes or self.layers:
             counts[layer.structure] = counts.get(layer.structure, 0) + layer.metal
@@ -150,7 +155,9 @@ class LayeredGeometry:
         return {name: number / total for name, number in counts.items() if number}
 
 
-def layered_geometry(structure: Structure, parts: tuple[str, ...] = (), *, planes: bool | None = None) -> LayeredGeometry:
+def layered_geometry(
+    structure: Structure, parts: tuple[str, ...] = (), *, planes: bool | None = None
+) -> LayeredGeometry:
     """Measure the layered geometry of an oxide: a crystal, a slab, or the oxide part of an interface.
 
     Parameters
@@ -160,7 +167,8 @@ def layered_geometry(structure: Structure, parts: tuple[str, ...] = (), *, plane
     parts : tuple of str
         Layer tags (site property ``layer``) of the oxide; all where left out.
     planes : bool, optional
-        Describe atomic planes parallel to the surface (of a crystal: to its a and b) too; where left out, if the layers cut the surface.
+        Describe atomic planes parallel to the surface (of a crystal: to its a and b) too; where left out, if the layers
+        cut the surface.
 
     Raises
     ------
@@ -171,7 +179,10 @@ def layered_geometry(structure: Structure, parts: tuple[str, ...] = (), *, plane
     found = sort_cations(framework)
     family = found.families[0]
     layers = tuple(_layer(found, gap) for gap in family.gaps() if _is_layer(found, gap))
-    metal, lithium = [layer for layer in layers if layer.role != "lithium"], [layer for layer in layers if layer.role != "metal"]
+    metal, lithium = (
+        [layer for layer in layers if layer.role != "lithium"],
+        [layer for layer in layers if layer.role != "metal"],
+    )
     surface = framework.surface_normal
     inclination = None if surface is None else math.degrees(math.acos(min(1.0, abs(float(surface @ family.normal)))))
     wanted = _cuts_the_surface(structure, inclination, family) if planes is None else planes
@@ -219,18 +230,22 @@ def _layer(found: SortedCations, gap: int) -> CationLayer:
 
 
 def _layer_segregation(found: SortedCations, gap: int, neighbours: list[int]) -> Floats:
-    """Segregation (f,) of a layer with the halves of its neighbours; along the stacking direction per site, for the halves differ at surfaces."""
+    """Segregation (f,) of a layer with the halves of its neighbours; along the stacking direction per site, for the
+    halves differ at surfaces."""
     family, side = found.families[0], found.side(gap)
     here = found.gaps[0] == gap
     values = found.mixed(here + sum(0.5 * (found.gaps[0] == g) for g in neighbours))
     own = (found.metal & here).sum() / max(family.octahedra(gap), 1e-9)
-    other = sum((found.metal & (found.gaps[0] == g)).sum() for g in neighbours) / max(sum(family.octahedra(g) for g in neighbours), 1e-9)
+    other = sum((found.metal & (found.gaps[0] == g)).sum() for g in neighbours) / max(
+        sum(family.octahedra(g) for g in neighbours), 1e-9
+    )
     values[0] = side * (own - other) / (own + other) if own + other else 0.0
     return values
 
 
 def _across(framework: Framework, family: PlaneFamily, gap: int) -> float | None:
-    """Mean distance, Å, of oxygen on one face of a gap to the nearest ones of the other face, which share an octahedron's edge with them.
+    """Mean distance, Å, of oxygen on one face of a gap to the nearest ones of the other face, which share an
+    octahedron's edge with them.
 
     Their lateral offset is below √3/2 of the distance in the plane: 1/√3 of it above octahedral sites, none above
     prismatic ones, 2/√3 for the next.
@@ -238,7 +253,9 @@ def _across(framework: Framework, family: PlaneFamily, gap: int) -> float | None
     heights = framework.wide @ family.normal
     lateral = np.linalg.norm(framework.wide - heights[:, None] * family.normal, axis=1)
     up = (family.levels[framework.wide_from] == gap) & (np.rint(heights / family.spacing) == 1)
-    lengths = np.linalg.norm(framework.wide[up & (lateral < np.sqrt(3) / 2 * _in_plane_distance(framework, family))], axis=1)
+    lengths = np.linalg.norm(
+        framework.wide[up & (lateral < np.sqrt(3) / 2 * _in_plane_distance(framework, family))], axis=1
+    )
     return float(lengths.mean()) if len(lengths) else None
 
 
@@ -252,7 +269,10 @@ def _cuts_the_surface(structure: Structure, inclination: float | None, family: P
     if inclination is not None:
         return inclination > INCLINED
     tags = structure.site_properties.get("layer")
-    if tags is None or len({str(tag) for tag, site in zip(tags, structure, strict=True) if site.specie.symbol == "O"}) < 2:
+    if (
+        tags is None
+        or len({str(tag) for tag, site in zip(tags, structure, strict=True) if site.specie.symbol == "O"}) < 2
+    ):
         return False
     return abs(float(_plane_normal(structure) @ family.normal)) < math.cos(math.radians(INCLINED))
 
@@ -290,7 +310,8 @@ def _atomic_planes(found: SortedCations) -> tuple[AtomicPlane, ...]:
 
 
 def _plane_segregations(found: SortedCations, members: list[Bools], *, closed: bool) -> list[Floats]:
-    """Segregation (f,) of each atomic plane, counted twice, with its two neighbours; planes without octahedral metal count as their neighbours do.
+    """Segregation (f,) of each atomic plane, counted twice, with its two neighbours; planes without octahedral metal
+    count as their neighbours do.
 
     `closed` : the last plane is a neighbour of the first.
     """
@@ -299,12 +320,18 @@ def _plane_segregations(found: SortedCations, members: list[Bools], *, closed: b
     for k in range(len(members)):
         parts = [(2.0, own[k])]
         for direction in (1, -1):
-            places = [(k + direction * step) % len(own) if closed else k + direction * step for step in range(1, len(own))]
+            places = [
+                (k + direction * step) % len(own) if closed else k + direction * step for step in range(1, len(own))
+            ]
             near = [own[place] for place in places if 0 <= place < len(own) and own[place] is not None]
             parts.append((1.0, near[0] if near else None))
         known = [(weight, values) for weight, values in parts if values is not None]
         weights = [weight for weight, _ in known]
-        smooth.append(np.average([values for _, values in known], axis=0, weights=weights) if known else np.zeros(len(found.families)))
+        smooth.append(
+            np.average([values for _, values in known], axis=0, weights=weights)
+            if known
+            else np.zeros(len(found.families))
+        )
     return smooth
 
 

@@ -111,14 +111,19 @@ def lithium_rich(structure: Structure, parts: tuple[str, ...] = ()) -> LithiumRi
     pairs = _neighbours(found, members)
     symbols = [structure[int(found.framework.cations[k])].specie.symbol for k in members]
     is_lithium = np.array([symbol == "Li" for symbol in symbols], dtype=bool)
-    lithium, metal = (np.bincount(pairs[kind[pairs[:, 1]], 0], minlength=len(members)) for kind in (is_lithium, ~is_lithium))
+    lithium, metal = (
+        np.bincount(pairs[kind[pairs[:, 1]], 0], minlength=len(members)) for kind in (is_lithium, ~is_lithium)
+    )
     rich = is_lithium | (lithium > SHARE * (lithium + metal))
     names: dict[bool, Domain] = {True: "Li2MnO3-like", False: "LiMO2-like"}
     indices = found.framework.cations[members]
     oxygen = set(found.framework.oxygen.tolist())
     shells = [environment for environment in anion_environments(structure) if environment.index in oxygen]
     return LithiumRich(
-        sites=tuple(MetalLayerSite(int(indices[k]), symbols[k], int(lithium[k]), int(metal[k]), names[bool(rich[k])]) for k in range(len(members))),
+        sites=tuple(
+            MetalLayerSite(int(indices[k]), symbols[k], int(lithium[k]), int(metal[k]), names[bool(rich[k])])
+            for k in range(len(members))
+        ),
         domains=_connected(pairs, rich, indices),
         bridges=dict(sorted(Counter(shell.bridge for shell in shells).items())),
         environments=dict(sorted(Counter(shell.label for shell in shells).items())),
@@ -138,11 +143,18 @@ def _neighbours(found: SortedCations, members: Ints) -> Ints:
     return np.stack([first[level], second[level]], axis=1)
 
 
-def _connected(pairs: Ints, rich: np.ndarray[tuple[int], np.dtype[np.bool_]], indices: Ints) -> tuple[tuple[int, ...], ...]:
+def _connected(
+    pairs: Ints, rich: np.ndarray[tuple[int], np.dtype[np.bool_]], indices: Ints
+) -> tuple[tuple[int, ...], ...]:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     both = pairs[rich[pairs].all(axis=1)]
-    label = connected_components(coo_matrix((np.ones(len(both)), both.T), shape=(len(rich), len(rich))), directed=False)[1]
-    groups = [tuple(sorted(int(indices[k]) for k in np.flatnonzero((label == name) & rich))) for name in np.unique(label[rich])]
+    label = connected_components(
+        coo_matrix((np.ones(len(both)), both.T), shape=(len(rich), len(rich))), directed=False
+    )[1]
+    groups = [
+        tuple(sorted(int(indices[k]) for k in np.flatnonzero((label == name) & rich)))
+        for name in np.unique(label[rich])
+    ]
     return tuple(sorted(groups, key=lambda group: (-len(group), group)))

@@ -16,7 +16,8 @@ from ...structures.crystals.environment import Bonds, bonds
 __all__ = ["ALKALI", "Framework", "oxygen_framework"]
 
 
-#: longest first-shell distance between oxygen atoms in units of the mean of the six shortest (median over the atoms); in close packing the second shell lies at √2
+#: longest first-shell distance between oxygen atoms in units of the mean of the six shortest (median over the atoms);
+#: in close packing the second shell lies at √2
 SHELL = 1.27
 #: Å; no two oxygen atoms of one shell lie farther apart
 LONGEST = 4.8
@@ -24,7 +25,8 @@ LONGEST = 4.8
 ALKALI = ("Li", "Na", "K")
 #: smallest number of anions around an octahedral cation, one being lost at a surface
 OCTAHEDRAL = 5
-#: of the 12 neighbours of an oxygen atom without metal that belong to the oxide: it then fills a place of the close packing
+#: of the 12 neighbours of an oxygen atom without metal that belong to the oxide: it then fills a place of the close
+#: packing
 ENCLOSED = 9
 
 
@@ -107,22 +109,34 @@ def oxygen_framework(structure: Structure, parts: tuple[str, ...] = ()) -> Frame
     oxide, without = _oxide_oxygen(found, symbols, nonmetals, numbers)
     if not (oxide & allowed).any():
         raise StructureError(
-            f"{structure.composition.reduced_formula}: no oxygen that is bonded to an octahedral metal, and layered geometry is that of oxides"
+            (
+                f"{structure.composition.reduced_formula}: no oxygen that is bonded to an octahedral metal, and "
+                "layered "
+                "geometry is that of oxides"
+            )
         )
     network = _connected(structure, np.flatnonzero(oxide & allowed), np.flatnonzero(without & allowed))
     translations = _translations(len(network.oxygen), network.pairs, network.images) @ structure.lattice.matrix
     if len(translations) < 2:
         raise StructureError(
-            f"{structure.composition.reduced_formula}: the oxygen framework repeats in {len(translations)} directions; a crystal (3) or a slab (2) is needed"
+            (
+                f"{structure.composition.reduced_formula}: the oxygen framework repeats in {len(translations)} "
+                "directions; a crystal (3) or a slab (2) is needed"
+            )
         )
     inside = np.isin(found.anions, network.oxygen)
     mine = np.bincount(found.cations[inside], minlength=len(structure))
     cations = np.flatnonzero((2 * mine > numbers) & allowed & ~np.isin(symbols, nonmetals))
     if len(cations) == 0:
-        raise StructureError(f"{structure.composition.reduced_formula}: no cation has most of its anions in the oxygen framework")
+        raise StructureError(
+            f"{structure.composition.reduced_formula}: no cation has most of its anions in the oxygen framework"
+        )
     if np.isin(symbols[cations], ALKALI[1:]).sum() > (symbols[cations] == "Li").sum():
         raise StructureError(
-            f"{structure.composition.reduced_formula}: sodium and potassium spread the layers too far; layered geometry is that of lithium oxides"
+            (
+                f"{structure.composition.reduced_formula}: sodium and potassium spread the layers too far; layered "
+                "geometry is that of lithium oxides"
+            )
         )
     use = inside & np.isin(found.cations, cations)
     return Framework(
@@ -135,13 +149,18 @@ def oxygen_framework(structure: Structure, parts: tuple[str, ...] = ()) -> Frame
         distance=network.distance,
         translations=translations,
         cations=cations,
-        bonds=np.stack([np.searchsorted(network.oxygen, found.anions[use]), np.searchsorted(cations, found.cations[use])], axis=1),
+        bonds=np.stack(
+            [np.searchsorted(network.oxygen, found.anions[use]), np.searchsorted(cations, found.cations[use])], axis=1
+        ),
         bond_vectors=found.vectors[use],
     )
 
 
-def _oxide_oxygen(found: Bonds, symbols: NDArray[np.str_], nonmetals: list[str], numbers: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Oxygen that is bonded to an octahedral metal and to no nonmetal, and oxygen with lithium alone, as where metal and lithium mix: (n_sites,) masks."""
+def _oxide_oxygen(
+    found: Bonds, symbols: NDArray[np.str_], nonmetals: list[str], numbers: Ints
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Oxygen that is bonded to an octahedral metal and to no nonmetal, and oxygen with lithium alone, as where metal
+    and lithium mix: (n_sites,) masks."""
     metal = ~np.isin(symbols, [*ALKALI, "O", *nonmetals])
     covalent, bonded, octahedral = (np.zeros(len(symbols), dtype=bool) for _ in range(3))
     covalent[found.anions[np.isin(symbols[found.cations], nonmetals)]] = True
@@ -159,14 +178,18 @@ def _tagged(structure: Structure, parts: tuple[str, ...]) -> NDArray[np.bool_]:
     unknown = sorted(set(parts) - set(known))
     if unknown:
         raise StructureError(
-            f"{structure.composition.reduced_formula}: no layer {', '.join(unknown)}; layers: {', '.join(known) or 'the structure has no layer tags'}"
+            (
+                f"{structure.composition.reduced_formula}: no layer {', '.join(unknown)}; layers: "
+                f"{', '.join(known) or 'the structure has no layer tags'}"
+            )
         )
     return np.array([str(tag) in parts for tag in tags or []])
 
 
 @dataclass(frozen=True, eq=False)
 class _Network:
-    """The largest connected set of oxygen atoms; all of :class:`Framework` that needs no cations, and `images` (p, 3), the cells of pairs."""
+    """The largest connected set of oxygen atoms; all of :class:`Framework` that needs no cations, and `images` (p, 3),
+    the cells of pairs."""
 
     oxygen: Ints
     pairs: Ints
@@ -178,7 +201,8 @@ class _Network:
 
 
 def _connected(structure: Structure, oxide: Ints, without: Ints) -> _Network:
-    """The largest connected set of oxide oxygen, and of the oxygen `without` metal what three quarters of a close-packed shell of it surround."""
+    """The largest connected set of oxide oxygen, and of the oxygen `without` metal what three quarters of a
+    close-packed shell of it surround."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -218,7 +242,14 @@ def _typical(first: Ints, lengths: Floats) -> float:
         return 2.8
     ranked = np.lexsort((lengths, first))
     starts = np.unique(first[ranked], return_index=True)[1]
-    return float(np.median([lengths[ranked[start : min(start + 6, stop)]].mean() for start, stop in zip(starts, [*starts[1:], len(ranked)], strict=True)]))
+    return float(
+        np.median(
+            [
+                lengths[ranked[start : min(start + 6, stop)]].mean()
+                for start, stop in zip(starts, [*starts[1:], len(ranked)], strict=True)
+            ]
+        )
+    )
 
 
 def _translations(number: int, pairs: Ints, images: Ints) -> Ints:

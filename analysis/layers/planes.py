@@ -23,19 +23,23 @@ from .oxygen_framework import Framework
 
 __all__ = ["PlaneFamily", "is_cubic", "plane_families"]
 
-#: shortest and longest distance of {111} planes in units of that of ideal close packing, √(2/3) of the oxygen distance; {200} planes lie at 0.87
+#: shortest and longest distance of {111} planes in units of that of ideal close packing, √(2/3) of the oxygen distance;
+#: {200} planes lie at 0.87
 WINDOW = (0.93, 1.12)
 #: the same for planes parallel to a slab, which may be a single sheet of MO2 with no wider gap beside it (CoO2 0.84)
 SHEET = 0.8
-#: smallest structure factor of a family of planes: 1 for flat planes, 0.92 for the alternating ones of LiCoO2, 0 for a liquid
+#: smallest structure factor of a family of planes: 1 for flat planes, 0.92 for the alternating ones of LiCoO2, 0 for a
+#: liquid
 CLEAR = 0.5
-#: degrees between two families of planes: of one and the same, at least of different ones, of {111} in cubic close packing and its scatter
+#: degrees between two families of planes: of one and the same, at least of different ones, of {111} in cubic close
+#: packing and its scatter
 SAME, APART, CUBIC, SKEW = 15.0, 40.0, 70.53, 10.0
 #: families of planes that are looked at
 MANY = 24
 #: neighbours of an oxygen atom that is counted as inside, twelve in close packing
 INSIDE = 11
-#: two neighbours face each other where their vectors add up to less than this times the distance: 0.2 in LiCoO2, 0.58 in hexagonal packing
+#: two neighbours face each other where their vectors add up to less than this times the distance: 0.2 in LiCoO2, 0.58
+#: in hexagonal packing
 FACING = 0.4
 
 
@@ -101,7 +105,8 @@ class PlaneFamily:
         return np.asarray(choices[best][first, 1])
 
     def cation_heights(self, framework: Framework) -> tuple[Floats, Floats]:
-        """Mean heights of each cation (q,), Å, above its lower and below its upper oxygen atoms; NaN where it has none."""
+        """Mean heights of each cation (q,), Å, above its lower and below its upper oxygen atoms; NaN where it has
+        none."""
         cation, heights = framework.bonds[:, 1], framework.bond_vectors @ self.normal
         sides = []
         for sign in (1, -1):
@@ -113,7 +118,8 @@ class PlaneFamily:
 
 
 def plane_families(framework: Framework) -> list[PlaneFamily]:
-    """Return the families of close-packed planes: the four that enclose 70.5° in cubic close packing, else the clearest ones.
+    """Return the families of close-packed planes: the four that enclose 70.5° in cubic close packing, else the clearest
+    ones.
 
     Raises
     ------
@@ -130,17 +136,23 @@ def plane_families(framework: Framework) -> list[PlaneFamily]:
         if family is not None:
             found.append(family)
     if not found:
-        raise StructureError(f"{framework.structure.composition.reduced_formula}: its oxygen atoms form no close-packed planes")
+        raise StructureError(
+            f"{framework.structure.composition.reduced_formula}: its oxygen atoms form no close-packed planes"
+        )
     return found
 
 
 def is_cubic(framework: Framework, families: list[PlaneFamily]) -> bool:
-    """Whether oxygen is cubic close-packed: four families of planes at 70.5°, give or take 11°, and neighbours that face each other.
+    """Whether oxygen is cubic close-packed: four families of planes at 70.5°, give or take 11°, and neighbours that
+    face each other.
 
-    Inside a crystal every atom has twelve neighbours, in pairs that face each other; in hexagonal packing half of them do. Oxygen
+    Inside a crystal every atom has twelve neighbours, in pairs that face each other; in hexagonal packing half of them
+    do. Oxygen
     sublattices with holes (WO3) have fewer neighbours, and are none.
     """
-    if len(families) < 4 or any(abs(_angle(a.normal, b.normal) - CUBIC) > SKEW + 1 for a, b in combinations(families, 2)):
+    if len(families) < 4 or any(
+        abs(_angle(a.normal, b.normal) - CUBIC) > SKEW + 1 for a, b in combinations(families, 2)
+    ):
         return False
     starts = np.searchsorted(framework.pairs[:, 0], np.arange(len(framework.oxygen) + 1))
     facing = []
@@ -152,7 +164,9 @@ def is_cubic(framework: Framework, families: list[PlaneFamily]) -> bool:
     return bool(facing) and float(np.mean(facing)) > 0.75
 
 
-def _unwrapped(framework: Framework, costs: Floats, positions: Floats, steps: Ints | None = None) -> tuple[Floats, Ints]:
+def _unwrapped(
+    framework: Framework, costs: Floats, positions: Floats, steps: Ints | None = None
+) -> tuple[Floats, Ints]:
     """Shifts (m, 3), Å, and plane numbers (m,) along the cheapest tree of neighbour bonds from the first atom."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
@@ -198,7 +212,10 @@ def _clear_waves(framework: Framework, positions: Floats) -> list[tuple[Floats, 
 
 def _cubic(waves: Floats, peaks: list[int]) -> list[int]:
     """The clearest four that enclose the angles of cubic close packing; none where there are no such four."""
-    partners = {k: [other for other in peaks if other != k and abs(_angle(waves[k], waves[other]) - CUBIC) < SKEW] for k in peaks}
+    partners = {
+        k: [other for other in peaks if other != k and abs(_angle(waves[k], waves[other]) - CUBIC) < SKEW]
+        for k in peaks
+    }
     for first, *rest in combinations(peaks, 4):
         if all(b in partners[a] for a, b in combinations([first, *rest], 2)):
             return [first, *rest]
@@ -222,14 +239,20 @@ def _angle(a: Floats, b: Floats) -> float:
 def _clarity(waves: Floats, positions: Floats) -> Floats:
     """Structure factor (n,) of each wave vector."""
     block = max(1, 2_000_000 // len(positions))
-    parts = [np.abs(np.exp(2j * np.pi * waves[k : k + block] @ positions.T).mean(axis=1)) for k in range(0, len(waves), block)]
+    parts = [
+        np.abs(np.exp(2j * np.pi * waves[k : k + block] @ positions.T).mean(axis=1))
+        for k in range(0, len(waves), block)
+    ]
     return np.concatenate(parts) if parts else np.empty(0)
 
 
 def _allowed_waves(translations: Floats, positions: Floats, longest: float) -> Floats:
-    """Wave vectors (n, 3) up to a length, 1/Å, of which every translation is a whole number of waves; along a slab's normal a fine grid."""
+    """Wave vectors (n, 3) up to a length, 1/Å, of which every translation is a whole number of waves; along a slab's
+    normal a fine grid."""
     reach = [int(np.ceil(length * longest)) for length in np.linalg.norm(translations, axis=1)]
-    numbers = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in reach], indexing="ij"), axis=-1).reshape(-1, len(reach))
+    numbers = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in reach], indexing="ij"), axis=-1).reshape(
+        -1, len(reach)
+    )
     waves = numbers @ np.linalg.pinv(translations).T
     waves = waves[np.linalg.norm(waves, axis=1) < longest]
     if len(translations) == 2:

@@ -101,7 +101,9 @@ def _taken(blocks: Iterable[Frames], every: int) -> Iterator[tuple[int, float, S
     for block in blocks:
         for k in range(len(block)):
             if number % every == 0:
-                cell = Structure(Lattice(block.cells[k]), list(block.species), block.positions[k], coords_are_cartesian=True)
+                cell = Structure(
+                    Lattice(block.cells[k]), list(block.species), block.positions[k], coords_are_cartesian=True
+                )
                 yield int(block.steps[k]), float(block.times[k]), cell
             number += 1
 

@@ -93,17 +93,23 @@ class Motion:
 
     @property
     def drifts(self) -> list[Drift]:
-        """Of the energy per atom, meV, relative to the first frame, and of the temperature, K, where the frames have them."""
+        """Of the energy per atom, meV, relative to the first frame, and of the temperature, K, where the frames have
+        them."""
         return [drift(quantity, unit, times, values) for quantity, unit, times, values in self.series]
 
     @property
     def series(self) -> list[tuple[str, str, Floats, Floats]]:
-        """Energy (meV/atom, relative to the first frame) and temperature (K) where frames have them: quantity, unit, times (fs), values."""
+        """Energy (meV/atom, relative to the first frame) and temperature (K) where frames have them: quantity, unit,
+        times (fs), values."""
         found = []
         for quantity, unit, values in (("energy", "meV/atom", self.energies), ("temperature", "K", self.temperatures)):
             known = np.isfinite(values) if values is not None else np.zeros(0, dtype=bool)
             if values is not None and known.any():
-                shown = 1000 * (values[known] - values[known][0]) / len(self.species) if quantity == "energy" else values[known]
+                shown = (
+                    1000 * (values[known] - values[known][0]) / len(self.species)
+                    if quantity == "energy"
+                    else values[known]
+                )
                 found.append((quantity, unit, self.times[known], shown))
         return found
 
@@ -158,7 +164,17 @@ class _Reader:
         if self._watch is not None:
             self._watch.add(block)
         # the numbers of each frame without its atoms
-        self._series.append(Frames((), block.cells, np.empty((len(block), 0, 3)), block.steps, block.times, block.energies, block.temperatures))
+        self._series.append(
+            Frames(
+                (),
+                block.cells,
+                np.empty((len(block), 0, 3)),
+                block.steps,
+                block.times,
+                block.energies,
+                block.temperatures,
+            )
+        )
 
     def result(self) -> Motion:
         series, ledger = Frames.joined(self._series), self._ledger.result()

@@ -1,4 +1,5 @@
-"""Cut-offs of bonds: the first minimum of the pair function where the bond is there to be seen, covalent radii where it is not."""
+"""Cut-offs of bonds: the first minimum of the pair function where the bond is there to be seen, covalent radii where it
+is not."""
 
 from __future__ import annotations
 
@@ -37,7 +38,10 @@ class Shell:
 
 
 def choose_rules(
-    species: Iterable[str], shells: Sequence[Mapping[Pair, Shell]], given: Mapping[Pair, float], hysteresis: float = HYSTERESIS
+    species: Iterable[str],
+    shells: Sequence[Mapping[Pair, Shell]],
+    given: Mapping[Pair, float],
+    hysteresis: float = HYSTERESIS,
 ) -> tuple[BondRule, ...]:
     """Return the rules of all watched pairs.
 
@@ -60,14 +64,23 @@ def choose_rules(
     pairs = watched_pairs(species)
     for pair in given:
         if pair not in pairs:
-            raise InputError(f"a cut-off for {'-'.join(pair)}: this pair is not watched; watched: {', '.join('-'.join(known) for known in pairs) or 'none'}")
+            raise InputError(
+                (
+                    f"a cut-off for {'-'.join(pair)}: this pair is not watched; watched: "
+                    f"{', '.join('-'.join(known) for known in pairs) or 'none'}"
+                )
+            )
     rules = []
     for pair in pairs:
         bonded = [found[pair] for found in shells if pair in found]
         if pair in given:
             rules.append(bond_rule(pair, given[pair], "given", hysteresis))
         elif bonded:
-            rules.append(bond_rule(pair, bonded[0].minimum, f"first minimum of the pair function of {bonded[0].source}", hysteresis))
+            rules.append(
+                bond_rule(
+                    pair, bonded[0].minimum, f"first minimum of the pair function of {bonded[0].source}", hysteresis
+                )
+            )
         else:
             rules.append(bond_rule(pair, hysteresis=hysteresis))
     return tuple(rules)
@@ -97,9 +110,11 @@ def parse_cutoffs(texts: Sequence[str], species: Iterable[str]) -> dict[Pair, fl
 
 
 def first_shells(functions: Iterable[PairFunction], numbers: Mapping[str, int], source: str) -> dict[Pair, Shell]:
-    """Return the first shell of every watched pair whose pair function shows bonds: a first peak within the reach of covalent radii.
+    """Return the first shell of every watched pair whose pair function shows bonds: a first peak within the reach of
+    covalent radii.
 
-    The edges of a PS4 tetrahedron, 3.4 Å, are no S-S bonds. A few contacts across an interface make no shell: their pair function is noise.
+    The edges of a PS4 tetrahedron, 3.4 Å, are no S-S bonds. A few contacts across an interface make no shell: their
+    pair function is noise.
 
     Parameters
     ----------

@@ -26,7 +26,8 @@ __all__ = ["PERSISTENCE", "BondEvent", "BondEvents", "BondLedger"]
 
 States = NDArray[np.int8]
 
-#: fs; more than a period of the stretching vibrations of PS4 (400 to 420 cm-1, 80 fs) and CoO6 (500 to 600 cm-1, 60 fs): what only
+#: fs; more than a period of the stretching vibrations of PS4 (400 to 420 cm-1, 80 fs) and CoO6 (500 to 600 cm-1, 60
+#: fs): what only
 #: rattles is back within half of one
 PERSISTENCE = 100.0
 #: fs; times are sums of time steps
@@ -84,7 +85,8 @@ class BondEvents:
     events : tuple of BondEvent
         By time, then kind and atoms.
     initial, final : tuple of (rule, first, second)
-        Bonds at the beginning, and those at the end, with the index of the rule; a pair stands there once for every image.
+        Bonds at the beginning, and those at the end, with the index of the rule; a pair stands there once for every
+        image.
     rules : tuple of BondRule
     persistence : float, fs
     start, end : float, fs
@@ -111,7 +113,10 @@ class BondEvents:
         """Every kind that could have been seen: breaking where there are such bonds at the beginning, and forming."""
         there = {rule for rule, _, _ in self.initial}
         names = [
-            kind_name(rule.pair, change) for index, rule in enumerate(self.rules) for change in ("breaking", "forming") if change == "forming" or index in there
+            kind_name(rule.pair, change)
+            for index, rule in enumerate(self.rules)
+            for change in ("breaking", "forming")
+            if change == "forming" or index in there
         ]
         return list(dict.fromkeys(names))
 
@@ -138,11 +143,14 @@ class BondEvents:
         return {rule.name: found[index] for index, rule in enumerate(self.rules)}
 
     def cumulative(self, kind: str, times: Floats) -> Ints:
-        """Pairs that are away from their initial state by one kind of event at each of the times (fs): those that came less those that returned."""
+        """Pairs that are away from their initial state by one kind of event at each of the times (fs): those that came
+        less those that returned."""
         mine = [event for event in self.events if event.kind == kind]
         gone = np.sort([event.time for event in mine])
         back = np.sort([max(event.formed or 0.0, event.broken or 0.0) for event in mine if not event.lasting])
-        return np.asarray(np.searchsorted(gone, times, side="right") - np.searchsorted(back, times, side="right"), dtype=np.int64)
+        return np.asarray(
+            np.searchsorted(gone, times, side="right") - np.searchsorted(back, times, side="right"), dtype=np.int64
+        )
 
 
 class BondLedger:
@@ -166,7 +174,9 @@ class BondLedger:
             raise InputError(f"the persistence of a bond event must be 0 fs or more, and {persistence:g} fs was given")
         self._rules = tuple(rules)
         self._persistence = persistence
-        self._form, self._broken = (np.array([getattr(rule, name) for rule in self._rules]) for name in ("form", "broken"))
+        self._form, self._broken = (
+            np.array([getattr(rule, name) for rule in self._rules]) for name in ("form", "broken")
+        )
         self._pairs = _Pairs.none()
         self._initial: list[tuple[int, int, int]] = []
         self._changes: list[tuple[float, int, int, int, int, int]] = []
@@ -183,7 +193,9 @@ class BondLedger:
         """
         times = np.concatenate([[self._last_time], found.times]) if self._frames else found.times
         if (np.diff(times) <= 0).any():
-            raise InputError(f"the times of the frames do not rise at {times[int(np.argmin(np.diff(times) > 0)) + 1]:g} fs")
+            raise InputError(
+                f"the times of the frames do not rise at {times[int(np.argmin(np.diff(times) > 0)) + 1]:g} fs"
+            )
         if not self._frames:
             self._first_time = float(found.times[0])
         pairs, distances = self._together(found)
@@ -196,7 +208,9 @@ class BondLedger:
         """Return the ledger up to the last frame."""
         pairs = self._pairs
         bonded = pairs.settled == BONDED
-        final = sorted(zip(pairs.rule[bonded].tolist(), pairs.first[bonded].tolist(), pairs.second[bonded].tolist(), strict=True))
+        final = sorted(
+            zip(pairs.rule[bonded].tolist(), pairs.first[bonded].tolist(), pairs.second[bonded].tolist(), strict=True)
+        )
         return BondEvents(
             tuple(sorted(self._paired(), key=lambda event: (event.time, event.kind, event.atoms))),
             tuple(sorted(self._initial)),
@@ -233,7 +247,16 @@ class BondLedger:
                 if state == BONDED:
                     self._initial.append((int(some.rule[pair]), int(some.first[pair]), int(some.second[pair])))
             elif old != state:
-                self._changes.append((float(start), int(some.code[pair]), int(state), int(some.rule[pair]), int(some.first[pair]), int(some.second[pair])))
+                self._changes.append(
+                    (
+                        float(start),
+                        int(some.code[pair]),
+                        int(state),
+                        int(some.rule[pair]),
+                        int(some.first[pair]),
+                        int(some.second[pair]),
+                    )
+                )
         some.settled[lasting.pair] = lasting.state  # the last of several assignments to one pair stays
         ends = runs.select(runs.closes)
         some.state[:], some.since[:] = ends.state, ends.start
@@ -242,7 +265,8 @@ class BondLedger:
         return pairs.select(active).in_order()
 
     def _paired(self) -> list[BondEvent]:
-        """Excursions from the changes: the first, third, … change of a pair leaves its initial state, the next one is the return."""
+        """Excursions from the changes: the first, third, … change of a pair leaves its initial state, the next one is
+        the return."""
         by_pair: dict[int, list[tuple[float, int, int, int, int, int]]] = {}
         for change in self._changes:
             by_pair.setdefault(change[1], []).append(change)
@@ -252,13 +276,21 @@ class BondLedger:
                 time, _, state, rule, first, second = leave
                 returned = None if back is None else back[0]
                 formed, broken = (time, returned) if state == BONDED else (returned, time)
-                events.append(BondEvent(kind_name(self._rules[rule].pair, "forming" if state == BONDED else "breaking"), (first, second), formed, broken))
+                events.append(
+                    BondEvent(
+                        kind_name(self._rules[rule].pair, "forming" if state == BONDED else "breaking"),
+                        (first, second),
+                        formed,
+                        broken,
+                    )
+                )
         return events
 
 
 @dataclass(eq=False)
 class _Pairs:
-    """Pairs with their states: `state` by distance, since the time `since`; `settled` by persistence. Arrays of one length, sorted by code."""
+    """Pairs with their states: `state` by distance, since the time `since`; `settled` by persistence. Arrays of one
+    length, sorted by code."""
 
     code: Ints
     rule: Ints
@@ -276,7 +308,15 @@ class _Pairs:
     @classmethod
     def new(cls, found: PairDistances, state: int) -> _Pairs:
         n = len(found.code)
-        return cls(found.code, found.rule, found.first, found.second, np.full(n, state, np.int8), np.full(n, state, np.int8), np.full(n, -np.inf))
+        return cls(
+            found.code,
+            found.rule,
+            found.first,
+            found.second,
+            np.full(n, state, np.int8),
+            np.full(n, state, np.int8),
+            np.full(n, -np.inf),
+        )
 
     def select(self, which: NDArray[Any]) -> _Pairs:
         return _Pairs(*(array[which] for array in vars(self).values()))
@@ -286,7 +326,12 @@ class _Pairs:
             getattr(self, name)[where] = getattr(others, name)
 
     def joined(self, others: _Pairs) -> _Pairs:
-        return _Pairs(*(np.concatenate([mine, theirs]) for mine, theirs in zip(vars(self).values(), vars(others).values(), strict=True)))
+        return _Pairs(
+            *(
+                np.concatenate([mine, theirs])
+                for mine, theirs in zip(vars(self).values(), vars(others).values(), strict=True)
+            )
+        )
 
     def in_order(self) -> _Pairs:
         return self.select(np.argsort(self.code))
@@ -294,7 +339,8 @@ class _Pairs:
 
 @dataclass(eq=False)
 class _Runs:
-    """Stretches of frames in one state, sorted by pair and time; `last` is the last frame's time, `opens` and `closes` mark the outer ones of a pair."""
+    """Stretches of frames in one state, sorted by pair and time; `last` is the last frame's time, `opens` and `closes`
+    mark the outer ones of a pair."""
 
     pair: Ints
     state: States

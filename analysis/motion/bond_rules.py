@@ -75,7 +75,11 @@ class BondRule:
     def __post_init__(self) -> None:
         if not 0 < self.form <= self.cutoff <= self.broken < float("inf"):
             raise InputError(
-                f"{self.name}: cut-off {self.cutoff:g} Å, forms below {self.form:g} Å, breaks above {self.broken:g} Å; needed: 0 < forms <= cut-off <= breaks"
+                (
+                    f"{self.name}: cut-off {self.cutoff:g} Å, forms below {self.form:g} Å, breaks above "
+                    f"{self.broken:g} "
+                    "Å; needed: 0 < forms <= cut-off <= breaks"
+                )
             )
 
     @property
@@ -90,10 +94,15 @@ class BondRule:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers, Å."""
-        return {"pair": self.name, **{key: value for key, value in asdict(self).items() if key not in ("first", "second")}}
+        return {
+            "pair": self.name,
+            **{key: value for key, value in asdict(self).items() if key not in ("first", "second")},
+        }
 
 
-def bond_rule(pair: tuple[str, str], cutoff: float | None = None, source: str = "given", hysteresis: float = HYSTERESIS) -> BondRule:
+def bond_rule(
+    pair: tuple[str, str], cutoff: float | None = None, source: str = "given", hysteresis: float = HYSTERESIS
+) -> BondRule:
     """Return the rule of one pair of elements.
 
     Parameters
@@ -116,14 +125,18 @@ def bond_rule(pair: tuple[str, str], cutoff: float | None = None, source: str = 
         raise InputError(f"the hysteresis is a fraction from 0 to below 1 of the cut-off, and {hysteresis:g} was given")
     first, second = ordered(*pair)
     if cutoff is None:
-        cutoff, source = covalent_reach(first, second), f"{REACH:g} times the sum of covalent radii (Cordero et al., Dalton Trans. 2008, 2832)"
+        cutoff, source = (
+            covalent_reach(first, second),
+            f"{REACH:g} times the sum of covalent radii (Cordero et al., Dalton Trans. 2008, 2832)",
+        )
     return BondRule(first, second, cutoff, cutoff * (1 - hysteresis), cutoff * (1 + hysteresis), source)
 
 
 def covalent_reach(first: str, second: str) -> float:
     """Return the longest bond that two elements are granted, Å.
 
-    :data:`REACH` times the sum of covalent radii, B. Cordero et al., Dalton Trans. 2008, 2832, low spin where there are two, as tabulated by ASE.
+    :data:`REACH` times the sum of covalent radii, B. Cordero et al., Dalton Trans. 2008, 2832, low spin where there are
+    two, as tabulated by ASE.
     """
     from ase.data import atomic_numbers, covalent_radii
 
@@ -131,7 +144,8 @@ def covalent_reach(first: str, second: str) -> float:
 
 
 def watched_pairs(species: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the pairs of elements that the table names, each with the more electropositive first: P-S, S-S, S-O, Co-O, …
+    """Return the pairs of elements that the table names, each with the more electropositive first: P-S, S-S, S-O, Co-O,
+    …
 
     Parameters
     ----------
@@ -158,7 +172,9 @@ def parse_pair(first: str, second: str, species: Iterable[str]) -> tuple[str, st
     present = in_order(species)
     for symbol in (first, second):
         if symbol not in present:
-            raise InputError(f"the pair {first} {second}: the trajectory holds no {symbol}; its elements: {', '.join(present)}")
+            raise InputError(
+                f"the pair {first} {second}: the trajectory holds no {symbol}; its elements: {', '.join(present)}"
+            )
     return ordered(first, second)
 
 
@@ -168,7 +184,8 @@ def is_shell(pair: tuple[str, str]) -> bool:
 
 
 def is_molecular(pair: tuple[str, str]) -> bool:
-    """Whether a bond of the two holds a molecule or a complex ion together: P-S, S-S, S-O, O-O, but neither Co-O nor In-Cl."""
+    """Whether a bond of the two holds a molecule or a complex ion together: P-S, S-S, S-O, O-O, but neither Co-O nor
+    In-Cl."""
     return "cation" not in map(_class_of, pair)
 
 

@@ -60,7 +60,9 @@ class Coordination:
             "mean": float(self.mean.mean()),
             "first": float(self.first.mean()),
             "last": float(self.last.mean()),
-            "mean_distortion": float(self.distortion[np.isfinite(self.distortion)].mean()) if np.isfinite(self.distortion).any() else None,
+            "mean_distortion": float(self.distortion[np.isfinite(self.distortion)].mean())
+            if np.isfinite(self.distortion).any()
+            else None,
             "histogram": {str(number): float(share) for number, share in enumerate(self.histogram)},
             "times": times.tolist(),
             "series": mean.tolist(),
@@ -80,7 +82,9 @@ class CoordinationCounter:
 
     def __init__(self, species: Sequence[str], rules: Sequence[BondRule]) -> None:
         symbols = np.array(species)
-        self._rules = [(index, rule) for index, rule in enumerate(rules) if is_shell(rule.pair) and (symbols == rule.first).any()]
+        self._rules = [
+            (index, rule) for index, rule in enumerate(rules) if is_shell(rule.pair) and (symbols == rule.first).any()
+        ]
         self._centres = {index: np.flatnonzero(symbols == rule.first) for index, rule in self._rules}
         self._times: list[Floats] = []
         self._series: dict[int, list[tuple[Floats, Floats]]] = {index: [] for index, _ in self._rules}
@@ -104,7 +108,16 @@ class CoordinationCounter:
             mean, distortion = (np.concatenate([part[k] for part in self._series[index]]) for k in (0, 1))
             counts = self._histograms[index]
             highest = int(np.flatnonzero(counts)[-1])
-            found.append(Coordination(rule, np.concatenate(self._times), mean, distortion, counts[: highest + 1] / counts.sum(), *self._ends[index]))
+            found.append(
+                Coordination(
+                    rule,
+                    np.concatenate(self._times),
+                    mean,
+                    distortion,
+                    counts[: highest + 1] / counts.sum(),
+                    *self._ends[index],
+                )
+            )
         return found
 
     def _shells(self, found: PairDistances, index: int, rule: BondRule) -> tuple[Ints, Floats]:
@@ -129,7 +142,8 @@ class CoordinationCounter:
 
 
 def thinned(times: Floats, *series: Floats, points: int = POINTS) -> tuple[Floats, ...]:
-    """Return times and series averaged over at most `points` stretches of equal numbers of frames; NaN where a stretch has none but NaN.
+    """Return times and series averaged over at most `points` stretches of equal numbers of frames; NaN where a stretch
+    has none but NaN.
 
     Parameters
     ----------

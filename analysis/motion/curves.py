@@ -66,11 +66,16 @@ class Curves:
             },
             "diffusivity": [asdict(one) for one in self.diffusivity],
             "msd": [_msd_json(curve) for curve in self.msd],
-            "density_profile": {"heights": self.profiles[0].heights.tolist(), "density": {one.species: one.density.tolist() for one in self.profiles}},
+            "density_profile": {
+                "heights": self.profiles[0].heights.tolist(),
+                "density": {one.species: one.density.tolist() for one in self.profiles},
+            },
         }
 
 
-def motion_curves(blocks: Iterable[Frames], species: Sequence[str], layers: Layers | None, *, timed: bool = True) -> Curves:
+def motion_curves(
+    blocks: Iterable[Frames], species: Sequence[str], layers: Layers | None, *, timed: bool = True
+) -> Curves:
     """Read a trajectory once.
 
     Parameters
@@ -92,7 +97,13 @@ def motion_curves(blocks: Iterable[Frames], species: Sequence[str], layers: Laye
         ways.add(block)
         heights.add(block)
     tags = None if layers is None else layers.tags
-    return Curves(dict(Counter(species)), pairs.functions(), msd_curves(ways, tags), diffusivities(ways, tags, timed=timed), heights.profiles())
+    return Curves(
+        dict(Counter(species)),
+        pairs.functions(),
+        msd_curves(ways, tags),
+        diffusivities(ways, tags, timed=timed),
+        heights.profiles(),
+    )
 
 
 def pair_functions(blocks: Iterable[Frames], species: Sequence[str]) -> list[PairFunction]:
@@ -141,7 +152,8 @@ class DensityProfile:
 class ProfileCounter:
     """Count the atoms of one trajectory by height, block by block.
 
-    Heights are parts of each frame's own cell, so that a cell that breathes does not blur the profile. A slow drift of all
+    Heights are parts of each frame's own cell, so that a cell that breathes does not blur the profile. A slow drift of
+    all
     atoms along the normal is taken out: each frame is shifted by the drift of its centre of mass since the first.
 
     Parameters
@@ -183,7 +195,9 @@ class ProfileCounter:
         drift = self._drift + np.cumsum((moved - np.rint(moved)) @ self._weights)
         self._last, self._drift = parts[-1], float(drift[-1])
         bins = np.minimum(((parts - drift[:, None]) % 1.0 * self.n_bins).astype(np.int64), self.n_bins - 1)
-        self._counts += np.bincount((self._element * self.n_bins + bins).ravel(), minlength=self._counts.size).reshape(self._counts.shape)
+        self._counts += np.bincount((self._element * self.n_bins + bins).ravel(), minlength=self._counts.size).reshape(
+            self._counts.shape
+        )
         self._area += float(areas.sum())
         self._height += float(tall.sum())
         self._n_frames += len(frames)
@@ -201,4 +215,7 @@ class ProfileCounter:
         tall, area = self._height / self._n_frames, self._area / self._n_frames
         middles = (np.arange(self.n_bins) + 0.5) * tall / self.n_bins
         volume = area * tall / self.n_bins * self._n_frames
-        return [DensityProfile(name, middles, counts / volume) for name, counts in zip(self._names, self._counts, strict=True)]
+        return [
+            DensityProfile(name, middles, counts / volume)
+            for name, counts in zip(self._names, self._counts, strict=True)
+        ]

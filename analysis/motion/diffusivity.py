@@ -1,8 +1,10 @@
 """Self-diffusivity with its uncertainty, from displacements of one trajectory.
 
 The line through the mean square displacements and its uncertainty come from kinisi (A. R. McCluskey, S. W. Coles,
-B. J. Morgan, J. Chem. Theory Comput. 21, 79 (2025)): the displacements at different lags share their data, so an ordinary
-fit is too sure of itself; kinisi samples the slopes that agree with the covariance of all lags. It is done for the lags in
+B. J. Morgan, J. Chem. Theory Comput. 21, 79 (2025)): the displacements at different lags share their data, so an
+ordinary
+fit is too sure of itself; kinisi samples the slopes that agree with the covariance of all lags. It is done for the lags
+in
 which atoms diffuse. Where there are none, as in a solid whose atoms only vibrate, no value is given but a limit.
 """
 
@@ -24,14 +26,16 @@ __all__ = ["Diffusivity", "diffusivities", "diffusivity"]
 _UNIT = 0.1
 #: frames, and lags among them, of one estimate
 _FRAMES, _LAGS = 600, 100
-#: the mean square displacement grows as the lag to the power of 1 in diffusion, of 2 in flight, of 0 in a cage; what differs by less than
+#: the mean square displacement grows as the lag to the power of 1 in diffusion, of 2 in flight, of 0 in a cage; what
+#: differs by less than
 #: this from 1, or by less than twice its standard deviation, counts as diffusion
 _DIFFUSIVE = 0.2
 #: part of the run: beyond, the mean square displacements are too noisy to tell the exponent
 _TRUSTED = 0.25
 #: mean square displacements are averaged over this part of a lag on either side
 _AROUND = 0.05
-#: fs, two periods of a vibration of 10 THz: at shorter lags the mean square displacement turns from flight to cage, and may pass for diffusion
+#: fs, two periods of a vibration of 10 THz: at shorter lags the mean square displacement turns from flight to cage, and
+#: may pass for diffusion
 _VIBRATION = 200.0
 #: lags without which the exponent cannot be told
 _FEWEST = 6
@@ -58,7 +62,8 @@ class Diffusivity:
     start : float or None, fs
         Shortest lag that counts.
     limit : float or None, cm²/s
-        Where no value is given: 97.5 % of the probability lie below, or the mean square displacement at a quarter of the run over six lags.
+        Where no value is given: 97.5 % of the probability lie below, or the mean square displacement at a quarter of
+        the run over six lags.
     exponent : float or None
         Of the growth of the mean square displacement with the lag, from `start` to a quarter of the run.
     note : str
@@ -77,7 +82,9 @@ class Diffusivity:
     note: str
 
 
-def diffusivities(displacements: Displacements, layers: Sequence[str] | None = None, seed: int = 0, *, timed: bool = True) -> list[Diffusivity]:
+def diffusivities(
+    displacements: Displacements, layers: Sequence[str] | None = None, seed: int = 0, *, timed: bool = True
+) -> list[Diffusivity]:
     """Self-diffusivity of each element, and of each element in each layer.
 
     Parameters
@@ -98,7 +105,10 @@ def diffusivities(displacements: Displacements, layers: Sequence[str] | None = N
     """
     curves = msd_curves(displacements, layers)
     if not timed:
-        return [Diffusivity(curve.species, curve.layer, len(curve.atoms), None, None, None, None, None, None, _UNTIMED) for curve in curves]
+        return [
+            Diffusivity(curve.species, curve.layer, len(curve.atoms), None, None, None, None, None, None, _UNTIMED)
+            for curve in curves
+        ]
     return [diffusivity(displacements, curve, seed) for curve in curves]
 
 
@@ -123,7 +133,13 @@ def diffusivity(displacements: Displacements, curve: MsdCurve, seed: int = 0) ->
         return Diffusivity(curve.species, curve.layer, len(curve.atoms), None, None, None, None, limit, exponent, note)
 
     if exponent is None:
-        return without(f"the run is too short to tell diffusion from vibration: {3e-3 * _VIBRATION / _TRUSTED:.1f} ps are needed at least")
+        return without(
+            (
+                f"the run is too short to tell diffusion from vibration: {3e-3 * _VIBRATION / _TRUSTED:.1f} ps are "
+                "needed "
+                "at least"
+            )
+        )
     if start is None:
         return without(f"no diffusion: the mean square displacement grows as the lag to the power of {exponent:.2f}")
     moved, steps, times = displacements.series()
@@ -136,15 +152,23 @@ def diffusivity(displacements: Displacements, curve: MsdCurve, seed: int = 0) ->
     value, sigma = float(slopes.mean()), float(slopes.std(ddof=1))
     if value < _SURE * sigma:
         return without(f"the slope may be nought: {value:.1e} ± {sigma:.1e} cm²/s", high)
-    doubt = f"{displacements.unsure} ways from frame to frame are too long to tell the direction: write frames more often" if displacements.unsure else ""
-    return Diffusivity(curve.species, curve.layer, len(curve.atoms), value, sigma, (low, high), start, None, exponent, doubt)
+    doubt = (
+        f"{displacements.unsure} ways from frame to frame are too long to tell the direction: write frames more often"
+        if displacements.unsure
+        else ""
+    )
+    return Diffusivity(
+        curve.species, curve.layer, len(curve.atoms), value, sigma, (low, high), start, None, exponent, doubt
+    )
 
 
 def _diffusive(curve: MsdCurve) -> tuple[float | None, float | None]:
     """Exponent, and the shortest lag from which on it is that of diffusion; None for what cannot be told.
 
-    Growth from a lag s as (lag - s)^p reaches the part 2^-p of its whole in the middle: so p is 1 whatever vibration has
-    added. Flight is told by the slope of the logarithms. The relative variance of a mean square displacement of n walkers at a lag
+    Growth from a lag s as (lag - s)^p reaches the part 2^-p of its whole in the middle: so p is 1 whatever vibration
+    has
+    added. Flight is told by the slope of the logarithms. The relative variance of a mean square displacement of n
+    walkers at a lag
     t of a run of length T is 2 t / (3 n T).
     """
     end = _TRUSTED * float(curve.lags[-1])
@@ -171,7 +195,8 @@ def _diffusive(curve: MsdCurve) -> tuple[float | None, float | None]:
 
 
 def _spread(moved: Floats, steps: Ints) -> tuple[Floats, Floats, Floats, Floats]:
-    """Lags in steps; mean and variance of the mean of the squared displacements (Å², Å⁴) and the independent samples, as kinisi counts them."""
+    """Lags in steps; mean and variance of the mean of the squared displacements (Å², Å⁴) and the independent samples,
+    as kinisi counts them."""
     spacing = max(1, int(np.gcd.reduce(np.diff(steps))))
     spacing *= int(np.ceil((steps[-1] - steps[0]) / spacing / _FRAMES))
     grid, kept = np.divmod(steps - steps[0], spacing)
@@ -185,7 +210,9 @@ def _spread(moved: Floats, steps: Ints) -> tuple[Floats, Floats, Floats, Floats]
         if len(both) * moved.shape[1] < 2 or independent <= 1:
             continue
         squares = ((moved[place[both + lag]] - moved[place[both]]) ** 2).sum(axis=2)
-        rows.append((float(lag * spacing), float(squares.mean()), float(squares.var(ddof=1)) / independent, independent))
+        rows.append(
+            (float(lag * spacing), float(squares.mean()), float(squares.var(ddof=1)) / independent, independent)
+        )
     table = np.array(rows).reshape(-1, 4)
     return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
 
@@ -199,14 +226,23 @@ def _slopes(series: tuple[Floats, Floats, Floats, Floats], start: float, seed: i
     axis = ["time interval"]
     data = scipp.DataArray(
         data=scipp.Variable(dims=axis, values=means, variances=variances, unit="angstrom**2"),
-        coords={"time interval": scipp.array(dims=axis, values=lags, unit="fs"), "n_samples": scipp.array(dims=axis, values=samples)},
+        coords={
+            "time interval": scipp.array(dims=axis, values=lags, unit="fs"),
+            "n_samples": scipp.array(dims=axis, values=samples),
+        },
     )
     line = Diffusion(scipp.DataGroup({"da": data, "dimensionality": scipp.scalar(3)}))
     state = np.random.get_state()
     try:
         # kinisi draws from numpy's global generator, which is left as it was
         np.random.seed(seed)
-        line.bayesian_regression(scipp.scalar(start * (1 - 1e-9), unit="fs"), n_samples=_SAMPLES, n_walkers=_WALKERS, n_burn=_BURN, progress=False)
+        line.bayesian_regression(
+            scipp.scalar(start * (1 - 1e-9), unit="fs"),
+            n_samples=_SAMPLES,
+            n_walkers=_WALKERS,
+            n_burn=_BURN,
+            progress=False,
+        )
     finally:
         np.random.set_state(state)
     if line.gradient is None:

@@ -2,7 +2,8 @@
 
 Displacements add up from frame to frame by nearest images in the cell of the later frame, so that a cell that breathes
 moves no atom (the "toroidal view preserving" scheme, von Bülow, Bullerjahn, Hummer, J. Chem. Phys. 153, 021101 (2020)).
-Mean squares are averaged over all pairs of frames that lie a lag apart, by Fourier transforms (Calandrini et al., Collection SFN
+Mean squares are averaged over all pairs of frames that lie a lag apart, by Fourier transforms (Calandrini et al.,
+Collection SFN
 12, 201 (2011)); missing frames are left out of the average, not filled.
 """
 
@@ -61,7 +62,8 @@ class Displacements:
     ----------
     species : sequence of str, n_sites
     reference : sequence of str or None
-        Elements whose centre of mass does not move by definition; None takes all atoms, an empty sequence leaves the drift in.
+        Elements whose centre of mass does not move by definition; None takes all atoms, an empty sequence leaves the
+        drift in.
     limit : int, bytes
         Of what is kept; longer trajectories keep every 2nd, 4th, … frame. All frames are followed.
 
@@ -77,7 +79,12 @@ class Displacements:
         self.species = tuple(species)
         chosen = np.isin(self.species, list(self.species if reference is None else reference))
         if reference and not chosen.any():
-            raise InputError(f"no atom of {', '.join(reference)} to measure displacements against; elements: {', '.join(sorted(set(species)))}")
+            raise InputError(
+                (
+                    f"no atom of {', '.join(reference)} to measure displacements against; elements: "
+                    f"{', '.join(sorted(set(species)))}"
+                )
+            )
         masses = np.array([atomic_masses[atomic_numbers[symbol]] for symbol in self.species]) * chosen
         self._weights: Floats | None = masses / masses.sum() if chosen.any() else None
         self._most = max(16, limit // (24 * len(self.species)))
@@ -147,7 +154,8 @@ class Displacements:
 
 
 def heights(frames: Frames) -> Floats:
-    """Return the heights of the atoms above the plane of the first two lattice vectors, wrapped into the cell: (n_frames, n_sites) Å."""
+    """Return the heights of the atoms above the plane of the first two lattice vectors, wrapped into the cell:
+    (n_frames, n_sites) Å."""
     normals = np.cross(frames.cells[:, 0], frames.cells[:, 1])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     tall = np.abs(np.einsum("fx,fx->f", frames.cells[:, 2], normals))
@@ -161,7 +169,8 @@ def layers_by_height(frame: Frames, edges: Sequence[float]) -> tuple[str, ...]:
     ----------
     frame : Frames
     edges : sequence of float, Å
-        Rising borders between layers, along the normal of the first two lattice vectors; below the first and above the last are layers too.
+        Rising borders between layers, along the normal of the first two lattice vectors; below the first and above the
+        last are layers too.
 
     Returns
     -------
@@ -176,7 +185,12 @@ def layers_by_height(frame: Frames, edges: Sequence[float]) -> tuple[str, ...]:
     tall = float(abs(np.linalg.det(frame.cells[0])) / np.linalg.norm(np.cross(frame.cells[0, 0], frame.cells[0, 1])))
     borders = np.array([0.0, *edges, tall])
     if not (np.diff(borders) > 0).all():
-        raise InputError(f"borders of layers rise between 0 and the cell's height of {tall:.2f} Å; given: {', '.join(f'{edge:g}' for edge in edges)}")
+        raise InputError(
+            (
+                f"borders of layers rise between 0 and the cell's height of {tall:.2f} Å; given: "
+                f"{', '.join(f'{edge:g}' for edge in edges)}"
+            )
+        )
     indices = np.searchsorted(borders[1:-1], heights(frame.select(slice(0, 1)))[0], side="right")
     return tuple(f"{borders[i]:.1f}-{borders[i + 1]:.1f} Å" for i in indices)
 
@@ -257,10 +271,16 @@ def msd_curves(displacements: Displacements, layers: Sequence[str] | None = None
         raise InputError(f"{len(layers)} layers were given for {len(species)} atoms")
     lags, msd, origins = mean_square(moved, steps)
     per_step = (times[-1] - times[0]) / (steps[-1] - steps[0]) if len(steps) > 1 else 1.0
-    groups: list[tuple[str, str | None, NDArray[np.bool_]]] = [(str(name), None, species == name) for name in dict.fromkeys(displacements.species)]
+    groups: list[tuple[str, str | None, NDArray[np.bool_]]] = [
+        (str(name), None, species == name) for name in dict.fromkeys(displacements.species)
+    ]
     if layers is not None:
         tags = np.array(layers)
-        groups += [(name, str(tag), members & (tags == tag)) for name, _, members in groups for tag in dict.fromkeys(layers)]
+        groups += [
+            (name, str(tag), members & (tags == tag)) for name, _, members in groups for tag in dict.fromkeys(layers)
+        ]
     return [
-        MsdCurve(name, tag, np.flatnonzero(members), lags * per_step, msd[:, members].mean(axis=1), origins) for name, tag, members in groups if members.any()
+        MsdCurve(name, tag, np.flatnonzero(members), lags * per_step, msd[:, members].mean(axis=1), origins)
+        for name, tag, members in groups
+        if members.any()
     ]

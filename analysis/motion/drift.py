@@ -12,7 +12,8 @@ from ...configs.arrays import Floats
 __all__ = ["BLOCKS", "Drift", "drift"]
 
 
-#: stretches whose averages the line is fitted to: long enough to be independent of one another, enough for a standard error
+#: stretches whose averages the line is fitted to: long enough to be independent of one another, enough for a standard
+#: error
 BLOCKS = 10
 
 

@@ -1,7 +1,8 @@
 """Rates of bond events, and what is left of them when those of a control run are subtracted.
 
 A control is a trajectory of the same phases in bulk, where nothing should react. A breaking bond is counted per bond of
-the first frame, a forming one per atom of the pair's first element; the control's rate times the run's bonds (atoms) and
+the first frame, a forming one per atom of the pair's first element; the control's rate times the run's bonds (atoms)
+and
 time is what the run would show without an interface.
 """
 
@@ -34,7 +35,8 @@ class Observed:
     numbers: dict[str, int]
 
     def occasions(self, pair: tuple[str, str], *, breaking: bool) -> float:
-        """Bonds of the first frame, or atoms of the first element where the second is there too, times the duration, fs."""
+        """Bonds of the first frame, or atoms of the first element where the second is there too, times the duration,
+        fs."""
         if breaking:
             return self.ledger.initial_bonds().get("-".join(pair), 0) * self.ledger.duration
         return self.numbers.get(pair[0], 0) * self.ledger.duration * (pair[1] in self.numbers)
@@ -101,8 +103,22 @@ def event_rates(run: Observed, controls: Sequence[Observed], area: float | None)
             found.append(EventRate(kind, count, lasting[kind], per_area))
             continue
         seen = sum(control.ledger.counts.get(kind, 0) for control in able)
-        scale = run.occasions(pairs[name], **occasions) / sum(control.occasions(pairs[name], **occasions) for control in able)
+        scale = run.occasions(pairs[name], **occasions) / sum(
+            control.occasions(pairs[name], **occasions) for control in able
+        )
         expected = seen * scale
         sigma = (count + seen * scale**2) ** 0.5
-        found.append(EventRate(kind, count, lasting[kind], per_area, seen, expected, count - expected, sigma, None if seen else _NOTHING_SEEN * scale))
+        found.append(
+            EventRate(
+                kind,
+                count,
+                lasting[kind],
+                per_area,
+                seen,
+                expected,
+                count - expected,
+                sigma,
+                None if seen else _NOTHING_SEEN * scale,
+            )
+        )
     return found

@@ -19,7 +19,8 @@ from .neighbour_pairs import widths
 __all__ = ["Layers", "Migrant", "MigrationWatch", "ReleasedOxygen", "released_oxygen"]
 
 
-#: Å; an atom has left its layer when it is this far outside of where the layer's atoms were in the first frame: more than vibrations
+#: Å; an atom has left its layer when it is this far outside of where the layer's atoms were in the first frame: more
+#: than vibrations
 MARGIN = 1.5
 #: Å; layers closer than this share an interface, others face vacuum
 TOUCHING = 5.0
@@ -72,12 +73,16 @@ def released_oxygen(ledger: BondEvents, symbols: Sequence[str]) -> list[Released
         if event.broken is not None:
             times[event.atoms[1]] = max(event.broken, times.get(event.atoms[1], 0.0))
     lost = with_metals(ledger.initial) - with_metals(ledger.final)
-    return sorted((ReleasedOxygen(atom, times[atom], partners.get(atom, {})) for atom in lost), key=lambda one: (one.time, one.atom))
+    return sorted(
+        (ReleasedOxygen(atom, times[atom], partners.get(atom, {})) for atom in lost),
+        key=lambda one: (one.time, one.atom),
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """Which layer of a stack each atom belongs to; the layers follow one another along the normal of the first two cell vectors.
+    """Which layer of a stack each atom belongs to; the layers follow one another along the normal of the first two cell
+    vectors.
 
     Parameters
     ----------
@@ -93,7 +98,8 @@ class Layers:
         return list(dict.fromkeys(self.tags))
 
     def extents(self, first: Frames) -> dict[str, tuple[float, float]]:
-        """Lowest and highest atom of each layer in the first frame, Å along the normal; a layer that goes through the border ends above the cell.
+        """Lowest and highest atom of each layer in the first frame, Å along the normal; a layer that goes through the
+        border ends above the cell.
 
         Raises
         ------
@@ -125,7 +131,9 @@ class Layers:
         if len(stack) < 2:
             return []
         pairs = []
-        for (lower, (_, top)), (upper, (bottom, _)) in zip(stack, [*stack[1:], (stack[0][0], (stack[0][1][0] + period, 0.0))], strict=True):
+        for (lower, (_, top)), (upper, (bottom, _)) in zip(
+            stack, [*stack[1:], (stack[0][0], (stack[0][1][0] + period, 0.0))], strict=True
+        ):
             if bottom - top < TOUCHING:
                 pairs.append((lower, upper, bottom - top))
         return pairs
@@ -196,7 +204,9 @@ class MigrationWatch:
         moved = heights - self._start
         moved -= moved[:, self._fixed].mean(axis=1, keepdims=True)
         places = (self._limits[2] + moved) * widths(block.cells)[:, 2:]
-        outside = np.where(places > self._limits[1], places - self._limits[1], np.minimum(places - self._limits[0], 0.0))
+        outside = np.where(
+            places > self._limits[1], places - self._limits[1], np.minimum(places - self._limits[0], 0.0)
+        )
         out = np.abs(outside) > MARGIN
         frames = np.where(out, -1, np.arange(len(block))[:, None]).max(axis=0)  # last frame inside
         came = np.where(frames < len(block) - 1, block.times[np.minimum(frames + 1, len(block) - 1)], np.inf)
@@ -206,7 +216,10 @@ class MigrationWatch:
     def result(self) -> list[Migrant]:
         """Return who is outside, by time."""
         away = np.flatnonzero(self._end - self._since >= self._persistence)
-        found = [Migrant(int(i), self._symbols[i], self._layers.tags[i], float(self._since[i]), float(self._outside[i])) for i in away]
+        found = [
+            Migrant(int(i), self._symbols[i], self._layers.tags[i], float(self._since[i]), float(self._outside[i]))
+            for i in away
+        ]
         return sorted(found, key=lambda one: (one.time, one.atom))
 
     def _begin(self, block: Frames, heights: Floats) -> None:

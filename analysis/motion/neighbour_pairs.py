@@ -1,4 +1,5 @@
-"""Distances of the pairs that may be bonded, frame by frame, exact in every cell and cheap enough for long trajectories.
+"""Distances of the pairs that may be bonded, frame by frame, exact in every cell and cheap enough for long
+trajectories.
 
 Within a short run of frames no pair can come closer than its distance at the first of them less the way that both
 atoms go. So the pairs are searched once per run, in one frame and among as many images as the cell is narrow, and the
@@ -33,7 +34,8 @@ _IMAGES = 128
 
 @dataclass(frozen=True, eq=False)
 class PairDistances:
-    """Distances of all pairs that may be bonded in a run of frames; every other pair is farther apart than its rule's `broken`.
+    """Distances of all pairs that may be bonded in a run of frames; every other pair is farther apart than its rule's
+    `broken`.
 
     Parameters
     ----------
@@ -73,7 +75,10 @@ class PairFinder:
         named = sorted({symbol for rule in rules for symbol in rule.pair})
         #: the atoms that a rule names
         self._atoms: Ints = np.flatnonzero(np.isin(symbols, named)).astype(np.int64)
-        self._members = [(np.flatnonzero(symbols[self._atoms] == rule.first), np.flatnonzero(symbols[self._atoms] == rule.second)) for rule in rules]
+        self._members = [
+            (np.flatnonzero(symbols[self._atoms] == rule.first), np.flatnonzero(symbols[self._atoms] == rule.second))
+            for rule in rules
+        ]
         self._last: Floats | None = None
 
     def pairs(self, block: Frames) -> Iterator[PairDistances]:
@@ -111,19 +116,30 @@ class PairFinder:
         image = np.concatenate([pairs[2] for pairs in found])
         rule = np.repeat(np.arange(len(found)), [len(pairs[0]) for pairs in found])
         apart = fractional[:, second] - fractional[:, first] + image
-        yield PairDistances(times, self._atoms[first], self._atoms[second], rule, self._code(first, second, image), np.linalg.norm(apart @ cells, axis=2))
+        yield PairDistances(
+            times,
+            self._atoms[first],
+            self._atoms[second],
+            rule,
+            self._code(first, second, image),
+            np.linalg.norm(apart @ cells, axis=2),
+        )
 
     def _code(self, first: Ints, second: Ints, image: Ints) -> Ints:
         """One number for two atoms and the image of the second."""
         places = image + _IMAGES
         if ((places < 0) | (places >= 2 * _IMAGES)).any():
-            raise InputError(f"an atom has gone through more than {_IMAGES} cells relative to another: its bonds cannot be followed")
+            raise InputError(
+                f"an atom has gone through more than {_IMAGES} cells relative to another: its bonds cannot be followed"
+            )
         code = first * len(self._atoms) + second
         for axis in range(3):
             code = code * (2 * _IMAGES) + places[:, axis]
         return np.asarray(code)
 
-    def _near(self, index: int, places: Floats, cell: Floats, spread: Floats, stretch: float) -> tuple[Ints, Ints, Ints]:
+    def _near(
+        self, index: int, places: Floats, cell: Floats, spread: Floats, stretch: float
+    ) -> tuple[Ints, Ints, Ints]:
         """Pairs of one rule, with the image of the second atom, that may come within its reach in this run."""
         rule, (rows, columns) = self._rules[index], self._members[index]
         width, reach = widths(cell[None])[0], rule.broken * stretch
@@ -167,7 +183,10 @@ def widths(cells: Floats) -> Floats:
 
 
 def _ways(fractional: Floats, cells: Floats) -> tuple[Floats, float]:
-    """How far each atom goes from its place in the first frame, Å of that frame's cell, and how much longer that cell's lengths may be than any other's."""
+    """How far each atom goes from its place in the first frame, Å of that frame's cell, and how much longer that cell's
+    lengths may be than any other's."""
     spread = np.linalg.norm((fractional - fractional[0]) @ cells[0], axis=2).max(axis=0)
     strains = np.linalg.inv(cells[0]) @ cells
-    return spread, 1.0 if np.array_equal(cells, np.broadcast_to(cells[0], cells.shape)) else float(1 / np.linalg.svd(strains, compute_uv=False).min())
+    return spread, 1.0 if np.array_equal(cells, np.broadcast_to(cells[0], cells.shape)) else float(
+        1 / np.linalg.svd(strains, compute_uv=False).min()
+    )

@@ -1,6 +1,7 @@
 """Partial pair distribution functions of a trajectory, exact in every cell and for every range.
 
-Every pair of atoms counts with all its periodic images within the range, an atom with its own images too, so that narrow
+Every pair of atoms counts with all its periodic images within the range, an atom with its own images too, so that
+narrow
 and skewed cells and ranges beyond half the cell are right. g(r) is the number of pairs over that of an ideal gas
 of the same density in each frame's cell.
 """
@@ -83,7 +84,12 @@ class PairCounter:
 
     def __init__(self, species: Sequence[str], rmax: float = 8.0, width: float = 0.02, every: int = 1) -> None:
         if not (np.isfinite(rmax) and 0 < width <= rmax) or every < 1:
-            raise InputError(f"a range of {rmax} Å in bins of {width} Å with every {every}. frame is not possible: all must be positive, bins below the range")
+            raise InputError(
+                (
+                    f"a range of {rmax} Å in bins of {width} Å with every {every}. frame is not possible: all must be "
+                    "positive, bins below the range"
+                )
+            )
         self.rmax, self.n_bins, self.every = float(rmax), int(np.ceil(rmax / width - 1e-9)), every
         self.species = tuple(species)
         order = {name: index for index, name in enumerate(dict.fromkeys(self.species))}
@@ -179,7 +185,8 @@ def _squares(apart: Floats, image: Floats, cell: Floats) -> Floats:
 def first_minimum(function: PairFunction) -> Minimum | None:
     """Find the minimum behind the first peak: where a shell ends, and a bond.
 
-    g(r) is smoothed by a Gaussian of 0.05 Å. The first peak that stands out by a tenth of the highest counts; the minimum
+    g(r) is smoothed by a Gaussian of 0.05 Å. The first peak that stands out by a tenth of the highest counts; the
+    minimum
     is the lowest point before the next such peak, and the middle of the gap where there are no pairs at all.
 
     Returns

@@ -1,15 +1,20 @@
-"""Does the trajectory go where thermodynamics points? One score from the bonds that came and went, beside a trivial baseline.
+"""Does the trajectory go where thermodynamics points? One score from the bonds that came and went, beside a trivial
+baseline.
 
 The products that the hull predicts for A | B are crystals of the library, so the bonds of every pair of elements can be
 counted in them as they are counted in the trajectory. The predicted change p is bonds of the products less bonds of the
 reactants, for the amounts of A and B in the cell; the found change f is bonds at the end less bonds at the beginning::
 
-    score    = p·f / (|p| |f|)     1: the bonds that come and go are those predicted, in proportion; 0: unrelated; -1: the opposite
+    score    = p·f / (|p| |f|)     1: the bonds that come and go are those predicted, in proportion; 0: unrelated; -1:
+    the opposite
     progress = p·f / p·p           1: as many of them as if everything had reacted
-    baseline = p·m / (|p| |m|)     m: the change if every cation kept its number of neighbours and took the anions of the cell at random
-    skill    = (score - baseline) / (1 - baseline)     1: as predicted; 0 or less: it says no more than that the anions mix
+    baseline = p·m / (|p| |m|)     m: the change if every cation kept its number of neighbours and took the anions of
+    the cell at random
+    skill    = (score - baseline) / (1 - baseline)     1: as predicted; 0 or less: it says no more than that the anions
+    mix
 
-The skill is that of forecasts (A. H. Murphy, Mon. Weather Rev. 116 (1988) 2417). Random mixing is a strong baseline, since the hull too
+The skill is that of forecasts (A. H. Murphy, Mon. Weather Rev. 116 (1988) 2417). Random mixing is a strong baseline,
+since the hull too
 gives sulfur to the metal and oxygen to phosphorus.
 """
 
@@ -40,8 +45,10 @@ __all__ = ["DEFINITION", "ProductBonds", "SpeciesScore", "species_found", "speci
 
 #: of the score, for those who read the numbers
 DEFINITION = (
-    "score: cosine between the predicted and the found change of the numbers of bonds; baseline: the same for random mixing of the anions; "
-    "skill: (score - baseline) / (1 - baseline); progress: found change along the predicted one, 1 where everything has reacted"
+    "score: cosine between the predicted and the found change of the numbers of bonds; baseline: the same for random "
+    "mixing of the anions; "
+    "skill: (score - baseline) / (1 - baseline); progress: found change along the predicted one, 1 where everything "
+    "has reacted"
 )
 
 
@@ -128,7 +135,9 @@ class SpeciesScore:
         }
 
 
-def species_score(ledger: BondEvents, symbols: Sequence[str], reactants: tuple[str, str], phase_set: PhaseSet) -> SpeciesScore:
+def species_score(
+    ledger: BondEvents, symbols: Sequence[str], reactants: tuple[str, str], phase_set: PhaseSet
+) -> SpeciesScore:
     """Compare what a trajectory ends with to the products of A | B at the mutual minimum.
 
     Parameters
@@ -151,15 +160,43 @@ def species_score(ledger: BondEvents, symbols: Sequence[str], reactants: tuple[s
     names = [rule.name for rule in ledger.rules]
     found = _vector(ledger.final_bonds(), names) - _vector(ledger.initial_bonds(), names)
     if kink is None:
-        return SpeciesScore(reactants, amounts, phase_set.name, "", (), {}, _told(found, names), None, None, None, ("the hull predicts no reaction",))
+        return SpeciesScore(
+            reactants,
+            amounts,
+            phase_set.name,
+            "",
+            (),
+            {},
+            _told(found, names),
+            None,
+            None,
+            None,
+            ("the hull predicts no reaction",),
+        )
     extent = min(amounts[0] / kink.x, amounts[1] / (1 - kink.x))
     entries = {entry.id: entry for entry in phase_set.entries}
-    products = tuple(_product(p.formula, p.coefficient * extent, entries[p.entry].material, ledger.rules) for p in kink.products)
-    before = sum(share * extent * _vector(_bonds(name, ledger.rules)[0], names) for share, name in zip((kink.x, 1 - kink.x), reactants, strict=True))
-    predicted = sum((p.amount * _vector(p.bonds, names) for p in products if p.bonds is not None), np.zeros(len(names))) - before
-    notes = tuple(f"the library holds no crystal of {p.formula}: its bonds are not in the prediction" for p in products if p.bonds is None)
+    products = tuple(
+        _product(p.formula, p.coefficient * extent, entries[p.entry].material, ledger.rules) for p in kink.products
+    )
+    before = sum(
+        share * extent * _vector(_bonds(name, ledger.rules)[0], names)
+        for share, name in zip((kink.x, 1 - kink.x), reactants, strict=True)
+    )
+    predicted = (
+        sum((p.amount * _vector(p.bonds, names) for p in products if p.bonds is not None), np.zeros(len(names)))
+        - before
+    )
+    notes = tuple(
+        f"the library holds no crystal of {p.formula}: its bonds are not in the prediction"
+        for p in products
+        if p.bonds is None
+    )
     changed = round(float(np.abs(found).sum()))
-    notes += (f"the score rests on a net change of {changed} bonds" if changed else "the numbers of bonds at the end are those of the beginning",)
+    notes += (
+        f"the score rests on a net change of {changed} bonds"
+        if changed
+        else "the numbers of bonds at the end are those of the beginning",
+    )
     mixed = _mixing(ledger, symbols)
     size = float(predicted @ predicted)
     return SpeciesScore(
@@ -189,7 +226,12 @@ def _amounts(symbols: Sequence[str], reactants: tuple[str, str]) -> tuple[float,
     # a slab may be short of a few atoms, but what is left over must not be a third material
     left = np.abs(matrix @ amounts - [whole[element] for element in elements]).sum() / len(symbols)
     if left > 0.1 or not (amounts > 0).all():
-        raise InputError(f"the atoms {whole.formula} are no mixture of {reactants[0]} and {reactants[1]}: {100 * left:.0f} % of them are left over or missing")
+        raise InputError(
+            (
+                f"the atoms {whole.formula} are no mixture of {reactants[0]} and {reactants[1]}: {100 * left:.0f} % of "
+                "them are left over or missing"
+            )
+        )
     return float(amounts[0]), float(amounts[1])
 
 
@@ -208,11 +250,15 @@ def _bonds(name: str, rules: Sequence[BondRule]) -> tuple[dict[str, float], tupl
     symbols = [site.specie.symbol for site in cell]
     ledger = _snapshot(cell, symbols, rules)
     units = len(cell) / parse_formula(found.formula).num_atoms
-    return {pair: number / units for pair, number in ledger.initial_bonds().items()}, tuple(species_found(ledger, symbols, "start"))
+    return {pair: number / units for pair, number in ledger.initial_bonds().items()}, tuple(
+        species_found(ledger, symbols, "start")
+    )
 
 
 def _snapshot(cell: Structure, symbols: Sequence[str], rules: Sequence[BondRule]) -> BondEvents:
-    frame = Frames(tuple(symbols), cell.lattice.matrix[None], cell.cart_coords[None], np.zeros(1, np.int64), np.zeros(1))
+    frame = Frames(
+        tuple(symbols), cell.lattice.matrix[None], cell.cart_coords[None], np.zeros(1, np.int64), np.zeros(1)
+    )
     sharp = [BondRule(rule.first, rule.second, rule.cutoff, rule.cutoff, rule.cutoff, rule.source) for rule in rules]
     ledger = BondLedger(sharp, 0.0)
     for pairs in PairFinder(symbols, sharp).pairs(frame):
@@ -228,7 +274,9 @@ def _mixing(ledger: BondEvents, symbols: Sequence[str]) -> Floats:
     change = np.zeros(len(ledger.rules))
     for index in shells:
         rule = ledger.rules[index]
-        neighbours = sum(before[ledger.rules[other].name] for other in shells if ledger.rules[other].first == rule.first)
+        neighbours = sum(
+            before[ledger.rules[other].name] for other in shells if ledger.rules[other].first == rule.first
+        )
         change[index] = neighbours * anions[rule.second] / anions.total() - before[rule.name]
     return change
 
@@ -247,7 +295,8 @@ def _cosine(one: Floats, other: Floats) -> float | None:
 
 
 def species_found(ledger: BondEvents, symbols: Sequence[str], at: Literal["start", "end"] = "end") -> dict[str, int]:
-    """Return formula to count of the clusters that molecular bonds (P-S, S-S, S-O, P-O, C-O, O-O, …) hold together, the most frequent first.
+    """Return formula to count of the clusters that molecular bonds (P-S, S-S, S-O, P-O, C-O, O-O, …) hold together, the
+    most frequent first.
 
     Bonds of metals make networks, not molecules, and join nothing here; an atom without a molecular bond is no cluster.
 
@@ -263,7 +312,9 @@ def species_found(ledger: BondEvents, symbols: Sequence[str], at: Literal["start
     from scipy.sparse.csgraph import connected_components
 
     bonds = ledger.initial if at == "start" else ledger.final
-    joined = np.array([(first, second) for index, first, second in bonds if is_molecular(ledger.rules[index].pair)], dtype=np.int64).reshape(-1, 2)
+    joined = np.array(
+        [(first, second) for index, first, second in bonds if is_molecular(ledger.rules[index].pair)], dtype=np.int64
+    ).reshape(-1, 2)
     graph = coo_array((np.ones(len(joined)), (joined[:, 0], joined[:, 1])), shape=(len(symbols), len(symbols)))
     _, labels = connected_components(graph, directed=False)
     members: dict[int, list[str]] = {}

@@ -150,7 +150,9 @@ class MotionStudy:
             "lasting": ledger.lasting,
             "rates": [rate.to_json() for rate in self.rates()],
             "area": motion.area,
-            "interfaces": None if motion.interfaces is None else [{"lower": low, "upper": high, "gap": gap} for low, high, gap in motion.interfaces],
+            "interfaces": None
+            if motion.interfaces is None
+            else [{"lower": low, "upper": high, "gap": gap} for low, high, gap in motion.interfaces],
             "coordination": [shell.to_json() for shell in motion.coordination],
             "survival": [curve.to_json() for curve in self.survival()],
             "released_oxygen": [atom.to_json() for atom in motion.released],
@@ -167,7 +169,12 @@ class MotionStudy:
 
 
 def study_motion(
-    run: Run, replicas: Sequence[Run], controls: Sequence[Run], spec: StudySpec, phase_set: PhaseSet, tell: Callable[[str], None] = lambda line: None
+    run: Run,
+    replicas: Sequence[Run],
+    controls: Sequence[Run],
+    spec: StudySpec,
+    phase_set: PhaseSet,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> MotionStudy:
     """Analyse a run, its replicas and its controls.
 
@@ -187,12 +194,19 @@ def study_motion(
     Raises
     ------
     InputError
-        If a replica has other atoms, a cut-off or the layers do not belong to the atoms, or a trajectory cannot be used.
+        If a replica has other atoms, a cut-off or the layers do not belong to the atoms, or a trajectory cannot be
+        used.
     """
     species = run.trajectory.species
     for replica in replicas:
         if replica.trajectory.species != species:
-            raise InputError(f"{replica.name}: its {len(replica.trajectory.species)} atoms are not those of {run.name}; replicas start from one cell")
+            raise InputError(
+                (
+                    f"{replica.name}: its {len(replica.trajectory.species)} atoms are not those of {run.name}; "
+                    "replicas "
+                    "start from one cell"
+                )
+            )
     given = parse_cutoffs(spec.cutoffs, species)
     tell("pair functions, displacements and density profile")
     curves = motion_curves(run.trajectory.blocks(), species, spec.layers, timed=run.trajectory.timestep_known)
@@ -202,7 +216,10 @@ def study_motion(
     def motion_of(one: Run, layers: Layers | None) -> Motion:
         tell(f"bond events of {one.name}")
         own = tuple(rule for rule in rules if set(rule.pair) <= set(one.trajectory.species))
-        return analyse_motion(one.trajectory.blocks(), MotionSpec(own, PERSISTENCE if spec.persistence is None else spec.persistence, layers))
+        return analyse_motion(
+            one.trajectory.blocks(),
+            MotionSpec(own, PERSISTENCE if spec.persistence is None else spec.persistence, layers),
+        )
 
     motion = motion_of(run, spec.layers)
     again = tuple((one.name, motion_of(one, spec.layers)) for one in replicas)
@@ -222,7 +239,11 @@ def study_motion(
 def _shells(control: Run) -> dict[tuple[str, str], Shell]:
     """First shells of a control."""
     trajectory = control.trajectory
-    return first_shells(pair_functions(trajectory.blocks(), trajectory.species), Counter(trajectory.species), f"the control {control.name}")
+    return first_shells(
+        pair_functions(trajectory.blocks(), trajectory.species),
+        Counter(trajectory.species),
+        f"the control {control.name}",
+    )
 
 
 def _materials(layers: Layers | None) -> tuple[str, str] | None:
@@ -237,7 +258,14 @@ def _brief(name: str, motion: Motion) -> dict[str, Any]:
     """What of a further run is told."""
     ledger = motion.ledger
     counts = {"counts": ledger.counts, "initial_bonds": ledger.initial_bonds()}
-    return {"name": name, "n_frames": motion.n_frames, "n_atoms": len(motion.species), "start": ledger.start, "end": ledger.end, **counts}
+    return {
+        "name": name,
+        "n_frames": motion.n_frames,
+        "n_atoms": len(motion.species),
+        "start": ledger.start,
+        "end": ledger.end,
+        **counts,
+    }
 
 
 def _notes(run: Run, others: Sequence[Run], motion: Motion, *, with_control: bool) -> list[str]:
@@ -245,7 +273,12 @@ def _notes(run: Run, others: Sequence[Run], motion: Motion, *, with_control: boo
     if motion.n_frames > 1:
         interval = motion.ledger.duration / (motion.n_frames - 1)
         if motion.ledger.persistence < 2 * interval:
-            notes.append(f"frames are {interval:g} fs apart: hardly two of them see a change that must last {motion.ledger.persistence:g} fs")
+            notes.append(
+                (
+                    f"frames are {interval:g} fs apart: hardly two of them see a change that must last "
+                    f"{motion.ledger.persistence:g} fs"
+                )
+            )
     if not with_control:
         notes.append("no control run: the counts hold what the bulk would show too, and the cut-offs are the run's own")
     return notes

@@ -56,8 +56,17 @@ class Survival:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers."""
-        arrays = {name: [float(v) if np.isfinite(v) else None for v in getattr(self, name)] for name in ("times", "fraction", "low", "high")}
-        counts = {"unit": self.unit, "n_units": self.n_units, "n_lost": self.n_lost, "n_replicas": self.n_replicas, "median": self.median}
+        arrays = {
+            name: [float(v) if np.isfinite(v) else None for v in getattr(self, name)]
+            for name in ("times", "fraction", "low", "high")
+        }
+        counts = {
+            "unit": self.unit,
+            "n_units": self.n_units,
+            "n_lost": self.n_lost,
+            "n_replicas": self.n_replicas,
+            "median": self.median,
+        }
         return {**counts, "confidence": CONFIDENCE, **arrays}
 
 
@@ -74,14 +83,18 @@ def units(ledger: BondEvents) -> dict[int, str]:
 def unit_name(shell: Counter[BondRule]) -> str:
     """``PS4`` for a centre and the numbers of its bonds by rule; the most electropositive anion first."""
     numbers = {rule.second: number for rule, number in shell.items()}
-    return next(iter(shell)).first + "".join(f"{anion}{numbers[anion] if numbers[anion] > 1 else ''}" for anion in in_order(numbers))
+    return next(iter(shell)).first + "".join(
+        f"{anion}{numbers[anion] if numbers[anion] > 1 else ''}" for anion in in_order(numbers)
+    )
 
 
 def survival(replicas: Sequence[BondEvents]) -> list[Survival]:
     """Return the survival of every kind of unit, the most frequent first.
 
-    A unit is lost when the first of its bonds breaks for good (E. L. Kaplan, P. Meier, J. Am. Stat. Assoc. 53 (1958) 457; band:
-    the exponential Greenwood formula). Observation ends one persistence before the last frame: a later break could not be seen.
+    A unit is lost when the first of its bonds breaks for good (E. L. Kaplan, P. Meier, J. Am. Stat. Assoc. 53 (1958)
+    457; band:
+    the exponential Greenwood formula). Observation ends one persistence before the last frame: a later break could not
+    be seen.
 
     Parameters
     ----------

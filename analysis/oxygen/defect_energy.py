@@ -34,10 +34,19 @@ def defect_energy(defect: CalculationDocument, host: CalculationDocument, potent
     require_same_signature({f"defect {defect.label}": defect.signature, f"host {host.label}": host.signature})
     mine, whole = (document.structure.composition.element_composition for document in (defect, host))
     names = {element.symbol for element in [*mine, *whole]}
-    ratios = {float(mine[name]) / float(whole[name]) if whole[name] else float("inf") for name in names - set(potentials)}
+    ratios = {
+        float(mine[name]) / float(whole[name]) if whole[name] else float("inf") for name in names - set(potentials)
+    }
     if not ratios or max(ratios) - min(ratios) > _TINY or min(ratios) == 0 or max(ratios) == float("inf"):
         kept = ", ".join(sorted(potentials))
-        raise InputError(f"{defect.label} ({mine.formula}) and {host.label} ({whole.formula}) differ in more than {kept}, for which there is a reservoir")
+        raise InputError(
+            (
+                f"{defect.label} ({mine.formula}) and {host.label} ({whole.formula}) differ in more than {kept}, for "
+                "which there is a reservoir"
+            )
+        )
     cells = next(iter(ratios))
-    exchanged = sum((float(mine[name]) - cells * float(whole[name])) * potential for name, potential in potentials.items())
+    exchanged = sum(
+        (float(mine[name]) - cells * float(whole[name])) * potential for name, potential in potentials.items()
+    )
     return defect.energy - cells * host.energy - exchanged

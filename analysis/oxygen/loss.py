@@ -1,6 +1,8 @@
-"""Oxygen vacancies over the lithium content: what one costs, where, and how sure the answer is for the cells that were sampled.
+"""Oxygen vacancies over the lithium content: what one costs, where, and how sure the answer is for the cells that were
+sampled.
 
-E_f = E(cell without O) - E(cell) + μ(O); with energies of the MP2020 scale the correction that they hold for the oxygen is taken off
+E_f = E(cell without O) - E(cell) + μ(O); with energies of the MP2020 scale the correction that they hold for the oxygen
+is taken off
 both cells first (see :mod:`.oxygen_reference`). Which atoms are missing is read off the site property ``origin`` of a
 calculation's starting cell, so a ladder is put together from documents alone.
 """
@@ -20,7 +22,16 @@ from ...workflows.documents import CalculationDocument, require_same_signature
 from .defect_energy import defect_energy
 from .reference import OxygenReference, oxygen_data
 
-__all__ = ["Arrangement", "OxygenLadder", "OxygenVacancy", "Rung", "SampleSize", "missing_atoms", "oxygen_ladder", "release_temperature"]
+__all__ = [
+    "Arrangement",
+    "OxygenLadder",
+    "OxygenVacancy",
+    "Rung",
+    "SampleSize",
+    "missing_atoms",
+    "oxygen_ladder",
+    "release_temperature",
+]
 
 #: relative difference of lattice vectors below which a vacancy stands in its parent's cell
 _SAME_CELL = 1e-5
@@ -113,7 +124,8 @@ class SampleSize:
     ----------
     n : int
     mean, mean_spread : float
-        eV, of the formation energy averaged over sites: mean and standard deviation over the choices (drawn with replacement).
+        eV, of the formation energy averaged over sites: mean and standard deviation over the choices (drawn with
+        replacement).
     lowest, lowest_spread : float
         eV, the same of the lowest site.
     """
@@ -190,7 +202,9 @@ class Rung:
         for n in range(1, len(means) + 1):
             picks = rng.integers(len(means), size=(draws, n))
             averages, minima = means[picks].mean(axis=1), lows[picks].min(axis=1)
-            found.append(SampleSize(n, float(averages.mean()), float(averages.std()), float(minima.mean()), float(minima.std())))
+            found.append(
+                SampleSize(n, float(averages.mean()), float(averages.std()), float(minima.mean()), float(minima.std()))
+            )
         return found
 
 
@@ -230,7 +244,9 @@ def missing_atoms(document: CalculationDocument, host: CalculationDocument) -> t
     origin = start.site_properties.get("origin")
     if origin is None:
         if len(start) != len(host.structure):
-            raise InputError(f"{document.label} has {len(start)} atoms and no record of which atoms of {host.label} they are")
+            raise InputError(
+                f"{document.label} has {len(start)} atoms and no record of which atoms of {host.label} they are"
+            )
         origin = list(range(len(start)))
     numbers = [int(i) for i in origin]
     symbols = [site.specie.symbol for site in host.structure]
@@ -240,11 +256,19 @@ def missing_atoms(document: CalculationDocument, host: CalculationDocument) -> t
     missing = sorted(set(range(len(symbols))) - set(numbers))
     others = sorted({symbols[i] for i in missing} - {"Li", "O"})
     if others:
-        raise InputError(f"{document.label} lacks {', '.join(others)} of {host.label}; a ladder of oxygen loss takes out lithium and oxygen")
+        raise InputError(
+            (
+                f"{document.label} lacks {', '.join(others)} of {host.label}; a ladder of oxygen loss takes out "
+                "lithium "
+                "and oxygen"
+            )
+        )
     return tuple(i for i in missing if symbols[i] == "Li"), tuple(i for i in missing if symbols[i] == "O")
 
 
-def oxygen_ladder(host: CalculationDocument, documents: Iterable[CalculationDocument], reference: OxygenReference) -> OxygenLadder:
+def oxygen_ladder(
+    host: CalculationDocument, documents: Iterable[CalculationDocument], reference: OxygenReference
+) -> OxygenLadder:
     """Put a ladder together.
 
     Parameters
@@ -260,7 +284,8 @@ def oxygen_ladder(host: CalculationDocument, documents: Iterable[CalculationDocu
     SignatureMismatchError
         If energies may not be subtracted.
     InputError
-        If a cell does not derive from the host, lacks more than one oxygen atom, or its parent is missing or has another cell.
+        If a cell does not derive from the host, lacks more than one oxygen atom, or its parent is missing or has
+        another cell.
     """
     reference.check(host)
     parents: dict[tuple[int, ...], CalculationDocument] = {(): host}
@@ -273,20 +298,27 @@ def oxygen_ladder(host: CalculationDocument, documents: Iterable[CalculationDocu
             children.setdefault(lithium, []).append((oxygen[0], document))
         elif lithium:
             parents[lithium] = document
-    orphans = sorted(document.label for lithium, found in children.items() if lithium not in parents for _, document in found)
+    orphans = sorted(
+        document.label for lithium, found in children.items() if lithium not in parents for _, document in found
+    )
     if orphans:
         raise InputError(f"{', '.join(orphans)}: the cell with the same lithium and all its oxygen is missing")
     require_same_signature({f"{k} {document.label}": document.signature for k, document in enumerate(parents.values())})
     total = sum(site.specie.symbol == "Li" for site in host.structure)
     rungs = []
     for n in sorted({len(lithium) for lithium in parents}):
-        made = [_arrangement(lithium, parents[lithium], children.get(lithium, []), host, reference) for lithium in parents if len(lithium) == n]
+        made = [
+            _arrangement(lithium, parents[lithium], children.get(lithium, []), host, reference)
+            for lithium in parents
+            if len(lithium) == n
+        ]
         rungs.append(Rung(n, 1 - n / total if total else 1.0, tuple(sorted(made, key=lambda a: a.energy))))
     return OxygenLadder(host, reference, tuple(rungs), tuple(_notes(rungs)))
 
 
 def release_temperature(energy: float, pressure: float) -> float | None:
-    """Return the temperature, K, above which a vacancy of this formation energy forms of itself; None within the gas tables.
+    """Return the temperature, K, above which a vacancy of this formation energy forms of itself; None within the gas
+    tables.
 
     Parameters
     ----------
@@ -326,10 +358,14 @@ def _arrangement(
         site = told[origin.index(number)]
         energy = defect_energy(document, parent, {"O": reference.on_series})
         shortest = _shortest_oxygen(document.structure)
-        vacancies.append(OxygenVacancy(document.label, number, site.environment, site.bridge, share, energy, shortest, document))
+        vacancies.append(
+            OxygenVacancy(document.label, number, site.environment, site.bridge, share, energy, shortest, document)
+        )
     change = float(parent.structure.volume / host.structure.volume) - 1
     n_oxygen = sum(len(one.members) for one in classes)
-    return Arrangement(parent.label, lithium, parent.energy, change, tuple(sorted(vacancies, key=lambda v: v.energy)), n_oxygen, parent)
+    return Arrangement(
+        parent.label, lithium, parent.energy, change, tuple(sorted(vacancies, key=lambda v: v.energy)), n_oxygen, parent
+    )
 
 
 def _shares(taken: Sequence[int], cell: Structure) -> list[float]:
@@ -349,7 +385,9 @@ def _shares(taken: Sequence[int], cell: Structure) -> list[float]:
 def _require_cell(document: CalculationDocument, parent: CalculationDocument) -> None:
     mine, whole = document.initial_structure.lattice.matrix, parent.structure.lattice.matrix
     if np.abs(mine - whole).max() > _SAME_CELL * np.abs(whole).max():
-        raise InputError(f"{document.label} does not start from the relaxed cell of {parent.label}: its lattice vectors differ")
+        raise InputError(
+            f"{document.label} does not start from the relaxed cell of {parent.label}: its lattice vectors differ"
+        )
 
 
 def _shortest_oxygen(structure: Structure) -> float:
@@ -361,19 +399,42 @@ def _shortest_oxygen(structure: Structure) -> float:
 def _notes(rungs: Sequence[Rung]) -> list[str]:
     """What a reader must know, one sentence for all lithium contents that it holds for."""
     notes = []
-    swollen = {rung.n_vacancies: far for rung in rungs if (far := [a for a in rung.arrangements if abs(a.volume_change) > MARKED_VOLUME_CHANGE])}
+    swollen = {
+        rung.n_vacancies: far
+        for rung in rungs
+        if (far := [a for a in rung.arrangements if abs(a.volume_change) > MARKED_VOLUME_CHANGE])
+    }
     if swollen:
         change = max((a.volume_change for far in swollen.values() for a in far), key=abs)
-        number, of = sum(map(len, swollen.values())), sum(len(rung.arrangements) for rung in rungs if rung.n_vacancies in swollen)
-        notes.append(f"{_listed(list(swollen))} Li vacancies: {number} of {of} cells change their volume by up to {100 * change:+.0f} %")
-    partial = {rung.n_vacancies: min(a.coverage for a in rung.sampled) for rung in rungs if any(a.coverage < 1 - _TINY for a in rung.sampled)}
+        number, of = (
+            sum(map(len, swollen.values())),
+            sum(len(rung.arrangements) for rung in rungs if rung.n_vacancies in swollen),
+        )
+        notes.append(
+            (
+                f"{_listed(list(swollen))} Li vacancies: {number} of {of} cells change their volume by up to "
+                f"{100 * change:+.0f} %"
+            )
+        )
+    partial = {
+        rung.n_vacancies: min(a.coverage for a in rung.sampled)
+        for rung in rungs
+        if any(a.coverage < 1 - _TINY for a in rung.sampled)
+    }
     if partial:
         least, most = (f"{100 * share:.0f}" for share in (min(partial.values()), max(partial.values())))
         share = least if least == most else f"{least} to {most}"
-        notes.append(f"{_listed(list(partial))} Li vacancies: the oxygen vacancies stand for {share} % of the oxygen atoms, averages are over these")
+        notes.append(
+            (
+                f"{_listed(list(partial))} Li vacancies: the oxygen vacancies stand for {share} % of the oxygen atoms, "
+                "averages are over these"
+            )
+        )
     single = [rung.n_vacancies for rung in rungs if len(rung.sampled) == 1 and rung.n_vacancies]
     if single:
-        notes.append(f"{_listed(single)} Li vacancies: one arrangement only, so the spread over arrangements is unknown")
+        notes.append(
+            f"{_listed(single)} Li vacancies: one arrangement only, so the spread over arrangements is unknown"
+        )
     return notes
 
 

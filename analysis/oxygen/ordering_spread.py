@@ -1,10 +1,15 @@
-"""How far the lowest of N sampled orderings can be trusted: the spread, what fewer would have given, what more would change.
+"""How far the lowest of N sampled orderings can be trusted: the spread, what fewer would have given, what more would
+change.
 
-Fewer is exact: the mean of the lowest of n energies drawn out of the N, over all choices. More needs a model, and the one
+Fewer is exact: the mean of the lowest of n energies drawn out of the N, over all choices. More needs a model, and the
+one
 taken is the simplest: M further orderings are independent draws from the normal distribution with the mean and
-standard deviation of the N. Then the lowest drops on average by ∫ [1 - (1 - F(E))^M] dE up to the lowest energy known. The
-orderings that a search adds have higher electrostatic energies than those it gave first, so the estimate is rather too large than too small
-where the electrostatic energy ranks at all; their rank correlation says whether it does. A test of normality and an interval from
+standard deviation of the N. Then the lowest drops on average by ∫ [1 - (1 - F(E))^M] dE up to the lowest energy known.
+The
+orderings that a search adds have higher electrostatic energies than those it gave first, so the estimate is rather too
+large than too small
+where the electrostatic energy ranks at all; their rank correlation says whether it does. A test of normality and an
+interval from
 resampling stand beside the number.
 """
 
@@ -95,7 +100,10 @@ class OrderingSpread:
 
 
 def ordering_spread(
-    documents: Sequence[CalculationDocument], chosen_by: Sequence[float] | None = None, multiples: Sequence[int] = (2, 4, 10), exhausted: bool = False
+    documents: Sequence[CalculationDocument],
+    chosen_by: Sequence[float] | None = None,
+    multiples: Sequence[int] = (2, 4, 10),
+    exhausted: bool = False,
 ) -> OrderingSpread:
     """Describe the energies of orderings.
 
@@ -104,7 +112,8 @@ def ordering_spread(
     documents : sequence of CalculationDocument
         One composition, one level of theory.
     chosen_by : sequence of float, optional
-        What the orderings were ranked by when they were sampled, e.g. electrostatic energies, in the order of `documents`.
+        What the orderings were ranked by when they were sampled, e.g. electrostatic energies, in the order of
+        `documents`.
     multiples : sequence of int
         Sizes of larger samples, in units of N.
     exhausted : bool
@@ -147,7 +156,8 @@ def ordering_spread(
 
 
 def expected_lowest(energies: Sequence[float] | Floats, n: int) -> float:
-    """Return the mean of the lowest of `n` of the energies, over all choices without repetition, in the unit of the energies.
+    """Return the mean of the lowest of `n` of the energies, over all choices without repetition, in the unit of the
+    energies.
 
     Raises
     ------
@@ -163,7 +173,8 @@ def expected_lowest(energies: Sequence[float] | Floats, n: int) -> float:
 
 
 def expected_gain(energies: Sequence[float] | Floats, further: int) -> float:
-    """Return by how much `further` draws from the fitted normal distribution lower the minimum on average, in the unit of the energies.
+    """Return by how much `further` draws from the fitted normal distribution lower the minimum on average, in the unit
+    of the energies.
 
     Raises
     ------

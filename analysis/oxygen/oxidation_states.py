@@ -1,12 +1,17 @@
 """Oxidation states from moments: what each transition metal ion is, such that the charges of the cell balance.
 
-The ions are those of the ladder of :mod:`catholyte.structures.crystals.redox`, in the ligand field of the site and the spin
+The ions are those of the ladder of :mod:`catholyte.structures.crystals.redox`, in the ligand field of the site and the
+spin
 state that layered oxides show; other spin states are asked only where a moment lies in the window of no usual
-ion. By itself the magnitude of a moment does not always tell: Co2+ and Co4+ of low spin both have one unpaired electron, and in a
+ion. By itself the magnitude of a moment does not always tell: Co2+ and Co4+ of low spin both have one unpaired
+electron, and in a
 metal such as LixCoO2, or around an oxygen vacancy, ions share electrons and have moments in between. So the ions are
-assigned together: of all assignments whose charges balance with lithium, oxygen and the cations of one valence, the one whose
-spin-only moments lie nearest to the computed ones (sum of absolute deviations). What each moment alone would say stands beside it, and where
-the two differ, or a moment lies outside the window of its ion, the ion is unclear. Signs are not needed: the magnitudes of CHGNet will do.
+assigned together: of all assignments whose charges balance with lithium, oxygen and the cations of one valence, the one
+whose
+spin-only moments lie nearest to the computed ones (sum of absolute deviations). What each moment alone would say stands
+beside it, and where
+the two differ, or a moment lies outside the window of its ion, the ion is unclear. Signs are not needed: the magnitudes
+of CHGNet will do.
 
 Oxygen is O2- but for what shows otherwise: atoms with a moment above the window of a closed shell, and O-O bonds.
 """
@@ -28,9 +33,20 @@ from ...structures.crystals.magnetism import Coordination, Spin, moment_window, 
 from ...structures.crystals.redox import LADDER, LOW_SPIN
 from ...workflows.documents import CalculationDocument, require_real
 
-__all__ = ["ElementIons", "IonState", "OxygenPair", "ion_states", "ions_by_element", "origins", "oxygen_electrons", "oxygen_holes", "oxygen_pairs"]
+__all__ = [
+    "ElementIons",
+    "IonState",
+    "OxygenPair",
+    "ion_states",
+    "ions_by_element",
+    "origins",
+    "oxygen_electrons",
+    "oxygen_holes",
+    "oxygen_pairs",
+]
 
-#: share of the spin-only moment that a projection on atoms shows: NiO 1.7 of 2, CoO 2.6-2.7 of 3, Mn4+ 2.8-3.2 of 3 µB (PBE+U)
+#: share of the spin-only moment that a projection on atoms shows: NiO 1.7 of 2, CoO 2.6-2.7 of 3, Mn4+ 2.8-3.2 of 3 µB
+#: (PBE+U)
 PROJECTED = 0.93
 #: Å, longest O-O bond, and the electrons that two O2- have given up for it. O2 has 1.21, superoxide 1.33, peroxide
 #: 1.45-1.50 Å; edges of MO6 octahedra have 2.5 Å and more
@@ -100,7 +116,8 @@ class ElementIons:
     unclear : int
         Ions of `found` that their moment does not tell.
     deviation, deviation_built : float
-        µB an ion, of the moments from those of `found`, and from those of the best assignment in which the element keeps the charge it was built with
+        µB an ion, of the moments from those of `found`, and from those of the best assignment in which the element
+        keeps the charge it was built with
         (NaN where there is none). The nearer the two, the less the moments decide between them.
     """
 
@@ -151,7 +168,8 @@ class _Candidate:
 def ion_states(document: CalculationDocument) -> list[IonState]:
     """Return the ions of a calculation, in the order of its sites.
 
-    Only elements of the redox ladder (Mn, Fe, Co, Ni) are named. Where their charges cannot balance, because oxygen pays
+    Only elements of the redox ladder (Mn, Fe, Co, Ni) are named. Where their charges cannot balance, because oxygen
+    pays
     without showing it, each ion is what its moment names.
 
     Raises
@@ -164,11 +182,23 @@ def ion_states(document: CalculationDocument) -> list[IonState]:
     fields, lengths, numbers = site_coordination(structure), _mean_bonds(structure), origins(document)
     sites = [i for i, site in enumerate(structure) if _charges(site.specie.symbol)]
     pools = [_pool(structure[i].specie.symbol, fields[i], moments[i]) for i in sites]
-    alone = [min(pool, key=lambda c, m=moments[i]: (not c.holds(m), c.cost(m))) for i, pool in zip(sites, pools, strict=True)]  # type: ignore[misc]
+    alone = [
+        min(pool, key=lambda c, m=moments[i]: (not c.holds(m), c.cost(m))) for i, pool in zip(sites, pools, strict=True)
+    ]  # type: ignore[misc]
     chosen = _balanced(pools, [moments[i] for i in sites], _charge_of_metals(document, sites)) or alone
     assert document.magmoms is not None
     return [
-        IonState(i, numbers[i], structure[i].specie.symbol, document.magmoms[i], c.ion, c.spin, a.ion, c.holds(moments[i]), lengths[i])
+        IonState(
+            i,
+            numbers[i],
+            structure[i].specie.symbol,
+            document.magmoms[i],
+            c.ion,
+            c.spin,
+            a.ion,
+            c.holds(moments[i]),
+            lengths[i],
+        )
         for i, c, a in zip(sites, chosen, alone, strict=True)
     ]
 
@@ -181,13 +211,20 @@ def ions_by_element(document: CalculationDocument) -> list[ElementIons]:
     InputError
         As :func:`ion_states` does.
     """
-    states, moments, fields = ion_states(document), _moments(document, "oxidation states"), site_coordination(document.structure)
+    states, moments, fields = (
+        ion_states(document),
+        _moments(document, "oxidation states"),
+        site_coordination(document.structure),
+    )
     found = []
     for element in sorted({state.element for state in states}):
         mine = [state for state in states if state.element == element]
         own = [moments[state.index] for state in mine]
         pools = [_pool(element, fields[state.index], moment) for state, moment in zip(mine, own, strict=True)]
-        chosen = [next(c for c in pool if (c.ion, c.spin) == (state.ion, state.spin)) for pool, state in zip(pools, mine, strict=True)]
+        chosen = [
+            next(c for c in pool if (c.ion, c.spin) == (state.ion, state.spin))
+            for pool, state in zip(pools, mine, strict=True)
+        ]
         built = Counter(_bare(document.initial_structure[state.index].specie) for state in mine)
         kept = _balanced(pools, own, _total(built))
         lengths = [state.mean_bond for state in mine]
@@ -213,7 +250,8 @@ def origins(document: CalculationDocument) -> list[int]:
 
 
 def oxygen_holes(document: CalculationDocument) -> list[int]:
-    """Return the sites of oxygen atoms with a moment above the window of O2-: they gave up an electron, or share a hole.
+    """Return the sites of oxygen atoms with a moment above the window of O2-: they gave up an electron, or share a
+    hole.
 
     Raises
     ------
@@ -238,7 +276,8 @@ def oxygen_pairs(document: CalculationDocument) -> list[OxygenPair]:
 
 
 def oxygen_electrons(document: CalculationDocument) -> int:
-    """Return the electrons that O2- gave up as far as it shows: by O-O bonds, and one for each further atom with a moment.
+    """Return the electrons that O2- gave up as far as it shows: by O-O bonds, and one for each further atom with a
+    moment.
 
     Raises
     ------
@@ -265,13 +304,19 @@ def _charge_of_metals(document: CalculationDocument, metals: Sequence[int]) -> i
         if i not in metals:
             charge = getattr(site.specie, "oxi_state", None)
             if charge is None:
-                raise InputError(f"{document.label}: {site.specie} {i} has no oxidation state, and the charges of the metals follow from those of the rest")
+                raise InputError(
+                    (
+                        f"{document.label}: {site.specie} {i} has no oxidation state, and the charges of the metals "
+                        "follow from those of the rest"
+                    )
+                )
             others += charge
     return round(-others) - oxygen_electrons(document) if metals else 0
 
 
 def _balanced(pools: Sequence[Sequence[_Candidate]], moments: Sequence[float], total: int) -> list[_Candidate] | None:
-    """The assignment of a total charge with the least sum of deviations; None where there is none. Of equal ones the first sites change least."""
+    """The assignment of a total charge with the least sum of deviations; None where there is none. Of equal ones the
+    first sites change least."""
     best: dict[int, tuple[float, tuple[_Candidate, ...]]] = {0: (0.0, ())}
     for pool, moment in zip(pools, moments, strict=True):
         grown: dict[int, tuple[float, tuple[_Candidate, ...]]] = {}

@@ -140,7 +140,9 @@ class RedoxEntry:
         }
 
 
-def redox_entry(before: CalculationDocument, after: CalculationDocument, host: CalculationDocument | None = None) -> RedoxEntry:
+def redox_entry(
+    before: CalculationDocument, after: CalculationDocument, host: CalculationDocument | None = None
+) -> RedoxEntry:
     """Compare the ions of two cells.
 
     Parameters
@@ -209,7 +211,9 @@ def ion_band_centers(document: CalculationDocument, spec: BandCenterSpec) -> dic
     for name, states in sorted(groups.items()):
         own = spec.model_copy(update={"element": states[0].element, "orbital": "d"})
         selection = Selection(environment=name, oxygens=oxygens)
-        centers[name] = all_references(document.dos, document.band_edges, [state.index for state in states], own, selection)
+        centers[name] = all_references(
+            document.dos, document.band_edges, [state.index for state in states], own, selection
+        )
     return centers
 
 
@@ -222,7 +226,16 @@ def _change(before: IonState, after: IonState, signed: bool) -> RedoxChange | No
     if before.name == after.name and not flipped:
         return None
     spin_state = before.ion == after.ion and before.spin != after.spin
-    return RedoxChange(after.origin, before.name, after.name, before.moment, after.moment, after.charge - before.charge, spin_state, flipped)
+    return RedoxChange(
+        after.origin,
+        before.name,
+        after.name,
+        before.moment,
+        after.moment,
+        after.charge - before.charge,
+        spin_state,
+        flipped,
+    )
 
 
 def _counted(states: Iterable[IonState]) -> dict[str, int]:
@@ -230,12 +243,16 @@ def _counted(states: Iterable[IonState]) -> dict[str, int]:
 
 
 def _disproportionated(before: list[IonState], after: list[IonState]) -> tuple[str, ...]:
-    """Elements of which a lower and a higher charge became more frequent at the cost of one between them, whatever site holds it."""
+    """Elements of which a lower and a higher charge became more frequent at the cost of one between them, whatever site
+    holds it."""
     found = []
     for element in sorted({state.element for state in after}):
         change = Counter(state.charge for state in after if state.element == element)
         change.subtract(state.charge for state in before if state.element == element)
-        more, less = [charge for charge, n in change.items() if n > 0], [charge for charge, n in change.items() if n < 0]
+        more, less = (
+            [charge for charge, n in change.items() if n > 0],
+            [charge for charge, n in change.items() if n < 0],
+        )
         if more and any(min(more) < charge < max(more) for charge in less):
             found.append(element)
     return tuple(found)

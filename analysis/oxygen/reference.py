@@ -8,8 +8,10 @@ enthalpy and entropy are those of the NIST-JANAF tables (K. Reuter, M. Scheffler
 what leaving out vibrations costs on average; of the gas, ½ [H(298 K) - H(0 K)] = 0.045 eV is then counted in both.
 
 Energies on the MP2020 scale (CHGNet's, and those of the phase sets) hold -0.687 eV for each oxide ion, and nothing for
-O2. Taken as they are, each oxygen atom that leaves a cell would take its anion correction along, and whether it does would
-depend on how the defect's oxygen is classified (pymatgen issue 2087). Here every member of a series is put back on the uncorrected scale first, by
+O2. Taken as they are, each oxygen atom that leaves a cell would take its anion correction along, and whether it does
+would
+depend on how the defect's oxygen is classified (pymatgen issue 2087). Here every member of a series is put back on the
+uncorrected scale first, by
 one constant for each O atom whatever its bonds, so that δ is the only correction that enters.
 """
 
@@ -49,9 +51,15 @@ __all__ = [
 MP2020 = "MP2020-corrected"
 #: Å, bond of a molecule; 1.21 Å is measured, and PBE gives 1.23 Å
 _BOND = (1.15, 1.30)
-#: µB per molecule, below which it is not the triplet; two unpaired electrons, of which spheres around the atoms hold most
+#: µB per molecule, below which it is not the triplet; two unpaired electrons, of which spheres around the atoms hold
+#: most
 _TRIPLET = 1.0
-_DEFAULTS: dict[Tier, CorrectionName] = {"chgnet": "mp2020", "gpaw": "wang2006", "vasp": "wang2006", "rehearsal": "none"}
+_DEFAULTS: dict[Tier, CorrectionName] = {
+    "chgnet": "mp2020",
+    "gpaw": "wang2006",
+    "vasp": "wang2006",
+    "rehearsal": "none",
+}
 
 
 class ShomateRange(Spec):
@@ -94,7 +102,12 @@ class Gas(Spec):
         for part in self.shomate:
             if part.low <= temperature <= part.high:
                 return part
-        raise InputError(f"{temperature:g} K: gas data of {self.formula} reach from {self.shomate[0].low:g} to {self.shomate[-1].high:g} K, and 0 K is allowed")
+        raise InputError(
+            (
+                f"{temperature:g} K: gas data of {self.formula} reach from {self.shomate[0].low:g} to "
+                f"{self.shomate[-1].high:g} K, and 0 K is allowed"
+            )
+        )
 
 
 class Correction(Spec):
@@ -214,22 +227,33 @@ class OxygenReference:
 
     def check(self, document: CalculationDocument) -> None:
         """Raise SignatureMismatchError unless the document's energy may be set against this reference."""
-        require_same_signature({document.label: document.signature, f"the O2 reference ({self.origin})": self.signature})
+        require_same_signature(
+            {document.label: document.signature, f"the O2 reference ({self.origin})": self.signature}
+        )
 
     def short(self) -> str:
         """The reference in a few words, for captions."""
-        return f"O₂: {self.origin}, correction {self.correction_name} (+{number(self.correction, 3)} eV per O); gas: NIST-JANAF."
+        return (
+            f"O₂: {self.origin}, correction {self.correction_name} (+{number(self.correction, 3)} eV per O); gas: "
+            "NIST-JANAF."
+        )
 
     def sentence(self) -> str:
         """The reference with all values and sources, for reports."""
         scale = (
-            f" The energies' own oxide correction, {number(self.contained, 3)} eV per O, is taken off every cell of the series, whatever the bonds of its oxygen."
+            (
+                f" The energies' own oxide correction, {number(self.contained, 3)} eV per O, is taken off every cell "
+                "of "
+                "the series, whatever the bonds of its oxygen."
+            )
             if self.contained
             else ""
         )
         return (
-            f"Oxygen goes to O₂ gas: {self.origin}, {number(self.molecule, 3)} eV per O atom, correction {self.correction_name} "
-            f"+{number(self.correction, 3)} eV per O atom ({self.correction_source}). Enthalpy and entropy of the gas: {oxygen_data().gas.source}.{scale}"
+            f"Oxygen goes to O₂ gas: {self.origin}, {number(self.molecule, 3)} eV per O atom, correction "
+            f"{self.correction_name} "
+            f"+{number(self.correction, 3)} eV per O atom ({self.correction_source}). Enthalpy and entropy of the "
+            f"gas: {oxygen_data().gas.source}.{scale}"
         )
 
 
@@ -243,10 +267,13 @@ def default_correction(tier: Tier) -> CorrectionName:
     return _DEFAULTS[tier]
 
 
-def reference_from_phase_set(phase_set: PhaseSet, tier: Tier = "chgnet", correction: CorrectionName | None = None) -> OxygenReference:
+def reference_from_phase_set(
+    phase_set: PhaseSet, tier: Tier = "chgnet", correction: CorrectionName | None = None
+) -> OxygenReference:
     """Return the O2 reference of a tier whose energies live on the scale of a phase set.
 
-    CHGNet's own energies of elements are not usable; the set's O2 is a density-functional energy on the same scale, without correction.
+    CHGNet's own energies of elements are not usable; the set's O2 is a density-functional energy on the same scale,
+    without correction.
 
     Parameters
     ----------
@@ -266,7 +293,8 @@ def reference_from_phase_set(phase_set: PhaseSet, tier: Tier = "chgnet", correct
     if signature is None:
         known = ", ".join(phase_set.signatures) or "none"
         raise SignatureMismatchError(
-            f"{tier} energies are not on the scale of the phase set {phase_set.name} ({phase_set.scale}; tiers on it: {known}): "
+            f"{tier} energies are not on the scale of the phase set {phase_set.name} ({phase_set.scale}; tiers on it: "
+            f"{known}): "
             "give a calculation of an O2 molecule with the same settings"
         )
     entry = phase_set.entry_for("O")
@@ -289,23 +317,39 @@ def reference_from_document(molecule: CalculationDocument, correction: Correctio
     Raises
     ------
     InputError
-        If the cell holds anything but O2 molecules, the molecule is not the triplet, the engine is CHGNet, or the correction is unknown.
+        If the cell holds anything but O2 molecules, the molecule is not the triplet, the engine is CHGNet, or the
+        correction is unknown.
     """
     require_real(molecule)
     if molecule.tier == "chgnet":
-        raise InputError(f"{molecule.label}: CHGNet's energies of elements are not usable as references; take the O2 of the phase set")
+        raise InputError(
+            (
+                f"{molecule.label}: CHGNet's energies of elements are not usable as references; take the O2 of the "
+                "phase "
+                "set"
+            )
+        )
     structure = molecule.structure
     if {site.specie.symbol for site in structure} != {"O"} or len(structure) % 2:
         raise InputError(f"{molecule.label} ({structure.composition.formula}) is not made of O2 molecules")
     bonds = _bonds(molecule)
     if not all(_BOND[0] <= bond <= _BOND[1] for bond in bonds):
-        raise InputError(f"{molecule.label}: O–O distances of {min(bonds):.3f} to {max(bonds):.3f} Å; O2 has {_BOND[0]} to {_BOND[1]} Å")
+        raise InputError(
+            (
+                f"{molecule.label}: O–O distances of {min(bonds):.3f} to {max(bonds):.3f} Å; O2 has {_BOND[0]} to "
+                f"{_BOND[1]} Å"
+            )
+        )
     moment = sum(abs(m) for m in molecule.magmoms or []) * 2 / len(structure)
     if moment < _TRIPLET:
-        raise InputError(f"{molecule.label}: moments of {moment:.2f} µB per molecule; O2 is a triplet, start each atom with 1 µB")
+        raise InputError(
+            f"{molecule.label}: moments of {moment:.2f} µB per molecule; O2 is a triplet, start each atom with 1 µB"
+        )
     form = "molecule in a box" if len(structure) == 2 and structure.volume > 200 else "crystal of molecules"
     origin = f"{molecule.label} ({molecule.tier}, {form}, bond {np.mean(bonds):.3f} Å)"
-    return _reference(molecule.energy_per_atom, molecule.signature, origin, correction or default_correction(molecule.tier))
+    return _reference(
+        molecule.energy_per_atom, molecule.signature, origin, correction or default_correction(molecule.tier)
+    )
 
 
 def _bonds(molecule: CalculationDocument) -> list[float]:
@@ -319,4 +363,6 @@ def _reference(energy: float, signature: Signature, origin: str, name: Correctio
     if name not in corrections:
         raise InputError(f"unknown correction {name!r} of the O2 molecule; {near_match_hint(name, corrections)}")
     chosen = corrections[name]
-    return OxygenReference(energy, chosen.value, name, chosen.source, contained_correction(signature), signature, origin)
+    return OxygenReference(
+        energy, chosen.value, name, chosen.source, contained_correction(signature), signature, origin
+    )

@@ -1,7 +1,10 @@
-"""What a substituted ion does to oxygen: vacancies near and far from it against the same atoms without it, and the O 2p centres of Li-O-Li oxygen.
+"""What a substituted ion does to oxygen: vacancies near and far from it against the same atoms without it, and the O 2p
+centres of Li-O-Li oxygen.
 
-A change is E_f with the ion minus E_f without it, for one and the same oxygen atom: the O2 reference, its correction and
-whatever energies hold for each oxygen atom cancel. A difference between two groups of oxygen atoms of one cell needs no zero of energy;
+A change is E_f with the ion minus E_f without it, for one and the same oxygen atom: the O2 reference, its correction
+and
+whatever energies hold for each oxygen atom cancel. A difference between two groups of oxygen atoms of one cell needs no
+zero of energy;
 a centre does, and the zeros of two cells are not the same.
 """
 
@@ -23,7 +26,16 @@ from ..states.band_report import band_report, bands_of, common_spec
 from .defect_energy import defect_energy
 from .reference import OxygenReference
 
-__all__ = ["LITHIUM_BRIDGE", "OTHERS", "OxygenCenter", "PairedVacancy", "PlaceEnergy", "SubstitutionResults", "ion_site", "substitution_results"]
+__all__ = [
+    "LITHIUM_BRIDGE",
+    "OTHERS",
+    "OxygenCenter",
+    "PairedVacancy",
+    "PlaceEnergy",
+    "SubstitutionResults",
+    "ion_site",
+    "substitution_results",
+]
 
 #: the two groups of oxygen whose states are compared
 LITHIUM_BRIDGE, OTHERS = "Li-O-Li", "others"
@@ -109,7 +121,8 @@ class OxygenCenter:
 
     @property
     def difference(self) -> float | None:
-        """Centre of the oxygen in Li-O-Li minus that of the others, eV, which no zero enters; None where a group is empty."""
+        """Centre of the oxygen in Li-O-Li minus that of the others, eV, which no zero enters; None where a group is
+        empty."""
         both = [self.centers.get(name) for name in (LITHIUM_BRIDGE, OTHERS)]
         return None if both[0] is None or both[1] is None else both[0] - both[1]
 
@@ -157,13 +170,16 @@ class SubstitutionResults:
         }
 
 
-def substitution_results(label: str, ion: str, documents: Sequence[CalculationDocument], reference: OxygenReference) -> SubstitutionResults:
+def substitution_results(
+    label: str, ion: str, documents: Sequence[CalculationDocument], reference: OxygenReference
+) -> SubstitutionResults:
     """Evaluate the documents of one cathode and one ion.
 
     Parameters
     ----------
     label : str
-        Name of the cathode: documents are ``LABEL host K``, ``LABEL W-Mn K``, ``LABEL W-Mn K O-I``, ``LABEL W-0 1 O-I``, with any other name left out.
+        Name of the cathode: documents are ``LABEL host K``, ``LABEL W-Mn K``, ``LABEL W-Mn K O-I``, ``LABEL W-0 1
+        O-I``, with any other name left out.
     ion : str
         ``W6+``.
     documents : sequence of CalculationDocument
@@ -175,7 +191,11 @@ def substitution_results(label: str, ion: str, documents: Sequence[CalculationDo
     pattern = re.compile(rf"^{re.escape(label)} {element}-([A-Z][a-z]?|{_WITHOUT}) (\d+)(?: O-(\d+))?$")
     told = [(found, document) for document in documents if (found := pattern.match(document.label))]
     relaxed = [(found, document) for found, document in told if document.kind == "relax"]
-    hosts = [document for document in documents if document.label.startswith(f"{label} host ") and (document.kind == "relax") == bool(relaxed)]
+    hosts = [
+        document
+        for document in documents
+        if document.label.startswith(f"{label} host ") and (document.kind == "relax") == bool(relaxed)
+    ]
     energies = relaxed or told
     parents = {(found[1], found[2]): document for found, document in energies if found[3] is None}
     stated = parents.pop((_WITHOUT, "1"), None)
@@ -183,7 +203,9 @@ def substitution_results(label: str, ion: str, documents: Sequence[CalculationDo
     problems: list[str] = []
     if bare is None or not parents:
         missing = "the host without the ion" if parents else "a cell with the ion"
-        return SubstitutionResults(label, ion, "", "", (), (), (), (f"{label}, {ion}: {missing} has not been calculated yet",))
+        return SubstitutionResults(
+            label, ion, "", "", (), (), (), (f"{label}, {ion}: {missing} has not been calculated yet",)
+        )
     lowest = min(document.energy for document in parents.values())
     places = [PlaceEnergy(document.label, site, document.energy - lowest) for (site, _), document in parents.items()]
     vacancies: list[PairedVacancy] = []
@@ -194,14 +216,22 @@ def substitution_results(label: str, ion: str, documents: Sequence[CalculationDo
         atom = int(found[3])
         try:
             reference.check(bare)
-            vacancies.append(_paired(found[1], atom, (bare, without[atom]), (parents[found[1], found[2]], document), element, reference))
+            vacancies.append(
+                _paired(
+                    found[1], atom, (bare, without[atom]), (parents[found[1], found[2]], document), element, reference
+                )
+            )
         except KeyError:
-            problems.append(f"{document.label}: the same vacancy without {ion}, or the cell with all its oxygen, is missing")
+            problems.append(
+                f"{document.label}: the same vacancy without {ion}, or the cell with all its oxygen, is missing"
+            )
         except CatholyteError as error:
             problems.append(f"{document.label}: {error.message}")
     centers: tuple[OxygenCenter, ...] = ()
     try:
-        centers = _centers({found[1]: document for found, document in told if document.dos is not None and found[3] is None})
+        centers = _centers(
+            {found[1]: document for found, document in told if document.dos is not None and found[3] is None}
+        )
     except CatholyteError as error:
         problems.append(f"{label}, {ion}: no O 2p centres: {error.message}")
     ranked = tuple(sorted(places, key=lambda place: place.relative))
@@ -225,8 +255,18 @@ def _paired(
     origin = _origin(parent.initial_structure)
     beside = next(one for one in oxygen_beside(parent.structure, ion) if origin[one.index] == atom)
     before = next(one for one in anion_environments(without[0].structure) if one.index == atom)
-    first, second = (defect_energy(vacancy, whole, {"O": reference.on_series}) for whole, vacancy in (without, with_ion))
-    return PairedVacancy(site, atom, beside.bonded, beside.distance, (before.label, beside.environment), (before.bridge, beside.bridge), (first, second))
+    first, second = (
+        defect_energy(vacancy, whole, {"O": reference.on_series}) for whole, vacancy in (without, with_ion)
+    )
+    return PairedVacancy(
+        site,
+        atom,
+        beside.bonded,
+        beside.distance,
+        (before.label, beside.environment),
+        (before.bridge, beside.bridge),
+        (first, second),
+    )
 
 
 def ion_site(document: CalculationDocument, host: CalculationDocument, element: str) -> int:
@@ -245,9 +285,15 @@ def ion_site(document: CalculationDocument, host: CalculationDocument, element: 
         If there is not exactly one such site.
     """
     start = document.initial_structure
-    sites = [k for k, i in enumerate(_origin(start)) if start[k].specie.symbol == element and host.structure[i].specie.symbol != element]
+    sites = [
+        k
+        for k, i in enumerate(_origin(start))
+        if start[k].specie.symbol == element and host.structure[i].specie.symbol != element
+    ]
     if len(sites) != 1:
-        raise InputError(f"{document.label} holds {len(sites)} {element} where {host.label} holds another element; one is needed")
+        raise InputError(
+            f"{document.label} holds {len(sites)} {element} where {host.label} holds another element; one is needed"
+        )
     return sites[0]
 
 
@@ -264,7 +310,9 @@ def _require_missing(parent: CalculationDocument, vacancy: CalculationDocument, 
 
 def _centers(documents: Mapping[str, CalculationDocument]) -> tuple[OxygenCenter, ...]:
     """Centres of each cell, that of the host without the ion first."""
-    wanted = common_spec(list(documents.values()), BandCenterSpec(element="O", orbital="p", window="occupied", reference="vbm"))
+    wanted = common_spec(
+        list(documents.values()), BandCenterSpec(element="O", orbital="p", window="occupied", reference="vbm")
+    )
     found = []
     for site, document in sorted(documents.items()):
         groups: dict[str, list[int]] = {}

@@ -81,10 +81,22 @@ class Case:
     def missing(self, step: str, materials: Sequence[str]) -> list[Text]:
         """One sentence for each job of a step that has no result, and for each material without a job."""
         planned = [entry for entry in self.entries if entry.plan["step"] == step]
-        told = [Text(self.why(entry), "problem") for entry in planned if entry.state not in FINISHED or entry.plan["key"] in self.unreadable]
+        told = [
+            Text(self.why(entry), "problem")
+            for entry in planned
+            if entry.state not in FINISHED or entry.plan["key"] in self.unreadable
+        ]
         absent = [name for name in materials if name not in {entry.plan["material"] for entry in planned}]
         if absent:
-            told.append(Text(f"No job of the step {step} has been planned for {', '.join(absent)}: run the recipe with this step.", "problem"))
+            told.append(
+                Text(
+                    (
+                        f"No job of the step {step} has been planned for {', '.join(absent)}: run the recipe with this "
+                        "step."
+                    ),
+                    "problem",
+                )
+            )
         return told
 
     def why(self, entry: Entry) -> str:
@@ -98,7 +110,11 @@ class Case:
             return f"{name} failed: {cause.get('message') or 'no cause was recorded'}.{advice}"
         if entry.state == "running":
             return f"{name} is not finished: started {entry.record.get('started')} on {entry.record.get('host')}."
-        inputs = [other for other in self.entries if other.plan["key"] in entry.plan["depends_on"] and other.state not in FINISHED]
+        inputs = [
+            other
+            for other in self.entries
+            if other.plan["key"] in entry.plan["depends_on"] and other.state not in FINISHED
+        ]
         waits = ", ".join(f"{other.plan['name']} ({other.state})" for other in inputs)
         return f"{name} has not run" + (f": it waits for {waits}." if waits else ".")
 
@@ -109,7 +125,8 @@ def job_link(entry: Entry) -> str:
 
 
 def chunk_of(variant: str) -> tuple[str, int] | None:
-    """Replica and number of the chunk that the variant of a job names (``replica 2, chunk 1``); the first replica where it names none.
+    """Replica and number of the chunk that the variant of a job names (``replica 2, chunk 1``); the first replica where
+    it names none.
 
     None where the job is no chunk of a trajectory.
     """
@@ -136,7 +153,9 @@ def read_case(records: Records, campaign: str | None = None) -> Case:
     unreadable: dict[str, str] = {}
     others: dict[str, BuiltInterfaces | ChosenInterface | None] = {}
     done = [entry for entry in entries if entry.state in FINISHED]
-    for entry, (uuid, stored) in zip(done, records.stored([str(entry.plan["uuid"]) for entry in done], arrays=True), strict=True):
+    for entry, (uuid, stored) in zip(
+        done, records.stored([str(entry.plan["uuid"]) for entry in done], arrays=True), strict=True
+    ):
         try:
             found = records.read(uuid, stored, arrays=True)
             if isinstance(found, CalculationDocument):

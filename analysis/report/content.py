@@ -1,4 +1,5 @@
-"""What a report is made of: sections of texts, tables and figures, and the key numbers that they hand to the first page."""
+"""What a report is made of: sections of texts, tables and figures, and the key numbers that they hand to the first
+page."""
 
 from __future__ import annotations
 
@@ -92,9 +93,15 @@ class Table:
         path = folder / f"{file_stem(self.name)}.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            fields = [field for c in self.columns for field in ((c.key, c.title), *([(c.sigma, f"uncertainty of {c.title}")] if c.sigma else []))]
+            fields = [
+                field
+                for c in self.columns
+                for field in ((c.key, c.title), *([(c.sigma, f"uncertainty of {c.title}")] if c.sigma else []))
+            ]
             writer.writerow([title for _, title in fields])
-            writer.writerows([["" if (value := row.get(key)) is None else value for key, _ in fields] for row in self.rows])
+            writer.writerows(
+                [["" if (value := row.get(key)) is None else value for key, _ in fields] for row in self.rows]
+            )
         return path
 
 

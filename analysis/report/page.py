@@ -52,7 +52,9 @@ _CHAPTERS = (
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_report(records: Records, out: Path, campaign: str | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:
+def write_report(
+    records: Records, out: Path, campaign: str | None = None, formats: Sequence[str] = FORMATS
+) -> list[Path]:
     """Write ``report.html``, ``figures/`` and ``tables/`` of one campaign.
 
     The page stands alone: style and figures are inside, nothing is fetched. The same store gives the same
@@ -126,24 +128,45 @@ def questions(recipe: Recipe) -> list[str]:
     """
     asked = []
     if recipe.reactions:
-        asked.append(f"How strongly do {_listed([f'{a} | {b}' for a, b in recipe.reactions.pairs])} react, and to what?")
+        asked.append(
+            f"How strongly do {_listed([f'{a} | {b}' for a, b in recipe.reactions.pairs])} react, and to what?"
+        )
     if recipe.windows:
         verb = "are" if len(recipe.windows.materials) > 1 else "is"
         asked.append(f"Between which voltages against lithium {verb} {_listed(recipe.windows.materials)} stable?")
     if recipe.volumes:
-        named = list(dict.fromkeys([*(found.material for found in recipe.volumes.decompositions), *recipe.volumes.materials]))
-        asked.append(f"How much room {'do' if len(named) > 1 else 'does'} {_listed(named)} take before and after decomposition?")
+        named = list(
+            dict.fromkeys([*(found.material for found in recipe.volumes.decompositions), *recipe.volumes.materials])
+        )
+        asked.append(
+            f"How much room {'do' if len(named) > 1 else 'does'} {_listed(named)} take before and after decomposition?"
+        )
     if recipe.screen:
         among = f": {_listed(recipe.screen.coatings)}" if recipe.screen.coatings else ""
-        asked.append(f"Which coating keeps {_listed(recipe.screen.cathodes)} and {_listed(recipe.screen.electrolytes)} apart{among}?")
+        asked.append(
+            (
+                f"Which coating keeps {_listed(recipe.screen.cathodes)} and {_listed(recipe.screen.electrolytes)} "
+                f"apart{among}?"
+            )
+        )
     if recipe.electronic and len(recipe.electronic.materials) > 1:
         first, *others = recipe.electronic.materials
         spec = recipe.electronic.band_center
         asked.append(
-            f"Where does the {spec.element} {shell_name(spec.element, spec.orbital)} band centre of {_listed(others)} lie relative to that of {first}?"
+            (
+                f"Where does the {spec.element} {shell_name(spec.element, spec.orbital)} band centre of "
+                f"{_listed(others)} "
+                f"lie relative to that of {first}?"
+            )
         )
     if recipe.oxygen_loss:
-        asked.append(f"When does oxygen leave {_listed([system.material for system in recipe.oxygen_loss.systems])}, and which ion pays?")
+        asked.append(
+            (
+                f"When does oxygen leave {_listed([system.material for system in recipe.oxygen_loss.systems])}, and "
+                "which "
+                "ion pays?"
+            )
+        )
     if recipe.bulk and not asked:
         asked.append(f"How well do the relaxed cells of {_listed(recipe.bulk.materials)} agree with experiment?")
     return asked
@@ -171,7 +194,8 @@ def _key_table(numbers: list[KeyNumber]) -> Table:
 
 def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequence[str]) -> str:
     tiers = sorted(
-        {found.document.tier for found in case.finished} | {tier for row in key_table.rows for tier in row["tier"].split(" + ")} & set(TIER_MEANINGS)
+        {found.document.tier for found in case.finished}
+        | {tier for row in key_table.rows for tier in row["tier"].split(" + ")} & set(TIER_MEANINGS)
     )
     states: dict[str, int] = {}
     for entry in case.entries:
@@ -199,7 +223,13 @@ def _unfinished(case: Case) -> list[str]:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {"chemical": _chemical, "figure": _inline_figure, "stem": file_stem, "badge": _badge}
     return environment
 
@@ -208,7 +238,13 @@ def _chemical(text: str) -> Markup:
     """Escaped text with the numbers of formulas as subscripts."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub(r"([₀-₉]+(?:\.[₀-₉]+)?)", lambda found: f"<sub>{found[0].translate(_DIGITS)}</sub>", str(escape(formula_text(text)))))
+    return Markup(
+        re.sub(
+            r"([₀-₉]+(?:\.[₀-₉]+)?)",
+            lambda found: f"<sub>{found[0].translate(_DIGITS)}</sub>",
+            str(escape(formula_text(text))),
+        )
+    )
 
 
 def _badge(label: str) -> str:

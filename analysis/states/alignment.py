@@ -1,8 +1,12 @@
-"""Where the centres of two materials lie relative to each other: one cell that holds both, and bulk cells aligned by it.
+"""Where the centres of two materials lie relative to each other: one cell that holds both, and bulk cells aligned by
+it.
 
-Two separate bulk cells have no common zero. A coherent cell of both gives one in several ways, which must agree where it is thick enough: the centres of
-its own layers; the bulk centres on the averaged potential of each layer (C. G. Van de Walle, R. M. Martin, Phys. Rev. B 35 (1987) 8154); and the bulk centres
-shifted like the core levels of each layer (as in photoemission: E. A. Kraut et al., Phys. Rev. Lett. 44 (1980) 1620). What
+Two separate bulk cells have no common zero. A coherent cell of both gives one in several ways, which must agree where
+it is thick enough: the centres of
+its own layers; the bulk centres on the averaged potential of each layer (C. G. Van de Walle, R. M. Martin, Phys. Rev. B
+35 (1987) 8154); and the bulk centres
+shifted like the core levels of each layer (as in photoemission: E. A. Kraut et al., Phys. Rev. Lett. 44 (1980) 1620).
+What
 remains between them is part of the result, and so is what the separate cells say at each of their own zeros.
 """
 
@@ -27,7 +31,8 @@ from .potential_profile import PotentialProfile, planar_of, potential_profile, v
 
 __all__ = ["AlignedDifference", "Alignment", "TrendRow", "alignment", "thickness_trend"]
 
-#: a layer whose volume per atom differs by more from that of its bulk cell is pointed out: averaged potentials go with 1/volume
+#: a layer whose volume per atom differs by more from that of its bulk cell is pointed out: averaged potentials go with
+#: 1/volume
 _SAME_VOLUME = 0.005
 Way = Literal["one cell", "potential step", "core levels", "vacuum"]
 
@@ -54,9 +59,16 @@ class Alignment(Result):
     gap: float = Field(description="eV, of the common cell")
     rows: tuple[AlignedDifference, ...]
     step: float | None = Field(None, description="eV, macroscopic average of the potential energy in b minus that in a")
-    volumes: dict[str, float] = Field(default_factory=dict, description="tag to volume per atom of the inner planes over that of the bulk cell, minus 1")
+    volumes: dict[str, float] = Field(
+        default_factory=dict,
+        description="tag to volume per atom of the inner planes over that of the bulk cell, minus 1",
+    )
     step_error: float | None = Field(
-        None, description="eV: the larger of what the plateaus vary and what other boxes change; None where a layer is too thin for a plateau"
+        None,
+        description=(
+            "eV: the larger of what the plateaus vary and what other boxes change; None where a layer is too "
+            "thin for a plateau"
+        ),
     )
     separate: Comparison | None = Field(None, description="the bulk cells alone, at each of their own zeros")
     notes: tuple[str, ...] = ()
@@ -77,7 +89,12 @@ class Alignment(Result):
         for row in self.rows:
             if row.way == way and detail in (None, row.detail):
                 return row.difference
-        raise InputError(f"no alignment by {way}{f' ({detail})' if detail else ''}; there are {', '.join(f'{r.way} ({r.detail})' for r in self.rows)}")
+        raise InputError(
+            (
+                f"no alignment by {way}{f' ({detail})' if detail else ''}; there are "
+                f"{', '.join(f'{r.way} ({r.detail})' for r in self.rows)}"
+            )
+        )
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready dict, spreads included; energies in eV."""
@@ -128,7 +145,11 @@ def alignment(
         If the cell does not hold a layer of `pair`.
     """
     bulk, slabs = bulk or {}, slabs or {}
-    everyone = {f"{joint.label} (both)": joint} | {f"{d.label} (bulk)": d for d in bulk.values()} | {f"{d.label} (slab)": d for d in slabs.values()}
+    everyone = (
+        {f"{joint.label} (both)": joint}
+        | {f"{d.label} (bulk)": d for d in bulk.values()}
+        | {f"{d.label} (slab)": d for d in slabs.values()}
+    )
     require_same_signature({label: document.signature for label, document in everyone.items()})
     stack = stack_of(joint.structure)
     a, b = pair or _pair(joint, stack)
@@ -168,7 +189,11 @@ def _pair(joint: CalculationDocument, stack: Stack) -> tuple[str, str]:
     labels = list(dict.fromkeys(layer.label for layer in stack.layers))
     if len(labels) != 2 or not stack.tagged:
         raise InputError(
-            f"{joint.label}: two layers are compared, and the cell has {len(labels)} ({', '.join(labels)}); tag its sites (property layer), or name two"
+            (
+                f"{joint.label}: two layers are compared, and the cell has {len(labels)} ({', '.join(labels)}); tag "
+                "its "
+                "sites (property layer), or name two"
+            )
         )
     return labels[0], labels[1]
 
@@ -176,13 +201,20 @@ def _pair(joint: CalculationDocument, stack: Stack) -> tuple[str, str]:
 def _volumes(common: _Common, bulk: Mapping[str, CalculationDocument]) -> dict[str, float]:
     """Volume per atom of each layer, with the mean spacing of its inner planes, over that of its bulk cell, minus 1."""
     area = float(np.linalg.norm(np.cross(*common.document.structure.lattice.matrix[:2])))
-    inside = {label: area * layer.spacing * len(layer.planes) / len(layer.sites) for label, layer in common.layers.items()}
-    return {label: volume / (bulk[label].structure.volume / bulk[label].n_sites) - 1 for label, volume in inside.items()}
+    inside = {
+        label: area * layer.spacing * len(layer.planes) / len(layer.sites) for label, layer in common.layers.items()
+    }
+    return {
+        label: volume / (bulk[label].structure.volume / bulk[label].n_sites) - 1 for label, volume in inside.items()
+    }
 
 
 def _notes(volumes: Mapping[str, float]) -> list[str]:
     return [
-        f"{label}: its inner planes hold {100 * change:+.1f} % volume per atom against its bulk cell, so averaged potentials and core levels of the two are not of one density"
+        (
+            f"{label}: its inner planes hold {100 * change:+.1f} % volume per atom against its bulk cell, so averaged "
+            "potentials and core levels of the two are not of one density"
+        )
         for label, change in volumes.items()
         if abs(change) > _SAME_VOLUME
     ]
@@ -209,7 +241,10 @@ def _one_cell(report: DepthReport, pair: tuple[str, str]) -> list[AlignedDiffere
 
 
 def _from_bulk(
-    common: _Common, spec: BandCenterSpec, bulk: Mapping[str, CalculationDocument], slabs: Mapping[str, CalculationDocument]
+    common: _Common,
+    spec: BandCenterSpec,
+    bulk: Mapping[str, CalculationDocument],
+    slabs: Mapping[str, CalculationDocument],
 ) -> list[AlignedDifference]:
     """The bulk centres on the zero of the common cell, and on that of the vacuum where there are slabs."""
     centers = {label: band_report(bands_of(bulk[label]), spec).row().centers[0] for label in common.layers}
@@ -218,19 +253,27 @@ def _from_bulk(
     return [*rows, _vacuum(slabs, bulk, levels)] if all(label in slabs for label in levels) else rows
 
 
-def _potential_step(common: _Common, bulk: Mapping[str, CalculationDocument], levels: Mapping[str, float]) -> list[AlignedDifference]:
+def _potential_step(
+    common: _Common, bulk: Mapping[str, CalculationDocument], levels: Mapping[str, float]
+) -> list[AlignedDifference]:
     """Bulk centre from the bulk's averaged potential, put on the averaged potential of the layer."""
     average = {label: bands_of(bulk[label]).edges.average_potential for label in levels}
     if common.profile is None:
         return []
-    placed = [levels[label] - value + common.profile.level(label).energy for label, value in average.items() if value is not None]
+    placed = [
+        levels[label] - value + common.profile.level(label).energy
+        for label, value in average.items()
+        if value is not None
+    ]
     if len(placed) < len(levels):
         return []
     a, b = placed
     return [AlignedDifference(way="potential step", detail="bulk cells", a=a, b=b, difference=b - a)]
 
 
-def _core_levels(common: _Common, bulk: Mapping[str, CalculationDocument], levels: Mapping[str, float]) -> list[AlignedDifference]:
+def _core_levels(
+    common: _Common, bulk: Mapping[str, CalculationDocument], levels: Mapping[str, float]
+) -> list[AlignedDifference]:
     """Bulk centres shifted like the core levels of the inner planes, for each element that both materials hold."""
     shifts = [_core_shifts(common.document, layer, bulk[label]) for label, layer in common.layers.items()]
     rows = []
@@ -251,10 +294,16 @@ def _core_shifts(joint: CalculationDocument, layer: DepthLayer, bulk: Calculatio
         here.setdefault(joint.structure[site].specie.symbol, []).append(inside[site])
     for atom, value in zip(bulk.structure, outside, strict=True):
         there.setdefault(atom.specie.symbol, []).append(value)
-    return {element: float(np.mean(values) - np.mean(there[element])) for element, values in here.items() if element in there}
+    return {
+        element: float(np.mean(values) - np.mean(there[element]))
+        for element, values in here.items()
+        if element in there
+    }
 
 
-def _vacuum(slabs: Mapping[str, CalculationDocument], bulk: Mapping[str, CalculationDocument], levels: Mapping[str, float]) -> AlignedDifference:
+def _vacuum(
+    slabs: Mapping[str, CalculationDocument], bulk: Mapping[str, CalculationDocument], levels: Mapping[str, float]
+) -> AlignedDifference:
     """Bulk centres from vacuum: bulk centre to averaged potential to the interior of a slab to its vacuum level."""
     found = []
     for label, level in levels.items():
@@ -279,7 +328,10 @@ def thickness_trend(alignments: Sequence[Alignment]) -> list[TrendRow]:
     if not alignments:
         raise InputError("a trend needs at least one alignment")
     if len({(x.a, x.b, x.tier, x.spec) for x in alignments}) > 1:
-        raise InputError("alignments of different pairs, tiers or specifications make no trend: " + "; ".join(f"{x.a}, {x.b}, {x.tier}" for x in alignments))
+        raise InputError(
+            "alignments of different pairs, tiers or specifications make no trend: "
+            + "; ".join(f"{x.a}, {x.b}, {x.tier}" for x in alignments)
+        )
     rising = sorted(alignments, key=lambda x: x.n_atoms)
     tables = [_named(x) for x in rising]
     return [

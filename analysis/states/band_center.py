@@ -18,7 +18,17 @@ from ...configs.errors import InputError
 from ...configs.models import ReferenceName, WindowName
 from ...configs.steps.sections import BandCenterSpec
 from ...workflows.documents import BandEdges, ProjectedDos
-from .band_references import REFERENCES, Reference, Result, Spin, o2s_window, occupied_top, projected_density, reference_level, window_moments
+from .band_references import (
+    REFERENCES,
+    Reference,
+    Result,
+    Spin,
+    o2s_window,
+    occupied_top,
+    projected_density,
+    reference_level,
+    window_moments,
+)
 
 __all__ = ["BandCenter", "CentersAtReferences", "Selection", "all_references", "band_center"]
 
@@ -32,13 +42,20 @@ class BandCenter(Result):
     sites: tuple[int, ...]
     spin: Spin = "both"
     window: WindowName
-    bounds: tuple[float, float] = Field(description="eV relative to the reference, the window after cutting it at the ends of the grid")
+    bounds: tuple[float, float] = Field(
+        description="eV relative to the reference, the window after cutting it at the ends of the grid"
+    )
     reference: ReferenceName
     reference_energy: float = Field(description="eV, on the engine's own energy zero")
     center: float = Field(description="eV relative to the reference")
-    states: float = Field(description="states per cell inside the window: the weight of this centre in a mean over environments")
+    states: float = Field(
+        description="states per cell inside the window: the weight of this centre in a mean over environments"
+    )
     semicore_fraction: float | None = Field(
-        None, description="share (0-1) of those states that lies at or below the O 2s band; None where no O 2s band was found"
+        None,
+        description=(
+            "share (0-1) of those states that lies at or below the O 2s band; None where no O 2s band was found"
+        ),
     )
     arbitrary: bool = Field(False, description="true where the reference has no physical meaning: E_F inside a gap")
     note: str = ""
@@ -102,10 +119,13 @@ def _window(dos: ProjectedDos, edges: BandEdges, spec: BandCenterSpec, zero: flo
     return low, min(high, occupied_top(edges))
 
 
-def band_center(dos: ProjectedDos, edges: BandEdges, sites: Sequence[int], spec: BandCenterSpec, selection: Selection | None = None) -> BandCenter:
+def band_center(
+    dos: ProjectedDos, edges: BandEdges, sites: Sequence[int], spec: BandCenterSpec, selection: Selection | None = None
+) -> BandCenter:
     """First moment of a projected DOS over the window of `spec`, from the reference of `spec`.
 
-    The window ``occupied`` reaches from the lowest computed band up to mid-gap in an insulator, so that broadened tails of the
+    The window ``occupied`` reaches from the lowest computed band up to mid-gap in an insulator, so that broadened tails
+    of the
     valence band count, and up to E_F in a metal, where the bin that E_F cuts contributes its lower part (linear
     interpolation of the density). ``range`` lies between two energies relative to the reference.
 
@@ -130,7 +150,9 @@ def band_center(dos: ProjectedDos, edges: BandEdges, sites: Sequence[int], spec:
     return _centers(dos, edges, sites, spec, chosen, (zero,))[0]
 
 
-def all_references(dos: ProjectedDos, edges: BandEdges, sites: Sequence[int], spec: BandCenterSpec, selection: Selection | None = None) -> CentersAtReferences:
+def all_references(
+    dos: ProjectedDos, edges: BandEdges, sites: Sequence[int], spec: BandCenterSpec, selection: Selection | None = None
+) -> CentersAtReferences:
     """The centre of `spec`, over the same states, against every reference that the calculation has.
 
     The window is fixed once, by the reference of `spec`; the other references only move the zero. Parameters and
@@ -156,16 +178,32 @@ def _anchors(sites: Sequence[int], spec: BandCenterSpec, chosen: Selection) -> t
 
 
 def _centers(
-    dos: ProjectedDos, edges: BandEdges, sites: Sequence[int], spec: BandCenterSpec, chosen: Selection, zeros: Sequence[Reference]
+    dos: ProjectedDos,
+    edges: BandEdges,
+    sites: Sequence[int],
+    spec: BandCenterSpec,
+    chosen: Selection,
+    zeros: Sequence[Reference],
 ) -> tuple[BandCenter, ...]:
     """One moment over the window that the first of `zeros` fixes, written against each of them."""
     energies, density = np.asarray(dos.energies, dtype=float), projected_density(dos, sites, spec.orbital, chosen.spin)
     low, high = _window(dos, edges, spec, zeros[0].energy)
     states, first = window_moments(energies, density, low, high)
     if states <= 0:
-        raise InputError(f"no {spec.element} {spec.orbital} states between {low:.2f} and {high:.2f} eV (DOS from {energies[0]:.2f} to {energies[-1]:.2f} eV)")
+        raise InputError(
+            (
+                f"no {spec.element} {spec.orbital} states between {low:.2f} and {high:.2f} eV (DOS from "
+                f"{energies[0]:.2f} "
+                f"to {energies[-1]:.2f} eV)"
+            )
+        )
     try:
-        semicore = window_moments(energies, density, low, min(high, o2s_window(dos, edges, _anchors(sites, spec, chosen))[1]))[0] / states
+        semicore = (
+            window_moments(energies, density, low, min(high, o2s_window(dos, edges, _anchors(sites, spec, chosen))[1]))[
+                0
+            ]
+            / states
+        )
     except InputError:
         semicore = None
     return tuple(

@@ -17,7 +17,18 @@ from ...configs.errors import InputError
 from ...configs.models import ReferenceName
 from ...workflows.documents import BandEdges, ProjectedDos
 
-__all__ = ["REFERENCES", "Reference", "Result", "Spin", "is_metal", "o2s_window", "occupied_top", "projected_density", "reference_level", "window_moments"]
+__all__ = [
+    "REFERENCES",
+    "Reference",
+    "Result",
+    "Spin",
+    "is_metal",
+    "o2s_window",
+    "occupied_top",
+    "projected_density",
+    "reference_level",
+    "window_moments",
+]
 
 Spin = Literal["both", "up", "down"]
 REFERENCES: tuple[ReferenceName, ...] = get_args(ReferenceName)
@@ -43,7 +54,9 @@ class Reference(Result):
     note: str = ""
 
 
-def window_moments(energies: NDArray[np.float64], density: NDArray[np.float64], low: float, high: float) -> tuple[float, float]:
+def window_moments(
+    energies: NDArray[np.float64], density: NDArray[np.float64], low: float, high: float
+) -> tuple[float, float]:
     """Zeroth and first moment of a piecewise linear density between two energies, exactly.
 
     Parameters
@@ -78,7 +91,8 @@ def is_metal(edges: BandEdges) -> bool:
 
 
 def occupied_top(edges: BandEdges) -> float:
-    """Upper end of the occupied states, eV: mid-gap in an insulator, E_F in a metal, no end where no empty band was computed."""
+    """Upper end of the occupied states, eV: mid-gap in an insulator, E_F in a metal, no end where no empty band was
+    computed."""
     if edges.vbm is None or is_metal(edges):
         return edges.efermi
     return float("inf") if edges.cbm is None else (edges.vbm + edges.cbm) / 2
@@ -110,10 +124,18 @@ def o2s_window(dos: ProjectedDos, edges: BandEdges, oxygens: Sequence[int]) -> t
     semicore = []
     for block in np.split(occupied, splits) if occupied.size else []:
         low, high = energies[max(block[0] - 1, 0)], energies[min(block[-1] + 1, len(energies) - 1)]
-        if energies[block[-1]] < top - _SEPARATION and window_moments(energies, s, low, high)[0] > window_moments(energies, p, low, high)[0]:
+        if (
+            energies[block[-1]] < top - _SEPARATION
+            and window_moments(energies, s, low, high)[0] > window_moments(energies, p, low, high)[0]
+        ):
             semicore.append((float(low), float(high)))
     if not semicore:
-        raise InputError(f"no O 2s band separated by {_SEPARATION} eV below the valence band in a DOS from {energies[0]:.1f} to {energies[-1]:.1f} eV")
+        raise InputError(
+            (
+                f"no O 2s band separated by {_SEPARATION} eV below the valence band in a DOS from {energies[0]:.1f} to "
+                f"{energies[-1]:.1f} eV"
+            )
+        )
     return semicore[0][0], semicore[-1][1]
 
 
@@ -153,7 +175,9 @@ def _o1s(cell: _Cell) -> float:
 def _o2s(cell: _Cell) -> float:
     oxygens = _oxygens(cell)
     window = o2s_window(cell.dos, cell.edges, oxygens)
-    states, first = window_moments(np.asarray(cell.dos.energies, dtype=float), projected_density(cell.dos, oxygens, "s", "both"), *window)
+    states, first = window_moments(
+        np.asarray(cell.dos.energies, dtype=float), projected_density(cell.dos, oxygens, "s", "both"), *window
+    )
     return first / states
 
 
@@ -187,7 +211,9 @@ _LEVELS: dict[ReferenceName, Callable[[_Cell], float]] = {
 }
 
 
-def reference_level(name: ReferenceName, dos: ProjectedDos, edges: BandEdges, oxygens: Sequence[int] = (), vacuum: float | None = None) -> Reference:
+def reference_level(
+    name: ReferenceName, dos: ProjectedDos, edges: BandEdges, oxygens: Sequence[int] = (), vacuum: float | None = None
+) -> Reference:
     """Energy of a reference on the engine's own scale.
 
     Parameters
@@ -213,7 +239,9 @@ def reference_level(name: ReferenceName, dos: ProjectedDos, edges: BandEdges, ox
     return Reference(name=name, energy=energy, arbitrary=arbitrary, note=note)
 
 
-def projected_density(dos: ProjectedDos, sites: Sequence[int], orbital: str, spin: Spin = "both") -> NDArray[np.float64]:
+def projected_density(
+    dos: ProjectedDos, sites: Sequence[int], orbital: str, spin: Spin = "both"
+) -> NDArray[np.float64]:
     """Sum of the projections of `sites` on one orbital, over the chosen spin channels: (n_e,) array, states/eV.
 
     Raises
@@ -226,9 +254,13 @@ def projected_density(dos: ProjectedDos, sites: Sequence[int], orbital: str, spi
         raise InputError(f"the DOS is not projected on {orbital!r}; it has {', '.join(dos.orbitals)}")
     outside = [i for i in sites if not 0 <= i < n_sites]
     if outside or not sites:
-        raise InputError(f"sites {outside} are outside the {n_sites} sites of the DOS" if outside else "no sites were given")
+        raise InputError(
+            f"sites {outside} are outside the {n_sites} sites of the DOS" if outside else "no sites were given"
+        )
     if spin != "both" and n_spin == 1:
         raise InputError(f"spin {spin!r} was asked for, but the calculation is not spin-polarised; allowed: both")
     index, channels = dos.orbitals.index(orbital), {"both": range(n_spin), "up": (0,), "down": (1,)}[spin]
-    summed: NDArray[np.float64] = np.sum([dos.densities[s][site][index] for s in channels for site in sites], axis=0, dtype=float)
+    summed: NDArray[np.float64] = np.sum(
+        [dos.densities[s][site][index] for s in channels for site in sites], axis=0, dtype=float
+    )
     return summed

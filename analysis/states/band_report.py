@@ -1,6 +1,7 @@
 """Tables of band centres: per environment, site and spin; two bulk cells side by side; convergence.
 
-Centres of one cell share one zero and may be subtracted from each other. Centres of two separate bulk cells do not: their
+Centres of one cell share one zero and may be subtracted from each other. Centres of two separate bulk cells do not:
+their
 difference is given at every reference, and the spread over the references is part of the answer.
 """
 
@@ -81,7 +82,8 @@ class BandReport(Result):
         return _absolute(self.row(environment).centers[0]) - _absolute(self.row(other).centers[0])
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready dict with the keys ``centers``, ``gap``, ``efermi``, ``spread``, ``unavailable`` and ``notes``; energies in eV."""
+        """JSON-ready dict with the keys ``centers``, ``gap``, ``efermi``, ``spread``, ``unavailable`` and ``notes``;
+        energies in eV."""
         return {
             "formula": self.formula,
             "centers": [_json_row(center) for row in self.rows for center in row.centers],
@@ -127,7 +129,9 @@ def parse_orbital(text: str) -> tuple[str, Literal["s", "p", "d"]]:
     element, shell, letter = match.groups()
     orbital: Literal["s", "p", "d"] = next(o for o in ("s", "p", "d") if o == letter)
     if shell and f"{shell}{orbital}" != shell_name(element, orbital):
-        raise InputError(f"a projected DOS does not resolve {text}; for {element} it has {element}-{shell_name(element, orbital)}")
+        raise InputError(
+            f"a projected DOS does not resolve {text}; for {element} it has {element}-{shell_name(element, orbital)}"
+        )
     return element, orbital
 
 
@@ -149,7 +153,13 @@ def bands_of(document: CalculationDocument) -> Bands:
     """
     require_real(document)
     if document.dos is None or document.band_edges is None:
-        raise InputError(f"{document.label} ({document.kind}, {document.tier}) has no projected DOS: only an electronic-structure step stores one")
+        raise InputError(
+            (
+                f"{document.label} ({document.kind}, {document.tier}) has no projected DOS: only an "
+                "electronic-structure "
+                "step stores one"
+            )
+        )
     return Bands(document.dos, document.band_edges, document.structure)
 
 
@@ -187,9 +197,13 @@ def band_report(
     for index, site in enumerate(bands.structure):
         by_element.setdefault(site.specie.symbol, []).append(index)
     if spec.element not in by_element:
-        raise UnknownNameError(f"{bands.structure.reduced_formula} holds no {spec.element}: {near_match_hint(spec.element, by_element)}")
+        raise UnknownNameError(
+            f"{bands.structure.reduced_formula} holds no {spec.element}: {near_match_hint(spec.element, by_element)}"
+        )
     oxygens = None if spec.element == "O" else tuple(by_element.get("O", ()))
-    spins: tuple[Spin, ...] = ("both", "up", "down") if "spin" in resolve and len(bands.dos.densities) == 2 else ("both",)
+    spins: tuple[Spin, ...] = (
+        ("both", "up", "down") if "spin" in resolve and len(bands.dos.densities) == 2 else ("both",)
+    )
     rows = [
         all_references(bands.dos, bands.edges, sites, spec, Selection(spin, label, oxygens, vacuum))
         for label, sites in _groups(spec.element, by_element[spec.element], environments or {}, "site" in resolve)
@@ -205,7 +219,9 @@ def band_report(
     )
 
 
-def _groups(element: str, sites: list[int], environments: Mapping[str, Sequence[int]], per_site: bool) -> Iterator[tuple[str, list[int]]]:
+def _groups(
+    element: str, sites: list[int], environments: Mapping[str, Sequence[int]], per_site: bool
+) -> Iterator[tuple[str, list[int]]]:
     named = [i for members in environments.values() for i in members]
     wrong = sorted(set(named) - set(sites))
     if wrong or len(set(named)) != len(named):
@@ -232,8 +248,10 @@ def _notes(bands: Bands, row: CentersAtReferences) -> tuple[str, ...]:
         electrons = window_moments(energies, channel, float(energies[0]), top)[0]
         if abs(electrons - round(electrons)) > _WHOLE:
             found.append(
-                f"the total DOS holds {electrons:.2f} electrons up to {'E_F' if metal else 'mid-gap, in one spin channel'}, not a whole number: its grid step "
-                f"of {energies[1] - energies[0]:.2f} eV samples it too coarsely (VASP: raise NEDOS){', or smearing fills bands across E_F' if metal else ''}, and the centres inherit that error"
+                f"the total DOS holds {electrons:.2f} electrons up to "
+                f"{'E_F' if metal else 'mid-gap, in one spin channel'}, not a whole number: its grid step "
+                f"of {energies[1] - energies[0]:.2f} eV samples it too coarsely (VASP: raise "
+                f"NEDOS){', or smearing fills bands across E_F' if metal else ''}, and the centres inherit that error"
             )
     return tuple(found)
 
@@ -256,7 +274,9 @@ class Comparison(Result):
     tier: Tier
     spec: BandCenterSpec
     differences: tuple[Difference, ...]
-    aligned: float | None = Field(None, description="b - a, eV, against the averaged potentials plus the potential step of a cell that holds both")
+    aligned: float | None = Field(
+        None, description="b - a, eV, against the averaged potentials plus the potential step of a cell that holds both"
+    )
     common_zero: bool = Field(False, description="true only where a potential step was given")
     note: str = NO_COMMON_ZERO
 
@@ -272,10 +292,18 @@ class Comparison(Result):
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready dict, both spreads included; energies in eV."""
-        return self.model_dump(mode="json") | {"spread": self.spread, "spread_without_arbitrary": self.spread_without_arbitrary}
+        return self.model_dump(mode="json") | {
+            "spread": self.spread,
+            "spread_without_arbitrary": self.spread_without_arbitrary,
+        }
 
 
-def compare(document_a: CalculationDocument, document_b: CalculationDocument, spec: BandCenterSpec, potential_step: float | None = None) -> Comparison:
+def compare(
+    document_a: CalculationDocument,
+    document_b: CalculationDocument,
+    spec: BandCenterSpec,
+    potential_step: float | None = None,
+) -> Comparison:
     """Difference of the centres of two bulk cells, b minus a, at every reference that both have.
 
     Parameters
@@ -295,7 +323,9 @@ def compare(document_a: CalculationDocument, document_b: CalculationDocument, sp
     InputError
         If a document has no projected DOS, a centre cannot be computed, or the averaged potential is missing.
     """
-    require_same_signature({f"{document_a.label} (a)": document_a.signature, f"{document_b.label} (b)": document_b.signature})
+    require_same_signature(
+        {f"{document_a.label} (a)": document_a.signature, f"{document_b.label} (b)": document_b.signature}
+    )
     a, b = (band_report(bands_of(document), spec).row() for document in (document_a, document_b))
     first, second = ({center.reference: center for center in row.centers} for row in (a, b))
     differences = tuple(
@@ -313,9 +343,18 @@ def compare(document_a: CalculationDocument, document_b: CalculationDocument, sp
     if potential_step is not None:
         shifts = [d.difference for d in differences if d.reference == "average_potential"]
         if not shifts:
-            raise InputError(f"{document_a.label} or {document_b.label} stores no averaged potential, so the potential step cannot align them")
+            raise InputError(
+                (
+                    f"{document_a.label} or {document_b.label} stores no averaged potential, so the potential step "
+                    "cannot "
+                    "align them"
+                )
+            )
         aligned = shifts[0] + potential_step
-        note = f"aligned through a potential step of {potential_step:.3f} eV; the unaligned differences have no common zero"
+        note = (
+            f"aligned through a potential step of {potential_step:.3f} eV; the unaligned differences have no "
+            "common zero"
+        )
     return Comparison(
         a=document_a.label,
         b=document_b.label,
@@ -347,7 +386,10 @@ class ConvergenceReport(Result):
     @property
     def largest(self) -> dict[ReferenceName, float]:
         """Reference to the largest absolute change, eV."""
-        return {name: max(abs(row.changes[name]) for row in self.rows if name in row.changes) for name in self.rows[0].centers}
+        return {
+            name: max(abs(row.changes[name]) for row in self.rows if name in row.changes)
+            for name in self.rows[0].centers
+        }
 
 
 def convergence(documents: Sequence[CalculationDocument], spec: BandCenterSpec) -> ConvergenceReport:
@@ -373,10 +415,18 @@ def convergence(documents: Sequence[CalculationDocument], spec: BandCenterSpec) 
     for number, other in enumerate(documents[1:], start=1):
         if (other.formula, other.n_sites) != (baseline.formula, baseline.n_sites):
             raise InputError(
-                f"{other.label} ({other.formula}, {other.n_sites} sites) is not the cell of {baseline.label} ({baseline.formula}, {baseline.n_sites} sites)"
+                (
+                    f"{other.label} ({other.formula}, {other.n_sites} sites) is not the cell of {baseline.label} "
+                    f"({baseline.formula}, {baseline.n_sites} sites)"
+                )
             )
-        signatures = {f"{baseline.label} (baseline)": baseline.signature, f"{other.label} (variation {number})": other.signature}
-        require_same_signature({label: signature.model_copy(update={"cutoff": None}) for label, signature in signatures.items()})
+        signatures = {
+            f"{baseline.label} (baseline)": baseline.signature,
+            f"{other.label} (variation {number})": other.signature,
+        }
+        require_same_signature(
+            {label: signature.model_copy(update={"cutoff": None}) for label, signature in signatures.items()}
+        )
     tables = [band_report(bands_of(document), spec).row().by_reference for document in documents]
     rows = tuple(
         ConvergenceRow(
@@ -392,7 +442,8 @@ def convergence(documents: Sequence[CalculationDocument], spec: BandCenterSpec) 
 
 
 def common_spec(documents: Sequence[CalculationDocument], spec: BandCenterSpec) -> BandCenterSpec:
-    """The specification with a zero that every cell has: a metal has no band edges, so E_F stands in where one is among them.
+    """The specification with a zero that every cell has: a metal has no band edges, so E_F stands in where one is among
+    them.
 
     The occupied states are the same states from any zero; a window given as a range is not, and is left alone.
 

@@ -78,14 +78,17 @@ class DepthReport(Result):
         for group in self.of(kind):
             if group.label == label:
                 return group
-        raise UnknownNameError(f"no centres of the {kind} {label!r}; {near_match_hint(label, [group.label for group in self.of(kind)])}")
+        raise UnknownNameError(
+            f"no centres of the {kind} {label!r}; {near_match_hint(label, [group.label for group in self.of(kind)])}"
+        )
 
     def difference(self, label: str, other: str, kind: str = "layer") -> float:
         """Centre of one group minus that of another, eV: both lie in one cell, so no reference enters."""
         return self.group(label, kind).level - self.group(other, kind).level
 
     def to_json(self) -> list[dict[str, Any]]:
-        """One dict per group: kind, label, layer, height (Å), environments, moments (µB), states, centres (eV) by reference, and their spread (eV)."""
+        """One dict per group: kind, label, layer, height (Å), environments, moments (µB), states, centres (eV) by
+        reference, and their spread (eV)."""
         return [
             {
                 **group.model_dump(mode="json", exclude={"row"}),
@@ -99,10 +102,13 @@ class DepthReport(Result):
         ]
 
 
-def depth_report(bands: Bands, spec: BandCenterSpec, stack: Stack | None = None, vacuum: float | None = None) -> DepthReport:
+def depth_report(
+    bands: Bands, spec: BandCenterSpec, stack: Stack | None = None, vacuum: float | None = None
+) -> DepthReport:
     """Centres of one element by plane, layer, interior of a layer, environment within a layer, and ion.
 
-    The planes hold every site of the element once, and so do the layers and the environments: their states add up to those of the cell.
+    The planes hold every site of the element once, and so do the layers and the environments: their states add up to
+    those of the cell.
     Core references (``o1s``, ``o2s``) are those of the oxygens of each group; all other zeros are the cell's.
 
     Parameters
@@ -133,18 +139,40 @@ def depth_report(bands: Bands, spec: BandCenterSpec, stack: Stack | None = None,
     for number, plane in enumerate(found.planes, start=1):
         sites = [i for i in plane.sites if i in mine]
         height = plane.height - bottom
-        asked.append(({"label": f"plane {number} ({plane.formula})", "kind": "plane", "layer": layer_of[plane.sites[0]], "height": height}, sites))
+        asked.append(
+            (
+                {
+                    "label": f"plane {number} ({plane.formula})",
+                    "kind": "plane",
+                    "layer": layer_of[plane.sites[0]],
+                    "height": height,
+                },
+                sites,
+            )
+        )
     labels = list(dict.fromkeys(layer.label for layer in found.layers))
     for kind in ("layer", "interior") if is_layered(found) else ("layer",):
         for label in labels:
-            sites = [i for layer in found.layers if layer.label == label for i in (layer.sites if kind == "layer" else layer.interior) if i in mine]
+            sites = [
+                i
+                for layer in found.layers
+                if layer.label == label
+                for i in (layer.sites if kind == "layer" else layer.interior)
+                if i in mine
+            ]
             asked.append(({"label": label, "kind": kind, "layer": label}, sites))
     groups = _by_layer(names, layer_of, labels)
-    asked += [({"label": _within(name, layer, labels), "kind": "environment", "layer": layer}, sites) for (name, layer), sites in groups.items()]
+    asked += [
+        ({"label": _within(name, layer, labels), "kind": "environment", "layer": layer}, sites)
+        for (name, layer), sites in groups.items()
+    ]
     if Element(spec.element).is_transition_metal:
         ions = {site: ion for ion, sites in ion_groups(bands.structure, spec.element).items() for site in sites}
         groups = _by_layer(ions, layer_of, labels)
-        asked += [({"label": _within(name, layer, labels), "kind": "ion", "layer": layer}, sites) for (name, layer), sites in groups.items()]
+        asked += [
+            ({"label": _within(name, layer, labels), "kind": "ion", "layer": layer}, sites)
+            for (name, layer), sites in groups.items()
+        ]
     made, total = _centered(bands, spec, asked, vacuum)
     told = [_told(bands.structure, about, names) for about, _ in made]
     return DepthReport(
@@ -174,14 +202,19 @@ def _told(structure: Structure, about: dict[str, Any], names: Mapping[int, str])
     sites = about.pop("sites")
     moments = structure.site_properties.get("magmom")
     sizes = [abs(float(moments[i])) for i in sites] if moments is not None and about["kind"] == "ion" else []
-    return {"environments": tuple(dict.fromkeys(names[i] for i in sites if i in names)), "moments": (min(sizes), max(sizes)) if sizes else None}
+    return {
+        "environments": tuple(dict.fromkeys(names[i] for i in sites if i in names)),
+        "moments": (min(sizes), max(sizes)) if sizes else None,
+    }
 
 
 def _within(name: str, layer: str, labels: Sequence[str]) -> str:
     return f"{name} in {layer}" if len(labels) > 1 else name
 
 
-def _by_layer(names: Mapping[int, str], layer_of: Mapping[int, str], labels: Sequence[str]) -> dict[tuple[str, str], list[int]]:
+def _by_layer(
+    names: Mapping[int, str], layer_of: Mapping[int, str], labels: Sequence[str]
+) -> dict[tuple[str, str], list[int]]:
     """Sites by (name, layer), layers from the bottom up."""
     groups: dict[tuple[str, str], list[int]] = {}
     for site in sorted(names, key=lambda i: (labels.index(layer_of[i]), names[i], i)):
@@ -195,7 +228,9 @@ def _environment_names(structure: Structure, element: str) -> dict[int, str]:
         return {}
     found = anion_environments(structure, element)
     bridges = {environment.label: environment.bridge for environment in found}
-    return {site: f"{bridges[label]} ({label})" for label, sites in group_by_environment(found).items() for site in sites}
+    return {
+        site: f"{bridges[label]} ({label})" for label, sites in group_by_environment(found).items() for site in sites
+    }
 
 
 def ion_groups(structure: Structure, element: str) -> dict[str, list[int]]:
@@ -242,6 +277,9 @@ def ion_notes(structure: Structure) -> list[str]:
             low, high = moment_window(ionic_moment(site.specie))
             if moment is not None and not low <= abs(float(moment)) <= high:
                 notes.append(
-                    f"site {index} is labelled {site.specie} and has {float(moment):.2f} µB, outside {low:.2f} to {high:.2f} µB: another state of charge or spin"
+                    (
+                        f"site {index} is labelled {site.specie} and has {float(moment):.2f} µB, outside {low:.2f} to "
+                        f"{high:.2f} µB: another state of charge or spin"
+                    )
                 )
     return notes

@@ -1,6 +1,7 @@
 """Atomic planes along the normal of a cell, and the layers of materials that they make.
 
-Planes come from the heights of the atoms along the normal of a and b; layers from the tags that the builder gave the sites
+Planes come from the heights of the atoms along the normal of a and b; layers from the tags that the builder gave the
+sites
 (site property ``layer``), and from vacuum.
 """
 
@@ -22,7 +23,8 @@ from ...structures.surfaces.planes import group_planes
 
 __all__ = ["PLANE", "VACUUM", "DepthLayer", "Plane", "Stack", "is_layered", "stack_of"]
 
-#: Å; atoms within this height form one plane: relaxed planes of an interface buckle by 0.2 to 0.5 Å, planes of oxides lie 1 to 2 Å apart
+#: Å; atoms within this height form one plane: relaxed planes of an interface buckle by 0.2 to 0.5 Å, planes of oxides
+#: lie 1 to 2 Å apart
 PLANE = 0.6
 #: Å; an emptier height between two planes is vacuum: van der Waals gaps and lithium layers stay below
 VACUUM = 5.0
@@ -118,7 +120,9 @@ class Stack:
         for layer in self.layers:
             if layer.label == label:
                 return layer
-        raise UnknownNameError(f"the cell has no layer {label!r}; {near_match_hint(label, [layer.label for layer in self.layers])}")
+        raise UnknownNameError(
+            f"the cell has no layer {label!r}; {near_match_hint(label, [layer.label for layer in self.layers])}"
+        )
 
 
 def stack_of(structure: Structure, width: float = PLANE) -> Stack:
@@ -143,7 +147,10 @@ def stack_of(structure: Structure, width: float = PLANE) -> Stack:
     period = abs(float(structure.lattice.matrix[2] @ normal))
     heights = structure.frac_coords[:, 2] * period
     tags = structure.site_properties.get("layer")
-    planes = [_plane(structure, np.mod(heights, period), period, group, tags) for group in group_planes(heights, period, width)]
+    planes = [
+        _plane(structure, np.mod(heights, period), period, group, tags)
+        for group in group_planes(heights, period, width)
+    ]
     planes = _from_the_bottom(planes, period)
     runs = _runs(planes, period)
     label = structure.composition.remove_charges().reduced_formula
@@ -156,11 +163,20 @@ def is_layered(stack: Stack) -> bool:
     return stack.vacuum is not None or len(stack.layers) > 1
 
 
-def _plane(structure: Structure, heights: NDArray[np.float64], period: float, group: NDArray[np.int64], tags: Sequence[Any] | None) -> Plane:
+def _plane(
+    structure: Structure,
+    heights: NDArray[np.float64],
+    period: float,
+    group: NDArray[np.int64],
+    tags: Sequence[Any] | None,
+) -> Plane:
     own = heights[group[0]] + (np.mod(heights[group] - heights[group[0]] + period / 2, period) - period / 2)
     counts = Counter(site.specie for site in (structure[int(i)] for i in group))
     elements = Composition(dict(counts)).remove_charges().get_el_amt_dict()
-    formula = "".join(f"{element}{amount:g}" if amount > 1 else element for element, amount in sorted(elements.items(), key=lambda item: Element(item[0]).X))
+    formula = "".join(
+        f"{element}{amount:g}" if amount > 1 else element
+        for element, amount in sorted(elements.items(), key=lambda item: Element(item[0]).X)
+    )
     tag = Counter(str(tags[int(i)] or "") for i in group).most_common(1)[0][0] if tags else ""
     return Plane(tuple(sorted(int(i) for i in group)), float(np.mod(own.mean() + 1e-6, period) - 1e-6), formula, tag)
 
@@ -168,7 +184,11 @@ def _plane(structure: Structure, heights: NDArray[np.float64], period: float, gr
 def _from_the_bottom(planes: list[Plane], period: float) -> list[Plane]:
     """Planes by rising height, the first one being the lowest that lies above a vacuum or another layer."""
     rising = sorted(planes, key=lambda plane: plane.height)
-    starts = [i for i, plane in enumerate(rising) if rising[i - 1].layer != plane.layer or _gap(rising, i - 1, period) > VACUUM]
+    starts = [
+        i
+        for i, plane in enumerate(rising)
+        if rising[i - 1].layer != plane.layer or _gap(rising, i - 1, period) > VACUUM
+    ]
     first = starts[0] if starts else 0
     turned = [*rising[first:], *(Plane(p.sites, p.height + period, p.formula, p.layer) for p in rising[:first])]
     shift = period if turned[0].height > turned[-1].height else 0.0
@@ -197,7 +217,9 @@ def _layer(run: list[Plane], planes: list[Plane], period: float, label: str) -> 
     below, above = _gap(planes, first - 1, period), _gap(planes, last, period)
     inner = run[1:-1] if len(run) > 3 else run
     spacing = (inner[-1].height - inner[0].height) / (len(inner) - 1) if len(inner) > 1 else min(below, above)
-    repeat = next(m for m in range(1, len(run) + 1) if all(a.formula == b.formula for a, b in zip(run, run[m:], strict=False)))
+    repeat = next(
+        m for m in range(1, len(run) + 1) if all(a.formula == b.formula for a, b in zip(run, run[m:], strict=False))
+    )
     bottom = run[0].height - (spacing if below > VACUUM else below) / 2
     top = run[-1].height + (spacing if above > VACUUM else above) / 2
     return DepthLayer(label, tuple(run), bottom, top, repeat * spacing, spacing)

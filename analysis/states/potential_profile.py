@@ -1,8 +1,12 @@
-"""The potential along the normal of a cell: planar average, macroscopic average, the level of each layer, and the vacuum level.
+"""The potential along the normal of a cell: planar average, macroscopic average, the level of each layer, and the
+vacuum level.
 
-The macroscopic average (A. Baldereschi, S. Baroni, R. Resta, Phys. Rev. Lett. 61 (1988) 734; L. Colombo, R. Resta, S. Baroni, Phys. Rev. B
-44 (1991) 5572) is the planar average convolved with one box per material as long as its planes repeat: what oscillates with the
-lattice vanishes, and a constant is left in the interior of each layer. The difference of two such constants is the potential step.
+The macroscopic average (A. Baldereschi, S. Baroni, R. Resta, Phys. Rev. Lett. 61 (1988) 734; L. Colombo, R. Resta, S.
+Baroni, Phys. Rev. B
+44 (1991) 5572) is the planar average convolved with one box per material as long as its planes repeat: what oscillates
+with the
+lattice vanishes, and a constant is left in the interior of each layer. The difference of two such constants is the
+potential step.
 """
 
 from __future__ import annotations
@@ -18,7 +22,17 @@ from ...workflows.documents import CalculationDocument, PlanarPotential, require
 from .band_references import Result
 from .depth_planes import VACUUM, DepthLayer, Stack
 
-__all__ = ["FLAT", "PLATEAU", "LayerLevel", "PotentialProfile", "VacuumLevel", "macroscopic_average", "planar_of", "potential_profile", "vacuum_level"]
+__all__ = [
+    "FLAT",
+    "PLATEAU",
+    "LayerLevel",
+    "PotentialProfile",
+    "VacuumLevel",
+    "macroscopic_average",
+    "planar_of",
+    "potential_profile",
+    "vacuum_level",
+]
 
 
 #: eV; a plateau or a vacuum level that varies by more is said to
@@ -36,7 +50,9 @@ class LayerLevel(Result):
     energy: float = Field(description="eV, on the engine's own zero: mean of the macroscopic average over the interior")
     variation: float = Field(description="eV, highest minus lowest macroscopic average there")
     own: float = Field(description="eV, averaged over the layer's own repeat alone, around its middle")
-    interior: tuple[float, float] = Field(description="Å, where no box reaches beyond the layer; equal ends where there is no such height")
+    interior: tuple[float, float] = Field(
+        description="Å, where no box reaches beyond the layer; equal ends where there is no such height"
+    )
     n_planes: int
 
     @property
@@ -67,7 +83,9 @@ class PotentialProfile(Result):
         for level in self.levels:
             if level.layer == layer:
                 return level
-        raise InputError(f"the profile has no layer {layer!r}; it has {', '.join(level.layer for level in self.levels)}")
+        raise InputError(
+            f"the profile has no layer {layer!r}; it has {', '.join(level.layer for level in self.levels)}"
+        )
 
     def step(self, layer: str, other: str) -> float:
         """Averaged potential energy in `other` minus that in `layer`, eV."""
@@ -82,8 +100,14 @@ class VacuumLevel(Result):
     """Potential energy of an electron in the empty part of a cell."""
 
     above: float = Field(description="eV, on the engine's own zero, beyond the top face")
-    below: float = Field(description="eV, beyond the bottom face; another value where the slab has a dipole and the engine corrects for it")
-    variation: float = Field(description="eV, highest minus lowest planar average in the middle of the vacuum, the larger of both halves")
+    below: float = Field(
+        description=(
+            "eV, beyond the bottom face; another value where the slab has a dipole and the engine corrects for it"
+        )
+    )
+    variation: float = Field(
+        description="eV, highest minus lowest planar average in the middle of the vacuum, the larger of both halves"
+    )
 
     @property
     def energy(self) -> float:
@@ -99,7 +123,8 @@ class VacuumLevel(Result):
 def macroscopic_average(values: Floats, period: float, boxes: Sequence[float]) -> Floats:
     """Average a periodic profile over one box after the other.
 
-    The profile is read as a periodic cubic spline through its points, and integrated exactly; a box may have any length.
+    The profile is read as a periodic cubic spline through its points, and integrated exactly; a box may have any
+    length.
 
     Parameters
     ----------
@@ -123,7 +148,10 @@ def macroscopic_average(values: Floats, period: float, boxes: Sequence[float]) -
 
     if not period > 0 or any(not box > 0 for box in boxes):
         raise InputError(
-            f"the boxes of a macroscopic average and its period must be longer than 0 Å, and {', '.join(f'{b:g}' for b in boxes)} and {period:g} were given"
+            (
+                "the boxes of a macroscopic average and its period must be longer than 0 Å, and "
+                f"{', '.join(f'{b:g}' for b in boxes)} and {period:g} were given"
+            )
         )
     heights = np.linspace(0, period, len(values) + 1)
     averaged = np.asarray(values, dtype=float)
@@ -149,7 +177,13 @@ def planar_of(document: CalculationDocument) -> PlanarPotential:
     """
     require_real(document)
     if document.potential is None:
-        raise InputError(f"{document.label} ({document.kind}, {document.tier}) stores no planar potential: gpaw always does, VASP with LVHAR = .TRUE.")
+        raise InputError(
+            (
+                f"{document.label} ({document.kind}, {document.tier}) stores no planar potential: gpaw always does, "
+                "VASP "
+                "with LVHAR = .TRUE."
+            )
+        )
     return document.potential
 
 
@@ -175,13 +209,26 @@ def potential_profile(potential: PlanarPotential, stack: Stack, boxes: Sequence[
     heights = np.arange(len(planar)) / len(planar) * stack.period
     levels = tuple(_level(layer, planar, macroscopic, stack.period, used) for layer in stack.layers)
     notes = [
-        f"{level.layer}: {level.n_planes} planes are hardly thicker than the boxes of {' and '.join(f'{box:.2f}' for box in used)} Å together: no plateau, its level is that of its middle"
+        (
+            f"{level.layer}: {level.n_planes} planes are hardly thicker than the boxes of "
+            f"{' and '.join(f'{box:.2f}' for box in used)} Å together: no plateau, its level is that of its middle"
+        )
         for level in levels
         if not level.has_plateau
     ]
-    notes += [f"{v.layer}: the macroscopic average varies by {v.variation:.2f} eV in the interior: it is not yet bulk" for v in levels if v.variation > FLAT]
+    notes += [
+        f"{v.layer}: the macroscopic average varies by {v.variation:.2f} eV in the interior: it is not yet bulk"
+        for v in levels
+        if v.variation > FLAT
+    ]
     return PotentialProfile(
-        heights=tuple(heights), planar=tuple(planar), macroscopic=tuple(macroscopic), boxes=used, levels=levels, kind=potential.kind, notes=tuple(notes)
+        heights=tuple(heights),
+        planar=tuple(planar),
+        macroscopic=tuple(macroscopic),
+        boxes=used,
+        levels=levels,
+        kind=potential.kind,
+        notes=tuple(notes),
     )
 
 
@@ -194,7 +241,12 @@ def _level(layer: DepthLayer, planar: Floats, macroscopic: Floats, period: float
     inside = _periodic(macroscopic, heights, period)
     own = _periodic(macroscopic_average(planar, period, [layer.repeat]), np.array([middle]), period)
     return LayerLevel(
-        layer=layer.label, energy=float(inside.mean()), variation=float(np.ptp(inside)), own=float(own[0]), interior=(low, high), n_planes=len(layer.planes)
+        layer=layer.label,
+        energy=float(inside.mean()),
+        variation=float(np.ptp(inside)),
+        own=float(own[0]),
+        interior=(low, high),
+        n_planes=len(layer.planes),
     )
 
 
@@ -221,4 +273,6 @@ def vacuum_level(potential: PlanarPotential, stack: Stack) -> VacuumLevel:
     for start, end in ((0.5 - _MIDDLE / 2, 0.45), (0.55, 0.5 + _MIDDLE / 2)):
         heights = low + (high - low) * np.linspace(start, end, 25)
         sides.append(_periodic(values, heights, stack.period))
-    return VacuumLevel(above=float(sides[0].mean()), below=float(sides[1].mean()), variation=float(max(np.ptp(side) for side in sides)))
+    return VacuumLevel(
+        above=float(sides[0].mean()), below=float(sides[1].mean()), variation=float(max(np.ptp(side) for side in sides))
+    )

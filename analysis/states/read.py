@@ -32,7 +32,8 @@ def read_bands(path: str | Path) -> Bands:
     Parameters
     ----------
     path : str or Path
-        A VASP directory holding one ``vasprun.xml`` (plain or .gz), such a file, or a stored document (.json, .json.gz).
+        A VASP directory holding one ``vasprun.xml`` (plain or .gz), such a file, or a stored document (.json,
+        .json.gz).
         Moments (µB, site property ``magmom``) and core potentials come from the OUTCAR beside it, where there is one.
 
     Returns
@@ -63,7 +64,8 @@ def read_bands(path: str | Path) -> Bands:
 
 
 def read_potential(path: str | Path) -> PlanarPotential | None:
-    """Planar potential of the same paths as :func:`read_bands`: of the document, or of the LOCPOT beside the vasprun.xml; None where there is none.
+    """Planar potential of the same paths as :func:`read_bands`: of the document, or of the LOCPOT beside the
+    vasprun.xml; None where there is none.
 
     Raises
     ------
@@ -89,7 +91,9 @@ def _read_document(file: Path) -> CalculationDocument:
     if not isinstance(data, dict):
         raise InputError(f"{file} is not a stored document: it holds a {type(data).__name__}")
     try:
-        return CalculationDocument.model_validate({key: value for key, value in data.items() if not key.startswith("@")})
+        return CalculationDocument.model_validate(
+            {key: value for key, value in data.items() if not key.startswith("@")}
+        )
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -1,7 +1,9 @@
 """Formation enthalpies of a phase set beside measured ones: an independent referee, never an input.
 
-The set gives total energies at 0 K without zero-point motion, the tables enthalpies at 298.15 K; the difference of these for a
-solid formed from solids is some 10 meV/atom and is left in the deviation. Of the phases of one composition the lowest counts.
+The set gives total energies at 0 K without zero-point motion, the tables enthalpies at 298.15 K; the difference of
+these for a
+solid formed from solids is some 10 meV/atom and is left in the deviation. Of the phases of one composition the lowest
+counts.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ class Measured(Spec):
 class Shift(Spec):
     """Difference of an element's reference states."""
 
-    enthalpy: float = Field(allow_inf_nan=False, description="kJ/mol of atoms, the phase set's reference against that of the tables")
+    enthalpy: float = Field(
+        allow_inf_nan=False, description="kJ/mol of atoms, the phase set's reference against that of the tables"
+    )
     source: str
 
 
@@ -73,7 +77,9 @@ class Measurements(Spec):
     def _consistent(self) -> Measurements:
         for compound in self.compounds:
             if compound.source not in self.sources:
-                raise ValueError(f"{compound.formula}: unknown source {compound.source!r}; allowed: {', '.join(self.sources)}")
+                raise ValueError(
+                    f"{compound.formula}: unknown source {compound.source!r}; allowed: {', '.join(self.sources)}"
+                )
         formulas = [Composition(compound.formula).reduced_formula for compound in self.compounds]
         twice = sorted({formula for formula in formulas if formulas.count(formula) > 1})
         if twice:
@@ -129,7 +135,8 @@ class ClassError:
 
 
 def measurements(path: Path = CONFIGS / "experiments" / "formation-enthalpies.yaml") -> Measurements:
-    """Return the measured enthalpies; raises InputError with file and line as :func:`catholyte.configs.load.parse_file` does."""
+    """Return the measured enthalpies; raises InputError with file and line as :func:`catholyte.configs.load.parse_file`
+    does."""
     return parse_file(path, Measurements)[0]
 
 
@@ -159,19 +166,32 @@ def formation_table(phase_set: PhaseSet, measured: Measurements) -> list[Formati
             continue
         entry = phase_set.entry_for(compound.formula)
         if entry is not None:
-            shift = sum(n * measured.element_shifts[el.symbol].enthalpy for el, n in composition.items() if el.symbol in measured.element_shifts)
+            shift = sum(
+                n * measured.element_shifts[el.symbol].enthalpy
+                for el, n in composition.items()
+                if el.symbol in measured.element_shifts
+            )
             experiment = (compound.enthalpy - shift) / KJ_PER_MOL / composition.num_atoms
             kind = chemical_class(composition)
             rows.append(
                 FormationRow(
-                    compound.formula, entry.id, entry.tier, kind, compound.state, compound.source, formation_energy(entry, phase_set), experiment, entry.error
+                    compound.formula,
+                    entry.id,
+                    entry.tier,
+                    kind,
+                    compound.state,
+                    compound.source,
+                    formation_energy(entry, phase_set),
+                    experiment,
+                    entry.error,
                 )
             )
     return sorted(rows, key=lambda row: (row.state != "crystal", CHEMICAL_CLASSES.index(row.kind), row.formula))
 
 
 def lithium_voltage(row: FormationRow, energy: float) -> float | None:
-    """Return the voltage of forming a binary lithium compound from lithium and its other element, V vs Li/Li+; None for any other compound.
+    """Return the voltage of forming a binary lithium compound from lithium and its other element, V vs Li/Li+; None for
+    any other compound.
 
     Parameters
     ----------
@@ -195,7 +215,9 @@ def class_table(rows: Iterable[FormationRow]) -> list[ClassError]:
             found = [row.deviation for row in crystals if row.tier == tier and kind in (None, row.kind)]
             if found:
                 absolute = [abs(deviation) for deviation in found]
-                table.append(ClassError(tier, kind or "all", len(found), fmean(found), fmean(absolute), median(absolute)))
+                table.append(
+                    ClassError(tier, kind or "all", len(found), fmean(found), fmean(absolute), median(absolute))
+                )
     return table
 
 

@@ -1,7 +1,9 @@
 """The convex hull of a phase set: its energy, its stable phases, and its kinks along lines between compositions.
 
-Compositions are vectors of atomic fractions over `Phases.elements`, energies are eV/atom. Every answer is the optimum of
-a linear program (module :mod:`simplex`), so no facet of the hull is ever listed: ten elements cost little more than three.
+Compositions are vectors of atomic fractions over `Phases.elements`, energies are eV/atom. Every answer is the optimum
+of
+a linear program (module :mod:`simplex`), so no facet of the hull is ever listed: ten elements cost little more than
+three.
 The same class evaluates perturbed energies and grand potentials, many at once.
 """
 
@@ -109,13 +111,18 @@ class Phases:
 
     @cached_property
     def pure(self) -> Index:
-        """(n_elements,) index of the lowest entry that holds one conserved element alone, in the order of `elements`."""
+        """(n_elements,) index of the lowest entry that holds one conserved element alone, in the order of
+        `elements`."""
         alone = np.count_nonzero(self.fractions, axis=0) == 1
-        best = [np.where(alone & (row > 0), self.energies / np.where(row > 0, row, 1.0), np.inf).argmin() for row in self.fractions]
+        best = [
+            np.where(alone & (row > 0), self.energies / np.where(row > 0, row, 1.0), np.inf).argmin()
+            for row in self.fractions
+        ]
         return np.array(best, dtype=np.intp)
 
     def vector(self, composition: Composition) -> Floats:
-        """(n_elements,) atomic fractions of `composition`; of an open system those of the conserved elements among all its atoms."""
+        """(n_elements,) atomic fractions of `composition`; of an open system those of the conserved elements among all
+        its atoms."""
         return _fractions(composition, self.elements)
 
     def tie_line(self, a: Composition, b: Composition) -> tuple[Vertex, ...]:
@@ -145,7 +152,8 @@ class Phases:
         return [_kinks(path, first, last) for first, last in pairwise(bounds.tolist())]
 
     def profiles(self, a: Floats, b: Floats, energies: Floats | None = None) -> list[tuple[Floats, Floats]]:
-        """Return x and hull energy (eV/atom) at every stop of many lines: what :meth:`tie_lines` gives without the phases, in less time."""
+        """Return x and hull energy (eV/atom) at every stop of many lines: what :meth:`tie_lines` gives without the
+        phases, in less time."""
         path = self._path(a, b, energies)
         bounds = np.searchsorted(path.lane, np.arange(1, len(a)))
         return list(zip(np.split(path.x, bounds), np.split(path.values, bounds), strict=True))
@@ -187,7 +195,9 @@ class Phases:
         -------
         (n_points, n_elements) float array, eV/atom
         """
-        return optimum(self.fractions, self.energies if energies is None else energies, targets, towards, self.pure).potentials
+        return optimum(
+            self.fractions, self.energies if energies is None else energies, targets, towards, self.pure
+        ).potentials
 
     @cached_property
     def above_hull(self) -> Floats:
@@ -201,15 +211,19 @@ class Phases:
         Independent Gaussians; an entry's own draws depend on `seed` and its id alone, so that
         another pair or a larger set sees the same perturbed world.
         """
-        noise = [np.random.default_rng([seed, zlib.crc32(entry.id.encode())]).normal(size=count) for entry in self.entries]
+        noise = [
+            np.random.default_rng([seed, zlib.crc32(entry.id.encode())]).normal(size=count) for entry in self.entries
+        ]
         errors = np.array([entry.error for entry in self.entries])
         drawn: Floats = self.energies + np.array(noise).T * errors
         return drawn
 
     def opened(self, shifts: Mapping[str, float]) -> Phases:
-        """Return the system in contact with reservoirs: each open element is taken at a fixed chemical potential and no longer conserved.
+        """Return the system in contact with reservoirs: each open element is taken at a fixed chemical potential and no
+        longer conserved.
 
-        Phases of open elements alone are left out: :meth:`grand_potentials` tells whether one of them would form without end.
+        Phases of open elements alone are left out: :meth:`grand_potentials` tells whether one of them would form
+        without end.
 
         Parameters
         ----------
@@ -283,5 +297,7 @@ def _bends(path: Path, before: int, here: int, after: int) -> bool:
 
 
 def _vertex(path: Path, stop: int) -> Vertex:
-    amounts = {int(i): float(n) for i, n in zip(path.columns[stop], path.amounts[stop], strict=True) if n > NUMERICAL_ZERO}
+    amounts = {
+        int(i): float(n) for i, n in zip(path.columns[stop], path.amounts[stop], strict=True) if n > NUMERICAL_ZERO
+    }
     return Vertex(float(path.x[stop]), float(path.values[stop]), amounts)

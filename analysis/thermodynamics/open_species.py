@@ -4,9 +4,12 @@ Oxygen's chemical potential follows the ideal gas with NIST-JANAF enthalpy and e
 
     mu(O2; T, p) - E(O2) = H(T) - H(298.15 K) - T S(T) + k T ln(p / 1 bar)
 
-E(O2) is the set's own oxygen entry. Corrected energies are fitted to formation enthalpies at 298.15 K, so E(O2) stands for the
-enthalpy of the gas at that temperature, not for its Gibbs energy: at 298.15 K and 1 bar the difference is -T S = -0.634 eV per O2. H and S come
-from the Shomate equation of the NIST Chemistry WebBook (SRD 69; Chase, NIST-JANAF Thermochemical Tables, 4th edition, 1998), 100 to 6000 K.
+E(O2) is the set's own oxygen entry. Corrected energies are fitted to formation enthalpies at 298.15 K, so E(O2) stands
+for the
+enthalpy of the gas at that temperature, not for its Gibbs energy: at 298.15 K and 1 bar the difference is -T S = -0.634
+eV per O2. H and S come
+from the Shomate equation of the NIST Chemistry WebBook (SRD 69; Chase, NIST-JANAF Thermochemical Tables, 4th edition,
+1998), 100 to 6000 K.
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ from ...configs.errors import InputError
 
 __all__ = ["PRESSURES", "TEMPERATURES", "VOLTAGES", "OpenSpecies", "oxygen_potential"]
 
-#: V vs Li/Li+ in which a lithium reservoir makes sense: below 0 V the metal itself plates without end, above 10 V no electrode works
+#: V vs Li/Li+ in which a lithium reservoir makes sense: below 0 V the metal itself plates without end, above 10 V no
+#: electrode works
 VOLTAGES = (0.0, 10.0)
 #: K, range of the Shomate equation
 TEMPERATURES = (100.0, 6000.0)
@@ -54,9 +58,20 @@ def oxygen_potential(temperature: float, pressure: float = 1.0) -> float:
         If either is out of range.
     """
     if not TEMPERATURES[0] <= temperature <= TEMPERATURES[1]:
-        raise InputError(f"the temperature is {temperature} K: {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g} K are covered by the oxygen data")
+        raise InputError(
+            (
+                f"the temperature is {temperature} K: {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g} K are covered by the "
+                "oxygen data"
+            )
+        )
     if not PRESSURES[0] <= pressure <= PRESSURES[1]:
-        raise InputError(f"the oxygen pressure is {pressure} bar: a positive number up to {PRESSURES[1]:g} bar, where the gas is still nearly ideal, is needed")
+        raise InputError(
+            (
+                f"the oxygen pressure is {pressure} bar: a positive number up to {PRESSURES[1]:g} bar, where the gas "
+                "is "
+                "still nearly ideal, is needed"
+            )
+        )
     a, b, c, d, e, f, g, h = next(values for limit, values in _SHOMATE.items() if temperature <= limit)
     t = temperature / 1000
     enthalpy = 1000 * (a * t + b * t**2 / 2 + c * t**3 / 3 + d * t**4 / 4 - e / t + f - h)
@@ -89,14 +104,25 @@ class OpenSpecies:
             raise InputError("an open system needs a voltage (lithium), an oxygen potential, or both")
         if self.voltage is not None and not VOLTAGES[0] <= self.voltage <= VOLTAGES[1]:
             raise InputError(
-                f"the voltage is {self.voltage} V vs Li/Li+: {VOLTAGES[0]:g} to {VOLTAGES[1]:g} V are allowed (below 0 V lithium metal plates without end)"
+                (
+                    f"the voltage is {self.voltage} V vs Li/Li+: {VOLTAGES[0]:g} to {VOLTAGES[1]:g} V are allowed "
+                    "(below "
+                    "0 V lithium metal plates without end)"
+                )
             )
         if self.oxygen is not None and not _OXYGEN[0] <= self.oxygen <= _OXYGEN[1]:
-            raise InputError(f"the oxygen potential is {self.oxygen} eV per O2 relative to O2: {_OXYGEN[0]:g} to {_OXYGEN[1]:g} eV are allowed")
+            raise InputError(
+                (
+                    f"the oxygen potential is {self.oxygen} eV per O2 relative to O2: {_OXYGEN[0]:g} to "
+                    f"{_OXYGEN[1]:g} eV "
+                    "are allowed"
+                )
+            )
 
     @classmethod
     def at(cls, voltage: float | None = None, temperature: float | None = None, pressure: float = 1.0) -> OpenSpecies:
-        """Return the reservoirs at a voltage, and with oxygen gas where a temperature (K) is given; the pressure is in bar."""
+        """Return the reservoirs at a voltage, and with oxygen gas where a temperature (K) is given; the pressure is in
+        bar."""
         return cls(voltage, None if temperature is None else oxygen_potential(temperature, pressure))
 
     @property
@@ -112,4 +138,8 @@ class OpenSpecies:
 
     def to_json(self) -> dict[str, Any]:
         """Return voltage, oxygen and units."""
-        return {"voltage": self.voltage, "oxygen": self.oxygen, "units": {"voltage": "V vs Li/Li+", "oxygen": "eV per O2, relative to the set's O2 energy"}}
+        return {
+            "voltage": self.voltage,
+            "oxygen": self.oxygen,
+            "units": {"voltage": "V vs Li/Li+", "oxygen": "eV per O2, relative to the set's O2 energy"},
+        }

@@ -1,16 +1,23 @@
 """Pairs in contact with reservoirs of lithium (a voltage) and oxygen (a gas): reactions, map over (x, V), interphases.
 
-Of the open elements any amount is exchanged at their chemical potential mu, and the other elements are conserved. The grand
-potential Phi = E - sum mu_i n_i takes the place of the energy (Ong, Wang, Kang, Ceder, Chem. Mater. 20, 1798 (2008); Richards
+Of the open elements any amount is exchanged at their chemical potential mu, and the other elements are conserved. The
+grand
+potential Phi = E - sum mu_i n_i takes the place of the energy (Ong, Wang, Kang, Ceder, Chem. Mater. 20, 1798 (2008);
+Richards
 et al., Chem. Mater. 28, 266 (2016)), and the parts of a reaction keep their meaning::
 
-    self(A)   = Phi_hull(A) - Phi(A)          A alone at these potentials: what it gains by (electro)chemical decomposition
+    self(A)   = Phi_hull(A) - Phi(A)          A alone at these potentials: what it gains by (electro)chemical
+    decomposition
     mutual(c) = Phi_hull(mixture) - c Phi_hull(A) - (1 - c) Phi_hull(B)
 
-The mutual part is what is left when the no-mixing line, between the two reactants that have each come to equilibrium with the
-reservoirs alone, is subtracted; without that, lithium extraction of the cathode (electronvolts) is charged to the contact.
-Norm: per atom of the reactants as they are written, **their lithium and oxygen included**, as in a closed system, so that both
-can be compared; divided by a kink's `conserved` it is per atom without the open elements, the norm of Richards et al. and of pymatgen.
+The mutual part is what is left when the no-mixing line, between the two reactants that have each come to equilibrium
+with the
+reservoirs alone, is subtracted; without that, lithium extraction of the cathode (electronvolts) is charged to the
+contact.
+Norm: per atom of the reactants as they are written, **their lithium and oxygen included**, as in a closed system, so
+that both
+can be compared; divided by a kink's `conserved` it is per atom without the open elements, the norm of Richards et al.
+and of pymatgen.
 Reactions that are driven by electron transfer alone need a path for electrons; kinetics are left out.
 """
 
@@ -34,7 +41,9 @@ from .uncertainty import SAMPLES, draw_lines, require_samples
 __all__ = ["OpenPair", "OpenSpecies", "oxygen_potential", "react_open"]
 
 
-def react_open(a: str, b: str, phase_set: PhaseSet, species: OpenSpecies, *, samples: int = SAMPLES, seed: int = 0) -> ReactionResult:
+def react_open(
+    a: str, b: str, phase_set: PhaseSet, species: OpenSpecies, *, samples: int = SAMPLES, seed: int = 0
+) -> ReactionResult:
     """Return the reaction of a | b at fixed chemical potentials; the result's `open` names them.
 
     Parameters
@@ -42,7 +51,8 @@ def react_open(a: str, b: str, phase_set: PhaseSet, species: OpenSpecies, *, sam
     a, b : str
         Library names or chemical formulas; each holds an element that is not open.
     phase_set : PhaseSet
-        Must hold the open elements: lithium metal is the zero of the voltage, its oxygen entry that of the oxygen potential.
+        Must hold the open elements: lithium metal is the zero of the voltage, its oxygen entry that of the oxygen
+        potential.
     species : OpenSpecies
     samples, seed
         As in :func:`reactions.react`.
@@ -92,12 +102,21 @@ class OpenPair:
         missing = sorted(open_elements - set(phase_set.elements))
         if missing:
             raise InputError(
-                f"the phase set {phase_set.name} holds no {', '.join(missing)}, which is to be open; its elements: {', '.join(phase_set.elements)}"
+                (
+                    f"the phase set {phase_set.name} holds no {', '.join(missing)}, which is to be open; its elements: "
+                    f"{', '.join(phase_set.elements)}"
+                )
             )
         subjects = phase_set.resolve(a), phase_set.resolve(b)
         for subject in subjects:
             if {element.symbol for element in subject.composition} <= open_elements:
-                raise InputError(f"{subject.label} holds nothing but open elements ({', '.join(sorted(open_elements))}): nothing of it is conserved")
+                raise InputError(
+                    (
+                        f"{subject.label} holds nothing but open elements ({', '.join(sorted(open_elements))}): "
+                        "nothing "
+                        "of it is conserved"
+                    )
+                )
         elements = {element.symbol for subject in subjects for element in subject.composition} | open_elements
         return cls(*subjects, Phases.of(phase_set, elements), frozenset(open_elements))
 
@@ -108,7 +127,8 @@ class OpenPair:
 
     @cached_property
     def frame(self) -> Phases:
-        """The conserved elements and the entries that hold one; its energies are those with every open element at its reference."""
+        """The conserved elements and the entries that hold one; its energies are those with every open element at its
+        reference."""
         return self.closed.opened(dict.fromkeys(self.open_elements, 0.0))
 
     @property
@@ -118,7 +138,9 @@ class OpenPair:
 
     def grand_potentials(self, many: Sequence[OpenSpecies]) -> Floats:
         """(n_species, n_entries) grand potentials of all entries, eV per atom of each."""
-        shifts: Mapping[str, Floats] = {element: np.array([[species.shifts[element]] for species in many]) for element in sorted(self.open_elements)}
+        shifts: Mapping[str, Floats] = {
+            element: np.array([[species.shifts[element]] for species in many]) for element in sorted(self.open_elements)
+        }
         return np.asarray(self.closed.grand_potentials(shifts))
 
     def endless(self, grand: Floats) -> Floats:
@@ -139,7 +161,13 @@ class OpenPair:
         for species, endless in zip(many, self.endless(grand), strict=True):
             if endless >= 0:
                 formula = self.closed.entries[endless].formula
-                raise InputError(f"at {species} the reservoirs alone form {formula} without end: no equilibrium; choose a higher voltage or less oxygen")
+                raise InputError(
+                    (
+                        f"at {species} the reservoirs alone form {formula} without end: no equilibrium; choose a "
+                        "higher "
+                        "voltage or less oxygen"
+                    )
+                )
         a, b = (np.tile(end, (len(many), 1)) for end in self.ends)
         own = [None if s.entry is None else grand[:, self.closed.position[s.entry.id]] for s in (self.a, self.b)]
         return [

@@ -1,4 +1,5 @@
-"""Own calculations join a phase set where their signature agrees with the set's energies, and are refused by name otherwise."""
+"""Own calculations join a phase set where their signature agrees with the set's energies, and are refused by name
+otherwise."""
 
 from __future__ import annotations
 
@@ -31,22 +32,30 @@ def entries_from_documents(documents: Iterable[CalculationDocument], phase_set: 
     Raises
     ------
     SignatureMismatchError
-        If the set holds no computed energies of the document's tier, or of another signature, naming every field that differs.
+        If the set holds no computed energies of the document's tier, or of another signature, naming every field that
+        differs.
     InputError
         If a calculation did not converge or holds an element outside the set.
     """
     return tuple(_entry(document, phase_set) for document in documents)
 
 
-def with_documents(phase_set: PhaseSet, documents: Iterable[CalculationDocument], citation: str = "own calculations") -> PhaseSet:
-    """Return the set extended by own calculations; raises as :func:`entries_from_documents` and :meth:`PhaseSet.extended`."""
-    return phase_set.extended(entries_from_documents(documents, phase_set), {OWN: PhaseSource(citation=citation, license="own data")})
+def with_documents(
+    phase_set: PhaseSet, documents: Iterable[CalculationDocument], citation: str = "own calculations"
+) -> PhaseSet:
+    """Return the set extended by own calculations; raises as :func:`entries_from_documents` and
+    :meth:`PhaseSet.extended`."""
+    return phase_set.extended(
+        entries_from_documents(documents, phase_set), {OWN: PhaseSource(citation=citation, license="own data")}
+    )
 
 
 def joined_by_new(phase_set: PhaseSet, documents: Iterable[CalculationDocument]) -> tuple[PhaseSet, list[str]]:
-    """Return the set with the relaxations of materials that it has no energy of, and a sentence on each that joined or could not.
+    """Return the set with the relaxations of materials that it has no energy of, and a sentence on each that joined or
+    could not.
 
-    What the set holds already stays as pinned, so that a campaign's numbers of known materials are those of the commands. Of several
+    What the set holds already stays as pinned, so that a campaign's numbers of known materials are those of the
+    commands. Of several
     relaxations of one material the lowest joins.
 
     Parameters
@@ -57,15 +66,25 @@ def joined_by_new(phase_set: PhaseSet, documents: Iterable[CalculationDocument])
     """
     lowest: dict[str, CalculationDocument] = {}
     for document in documents:
-        if not _known(phase_set, document.label) and (document.label not in lowest or document.energy_per_atom < lowest[document.label].energy_per_atom):
+        if not _known(phase_set, document.label) and (
+            document.label not in lowest or document.energy_per_atom < lowest[document.label].energy_per_atom
+        ):
             lowest[document.label] = document
     told = []
     for label, document in lowest.items():
         try:
             phase_set = with_documents(phase_set, [document])
-            told.append(f"{label}: its energy is the campaign's own relaxation (tier {document.tier}), which joined the phase set.")
+            told.append(
+                (
+                    f"{label}: its energy is the campaign's own relaxation (tier {document.tier}), which joined the "
+                    "phase "
+                    "set."
+                )
+            )
         except CatholyteError as error:
-            told.append(f"{label}: its relaxation cannot join the phase set, so it is taken on the hull: {error.message}")
+            told.append(
+                f"{label}: its relaxation cannot join the phase set, so it is taken on the hull: {error.message}"
+            )
     return phase_set, told
 
 
@@ -80,7 +99,12 @@ def _entry(document: CalculationDocument, phase_set: PhaseSet) -> PhaseEntry:
     require_real(document)
     _require_agreement(document, phase_set)
     if not (document.convergence.electronic and document.convergence.ionic):
-        raise InputError(f"{document.label} did not converge ({document.convergence.detail or 'no detail'}): its energy cannot join a phase set")
+        raise InputError(
+            (
+                f"{document.label} did not converge ({document.convergence.detail or 'no detail'}): its energy cannot "
+                "join a phase set"
+            )
+        )
     composition = document.structure.composition.remove_charges()
     phase_set.require_elements(composition, document.label)
     formula, units = composition.get_integer_formula_and_factor()
@@ -109,4 +133,6 @@ def _require_agreement(document: CalculationDocument, phase_set: PhaseSet) -> No
         )
     found = document.signature.differences(signature)
     if found:
-        raise SignatureMismatchError(f"{document.label} cannot join the phase set {phase_set.name}: " + "; ".join(found))
+        raise SignatureMismatchError(
+            f"{document.label} cannot join the phase set {phase_set.name}: " + "; ".join(found)
+        )

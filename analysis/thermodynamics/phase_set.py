@@ -24,7 +24,16 @@ from ...configs.models import Spec, Tier
 from ...structures.crystals.chemistry import ChemicalClass
 from ...workflows.documents import Signature
 
-__all__ = ["DEFAULT_PHASE_SET", "PhaseEntry", "PhaseSet", "PhaseSource", "Subject", "content_hash", "load_phase_set", "parse_formula"]
+__all__ = [
+    "DEFAULT_PHASE_SET",
+    "PhaseEntry",
+    "PhaseSet",
+    "PhaseSource",
+    "Subject",
+    "content_hash",
+    "load_phase_set",
+    "parse_formula",
+]
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PHASES = load.CONFIGS / "phases"
@@ -53,7 +62,10 @@ class PhaseEntry(Spec):
     note: str | None = ""
     material: str | None = Field(None, description="name in the material library")
     volume: float | None = Field(None, gt=0, allow_inf_nan=False, description="Å³ per formula unit of `formula`")
-    volume_source: str = Field("", description="where the volume comes from, e.g. 'relaxed cell (CHGNet)' or 'experimental density, crystal: CRC'")
+    volume_source: str = Field(
+        "",
+        description="where the volume comes from, e.g. 'relaxed cell (CHGNet)' or 'experimental density, crystal: CRC'",
+    )
     scale: str = Field("", description="energy scale; that of the set for an entry of a file")
 
     @cached_property
@@ -100,7 +112,9 @@ def parse_formula(formula: str) -> Composition:
         raise InputError(f"{formula!r} is not a chemical formula: {error}") from None
     strangers = [str(species) for species in composition if not isinstance(species, Element)]
     if strangers:
-        raise InputError(f"{formula!r} is not a chemical formula: {', '.join(s.rstrip('0+') for s in strangers)} is not an element")
+        raise InputError(
+            f"{formula!r} is not a chemical formula: {', '.join(s.rstrip('0+') for s in strangers)} is not an element"
+        )
     if not composition:
         raise InputError(f"{formula!r} is not a chemical formula: it holds no atoms")
     return composition
@@ -123,11 +137,17 @@ class PhaseSet(Spec):
     name: str
     version: str | int
     description: str
-    scale: str = Field(min_length=1, description="what the energies are, e.g. MP2020-corrected PBE/PBE+U total energy, eV/atom")
+    scale: str = Field(
+        min_length=1, description="what the energies are, e.g. MP2020-corrected PBE/PBE+U total energy, eV/atom"
+    )
     elements: tuple[str, ...] = Field(min_length=1)
     sources: dict[str, PhaseSource]
-    signatures: dict[Tier, Signature] = Field(default_factory=dict, description="of the tiers that live on the scale by themselves")
-    errors: dict[Tier, dict[ChemicalClass, NonNegative]] = Field(default_factory=dict, description="eV/atom, one standard deviation per tier and class")
+    signatures: dict[Tier, Signature] = Field(
+        default_factory=dict, description="of the tiers that live on the scale by themselves"
+    )
+    errors: dict[Tier, dict[ChemicalClass, NonNegative]] = Field(
+        default_factory=dict, description="eV/atom, one standard deviation per tier and class"
+    )
     entries: tuple[PhaseEntry, ...] = Field(min_length=1)
     sha256: str = Field(description="of the canonical JSON without this key")
 
@@ -139,25 +159,39 @@ class PhaseSet(Spec):
                 raise InputError(f"phase set {self.name}: two entries are called {entry.id!r}")
             seen.add(entry.id)
             if entry.source not in self.sources:
-                raise InputError(f"phase set {self.name}, entry {entry.id!r}: unknown source {entry.source!r}; {near_match_hint(entry.source, self.sources)}")
+                raise InputError(
+                    (
+                        f"phase set {self.name}, entry {entry.id!r}: unknown source {entry.source!r}; "
+                        f"{near_match_hint(entry.source, self.sources)}"
+                    )
+                )
             self._require_scale(entry)
             self.require_elements(entry.composition, f"entry {entry.id!r}")
         references = {entry.composition.chemical_system for entry in self.entries}
         missing = [element for element in self.elements if element not in references]
         if missing:
-            raise InputError(f"phase set {self.name}: no entry for the pure element {', '.join(missing)}, which closes the hull")
+            raise InputError(
+                f"phase set {self.name}: no entry for the pure element {', '.join(missing)}, which closes the hull"
+            )
         return self
 
     def _require_scale(self, entry: PhaseEntry) -> None:
         if entry.scale != self.scale:
             given = f"is on the scale {entry.scale!r}" if entry.scale else "declares no energy scale"
-            raise SignatureMismatchError(f"entry {entry.id!r} {given}; the phase set {self.name} holds energies on the scale {self.scale!r}")
+            raise SignatureMismatchError(
+                f"entry {entry.id!r} {given}; the phase set {self.name} holds energies on the scale {self.scale!r}"
+            )
 
     def require_elements(self, composition: Composition, label: str) -> None:
         """Raise InputError if `composition` holds an element that the set does not cover."""
         outside = [element.symbol for element in composition.elements if element.symbol not in self.elements]
         if outside:
-            raise InputError(f"{label} holds {', '.join(outside)}, outside the phase set {self.name}; its elements: {', '.join(self.elements)}")
+            raise InputError(
+                (
+                    f"{label} holds {', '.join(outside)}, outside the phase set {self.name}; its elements: "
+                    f"{', '.join(self.elements)}"
+                )
+            )
 
     @cached_property
     def by_system(self) -> dict[frozenset[str], list[PhaseEntry]]:
@@ -169,7 +203,9 @@ class PhaseSet(Spec):
 
     def within(self, elements: Collection[str]) -> tuple[PhaseEntry, ...]:
         """Return the entries that hold no element outside `elements`, in the order of the set."""
-        return tuple(entry for entry in self.entries if {element.symbol for element in entry.composition} <= set(elements))
+        return tuple(
+            entry for entry in self.entries if {element.symbol for element in entry.composition} <= set(elements)
+        )
 
     def restricted(self, elements: Collection[str]) -> PhaseSet:
         """Return the set of one chemical system; its name and hash say that it is a part.
@@ -181,7 +217,9 @@ class PhaseSet(Spec):
         """
         outside = sorted(set(elements) - set(self.elements))
         if outside:
-            raise InputError(f"{', '.join(outside)} is outside the phase set {self.name}; its elements: {', '.join(self.elements)}")
+            raise InputError(
+                f"{', '.join(outside)} is outside the phase set {self.name}; its elements: {', '.join(self.elements)}"
+            )
         kept = tuple(element for element in self.elements if element in elements)
         return self._changed(name=f"{self.name}[{'-'.join(kept)}]", elements=kept, entries=self.within(kept))
 
@@ -208,8 +246,12 @@ class PhaseSet(Spec):
         new = dict(sources or {})
         taken = sorted(key for key, source in new.items() if self.sources.get(key, source) != source)
         if taken:
-            raise InputError(f"phase set {self.name}: the source {taken[0]!r} exists already and differs; give it another key")
-        return self._changed(name=f"{self.name}+{len(own)}", entries=self.entries + own, sources={**self.sources, **new})
+            raise InputError(
+                f"phase set {self.name}: the source {taken[0]!r} exists already and differs; give it another key"
+            )
+        return self._changed(
+            name=f"{self.name}+{len(own)}", entries=self.entries + own, sources={**self.sources, **new}
+        )
 
     def _changed(self, **changes: Any) -> PhaseSet:
         changed = PhaseSet(**{**{key: getattr(self, key) for key in type(self).model_fields}, **changes})
@@ -227,9 +269,11 @@ class PhaseSet(Spec):
         return self.resolve(name).entry
 
     def resolve(self, name: str) -> Subject:
-        """Return what `name` stands for: a material of the set, a chemical formula, or a material of the library, in this order.
+        """Return what `name` stands for: a material of the set, a chemical formula, or a material of the library, in
+        this order.
 
-        The formula unit is as given, or that of the set or library for a name that spells none, so that mixing ratios count the user's own units.
+        The formula unit is as given, or that of the set or library for a name that spells none, so that mixing ratios
+        count the user's own units.
 
         Raises
         ------
@@ -261,12 +305,22 @@ class PhaseSet(Spec):
         except UnknownNameError:
             if "/" in name or Path(name).suffix.lower() in {".cif", ".json", ".vasp", ".yaml", ".yml"}:
                 raise InputError(
-                    f"{name!r} is a file: phase sets go by composition, so give the formula, a name of the library, or a material of your own folder ({load.MATERIALS_VARIABLE})"
+                    (
+                        f"{name!r} is a file: phase sets go by composition, so give the formula, a name of the "
+                        "library, "
+                        f"or a material of your own folder ({load.MATERIALS_VARIABLE})"
+                    )
                 ) from None
             known = {*load.load_materials(), *(entry.material for entry in self.entries if entry.material)}
-            raise UnknownNameError(f"{name!r} is neither a material nor a chemical formula; {near_match_hint(name, known)}") from None
+            raise UnknownNameError(
+                f"{name!r} is neither a material nor a chemical formula; {near_match_hint(name, known)}"
+            ) from None
         labelled = [entry for entry in self.entries if entry.material == found.name]
-        entry = min(labelled, key=lambda entry: entry.energy_per_atom) if labelled else self._lowest(parse_formula(found.formula))
+        entry = (
+            min(labelled, key=lambda entry: entry.energy_per_atom)
+            if labelled
+            else self._lowest(parse_formula(found.formula))
+        )
         return Subject(found.name, found.formula, entry)
 
     def _lowest(self, composition: Composition) -> PhaseEntry | None:
@@ -313,7 +367,12 @@ def _locate(name_or_path: str | Path) -> Path:
         return Path(name_or_path)
     names = [path.stem for path in PHASES.glob("*.json")]
     if text not in names:
-        raise UnknownNameError(f"unknown phase set {text!r} (a file is named by its path, e.g. ./{text}.json); {near_match_hint(text, names)}")
+        raise UnknownNameError(
+            (
+                f"unknown phase set {text!r} (a file is named by its path, e.g. ./{text}.json); "
+                f"{near_match_hint(text, names)}"
+            )
+        )
     return PHASES / f"{text}.json"
 
 
@@ -325,7 +384,10 @@ def _validated(path: Path, document: dict[str, Any]) -> PhaseSet:
     try:
         return PhaseSet.model_validate(document)
     except ValidationError as error:
-        problems = (f"key '{'.'.join(map(str, item['loc']))}': {item['msg']} (given: {item['input']!r:.80})" for item in error.errors())
+        problems = (
+            f"key '{'.'.join(map(str, item['loc']))}': {item['msg']} (given: {item['input']!r:.80})"
+            for item in error.errors()
+        )
         raise InputError("\n".join(f"{path}: {problem}" for problem in problems)) from None
     except (InputError, SignatureMismatchError) as error:
         raise type(error)(f"{path}: {error.message}") from None

@@ -16,7 +16,18 @@ from .open_species import OpenSpecies
 from .phase_set import PhaseEntry, Subject, parse_formula
 from .uncertainty import Uncertainty
 
-__all__ = ["Kink", "Minimum", "Product", "Reactant", "ReactionResult", "balanced_amounts", "coefficients", "products_of", "side", "write_reaction"]
+__all__ = [
+    "Kink",
+    "Minimum",
+    "Product",
+    "Reactant",
+    "ReactionResult",
+    "balanced_amounts",
+    "coefficients",
+    "products_of",
+    "side",
+    "write_reaction",
+]
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,8 @@ class Reactant:
     decomposition : tuple of Product
         Stable phases at its composition.
     exchange : tuple of (str, float)
-        Open element and its atoms taken up per formula unit by decomposing, negative where released; empty for a closed system.
+        Open element and its atoms taken up per formula unit by decomposing, negative where released; empty for a closed
+        system.
     note : str
         How it was taken.
     """
@@ -105,7 +117,8 @@ class Kink:
     reaction : str
         The balanced reaction.
     exchange : tuple of (str, float)
-        Open element and its atoms taken up per formula unit of reactants, negative where released; empty for a closed system.
+        Open element and its atoms taken up per formula unit of reactants, negative where released; empty for a closed
+        system.
     conserved : float
         Share of the reactants' atoms that are not open elements; an energy divided by it is per atom without these.
     """
@@ -184,7 +197,11 @@ class ReactionResult:
     @property
     def tiers(self) -> dict[str, Tier]:
         """Tier of every entry that the result rests on, by entry id."""
-        products = [p for owner in (self.a.decomposition, self.b.decomposition, *(k.products for k in self.kinks)) for p in owner]
+        products = [
+            p
+            for owner in (self.a.decomposition, self.b.decomposition, *(k.products for k in self.kinks))
+            for p in owner
+        ]
         own = {r.entry: r.tier for r in (self.a, self.b) if r.entry is not None and r.tier is not None}
         return {**own, **{product.entry: product.tier for product in products}}
 
@@ -208,7 +225,11 @@ class ReactionResult:
         InputError
             If the threshold is negative or not a number.
         """
-        stable = {} if threshold is None else {"stable": {"threshold": threshold, "probability": self.uncertainty.stable_probability(threshold)}}
+        stable = (
+            {}
+            if threshold is None
+            else {"stable": {"threshold": threshold, "probability": self.uncertainty.stable_probability(threshold)}}
+        )
         return {
             "phase_set": {"name": self.phase_set, "sha256": self.sha256},
             **({} if self.open is None else {"open": self.open.to_json()}),
@@ -228,12 +249,19 @@ class ReactionResult:
 def products_of(vertex: Vertex, entries: Sequence[PhaseEntry], atoms: float) -> tuple[Product, ...]:
     """Return the phases of a vertex as formula units per `atoms` atoms, largest share of atoms first."""
     ranked = sorted(vertex.amounts.items(), key=lambda item: (-round(item[1], 9), entries[item[0]].id))
-    return tuple(Product(entries[i].id, entries[i].formula, entries[i].tier, share * atoms / entries[i].composition.num_atoms) for i, share in ranked)
+    return tuple(
+        Product(entries[i].id, entries[i].formula, entries[i].tier, share * atoms / entries[i].composition.num_atoms)
+        for i, share in ranked
+    )
 
 
 def side(terms: Sequence[tuple[float, str]]) -> str:
     """Return ``0.5 Li2O + LiCl`` for coefficients and formulas; zero terms are left out."""
-    shown = [formula if f"{amount:.6g}" == "1" else f"{amount:.6g} {formula}" for amount, formula in terms if amount > NUMERICAL_ZERO]
+    shown = [
+        formula if f"{amount:.6g}" == "1" else f"{amount:.6g} {formula}"
+        for amount, formula in terms
+        if amount > NUMERICAL_ZERO
+    ]
     return " + ".join(shown)
 
 
@@ -294,7 +322,9 @@ def balanced_amounts(reactant: Subject, products: Sequence[Subject], given: Sequ
     gaps = np.abs(target - columns @ solution)
     if (gaps > _TOLERANCE).any():
         wrong = ", ".join(element for element, gap in zip(elements, gaps, strict=True) if gap > _TOLERANCE)
-        raise InputError(f"{labels} is not balanced: no amounts fit {wrong} (lithium alone is exchanged with the anode)")
+        raise InputError(
+            f"{labels} is not balanced: no amounts fit {wrong} (lithium alone is exchanged with the anode)"
+        )
     if _rank(columns) < columns.shape[1]:
         columns, target = _equations(reactant, products, known, [*elements, "Li"])
         solution = _solution(columns, target)
@@ -309,16 +339,24 @@ def balanced_amounts(reactant: Subject, products: Sequence[Subject], given: Sequ
     return [float(amount) for amount in amounts]
 
 
-def _equations(reactant: Subject, products: Sequence[Subject], known: Sequence[float | None], elements: Sequence[str]) -> tuple[Floats, Floats]:
+def _equations(
+    reactant: Subject, products: Sequence[Subject], known: Sequence[float | None], elements: Sequence[str]
+) -> tuple[Floats, Floats]:
     """Atoms of each element (rows) in each product of unknown amount, and what these have to hold together."""
-    everything = np.array([[subject.composition[element] for subject in products] for element in elements], dtype=float).reshape(len(elements), len(products))
+    everything = np.array(
+        [[subject.composition[element] for subject in products] for element in elements], dtype=float
+    ).reshape(len(elements), len(products))
     fixed = np.array([0.0 if amount is None else amount for amount in known])
     target = np.array([reactant.composition[element] for element in elements], dtype=float) - everything @ fixed
     return everything[:, [amount is None for amount in known]], target
 
 
 def _solution(columns: Floats, target: Floats) -> Floats:
-    return np.asarray(np.linalg.lstsq(columns, target, rcond=None)[0], dtype=float) if columns.size else np.zeros(columns.shape[1])
+    return (
+        np.asarray(np.linalg.lstsq(columns, target, rcond=None)[0], dtype=float)
+        if columns.size
+        else np.zeros(columns.shape[1])
+    )
 
 
 def _rank(columns: Floats) -> int:

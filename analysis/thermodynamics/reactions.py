@@ -89,7 +89,9 @@ def react_many(pairs: Sequence[tuple[str, str]], phase_set: PhaseSet) -> list[Pa
     """
     subjects = {name: phase_set.resolve(name) for name in dict.fromkeys(name for pair in pairs for name in pair)}
     own = {name: None if subject.entry is None else subject.entry.energy_per_atom for name, subject in subjects.items()}
-    elements = {name: frozenset(element.symbol for element in subject.composition) for name, subject in subjects.items()}
+    elements = {
+        name: frozenset(element.symbol for element in subject.composition) for name, subject in subjects.items()
+    }
     systems: dict[frozenset[str], list[int]] = {}
     for index, (a, b) in enumerate(pairs):
         systems.setdefault(elements[a] | elements[b], []).append(index)
@@ -183,12 +185,16 @@ class PairCurve:
         entries = [(p.coefficient, self.phases.entries[self.phases.position[p.entry]].composition) for p in products]
         given = ((x, self.a.composition), (1 - x, self.b.composition))
         elements = self.open.shifts if self.open else ()
-        return tuple((el, settled(sum(n * c[el] for n, c in entries) - sum(n * c[el] for n, c in given))) for el in elements)
+        return tuple(
+            (el, settled(sum(n * c[el] for n, c in entries) - sum(n * c[el] for n, c in given))) for el in elements
+        )
 
     def reaction(self, kink: int) -> str:
         """The balanced reaction at a kink, what is taken up on the left and what is released on the right."""
         x, products = float(self.x[kink]), self.products(kink)
-        moved = [(amount / _RESERVOIR[element][1], _RESERVOIR[element][0]) for element, amount in self.exchange(x, products)]
+        moved = [
+            (amount / _RESERVOIR[element][1], _RESERVOIR[element][0]) for element, amount in self.exchange(x, products)
+        ]
         right = [(p.coefficient, p.formula) for p in products] + [(-amount, formula) for amount, formula in moved]
         return write_reaction([(x, self.a.formula), (1 - x, self.b.formula), *moved], right)
 
@@ -250,7 +256,10 @@ def _note(curve: PairCurve, subject: Subject, self_energy: float | None, decompo
     where = f" at {curve.open}" if curve.open else ""
     if subject.entry is None or self_energy is None:
         others = side([(p.coefficient, p.formula) for p in decomposition])
-        return f"no energy of its own in the phase set: taken on the hull{where} as {others}, so total holds no self part for it; were it stabler than these, less would react"
+        return (
+            f"no energy of its own in the phase set: taken on the hull{where} as {others}, so total holds no self "
+            "part for it; were it stabler than these, less would react"
+        )
     position = f"{-self_energy:.4f} eV/atom above the hull{where}" if self_energy else f"on the hull{where}"
     return f"entry {subject.entry.id} ({subject.entry.tier}), {position}"
 

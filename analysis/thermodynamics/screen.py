@@ -3,7 +3,8 @@
 Three questions per coating: does it react with the cathode, does it react with the electrolyte, and does its
 stability window hold the operating range? The answer is one row; rows of one cathode | electrolyte are ranked,
 first those whose coating holds the operating range, then by the worst of the two mutual reaction energies,
-least reactive first, then by what the window misses (the order of criteria of Xiao et al., Joule 3, 1252 (2019), without thresholds of our own).
+least reactive first, then by what the window misses (the order of criteria of Xiao et al., Joule 3, 1252 (2019),
+without thresholds of our own).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ __all__ = ["CathodeState", "Coverage", "Ranked", "ScreenPair", "ScreenResult", "
 Progress = Callable[[int, int, str], None]
 #: draws of the entry errors for each number of a screen
 _SAMPLES = 64
-#: phases that hold an element, below which a compound of it hardly has anything to decompose to: the element, oxide, sulfide,
+#: phases that hold an element, below which a compound of it hardly has anything to decompose to: the element, oxide,
+#: sulfide,
 #: chloride, phosphate and one lithium salt
 _FEW = 6
 
@@ -196,9 +198,29 @@ class ScreenResult:
     def notes(self) -> tuple[str, ...]:
         """What a reader must know beside the numbers."""
         loose = sorted({name for pair in self.pairs for name in pair.on_hull.split(", ") if name})
-        thin = [f"{element} is held by only {count} phases of the set: reactions and windows of its compounds are lower bounds" for element, count in self.thin]
-        told = [f"{name}: no energy of its own in the set, taken on the hull: its reactions are those of its decomposition products" for name in loose]
-        return (*told, *thin, "rank: coatings that hold the operating range first, then by the worst mutual energy of the two interfaces of the coating")
+        thin = [
+            (
+                f"{element} is held by only {count} phases of the set: reactions and windows of its compounds are "
+                "lower "
+                "bounds"
+            )
+            for element, count in self.thin
+        ]
+        told = [
+            (
+                f"{name}: no energy of its own in the set, taken on the hull: its reactions are those of its "
+                "decomposition products"
+            )
+            for name in loose
+        ]
+        return (
+            *told,
+            *thin,
+            (
+                "rank: coatings that hold the operating range first, then by the worst mutual energy of the two "
+                "interfaces of the coating"
+            ),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers under the keys of ``screen --json``."""
@@ -222,7 +244,8 @@ class ScreenResult:
 
 
 def cathode_states(cathodes: Sequence[str], lithium: Sequence[float], phase_set: PhaseSet) -> tuple[CathodeState, ...]:
-    """Return every cathode at every lithium content; a name such as ``LCO-x0.5``, and a cathode without lithium, stand as they are.
+    """Return every cathode at every lithium content; a name such as ``LCO-x0.5``, and a cathode without lithium, stand
+    as they are.
 
     Parameters
     ----------
@@ -239,7 +262,9 @@ def cathode_states(cathodes: Sequence[str], lithium: Sequence[float], phase_set:
     """
     outside = [value for value in lithium if not 0 <= value <= 1]
     if outside:
-        raise InputError(f"lithium fraction {outside[0]:g}: the share of its lithium that a cathode keeps lies between 0 and 1")
+        raise InputError(
+            f"lithium fraction {outside[0]:g}: the share of its lithium that a cathode keeps lies between 0 and 1"
+        )
     states: dict[str, CathodeState] = {}
     for name in cathodes:
         named = re.search(CHARGED, name)
@@ -249,13 +274,19 @@ def cathode_states(cathodes: Sequence[str], lithium: Sequence[float], phase_set:
             raise InputError(f"{name}: {base} holds no lithium to take out")
         shares = [float(named[1])] if named else lithium if composition["Li"] else [1.0]
         for share in shares:
-            state = CathodeState(base, base, 1.0, base) if share == 1 else CathodeState(f"{base}-x{share:g}", base, share, _charged(composition, share))
+            state = (
+                CathodeState(base, base, 1.0, base)
+                if share == 1
+                else CathodeState(f"{base}-x{share:g}", base, share, _charged(composition, share))
+            )
             states[state.label] = state
     return tuple(states.values())
 
 
 def _charged(composition: Composition, share: float) -> str:
-    left = {element.symbol: amount * (share if element.symbol == "Li" else 1.0) for element, amount in composition.items()}
+    left = {
+        element.symbol: amount * (share if element.symbol == "Li" else 1.0) for element, amount in composition.items()
+    }
     return "".join(f"{symbol}{amount:.10g}" if amount != 1 else symbol for symbol, amount in left.items() if amount > 0)
 
 
@@ -297,7 +328,14 @@ def screen(step: ScreenStep, phase_set: PhaseSet, progress: Progress | None = No
         coatings=step.coatings,
         pairs=tuple(pairs),
         windows=tuple(windows),
-        ranking=tuple(_ranking(states, step, {(pair.a, pair.b): pair.mutual for pair in pairs}, {(w.role, w.material): w for w in windows})),
+        ranking=tuple(
+            _ranking(
+                states,
+                step,
+                {(pair.a, pair.b): pair.mutual for pair in pairs},
+                {(w.role, w.material): w for w in windows},
+            )
+        ),
         reactions=reactions,
         thin=_thin(reactions.values(), phase_set),
     )
@@ -305,7 +343,9 @@ def screen(step: ScreenStep, phase_set: PhaseSet, progress: Progress | None = No
 
 def _thin(reactions: Iterable[ReactionResult], phase_set: PhaseSet) -> tuple[tuple[str, int], ...]:
     """Elements of the screen that few phases of the set hold, with their number."""
-    used = {element.symbol for found in reactions for side in (found.a, found.b) for element in parse_formula(side.formula)}
+    used = {
+        element.symbol for found in reactions for side in (found.a, found.b) for element in parse_formula(side.formula)
+    }
     counts = {element: sum(element in entry.composition for entry in phase_set.entries) for element in sorted(used)}
     return tuple((element, count) for element, count in counts.items() if count < _FEW)
 
@@ -325,12 +365,18 @@ def _counter(progress: Progress | None, total: int) -> Callable[[str], None]:
 Named = tuple[str, str]
 
 
-def _pairs(states: Sequence[CathodeState], electrolytes: Sequence[str], coatings: Sequence[str]) -> Iterator[tuple[str, Named, Named]]:
+def _pairs(
+    states: Sequence[CathodeState], electrolytes: Sequence[str], coatings: Sequence[str]
+) -> Iterator[tuple[str, Named, Named]]:
     """Kind and (label, substance) of both sides."""
     charged = [(state.label, state.substance) for state in states]
     plain = [(name, name) for name in electrolytes]
     layers = [(name, name) for name in coatings]
-    for kind, first, second in (("cathode | electrolyte", charged, plain), ("cathode | coating", charged, layers), ("coating | electrolyte", layers, plain)):
+    for kind, first, second in (
+        ("cathode | electrolyte", charged, plain),
+        ("cathode | coating", charged, layers),
+        ("coating | electrolyte", layers, plain),
+    ):
         for a, b in product(first, second):
             yield kind, a, b
 
@@ -356,11 +402,16 @@ def _pair(kind: str, a: str, b: str, found: ReactionResult) -> ScreenPair:
 
 def _coverage(window: WindowResult, role: str, operating_range: tuple[float, float]) -> Coverage:
     oxidation = window.oxidation.voltage if window.oxidation else None
-    return Coverage(window.material, role, window.reduction.voltage, oxidation, window.energy_above_hull, *operating_range)
+    return Coverage(
+        window.material, role, window.reduction.voltage, oxidation, window.energy_above_hull, *operating_range
+    )
 
 
 def _ranking(
-    states: Iterable[CathodeState], step: ScreenStep, mutual: dict[tuple[str, str], float], windows: dict[tuple[str, str], Coverage]
+    states: Iterable[CathodeState],
+    step: ScreenStep,
+    mutual: dict[tuple[str, str], float],
+    windows: dict[tuple[str, str], Coverage],
 ) -> Iterator[Ranked]:
     for state, electrolyte in product(states, step.electrolytes):
         rows = [_row(state, electrolyte, coating, mutual, windows) for coating in (None, *step.coatings)]
@@ -368,7 +419,13 @@ def _ranking(
         yield from (Ranked(**{**asdict(row), "rank": place}) for place, row in enumerate(rows, start=1))
 
 
-def _row(state: CathodeState, electrolyte: str, coating: str | None, mutual: dict[tuple[str, str], float], windows: dict[tuple[str, str], Coverage]) -> Ranked:
+def _row(
+    state: CathodeState,
+    electrolyte: str,
+    coating: str | None,
+    mutual: dict[tuple[str, str], float],
+    windows: dict[tuple[str, str], Coverage],
+) -> Ranked:
     bare = mutual[state.label, electrolyte]
     inner, outer = (None, None) if coating is None else (mutual[state.label, coating], mutual[coating, electrolyte])
     worst = bare if inner is None or outer is None else min(inner, outer)

@@ -1,14 +1,18 @@
 """Linear programs of convex hulls: many at once, and along lines, exactly.
 
 The hull energy of a composition b is the linear program *minimise c·n over n >= 0 with A n = b*, whose columns are the
-phases. Its dual solution y is the supporting plane: the chemical potentials of the elements. This module solves thousands
+phases. Its dual solution y is the supporting plane: the chemical potentials of the elements. This module solves
+thousands
 of such programs side by side ("lanes"), each by the simplex method with one small basis per lane:
 
 * the pure elements are a basis that every composition can start from, so no first phase is needed;
 * ties are broken lexicographically (Dantzig, Orden, Wolfe, Pacific J. Math. 5, 183 (1955)), as if b were moved by an
-  infinitesimal amount along the line, so degenerate compositions (a stable compound, a missing element) neither cycle nor need a joggle;
-* from the basis at the start of a line b + x d the parametric dual simplex method (Gass, Saaty, Naval Res. Logist. Q. 2, 39 (1955))
-  walks to x = 1: every pivot is one change of the stable phases, hence every kink of the hull is found, and nothing else is visited.
+  infinitesimal amount along the line, so degenerate compositions (a stable compound, a missing element) neither cycle
+  nor need a joggle;
+* from the basis at the start of a line b + x d the parametric dual simplex method (Gass, Saaty, Naval Res. Logist. Q.
+  2, 39 (1955))
+  walks to x = 1: every pivot is one change of the stable phases, hence every kink of the hull is found, and nothing
+  else is visited.
 
 In contrast to facets of a geometric hull, whose number explodes with the number of elements, the cost stays at some ten
 pivots a line for ten elements and for hulls whose energies differ from lane to lane (sampled errors, voltages).
@@ -181,7 +185,8 @@ class _Lanes:
 
 
 def _first_out(direction: Floats, tableau: Floats) -> tuple[Index, Bools]:
-    """Return the row that reaches zero first in each lane, ties broken by the next column of `tableau`, and whether there is one."""
+    """Return the row that reaches zero first in each lane, ties broken by the next column of `tableau`, and whether
+    there is one."""
     able = direction > _PIVOT
     exists: Bools = np.asarray(able.any(axis=1))
     scale = np.where(able, direction, 1.0)
@@ -264,7 +269,9 @@ def follow(matrix: Floats, costs: Floats, starts: Floats, steps: Floats, basis: 
 
 def _balanced(matrix: Floats, columns: Index, targets: Floats) -> Floats:
     """Return the amounts of the basic columns, each >= 0, that make the targets."""
-    amounts = np.asarray(np.linalg.solve(matrix.T[columns].transpose(0, 2, 1), targets[:, :, np.newaxis])[:, :, 0], dtype=float)
+    amounts = np.asarray(
+        np.linalg.solve(matrix.T[columns].transpose(0, 2, 1), targets[:, :, np.newaxis])[:, :, 0], dtype=float
+    )
     if len(amounts) and amounts.min() < -1e-8:
         raise CalculationError(f"phases of a hull do not balance: {-amounts.min():.1e} of the atoms are missing")
     return np.asarray(np.maximum(amounts, 0.0))

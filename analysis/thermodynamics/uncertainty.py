@@ -1,9 +1,12 @@
 """How far the errors of the entries move a number: every hull is evaluated again with energies drawn from them.
 
-Each entry's energy is drawn from an independent Gaussian of its own error, and the stable phases may change from draw to
+Each entry's energy is drawn from an independent Gaussian of its own error, and the stable phases may change from draw
+to
 draw. Of each number the standard deviation and the central interval from the 16th to the 84th percentile are given (the
-interval of a Gaussian within one standard deviation; of a skewed distribution it is not symmetric, and since the lowest of several perturbed
-phases wins, it need not be centred on the unperturbed number). Errors that entries share, e.g. that of one anion correction,
+interval of a Gaussian within one standard deviation; of a skewed distribution it is not symmetric, and since the lowest
+of several perturbed
+phases wins, it need not be centred on the unperturbed number). Errors that entries share, e.g. that of one anion
+correction,
 are not correlated here, and partly cancel in reality.
 """
 
@@ -83,7 +86,9 @@ class LineDraws:
     kinks_total: Floats
 
 
-def draw_lines(phases: Phases, energies: Floats, ends: tuple[Floats, Floats], own: tuple[Floats | None, Floats | None], x: Floats) -> LineDraws:
+def draw_lines(
+    phases: Phases, energies: Floats, ends: tuple[Floats, Floats], own: tuple[Floats | None, Floats | None], x: Floats
+) -> LineDraws:
     """Evaluate one line on every drawn set of energies.
 
     Parameters
@@ -136,7 +141,10 @@ class Uncertainty:
     @classmethod
     def of(cls, draws: LineDraws, has_entry: tuple[bool, bool], seed: int) -> Uncertainty:
         """Return the uncertainty of a pair from its draws."""
-        own = [tuple(column.tolist()) if known else None for column, known in zip(draws.self_parts.T, has_entry, strict=True)]
+        own = [
+            tuple(column.tolist()) if known else None
+            for column, known in zip(draws.self_parts.T, has_entry, strict=True)
+        ]
         reacts = bool((draws.mutual < -NUMERICAL_ZERO).all())
         minima = tuple(draws.mutual.tolist()), tuple(draws.total.tolist())
         return cls(*minima, own[0], own[1], tuple(draws.x_atom.tolist()) if reacts else None, seed)
@@ -174,11 +182,18 @@ class Uncertainty:
     @property
     def intervals(self) -> dict[str, tuple[float, float] | None]:
         """16th to 84th percentile of each number by name."""
-        draws = {"mutual": self.mutual_draws, "total": self.total_draws, "self_a": self.self_a_draws, "self_b": self.self_b_draws, "x_atom": self.x_atom_draws}
+        draws = {
+            "mutual": self.mutual_draws,
+            "total": self.total_draws,
+            "self_a": self.self_a_draws,
+            "self_b": self.self_b_draws,
+            "x_atom": self.x_atom_draws,
+        }
         return {name: None if drawn is None else Spread.of(drawn).interval for name, drawn in draws.items()}
 
     def stable_probability(self, threshold: float) -> dict[str, float]:
-        """Return the share of draws in which the pair releases less than `threshold`, for the mutual and the total part.
+        """Return the share of draws in which the pair releases less than `threshold`, for the mutual and the total
+        part.
 
         Parameters
         ----------
@@ -194,7 +209,10 @@ class Uncertainty:
             raise InputError(f"the stability threshold is {threshold} eV/atom: a finite number of at least 0 is needed")
         # a pair that does not react at all is stable at the threshold 0 too
         limit = -max(threshold, NUMERICAL_ZERO)
-        return {"mutual": float(np.mean(np.array(self.mutual_draws) > limit)), "total": float(np.mean(np.array(self.total_draws) > limit))}
+        return {
+            "mutual": float(np.mean(np.array(self.mutual_draws) > limit)),
+            "total": float(np.mean(np.array(self.total_draws) > limit)),
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Return the INTERFACE form."""
@@ -204,11 +222,14 @@ class Uncertainty:
             "self": {"a": self.self_a, "b": self.self_b},
             "x_atom": self.x_atom,
             "unit": "eV/atom, one standard deviation",
-            "intervals": {name: None if interval is None else list(interval) for name, interval in self.intervals.items()},
+            "intervals": {
+                name: None if interval is None else list(interval) for name, interval in self.intervals.items()
+            },
             "interval_unit": "eV/atom (x_atom: atomic fraction), 16th to 84th percentile",
             "samples": self.samples,
             "method": (
-                f"{self.samples} hulls with independent Gaussian entry errors, seed {self.seed}; errors shared by entries are not correlated; "
+                f"{self.samples} hulls with independent Gaussian entry errors, seed {self.seed}; errors shared by "
+                "entries are not correlated; "
                 "the lowest of several perturbed phases wins, so an interval need not contain the unperturbed number"
             ),
         }

@@ -2,7 +2,8 @@
 
 Between two neighbouring contents on the hull the cell voltage against lithium metal is
 V = -[E(x2) - E(x1) - (x2 - x1) E(Li)] / (x2 - x1), energies per site of lithium in the full cell (M. K. Aydinol et al.,
-Phys. Rev. B 56, 1354 (1997)). Vibrations and configurational entropy are left out. A correction per oxygen or metal atom, as
+Phys. Rev. B 56, 1354 (1997)). Vibrations and configurational entropy are left out. A correction per oxygen or metal
+atom, as
 of the MP2020 scheme, is the same in every cell and drops out.
 """
 
@@ -146,19 +147,24 @@ class VoltageCurve:
         return (1 - x) * float(full["Li"]) * MAH_PER_MOL / float(full.weight)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data: x are shares of the lithium, voltages V vs Li/Li+, capacities mA h/g, energies eV per Li site."""
+        """As plain data: x are shares of the lithium, voltages V vs Li/Li+, capacities mA h/g, energies eV per Li
+        site."""
         return {
             "label": self.label,
             "formula": self.formula,
             "average": self.average,
-            "steps": [{"x_low": s.x_low, "x_high": s.x_high, "voltage": s.voltage, "capacity": self.capacity(s.x_low)} for s in self.steps],
+            "steps": [
+                {"x_low": s.x_low, "x_high": s.x_high, "voltage": s.voltage, "capacity": self.capacity(s.x_low)}
+                for s in self.steps
+            ],
             "charges": [vars(charge) for charge in self.charges],
             "lithium": {"energy": self.lithium.energy, "origin": self.lithium.origin},
         }
 
 
 def lithium_from_phase_set(phase_set: PhaseSet, tier: Tier = "chgnet") -> LithiumReference:
-    """Return the lithium metal of a phase set, for a tier whose energies live on its scale (CHGNet's own elements are not usable).
+    """Return the lithium metal of a phase set, for a tier whose energies live on its scale (CHGNet's own elements are
+    not usable).
 
     Raises
     ------
@@ -176,7 +182,11 @@ def lithium_from_phase_set(phase_set: PhaseSet, tier: Tier = "chgnet") -> Lithiu
     entry = phase_set.entry_for("Li")
     if entry is None:
         raise InputError(f"the phase set {phase_set.name} holds no lithium")
-    return LithiumReference(entry.energy_per_atom, signature, f"{entry.id} of the phase set {phase_set.name} ({entry.tier}, {entry.space_group})")
+    return LithiumReference(
+        entry.energy_per_atom,
+        signature,
+        f"{entry.id} of the phase set {phase_set.name} ({entry.tier}, {entry.space_group})",
+    )
 
 
 def lithium_from_document(metal: CalculationDocument) -> LithiumReference:
@@ -189,14 +199,20 @@ def lithium_from_document(metal: CalculationDocument) -> LithiumReference:
     """
     require_real(metal)
     if metal.tier == "chgnet":
-        raise InputError(f"{metal.label}: CHGNet's energies of elements are not usable as references; take the lithium of the phase set")
+        raise InputError(
+            (
+                f"{metal.label}: CHGNet's energies of elements are not usable as references; take the lithium of the "
+                "phase set"
+            )
+        )
     if {site.specie.symbol for site in metal.structure} != {"Li"}:
         raise InputError(f"{metal.label} ({metal.structure.composition.formula}) is not lithium metal")
     return LithiumReference(metal.energy_per_atom, metal.signature, f"{metal.label} ({metal.tier})")
 
 
 def lower_hull(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Return the indices of the points on the lower convex hull, x rising (A. M. Andrew, Inf. Process. Lett. 9, 216 (1979)).
+    """Return the indices of the points on the lower convex hull, x rising (A. M. Andrew, Inf. Process. Lett. 9, 216
+    (1979)).
 
     Parameters
     ----------
@@ -219,7 +235,9 @@ def _turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def voltage_curve(full: CalculationDocument, others: Iterable[CalculationDocument], lithium: LithiumReference) -> VoltageCurve:
+def voltage_curve(
+    full: CalculationDocument, others: Iterable[CalculationDocument], lithium: LithiumReference
+) -> VoltageCurve:
     """Return the voltage curve of a cathode.
 
     Parameters
@@ -239,7 +257,12 @@ def voltage_curve(full: CalculationDocument, others: Iterable[CalculationDocumen
     """
     documents = [full, *others]
     require_real(*documents)
-    require_same_signature({**{f"{k} {document.label}": document.signature for k, document in enumerate(documents)}, lithium.origin: lithium.signature})
+    require_same_signature(
+        {
+            **{f"{k} {document.label}": document.signature for k, document in enumerate(documents)},
+            lithium.origin: lithium.signature,
+        }
+    )
     lithium_sites = float(_elements(full)["Li"])
     if not lithium_sites:
         raise InputError(f"{full.label} holds no lithium")
@@ -250,13 +273,22 @@ def voltage_curve(full: CalculationDocument, others: Iterable[CalculationDocumen
         charges.append(Charge(document.label, x, document.energy / size, 0.0, float(document.structure.volume) / size))
     hull = lower_hull([(c.x, c.energy - c.x * lithium.energy) for c in charges])
     if len(hull) < 2:
-        raise InputError(f"{full.label}: a voltage needs cells of at least two lithium contents, and all have x = {charges[0].x:g}")
+        raise InputError(
+            f"{full.label}: a voltage needs cells of at least two lithium contents, and all have x = {charges[0].x:g}"
+        )
     corners = [charges[k] for k in hull]
     steps = [VoltageStep(a.x, b.x, lithium.energy - (b.energy - a.energy) / (b.x - a.x)) for a, b in pairwise(corners)]
     placed = [Charge(c.label, c.x, c.energy, max(0.0, c.energy - _on_hull(corners, c.x)), c.volume) for c in charges]
     samples = {x: sum(c.x == x for c in placed) for x in sorted({c.x for c in placed})}
     formula = full.structure.composition.remove_charges().formula.replace(" ", "")
-    return VoltageCurve(full.label, formula, tuple(sorted(placed, key=lambda c: (-c.x, c.energy))), tuple(reversed(steps)), lithium, samples)
+    return VoltageCurve(
+        full.label,
+        formula,
+        tuple(sorted(placed, key=lambda c: (-c.x, c.energy))),
+        tuple(reversed(steps)),
+        lithium,
+        samples,
+    )
 
 
 def _elements(document: CalculationDocument) -> Composition:
@@ -269,7 +301,12 @@ def _multiple(document: CalculationDocument, full: CalculationDocument) -> float
     names = sorted({element.symbol for element in [*mine, *whole]} - {"Li"})
     ratios = {name: float(mine[name]) / float(whole[name]) if whole[name] else float("inf") for name in names}
     if not ratios or max(ratios.values()) - min(ratios.values()) > _TINY or min(ratios.values()) == 0:
-        raise InputError(f"{document.label} ({mine.formula}) and {full.label} ({whole.formula}) differ in more than lithium: no voltage lies between them")
+        raise InputError(
+            (
+                f"{document.label} ({mine.formula}) and {full.label} ({whole.formula}) differ in more than lithium: no "
+                "voltage lies between them"
+            )
+        )
     return next(iter(ratios.values()))
 
 

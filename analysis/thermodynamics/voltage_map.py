@@ -1,6 +1,8 @@
-"""A pair against the voltage: the map of its reaction energy over (x, V), and which phases form the interphase at each voltage.
+"""A pair against the voltage: the map of its reaction energy over (x, V), and which phases form the interphase at each
+voltage.
 
-Every energy is the mutual or total part at fixed lithium potential (module :mod:`open_system`): the no-mixing line is subtracted.
+Every energy is the mutual or total part at fixed lithium potential (module :mod:`open_system`): the no-mixing line is
+subtracted.
 """
 
 from __future__ import annotations
@@ -101,16 +103,28 @@ class VoltageMap:
             "oxygen": self.oxygen,
             **{name: getattr(self, name).tolist() for name in ("voltages", "x", "x_atom", "mutual", "total")},
             "interphases": [interphase.to_json() for interphase in self.interphases],
-            "units": {"energy": "eV per atom of the reactants", "voltage": "V vs Li/Li+", "x": "formula-unit fraction of A", "oxygen": "eV per O2"},
+            "units": {
+                "energy": "eV per atom of the reactants",
+                "voltage": "V vs Li/Li+",
+                "x": "formula-unit fraction of A",
+                "oxygen": "eV per O2",
+            },
         }
 
 
 def voltage_map(
-    a: str, b: str, phase_set: PhaseSet, *, voltages: Sequence[float] | Floats = _GRID, points: int = 101, oxygen: float | None = None
+    a: str,
+    b: str,
+    phase_set: PhaseSet,
+    *,
+    voltages: Sequence[float] | Floats = _GRID,
+    points: int = 101,
+    oxygen: float | None = None,
 ) -> VoltageMap:
     """Return the map of a | b over mixing ratio and voltage, and the interphase at each voltage.
 
-    The energies are exact at every point. The interphases are found from the voltages given, and the boundary between two of
+    The energies are exact at every point. The interphases are found from the voltages given, and the boundary between
+    two of
     them to a 65536th of the step: one that is the deepest over less than a step may be missed.
 
     Parameters
@@ -167,14 +181,18 @@ def _phases(curve: PairCurve) -> frozenset[int]:
     return frozenset() if index is None else frozenset(curve.vertices[index].amounts)
 
 
-def _interphases(pair: OpenPair, oxygen: float | None, voltages: Floats, curves: Sequence[PairCurve]) -> tuple[Interphase, ...]:
+def _interphases(
+    pair: OpenPair, oxygen: float | None, voltages: Floats, curves: Sequence[PairCurve]
+) -> tuple[Interphase, ...]:
     """Ranges of equal phases; each boundary is halved until it is known."""
     found = [_phases(curve) for curve in curves]
     changes = [i for i in range(len(found) - 1) if found[i] != found[i + 1]]
     low, high = voltages[changes].copy(), voltages[[i + 1 for i in changes]].copy()
     for _ in range(_HALVINGS if changes else 0):
         middle = (low + high) / 2
-        same = np.array([_phases(curve) == found[i] for i, curve in zip(changes, _at(pair, oxygen, middle), strict=True)])
+        same = np.array(
+            [_phases(curve) == found[i] for i, curve in zip(changes, _at(pair, oxygen, middle), strict=True)]
+        )
         low, high = np.where(same, middle, low), np.where(same, high, middle)
     bounds = np.array([voltages[0], *high, voltages[-1]])
     first = [curves[i] for i in (0, *(i + 1 for i in changes))]

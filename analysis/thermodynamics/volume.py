@@ -31,7 +31,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: mL/mol per Å³ per formula unit: Avogadro's number (exact, SI 2019) times 1e-24 cm³/Å³
 _ML_PER_CUBIC_ANGSTROM = 0.602214076
-#: boiling point or sublimation below 298 K at 1 bar (CRC Handbook of Chemistry and Physics, Physical Constants of Inorganic Compounds)
+#: boiling point or sublimation below 298 K at 1 bar (CRC Handbook of Chemistry and Physics, Physical Constants of
+#: Inorganic Compounds)
 GASES = frozenset({"BCl3", "CO", "CO2", "COS", "Cl2", "Cl2O", "ClO2", "O2", "O3", "SO2"})
 
 
@@ -101,7 +102,11 @@ class Share:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers."""
-        known = {"molar_volume": self.volume.value, "kind": self.volume.kind, "source": self.volume.source} if self.volume else {}
+        known = (
+            {"molar_volume": self.volume.value, "kind": self.volume.kind, "source": self.volume.source}
+            if self.volume
+            else {}
+        )
         return {
             "side": self.side,
             "formula": self.formula,
@@ -173,7 +178,12 @@ class VolumeBalance:
         kinds = sorted({share.volume.kind for share in self.shares if share.volume and share.volume.kind != "gas"})
         told = [f"{', '.join(gases)}: a gas at 298 K and 1 bar, leaves and counts no volume"] if gases else []
         if len(kinds) > 1:
-            told.append(f"volumes of different kinds ({', '.join(kinds)}) stand side by side: relaxed cells are systematically a few percent off experiment")
+            told.append(
+                (
+                    f"volumes of different kinds ({', '.join(kinds)}) stand side by side: relaxed cells are "
+                    "systematically a few percent off experiment"
+                )
+            )
         if self.unknown:
             told.append(f"no volume is known of {', '.join(self.unknown)}")
         return tuple(told)
@@ -181,7 +191,10 @@ class VolumeBalance:
     @property
     def notes(self) -> tuple[str, ...]:
         """The warnings, and what becomes of lithium."""
-        lithium = f"{abs(self.lithium):.6g} Li {'taken from' if self.lithium > 0 else 'given to'} the anode, which counts no volume here"
+        lithium = (
+            f"{abs(self.lithium):.6g} Li {'taken from' if self.lithium > 0 else 'given to'} the anode, which "
+            "counts no volume here"
+        )
         return (*self.warnings, lithium) if self.lithium else self.warnings
 
     def to_json(self) -> dict[str, Any]:
@@ -193,8 +206,15 @@ class VolumeBalance:
             "change": self.change,
             "change_percent": self.percent,
             "contributions": [share.to_json() for share in self.shares],
-            "sources": {s.formula: {"molar_volume": s.volume.value, "kind": s.volume.kind, "source": s.volume.source} for s in self.shares if s.volume},
-            "by_kind": {kind: {"before": before, "after": after, "change": after - before} for kind, (before, after) in self.alternatives.items()},
+            "sources": {
+                s.formula: {"molar_volume": s.volume.value, "kind": s.volume.kind, "source": s.volume.source}
+                for s in self.shares
+                if s.volume
+            },
+            "by_kind": {
+                kind: {"before": before, "after": after, "change": after - before}
+                for kind, (before, after) in self.alternatives.items()
+            },
             "lithium": round(self.lithium, 9),
             "notes": list(self.notes),
         }
@@ -230,7 +250,9 @@ class Volumes:
         If an own density's name is neither a material nor a formula.
     """
 
-    def __init__(self, phase_set: PhaseSet | None = None, prefer: Sequence[str] = (), own: Mapping[str, Density] | None = None) -> None:
+    def __init__(
+        self, phase_set: PhaseSet | None = None, prefer: Sequence[str] = (), own: Mapping[str, Density] | None = None
+    ) -> None:
         for kind in prefer:
             if kind not in KINDS:
                 raise UnknownNameError(f"unknown kind of volume {kind!r}; {near_match_hint(kind, KINDS)}")
@@ -243,7 +265,11 @@ class Volumes:
         composition = parse_formula(term.formula)
         if composition.reduced_formula in GASES:
             return (MolarVolume(term.formula, 0.0, "gas", "gas at 298 K and 1 bar (CRC Handbook): leaves"),)
-        found = [*self._own(term.formula, composition), *_measured(term, composition), *self._of_entry(term, composition)]
+        found = [
+            *self._own(term.formula, composition),
+            *_measured(term, composition),
+            *self._of_entry(term, composition),
+        ]
         return tuple(sorted(found, key=lambda volume: self.order.index(volume.kind)))
 
     def _own(self, formula: str, composition: Composition) -> list[MolarVolume]:
@@ -251,7 +277,14 @@ class Volumes:
         if density is None:
             return []
         kind = f" ({density.kind})" if "kind" in density.model_fields_set else ""
-        return [MolarVolume(formula, float(composition.weight) / density.value, "own", f"{density.value:g} g/cm³{kind}: {density.source}")]
+        return [
+            MolarVolume(
+                formula,
+                float(composition.weight) / density.value,
+                "own",
+                f"{density.value:g} g/cm³{kind}: {density.source}",
+            )
+        ]
 
     def _of_entry(self, term: Term, composition: Composition) -> list[MolarVolume]:
         entry = term.entry
@@ -272,7 +305,8 @@ def _composition(name: str) -> Composition:
 
 
 def _crystal_of(term: Term, composition: Composition) -> Material | None:
-    """The library's crystal of a phase: the one its entry names; where that tells nothing the one of its composition, that of its name first."""
+    """The library's crystal of a phase: the one its entry names; where that tells nothing the one of its composition,
+    that of its name first."""
     if term.entry is not None and (term.entry.material or term.entry.volume):
         return _named(term.entry, composition)
     same = _by_formula().get(composition.reduced_formula, ())
@@ -280,23 +314,36 @@ def _crystal_of(term: Term, composition: Composition) -> Material | None:
 
 
 def _named(entry: PhaseEntry, composition: Composition) -> Material | None:
-    """The material that an entry names, where the library has it with this composition: another polymorph has another volume."""
+    """The material that an entry names, where the library has it with this composition: another polymorph has another
+    volume."""
     try:
         found = material(entry.material) if entry.material else None
     except UnknownNameError:
         return None
-    return found if found is not None and parse_formula(found.formula).reduced_formula == composition.reduced_formula else None
+    return (
+        found
+        if found is not None and parse_formula(found.formula).reduced_formula == composition.reduced_formula
+        else None
+    )
 
 
 def _measured(term: Term, composition: Composition) -> list[MolarVolume]:
-    """Volumes of the library: its density of one kind, and that of the experimental cell where the density is no crystal's."""
+    """Volumes of the library: its density of one kind, and that of the experimental cell where the density is no
+    crystal's."""
     found = _crystal_of(term, composition)
     if found is None:
         return []
     density, volumes = found.density, []
     if density is not None and density.kind in ("crystal", "pellet"):
         kind: Kind = "crystal" if density.kind == "crystal" else "pellet"
-        volumes.append(MolarVolume(term.formula, float(composition.weight) / density.value, kind, f"{density.value:g} g/cm³ ({kind}): {density.source}"))
+        volumes.append(
+            MolarVolume(
+                term.formula,
+                float(composition.weight) / density.value,
+                kind,
+                f"{density.value:g} g/cm³ ({kind}): {density.source}",
+            )
+        )
     if not any(volume.kind == "crystal" for volume in volumes):
         volumes.append(_cell_volume(found, term.formula, composition))
     return volumes
@@ -307,7 +354,12 @@ def _cell_volume(found: Material, formula: str, composition: Composition) -> Mol
 
     cell = conventional(found)
     share = composition.num_atoms / cell.composition.num_atoms
-    return MolarVolume(formula, float(cell.volume) * share * _ML_PER_CUBIC_ANGSTROM, "crystal", f"experimental cell of {found.name}: {found.source}")
+    return MolarVolume(
+        formula,
+        float(cell.volume) * share * _ML_PER_CUBIC_ANGSTROM,
+        "crystal",
+        f"experimental cell of {found.name}: {found.source}",
+    )
 
 
 def volume_balance(before: Sequence[Term], after: Sequence[Term], volumes: Volumes) -> VolumeBalance:
@@ -327,7 +379,10 @@ def volume_balance(before: Sequence[Term], after: Sequence[Term], volumes: Volum
     lithium = _imbalance(before, after)
     sided = [("before", term) for term in before] + [("after", term) for term in after]
     known = [(side, term, volumes.known(term)) for side, term in sided]
-    shares = tuple(Share("before" if side == "before" else "after", term.coefficient, term.formula, found[0] if found else None) for side, term, found in known)
+    shares = tuple(
+        Share("before" if side == "before" else "after", term.coefficient, term.formula, found[0] if found else None)
+        for side, term, found in known
+    )
     left = [(term.coefficient, term.formula) for term in before] + [(max(lithium, 0.0), "Li")]
     right = [(term.coefficient, term.formula) for term in after] + [(max(-lithium, 0.0), "Li")]
     return VolumeBalance(write_reaction(left, right), shares, lithium, _alternatives(known))
@@ -336,9 +391,14 @@ def volume_balance(before: Sequence[Term], after: Sequence[Term], volumes: Volum
 def _alternatives(known: Sequence[tuple[str, Term, tuple[MolarVolume, ...]]]) -> dict[str, tuple[float, float]]:
     totals: dict[str, tuple[float, float]] = {}
     for kind in KINDS:
-        of_kind = [(side, term.coefficient, [v.value for v in found if v.kind in (kind, "gas")]) for side, term, found in known]
+        of_kind = [
+            (side, term.coefficient, [v.value for v in found if v.kind in (kind, "gas")]) for side, term, found in known
+        ]
         if all(values for _, _, values in of_kind) and any(v.kind == kind for _, _, found in known for v in found):
-            sums = {side: sum(amount * values[0] for at, amount, values in of_kind if at == side) for side in ("before", "after")}
+            sums = {
+                side: sum(amount * values[0] for at, amount, values in of_kind if at == side)
+                for side in ("before", "after")
+            }
             totals[kind] = (sums["before"], sums["after"])
     return totals
 
@@ -353,7 +413,9 @@ def _imbalance(before: Sequence[Term], after: Sequence[Term]) -> float:
         if abs(gap) > 1e-6 * max(1.0, left.get(element, 0.0)):
             wrong.append(f"{element} {left.get(element, 0.0):.6g} before, {right.get(element, 0.0):.6g} after")
     if wrong:
-        raise InputError(f"the reaction does not balance: {'; '.join(wrong)} (only lithium may be exchanged with the anode)")
+        raise InputError(
+            f"the reaction does not balance: {'; '.join(wrong)} (only lithium may be exchanged with the anode)"
+        )
     gap = right.get("Li", 0.0) - left.get("Li", 0.0)
     return gap if abs(gap) > 1e-9 else 0.0
 

@@ -19,7 +19,15 @@ from .reactions import Kink, Product, ReactionResult
 from .volume import Term, VolumeBalance, Volumes, volume_balance
 from .window import LadderStep, WindowResult, stability_window
 
-__all__ = ["Decomposition", "StepVolumes", "decomposition_volumes", "named_reaction", "pair_volumes", "parse_products", "product_terms"]
+__all__ = [
+    "Decomposition",
+    "StepVolumes",
+    "decomposition_volumes",
+    "named_reaction",
+    "pair_volumes",
+    "parse_products",
+    "product_terms",
+]
 
 _TERM = re.compile(r"^(?P<amount>\d+/\d+|\d*\.?\d+)?\s*(?P<name>[A-Za-z(].*)$")
 #: V: closer voltages are one plateau
@@ -60,7 +68,8 @@ class Decomposition:
     steps: tuple[StepVolumes, ...]
 
     def step(self, voltage: float | None = None) -> StepVolumes:
-        """Return what the material becomes at a voltage; without one at its oxidation limit (reduction limit where it holds no lithium).
+        """Return what the material becomes at a voltage; without one at its oxidation limit (reduction limit where it
+        holds no lithium).
 
         Parameters
         ----------
@@ -77,7 +86,9 @@ class Decomposition:
         if voltage is None:
             chosen = [*rising[:1], *falling[-1:]]
         else:
-            chosen = [s for s in rising if s.voltage <= voltage + _SAME_VOLTAGE][-1:] or [s for s in falling if s.voltage >= voltage - _SAME_VOLTAGE][:1]
+            chosen = [s for s in rising if s.voltage <= voltage + _SAME_VOLTAGE][-1:] or [
+                s for s in falling if s.voltage >= voltage - _SAME_VOLTAGE
+            ][:1]
         if not chosen:
             where = "at any voltage of the ladder" if voltage is None else f"at {voltage:g} V"
             raise InputError(f"{self.window.material} does not decompose {where}: {_window_text(self.window)}")
@@ -102,7 +113,9 @@ def parse_products(texts: Sequence[str]) -> list[tuple[float | None, str]]:
     for part in parts:
         match = _TERM.match(part)
         if match is None:
-            raise InputError(f"{part!r} is not a product: a formula with or without an amount is needed, e.g. '1/2 P2S5'")
+            raise InputError(
+                f"{part!r} is not a product: a formula with or without an amount is needed, e.g. '1/2 P2S5'"
+            )
         amount = match["amount"]
         try:
             found.append((None if amount is None else float(Fraction(amount)), match["name"].strip()))
@@ -113,7 +126,9 @@ def parse_products(texts: Sequence[str]) -> list[tuple[float | None, str]]:
     return found
 
 
-def named_reaction(name: str, products: Sequence[tuple[float | None, str]], phase_set: PhaseSet, volumes: Volumes) -> VolumeBalance:
+def named_reaction(
+    name: str, products: Sequence[tuple[float | None, str]], phase_set: PhaseSet, volumes: Volumes
+) -> VolumeBalance:
     """Return the ledger of one formula unit of a material turning into the products that the user names.
 
     Amounts that are left out follow from the balance of all elements but lithium, which the anode takes or gives.
@@ -135,7 +150,11 @@ def named_reaction(name: str, products: Sequence[tuple[float | None, str]], phas
     reactant = phase_set.resolve(name)
     subjects = [phase_set.resolve(product) for _, product in products]
     amounts = balanced_amounts(reactant, subjects, [amount for amount, _ in products])
-    return volume_balance([_term(1.0, reactant)], [_term(amount, subject) for amount, subject in zip(amounts, subjects, strict=True) if amount > 0], volumes)
+    return volume_balance(
+        [_term(1.0, reactant)],
+        [_term(amount, subject) for amount, subject in zip(amounts, subjects, strict=True) if amount > 0],
+        volumes,
+    )
 
 
 def _term(amount: float, subject: Subject) -> Term:
@@ -165,7 +184,9 @@ def decomposition_volumes(name: str, phase_set: PhaseSet, volumes: Volumes) -> D
 
 def _step(subject: Subject, step: LadderStep, phase_set: PhaseSet, volumes: Volumes) -> StepVolumes:
     direction = "reduction" if step.lithium > 0 else "oxidation"
-    return StepVolumes(step.voltage, direction, volume_balance([_term(1.0, subject)], product_terms(step.products, phase_set), volumes))
+    return StepVolumes(
+        step.voltage, direction, volume_balance([_term(1.0, subject)], product_terms(step.products, phase_set), volumes)
+    )
 
 
 def product_terms(products: Sequence[Product], phase_set: PhaseSet) -> list[Term]:
@@ -192,5 +213,9 @@ def pair_volumes(result: ReactionResult, kink: Kink, phase_set: PhaseSet, volume
     volumes : Volumes
     """
     reactants = [(kink.x, result.a), (1 - kink.x, result.b)]
-    before = [Term(amount, reactant.formula, phase_set.resolve(reactant.label).entry) for amount, reactant in reactants if amount > 0]
+    before = [
+        Term(amount, reactant.formula, phase_set.resolve(reactant.label).entry)
+        for amount, reactant in reactants
+        if amount > 0
+    ]
     return volume_balance(before, product_terms(kink.products, phase_set), volumes)

@@ -126,7 +126,10 @@ class WindowUncertainty:
         return {
             "reduction": self.reduction,
             "oxidation": self.oxidation,
-            "intervals": {"reduction": list(self.reduction_spread.interval), "oxidation": list(oxidation.interval) if oxidation else None},
+            "intervals": {
+                "reduction": list(self.reduction_spread.interval),
+                "oxidation": list(oxidation.interval) if oxidation else None,
+            },
             "unit": "V, one standard deviation; intervals: 16th to 84th percentile",
             "samples": self.samples,
         }
@@ -200,7 +203,11 @@ class WindowResult:
             "tiers": dict(self.tiers),
             "note": self.note,
             "published": list(self.published) if self.published else None,
-            "units": {"voltage": "V vs Li/Li+", "lithium": "Li per formula unit, positive where taken up", "energy": "eV/atom"},
+            "units": {
+                "voltage": "V vs Li/Li+",
+                "lithium": "Li per formula unit, positive where taken up",
+                "energy": "eV/atom",
+            },
         }
 
 
@@ -234,13 +241,17 @@ class _Profile:
 
     def voltage(self, less: Vertex, more: Vertex) -> float:
         """V vs Li/Li+ between two kinks."""
-        return settled(self.reference - (self.energy(more) - self.energy(less)) / (self.lithium(more) - self.lithium(less)))
+        return settled(
+            self.reference - (self.energy(more) - self.energy(less)) / (self.lithium(more) - self.lithium(less))
+        )
 
     def from_material(self, vertex: Vertex) -> tuple[str, float]:
         """Reaction of the material to the phases of a kink, and the Li it takes up."""
         taken = self.lithium(vertex) - self.own_lithium
         right = [(p.coefficient, p.formula) for p in self.products(vertex)]
-        return write_reaction([(1.0, self.subject.formula), (max(taken, 0.0), "Li")], [*right, (max(-taken, 0.0), "Li")]), taken
+        return write_reaction(
+            [(1.0, self.subject.formula), (max(taken, 0.0), "Li")], [*right, (max(-taken, 0.0), "Li")]
+        ), taken
 
     def limit(self, voltage: float, far: Vertex) -> Limit:
         reaction, taken = self.from_material(far)
@@ -261,7 +272,16 @@ class _Profile:
         net.subtract({p.formula: p.coefficient for p in self.products(less)})
         left = [(-change, formula) for formula, change in net.items()]
         step = write_reaction([*left, (exchanged, "Li")], [(change, formula) for formula, change in net.items()])
-        return LadderStep(self.voltage(less, more), reaction, taken, step, exchanged, self.products(far), spread.sigma, spread.interval)
+        return LadderStep(
+            self.voltage(less, more),
+            reaction,
+            taken,
+            step,
+            exchanged,
+            self.products(far),
+            spread.sigma,
+            spread.interval,
+        )
 
 
 def stability_window(
@@ -301,14 +321,20 @@ def stability_window(
     """
     require_samples(samples)
     if not voltages[0] < voltages[1]:
-        raise InputError(f"the voltage range {voltages[0]} to {voltages[1]} V is empty: the first must be the lower one")
+        raise InputError(
+            f"the voltage range {voltages[0]} to {voltages[1]} V is empty: the first must be the lower one"
+        )
     profile = _profile(phase_set.resolve(material), phase_set)
     reduction, oxidation = _limits(profile)
     plateaus = list(pairwise(profile.vertices))[::-1]
     uncertainty, spreads = _uncertainty(profile, plateaus, samples, seed)
     ladder = [profile.step(less, more, spread) for (less, more), spread in zip(plateaus, spreads, strict=True)]
     own = profile.subject.entry
-    above = None if own is None else settled(own.energy_per_atom - profile.phases.decompose(profile.subject.composition).energy)
+    above = (
+        None
+        if own is None
+        else settled(own.energy_per_atom - profile.phases.decompose(profile.subject.composition).energy)
+    )
     return WindowResult(
         phase_set=phase_set.name,
         sha256=phase_set.sha256,
@@ -330,7 +356,12 @@ def stability_window(
 
 def _profile(subject: Subject, phase_set: PhaseSet) -> _Profile:
     if "Li" not in phase_set.elements:
-        raise InputError(f"the phase set {phase_set.name} holds no lithium metal, the zero of the voltage; its elements: {', '.join(phase_set.elements)}")
+        raise InputError(
+            (
+                f"the phase set {phase_set.name} holds no lithium metal, the zero of the voltage; its elements: "
+                f"{', '.join(phase_set.elements)}"
+            )
+        )
     host = Composition({element: amount for element, amount in subject.composition.items() if element.symbol != "Li"})
     if not host:
         raise InputError(f"{subject.label} is lithium itself: a window needs another element")
@@ -340,7 +371,8 @@ def _profile(subject: Subject, phase_set: PhaseSet) -> _Profile:
 
 
 def _limits(profile: _Profile) -> tuple[Limit, Limit | None]:
-    """Return the limits at the material's own lithium content, on the hull; beyond the last kink lithium metal forms, at 0 V."""
+    """Return the limits at the material's own lithium content, on the hull; beyond the last kink lithium metal forms,
+    at 0 V."""
     own = profile.own_lithium
     less = [v for v in profile.vertices if profile.lithium(v) < own - _SAME_LITHIUM]
     here = [v for v in profile.vertices if abs(profile.lithium(v) - own) <= _SAME_LITHIUM]
@@ -349,7 +381,12 @@ def _limits(profile: _Profile) -> tuple[Limit, Limit | None]:
     if more:
         reduction = profile.limit(profile.voltage(near, more[0]), more[0])
     else:
-        reduction = Limit(0.0, f"{profile.subject.formula} takes up no lithium above 0 V", settled(profile.lithium(near) - own), profile.products(near))
+        reduction = Limit(
+            0.0,
+            f"{profile.subject.formula} takes up no lithium above 0 V",
+            settled(profile.lithium(near) - own),
+            profile.products(near),
+        )
     if not less:
         return reduction, None
     beside = (here or more)[:1]
@@ -366,7 +403,10 @@ def _note(profile: _Profile, above: float | None, reduction: Limit, oxidation: L
     if above is None:
         said = "no energy of its own in the phase set: the window is that of its composition on the hull"
     elif above:
-        said = f"metastable by {above:.4f} eV/atom: its energy was lowered to the hull, so the window is that of its decomposition products"
+        said = (
+            f"metastable by {above:.4f} eV/atom: its energy was lowered to the hull, so the window is that of its "
+            "decomposition products"
+        )
     else:
         said = "stable: the window is its own"
     if oxidation is None:
@@ -376,8 +416,11 @@ def _note(profile: _Profile, above: float | None, reduction: Limit, oxidation: L
     return said
 
 
-def _uncertainty(profile: _Profile, plateaus: Sequence[tuple[Vertex, Vertex]], samples: int, seed: int) -> tuple[WindowUncertainty, list[Spread]]:
-    """Voltages on perturbed hulls: just beside the material for its limits, in the middle of each plateau for its step; the lithium reference moves along."""
+def _uncertainty(
+    profile: _Profile, plateaus: Sequence[tuple[Vertex, Vertex]], samples: int, seed: int
+) -> tuple[WindowUncertainty, list[Spread]]:
+    """Voltages on perturbed hulls: just beside the material for its limits, in the middle of each plateau for its step;
+    the lithium reference moves along."""
     phases = profile.phases
     own = phases.vector(profile.subject.composition)
     lithium = phases.vector(Composition("Li"))
@@ -385,8 +428,13 @@ def _uncertainty(profile: _Profile, plateaus: Sequence[tuple[Vertex, Vertex]], s
     points = [(own, lithium), *((profile.middle(*plateau), lithium) for plateau in plateaus), *release]
     energies = phases.samples(samples, seed)
     metal = phases.hull_energies(np.tile(lithium, (samples, 1)), energies)
-    targets, towards = (np.repeat(side, samples, axis=0) for side in (np.array([p[0] for p in points]), np.array([p[1] for p in points])))
-    potentials = phases.potentials(targets, towards, np.tile(energies, (len(points), 1)))[:, phases.elements.index("Li")]
+    targets, towards = (
+        np.repeat(side, samples, axis=0)
+        for side in (np.array([p[0] for p in points]), np.array([p[1] for p in points]))
+    )
+    potentials = phases.potentials(targets, towards, np.tile(energies, (len(points), 1)))[
+        :, phases.elements.index("Li")
+    ]
     spreads = [Spread.of(metal - drawn) for drawn in potentials.reshape(len(points), samples)]
     oxidation = spreads.pop() if release else None
     return WindowUncertainty(spreads[0], oxidation, samples, seed), spreads[1:]

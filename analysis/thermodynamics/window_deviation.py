@@ -1,8 +1,12 @@
-"""Why a stability window differs from a printed one: phases that differ or are missing, and the entries whose energies carry the rest.
+"""Why a stability window differs from a printed one: phases that differ or are missing, and the entries whose energies
+carry the rest.
 
-Nothing here changes a number. The printed products are looked up in the phase set; where all are there, the printed reaction
-is evaluated on the set's own energies. What is left between that voltage and the printed one are energies alone, and the
-entries that enter the net reaction (spectators cancel) are named with the voltage that one standard deviation of each is worth.
+Nothing here changes a number. The printed products are looked up in the phase set; where all are there, the printed
+reaction
+is evaluated on the set's own energies. What is left between that voltage and the printed one are energies alone, and
+the
+entries that enter the net reaction (spectators cancel) are named with the voltage that one standard deviation of each
+is worth.
 """
 
 from __future__ import annotations
@@ -91,7 +95,10 @@ class LimitDeviation:
     @property
     def text(self) -> str:
         """The explanation in sentences."""
-        head = f"{self.material}, {self.limit} limit: {self.voltage:.3f} V here, {self.published:g} V printed, deviation {self.deviation:+.3f} V."
+        head = (
+            f"{self.material}, {self.limit} limit: {self.voltage:.3f} V here, {self.published:g} V printed, "
+            f"deviation {self.deviation:+.3f} V."
+        )
         return " ".join([head, *self._phases(), *self._energies()])
 
     def _phases(self) -> list[str]:
@@ -99,20 +106,33 @@ class LimitDeviation:
             return ["The print names no products to compare."]
         told = [f"The set has no entry of {', '.join(self.missing)}."] if self.missing else []
         if not self.only_here and not self.only_printed:
-            return [*told, f"The same phases form here and in print ({', '.join(self.products)}): none is missing, and the deviation lies in energies alone."]
+            return [
+                *told,
+                (
+                    f"The same phases form here and in print ({', '.join(self.products)}): none is missing, and the "
+                    "deviation lies in energies alone."
+                ),
+            ]
         differing = [f"{', '.join(self.only_here)} only here"] if self.only_here else []
         differing += [f"{', '.join(self.only_printed)} only in print"] if self.only_printed else []
         told.append(f"Phases that differ: {'; '.join(differing)}.")
         if self.printed_reaction is not None:
             told.append(f"On this set's energies the printed reaction would need {self.printed_reaction:.3f} V.")
             share = self.voltage - self.printed_reaction
-            told.append(f"So {share:+.3f} V of the deviation come from these phases and {self.printed_reaction - self.published:+.3f} V from energies.")
+            told.append(
+                (
+                    f"So {share:+.3f} V of the deviation come from these phases and "
+                    f"{self.printed_reaction - self.published:+.3f} V from energies."
+                )
+            )
         return told
 
     def _energies(self) -> list[str]:
         if abs(self.deviation) < _PRINTED:
             return []
-        named = "; ".join(f"{c.formula} ({c.entry}, {c.tier}, 1σ moves the limit by {c.effect:.3f} V)" for c in self.carriers)
+        named = "; ".join(
+            f"{c.formula} ({c.entry}, {c.tier}, 1σ moves the limit by {c.effect:.3f} V)" for c in self.carriers
+        )
         return [f"Entries whose energies enter the limit: {named}."]
 
 
@@ -145,13 +165,17 @@ def explain_window(
         If a printed product is no formula.
     """
     found = []
-    for name, limit, printed, named in zip(("reduction", "oxidation"), (window.reduction, window.oxidation), published, products, strict=True):
+    for name, limit, printed, named in zip(
+        ("reduction", "oxidation"), (window.reduction, window.oxidation), published, products, strict=True
+    ):
         if limit is not None and printed is not None:
             found.append(_explained(window, phase_set, (name, limit), printed, tuple(named)))
     return found
 
 
-def _explained(window: WindowResult, phase_set: PhaseSet, side: tuple[str, Limit], printed: float, named: tuple[str, ...]) -> LimitDeviation:
+def _explained(
+    window: WindowResult, phase_set: PhaseSet, side: tuple[str, Limit], printed: float, named: tuple[str, ...]
+) -> LimitDeviation:
     name, limit = side
     material = Subject(window.material, window.formula, None)
     subjects = [Subject(formula, formula, _entry(phase_set, formula)) for formula in named]
@@ -179,22 +203,28 @@ def _hull(material: Subject, phase_set: PhaseSet) -> Phases:
 
 
 def _voltage(material: Subject, products: Sequence[Subject], phase_set: PhaseSet) -> float | None:
-    """V of the material, on the hull, turning into the products; None where they do not balance or exchange no lithium."""
+    """V of the material, on the hull, turning into the products; None where they do not balance or exchange no
+    lithium."""
     try:
         amounts = balanced_amounts(material, products)
     except InputError:
         return None
     hull, lithium = _hull(material, phase_set), phase_set.entry_for("Li")
-    released = float(material.composition["Li"]) - sum(n * float(s.composition["Li"]) for n, s in zip(amounts, products, strict=True))
+    released = float(material.composition["Li"]) - sum(
+        n * float(s.composition["Li"]) for n, s in zip(amounts, products, strict=True)
+    )
     if lithium is None or abs(released) < NUMERICAL_ZERO:
         return None
     before = hull.decompose(material.composition).energy * material.composition.num_atoms
-    after = sum(n * s.entry.energy_per_atom * s.composition.num_atoms for n, s in zip(amounts, products, strict=True) if s.entry)
+    after = sum(
+        n * s.entry.energy_per_atom * s.composition.num_atoms for n, s in zip(amounts, products, strict=True) if s.entry
+    )
     return settled((after - before) / released + lithium.energy_per_atom)
 
 
 def _carriers(material: Subject, limit: Limit, phase_set: PhaseSet) -> tuple[Carrier, ...]:
-    """Entries of the net reaction: far side minus the phases that stand for the material on the hull, and lithium metal."""
+    """Entries of the net reaction: far side minus the phases that stand for the material on the hull, and lithium
+    metal."""
     hull, entries = _hull(material, phase_set), {entry.id: entry for entry in phase_set.entries}
     near = products_of(hull.decompose(material.composition), hull.entries, material.composition.num_atoms)
     amounts: dict[str, float] = {}
@@ -206,7 +236,12 @@ def _carriers(material: Subject, limit: Limit, phase_set: PhaseSet) -> tuple[Car
         amounts[lithium.id] = amounts.get(lithium.id, 0.0) - limit.lithium
     exchanged = abs(limit.lithium) or 1.0
     found = [
-        Carrier(entry.id, entry.formula, entry.tier, abs(amount) * float(entry.composition.num_atoms) * entry.error / exchanged)
+        Carrier(
+            entry.id,
+            entry.formula,
+            entry.tier,
+            abs(amount) * float(entry.composition.num_atoms) * entry.error / exchanged,
+        )
         for entry, amount in ((entries[key], amount) for key, amount in amounts.items())
         if abs(amount) > 1e-6
     ]

@@ -27,7 +27,8 @@ _TIME_KEYS = ("time", "Time", "time_fs")
 def ase_source(path: Path) -> TrajectorySource:
     """Look at the first two frames.
 
-    A step number is read from the keys ``step`` or ``md_step`` of a frame, a time in fs from ``time``; a trajectory file of
+    A step number is read from the keys ``step`` or ``md_step`` of a frame, a time in fs from ``time``; a trajectory
+    file of
     ASE's own dynamics tells its time step and how many steps lie between frames.
 
     Raises
@@ -38,7 +39,9 @@ def ase_source(path: Path) -> TrajectorySource:
     try:
         first = list(islice(_atoms(path), 2))
     except Exception as error:  # parsers raise whatever a broken file makes them stumble over
-        raise InputError(f"{path} is no XDATCAR, vasprun.xml or HDF5 trajectory, and ASE cannot read it: {_first_line(error)}") from None
+        raise InputError(
+            f"{path} is no XDATCAR, vasprun.xml or HDF5 trajectory, and ASE cannot read it: {_first_line(error)}"
+        ) from None
     if not first:
         raise InputError(f"{path} holds no frame")
     if first[0].cell.rank < 3:
@@ -73,7 +76,13 @@ def _batches(path: Path, species: tuple[str, ...], block: int, damage: Damage) -
     rows: list[_Row] = []
     for index, atoms in enumerate(_watched(path, damage)):
         if tuple(atoms.get_chemical_symbols()) != species:
-            damage.say(f"from frame {index + 1} on there are other atoms ({len(atoms)}, before {len(species)}): they are not used")
+            damage.say(
+                (
+                    f"from frame {index + 1} on there are other atoms ({len(atoms)}, before {len(species)}): they are "
+                    "not "
+                    "used"
+                )
+            )
             break
         rows.append(_Row(atoms, index))
         if len(rows) == block:
@@ -88,7 +97,9 @@ class _Row:
 
     def __init__(self, atoms: Atoms, index: int) -> None:
         self.index = index
-        self.step, self.time = (np.nan if value is None else value for value in (_known(atoms, _STEP_KEYS), _known(atoms, _TIME_KEYS)))
+        self.step, self.time = (
+            np.nan if value is None else value for value in (_known(atoms, _STEP_KEYS), _known(atoms, _TIME_KEYS))
+        )
         self.cell, self.positions = np.array(atoms.cell), np.array(atoms.positions, dtype=float)
         # the free energy belongs to the forces
         results = getattr(atoms.calc, "results", {})
@@ -116,7 +127,9 @@ def _watched(path: Path, damage: Damage) -> Iterator[Atoms]:
             counted += 1
             yield atoms
     except Exception as error:  # parsers raise whatever a broken file makes them stumble over
-        damage.say(f"cut off or corrupt in frame {counted + 1} ({_first_line(error)}): the {counted} frames before are used")
+        damage.say(
+            f"cut off or corrupt in frame {counted + 1} ({_first_line(error)}): the {counted} frames before are used"
+        )
 
 
 def _of_dynamics(path: Path) -> tuple[float | None, int, dict[str, Any]]:
@@ -133,13 +146,24 @@ def _of_dynamics(path: Path) -> tuple[float | None, int, dict[str, Any]]:
     with Trajectory(str(path)) as trajectory:
         told = getattr(trajectory, "description", None) or {}
     timestep = told.get("timestep")
-    return None if timestep is None else round(float(timestep) / units.fs, 9), int(told.get("interval", told.get("loginterval", 1))), {}
+    return (
+        None if timestep is None else round(float(timestep) / units.fs, 9),
+        int(told.get("interval", told.get("loginterval", 1))),
+        {},
+    )
 
 
 def _known(atoms: Atoms, keys: tuple[str, ...]) -> Any:
     """The first of these keys that is a number; None where there is none."""
     values = (atoms.info.get(key) for key in keys)
-    return next((float(value) for value in values if isinstance(value, (int, float, np.number)) and not isinstance(value, bool)), None)
+    return next(
+        (
+            float(value)
+            for value in values
+            if isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        ),
+        None,
+    )
 
 
 def _joined(rows: list[_Row], species: tuple[str, ...]) -> Frames:

@@ -47,7 +47,8 @@ def open_trajectory(paths: Sequence[Path], timestep: float | None = None, block:
     Parameters
     ----------
     paths : sequence of Path
-        XDATCAR, vasprun.xml (plain or .gz), HDF5 of this project, extended XYZ and what else ASE reads; told by content.
+        XDATCAR, vasprun.xml (plain or .gz), HDF5 of this project, extended XYZ and what else ASE reads; told by
+        content.
     timestep : float, fs, optional
         Between two steps of the dynamics, where the files do not say it. An XDATCAR takes it from the INCAR beside it.
     block : int
@@ -68,19 +69,30 @@ def open_trajectory(paths: Sequence[Path], timestep: float | None = None, block:
     for source in sources[1:]:
         if source.species != sources[0].species:
             raise InputError(
-                f"{source.path} has {len(source.species)} atoms and {sources[0].path} has {len(sources[0].species)}, or their order differs: "
+                f"{source.path} has {len(source.species)} atoms and {sources[0].path} has {len(sources[0].species)}, "
+                "or their order differs: "
                 "chunks of one trajectory have the same atoms in the same order"
             )
     for source in sources:
         if timestep is not None and source.timestep is not None and abs(timestep / source.timestep - 1) > _SAME_TIME:
-            raise InputError(f"the time step of {timestep:g} fs that was given is not that of {source.path}, {source.timestep:g} fs: leave it out")
+            raise InputError(
+                (
+                    f"the time step of {timestep:g} fs that was given is not that of {source.path}, "
+                    f"{source.timestep:g} "
+                    "fs: leave it out"
+                )
+            )
     return Trajectory(sources, timestep, block)
 
 
 def _source(path: Path) -> TrajectorySource:
     """The reader that the content of the file asks for."""
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file" if not path.exists() else f"{path} is no file: name the XDATCAR or vasprun.xml in it")
+        raise InputError(
+            f"{path}: there is no such file"
+            if not path.exists()
+            else f"{path} is no file: name the XDATCAR or vasprun.xml in it"
+        )
     if is_trajectory_file(path):
         return _hdf5_source(path)
     try:
@@ -160,7 +172,9 @@ class Trajectory:
             chain.end()
             self.notes += damage.notes()
         if chain.last is None:
-            raise InputError(f"{', '.join(map(str, self.paths))}: no usable frame. {'; '.join(self.notes)}".rstrip(". "))
+            raise InputError(
+                f"{', '.join(map(str, self.paths))}: no usable frame. {'; '.join(self.notes)}".rstrip(". ")
+            )
 
     def _resolved(self, given: float | None) -> tuple[list[float], bool]:
         """Time step of each file, and whether anything told it."""
@@ -168,7 +182,10 @@ class Trajectory:
         known = [value for value in told if value is not None]
         if not known:
             self._opening.append(
-                f"nothing tells the time step: {_ASSUMED_TIMESTEP:g} fs is assumed, so times count steps, and diffusivities and rates have no meaning: give the time step"
+                (
+                    f"nothing tells the time step: {_ASSUMED_TIMESTEP:g} fs is assumed, so times count steps, and "
+                    "diffusivities and rates have no meaning: give the time step"
+                )
             )
         for source, value in zip(self._sources, told, strict=True):
             if source.timestep is None and given is None and known and "OUTCAR" not in source.path.name:
@@ -176,15 +193,21 @@ class Trajectory:
                 self._opening.append(f"{source.path}: the time step of {value or known[0]:g} fs is that of {origin}")
             elif value is not None and abs(value / known[0] - 1) > _SAME_TIME:
                 self._opening.append(
-                    f"{source.path}: its time step is {value:g} fs, that of {self._sources[0].path} {known[0]:g} fs; each counts for its own frames"
+                    (
+                        f"{source.path}: its time step is {value:g} fs, that of {self._sources[0].path} {known[0]:g} "
+                        "fs; "
+                        "each counts for its own frames"
+                    )
                 )
         return [value or (known[0] if known else _ASSUMED_TIMESTEP) for value in told], bool(known)
 
 
 def _potim(path: Path) -> float | None:
-    """POTIM of VASP's molecular dynamics, from the OUTCAR itself or the INCAR beside an XDATCAR; None where nothing says it.
+    """POTIM of VASP's molecular dynamics, from the OUTCAR itself or the INCAR beside an XDATCAR; None where nothing
+    says it.
 
-    VASP writes every NBLOCK-th step into XDATCAR: where its numbers are consecutive all the same, they count NBLOCK steps.
+    VASP writes every NBLOCK-th step into XDATCAR: where its numbers are consecutive all the same, they count NBLOCK
+    steps.
     """
     names = (path.name,) if "OUTCAR" in path.name else ("INCAR", "INCAR.gz") if "XDATCAR" in path.name else ()
     file = next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
@@ -235,15 +258,28 @@ class _Chain:
     def end(self) -> None:
         """Say what holds for the whole file."""
         if self._gaps:
-            self._damage.say(f"{len(self._gaps)} gap{'s' if len(self._gaps) > 1 else ''} in the steps, the first {self._gaps[0]}")
+            self._damage.say(
+                f"{len(self._gaps)} gap{'s' if len(self._gaps) > 1 else ''} in the steps, the first {self._gaps[0]}"
+            )
         if self._anew:
-            self._damage.say(f"the steps do not rise in {self._anew} place{'s' if self._anew > 1 else ''} within the file")
+            self._damage.say(
+                f"the steps do not rise in {self._anew} place{'s' if self._anew > 1 else ''} within the file"
+            )
         if self._overlap:
             self._damage.say(
-                f"{len(self._overlap)} frame{'s' if len(self._overlap) > 1 else ''} of it stood in the files before, steps {min(self._overlap)} to {max(self._overlap)}: dropped"
+                (
+                    f"{len(self._overlap)} frame{'s' if len(self._overlap) > 1 else ''} of it stood in the files "
+                    "before, "
+                    f"steps {min(self._overlap)} to {max(self._overlap)}: dropped"
+                )
             )
         if self._wrong_times:
-            self._damage.say(f"its times do not follow from its steps (up to {self._wrong_times:g} fs apart): steps of {self._timestep:g} fs are used")
+            self._damage.say(
+                (
+                    f"its times do not follow from its steps (up to {self._wrong_times:g} fs apart): steps of "
+                    f"{self._timestep:g} fs are used"
+                )
+            )
 
     def joined(self, frames: Frames) -> Iterator[Frames]:
         """Frames with the steps of the whole trajectory, less those that were there already."""
@@ -293,7 +329,13 @@ class _Chain:
         """Frames after the last step, of a numbering that goes on from before it."""
         again = run.select(run.steps == last.raw_step)
         if len(again) and _same_frame(last.frame, again) is None:
-            self._damage.say(f"its steps overlap those before, but step {last.raw_step} is not the same frame there: is it another run?")
+            self._damage.say(
+                (
+                    f"its steps overlap those before, but step {last.raw_step} is not the same frame there: is it "
+                    "another "
+                    "run?"
+                )
+            )
         repeated = run.steps <= last.raw_step
         self._overlap += run.steps[repeated].tolist()
         return run.select(~repeated)
@@ -305,14 +347,17 @@ class _Chain:
         way = float(_ways(self.last.frame, run.select(slice(0, 1)))[0])
         if way > _JUMP * self._farthest:
             self._damage.say(
-                f"the atoms go {way:.3f} Å (root mean square) from the frame before its first, and at most {self._farthest:.3f} Å "
+                f"the atoms go {way:.3f} Å (root mean square) from the frame before its first, and at most "
+                f"{self._farthest:.3f} Å "
                 "from frame to frame before: frames are missing, or it is another run"
             )
 
     def _numbered(self, run: Frames) -> Frames:
         """The frames with steps and times of the whole trajectory."""
         raw, steps = run.steps, run.steps + self._offset
-        before = np.concatenate(([steps[0] - (self._spacing or 1) if self.last is None else self.last.frame.steps[-1]], steps[:-1]))
+        before = np.concatenate(
+            ([steps[0] - (self._spacing or 1) if self.last is None else self.last.frame.steps[-1]], steps[:-1])
+        )
         for i in np.flatnonzero(steps - before > (self._spacing or 1)):
             self._gaps.append(f"of {steps[i] - before[i] - (self._spacing or 1)} steps before step {raw[i]}")
         start, time = (0, 0.0) if self.last is None else (int(self.last.frame.steps[-1]), self.last.time)
@@ -320,17 +365,23 @@ class _Chain:
         own = run.times - run.times[0] - (steps - steps[0]) * self._timestep
         if np.isfinite(own).all():
             worst = float(np.abs(own).max())
-            self._wrong_times = max(self._wrong_times, worst if worst > _SAME_TIME * self._timestep * max(1, int(steps[-1] - steps[0])) else 0.0)
+            self._wrong_times = max(
+                self._wrong_times,
+                worst if worst > _SAME_TIME * self._timestep * max(1, int(steps[-1] - steps[0])) else 0.0,
+            )
         if len(run) > 1:
             end = run.select(slice(-_COMPARED, None))
-            self._farthest = max(self._farthest or 0.0, float(_ways(end.select(slice(0, -1)), end.select(slice(1, None))).max()))
+            self._farthest = max(
+                self._farthest or 0.0, float(_ways(end.select(slice(0, -1)), end.select(slice(1, None))).max())
+            )
         numbered = replace(run, steps=steps, times=times)
         self.last = _Last(numbered.select(slice(-1, None)), int(raw[-1]), float(times[-1]))
         return numbered
 
 
 def _differences(before: Frames, after: Frames) -> Floats:
-    """Ways of the atoms from `before` (one frame or as many) to each frame of `after`, by rounding: (n_frames, n_sites, 3) Å."""
+    """Ways of the atoms from `before` (one frame or as many) to each frame of `after`, by rounding: (n_frames, n_sites,
+    3) Å."""
     fractional = after.fractional() - before.fractional()
     fractional -= np.round(fractional)
     return np.asarray(fractional @ after.cells)

@@ -52,7 +52,8 @@ class Damage:
         return lines + [f"{self.path}: {text}" for text in self.said]
 
     def usable(self, frames: Frames, first: int) -> Frames:
-        """Return the frames whose cells and positions are numbers and whose cells have a volume; `first` is the number of the first, from 1."""
+        """Return the frames whose cells and positions are numbers and whose cells have a volume; `first` is the number
+        of the first, from 1."""
         finite = np.isfinite(frames.positions).all(axis=(1, 2)) & np.isfinite(frames.cells).all(axis=(1, 2))
         volume = np.zeros(len(frames))
         volume[finite] = np.abs(np.linalg.det(frames.cells[finite]))
@@ -138,4 +139,6 @@ def opened(path: Path) -> Iterator[Stream]:
 def refuse_rehearsal_stamp(stamp: object, path: Path) -> None:
     """Raise InputError if a version, title or tier is a rehearsal's: its numbers are invented."""
     if "rehearsal" in str(stamp).lower():
-        raise InputError(f"{path} was written by a rehearsal ({str(stamp).strip()}): its numbers are invented and are not analysed")
+        raise InputError(
+            f"{path} was written by a rehearsal ({str(stamp).strip()}): its numbers are invented and are not analysed"
+        )

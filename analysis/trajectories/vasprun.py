@@ -40,7 +40,9 @@ def vasprun_source(path: Path) -> TrajectorySource:
                     texts.setdefault(str(element.get("name")), (element.text or "").strip())
                 elif event == "end" and element.tag == "atominfo":
                     rows = element.findall("array[@name='atoms']/set/rc/c[1]")
-                    species = tuple(match.group() for row in rows if (match := re.match(r"[A-Z][a-z]?", (row.text or "").strip())))
+                    species = tuple(
+                        match.group() for row in rows if (match := re.match(r"[A-Z][a-z]?", (row.text or "").strip()))
+                    )
     except (ParseError, *READ_ERRORS) as error:
         raise InputError(f"{path} is cut off or corrupt before its first ionic step: {error}") from None
     if not species:
@@ -54,7 +56,9 @@ def vasprun_source(path: Path) -> TrajectorySource:
         with opened(path) as file:
             yield from _frames(file, species, block, damage)
 
-    return TrajectorySource(path, species, float(potim) if _is_number(potim) and float(potim) > 0 else None, read, {"tier": "vasp"})
+    return TrajectorySource(
+        path, species, float(potim) if _is_number(potim) and float(potim) > 0 else None, read, {"tier": "vasp"}
+    )
 
 
 def _frames(file: Stream, species: tuple[str, ...], block: int, damage: Damage) -> Iterator[Frames]:

@@ -1,7 +1,8 @@
 """XDATCAR, read from blocks of bytes by numpy: fixed or variable cell, one header or one per frame, plain or gzipped.
 
 A frame is its line ``Direct configuration= N`` and one line of fractional coordinates per atom; what follows the third
-number of a line is not read. Between frames stands nothing, empty lines, or the seven lines of a header. N is taken as the number
+number of a line is not read. Between frames stands nothing, empty lines, or the seven lines of a header. N is taken as
+the number
 of the step, as VASP counts it. (VASP wiki, XDATCAR.)
 """
 
@@ -178,7 +179,12 @@ class _Reader:
         self.cell = head.cell
         if head.species != self.species:
             self.ended = True
-            self.damage.say(f"from frame {self.frame + 1} on there are other atoms ({len(head.species)}, before {len(self.species)}): they are not used")
+            self.damage.say(
+                (
+                    f"from frame {self.frame + 1} on there are other atoms ({len(head.species)}, before "
+                    f"{len(self.species)}): they are not used"
+                )
+            )
         return True
 
     def _made(self, text: bytes, bodies: list[_Body]) -> Frames | None:
@@ -194,7 +200,9 @@ class _Reader:
                 good[i] = self._row_by_row(text[body.first : body.last], body, fractional[i])
         cells = np.array([body.cell for body in bodies])
         steps = np.array([body.step for body in bodies])
-        frames = Frames(self.species, cells, fractional.reshape(len(bodies), n, 3) @ cells, steps, np.full(len(steps), np.nan))
+        frames = Frames(
+            self.species, cells, fractional.reshape(len(bodies), n, 3) @ cells, steps, np.full(len(steps), np.nan)
+        )
         return frames if good.all() else frames.select(good)
 
     def _row_by_row(self, text: bytes, body: _Body, out: Floats) -> bool:
@@ -207,7 +215,9 @@ class _Reader:
                 good = False
             if not good:
                 shown = row.decode(errors="replace").strip()
-                self.damage.drop("coordinates are not three numbers", f"frame {body.frame} (line {body.line + i}: {shown!r})")
+                self.damage.drop(
+                    "coordinates are not three numbers", f"frame {body.frame} (line {body.line + i}: {shown!r})"
+                )
                 out[:] = 0.0
                 return False
         return True
@@ -228,7 +238,9 @@ def _markers(text: bytes, starts: NDArray[np.int64]) -> tuple[list[int], list[by
 def _is_ended(row: bytes) -> bool:
     """Whether the last line of a file has its line end, or else a third number with as many decimals as the first."""
     numbers = row.split()[:3]
-    return row.endswith(b"\n") or (len(numbers) == 3 and len(numbers[2].partition(b".")[2]) >= len(numbers[0].partition(b".")[2]))
+    return row.endswith(b"\n") or (
+        len(numbers) == 3 and len(numbers[2].partition(b".")[2]) >= len(numbers[0].partition(b".")[2])
+    )
 
 
 def _numbers(text: bytes, count: int) -> Floats | None:
@@ -306,7 +318,8 @@ def _parsed(field: Bytes, point: int, out: NDArray[np.float64]) -> bool:
 
 
 def _before(field: Bytes, digits: Bytes) -> tuple[NDArray[np.int64] | None, NDArray[np.bool_] | None]:
-    """Digits before the last one of the integer part, and where a minus stands; (None, None) if it is not spaces, a minus, digits."""
+    """Digits before the last one of the integer part, and where a minus stands; (None, None) if it is not spaces, a
+    minus, digits."""
     whole = np.zeros(field.shape[1], dtype=np.int64)
     if (field == _SPACE).all():
         return whole, None

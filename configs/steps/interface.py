@@ -9,7 +9,14 @@ from pydantic import Field, model_validator
 from ..models import Mesh, Spec
 from ..units import ElectronVoltPerAngstrom, Femtosecond, Kelvin, PositiveAngstrom, PositiveElectronVolt
 
-__all__ = ["ControlCell", "InterfaceDynamics", "InterfaceElectronic", "InterfaceRelaxation", "InterfaceStep", "InterfaceSystem"]
+__all__ = [
+    "ControlCell",
+    "InterfaceDynamics",
+    "InterfaceElectronic",
+    "InterfaceRelaxation",
+    "InterfaceStep",
+    "InterfaceSystem",
+]
 
 Fraction = Annotated[float, Field(gt=0, le=0.5)]
 
@@ -18,35 +25,63 @@ class InterfaceSystem(Spec):
     """One stack of two or three materials, or a ready cell."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9.\-|() ]+$", description="of jobs and tables, e.g. LCO|LPSCl")
-    a: str | None = Field(None, description="lowest material with its facet, e.g. LCO:104; all low-index facets are tried without one")
+    a: str | None = Field(
+        None, description="lowest material with its facet, e.g. LCO:104; all low-index facets are tried without one"
+    )
     b: str | None = Field(None, description="topmost material, in the same form")
     layer: str | None = Field(None, description="a third material between them")
-    file: str | None = Field(None, description="a ready structure instead of a and b, with c along the normal: it is not built, and has no references")
+    file: str | None = Field(
+        None,
+        description=(
+            "a ready structure instead of a and b, with c along the normal: it is not built, and has no references"
+        ),
+    )
     max_atoms: int = Field(150, ge=2, description="atom budget")
     max_strain: Fraction = Field(0.08, description="largest von Mises strain between neighbouring lattices")
-    form: Literal["periodic", "vacuum"] = Field("periodic", description="periodic: a second interface instead of vacuum")
+    form: Literal["periodic", "vacuum"] = Field(
+        "periodic", description="periodic: a second interface instead of vacuum"
+    )
     vacuum: PositiveAngstrom = Field(15.0, description="Å, of the form vacuum and of the lone slabs")
-    thickness: tuple[PositiveAngstrom, ...] = Field((8.0, 8.0), min_length=2, max_length=3, description="Å, least thickness of each slab from the bottom up")
-    strain_on: Literal["auto", "a", "b", "shared"] = Field("auto", description="what takes the strain; auto: the softer material")
-    first: Literal["atoms", "strain"] = Field("atoms", description="which cells of the Pareto front come first: those of fewest atoms, or of least strain")
+    thickness: tuple[PositiveAngstrom, ...] = Field(
+        (8.0, 8.0), min_length=2, max_length=3, description="Å, least thickness of each slab from the bottom up"
+    )
+    strain_on: Literal["auto", "a", "b", "shared"] = Field(
+        "auto", description="what takes the strain; auto: the softer material"
+    )
+    first: Literal["atoms", "strain"] = Field(
+        "atoms", description="which cells of the Pareto front come first: those of fewest atoms, or of least strain"
+    )
     cells: int = Field(1, ge=1, description="cells of the front that are relaxed and compared")
     registries: int = Field(2, ge=1, description="lateral positions of each cell that are relaxed and compared")
     seed: int = Field(0, ge=0, description="of the orderings of disordered materials")
-    energies: bool = Field(True, description="interface energy and work of adhesion: slabs and bulk crystals are computed too")
+    energies: bool = Field(
+        True, description="interface energy and work of adhesion: slabs and bulk crystals are computed too"
+    )
     dynamics: bool = Field(False, description="molecular dynamics")
     electronic: bool = Field(False, description="projected density of states")
     kpoints: Mesh | None = Field(None, description="divisions along a, b and the normal, for engines that have a mesh")
-    bulk_divisions: int = Field(4, ge=1, description="divisions of the strained bulk cells along the normal; in the plane they are those of the stack")
+    bulk_divisions: int = Field(
+        4,
+        ge=1,
+        description="divisions of the strained bulk cells along the normal; in the plane they are those of the stack",
+    )
 
     @model_validator(mode="after")
     def _built_or_ready(self) -> InterfaceSystem:
-        if (self.file is None) == (self.a is None or self.b is None) or (self.file is not None and (self.a or self.b or self.layer)):
+        if (self.file is None) == (self.a is None or self.b is None) or (
+            self.file is not None and (self.a or self.b or self.layer)
+        ):
             raise ValueError("give 'a' and 'b' of a stack to build, or 'file' of a ready one")
         if self.file is None and len(self.thickness) != len(self.names):
             raise ValueError(f"'thickness' has {len(self.thickness)} values, and the stack {len(self.names)} materials")
         materials = [text.split(":")[0] for text in self.names.values()]
         if len(set(materials)) < len(materials):
-            raise ValueError(f"the parts of a stack need different names, for each site is tagged with its own; given: {', '.join(materials)}")
+            raise ValueError(
+                (
+                    "the parts of a stack need different names, for each site is tagged with its own; given: "
+                    f"{', '.join(materials)}"
+                )
+            )
         return self
 
     @property
@@ -83,7 +118,9 @@ class InterfaceDynamics(Spec):
     thermostat: Literal["none", "nose-hoover-chain", "langevin"] = "nose-hoover-chain"
     damping: Femtosecond = Field(100.0, description="fs, time constant of the thermostat")
     frame_interval: int = Field(5, ge=1, description="steps between stored frames")
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1, description="one replica each, with first velocities of its own")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0,), min_length=1, description="one replica each, with first velocities of its own"
+    )
     controls: tuple[ControlCell, ...] = Field((), description="the same phases in bulk")
 
     @model_validator(mode="after")

@@ -11,7 +11,16 @@ from pymatgen.core.periodic_table import Element
 from ..models import Mesh, Spec
 from ..units import ElectronVoltPerAngstrom, Kelvin, PositiveAngstrom, PositiveElectronVolt
 
-__all__ = ["CorrectionName", "OrderingPlan", "OxygenConditions", "OxygenLossPlan", "OxygenLossStep", "OxygenSystem", "SinglePoints", "SubstitutionPlan"]
+__all__ = [
+    "CorrectionName",
+    "OrderingPlan",
+    "OxygenConditions",
+    "OxygenLossPlan",
+    "OxygenLossStep",
+    "OxygenSystem",
+    "SinglePoints",
+    "SubstitutionPlan",
+]
 
 #: corrections of the computed O2 molecule; values and sources stand in ``thermochemistry/oxygen.yaml``
 CorrectionName = Literal["none", "mp2020", "wang2006"]
@@ -41,8 +50,12 @@ class OxygenConditions(Spec):
 
     temperature: Kelvin = Field(298.15, description="K, of the tables; figures show a range")
     pressure: Bar = Field(0.2095, description="bar, partial pressure of O2 (dry air at 1 bar: 0.2095)")
-    pressures: tuple[Bar, ...] = Field((1.0, 0.2095, 1e-6, 1e-10), min_length=1, description="bar, curves over the temperature")
-    correction: CorrectionName | None = Field(None, description="of the O2 molecule; where left out, mp2020 for chgnet and wang2006 for vasp and gpaw")
+    pressures: tuple[Bar, ...] = Field(
+        (1.0, 0.2095, 1e-6, 1e-10), min_length=1, description="bar, curves over the temperature"
+    )
+    correction: CorrectionName | None = Field(
+        None, description="of the O2 molecule; where left out, mp2020 for chgnet and wang2006 for vasp and gpaw"
+    )
 
 
 class OxygenLossPlan(Spec):
@@ -52,22 +65,46 @@ class OxygenLossPlan(Spec):
         (0, 2, 4), min_length=1, description="Li vacancies per cell, one level of the ladder each"
     )
     voltage_only: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (), description="further numbers of Li vacancies of which only the arrangements are calculated, for the voltage curve"
+        (),
+        description=(
+            "further numbers of Li vacancies of which only the arrangements are calculated, for the voltage curve"
+        ),
     )
     candidates: int = Field(
-        4, ge=1, description="arrangements of the vacancies per level, lowest electrostatic energies first, that are relaxed and ranked by the engine"
+        4,
+        ge=1,
+        description=(
+            "arrangements of the vacancies per level, lowest electrostatic energies first, that are relaxed "
+            "and ranked by the engine"
+        ),
     )
     samples: int = Field(
-        2, ge=1, description="arrangements of lowest engine energy that then lose an oxygen atom; equal to candidates: no ranking by the engine"
+        2,
+        ge=1,
+        description=(
+            "arrangements of lowest engine energy that then lose an oxygen atom; equal to candidates: no "
+            "ranking by the engine"
+        ),
     )
     sites: Literal["environments", "inequivalent"] = Field(
         "environments", description="one oxygen site per environment, or every site that symmetry tells apart"
     )
-    max_sites: int = Field(8, ge=1, description="oxygen sites per cell, those that stand for most atoms first; what share of the oxygen they cover is reported")
-    seed: int = Field(0, ge=0, description="of the search for arrangements and of the displacements that break symmetry")
+    max_sites: int = Field(
+        8,
+        ge=1,
+        description=(
+            "oxygen sites per cell, those that stand for most atoms first; what share of the oxygen they "
+            "cover is reported"
+        ),
+    )
+    seed: int = Field(
+        0, ge=0, description="of the search for arrangements and of the displacements that break symmetry"
+    )
     max_force: ElectronVoltPerAngstrom = Field(0.05, description="eV/Å")
     max_steps: int = Field(1000, ge=1)
-    relax_cell: bool = Field(True, description="of cells with Li vacancies; an oxygen vacancy always stands in the cell of its parent")
+    relax_cell: bool = Field(
+        True, description="of cells with Li vacancies; an oxygen vacancy always stands in the cell of its parent"
+    )
 
     @field_validator("lithium_vacancies", "voltage_only")
     @classmethod
@@ -80,13 +117,21 @@ class OxygenLossPlan(Spec):
     def _levels_stand_once(self) -> OxygenLossPlan:
         twice = sorted(set(self.lithium_vacancies) & set(self.voltage_only))
         if twice:
-            raise ValueError(f"voltage_only: {', '.join(map(str, twice))} stands among lithium_vacancies, whose voltages are known anyway")
+            raise ValueError(
+                (
+                    f"voltage_only: {', '.join(map(str, twice))} stands among lithium_vacancies, whose voltages are "
+                    "known "
+                    "anyway"
+                )
+            )
         return self
 
     @model_validator(mode="after")
     def _samples_among_candidates(self) -> OxygenLossPlan:
         if self.samples > self.candidates:
-            raise ValueError(f"samples = {self.samples} of candidates = {self.candidates}: at most all of them can be taken")
+            raise ValueError(
+                f"samples = {self.samples} of candidates = {self.candidates}: at most all of them can be taken"
+            )
         return self
 
     @property
@@ -107,10 +152,21 @@ class SubstitutionPlan(Spec):
 
     ion: str = Field(description="element and charge, e.g. W6+")
     leaving: str = Field(description="element of which the host has one atom less afterwards, e.g. Mn")
-    sites: tuple[str, ...] = Field((), description="elements whose sites the ion takes in turn, at one composition; that of 'leaving' where left out")
-    compensation: Literal["reduction", "lithium vacancies"] = Field("reduction", description="who pays for the charge: metals nearby, or lithium that leaves")
-    candidates: int = Field(1, ge=1, description="places of each element, lowest electrostatic energy first, that are relaxed; the lowest goes on")
-    near: int = Field(2, ge=1, description="oxygen atoms bonded to the ion that leave in turn, of different first shells")
+    sites: tuple[str, ...] = Field(
+        (),
+        description="elements whose sites the ion takes in turn, at one composition; that of 'leaving' where left out",
+    )
+    compensation: Literal["reduction", "lithium vacancies"] = Field(
+        "reduction", description="who pays for the charge: metals nearby, or lithium that leaves"
+    )
+    candidates: int = Field(
+        1,
+        ge=1,
+        description="places of each element, lowest electrostatic energy first, that are relaxed; the lowest goes on",
+    )
+    near: int = Field(
+        2, ge=1, description="oxygen atoms bonded to the ion that leave in turn, of different first shells"
+    )
     far: int = Field(2, ge=1, description="oxygen atoms not bonded to it, the farthest, of different first shells")
     seed: int = Field(0, ge=0, description="of the arrangement of lithium vacancies")
 
@@ -139,12 +195,20 @@ class OxygenSystem(Spec):
     """One cathode: its cell, how the ordering is chosen, and its ladder."""
 
     material: str = Field(description="name in the material library")
-    supercell: Mesh | None = Field(None, description="multiples of the conventional cell; the library's ordered cell where left out")
-    composition: str | None = Field(None, description="of the ordered cell, e.g. Li30Ni15Mn9Co6O60; from the occupancies where left out")
-    orderings: OrderingPlan | None = Field(None, description="needed to choose among orderings; the one of lowest electrostatic energy where left out")
+    supercell: Mesh | None = Field(
+        None, description="multiples of the conventional cell; the library's ordered cell where left out"
+    )
+    composition: str | None = Field(
+        None, description="of the ordered cell, e.g. Li30Ni15Mn9Co6O60; from the occupancies where left out"
+    )
+    orderings: OrderingPlan | None = Field(
+        None, description="needed to choose among orderings; the one of lowest electrostatic energy where left out"
+    )
     ladder: OxygenLossPlan | None = Field(OxygenLossPlan(), description="null: orderings alone")
     kpoints: Mesh | None = Field(None, description="divisions of the whole cell, for an engine that needs a mesh")
-    substitutions: tuple[SubstitutionPlan, ...] = Field((), description="ions put into the host; relaxed as far as the ladder's cells")
+    substitutions: tuple[SubstitutionPlan, ...] = Field(
+        (), description="ions put into the host; relaxed as far as the ladder's cells"
+    )
 
     @model_validator(mode="after")
     def _substitutions_follow_a_ladder(self) -> OxygenSystem:
@@ -152,12 +216,15 @@ class OxygenSystem(Spec):
         if self.substitutions and self.ladder is None:
             raise ValueError("substitutions need a ladder: give 'ladder', which says how far cells are relaxed")
         if len(set(elements)) < len(elements):
-            raise ValueError(f"substitutions: {', '.join(elements)}: documents are told apart by the element, so each stands once")
+            raise ValueError(
+                f"substitutions: {', '.join(elements)}: documents are told apart by the element, so each stands once"
+            )
         return self
 
 
 class SinglePoints(Spec):
-    """Energies of another engine at the very cells of the ladder: the host, and every cell with a vacancy beside its parent."""
+    """Energies of another engine at the very cells of the ladder: the host, and every cell with a vacancy beside its
+    parent."""
 
     engine: str = Field("gpaw", description="a second opinion; its energies form a ladder of their own")
     cutoff: PositiveElectronVolt = Field(description="eV")
@@ -168,15 +235,23 @@ class OxygenLossStep(Spec):
     """Orderings, voltage curve and oxygen loss of cathodes."""
 
     engine: str = Field("chgnet", description="of the host and the ladder")
-    cutoff: PositiveElectronVolt | None = Field(None, description="eV, for an engine that needs one; that of the section electronic where left out")
+    cutoff: PositiveElectronVolt | None = Field(
+        None, description="eV, for an engine that needs one; that of the section electronic where left out"
+    )
     smearing: PositiveElectronVolt = Field(0.05, description="eV, with cutoff")
-    single_points: SinglePoints | None = Field(None, description="a second engine at the cells that the first has relaxed")
+    single_points: SinglePoints | None = Field(
+        None, description="a second engine at the cells that the first has relaxed"
+    )
     ranking: str = Field("chgnet", description="of the orderings; with one built-in level of theory")
     systems: tuple[OxygenSystem, ...] = Field(min_length=1)
     conditions: OxygenConditions = OxygenConditions()
-    phase_set: str = Field("solidstate", description="gives O2 and lithium metal to tiers on its scale; others calculate both")
+    phase_set: str = Field(
+        "solidstate", description="gives O2 and lithium metal to tiers on its scale; others calculate both"
+    )
     lithium_kpoints: Mesh = Field((12, 12, 12), description="divisions of the primitive cell of lithium metal")
-    molecule_box: PositiveAngstrom = Field(12.0, description="Å, edge of the cell of the O2 molecule, where it is calculated")
+    molecule_box: PositiveAngstrom = Field(
+        12.0, description="Å, edge of the cell of the O2 molecule, where it is calculated"
+    )
 
     @model_validator(mode="after")
     def _two_engines(self) -> OxygenLossStep:

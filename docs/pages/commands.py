@@ -32,9 +32,19 @@ def _command(name: str, command: Any) -> str:
     options = [p for p in command.params if p.param_type_name == "option"]
     usage = " ".join(["catholyte", name, *(_usage(argument) for argument in arguments), "[OPTIONS]"])
     rows = [(f"`{_metavar(p)}`", p.help, "required" if p.required else _default(p)) for p in arguments]
-    rows += [(", ".join(f"`{text}`" for text in p.opts + p.secondary_opts), p.help, "required" if p.required else _default(p)) for p in options]
+    rows += [
+        (
+            ", ".join(f"`{text}`" for text in p.opts + p.secondary_opts),
+            p.help,
+            "required" if p.required else _default(p),
+        )
+        for p in options
+    ]
     table = "".join(f"| {' | '.join(_cell(cell) for cell in row)} |\n" for row in rows)
-    return f"\n## {name}\n\n{command.help}\n\n```text\n{usage}\n```\n\n| argument or option | meaning | default |\n|---|---|---|\n{table}"
+    return (
+        f"\n## {name}\n\n{command.help}\n\n```text\n{usage}\n```\n\n| argument or option | meaning | default "
+        f"|\n|---|---|---|\n{table}"
+    )
 
 
 def _metavar(argument: Any) -> str:
@@ -42,14 +52,22 @@ def _metavar(argument: Any) -> str:
 
 
 def _usage(argument: Any) -> str:
-    return (_metavar(argument) if argument.required else f"[{_metavar(argument)}]") + ("..." if argument.nargs == -1 else "")
+    return (_metavar(argument) if argument.required else f"[{_metavar(argument)}]") + (
+        "..." if argument.nargs == -1 else ""
+    )
 
 
 def _default(parameter: Any) -> str:
     value = parameter.default
     if value is None or value == () or callable(value):
         return ""
-    return ("yes" if value else "no") if isinstance(value, bool) else " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return (
+        ("yes" if value else "no")
+        if isinstance(value, bool)
+        else " ".join(map(str, value))
+        if isinstance(value, tuple | list)
+        else str(value)
+    )
 
 
 def _cell(text: str | None) -> str:

@@ -12,7 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ...analysis.thermodynamics.formation import FormationRow, Measurements, class_table, formation_table, lithium_voltage, measurements, outliers
+from ...analysis.thermodynamics.formation import (
+    FormationRow,
+    Measurements,
+    class_table,
+    formation_table,
+    lithium_voltage,
+    measurements,
+    outliers,
+)
 from ...analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, PhaseSet, load_phase_set
 from ...analysis.thermodynamics.window import stability_window
 from ...analysis.thermodynamics.window_deviation import explain_window
@@ -29,7 +37,15 @@ _RECORDED = "gsirr"
 def page(phase_set: PhaseSet, measured: Measurements) -> str:
     """Return the page as Markdown."""
     rows = formation_table(phase_set, measured)
-    parts = [_head(phase_set), _sources(phase_set), _elements(phase_set), _errors(phase_set), _referee(rows, measured), _windows(phase_set), _anchors(rows)]
+    parts = [
+        _head(phase_set),
+        _sources(phase_set),
+        _elements(phase_set),
+        _errors(phase_set),
+        _referee(rows, measured),
+        _windows(phase_set),
+        _anchors(rows),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -67,7 +83,9 @@ def _elements(phase_set: PhaseSet) -> str:
         if entry is not None:
             rows.append((symbol, entry.id, entry.space_group or "", entry.source, f"{entry.energy_per_atom:.4f}"))
     text = "All are Materials Project energies; none is a CHGNet energy, whose elements are poor."
-    return f"## Element references\n\n{text}\n\n" + _table(("element", "entry", "space group", "source", "eV/atom"), rows, 4)
+    return f"## Element references\n\n{text}\n\n" + _table(
+        ("element", "entry", "space group", "source", "eV/atom"), rows, 4
+    )
 
 
 def _errors(phase_set: PhaseSet) -> str:
@@ -82,10 +100,17 @@ those 24 meV/atom and the uncertainty of their corrections; elements carry none.
 
 
 def _referee(rows: Sequence[FormationRow], measured: Measurements) -> str:
-    summary = [(e.tier, e.kind, str(e.n), _mev(e.mean), f"{1000 * e.mean_absolute:.0f}", f"{1000 * e.median_absolute:.0f}") for e in class_table(rows)]
+    summary = [
+        (e.tier, e.kind, str(e.n), _mev(e.mean), f"{1000 * e.mean_absolute:.0f}", f"{1000 * e.median_absolute:.0f}")
+        for e in class_table(rows)
+    ]
     worst = [f"{r.formula} ({r.entry}) {_mev(r.deviation)}" for r in outliers(rows)]
-    sources = "\n".join(f"* `{key}`: {source.citation}. Licence: {source.license}." for key, source in measured.sources.items())
-    shifts = "; ".join(f"{symbol} {shift.enthalpy:+g} kJ/mol ({shift.source})" for symbol, shift in measured.element_shifts.items())
+    sources = "\n".join(
+        f"* `{key}`: {source.citation}. Licence: {source.license}." for key, source in measured.sources.items()
+    )
+    shifts = "; ".join(
+        f"{symbol} {shift.enthalpy:+g} kJ/mol ({shift.source})" for symbol, shift in measured.element_shifts.items()
+    )
     return f"""## Referee: formation enthalpies against experiment
 
 Computed energies of formation (0 K, no zero-point motion) from the set's elements minus measured enthalpies (298.15 K), in meV/atom. Nothing is fitted here
@@ -121,7 +146,20 @@ def _rows_table(rows: Sequence[FormationRow]) -> str:
         )
         for r in rows
     ]
-    return _table(("compound", "entry", "tier", "class", "measured by", "computed (eV/atom)", "measured (eV/atom)", "deviation (meV/atom)"), cells, 5)
+    return _table(
+        (
+            "compound",
+            "entry",
+            "tier",
+            "class",
+            "measured by",
+            "computed (eV/atom)",
+            "measured (eV/atom)",
+            "deviation (meV/atom)",
+        ),
+        cells,
+        5,
+    )
 
 
 def _windows(phase_set: PhaseSet) -> str:
@@ -133,7 +171,11 @@ def _windows(phase_set: PhaseSet) -> str:
         if step is None or published is None:
             continue
         result = stability_window(name, phase_set)
-        above = "without an energy of its own" if result.energy_above_hull is None else f"{result.energy_above_hull:.3f} eV/atom above the hull"
+        above = (
+            "without an energy of its own"
+            if result.energy_above_hull is None
+            else f"{result.energy_above_hull:.3f} eV/atom above the hull"
+        )
         oxidation = result.oxidation.reaction if result.oxidation else "nothing limits oxidation by lithium release"
         parts.append(f"**{name}**, {above}. Reduction: {result.reduction.reaction}. Oxidation: {oxidation}.")
         deviations = explain_window(result, phase_set, published, step.published_products.get(name, ((), ())))
@@ -144,7 +186,11 @@ def _windows(phase_set: PhaseSet) -> str:
 
 
 def _anchors(rows: Sequence[FormationRow]) -> str:
-    anchors = [(row, lithium_voltage(row, row.computed), lithium_voltage(row, row.measured)) for row in rows if row.state == "crystal"]
+    anchors = [
+        (row, lithium_voltage(row, row.computed), lithium_voltage(row, row.measured))
+        for row in rows
+        if row.state == "crystal"
+    ]
     cells = [
         (row.formula, row.entry, f"{here:.3f}", f"{there:.3f}", f"{here - there:+.3f}")
         for row, here, there in anchors
@@ -152,15 +198,23 @@ def _anchors(rows: Sequence[FormationRow]) -> str:
     ]
     text = """Many limits are the formation of one binary in disguise, spectators left out: sulfide electrolytes are oxidised at the voltage of Li2S. So the deviation
 of such a limit from a recorded one is that of the binary's energy in both evaluations, and experiment says which is nearer (enthalpies; entropy is left out)."""
-    return f"### Binaries behind the limits\n\n{text}\n\n" + _table(("compound", "entry", "here (V)", "measured (V)", "deviation (V)"), cells, 2)
+    return f"### Binaries behind the limits\n\n{text}\n\n" + _table(
+        ("compound", "entry", "here (V)", "measured (V)", "deviation (V)"), cells, 2
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page of one phase set."""
-    parser = argparse.ArgumentParser(prog="python -m catholyte.docs.pages.phase_set", description="Write docs/phase-set.md.")
+    parser = argparse.ArgumentParser(
+        prog="python -m catholyte.docs.pages.phase_set", description="Write docs/phase-set.md."
+    )
     parser.add_argument("name", nargs="?", default=DEFAULT_PHASE_SET, help="pinned phase set, or the path of one")
     parser.add_argument(
-        "--out", type=Path, default=Path("docs") / "phase-set.md", metavar="FILE", help="default: docs/phase-set.md below the working directory"
+        "--out",
+        type=Path,
+        default=Path("docs") / "phase-set.md",
+        metavar="FILE",
+        help="default: docs/phase-set.md below the working directory",
     )
     options = parser.parse_args(arguments)
     try:

@@ -37,7 +37,8 @@ ASSETS = ("board.css", "board.js")
 #: longest value of a filter
 _LONGEST = 200
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src "
+    "'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -86,7 +87,9 @@ def plotly_script() -> Path:
         return path
 
 
-def create_app(source: BoardSource, token: str | None = None, hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")) -> Starlette:
+def create_app(
+    source: BoardSource, token: str | None = None, hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+) -> Starlette:
     """Return the application.
 
     Parameters
@@ -94,7 +97,8 @@ def create_app(source: BoardSource, token: str | None = None, hosts: tuple[str, 
     source : BoardSource
         The store.
     token : str, optional
-        Asked of every request: once as ``?token=…``, afterwards by a cookie; or in the header ``Authorization: Bearer …``.
+        Asked of every request: once as ``?token=…``, afterwards by a cookie; or in the header ``Authorization: Bearer
+        …``.
     hosts : tuple of str
         Host names under which it answers; ``*`` for any.
     """
@@ -103,7 +107,11 @@ def create_app(source: BoardSource, token: str | None = None, hosts: tuple[str, 
     def home(request: Request) -> Response:
         names = source.names()
         if not names:
-            return HTMLResponse(pages.problem("No campaign yet", "The store holds no campaign; run a recipe first: catholyte run gsirr", live))
+            return HTMLResponse(
+                pages.problem(
+                    "No campaign yet", "The store holds no campaign; run a recipe first: catholyte run gsirr", live
+                )
+            )
         return RedirectResponse(live.matrix(names[0]))
 
     def matrix(request: Request) -> Response:
@@ -143,7 +151,9 @@ def create_app(source: BoardSource, token: str | None = None, hosts: tuple[str, 
         status = 404 if isinstance(error, UnknownNameError) else 409
         if request.url.path.endswith("/mark") or "/figure/" in request.url.path:
             return JSONResponse({"error": message}, status_code=status)
-        return HTMLResponse(pages.problem("Not found" if status == 404 else "Not available", message, live), status_code=status)
+        return HTMLResponse(
+            pages.problem("Not found" if status == 404 else "Not available", message, live), status_code=status
+        )
 
     campaign = "/campaign/{campaign}"
     routes = [
@@ -156,7 +166,10 @@ def create_app(source: BoardSource, token: str | None = None, hosts: tuple[str, 
         Route(f"{campaign}/job/{{key}}/ledger", ledger, methods=["GET"]),
         Route("/assets/{name}", asset, methods=["GET"]),
     ]
-    guard = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False), Middleware(BaseHTTPMiddleware, dispatch=_guard(token))]
+    guard = [
+        Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
+        Middleware(BaseHTTPMiddleware, dispatch=_guard(token)),
+    ]
     return Starlette(
         routes=routes,
         middleware=[*guard, Middleware(GZipMiddleware, minimum_size=2000)],
@@ -176,9 +189,15 @@ def _guard(token: str | None) -> Callable[[Request, _Next], Awaitable[Response]]
         if token is None:
             response = await forward(request)
         else:
-            given = request.query_params.get("token") or request.cookies.get(COOKIE) or request.headers.get("authorization", "").removeprefix("Bearer ")
+            given = (
+                request.query_params.get("token")
+                or request.cookies.get(COOKIE)
+                or request.headers.get("authorization", "").removeprefix("Bearer ")
+            )
             if not hmac.compare_digest(given.encode(), token.encode()):
-                response = PlainTextResponse("this board asks for its token: open the address that `catholyte board` printed", status_code=401)
+                response = PlainTextResponse(
+                    "this board asks for its token: open the address that `catholyte board` printed", status_code=401
+                )
             elif "token" in request.query_params:  # out of the address bar, history and logs
                 response = RedirectResponse(request.url.path, status_code=303)
                 response.set_cookie(COOKIE, token, httponly=True, samesite="strict")
@@ -191,8 +210,11 @@ def _guard(token: str | None) -> Callable[[Request, _Next], Awaitable[Response]]
     return dispatch
 
 
-def _reading_ahead(source: BoardSource, pages: Pages) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
-    """Evaluate phase sets and read verdicts beside the pages, so that none waits for them, for as long as the board is served."""
+def _reading_ahead(
+    source: BoardSource, pages: Pages
+) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    """Evaluate phase sets and read verdicts beside the pages, so that none waits for them, for as long as the board is
+    served."""
     stop = threading.Event()
 
     def work() -> None:

@@ -1,4 +1,5 @@
-"""The numbers of a campaign's matrix that need no job: reaction energies, windows and volumes from the pinned phase set."""
+"""The numbers of a campaign's matrix that need no job: reaction energies, windows and volumes from the pinned phase
+set."""
 
 from __future__ import annotations
 
@@ -78,9 +79,15 @@ def _reactions(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Val
         except CatholyteError as error:
             found += [Value((a, b), column, problem=error.message) for column in columns]
             continue
-        tier, basis = tier_label(result.tiers.values()), f"± one standard deviation of the entry errors; phase set {result.phase_set}"
+        tier, basis = (
+            tier_label(result.tiers.values()),
+            f"± one standard deviation of the entry errors; phase set {result.phase_set}",
+        )
         reaction = result.mutual.kink.reaction if result.mutual.kink else "no reaction"
-        numbers = ((result.mutual.energy, result.uncertainty.mutual, f"{basis}; {reaction}"), (result.total.energy, result.uncertainty.total, basis))
+        numbers = (
+            (result.mutual.energy, result.uncertainty.mutual, f"{basis}; {reaction}"),
+            (result.total.energy, result.uncertainty.total, basis),
+        )
         found += [
             Value((a, b), column, f"{number(energy, 3)} ± {number(sigma, 3)}", tier, told)
             for column, (energy, sigma, told) in zip(columns, numbers, strict=True)
@@ -100,8 +107,15 @@ def _windows(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Value
             found.append(Value((name,), column, problem=error.message))
             continue
         high = "no limit" if result.oxidation is None else f"{result.oxidation.voltage:.3f}"
-        spread = f"± {result.uncertainty.reduction:.3f} and ± {result.uncertainty.oxidation or 0:.3f} V; phase set {result.phase_set}"
-        found.append(Value((name,), column, f"{result.reduction.voltage:.3f} to {high}", tier_label(result.tiers.values()), spread))
+        spread = (
+            f"± {result.uncertainty.reduction:.3f} and ± {result.uncertainty.oxidation or 0:.3f} V; phase set "
+            f"{result.phase_set}"
+        )
+        found.append(
+            Value(
+                (name,), column, f"{result.reduction.voltage:.3f} to {high}", tier_label(result.tiers.values()), spread
+            )
+        )
     return found
 
 
@@ -113,10 +127,24 @@ def _volumes(recipe: Recipe, phase_set: Callable[[str], PhaseSet]) -> list[Value
     for wanted in () if step is None else step.decompositions:
         try:
             phases = phase_set(step.phase_set if step else "")
-            ledger = named_reaction(wanted.material, parse_products(wanted.products), phases, Volumes(phases, own=step.densities if step else None))
+            ledger = named_reaction(
+                wanted.material,
+                parse_products(wanted.products),
+                phases,
+                Volumes(phases, own=step.densities if step else None),
+            )
         except CatholyteError as error:
             found.append(Value((wanted.material,), column, problem=error.message))
             continue
-        text = "unknown" if ledger.percent is None else f"{'+' if ledger.percent > 0 else ''}{number(ledger.percent, 1)}"
-        found.append(Value((wanted.material,), column, text, basis=f"{ledger.reaction}; molar volumes of the densities named in the report"))
+        text = (
+            "unknown" if ledger.percent is None else f"{'+' if ledger.percent > 0 else ''}{number(ledger.percent, 1)}"
+        )
+        found.append(
+            Value(
+                (wanted.material,),
+                column,
+                text,
+                basis=f"{ledger.reaction}; molar volumes of the densities named in the report",
+            )
+        )
     return found

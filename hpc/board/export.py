@@ -65,7 +65,10 @@ def export_board(source: BoardSource, out: Path) -> list[Path]:
         while source.assess(name):
             pass
         written = {links.matrix(name): pages.matrix(name, links, {}), links.jobs(name): pages.jobs(name, links, {})}
-        written |= {links.job(name, entry.plan["key"]): pages.job(name, entry.plan["key"], links) for entry in source.snapshot(name).entries}
+        written |= {
+            links.job(name, entry.plan["key"]): pages.job(name, entry.plan["key"], links)
+            for entry in source.snapshot(name).entries
+        }
         for place, page in written.items():
             (out / place).write_text(page, encoding="utf-8")
             files.append(out / place)
@@ -73,5 +76,9 @@ def export_board(source: BoardSource, out: Path) -> list[Path]:
         files.append(Path(shutil.copy(path, out)))
     index = out / "index.html"
     names = source.names()
-    index.write_text((out / links.matrix(names[0])).read_text(encoding="utf-8") if names else pages.problem("No campaign yet", "The store was empty.", links))
+    index.write_text(
+        (out / links.matrix(names[0])).read_text(encoding="utf-8")
+        if names
+        else pages.problem("No campaign yet", "The store was empty.", links)
+    )
     return [index, *files]

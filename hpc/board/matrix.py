@@ -107,7 +107,9 @@ def build_matrix(snapshot: Snapshot, values: Sequence[Value]) -> Matrix:
     for row in snapshot.rows:
         jobs.setdefault((str(row["material"]), KINDS.get(str(row["kind"]), str(row["kind"]))), []).append(row)
     for (material, column), rows in jobs.items():
-        _line(lines, [part.strip() for part in material.split("|")], snapshot.recipe).cells[column] = _of_jobs(rows, snapshot.qualities)
+        _line(lines, [part.strip() for part in material.split("|")], snapshot.recipe).cells[column] = _of_jobs(
+            rows, snapshot.qualities
+        )
     ordered = sorted(lines.values(), key=lambda line: (not (line.cathode and line.electrolyte), line.cathode == ""))
     present = dict.fromkeys(column for line in ordered for column in line.cells)
     return Matrix(list(present), ordered)
@@ -137,9 +139,20 @@ def _of_jobs(rows: Sequence[Mapping[str, Any]], qualities: Mapping[str, Quality]
     finished = sum(found in FINISHED for found in states)
     known = [qualities[row["key"]] for row in rows if row["key"] in qualities]
     causes = [str(row["cause"]) for row in rows if row.get("cause")]
-    text = state if len(rows) == 1 else f"{finished} of {len(rows)} done" + ("" if state in FINISHED else f", {states.count(state)} {state}")
+    text = (
+        state
+        if len(rows) == 1
+        else f"{finished} of {len(rows)} done" + ("" if state in FINISHED else f", {states.count(state)} {state}")
+    )
     tiers = dict.fromkeys(str(row["tier"]) for row in rows)
-    return Cell(state, text, " + ".join(tiers), "; ".join(causes[:3]), tuple(_flags(known)), tuple(str(row["key"]) for row in rows))
+    return Cell(
+        state,
+        text,
+        " + ".join(tiers),
+        "; ".join(causes[:3]),
+        tuple(_flags(known)),
+        tuple(str(row["key"]) for row in rows),
+    )
 
 
 def _flags(known: Iterable[Quality]) -> list[str]:

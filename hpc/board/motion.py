@@ -1,4 +1,5 @@
-"""What the page of a job of molecular dynamics says of its trajectory: the ledger of bond events, drift and control, by the functions of the report."""
+"""What the page of a job of molecular dynamics says of its trajectory: the ledger of bond events, drift and control, by
+the functions of the report."""
 
 from __future__ import annotations
 
@@ -68,7 +69,8 @@ class EventSummaries:
         self._kept: OrderedDict[tuple[str, ...], EventSummary] = OrderedDict()
 
     def of(self, snapshot: Snapshot, entry: Entry) -> EventSummary:
-        """The ledger of the trajectory to which a chunk belongs: of all its finished chunks, beside its replicas and the controls of its phases.
+        """The ledger of the trajectory to which a chunk belongs: of all its finished chunks, beside its replicas and
+        the controls of its phases.
 
         Parameters
         ----------
@@ -81,14 +83,26 @@ class EventSummaries:
         replica = replica_of(str(entry.plan["variant"]))
         title = f"{entry.plan['material']}{f', {replica}' if replica else ''}"
         material = entry.plan["material"]
-        moving = [other for other in snapshot.entries if other.plan["kind"] == "md" and replica_of(str(other.plan["variant"]))]
-        used = [other for other in moving if other.plan["material"] == material or str(other.plan["material"]).endswith(CONTROL)]
+        moving = [
+            other for other in snapshot.entries if other.plan["kind"] == "md" and replica_of(str(other.plan["variant"]))
+        ]
+        used = [
+            other
+            for other in moving
+            if other.plan["material"] == material or str(other.plan["material"]).endswith(CONTROL)
+        ]
         finished = [other for other in used if other.state in FINISHED]
-        mark = (snapshot.name, title, *(f"{other.plan['uuid']} {other.state}" for other in used))  # a document is final; a further chunk is another ledger
+        mark = (
+            snapshot.name,
+            title,
+            *(f"{other.plan['uuid']} {other.state}" for other in used),
+        )  # a document is final; a further chunk is another ledger
         with self._lock:
             if mark not in self._kept:
                 try:
-                    self._kept[mark] = self._evaluated(title, entry, replica, finished, _unfinished(used, entry, replica))
+                    self._kept[mark] = self._evaluated(
+                        title, entry, replica, finished, _unfinished(used, entry, replica)
+                    )
                 except CatholyteError as error:
                     self._kept[mark] = EventSummary(title, problem=error.message)
             self._kept.move_to_end(mark)
@@ -96,7 +110,9 @@ class EventSummaries:
                 self._kept.popitem(last=False)
             return self._kept[mark]
 
-    def _evaluated(self, title: str, entry: Entry, replica: str | None, finished: list[Entry], missing: list[str]) -> EventSummary:
+    def _evaluated(
+        self, title: str, entry: Entry, replica: str | None, finished: list[Entry], missing: list[str]
+    ) -> EventSummary:
         from ...analysis.report.chapters.motion import stored_runs, study_stored
 
         if replica is None:
@@ -139,8 +155,16 @@ def _unfinished(used: list[Entry], entry: Entry, replica: str | None) -> list[st
     """In words, which chunks of the entry's own trajectory are still to come."""
     from ...analysis.report.chapters.motion import replica_of
 
-    own = [other for other in used if other.plan["material"] == entry.plan["material"] and replica_of(str(other.plan["variant"])) == replica]
-    return [f"{other.plan['variant']}: {other.state}, its frames are not here" for other in own if other.state not in FINISHED]
+    own = [
+        other
+        for other in used
+        if other.plan["material"] == entry.plan["material"] and replica_of(str(other.plan["variant"])) == replica
+    ]
+    return [
+        f"{other.plan['variant']}: {other.state}, its frames are not here"
+        for other in own
+        if other.state not in FINISHED
+    ]
 
 
 def _told(title: str, study: MotionStudy, notes: list[str]) -> EventSummary:
@@ -160,9 +184,27 @@ def _told(title: str, study: MotionStudy, notes: list[str]) -> EventSummary:
         tables.append(found["drift"])
     if events is not None:
         rest = len(events.rows) - _LISTED
-        tables.append(replace(events, rows=events.rows[:_LISTED], note=f"{events.note} {f'{rest} more stand in the report.' if rest > 0 else ''}".strip()))
+        tables.append(
+            replace(
+                events,
+                rows=events.rows[:_LISTED],
+                note=f"{events.note} {f'{rest} more stand in the report.' if rest > 0 else ''}".strip(),
+            )
+        )
     faces = motion.n_interfaces
-    area = f"; {faces} interface{'s' if faces > 1 else ''} of {motion.area / 100:.2f} nm²{' each' if faces > 1 else ''}" if faces else ""
-    against = "; against " + " and ".join(f"{name} ({one.ledger.duration / 1000:g} ps)" for name, one in study.controls) if study.controls else ""
-    summary = f"{motion.n_frames} frames, {len(motion.species)} atoms, {motion.ledger.duration / 1000:g} ps{area}{against}"
-    return EventSummary(f"{title}, tier {study.label}", "", summary, tables, motion_picture(study, title), [*notes, *study.notes])
+    area = (
+        f"; {faces} interface{'s' if faces > 1 else ''} of {motion.area / 100:.2f} nm²{' each' if faces > 1 else ''}"
+        if faces
+        else ""
+    )
+    against = (
+        "; against " + " and ".join(f"{name} ({one.ledger.duration / 1000:g} ps)" for name, one in study.controls)
+        if study.controls
+        else ""
+    )
+    summary = (
+        f"{motion.n_frames} frames, {len(motion.species)} atoms, {motion.ledger.duration / 1000:g} ps{area}{against}"
+    )
+    return EventSummary(
+        f"{title}, tier {study.label}", "", summary, tables, motion_picture(study, title), [*notes, *study.notes]
+    )

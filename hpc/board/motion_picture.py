@@ -65,7 +65,9 @@ def _events(motion: Motion) -> list[dict[str, Any]]:
 def _control(name: str, control: Motion) -> dict[str, Any]:
     """All kinds together, grey."""
     total = sum(control.ledger.counts.values())
-    return _steps(control, control.ledger.kinds, f"{name}, all kinds ({total})", {"color": GREY, "width": 1, "dash": "2px,6px"})
+    return _steps(
+        control, control.ledger.kinds, f"{name}, all kinds ({total})", {"color": GREY, "width": 1, "dash": "2px,6px"}
+    )
 
 
 def _look(index: int) -> dict[str, Any]:
@@ -77,7 +79,13 @@ def _look(index: int) -> dict[str, Any]:
 def _steps(motion: Motion, kinds: list[str], name: str, look: dict[str, Any]) -> dict[str, Any]:
     """Pairs away from their initial state, at every moment at which that changes."""
     ledger = motion.ledger
-    changes = {time for event in ledger.events if event.kind in kinds for time in (event.formed, event.broken) if time is not None}
+    changes = {
+        time
+        for event in ledger.events
+        if event.kind in kinds
+        for time in (event.formed, event.broken)
+        if time is not None
+    }
     times = np.unique([motion.times[0], *changes])
     times = np.unique([*times[:: -(-len(times) // POINTS)], motion.times[-1]])
     away = sum((ledger.cumulative(kind, times) for kind in kinds), np.zeros(len(times), dtype=np.int64))

@@ -124,7 +124,9 @@ class Pages:
             "state": _distinct(states),
         }
         shown = _filtered(whole, asked)
-        return self._render("matrix", snapshot, links, asked, matrix=shown, filters=filters, pending=name not in self.values)
+        return self._render(
+            "matrix", snapshot, links, asked, matrix=shown, filters=filters, pending=name not in self.values
+        )
 
     def jobs(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
         """The list of jobs.
@@ -147,7 +149,9 @@ class Pages:
         rows = [row for row in snapshot.rows if _asked_for(row, asked)]
         size = len(rows) or 1 if self.taken else PAGE_ROWS
         pages = max(1, ceil(len(rows) / size))
-        number = min(max(1, int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 9 else 1), pages)
+        number = min(
+            max(1, int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 9 else 1), pages
+        )
         page = _ListPage(rows[(number - 1) * size : number * size], number, pages, len(rows))
         return self._render("jobs", snapshot, links, asked, page=page, filters=filters)
 
@@ -194,7 +198,11 @@ class Pages:
             checks=verdict.checks if verdict else [],
             settings=json.dumps(document.settings, indent=1, ensure_ascii=False) if document else "",
             moving=document is not None and document.kind == "md",
-            **(self._ledger_content(self._ledgers.of(snapshot, entry)) if self.taken and document is not None and document.kind == "md" else {}),
+            **(
+                self._ledger_content(self._ledgers.of(snapshot, entry))
+                if self.taken and document is not None and document.kind == "md"
+                else {}
+            ),
         )
 
     def _embedded(self, entry: Entry, figures: Sequence[str]) -> dict[str, str]:
@@ -210,7 +218,8 @@ class Pages:
         return {figure: json.dumps(data) for figure, data in drawn.items()}
 
     def ledger(self, name: str, key: str) -> str:
-        """What happened in the trajectory of a finished job of molecular dynamics, to stand in the job's page; evaluated when it is first asked for.
+        """What happened in the trajectory of a finished job of molecular dynamics, to stand in the job's page;
+        evaluated when it is first asked for.
 
         Raises
         ------
@@ -221,7 +230,11 @@ class Pages:
         entry = snapshot.entry(key)
         if entry.plan["kind"] != "md" or entry.state not in FINISHED:
             raise UnknownNameError("this job is no finished molecular dynamics")
-        return _environment().get_template("ledger.html.j2").render(self._ledger_content(self._ledgers.of(snapshot, entry)))
+        return (
+            _environment()
+            .get_template("ledger.html.j2")
+            .render(self._ledger_content(self._ledgers.of(snapshot, entry)))
+        )
 
     @staticmethod
     def _ledger_content(ledger: EventSummary) -> dict[str, Any]:
@@ -231,10 +244,20 @@ class Pages:
         """A page that says what went wrong."""
         names = self.source.names()
         name = names[0] if names else ""
-        return _environment().get_template("problem.html.j2").render(self._common(links, name), title=title, message=message, mark="", view="")
+        return (
+            _environment()
+            .get_template("problem.html.j2")
+            .render(self._common(links, name), title=title, message=message, mark="", view="")
+        )
 
     def _render(self, view: str, snapshot: Snapshot, links: Links, asked: Mapping[str, str], **content: Any) -> str:
-        common = {**self._common(links, snapshot.name), "view": view, "snapshot": snapshot, "hours": usage(snapshot), "asked": asked}
+        common = {
+            **self._common(links, snapshot.name),
+            "view": view,
+            "snapshot": snapshot,
+            "hours": usage(snapshot),
+            "asked": asked,
+        }
         mark = f"{snapshot.mark} {snapshot.name in self.values}"
         return _environment().get_template(f"{view}.html.j2").render(common, mark=mark, **content)
 
@@ -261,7 +284,9 @@ def figures_of(document: CalculationDocument | None) -> list[str]:
     if document is None:
         return []
     found = (
-        ["structure"] + (["convergence"] if document.kind in ("relax", "md") and document.tier != "vasp" else []) + (["dos"] if document.kind == "dos" else [])
+        ["structure"]
+        + (["convergence"] if document.kind in ("relax", "md") and document.tier != "vasp" else [])
+        + (["dos"] if document.kind == "dos" else [])
     )
     return [name for name in found if name in PICTURES]
 
@@ -279,7 +304,11 @@ def _filtered(whole: Matrix, asked: Mapping[str, str]) -> Matrix:
         return parts and states and (not asked.get("property") or asked["property"] in line.cells)
 
     lines = [line for line in whole.lines if wanted(line)]
-    columns = [column for column in whole.columns if any(column in line.cells for line in lines) and asked.get("property") in (None, "", column)]
+    columns = [
+        column
+        for column in whole.columns
+        if any(column in line.cells for line in lines) and asked.get("property") in (None, "", column)
+    ]
     return Matrix(columns, lines)
 
 
@@ -289,19 +318,41 @@ def _distinct(values: Any) -> list[str]:
 
 def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list[tuple[str, str]]:
     """What stands in the table of a job."""
-    told = {"key": row["key"], "step": row["step"], "material": row["material"], "variant": row["variant"], "engine": row["engine"], "host": row["host"]}
-    told |= {"submitted": row["submitted"], "started": row["started"], "finished": row["finished"], "attempts": row["attempts"]}
+    told = {
+        "key": row["key"],
+        "step": row["step"],
+        "material": row["material"],
+        "variant": row["variant"],
+        "engine": row["engine"],
+        "host": row["host"],
+    }
+    told |= {
+        "submitted": row["submitted"],
+        "started": row["started"],
+        "finished": row["finished"],
+        "attempts": row["attempts"],
+    }
     if row.get("wall_seconds") is not None:
         told["wall time"] = f"{row['wall_seconds']:.1f} s"
     if document is not None:
         edges, signature = document.band_edges, document.signature
-        told |= {"formula": document.formula, "energy": f"{document.energy:.6f} eV ({document.energy_per_atom:.6f} eV/atom)"}
-        told |= {"largest force": f"{document.convergence.max_force:.4f} eV/Å", "converged": document.convergence.detail or "yes"}
+        told |= {
+            "formula": document.formula,
+            "energy": f"{document.energy:.6f} eV ({document.energy_per_atom:.6f} eV/atom)",
+        }
+        told |= {
+            "largest force": f"{document.convergence.max_force:.4f} eV/Å",
+            "converged": document.convergence.detail or "yes",
+        }
         if edges is not None:
             told["band gap"] = f"{edges.gap:.3f} eV"
         if document.magmoms:
-            told["moments"] = f"{min(document.magmoms):.2f} to {max(document.magmoms):.2f} µB" + ("" if document.moments_signed else " (magnitudes)")
-        told["energy signature"] = f"{signature.engine} {signature.version}, {signature.functional}, {signature.potentials}"
+            told["moments"] = f"{min(document.magmoms):.2f} to {max(document.magmoms):.2f} µB" + (
+                "" if document.moments_signed else " (magnitudes)"
+            )
+        told["energy signature"] = (
+            f"{signature.engine} {signature.version}, {signature.functional}, {signature.potentials}"
+        )
         if signature.altered:
             told["altered"] = "; ".join(f"{tag}: {change}" for tag, change in signature.altered.items())
     return [(key, str(value)) for key, value in told.items() if value not in (None, "")]
@@ -312,7 +363,11 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"badge": _badge, "verdict": _verdict, "script": _script, "together": _together}
     return environment
@@ -332,7 +387,9 @@ def _verdict(quality: Quality) -> str:
     if quality.problem:
         return f"unreadable: {quality.problem}"
     verdict = {True: "accepted", False: "not accepted", None: "no verdict"}[quality.accepted]
-    return "; ".join([verdict, *(f"to review: {line}" for line in quality.review)]) + ("; rehearsal" if quality.rehearsed else "")
+    return "; ".join([verdict, *(f"to review: {line}" for line in quality.review)]) + (
+        "; rehearsal" if quality.rehearsed else ""
+    )
 
 
 def _script(data: str) -> Markup:

@@ -1,4 +1,5 @@
-"""What the board draws in the browser: structures, densities of states, convergence and events, as plain numbers for plotly."""
+"""What the board draws in the browser: structures, densities of states, convergence and events, as plain numbers for
+plotly."""
 
 from __future__ import annotations
 
@@ -87,16 +88,36 @@ def _structure(document: CalculationDocument) -> dict[str, Any]:
         marker = {"size": 5 + 7 * radius, "color": colour, "line": {"width": 1, "color": "#333333"}}
         x, y, z = (at[:, axis].round(4).tolist() for axis in range(3))
         data.append(
-            {"type": "scatter3d", "mode": "markers", "name": symbol, "x": x, "y": y, "z": z, "marker": marker, "hovertemplate": f"{symbol}<extra></extra>"}
+            {
+                "type": "scatter3d",
+                "mode": "markers",
+                "name": symbol,
+                "x": x,
+                "y": y,
+                "z": z,
+                "marker": marker,
+                "hovertemplate": f"{symbol}<extra></extra>",
+            }
         )
     axis = {"visible": False}
     corners = np.concatenate([positions, [corner for edge in _cell_edges(cell.lattice.matrix) for corner in edge]])
     extents = np.ptp(corners, axis=0)
     ratio = dict(zip("xyz", (_FILL * extents / extents.max()).round(4).tolist(), strict=True))
-    scene = {"aspectmode": "manual", "aspectratio": ratio, "xaxis": axis, "yaxis": axis, "zaxis": axis, "camera": {"projection": {"type": "orthographic"}}}
+    scene = {
+        "aspectmode": "manual",
+        "aspectratio": ratio,
+        "xaxis": axis,
+        "yaxis": axis,
+        "zaxis": axis,
+        "camera": {"projection": {"type": "orthographic"}},
+    }
     drawn = "" if repeats == (1, 1, 1) else f" ({'×'.join(map(str, repeats))} cells drawn)"
     formula = formula_text(cell.composition.remove_charges().reduced_formula)
-    layout = {**_caption(document, f"{formula}, {document.n_sites} atoms{drawn}"), "scene": scene, "margin": {"l": 0, "r": 0, "t": 40, "b": 0}}
+    layout = {
+        **_caption(document, f"{formula}, {document.n_sites} atoms{drawn}"),
+        "scene": scene,
+        "margin": {"l": 0, "r": 0, "t": 40, "b": 0},
+    }
     return {"data": data, "layout": layout}
 
 
@@ -126,12 +147,18 @@ def _cell_edges(matrix: Any) -> list[tuple[list[float], list[float]]]:
 
 
 def _bonds(structure: Any, symbols: list[str]) -> list[tuple[list[float], list[float]]]:
-    """Cation-anion contacts inside the cell; those that cross its border are left out, so that no line spans the picture."""
+    """Cation-anion contacts inside the cell; those that cross its border are left out, so that no line spans the
+    picture."""
     from pymatgen.analysis.local_env import CovalentRadius
 
     radii = np.array([CovalentRadius.radius[symbol] for symbol in symbols])
     centre, neighbour, image, distance = structure.get_neighbor_list(_BOND * 2 * float(radii.max()))
-    inside = (image == 0).all(axis=1) & (centre < neighbour) & (distance < _BOND * (radii[centre] + radii[neighbour])) & (distance > 0.4)
+    inside = (
+        (image == 0).all(axis=1)
+        & (centre < neighbour)
+        & (distance < _BOND * (radii[centre] + radii[neighbour]))
+        & (distance > 0.4)
+    )
     metal = np.array([site.specie.is_metal for site in structure])
     inside &= ~(metal[centre] & metal[neighbour])
     at = structure.cart_coords
@@ -154,8 +181,22 @@ def _dos(document: CalculationDocument) -> dict[str, Any]:
         for spin, density in enumerate(_smoothed(dos.projected(sites, orbital), energies)):
             y = ((-1) ** spin * density)[shown][::stride].round(4).tolist()
             line = {"color": PALETTE[number % len(PALETTE)], "width": 1.5, "dash": DASHES[number % len(DASHES)]}
-            data.append({"type": "scatter", "mode": "lines", "name": label, "x": x, "y": y, "line": line, "showlegend": spin == 0, "legendgroup": label})
-    axes = {"xaxis": {"title": {"text": f"energy above the {reference} (eV)"}}, "yaxis": {"title": {"text": "DOS (states/eV), spin down below"}}}
+            data.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "name": label,
+                    "x": x,
+                    "y": y,
+                    "line": line,
+                    "showlegend": spin == 0,
+                    "legendgroup": label,
+                }
+            )
+    axes = {
+        "xaxis": {"title": {"text": f"energy above the {reference} (eV)"}},
+        "yaxis": {"title": {"text": "DOS (states/eV), spin down below"}},
+    }
     return {"data": data, "layout": {**_caption(document, "projected density of states, broadened by 0.1 eV"), **axes}}
 
 
@@ -225,4 +266,8 @@ def _convergence(document: CalculationDocument) -> dict[str, Any]:
 
 
 #: name in the address to what draws it
-PICTURES: dict[str, Callable[[CalculationDocument], dict[str, Any]]] = {"structure": _structure, "dos": _dos, "convergence": _convergence}
+PICTURES: dict[str, Callable[[CalculationDocument], dict[str, Any]]] = {
+    "structure": _structure,
+    "dos": _dos,
+    "convergence": _convergence,
+}

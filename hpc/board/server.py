@@ -27,6 +27,10 @@ def serve(source: BoardSource, host: str, port: int, token: str | None, loopback
         try:
             listener.bind((host, port))
         except OSError as error:
-            raise InputError(f"cannot listen on {host} port {port}: {error.strerror}", "choose another --port or --host") from None
+            raise InputError(
+                f"cannot listen on {host} port {port}: {error.strerror}", "choose another --port or --host"
+            ) from None
         app = create_app(source, token, ("localhost", "127.0.0.1", "[::1]") if host in loopback else ("*",))
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)).run(sockets=[listener])
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)).run(
+            sockets=[listener]
+        )

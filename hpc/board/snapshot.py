@@ -153,8 +153,14 @@ class BoardSource:
     def _read(self, name: str) -> Snapshot:
         entries = self.records.entries(name)
         status = status_document(entries)
-        mine = {entry.plan["key"]: self._qualities[entry.plan["key"]] for entry in entries if entry.plan["key"] in self._qualities}
-        return Snapshot(self.records.campaign(name), self.records.recipe(name), entries, status["jobs"], status["counts"], mine)
+        mine = {
+            entry.plan["key"]: self._qualities[entry.plan["key"]]
+            for entry in entries
+            if entry.plan["key"] in self._qualities
+        }
+        return Snapshot(
+            self.records.campaign(name), self.records.recipe(name), entries, status["jobs"], status["counts"], mine
+        )
 
     def document(self, entry: Entry, arrays: bool = False) -> CalculationDocument:
         """The document of a finished job.
@@ -192,7 +198,9 @@ class BoardSource:
         return read
 
     def _unread(self, snapshot: Snapshot) -> Iterator[Entry]:
-        return (entry for entry in snapshot.entries if entry.state in FINISHED and entry.plan["key"] not in self._qualities)
+        return (
+            entry for entry in snapshot.entries if entry.state in FINISHED and entry.plan["key"] not in self._qualities
+        )
 
     def _quality(self, entry: Entry) -> Quality:
         try:
@@ -206,7 +214,9 @@ class BoardSource:
         verdict = document.acceptance
         return Quality(
             accepted=None if verdict is None else verdict.accepted,
-            review=[] if verdict is None else [f"{check.name}: {check.detail}" for check in verdict.failed(refusing=False)],
+            review=[]
+            if verdict is None
+            else [f"{check.name}: {check.detail}" for check in verdict.failed(refusing=False)],
             rehearsed=document.rehearsed,
             energy_per_atom=document.energy_per_atom,
         )

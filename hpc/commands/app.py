@@ -35,20 +35,26 @@ INTERRUPTED = 130
 
 
 @app.command()
-def materials(name: Annotated[str | None, typer.Argument(help="One material in full.")] = None, json: Json = False) -> None:
+def materials(
+    name: Annotated[str | None, typer.Argument(help="One material in full.")] = None, json: Json = False
+) -> None:
     """List the materials library, or show one material."""
     from .questions import material_document, materials_document
 
     if name is not None:
         found = material_document(name)
-        emit_json(found) if json else table(found["name"], ("key", "value"), [(key, _short(value)) for key, value in found.items()])
+        emit_json(found) if json else table(
+            found["name"], ("key", "value"), [(key, _short(value)) for key, value in found.items()]
+        )
         return
     rows = materials_document()
     if json:
         emit_json(rows)
         return
     columns = ("name", "role", "formula", "spacegroup", "n_atoms", "disordered", "source")
-    table("materials (n_atoms: conventional cell)", columns, [[_short(row[column]) for column in columns] for row in rows])
+    table(
+        "materials (n_atoms: conventional cell)", columns, [[_short(row[column]) for column in columns] for row in rows]
+    )
 
 
 @app.command()
@@ -58,7 +64,10 @@ def plan(
     only: StepName = None,
     full: Full = False,
     cluster: Annotated[
-        str | None, typer.Option("--cluster", help="Add cores, wall times (s) and core hours (h) on this cluster: name or path of its file.")
+        str | None,
+        typer.Option(
+            "--cluster", help="Add cores, wall times (s) and core hours (h) on this cluster: name or path of its file."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -79,14 +88,22 @@ def plan(
     if json:
         emit_json(document)
         return
-    rows = [[_inputs(job[column]) if column == "depends_on" else job[column] for column in columns] for job in document["jobs"]]
+    rows = [
+        [_inputs(job[column]) if column == "depends_on" else job[column] for column in columns]
+        for job in document["jobs"]
+    ]
     table(f"plan of {document['recipe']}", heads, rows)
     totals = document["totals"]
     minutes = totals["cpu_seconds"] / 60
     effort = f"about {minutes:.0f} CPU minutes" if minutes >= 1 else "less than a CPU minute"
     typer.echo(f"{totals['jobs']} {'job' if totals['jobs'] == 1 else 'jobs'}, {effort} (an order of magnitude)")
     if cluster is not None:
-        typer.echo(f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most {totals['core_hours_at_most']:.0f} by the wall times")
+        typer.echo(
+            (
+                f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most "
+                f"{totals['core_hours_at_most']:.0f} by the wall times"
+            )
+        )
     for line in document["notes"]:
         typer.echo(f"note: {line}")
     for line in document["skipped"]:
@@ -112,7 +129,13 @@ def run(
     rehearsed = any(job.tier == "rehearsal" for job in planned.jobs)
     opened = open_store(rehearsal_location(store) if rehearsed else store)
     if rehearsed:
-        narrate(f"a rehearsal: its numbers are invented, and kept apart in {opened.shown}; `status` and `why` show them with --rehearsal")
+        narrate(
+            (
+                f"a rehearsal: its numbers are invented, and kept apart in {opened.shown}; `status` and `why` show "
+                "them "
+                "with --rehearsal"
+            )
+        )
     if not planned.jobs:
         narrate("no job is needed: this recipe is evaluated from the phase set by `catholyte report`")
     for line in planned.notes:
@@ -122,7 +145,10 @@ def run(
 
     def tell(event: Event) -> None:
         took = f" ({event.seconds:.1f} s)" if event.seconds else ""
-        narrate(f"[{event.n_finished}/{event.n_total}] {event.state:<8}{event.name}{took}" + (f": {event.message}" if event.message else ""))
+        narrate(
+            f"[{event.n_finished}/{event.n_total}] {event.state:<8}{event.name}{took}"
+            + (f": {event.message}" if event.message else "")
+        )
 
     try:
         summary = run_campaign(opened, planned, tell, workers)
@@ -130,10 +156,15 @@ def run(
         narrate("interrupted: what is finished is kept; the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
     if json:
-        named = {key: [summary.names[k] for k in getattr(summary, key)] for key in ("completed", "reused", "failed", "blocked")}
+        named = {
+            key: [summary.names[k] for k in getattr(summary, key)]
+            for key in ("completed", "reused", "failed", "blocked")
+        }
         emit_json({**named, "store": opened.shown, "skipped": planned.skipped})
     else:
-        counts = ", ".join(f"{len(getattr(summary, key))} {key}" for key in ("completed", "reused", "failed", "blocked"))
+        counts = ", ".join(
+            f"{len(getattr(summary, key))} {key}" for key in ("completed", "reused", "failed", "blocked")
+        )
         typer.echo(f"{planned.recipe.name}: {counts}; store {opened.shown}")
         if summary.failed:
             typer.echo("`catholyte why JOB` gives the cause of a failure")
@@ -195,7 +226,10 @@ def report(
     """Write the report of a campaign: a self-contained HTML page, figures, tables."""
     from ...analysis.report.page import write_report
 
-    files = [str(path) for path in write_report(_records(store), out, campaign, ("svg", "pdf", "png") if pdf else ("svg", "png"))]
+    files = [
+        str(path)
+        for path in write_report(_records(store), out, campaign, ("svg", "pdf", "png") if pdf else ("svg", "png"))
+    ]
     if json:
         emit_json({"files": files})
     else:
@@ -205,9 +239,15 @@ def report(
 @app.command()
 def doctor(
     store: StorePlace = None,
-    cluster: Annotated[str | None, typer.Option("--cluster", help="Check this cluster too: name of a cluster file, or its path.")] = None,
-    recipe: Annotated[str | None, typer.Option("--recipe", help="With --cluster: check the VASP jobs of this recipe there.")] = None,
-    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="With --cluster: what a rehearsal needs, without POTCARs and VASP.")] = False,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", help="Check this cluster too: name of a cluster file, or its path.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="With --cluster: check the VASP jobs of this recipe there.")
+    ] = None,
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="With --cluster: what a rehearsal needs, without POTCARs and VASP.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check what is installed, reachable and missing, and say how to mend it."""
@@ -217,21 +257,40 @@ def doctor(
     if json:
         emit_json({"checks": checks})
     else:
-        table("doctor", ("check", "ok", "detail", "mend"), [(c["name"], "yes" if c["ok"] else "NO", c["detail"], c["mend"]) for c in checks])
+        table(
+            "doctor",
+            ("check", "ok", "detail", "mend"),
+            [(c["name"], "yes" if c["ok"] else "NO", c["detail"], c["mend"]) for c in checks],
+        )
     if not all(check["ok"] for check in checks):
         raise typer.Exit(1)
 
 
 @app.command()
 def bands(
-    path: Annotated[str, typer.Argument(help="VASP directory, vasprun.xml(.gz), document JSON, or a job (name or key) of the store.")],
+    path: Annotated[
+        str,
+        typer.Argument(help="VASP directory, vasprun.xml(.gz), document JSON, or a job (name or key) of the store."),
+    ],
     orbital: Annotated[str, typer.Option(help="Element and orbital.")] = "O-2p",
-    window: Annotated[str, typer.Option(help="occupied, or two energies 'LOW:HIGH' in eV relative to the reference.")] = "occupied",
+    window: Annotated[
+        str, typer.Option(help="occupied, or two energies 'LOW:HIGH' in eV relative to the reference.")
+    ] = "occupied",
     reference: Annotated[
-        str | None, typer.Option(help="Zero of energy: vbm, cbm, midgap, fermi, o1s, o2s, average_potential, vacuum; vbm (fermi for a metal) where left out.")
+        str | None,
+        typer.Option(
+            help=(
+                "Zero of energy: vbm, cbm, midgap, fermi, o1s, o2s, average_potential, vacuum; vbm (fermi for a "
+                "metal) where left out."
+            )
+        ),
     ] = None,
     depth: Annotated[
-        bool | None, typer.Option("--depth/--no-depth", help="Also by plane and layer along c (heights in Å); where left out, for slabs and tagged interfaces.")
+        bool | None,
+        typer.Option(
+            "--depth/--no-depth",
+            help="Also by plane and layer along c (heights in Å); where left out, for slabs and tagged interfaces.",
+        ),
     ] = None,
     store: StorePlace = None,
     json: Json = False,
@@ -245,10 +304,17 @@ def bands(
         return
     columns = ("element", "orbital", "environment", "window", "reference", "center", "n_atoms")
     heads = ("element", "orbital", "environment", "window", "reference", "centre (eV)", "atoms")
-    table(f"{document['formula']}: gap {document['gap']:.3f} eV", heads, [[row[c] for c in columns] for row in document["centers"]])
+    table(
+        f"{document['formula']}: gap {document['gap']:.3f} eV",
+        heads,
+        [[row[c] for c in columns] for row in document["centers"]],
+    )
     if "depth" in document:
         zeros = list(dict.fromkeys(name for row in document["depth"] for name in row["centers"]))
-        rows = [[row["kind"], row["label"], row["height"], row["n_atoms"], *(row["centers"].get(name) for name in zeros)] for row in document["depth"]]
+        rows = [
+            [row["kind"], row["label"], row["height"], row["n_atoms"], *(row["centers"].get(name) for name in zeros)]
+            for row in document["depth"]
+        ]
         table("by depth", ("kind", "group", "height (Å)", "atoms", *(f"{name} (eV)" for name in zeros)), rows)
     for note in document["notes"]:
         typer.echo(f"note: {note}")

@@ -17,23 +17,34 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def board(
     store: StorePlace = None,
-    static: Annotated[Path | None, typer.Option("--static", help="Write the pages into this folder instead of serving them.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; anything but loopback asks every visitor for a token.")] = "127.0.0.1",
+    static: Annotated[
+        Path | None, typer.Option("--static", help="Write the pages into this folder instead of serving them.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; anything but loopback asks every visitor for a token.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 8765,
     token: Annotated[
-        str | None, typer.Option(help="Token that visitors need; drawn at random where one is needed and none is given.", envvar="CATHOLYTE_BOARD_TOKEN")
+        str | None,
+        typer.Option(
+            help="Token that visitors need; drawn at random where one is needed and none is given.",
+            envvar="CATHOLYTE_BOARD_TOKEN",
+        ),
     ] = None,
     rehearsal: Rehearsal = False,
     json: Json = False,
 ) -> None:
-    """Show campaigns in the browser: matrix, jobs, causes, structures; read-only, on this machine unless told otherwise."""
+    """Show campaigns in the browser: matrix, jobs, causes, structures; read-only, on this machine unless told
+    otherwise."""
     from ...analysis.records import Records
     from ..board.snapshot import BoardSource
     from ..store.campaign_store import is_rehearsal_store, open_store, rehearsal_location
 
     opened = open_store(rehearsal_location(store) if rehearsal else store, create=False)
     rehearsed = is_rehearsal_store(opened.location)
-    source = BoardSource(Records(opened.outputs, opened.states, opened.campaigns, rehearsals=rehearsed), opened.shown, rehearsed)
+    source = BoardSource(
+        Records(opened.outputs, opened.states, opened.campaigns, rehearsals=rehearsed), opened.shown, rehearsed
+    )
     if static is not None:
         from ..board.export import export_board
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-ClusterName = Annotated[str, typer.Option("--cluster", help="Name of a cluster file (folder CATHOLYTE_CLUSTERS, or the examples), or its path.")]
+ClusterName = Annotated[
+    str,
+    typer.Option("--cluster", help="Name of a cluster file (folder CATHOLYTE_CLUSTERS, or the examples), or its path."),
+]
 Manager = Annotated[str, typer.Option("--manager", help="fireworks or jobflow-remote.")]
 
 
@@ -43,17 +46,27 @@ def submit(
     for line in document["skipped"]:
         narrate(f"left out: {line}")
     number = f" as flow {document['flow_id']}" if document["flow_id"] is not None else ""
-    typer.echo(f"{len(document['jobs'])} jobs submitted{number}, {len(document['adopted'])} adopted; store {document['store']}")
-    flags = (f" --manager {manager}" if manager != "fireworks" else "") + (" --rehearsal" if document["rehearsal"] else "")
     typer.echo(
-        f"`catholyte tend --cluster {cluster}{flags}` hands ready jobs to the scheduler and puts lost ones back; keep it running, or call it from cron with --once"
+        f"{len(document['jobs'])} jobs submitted{number}, {len(document['adopted'])} adopted; store {document['store']}"
+    )
+    flags = (f" --manager {manager}" if manager != "fireworks" else "") + (
+        " --rehearsal" if document["rehearsal"] else ""
+    )
+    typer.echo(
+        (
+            f"`catholyte tend --cluster {cluster}{flags}` hands ready jobs to the scheduler and puts lost ones back; "
+            "keep "
+            "it running, or call it from cron with --once"
+        )
     )
 
 
 def tend(
     cluster: ClusterName,
     manager: Manager = "fireworks",
-    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="The rehearsals' store and jobs, not the campaigns'.")] = False,
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="The rehearsals' store and jobs, not the campaigns'.")
+    ] = False,
     once: Annotated[bool, typer.Option("--once", help="One look alone, for a cron job.")] = False,
     pause: Annotated[float, typer.Option(min=0.1, help="s between looks.")] = 30.0,
     json: Json = False,
@@ -73,7 +86,13 @@ def tend(
     def tell(look: Round) -> None:
         rounds.append(look)
         if look.put_back or look.paused or look.queued:
-            narrate(f"queued {len(look.queued)}, put back {len(look.put_back)}, paused {len(look.paused)}, on their way {look.left}")
+            narrate(
+                (
+                    f"queued {len(look.queued)}, put back {len(look.put_back)}, paused {len(look.paused)}, on their "
+                    "way "
+                    f"{look.left}"
+                )
+            )
 
     try:
         look_after(store, found, config, manager, tell, pause=pause, once=once)

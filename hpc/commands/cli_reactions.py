@@ -18,9 +18,19 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-Phases = Annotated[str | None, typer.Option("--phases", help="Pinned phase set, or the path of one; the shipped complete set where left out.")]
+Phases = Annotated[
+    str | None,
+    typer.Option("--phases", help="Pinned phase set, or the path of one; the shipped complete set where left out."),
+]
 Own = Annotated[
-    str | None, typer.Option("--own", help="Store (folder or mongodb:// URI) whose finished relaxations join the phase set, where their signature agrees.")
+    str | None,
+    typer.Option(
+        "--own",
+        help=(
+            "Store (folder or mongodb:// URI) whose finished relaxations join the phase set, where their signature "
+            "agrees."
+        ),
+    ),
 ]
 Substance = Annotated[str, typer.Argument(help="Material or formula.")]
 KINKS = ("x", "mutual (eV/atom)", "total (eV/atom)", "products")
@@ -41,7 +51,12 @@ def reactions(
     temperature: Annotated[float | None, typer.Option(help="K: open to oxygen gas at this temperature.")] = None,
     pressure: Annotated[float, typer.Option(help="bar, of oxygen, with --temperature.")] = 1.0,
     threshold: Annotated[float, typer.Option(help="eV/atom: the pair counts as stable while it releases less.")] = 0.05,
-    voltage_map: Annotated[bool, typer.Option("--map", help="Add the map over mixing ratio and voltage, 0 to 5 V vs Li/Li+, with its interphases.")] = False,
+    voltage_map: Annotated[
+        bool,
+        typer.Option(
+            "--map", help="Add the map over mixing ratio and voltage, 0 to 5 V vs Li/Li+, with its interphases."
+        ),
+    ] = False,
     phase_set: Phases = None,
     own: Own = None,
     json: Json = False,
@@ -49,7 +64,9 @@ def reactions(
     """Give self, mutual and total reaction energy of A with B (eV/atom); x is the formula-unit fraction of A."""
     from .reaction_questions import ReactionQuestion, reactions_document
 
-    document = reactions_document(ReactionQuestion(a, b, voltage, temperature, pressure, threshold, voltage_map), _phases(phase_set, own))
+    document = reactions_document(
+        ReactionQuestion(a, b, voltage, temperature, pressure, threshold, voltage_map), _phases(phase_set, own)
+    )
     if json:
         emit_json(document)
         return
@@ -71,7 +88,13 @@ def reactions(
             "interphases",
             heads,
             [
-                (i["low"], i["high"], i["x"], " to ".join(f"{energy:.3f}" for energy in i["mutual"]), i["reaction"] or "none")
+                (
+                    i["low"],
+                    i["high"],
+                    i["x"],
+                    " to ".join(f"{energy:.3f}" for energy in i["mutual"]),
+                    i["reaction"] or "none",
+                )
                 for i in document["map"]["interphases"]
             ],
         )
@@ -87,8 +110,15 @@ def window(material: Substance, phase_set: Phases = None, own: Own = None, json:
     if json:
         emit_json(document)
         return
-    table(f"{material} on {document['phase_set']['name']}", ("voltage (V vs Li/Li+)", "reaction"), [(s["voltage"], s["reaction"]) for s in document["ladder"]])
-    limits = [f"{name} limit {document[name]:.3f} V" if document[name] is not None else f"no {name} limit" for name in ("reduction", "oxidation")]
+    table(
+        f"{material} on {document['phase_set']['name']}",
+        ("voltage (V vs Li/Li+)", "reaction"),
+        [(s["voltage"], s["reaction"]) for s in document["ladder"]],
+    )
+    limits = [
+        f"{name} limit {document[name]:.3f} V" if document[name] is not None else f"no {name} limit"
+        for name in ("reduction", "oxidation")
+    ]
     typer.echo("; ".join(limits))
     if document.get("note"):
         typer.echo(f"note: {document['note']}")
@@ -98,11 +128,23 @@ def volumes(
     material: Substance,
     products: Annotated[
         list[str] | None,
-        typer.Option("--products", help="Products, with or without amounts: LiCl '1/2 P2S5' '5/2 S'; the phases beyond the oxidation limit where left out."),
+        typer.Option(
+            "--products",
+            help=(
+                "Products, with or without amounts: LiCl '1/2 P2S5' '5/2 S'; the phases beyond the oxidation limit "
+                "where left out."
+            ),
+        ),
     ] = None,
-    voltage: Annotated[float | None, typer.Option(help="V vs Li/Li+: what the material becomes there, instead of named products.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Preferred molar volumes: crystal (standard), relaxed, pellet.")] = None,
-    density: Annotated[list[str] | None, typer.Option("--density", help="Own density in g/cm³, e.g. LPSCl=1.64; may be repeated.")] = None,
+    voltage: Annotated[
+        float | None, typer.Option(help="V vs Li/Li+: what the material becomes there, instead of named products.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Preferred molar volumes: crystal (standard), relaxed, pellet.")
+    ] = None,
+    density: Annotated[
+        list[str] | None, typer.Option("--density", help="Own density in g/cm³, e.g. LPSCl=1.64; may be repeated.")
+    ] = None,
     phase_set: Phases = None,
     own: Own = None,
     json: Json = False,
@@ -110,7 +152,9 @@ def volumes(
     """Give the volume before and after decomposition, mL/mol, with the source of every molar volume."""
     from .reaction_questions import VolumeQuestion, volumes_document
 
-    document = volumes_document(VolumeQuestion(material, products or (), voltage, kind, density or ()), _phases(phase_set, own))
+    document = volumes_document(
+        VolumeQuestion(material, products or (), voltage, kind, density or ()), _phases(phase_set, own)
+    )
     if json:
         emit_json(document)
         return
@@ -121,24 +165,44 @@ def volumes(
     for name, found in document["by_kind"].items():
         typer.echo(f"all volumes of kind {name}: {found['before']:.1f} -> {found['after']:.1f} mL/mol")
     if document["steps"]:
-        rows = [(s["voltage"], s["direction"], s["before"], s["after"], s["change_percent"], s["reaction"]) for s in document["steps"]]
-        table("ladder", ("voltage (V vs Li/Li+)", "direction", "before (mL/mol)", "after (mL/mol)", "change (%)", "reaction"), rows)
+        rows = [
+            (s["voltage"], s["direction"], s["before"], s["after"], s["change_percent"], s["reaction"])
+            for s in document["steps"]
+        ]
+        table(
+            "ladder",
+            ("voltage (V vs Li/Li+)", "direction", "before (mL/mol)", "after (mL/mol)", "change (%)", "reaction"),
+            rows,
+        )
     for note in document["notes"]:
         typer.echo(f"note: {note}")
 
 
 def screen(
-    cathode: Annotated[list[str], typer.Option("--cathode", help="Cathodes: materials, formulas, or NAME-xFRACTION of its lithium, e.g. NCM811-x0.5.")],
+    cathode: Annotated[
+        list[str],
+        typer.Option(
+            "--cathode", help="Cathodes: materials, formulas, or NAME-xFRACTION of its lithium, e.g. NCM811-x0.5."
+        ),
+    ],
     electrolyte: Annotated[list[str], typer.Option("--electrolyte", help="Electrolytes.")],
-    coating: Annotated[list[str] | None, typer.Option("--coating", help="Coatings; all coatings of the library where left out.")] = None,
-    lithium: Annotated[list[float] | None, typer.Option("--lithium", help="Fractions (0 to 1) of its lithium that a cathode keeps; 1 and 0.5.")] = None,
-    operating_range: Annotated[tuple[float, float], typer.Option("--range", help="V vs Li/Li+, lowest and highest voltage of operation.")] = (2.5, 4.3),
+    coating: Annotated[
+        list[str] | None, typer.Option("--coating", help="Coatings; all coatings of the library where left out.")
+    ] = None,
+    lithium: Annotated[
+        list[float] | None,
+        typer.Option("--lithium", help="Fractions (0 to 1) of its lithium that a cathode keeps; 1 and 0.5."),
+    ] = None,
+    operating_range: Annotated[
+        tuple[float, float], typer.Option("--range", help="V vs Li/Li+, lowest and highest voltage of operation.")
+    ] = (2.5, 4.3),
     out: Annotated[Path | None, typer.Option("--out", help="Folder for CSV, Parquet and figures.")] = None,
     phase_set: Phases = None,
     own: Own = None,
     json: Json = False,
 ) -> None:
-    """Rank coatings: cathode | coating, coating | electrolyte (eV/atom) and the window against the operating range (V)."""
+    """Rank coatings: cathode | coating, coating | electrolyte (eV/atom) and the window against the operating range
+    (V)."""
     from .reaction_questions import ScreenQuestion, screen_result, write_screen
 
     question = ScreenQuestion(cathode, electrolyte, coating or (), lithium or (1.0, 0.5), operating_range)
@@ -150,7 +214,19 @@ def screen(
     if json:
         emit_json(document)
         return
-    columns = ("cathode", "electrolyte", "rank", "coating", "bare", "cathode_coating", "coating_electrolyte", "worst", "reduction", "oxidation", "covers")
+    columns = (
+        "cathode",
+        "electrolyte",
+        "rank",
+        "coating",
+        "bare",
+        "cathode_coating",
+        "coating_electrolyte",
+        "worst",
+        "reduction",
+        "oxidation",
+        "covers",
+    )
     heads = (
         "cathode",
         "electrolyte",
@@ -164,7 +240,10 @@ def screen(
         "oxidation (V)",
         "in range",
     )
-    rows = [["none" if key == "coating" and row[key] is None else _yes(row[key]) for key in columns] for row in document["ranking"]]
+    rows = [
+        ["none" if key == "coating" and row[key] is None else _yes(row[key]) for key in columns]
+        for row in document["ranking"]
+    ]
     table(f"screen on {result.phase_set}; mutual energies in eV/atom", heads, rows)
     for line in (*result.notes, *files):
         typer.echo(line)
@@ -201,7 +280,10 @@ def _yes(value: Any) -> Any:
 
 
 def _volume_line(found: dict[str, Any]) -> str:
-    return f"{found['before']:.1f} -> {found['after']:.1f} mL/mol, change {found['change']:.1f} mL/mol ({found['change_percent']:.1f} %)"
+    return (
+        f"{found['before']:.1f} -> {found['after']:.1f} mL/mol, change {found['change']:.1f} mL/mol "
+        f"({found['change_percent']:.1f} %)"
+    )
 
 
 def _amounts(products: Any) -> str:

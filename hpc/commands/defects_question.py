@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from ...structures.defects.vacancy import OxygenSite, VacancySet
     from ..run.local import Event
 
-__all__ = ["GlassQuestion", "ReconstructQuestion", "VacancyQuestion", "glass_document", "reconstruct_document", "vacancies_document"]
+__all__ = [
+    "GlassQuestion",
+    "ReconstructQuestion",
+    "VacancyQuestion",
+    "glass_document",
+    "reconstruct_document",
+    "vacancies_document",
+]
 
 Mesh = tuple[int, int, int]
 
@@ -140,7 +147,14 @@ def vacancies_document(asked: VacancyQuestion, out: Path, file_format: str = "js
     found = find_material(asked.material)
     cell = calculation_cell(found, asked.seed).make_supercell(asked.supercell, in_place=False)
     sets = lithium_vacancies(cell, asked.lithium, asked.n, asked.seed, asked.charged)
-    rows = [_vacancy_row("Li", k, one, out, f"{found.name}-vLi{asked.lithium}-{k:03d}", file_format) for k, one in enumerate(sets, 1)] if asked.lithium else []
+    rows = (
+        [
+            _vacancy_row("Li", k, one, out, f"{found.name}-vLi{asked.lithium}-{k:03d}", file_format)
+            for k, one in enumerate(sets, 1)
+        ]
+        if asked.lithium
+        else []
+    )
     sites: list[OxygenSite] = []
     if asked.oxygen != "none":
         host, lithium = sets[0].structure, cell.frac_coords[list(sets[0].removed)]
@@ -148,13 +162,23 @@ def vacancies_document(asked: VacancyQuestion, out: Path, file_format: str = "js
         for k, site in enumerate(sites, 1):
             one = oxygen_vacancy(host, site.index, asked.charged)
             row = _vacancy_row("O", k, one, out, f"{found.name}-vLi{asked.lithium}-vO-{k:03d}", file_format)
-            row["vacancy_vacancy"] = sorted(float(d) for d in host.lattice.get_all_distances(host[site.index].frac_coords, lithium)[0])
-            rows.append({**row, "environment": site.environment, "bridge": site.bridge, "multiplicity": len(site.members)})
+            row["vacancy_vacancy"] = sorted(
+                float(d) for d in host.lattice.get_all_distances(host[site.index].frac_coords, lithium)[0]
+            )
+            rows.append(
+                {**row, "environment": site.environment, "bridge": site.bridge, "multiplicity": len(site.members)}
+            )
     return {
         "material": found.name,
         "n_atoms": len(cell),
         "vacancies": rows,
-        "sampling": {"method": sets[0].method, "seed": asked.seed, "n_samples": sets[0].n_samples, "n_distinct": len(sets), "n_asked": asked.n},
+        "sampling": {
+            "method": sets[0].method,
+            "seed": asked.seed,
+            "n_samples": sets[0].n_samples,
+            "n_distinct": len(sets),
+            "n_asked": asked.n,
+        },
         "oxygen_sites": [{**asdict(site), "members": list(site.members)} for site in sites],
     }
 
@@ -183,12 +207,23 @@ def reconstruct_document(asked: ReconstructQuestion, out: Path, file_format: str
             made = reconstruct(slab, asked.layers, faces, asked.filler)
         else:
             made = rock_salt_layer(slab, find_material(asked.rock_salt), asked.layers, faces)
-        rows.append(_reconstruction_row(name, made, slab, write_cell(made.structure, out, f"{name}-{asked.layers}{made.tag}-{asked.faces}", file_format)))
+        rows.append(
+            _reconstruction_row(
+                name,
+                made,
+                slab,
+                write_cell(made.structure, out, f"{name}-{asked.layers}{made.tag}-{asked.faces}", file_format),
+            )
+        )
     return {"slab": asked.slab, "layers": asked.layers, "faces": asked.faces, "reconstructions": rows}
 
 
 def glass_document(
-    asked: GlassQuestion, out: Path, store: str | None = None, file_format: str = "json", tell: Callable[[Event], None] = lambda event: None
+    asked: GlassQuestion,
+    out: Path,
+    store: str | None = None,
+    file_format: str = "json",
+    tell: Callable[[Event], None] = lambda event: None,
 ) -> dict[str, Any]:
     """Pack a lithium borate glass, melt and quench it where asked, write and measure it; return the JSON of ``glass``.
 
@@ -199,19 +234,40 @@ def glass_document(
     InputError, StructureError
         As :func:`catholyte.structures.defects.glass.pack`, and for a melt below 600 K.
     """
-    from ...structures.defects.glass import DENSITY_SOURCE, borate_network, glass_composition, lithia_fraction, measured_density, pack
+    from ...structures.defects.glass import (
+        DENSITY_SOURCE,
+        borate_network,
+        glass_composition,
+        lithia_fraction,
+        measured_density,
+        pack,
+    )
 
     ending(file_format)
     if asked.quench and (asked.melt <= 600 or asked.steps < 1):
-        raise InputError(f"a melt of {asked.melt:g} K and {asked.steps} steps: more than 600 K and at least 1 step are needed")
+        raise InputError(
+            f"a melt of {asked.melt:g} K and {asked.steps} steps: more than 600 K and at least 1 step are needed"
+        )
     unit = glass_composition(asked.formula)
     packed = pack(asked.formula, asked.density, asked.units, asked.seed)
     stem = f"{asked.formula}-glass-{len(packed)}-{asked.seed}"
     stages = [("packed", packed)]
-    document: dict[str, Any] = {"formula": asked.formula, "x": lithia_fraction(unit), "n_atoms": len(packed), "seed": asked.seed}
+    document: dict[str, Any] = {
+        "formula": asked.formula,
+        "x": lithia_fraction(unit),
+        "n_atoms": len(packed),
+        "seed": asked.seed,
+    }
     if asked.quench:
         stages.append(("quenched", _quenched(asked, packed, store, tell)))
-    rows = [{"stage": name, **asdict(borate_network(cell)), "file": str(write_cell(cell, out, f"{stem}-{name}", file_format))} for name, cell in stages]
+    rows = [
+        {
+            "stage": name,
+            **asdict(borate_network(cell)),
+            "file": str(write_cell(cell, out, f"{stem}-{name}", file_format)),
+        }
+        for name, cell in stages
+    ]
     measured = measured_density(unit)
     last = float(rows[-1]["density"])
     document["stages"] = rows
@@ -230,7 +286,9 @@ def _quenched(asked: GlassQuestion, packed: Structure, store: str | None, tell: 
     from ...workflows.flows.glass import QuenchSchedule, melt_quench_flow
 
     ladder = tuple(t for t in QuenchSchedule().temperatures if t < asked.melt)
-    schedule = QuenchSchedule(temperatures=(asked.melt, *ladder), n_steps=asked.steps, seed=asked.seed, relax_cell=not asked.keep_density)
+    schedule = QuenchSchedule(
+        temperatures=(asked.melt, *ladder), n_steps=asked.steps, seed=asked.seed, relax_cell=not asked.keep_density
+    )
     flow = melt_quench_flow(packed, f"{asked.formula} glass", Engine("chgnet"), schedule)
     cell = engine_documents(flow, store, tell)[-1].structure
     if "velocities" in cell.site_properties:
@@ -285,7 +343,13 @@ def _slabs_of(asked: ReconstructQuestion) -> list[tuple[str, Structure]]:
 
     if any(Path(asked.slab).match(pattern) for patterns in FORMATS.values() for pattern in patterns):
         if asked.miller is not None:
-            raise InputError(f"{asked.slab} is a structure file and is taken as the slab itself; --miller cuts one from a material of the library")
+            raise InputError(
+                (
+                    f"{asked.slab} is a structure file and is taken as the slab itself; --miller cuts one from a "
+                    "material "
+                    "of the library"
+                )
+            )
         return [(Path(asked.slab).name.split(".")[0], read_structure(asked.slab))]
     if asked.miller is None:
         raise InputError(f"{asked.slab}: give the facet with --miller h k l, or the structure file of a slab")
@@ -293,7 +357,9 @@ def _slabs_of(asked: ReconstructQuestion) -> list[tuple[str, Structure]]:
     found = slabs(cell, asked.miller, SlabSpec(layers=asked.slab_layers))
     sound = [slab for slab in found if slab.tasker == 1 or slab.reconstructed or slab.tasker == 2]
     if not sound:
-        raise StructureError(f"{asked.slab}{asked.miller}: every termination has a dipole; cut a slab yourself and give its file")
+        raise StructureError(
+            f"{asked.slab}{asked.miller}: every termination has a dipole; cut a slab yourself and give its file"
+        )
     index = "".join(map(str, asked.miller))
     return [(f"{cell.label}-{index}-{slab.termination.label}", slab.structure) for slab in sound]
 

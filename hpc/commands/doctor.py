@@ -34,7 +34,8 @@ def run_checks(store: str | None = None) -> list[dict[str, Any]]:
 
 
 def cluster_checks(name: str, recipe: str | None = None, *, rehearsal: bool = False) -> list[dict[str, Any]]:
-    """Return ``{name, ok, detail, mend}`` of every check of a cluster and, where a recipe is named, of its VASP jobs there.
+    """Return ``{name, ok, detail, mend}`` of every check of a cluster and, where a recipe is named, of its VASP jobs
+    there.
 
     Raises
     ------
@@ -49,7 +50,10 @@ def cluster_checks(name: str, recipe: str | None = None, *, rehearsal: bool = Fa
     found = check_cluster(cluster)
     if recipe is not None:
         found += check_plan(read_plan(recipe, "rehearsal" if rehearsal else "vasp"), cluster)
-    return [{"name": f"{cluster.name}: {check.name}", "ok": check.ok, "detail": check.detail, "mend": check.mend} for check in found]
+    return [
+        {"name": f"{cluster.name}: {check.name}", "ok": check.ok, "detail": check.detail, "mend": check.mend}
+        for check in found
+    ]
 
 
 def _checked(name: str, check: Callable[[], tuple[bool, str, str]]) -> dict[str, Any]:
@@ -111,7 +115,11 @@ def _phases() -> tuple[bool, str, str]:
     from ...configs.load import CONFIGS
 
     sets = [load_phase_set(path.stem) for path in sorted((CONFIGS / "phases").glob("*.json"))]
-    return bool(sets), "; ".join(f"{s.name}: {len(s.entries)} entries, hash verified" for s in sets), "the installation is incomplete: install again"
+    return (
+        bool(sets),
+        "; ".join(f"{s.name}: {len(s.entries)} entries, hash verified" for s in sets),
+        "the installation is incomplete: install again",
+    )
 
 
 def _store(place: str | None) -> tuple[bool, str, str]:
@@ -120,7 +128,11 @@ def _store(place: str | None) -> tuple[bool, str, str]:
     chosen = place or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     if not is_uri(chosen) and not Path(chosen).exists():
         parent = next(p for p in Path(chosen).absolute().parents if p.exists())
-        return os.access(parent, os.W_OK), f"{chosen}: will be made by the first run", f"{parent} is not writable: name another folder with --store"
+        return (
+            os.access(parent, os.W_OK),
+            f"{chosen}: will be made by the first run",
+            f"{parent} is not writable: name another folder with --store",
+        )
     open_store(chosen, create=False).close()
     return True, f"{chosen if not is_uri(chosen) else 'MongoDB'}: opens and is writable", ""
 

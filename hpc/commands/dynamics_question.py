@@ -75,7 +75,9 @@ def dynamics_document(asked: DynamicsQuestion, out: Path | None, tell: Callable[
     tier = asked.tier or str(opened.metadata.get("tier", "unknown"))
     spec = StudySpec(asked.persistence, asked.hysteresis, asked.cutoffs, layers, asked.pair, tier)
     run = Run(", ".join(map(str, asked.files)), opened)
-    study = study_motion(run, _several(asked.replicas, asked.timestep), _several(asked.controls, asked.timestep), spec, phases, tell)
+    study = study_motion(
+        run, _several(asked.replicas, asked.timestep), _several(asked.controls, asked.timestep), spec, phases, tell
+    )
     document = {"timestep": opened.timestep, **study.to_json(), "files": []}
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -115,6 +117,15 @@ def _tags(path: Path, species: Sequence[str]) -> tuple[str, ...]:
     if "layer" not in cell.site_properties:
         raise InputError(f"--cell {path}: its sites have no property 'layer'; `interfaces` writes it into every cell")
     if symbols != list(species):
-        first = next((i for i, (a, b) in enumerate(zip(symbols, species, strict=False)) if a != b), min(len(symbols), len(species)))
-        raise InputError(f"--cell {path}: {len(symbols)} sites against {len(species)} atoms of the trajectory, different from atom {first} (from 0) on")
+        first = next(
+            (i for i, (a, b) in enumerate(zip(symbols, species, strict=False)) if a != b),
+            min(len(symbols), len(species)),
+        )
+        raise InputError(
+            (
+                f"--cell {path}: {len(symbols)} sites against {len(species)} atoms of the trajectory, different from "
+                "atom "
+                f"{first} (from 0) on"
+            )
+        )
     return tuple(str(tag) for tag in cell.site_properties["layer"])

@@ -20,10 +20,16 @@ def register(app: typer.Typer) -> None:
 
 def inputs(
     recipe: RecipeName,
-    out: Annotated[Path, typer.Option("--out", help="Folder for one folder per job; existing input files are overwritten.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for one folder per job; existing input files are overwritten.")
+    ],
     engine: Annotated[str, typer.Option("--engine", help="Engine whose files are written: vasp.")] = "vasp",
     potcars: Annotated[
-        Path | None, typer.Option("--potcars", help="Folder with POT_GGA_PAW_PBE_54: whole POTCARs and their hashes instead of POTCAR.spec (names only).")
+        Path | None,
+        typer.Option(
+            "--potcars",
+            help="Folder with POT_GGA_PAW_PBE_54: whole POTCARs and their hashes instead of POTCAR.spec (names only).",
+        ),
     ] = None,
     only: StepName = None,
     full: Full = False,
@@ -37,7 +43,16 @@ def inputs(
     if json:
         emit_json(document)
         return
-    rows = [(job["name"], job["n_atoms"], "yes" if job["first_stage"] else "no", job["positions"], "\n".join(job["directories"])) for job in document["jobs"]]
+    rows = [
+        (
+            job["name"],
+            job["n_atoms"],
+            "yes" if job["first_stage"] else "no",
+            job["positions"],
+            "\n".join(job["directories"]),
+        )
+        for job in document["jobs"]
+    ]
     table(f"VASP inputs of {document['recipe']}", ("job", "atoms", "first stage", "positions", "directory"), rows)
     for check in document["checks"]:
         if not check["ok"]:

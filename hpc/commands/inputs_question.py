@@ -20,13 +20,21 @@ FINAL, AS_BUILT, TO_COME = "final", "as built, to be relaxed by CHGNet first", "
 
 
 def inputs_document(
-    recipe: str, out: Path, engine: str = "vasp", overrides: dict[str, Any] | None = None, only: str | None = None, *, full: bool = False
+    recipe: str,
+    out: Path,
+    engine: str = "vasp",
+    overrides: dict[str, Any] | None = None,
+    only: str | None = None,
+    *,
+    full: bool = False,
 ) -> dict[str, Any]:
     """Write the inputs of every job of a recipe and return the JSON of ``inputs``.
 
-    Jobs that no other VASP job comes before go to ``OUT/NAME``. Jobs that start from a VASP job's result go to ``OUT/later/NAME``, on
+    Jobs that no other VASP job comes before go to ``OUT/NAME``. Jobs that start from a VASP job's result go to
+    ``OUT/later/NAME``, on
     the library's cell: their settings are final, their positions are not. Interfaces are built for it; those that
-    CHGNet relaxes first stand there as built, and ``positions`` says so for each job: final, as built, or to come. Jobs that
+    CHGNet relaxes first stand there as built, and ``positions`` says so for each job: final, as built, or to come. Jobs
+    that
     the flow of oxygen loss adds while it runs go to ``OUT/later`` too, as they would be if nothing moved.
 
     Parameters
@@ -90,7 +98,13 @@ def _write(run: PlannedRun, out: Path, positions: str) -> dict[str, Any]:
     for stage, place in stages(cell, run.task):
         write_inputs(run.structure, run.task, run.settings(), folder / place, stage)
         directories.append(str(folder / place))
-    told = {"name": run.name, "first_stage": positions != TO_COME, "positions": positions, "n_atoms": len(run.structure), "kind": run.task.kind}
+    told = {
+        "name": run.name,
+        "first_stage": positions != TO_COME,
+        "positions": positions,
+        "n_atoms": len(run.structure),
+        "kind": run.task.kind,
+    }
     return {**told, "directories": directories}
 
 

@@ -1,4 +1,5 @@
-"""The JSON of ``interfaces``: the Pareto front of coherent stacks, each checked, and written to files where a folder is named."""
+"""The JSON of ``interfaces``: the Pareto front of coherent stacks, each checked, and written to files where a folder is
+named."""
 
 from __future__ import annotations
 
@@ -28,14 +29,16 @@ class InterfaceQuestion:
     Parameters
     ----------
     a, b : str
-        Material, YAML or structure file, with a facet after a colon or without: ``LCO:104``, ``LCO:1-10``, ``LCO:1,0,-4``, ``LCO``.
+        Material, YAML or structure file, with a facet after a colon or without: ``LCO:104``, ``LCO:1-10``,
+        ``LCO:1,0,-4``, ``LCO``.
     layer : str, optional
         A third material between them, in the same form.
     spec : InterfaceSpec
     thickness : tuple of float, Å
         Least thickness of the slabs of `a`, of the layer, and of `b`.
     strain_on : str
-        One of :data:`~catholyte.structures.interfaces.request.STRAIN_ON`. The strain between layer and `a` follows the same rule.
+        One of :data:`~catholyte.structures.interfaces.request.STRAIN_ON`. The strain between layer and `a` follows the
+        same rule.
     energy : str
         One of :data:`ENERGIES`.
     seed : int
@@ -110,21 +113,36 @@ def _parts(asked: InterfaceQuestion) -> tuple[list[Part], dict[str, float]]:
     texts = [asked.a, asked.b] if asked.layer is None else [asked.a, asked.layer, asked.b]
     thickness = (asked.thickness[0], asked.thickness[2]) if asked.layer is None else asked.thickness
     named = [parse_facet(text) for text in texts]
-    return stack_parts([(find_material(name), miller) for name, miller in named], thickness, asked.strain_on, asked.seed)
+    return stack_parts(
+        [(find_material(name), miller) for name, miller in named], thickness, asked.strain_on, asked.seed
+    )
 
 
 def _notes(rows: list[dict[str, Any]]) -> list[str]:
     notes = []
     polar = sum(row["polarity"] == "polar" for row in rows)
     if polar:
-        notes.append(f"{polar} of {len(rows)} cells hold a polar slab: no stack of non-polar ones fits the limits; a calculation needs a dipole correction")
+        notes.append(
+            (
+                f"{polar} of {len(rows)} cells hold a polar slab: no stack of non-polar ones fits the limits; a "
+                "calculation needs a dipole correction"
+            )
+        )
     if rows:
-        notes.append("slabs are rigid and keep their bulk heights: relax before use; the interaction energy ranks registries, it is no adhesion energy")
+        notes.append(
+            (
+                "slabs are rigid and keep their bulk heights: relax before use; the interaction energy ranks "
+                "registries, "
+                "it is no adhesion energy"
+            )
+        )
     return notes
 
 
 def _stem(found: Interface, number: int) -> str:
-    names = "-".join(f"{face.slab.facet.cell.label}_{''.join(map(str, face.slab.facet.miller))}" for face in found.faces)
+    names = "-".join(
+        f"{face.slab.facet.cell.label}_{''.join(map(str, face.slab.facet.miller))}" for face in found.faces
+    )
     return re.sub(r"[^A-Za-z0-9.\-_]", "-", f"{number:02d}_{names}_{len(found.structure)}")
 
 

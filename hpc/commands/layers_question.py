@@ -50,7 +50,8 @@ class LayersQuestion:
 def layers_document(asked: LayersQuestion, out: Path | None = None) -> dict[str, Any]:
     """Measure layers and, where `out` is given, draw them; return the JSON of ``layers``.
 
-    Lengths are Å, times fs. For a trajectory ``s_mo2`` and the other numbers are means over the frames, ``series`` holds
+    Lengths are Å, times fs. For a trajectory ``s_mo2`` and the other numbers are means over the frames, ``series``
+    holds
     them all, and ``layers`` is that of the last frame.
 
     Raises
@@ -60,13 +61,21 @@ def layers_document(asked: LayersQuestion, out: Path | None = None) -> dict[str,
     StructureError
         If a structure cannot be read or holds no close-packed oxide.
     """
-    trajectory = asked.every is not None or any(Path(name).match(pattern) for name in asked.files for pattern in TRAJECTORIES)
+    trajectory = asked.every is not None or any(
+        Path(name).match(pattern) for name in asked.files for pattern in TRAJECTORIES
+    )
     if trajectory:
         if asked.parts:
             raise InputError("--part: frames of a trajectory have no layer tags; leave it out")
         return _of_trajectory(asked, out)
     if len(asked.files) > 1:
-        raise InputError(f"{len(asked.files)} files were given, and they are read as one trajectory with --every N only; else give one structure")
+        raise InputError(
+            (
+                f"{len(asked.files)} files were given, and they are read as one trajectory with --every N only; else "
+                "give "
+                "one structure"
+            )
+        )
     return _of_structure(asked, out)
 
 
@@ -77,13 +86,24 @@ def _of_structure(asked: LayersQuestion, out: Path | None) -> dict[str, Any]:
     try:
         geometry = layered_geometry(structure, asked.parts, planes=asked.planes)
     except StructureError as error:
-        raise StructureError(f"{asked.files[0]}: {error.message}" if Path(asked.files[0]).is_file() else error.message) from None
+        raise StructureError(
+            f"{asked.files[0]}: {error.message}" if Path(asked.files[0]).is_file() else error.message
+        ) from None
     document = _document(geometry, structure.composition.remove_charges().formula.replace(" ", ""), len(structure))
-    document = {"file": asked.files[0], **document, "domains": _domains(structure, asked.parts, geometry), "notes": _notes(geometry), "files": []}
+    document = {
+        "file": asked.files[0],
+        **document,
+        "domains": _domains(structure, asked.parts, geometry),
+        "notes": _notes(geometry),
+        "files": [],
+    }
     if out is not None:
         from ...analysis.figures.layers import layers_figure
 
-        document["files"] = _save(layers_figure(geometry, document["formula"], Path(asked.files[0]).name), out / f"{_stem(asked.files[0])}_layers")
+        document["files"] = _save(
+            layers_figure(geometry, document["formula"], Path(asked.files[0]).name),
+            out / f"{_stem(asked.files[0])}_layers",
+        )
     return document
 
 
@@ -102,14 +122,28 @@ def _of_trajectory(asked: LayersQuestion, out: Path | None) -> dict[str, Any]:
     document["repeat"] = _sum(document["s_mo2"], document["i_lio2"])
     notes = [f"means over {len(series.steps)} frames; `layers` and `stacking` are those of the last one", *opened.notes]
     if series.lost:
-        notes.append(f"{series.lost} of {len(series.steps)} frames have no close-packed oxygen: they count as disordered, and not in the means")
-    document = {"file": asked.files[0], **document, "domains": None, "n_frames": len(series.steps), "series": _series(series)}
+        notes.append(
+            (
+                f"{series.lost} of {len(series.steps)} frames have no close-packed oxygen: they count as disordered, "
+                "and "
+                "not in the means"
+            )
+        )
+    document = {
+        "file": asked.files[0],
+        **document,
+        "domains": None,
+        "n_frames": len(series.steps),
+        "series": _series(series),
+    }
     document |= {"notes": [*_notes(series.last), *notes], "files": []}
     if out is not None:
         from ...analysis.figures.layers import layer_series_figure
 
         source = f"{Path(asked.files[0]).name}, tier {opened.metadata.get('tier', 'unknown')}"
-        document["files"] = _save(layer_series_figure(series, document["formula"], source), out / f"{_stem(asked.files[0])}_layer_series")
+        document["files"] = _save(
+            layer_series_figure(series, document["formula"], source), out / f"{_stem(asked.files[0])}_layer_series"
+        )
     return document
 
 
@@ -168,15 +202,32 @@ def _domains(structure: Structure, parts: tuple[str, ...], geometry: LayeredGeom
 def _notes(geometry: LayeredGeometry) -> list[str]:
     notes = []
     if geometry.structure in ("rock salt", "other") and geometry.layers[0].role == "any":
-        notes.append("metal and lithium layers cannot be told apart: S(MO2) and I(LiO2) are both the distance of oxygen planes")
+        notes.append(
+            "metal and lithium layers cannot be told apart: S(MO2) and I(LiO2) are both the distance of oxygen planes"
+        )
     if geometry.structure == "spinel":
-        notes.append("spinel: its four stacking directions are equivalent; S(MO2) lies around the layers with three quarters of the octahedral metal")
+        notes.append(
+            (
+                "spinel: its four stacking directions are equivalent; S(MO2) lies around the layers with three "
+                "quarters "
+                "of the octahedral metal"
+            )
+        )
     if geometry.planes:
         notes.append(
-            "the layers are inclined: `layers` are atomic planes parallel to the surface or interface, from the bottom up; `stacking` are the layers themselves"
+            (
+                "the layers are inclined: `layers` are atomic planes parallel to the surface or interface, from the "
+                "bottom up; `stacking` are the layers themselves"
+            )
         )
     if geometry.left_out:
-        notes.append(f"{geometry.left_out} oxygen atoms are left out: they belong to no octahedral metal, to a nonmetal, or to another part")
+        notes.append(
+            (
+                f"{geometry.left_out} oxygen atoms are left out: they belong to no octahedral metal, to a nonmetal, "
+                "or to "
+                "another part"
+            )
+        )
     return notes
 
 

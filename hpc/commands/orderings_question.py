@@ -74,7 +74,11 @@ class OrderingQuestion:
 
 
 def orderings_document(
-    asked: OrderingQuestion, out: Path, ranking: Ranking | None = None, file_format: str = "json", tell: Callable[[Event], None] = lambda event: None
+    asked: OrderingQuestion,
+    out: Path,
+    ranking: Ranking | None = None,
+    file_format: str = "json",
+    tell: Callable[[Event], None] = lambda event: None,
 ) -> dict[str, Any]:
     """Find, rank and write orderings; return the JSON of ``orderings``.
 
@@ -117,7 +121,12 @@ def orderings_document(
                 "file": str(path),
             }
         )
-    return {"material": material.name, "orderings": rows, "sampling": _sampling(asked, found, scores, how), "notes": _notes(asked, found, how)}
+    return {
+        "material": material.name,
+        "orderings": rows,
+        "sampling": _sampling(asked, found, scores, how),
+        "notes": _notes(asked, found, how),
+    }
 
 
 def engine_documents(flow: Any, store: str | None, tell: Callable[[Event], None]) -> list[CalculationDocument]:
@@ -140,7 +149,8 @@ def engine_documents(flow: Any, store: str | None, tell: Callable[[Event], None]
     summary = run_flow(opened, addressed, records, tell)
     if summary.failed:
         raise CalculationError(
-            f"{len(summary.failed)} of {len(records)} jobs failed, the first is {summary.names[summary.failed[0]]!r}", "catholyte why JOB gives the cause"
+            f"{len(summary.failed)} of {len(records)} jobs failed, the first is {summary.names[summary.failed[0]]!r}",
+            "catholyte why JOB gives the cause",
         )
     read = Records(opened.outputs, opened.states, opened.campaigns)
     return [read.document(renamed[uuid]) for uuid in wanted]
@@ -160,12 +170,15 @@ def _variant(asked: OrderingQuestion) -> Material:
     if material.ordered_cell is None or not material.disordered:
         raise StructureError(
             f"{material.name}: every site is fully occupied by one species, so there is one arrangement only; "
-            "--x or --composition takes out lithium, and a YAML with partial occupancies and the key 'ordered_cell' describes any other disorder"
+            "--x or --composition takes out lithium, and a YAML with partial occupancies and the key 'ordered_cell' "
+            "describes any other disorder"
         )
     return material
 
 
-def _by_engine(cells: Sequence[Structure], label: str, how: Ranking, tell: Callable[[Event], None]) -> list[CalculationDocument]:
+def _by_engine(
+    cells: Sequence[Structure], label: str, how: Ranking, tell: Callable[[Event], None]
+) -> list[CalculationDocument]:
     from ...workflows.engines.engine import Engine
     from ...workflows.engines.tasks import Relax
     from ...workflows.flows.ordering import ranking_flow
@@ -194,10 +207,21 @@ def _notes(asked: OrderingQuestion, found: Sequence[Ordering], how: Ranking) -> 
     notes = []
     if len(found) < asked.n:
         known = "exist" if found[0].method == "enumeration" else "were found"
-        notes.append(f"{asked.n} orderings were asked for and {len(found)} that symmetry tells apart {known} in this cell; --supercell gives a larger one")
+        notes.append(
+            (
+                f"{asked.n} orderings were asked for and {len(found)} that symmetry tells apart {known} in this cell; "
+                "--supercell gives a larger one"
+            )
+        )
     energies = [ordering.energy for ordering in found]
     if how.by == "ewald" and len(found) > 1 and max(energies) - min(energies) < 1e-6:
-        notes.append("all arrangements have the same electrostatic energy, as ions of one charge do; --rank chgnet tells them apart")
+        notes.append(
+            (
+                "all arrangements have the same electrostatic energy, as ions of one charge do; --rank chgnet tells "
+                "them "
+                "apart"
+            )
+        )
     return notes
 
 

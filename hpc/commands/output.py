@@ -61,7 +61,9 @@ def ending(file_format: str) -> str:
         With the formats that exist.
     """
     if file_format not in FILE_FORMATS:
-        raise UnknownNameError(f"--format: unknown format {file_format!r}; {near_match_hint(file_format, FILE_FORMATS)}")
+        raise UnknownNameError(
+            f"--format: unknown format {file_format!r}; {near_match_hint(file_format, FILE_FORMATS)}"
+        )
     return FILE_FORMATS[file_format]
 
 

@@ -48,7 +48,8 @@ def with_own(phase_set: str | None, place: str) -> tuple[PhaseSet, list[str]]:
     if not kept:
         reasons = "; ".join(told) or "it has no finished relaxation"
         raise InputError(
-            f"{place}: nothing can join phase set {phases.name}: {reasons}", "relax your material with chgnet, whose energies are on the set's scale"
+            f"{place}: nothing can join phase set {phases.name}: {reasons}",
+            "relax your material with chgnet, whose energies are on the set's scale",
         )
     told.append(f"own energies that joined {phases.name}: {', '.join(document.label for document in kept)}")
     return with_documents(phases, kept, citation=f"own calculations in {without_password(place)}"), told
@@ -69,5 +70,8 @@ def _lowest(place: str) -> dict[str, CalculationDocument]:
                 found[document.label] = document
     opened.close()
     if not found:
-        raise InputError(f"{without_password(place)}: the store holds no finished relaxation of the step bulk", "run a recipe with a step bulk first")
+        raise InputError(
+            f"{without_password(place)}: the store holds no finished relaxation of the step bulk",
+            "run a recipe with a step bulk first",
+        )
     return found

@@ -51,12 +51,18 @@ def material_document(name: str) -> dict[str, Any]:
         "disordered": found.disordered,
     }
     if found.disordered:
-        told["says"] = "partial occupancies: this is the disordered structure; calculations run on the ordered cell described by ordered_cell"
+        told["says"] = (
+            "partial occupancies: this is the disordered structure; calculations run on the ordered cell described by "
+            "ordered_cell"
+        )
     return {**found.model_dump(mode="json"), **told}
 
 
-def bands_document(path: str, orbital: str, window: str, reference: str | None, store: str | None, depth: bool | None = None) -> dict[str, Any]:
-    """The JSON of ``bands``; with `depth` (where left out: for a slab and for a cell of several layers) also by plane and layer.
+def bands_document(
+    path: str, orbital: str, window: str, reference: str | None, store: str | None, depth: bool | None = None
+) -> dict[str, Any]:
+    """The JSON of ``bands``; with `depth` (where left out: for a slab and for a cell of several layers) also by plane
+    and layer.
 
     Raises
     ------
@@ -75,8 +81,12 @@ def bands_document(path: str, orbital: str, window: str, reference: str | None, 
     chosen = reference or ("fermi" if is_metal(found.edges) else "vbm")
     if chosen not in REFERENCES:
         raise UnknownNameError(f"unknown reference {chosen!r}; {near_match_hint(chosen, REFERENCES)}")
-    spec = BandCenterSpec.model_validate({"element": element, "orbital": letter, "reference": chosen, **_window(window)})
-    environments = group_by_environment(anion_environments(found.structure, element)) if element in ("O", "S", "Cl") else {}
+    spec = BandCenterSpec.model_validate(
+        {"element": element, "orbital": letter, "reference": chosen, **_window(window)}
+    )
+    environments = (
+        group_by_environment(anion_environments(found.structure, element)) if element in ("O", "S", "Cl") else {}
+    )
     stack = stack_of(found.structure)
     vacuum = None if potential is None or stack.vacuum is None else vacuum_level(potential, stack)
     zero = None if vacuum is None else vacuum.energy
@@ -86,21 +96,37 @@ def bands_document(path: str, orbital: str, window: str, reference: str | None, 
         document |= {"depth": report.to_json(), **_along_c(potential, stack)}
         document["notes"] += [note for note in report.notes if note not in document["notes"]]
     if vacuum is not None and not vacuum.flat:
-        document["notes"].append(f"the potential varies by {vacuum.variation:.2f} eV in the middle of the vacuum: no level there is the vacuum level")
+        document["notes"].append(
+            (
+                f"the potential varies by {vacuum.variation:.2f} eV in the middle of the vacuum: no level there is the "
+                "vacuum level"
+            )
+        )
     return document
 
 
 def _along_c(potential: PlanarPotential | None, stack: Stack) -> dict[str, Any]:
-    """Layers and, where the potential is known, its averaged level in each and the vacuum level, eV on the engine's own zero."""
+    """Layers and, where the potential is known, its averaged level in each and the vacuum level, eV on the engine's own
+    zero."""
     from ...analysis.states.potential_profile import potential_profile, vacuum_level
 
     layers: list[dict[str, Any]] = [
-        {"layer": layer.label, "bottom": layer.bottom, "top": layer.top, "n_planes": len(layer.planes), "potential": None} for layer in stack.layers
+        {
+            "layer": layer.label,
+            "bottom": layer.bottom,
+            "top": layer.top,
+            "n_planes": len(layer.planes),
+            "potential": None,
+        }
+        for layer in stack.layers
     ]
     if potential is None:
         return {"layers": layers, "vacuum": None}
     levels = potential_profile(potential, stack).levels
-    told = [layer | {"potential": level.model_dump(mode="json", exclude={"layer", "n_planes"})} for layer, level in zip(layers, levels, strict=True)]
+    told = [
+        layer | {"potential": level.model_dump(mode="json", exclude={"layer", "n_planes"})}
+        for layer, level in zip(layers, levels, strict=True)
+    ]
     if stack.vacuum is None:
         return {"layers": told, "vacuum": None}
     vacuum = vacuum_level(potential, stack)
@@ -116,7 +142,9 @@ def _window(text: str) -> dict[str, Any]:
     except ValueError:
         colon = ""
     if not colon or bounds[0] >= bounds[1]:
-        raise InputError(f"unknown window {text!r}; allowed: occupied, or LOW:HIGH in eV relative to the reference, e.g. -8:0") from None
+        raise InputError(
+            f"unknown window {text!r}; allowed: occupied, or LOW:HIGH in eV relative to the reference, e.g. -8:0"
+        ) from None
     return {"window": "range", "range": bounds}
 
 

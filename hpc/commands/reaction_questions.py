@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from ...analysis.thermodynamics.volume import Volumes
     from ...configs.steps.sections import ScreenStep
 
-__all__ = ["ReactionQuestion", "ScreenQuestion", "VolumeQuestion", "reactions_document", "screen_result", "volumes_document", "window_document", "write_screen"]
+__all__ = [
+    "ReactionQuestion",
+    "ScreenQuestion",
+    "VolumeQuestion",
+    "reactions_document",
+    "screen_result",
+    "volumes_document",
+    "window_document",
+    "write_screen",
+]
 
 
 def _phases(chosen: PhaseSet | str | None) -> PhaseSet:
@@ -53,7 +62,8 @@ class ReactionQuestion:
 
 
 def reactions_document(question: ReactionQuestion, phase_set: PhaseSet | str | None = None) -> dict[str, Any]:
-    """The JSON of ``reactions``: energies along the mixing ratio, closed or open, volumes at the mutual minimum, and the map where asked for."""
+    """The JSON of ``reactions``: energies along the mixing ratio, closed or open, volumes at the mutual minimum, and
+    the map where asked for."""
     from ...analysis.thermodynamics.open_species import OpenSpecies, oxygen_potential
     from ...analysis.thermodynamics.open_system import react_open
     from ...analysis.thermodynamics.reactions import react
@@ -63,12 +73,18 @@ def reactions_document(question: ReactionQuestion, phase_set: PhaseSet | str | N
 
     phases = _phases(phase_set)
     a, b = question.a, question.b
-    open_to = None if question.voltage is None and question.temperature is None else OpenSpecies.at(question.voltage, question.temperature, question.pressure)
+    open_to = (
+        None
+        if question.voltage is None and question.temperature is None
+        else OpenSpecies.at(question.voltage, question.temperature, question.pressure)
+    )
     result = react(a, b, phases) if open_to is None else react_open(a, b, phases, open_to)
     document: dict[str, Any] = dict(result.to_json(question.threshold))
     kink = result.mutual.kink
     oxygen_is_open = question.temperature is not None
-    document["volumes"] = pair_volumes(result, kink, phases, Volumes(phases)).to_json() if kink and not oxygen_is_open else None
+    document["volumes"] = (
+        pair_volumes(result, kink, phases, Volumes(phases)).to_json() if kink and not oxygen_is_open else None
+    )
     if question.voltage_map:
         oxygen = oxygen_potential(question.temperature, question.pressure) if question.temperature is not None else None
         document["map"] = voltage_map(a, b, phases, oxygen=oxygen).to_json()
@@ -112,7 +128,8 @@ def volumes_document(question: VolumeQuestion, phase_set: PhaseSet | str | None 
     Raises
     ------
     InputError
-        If products and a voltage are both given, a reaction does not balance, nothing decomposes at the voltage, or a volume is unknown.
+        If products and a voltage are both given, a reaction does not balance, nothing decomposes at the voltage, or a
+        volume is unknown.
     """
     from ...analysis.thermodynamics.volume_changes import decomposition_volumes, named_reaction, parse_products
 
@@ -130,11 +147,23 @@ def volumes_document(question: VolumeQuestion, phase_set: PhaseSet | str | None 
         chosen = found.step(question.voltage)
         ledger, voltage = chosen.ledger, chosen.voltage
         keys = ("reaction", "before", "after", "change", "change_percent", "notes")
-        steps = [{"voltage": s.voltage, "direction": s.direction, **{key: s.ledger.to_json()[key] for key in keys}} for s in found.steps]
+        steps = [
+            {"voltage": s.voltage, "direction": s.direction, **{key: s.ledger.to_json()[key] for key in keys}}
+            for s in found.steps
+        ]
     if ledger.unknown:
         names = ", ".join(ledger.unknown)
-        raise InputError(f"no volume is known of {names} in {ledger.reaction}: give a density, e.g. --density {ledger.unknown[0]}=2.5 (g/cm³)")
-    units = {"volume": "mL per mole of reaction, molar volumes mL/mol", "voltage": "V vs Li/Li+", "lithium": "mol taken from the anode"}
+        raise InputError(
+            (
+                f"no volume is known of {names} in {ledger.reaction}: give a density, e.g. --density "
+                f"{ledger.unknown[0]}=2.5 (g/cm³)"
+            )
+        )
+    units = {
+        "volume": "mL per mole of reaction, molar volumes mL/mol",
+        "voltage": "V vs Li/Li+",
+        "lithium": "mol taken from the anode",
+    }
     return {**head, "voltage": voltage, **ledger.to_json(), "steps": steps, "units": units}
 
 
@@ -165,7 +194,9 @@ class ScreenQuestion:
     operating_range: tuple[float, float]
 
 
-def screen_result(question: ScreenQuestion, phase_set: PhaseSet | str | None, progress: Callable[[int, int, str], None]) -> ScreenResult:
+def screen_result(
+    question: ScreenQuestion, phase_set: PhaseSet | str | None, progress: Callable[[int, int, str], None]
+) -> ScreenResult:
     """Run the screen.
 
     Raises
@@ -197,7 +228,9 @@ def _screen_step(question: ScreenQuestion, phases: PhaseSet) -> ScreenStep:
         return ScreenStep.model_validate(given)
     except ValidationError as error:
         problem = error.errors()[0]
-        raise InputError(f"screen: {'.'.join(map(str, problem['loc']))}: {problem['msg']} (given: {problem['input']!r:.60})") from None
+        raise InputError(
+            f"screen: {'.'.join(map(str, problem['loc']))}: {problem['msg']} (given: {problem['input']!r:.60})"
+        ) from None
 
 
 def _coatings(phases: PhaseSet) -> tuple[str, ...]:
@@ -206,7 +239,11 @@ def _coatings(phases: PhaseSet) -> tuple[str, ...]:
     from ...configs.load import load_materials
 
     found = [known for known in load_materials().values() if known.role == "coating"]
-    return tuple(known.name for known in found if {element.symbol for element in parse_formula(known.formula)} <= set(phases.elements))
+    return tuple(
+        known.name
+        for known in found
+        if {element.symbol for element in parse_formula(known.formula)} <= set(phases.elements)
+    )
 
 
 def write_screen(result: ScreenResult, out: Path, phase_set: PhaseSet | str | None = None) -> list[Path]:
@@ -233,7 +270,9 @@ def write_screen(result: ScreenResult, out: Path, phase_set: PhaseSet | str | No
     }
     files += [_write_parquet(found, out / f"{name}.parquet") for name, found in rows.items()]
     phases = _phases(phase_set)
-    pairs = dict.fromkeys((state.cathode, electrolyte) for state in result.cathodes for electrolyte in result.electrolytes)
+    pairs = dict.fromkeys(
+        (state.cathode, electrolyte) for state in result.cathodes for electrolyte in result.electrolytes
+    )
     maps = [map_picture(voltage_map(a, b, phases), phases) for a, b in pairs]
     for picture in (*screen_pictures(result), *maps):
         files += picture.write(out, ("svg", "png"))

@@ -44,7 +44,8 @@ class SlabQuestion:
 def slabs_document(asked: SlabQuestion, out: Path | None = None, file_format: str = "json") -> dict[str, Any]:
     """Cut, describe and, where `out` is given, write slabs; return the JSON of ``slabs``.
 
-    Lengths are Å, areas Å², dipoles per area e/Å; ``broken_bonds`` counts cut bonds inside complex ions (PS4, CO3) per Å².
+    Lengths are Å, areas Å², dipoles per area e/Å; ``broken_bonds`` counts cut bonds inside complex ions (PS4, CO3) per
+    Å².
 
     Raises
     ------
@@ -109,14 +110,19 @@ def _notes(asked: SlabQuestion, found: list[Slab]) -> list[str]:
     used = {slab.facet.miller for slab in found}
     if asked.miller is not None and used != {asked.miller}:
         notes.append(
-            f"the order of atoms or moments makes planes of one family differ: {_index(found[0].facet.miller)} has the smallest repeat of the family of "
+            f"the order of atoms or moments makes planes of one family differ: {_index(found[0].facet.miller)} has "
+            "the smallest repeat of the family of "
             f"{_index(asked.miller)}; --exact takes the plane itself"
         )
     polar = [slab for slab in found if abs(slab.dipole) > DIPOLE_TOLERANCE]
     if polar:
         cause = "a polar cut" if any(slab.tasker == 3 for slab in polar) else "the scatter of charges in the ordering"
         notes.append(
-            f"{len(polar)} of {len(found)} slabs have a dipole from {cause}: their energy grows with thickness, and a calculation needs a dipole correction"
+            (
+                f"{len(polar)} of {len(found)} slabs have a dipole from {cause}: their energy grows with thickness, "
+                "and a "
+                "calculation needs a dipole correction"
+            )
         )
     return notes
 

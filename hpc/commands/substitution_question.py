@@ -1,4 +1,5 @@
-"""The JSON of ``substitute``: one ion on every place of a crystal in turn, ranked at one composition, written to files."""
+"""The JSON of ``substitute``: one ion on every place of a crystal in turn, ranked at one composition, written to
+files."""
 
 from __future__ import annotations
 
@@ -52,7 +53,11 @@ class SubstitutionQuestion:
 
 
 def substitution_document(
-    asked: SubstitutionQuestion, out: Path, ranking: Ranking | None = None, file_format: str = "json", tell: Callable[[Event], None] = lambda event: None
+    asked: SubstitutionQuestion,
+    out: Path,
+    ranking: Ranking | None = None,
+    file_format: str = "json",
+    tell: Callable[[Event], None] = lambda event: None,
 ) -> dict[str, Any]:
     """Substitute, rank and write; return the JSON of ``substitute``. Energies are eV per cell, distances Å.
 
@@ -65,12 +70,19 @@ def substitution_document(
     """
     from ...structures.by_name import find_material
     from ...structures.crystals.cells import calculation_cell
-    from ...structures.defects.substitution import COMPENSATIONS, site_preference, substitution_places, substitution_sites
+    from ...structures.defects.substitution import (
+        COMPENSATIONS,
+        site_preference,
+        substitution_places,
+        substitution_sites,
+    )
 
     ending(file_format)
     allowed = {name.replace(" ", "-"): name for name in COMPENSATIONS}
     if asked.compensation not in allowed:
-        raise UnknownNameError(f"--compensation: unknown {asked.compensation!r}; {near_match_hint(asked.compensation, allowed)}")
+        raise UnknownNameError(
+            f"--compensation: unknown {asked.compensation!r}; {near_match_hint(asked.compensation, allowed)}"
+        )
     found = find_material(asked.material)
     cell = calculation_cell(found, asked.seed)
     sites = substitution_sites(cell, asked.elements, by_neighbours=not asked.every)
@@ -78,7 +90,10 @@ def substitution_document(
     how = ranking or Ranking()
     energies = _energies([place.made for place in places], f"{found.name} {asked.ion}", how, tell)
     ranked = site_preference(places, lambda structure: energies[id(structure)])
-    rows = [_row(cell, one, write_cell(one.made.structure, out, f"{found.name}-{asked.ion}-{k:03d}", file_format)) for k, one in enumerate(ranked, 1)]
+    rows = [
+        _row(cell, one, write_cell(one.made.structure, out, f"{found.name}-{asked.ion}-{k:03d}", file_format))
+        for k, one in enumerate(ranked, 1)
+    ]
     return {
         "material": found.name,
         "ion": asked.ion,
@@ -102,7 +117,10 @@ def _energies(made: list[Substitution], label: str, how: Ranking, tell: Callable
 
     relaxation = Relax(max_force=0.05, keep_symmetry=False) if how.by == "chgnet-relaxed" else None
     documents = engine_documents(ranking_flow(structures, label, Engine("chgnet"), relaxation), how.store, tell)
-    return {id(structure): document.energy_per_atom * len(structure) for structure, document in zip(structures, documents, strict=True)}
+    return {
+        id(structure): document.energy_per_atom * len(structure)
+        for structure, document in zip(structures, documents, strict=True)
+    }
 
 
 def _electrostatic(structure: Structure) -> float:
@@ -132,7 +150,18 @@ def _row(cell: Structure, found: SitePreference, path: Path) -> dict[str, Any]:
 
 
 def _notes(asked: SubstitutionQuestion, how: Ranking) -> list[str]:
-    notes = [f"all places have one composition: at a site of another element than {asked.leaving} that ion sits on the nearest {asked.leaving} site instead"]
+    notes = [
+        (
+            f"all places have one composition: at a site of another element than {asked.leaving} that ion sits on the "
+            f"nearest {asked.leaving} site instead"
+        )
+    ]
     if how.by == "ewald":
-        notes.append("point charges know neither size nor covalency: they rank charges, not chemistry; --rank chgnet-relaxed asks a model")
+        notes.append(
+            (
+                "point charges know neither size nor covalency: they rank charges, not chemistry; --rank "
+                "chgnet-relaxed "
+                "asks a model"
+            )
+        )
     return notes

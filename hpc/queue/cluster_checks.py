@@ -27,12 +27,14 @@ _PARTITIONS = {"slurm": ["sinfo", "-h", "-o", "%R %l"], "pbs": ["qstat", "-Q"], 
 
 
 def check_cluster(cluster: Cluster) -> list[Finding]:
-    """Return what every job on this cluster needs: scheduler, partitions, work_dir, a worker that imports the package, the database."""
+    """Return what every job on this cluster needs: scheduler, partitions, work_dir, a worker that imports the package,
+    the database."""
     return [_named(name, check, cluster) for name, check in _CHECKS.items()]
 
 
 def check_plan(plan: Plan, cluster: Cluster) -> list[Finding]:
-    """Return what the VASP jobs of a plan need, wall times and ranks as the cluster gives them; empty where there is no such job."""
+    """Return what the VASP jobs of a plan need, wall times and ranks as the cluster gives them; empty where there is no
+    such job."""
     from ...workflows.preflight.checks import ranks_divide, wall_time_holds_a_step
     from ...workflows.preflight.run import planned_runs, preflight
 
@@ -48,7 +50,10 @@ def check_plan(plan: Plan, cluster: Cluster) -> list[Finding]:
     if plan.jobs[0].tier != "rehearsal":
         for resources, group in asked.items():
             ranks = resources.nodes * resources.tasks_per_node
-            found += [ranks_divide(group, ranks), wall_time_holds_a_step(group, resources.wall_time - cluster.warning_seconds, ranks)]
+            found += [
+                ranks_divide(group, ranks),
+                wall_time_holds_a_step(group, resources.wall_time - cluster.warning_seconds, ranks),
+            ]
     return found
 
 
@@ -62,16 +67,27 @@ def refuse(findings: list[Finding]) -> None:
     """
     failed = [found for found in findings if not found.ok and found.refuses]
     if failed:
-        raise InputError("nothing was submitted: " + "\n".join(f"{found.name}: {found.detail}" for found in failed), failed[0].mend)
+        raise InputError(
+            "nothing was submitted: " + "\n".join(f"{found.name}: {found.detail}" for found in failed), failed[0].mend
+        )
 
 
 def run_script(cluster: Cluster, command: str) -> tuple[int, str]:
-    """Run a shell line here after the lines that every job of the cluster begins with; exit status, and the last lines of its output."""
+    """Run a shell line here after the lines that every job of the cluster begins with; exit status, and the last lines
+    of its output."""
     from .fireworks import preamble
 
     try:
         script = "\n".join([*preamble(cluster), command])
-        found = subprocess.run(["bash", "-lc", script], capture_output=True, text=True, timeout=PATIENCE, check=False, cwd="/", stdin=subprocess.DEVNULL)
+        found = subprocess.run(
+            ["bash", "-lc", script],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.SubprocessError) as error:
         return 1, str(error)
     return found.returncode, "\n".join((found.stdout + found.stderr).strip().splitlines()[-3:])
@@ -90,7 +106,9 @@ def partition_limits(cluster: Cluster) -> dict[str, float]:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or str(error)
-        raise InputError(f"the scheduler does not answer ({' '.join(command)}): {str(said).strip().splitlines()[-1]}", _NO_SCHEDULER) from None
+        raise InputError(
+            f"the scheduler does not answer ({' '.join(command)}): {str(said).strip().splitlines()[-1]}", _NO_SCHEDULER
+        ) from None
     lines = [line.split() for line in answer.splitlines() if line.strip()]
     if cluster.scheduler == "slurm":
         return {words[0]: slurm_seconds(words[1]) for words in lines}
@@ -136,8 +154,18 @@ def _partitions(cluster: Cluster) -> Finding:
         if name not in limits:
             problems.append(f"{cluster.scheduler} has no partition {name!r}; {near_match_hint(name, limits)}")
         elif rule.resources.wall_time > limits[name]:
-            problems.append(f"a wall time of {rule.resources.wall_time} s is asked for, partition {name} allows {limits[name]:.0f} s")
-    return finding("partition", problems, "correct 'partition' or 'wall_time' in the cluster file", f"known: {', '.join(sorted(limits))}")
+            problems.append(
+                (
+                    f"a wall time of {rule.resources.wall_time} s is asked for, partition {name} allows "
+                    f"{limits[name]:.0f} s"
+                )
+            )
+    return finding(
+        "partition",
+        problems,
+        "correct 'partition' or 'wall_time' in the cluster file",
+        f"known: {', '.join(sorted(limits))}",
+    )
 
 
 def _work_dir(cluster: Cluster) -> Finding:
@@ -147,16 +175,32 @@ def _work_dir(cluster: Cluster) -> Finding:
         probe.write_text("x")
         probe.unlink()
     except OSError as error:
-        return Finding("work_dir", False, f"{cluster.work_dir} cannot be written: {error.strerror or error}", "correct 'work_dir' in the cluster file")
+        return Finding(
+            "work_dir",
+            False,
+            f"{cluster.work_dir} cannot be written: {error.strerror or error}",
+            "correct 'work_dir' in the cluster file",
+        )
     return Finding("work_dir", True, f"{cluster.work_dir} is writable")
 
 
 def _worker(cluster: Cluster) -> Finding:
-    line = f'{cluster.python} -c \'import catholyte.hpc.queue.fireworks_launch, importlib.metadata as m; print("catholyte", m.version("catholyte"))\''
+    line = (
+        f"{cluster.python} -c 'import catholyte.hpc.queue.fireworks_launch, importlib.metadata as m; "
+        'print("catholyte", m.version("catholyte"))\''
+    )
     status, said = run_script(cluster, line)
-    mend = "correct 'python', 'modules' and 'setup' in the cluster file, so that this Python has the package: pip install -c constraints.txt ."
+    mend = (
+        "correct 'python', 'modules' and 'setup' in the cluster file, so that this Python has the package: pip "
+        "install -c constraints.txt ."
+    )
     if status:
-        return Finding("worker", False, f"{cluster.python} cannot import catholyte: {said.splitlines()[-1] if said else f'exit status {status}'}", mend)
+        return Finding(
+            "worker",
+            False,
+            f"{cluster.python} cannot import catholyte: {said.splitlines()[-1] if said else f'exit status {status}'}",
+            mend,
+        )
     here, there = version("catholyte"), said.split()[-1]
     if there != here:
         return Finding("worker", False, f"{cluster.python} has catholyte {there}, here it is {here}", mend)
@@ -166,12 +210,26 @@ def _worker(cluster: Cluster) -> Finding:
 def _command(cluster: Cluster) -> Finding:
     command = "catholyte-rehearse" if cluster.rehearsal else cluster.vasp_command
     if not command:
-        return Finding("VASP command", False, "no vasp_command is named", "add 'vasp_command' to the cluster file, e.g. srun vasp_std", refuses=False)
+        return Finding(
+            "VASP command",
+            False,
+            "no vasp_command is named",
+            "add 'vasp_command' to the cluster file, e.g. srun vasp_std",
+            refuses=False,
+        )
     words = [word for word in command.split() if not word.startswith("-")]
     scripts = f'PATH="$(dirname "$(command -v {cluster.python})"):$PATH"; '
-    missing = [word for word in dict.fromkeys((words[0], words[-1])) if run_script(cluster, f"{scripts}command -v {word}")[0]]
+    missing = [
+        word for word in dict.fromkeys((words[0], words[-1])) if run_script(cluster, f"{scripts}command -v {word}")[0]
+    ]
     problems = [f"{', '.join(missing)} of {command!r} is not on the PATH of this node"] if missing else []
-    return finding("VASP command", problems, "correct 'modules' or 'vasp_command', or look on a compute node", f"{command!r} is found", refuses=False)
+    return finding(
+        "VASP command",
+        problems,
+        "correct 'modules' or 'vasp_command', or look on a compute node",
+        f"{command!r} is found",
+        refuses=False,
+    )
 
 
 def _potcars(cluster: Cluster) -> Finding:
@@ -189,7 +247,9 @@ def _potcars(cluster: Cluster) -> Finding:
         except InputError as error:
             problems.append(error.message)
             mend = mend or error.advice or "put the release's file there, or name another folder in the key 'potcars'"
-    return finding("POTCAR files", problems, mend, f"{found} found and identified", refuses=False)  # the jobs' own elements are what must be there
+    return finding(
+        "POTCAR files", problems, mend, f"{found} found and identified", refuses=False
+    )  # the jobs' own elements are what must be there
 
 
 def _database(cluster: Cluster) -> Finding:

@@ -31,7 +31,17 @@ from ..store.ledger import Ledger, is_alive, job_key
 if TYPE_CHECKING:
     from jobflow import Flow
 
-__all__ = ["ComputeTask", "LookFirstAdapter", "Submission", "adapter", "launchpad", "opened_launchpad", "preamble", "queue_name", "submit"]
+__all__ = [
+    "ComputeTask",
+    "LookFirstAdapter",
+    "Submission",
+    "adapter",
+    "launchpad",
+    "opened_launchpad",
+    "preamble",
+    "queue_name",
+    "submit",
+]
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: s between looks at a job that another process computes
@@ -44,7 +54,9 @@ def launchpad(uri: str) -> LaunchPad:
     """FireWorks' database: beside that of the results, with ``_fireworks`` after its name."""
     parsed = parse_uri(uri)
     name = f"{parsed['database'] or 'catholyte'}_fireworks"
-    return LaunchPad(host=uri, name=name, uri_mode=True, strm_lvl="ERROR", mongoclient_kwargs={"serverSelectionTimeoutMS": 5000})
+    return LaunchPad(
+        host=uri, name=name, uri_mode=True, strm_lvl="ERROR", mongoclient_kwargs={"serverSelectionTimeoutMS": 5000}
+    )
 
 
 @contextlib.contextmanager
@@ -66,7 +78,8 @@ def _initialise(pad: LaunchPad) -> None:
 
 
 def queue_name(key: str, work_dir: Path) -> str:
-    """The job's name in the queue: from its content hash and its campaigns' folder, so that it is found before it is submitted again.
+    """The job's name in the queue: from its content hash and its campaigns' folder, so that it is found before it is
+    submitted again.
 
     The folder is part of it because the same question may be on its way for another store too.
     """
@@ -99,13 +112,26 @@ def _action(dynamic: dict[str, Any], ledger: Ledger, cluster: Cluster) -> FWActi
         if kind in dynamic:
             jobs = dynamic[kind]
             ledger.register(
-                [{"key": job_key(j["uuid"], j["index"]), "uuid": j["uuid"], "index": j["index"], "name": j["name"], "manager": "fireworks"} for j in jobs]
+                [
+                    {
+                        "key": job_key(j["uuid"], j["index"]),
+                        "uuid": j["uuid"],
+                        "index": j["index"],
+                        "name": j["name"],
+                        "manager": "fireworks",
+                    }
+                    for j in jobs
+                ]
             )
             added.setdefault("additions" if kind == "addition" else "detours", []).append(_workflow(jobs, cluster))
-    return FWAction(defuse_children=bool(dynamic.get("stop_children")), defuse_workflow=bool(dynamic.get("stop_jobflow")), **added)
+    return FWAction(
+        defuse_children=bool(dynamic.get("stop_children")), defuse_workflow=bool(dynamic.get("stop_jobflow")), **added
+    )
 
 
-def _workflow(jobs: Iterable[dict[str, Any]], cluster: Cluster, name: str = "", waiters: Collection[str] = ()) -> Workflow:
+def _workflow(
+    jobs: Iterable[dict[str, Any]], cluster: Cluster, name: str = "", waiters: Collection[str] = ()
+) -> Workflow:
     """Serialised jobs as FireWorks, linked by their references; inputs from elsewhere are in the store already.
 
     `waiters` are on their way in another workflow too: here they only wait for that result.
@@ -141,7 +167,11 @@ def _firework(key: str, data: dict[str, Any], cluster: Cluster, *, waits: bool) 
         "mem": asked.memory,
         **_scheduler_terms(cluster, asked),
     }
-    spec = {"job_key": key, "_queueadapter": queue, "_launch_dir": str(cluster.work_dir / "launches" / key.replace(":", "-"))}
+    spec = {
+        "job_key": key,
+        "_queueadapter": queue,
+        "_launch_dir": str(cluster.work_dir / "launches" / key.replace(":", "-")),
+    }
     task = ComputeTask(job=json.dumps(data), cluster=cluster.model_dump(mode="json", exclude={"store"}) | {"store": ""})
     return Firework([task], spec=spec, name=str(data["name"]))
 
@@ -157,7 +187,8 @@ def _scheduler_terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
 
 
 def describe(data: dict[str, Any]) -> tuple[str, str, int]:
-    """Engine, kind and number of atoms of a serialised job; the planned number where its structure is another job's output, 0 without a plan."""
+    """Engine, kind and number of atoms of a serialised job; the planned number where its structure is another job's
+    output, 0 without a plan."""
     function = data.get("function")
     bound = (function.get("@bound") if isinstance(function, dict) else None) or {}
     engine, kind = (bound.get("engine") or {}).get("name", ""), (bound.get("task") or {}).get("kind", "static")
@@ -167,7 +198,8 @@ def describe(data: dict[str, Any]) -> tuple[str, str, int]:
 
 
 class LookFirstAdapter(CommonAdapter):  # type: ignore[misc]
-    """A queue adapter that looks for the job's name in the queue before it submits: a submit that timed out is not repeated."""
+    """A queue adapter that looks for the job's name in the queue before it submits: a submit that timed out is not
+    repeated."""
 
     _fw_name = "{{catholyte.hpc.fireworks_queue.LookFirstAdapter}}"
 
@@ -196,7 +228,8 @@ def jobs_in_queue(q_type: str, name: str) -> list[str]:
         answer = subprocess.run(commands[q_type], capture_output=True, text=True, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise StoreError(
-            f"the scheduler does not answer ({' '.join(commands[q_type])}): {error}", "submit from a node that has the scheduler's commands"
+            f"the scheduler does not answer ({' '.join(commands[q_type])}): {error}",
+            "submit from a node that has the scheduler's commands",
         ) from None
     if q_type != "SGE":
         return answer.split()
@@ -232,7 +265,9 @@ class Submission:
     adopted: list[str]
 
 
-def submit(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], cluster: Cluster, pad: LaunchPad) -> Submission:
+def submit(
+    store: CampaignStore, flow: Flow, records: list[dict[str, Any]], cluster: Cluster, pad: LaunchPad
+) -> Submission:
     """Enter a flow in FireWorks; what is done or on its way already is adopted, not entered again.
 
     Parameters
@@ -260,11 +295,17 @@ def submit(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], clus
     keys = [record["key"] for record in records]
     done = {record["key"] for record in ledger.records(keys) if record["state"] == "done"}
     running = {record["key"] for record in ledger.records(keys) if record["state"] == "running" and is_alive(record)}
-    entered = {fw["spec"]["job_key"] for fw in pad.fireworks.find({"spec.job_key": {"$in": keys}, "state": {"$in": list(OPEN_STATES)}}, {"spec.job_key": 1})}
+    entered = {
+        fw["spec"]["job_key"]
+        for fw in pad.fireworks.find(
+            {"spec.job_key": {"$in": keys}, "state": {"$in": list(OPEN_STATES)}}, {"spec.job_key": 1}
+        )
+    }
     adopted = done | entered | running
     if set(keys) <= adopted:
         return Submission(None, [], sorted(adopted))
-    # a job on its way elsewhere is entered once more, so that new jobs can depend on it: its worker finds the claim and waits
+    # a job on its way elsewhere is entered once more, so that new jobs can depend on it: its worker finds the claim and
+    # waits
     wanted = [job for job in iter_jobs(flow) if job_key(job.uuid, job.index) not in done]
     serialised = [json.loads(json.dumps(job.as_dict(), cls=MontyEncoder)) for job in wanted]
     workflow = _workflow(serialised, cluster, flow.name, entered | running)

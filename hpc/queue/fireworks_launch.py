@@ -45,7 +45,9 @@ def main() -> None:
     pad = patient(lambda: launchpad(cluster.store_uri), "open FireWorks' database")
     _launch(pad, options.fw_id)
     if warned["by"]:
-        state = patient(lambda: pad.fireworks.find_one({"fw_id": options.fw_id}, {"state": 1}), "read a job's state")["state"]
+        state = patient(lambda: pad.fireworks.find_one({"fw_id": options.fw_id}, {"state": 1}), "read a job's state")[
+            "state"
+        ]
         if state not in ("COMPLETED", "READY"):
             patient(lambda: pad.rerun_fw(options.fw_id), "put a job back")
         logging.getLogger(__name__).warning("stopped by %s before the wall time; the job is back in line", warned["by"])
@@ -55,7 +57,9 @@ def prepare_environment(cluster: Cluster) -> None:
     """Tell engines and worker where they are."""
     os.environ[STORE_VARIABLE] = cluster.store_uri
     os.environ["CATHOLYTE_WORK"] = str(cluster.work_dir / "work")
-    os.environ.update({name: os.path.expandvars(value) for name, value in cluster.environment.items()})  # $SLURM_NTASKS is known here
+    os.environ.update(
+        {name: os.path.expandvars(value) for name, value in cluster.environment.items()}
+    )  # $SLURM_NTASKS is known here
     scripts = str(Path(sys.executable).parent)  # catholyte-rehearse lies beside the Python that the cluster file names
     if scripts not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"

@@ -28,15 +28,37 @@ from .tend import LOST_LIMIT, Round, cause_of_loss, has_room, ran_out_of_room
 if TYPE_CHECKING:
     from jobflow import Flow
 
-__all__ = ["PROJECTS_VARIABLE", "controller", "mirror", "project_name", "runner", "submit_remote", "work_through_remote", "write_project"]
+__all__ = [
+    "PROJECTS_VARIABLE",
+    "controller",
+    "mirror",
+    "project_name",
+    "runner",
+    "submit_remote",
+    "work_through_remote",
+    "write_project",
+]
 
 PROJECTS_VARIABLE = "JFREMOTE_PROJECTS_FOLDER"
-#: s until jobflow-remote tries a step again that failed: its own pauses grow to 20 min after three attempts, too long for a full disk
+#: s until jobflow-remote tries a step again that failed: its own pauses grow to 20 min after three attempts, too long
+#: for a full disk
 RETRY = {"max_step_attempts": 10, "delta_retry": [10, 30, 60]}
 #: states of jobflow-remote → states of the ledger
 _STATES = {
     **dict.fromkeys(("WAITING", "READY", "PAUSED", "STOPPED", "USER_STOPPED"), "waiting"),
-    **dict.fromkeys(("CHECKED_OUT", "UPLOADED", "SUBMITTED", "RUNNING", "RUN_FINISHED", "DOWNLOADED", "BATCH_SUBMITTED", "BATCH_RUNNING"), "running"),
+    **dict.fromkeys(
+        (
+            "CHECKED_OUT",
+            "UPLOADED",
+            "SUBMITTED",
+            "RUNNING",
+            "RUN_FINISHED",
+            "DOWNLOADED",
+            "BATCH_SUBMITTED",
+            "BATCH_RUNNING",
+        ),
+        "running",
+    ),
     **dict.fromkeys(("FAILED", "REMOTE_ERROR"), "failed"),
     "COMPLETED": "done",
 }
@@ -63,7 +85,9 @@ def write_project(cluster: Cluster, quick: float | None = None) -> Path:
     uri, database = cluster.store_uri, database_of(cluster.store_uri)
     lines = preamble(cluster)
     lines += [f'export {name}="{value}"' for name, value in cluster.environment.items()]
-    lines += [f'export PATH="$(dirname "$(command -v {cluster.python})"):$PATH"']  # catholyte-rehearse lies beside that Python
+    lines += [
+        f'export PATH="$(dirname "$(command -v {cluster.python})"):$PATH"'
+    ]  # catholyte-rehearse lies beside that Python
     worker = {
         "type": "local",
         "scheduler_type": cluster.scheduler,
@@ -79,12 +103,25 @@ def write_project(cluster: Cluster, quick: float | None = None) -> Path:
         "base_dir": str(folder / project_name(cluster)),
         "runner": RETRY | (dict.fromkeys(delays, quick) if quick else {}),
         "workers": {cluster.name: worker},
-        "queue": {"store": {"type": "MongoStore", "uri": uri, "database": f"{database}_jobflow_remote", "collection_name": "jobs"}},
+        "queue": {
+            "store": {
+                "type": "MongoStore",
+                "uri": uri,
+                "database": f"{database}_jobflow_remote",
+                "collection_name": "jobs",
+            }
+        },
         "exec_config": {},
         "jobstore": {
             "docs_store": {"type": "MongoStore", "uri": uri, "database": database, "collection_name": "outputs"},
             "additional_stores": {
-                "data": {"type": "GridFSStore", "uri": uri, "database": database, "collection_name": "data", "searchable_fields": ["job_uuid", "job_index"]}
+                "data": {
+                    "type": "GridFSStore",
+                    "uri": uri,
+                    "database": database,
+                    "collection_name": "data",
+                    "searchable_fields": ["job_uuid", "job_index"],
+                }
             },
         },
     }
@@ -117,7 +154,10 @@ def controller(cluster: Cluster) -> Any:
     except ConnectionFailure:
         raise  # for those who wait until it is back
     except PyMongoError as error:
-        raise StoreError(f"the job database cannot be used: {str(error).splitlines()[0][:200]}", "check the URI, the network and the credentials") from None
+        raise StoreError(
+            f"the job database cannot be used: {str(error).splitlines()[0][:200]}",
+            "check the URI, the network and the credentials",
+        ) from None
     return found
 
 
@@ -143,22 +183,38 @@ def _submit(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], clu
     ledger.register([{**record, "manager": "jobflow-remote"} for record in records])
     keys = [record["key"] for record in records]
     done = {record["key"] for record in ledger.records(keys) if record["state"] == "done"}
-    entered = {document["uuid"] for document in jobs.jobs.find({"uuid": {"$in": [key.partition(":")[0] for key in keys]}}, {"uuid": 1})}
+    entered = {
+        document["uuid"]
+        for document in jobs.jobs.find({"uuid": {"$in": [key.partition(":")[0] for key in keys]}}, {"uuid": 1})
+    }
     fresh = [job for job in iter_jobs(flow) if job_key(job.uuid, job.index) not in done and job.uuid not in entered]
     if not fresh:
         return Submission(None, [], sorted(keys))
     on_the_way = entered - {key.partition(":")[0] for key in done}
     if blocked := sorted({job.name for job in fresh if set(job.input_uuids) & on_the_way}):
         raise StoreError(
-            f"{', '.join(blocked)} need results of jobs that an earlier flow is computing, and jobflow-remote cannot link flows",
+            (
+                f"{', '.join(blocked)} need results of jobs that an earlier flow is computing, and jobflow-remote "
+                "cannot "
+                "link flows"
+            ),
             "submit again when those are done",
         )
     for job in fresh:
         job.hosts = []
         _dress(job, cluster)
     new = Whole([*fresh], name=flow.name)
-    numbers = jobs.add_flow(new, worker=cluster.name, allow_external_references=True, resources=_terms(cluster, cluster.resources_for("", "static", 0)))
-    return Submission(int(numbers[0]), [job_key(job.uuid, job.index) for job in fresh], sorted(set(keys) - {job_key(job.uuid, job.index) for job in fresh}))
+    numbers = jobs.add_flow(
+        new,
+        worker=cluster.name,
+        allow_external_references=True,
+        resources=_terms(cluster, cluster.resources_for("", "static", 0)),
+    )
+    return Submission(
+        int(numbers[0]),
+        [job_key(job.uuid, job.index) for job in fresh],
+        sorted(set(keys) - {job_key(job.uuid, job.index) for job in fresh}),
+    )
 
 
 def _dress(job: Any, cluster: Cluster) -> None:
@@ -184,7 +240,9 @@ def _terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
             "mem": asked.memory,
         }
     elif cluster.scheduler == "pbs":
-        select = f"select={asked.nodes}:ncpus={asked.tasks_per_node * asked.cpus_per_task}:mpiprocs={asked.tasks_per_node}"
+        select = (
+            f"select={asked.nodes}:ncpus={asked.tasks_per_node * asked.cpus_per_task}:mpiprocs={asked.tasks_per_node}"
+        )
         terms = {
             "select": select + (f":mem={asked.memory}" if asked.memory else ""),
             "walltime": asked.clock,
@@ -206,13 +264,35 @@ def mirror(store: CampaignStore, cluster: Cluster, jobs: Any) -> Round:
     """Write jobflow-remote's states into the ledger, and try again what the scheduler lost, at most three times."""
     ledger, found = Ledger(store), Round()
     for document in jobs.jobs.find(
-        {}, {"uuid": 1, "index": 1, "state": 1, "job.name": 1, "remote": 1, "error": 1, "run_dir": 1, "start_time": 1, "end_time": 1, "db_id": 1}
+        {},
+        {
+            "uuid": 1,
+            "index": 1,
+            "state": 1,
+            "job.name": 1,
+            "remote": 1,
+            "error": 1,
+            "run_dir": 1,
+            "start_time": 1,
+            "end_time": 1,
+            "db_id": 1,
+        },
     ):
         key = job_key(document["uuid"], document["index"])
         state = _STATES[document["state"]]
         record = ledger.record(key)
         if record is None:
-            ledger.register([{"key": key, "uuid": document["uuid"], "index": document["index"], "name": document["job"]["name"], "manager": "jobflow-remote"}])
+            ledger.register(
+                [
+                    {
+                        "key": key,
+                        "uuid": document["uuid"],
+                        "index": document["index"],
+                        "name": document["job"]["name"],
+                        "manager": "jobflow-remote",
+                    }
+                ]
+            )
             record = ledger.record(key) or {}
         if state in ("waiting", "running"):
             found.left += 1
@@ -231,8 +311,17 @@ def mirror(store: CampaignStore, cluster: Cluster, jobs: Any) -> Round:
             _fail(store, ledger, key, document, jobs, found)
         else:
             remote = document.get("remote") or {}
-            waiting = {"cause": {"error": "Remote", "message": str(remote["error"]), "advice": "", "evidence": []}} if remote.get("error") else {}
-            times = {"heartbeat": time.time(), **waiting, "host": f"{cluster.name} (jobflow-remote)", "started": str(document.get("start_time") or "")}
+            waiting = (
+                {"cause": {"error": "Remote", "message": str(remote["error"]), "advice": "", "evidence": []}}
+                if remote.get("error")
+                else {}
+            )
+            times = {
+                "heartbeat": time.time(),
+                **waiting,
+                "host": f"{cluster.name} (jobflow-remote)",
+                "started": str(document.get("start_time") or ""),
+            }
             store.states.update_one({"key": key}, {"$set": {"state": state, **times}})
     return found
 
@@ -244,13 +333,20 @@ def runner(cluster: Cluster, log: Path) -> Iterator[Callable[[], None]]:
     It is that of :mod:`.remote_runner`; ``jf -p NAME runner start`` starts jobflow-remote's own as a daemon instead.
     """
     command = [sys.executable, "-m", "catholyte.hpc.queue.remote_runner", project_name(cluster)]
-    environment = {**os.environ, "SBATCH_NO_REQUEUE": "1"}  # Slurm holds a requeued job back for minutes; a lost one is put back at once
+    environment = {
+        **os.environ,
+        "SBATCH_NO_REQUEUE": "1",
+    }  # Slurm holds a requeued job back for minutes; a lost one is put back at once
     children: list[subprocess.Popen[bytes]] = []
 
     def keep_running() -> None:
         if not children or children[-1].poll() is not None:
             with log.open("ab") as stream:
-                children.append(subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment))
+                children.append(
+                    subprocess.Popen(
+                        command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
+                    )
+                )
 
     keep_running()
     try:
@@ -263,8 +359,16 @@ def runner(cluster: Cluster, log: Path) -> Iterator[Callable[[], None]]:
             children[-1].kill()
 
 
-def work_through_remote(store: CampaignStore, cluster: Cluster, on_round: Callable[[Round], None], *, pause: float = 30.0, once: bool = False) -> None:
-    """Run jobflow-remote's runner and mirror its jobs until none is left; with `once` mirror alone, beside a runner of the user's own.
+def work_through_remote(
+    store: CampaignStore,
+    cluster: Cluster,
+    on_round: Callable[[Round], None],
+    *,
+    pause: float = 30.0,
+    once: bool = False,
+) -> None:
+    """Run jobflow-remote's runner and mirror its jobs until none is left; with `once` mirror alone, beside a runner of
+    the user's own.
 
     Parameters
     ----------
@@ -278,7 +382,10 @@ def work_through_remote(store: CampaignStore, cluster: Cluster, on_round: Callab
     """
     write_project(cluster, quick=min(pause, 30.0))
     log = cluster.work_dir / "jobflow-remote" / "runner.log"
-    with contextlib.closing(controller(cluster)) as jobs, contextlib.nullcontext(_nothing) if once else runner(cluster, log) as keep_running:
+    with (
+        contextlib.closing(controller(cluster)) as jobs,
+        contextlib.nullcontext(_nothing) if once else runner(cluster, log) as keep_running,
+    ):
         while True:
             found = patient(lambda: mirror(store, cluster, jobs), "look after the queue")
             on_round(found)
@@ -302,18 +409,29 @@ def _fail(store: CampaignStore, ledger: Ledger, key: str, document: dict[str, An
     remote = document.get("remote") or {}
     text = str(document.get("error") or remote.get("error") or "")
     directory = Path(document.get("run_dir") or ".")
-    lost = "jobflow/core/job.py" not in text or "FileNotFoundError" in text  # a job whose own code was not reached did not fail by itself
+    lost = (
+        "jobflow/core/job.py" not in text or "FileNotFoundError" in text
+    )  # a job whose own code was not reached did not fail by itself
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    cause = cause_of_loss(directory, remote.get("process_id")) if lost else {"error": "JobError", "message": lines[-1], "advice": "", "evidence": lines[-12:]}
+    cause = (
+        cause_of_loss(directory, remote.get("process_id"))
+        if lost
+        else {"error": "JobError", "message": lines[-1], "advice": "", "evidence": lines[-12:]}
+    )
     if lost and not _again(store, key, ledger.record(key) or {}, document, jobs, found):
         return
     ledger.fail(key, 0.0, cause)
     if lost:
-        logging.getLogger(__name__).warning("%s is put back: %s", document["job"]["name"], text.strip() or cause["message"])
+        logging.getLogger(__name__).warning(
+            "%s is put back: %s", document["job"]["name"], text.strip() or cause["message"]
+        )
 
 
-def _again(store: CampaignStore, key: str, record: dict[str, Any], document: dict[str, Any], jobs: Any, found: Round) -> bool:
-    """Put a job back in line, at most :data:`LOST_LIMIT` times; False where the runner has it in hand: then at the next look."""
+def _again(
+    store: CampaignStore, key: str, record: dict[str, Any], document: dict[str, Any], jobs: Any, found: Round
+) -> bool:
+    """Put a job back in line, at most :data:`LOST_LIMIT` times; False where the runner has it in hand: then at the next
+    look."""
     from jobflow_remote.utils.db import LockedDocumentError
 
     times = int(record.get("lost") or 0) + 1

@@ -1,6 +1,8 @@
-"""jobflow-remote's runner, which looks for a job in the queue before it submits it: a submission that timed out is not repeated.
+"""jobflow-remote's runner, which looks for a job in the queue before it submits it: a submission that timed out is not
+repeated.
 
-``python -m catholyte.hpc.queue.remote_runner PROJECT``, with ``JFREMOTE_PROJECTS_FOLDER`` set; ``catholyte tend`` starts it.
+``python -m catholyte.hpc.queue.remote_runner PROJECT``, with ``JFREMOTE_PROJECTS_FOLDER`` set; ``catholyte tend``
+starts it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ __all__ = ["LookFirstQueue", "LookFirstRunner", "main", "name_of"]
 
 
 def name_of(directory: Path) -> str:
-    """The job's name in the queue, from its directory ``WORK_DIR/jobflow-remote-jobs/xx/xx/xx/UUID_INDEX``: the same name as under FireWorks."""
+    """The job's name in the queue, from its directory ``WORK_DIR/jobflow-remote-jobs/xx/xx/xx/UUID_INDEX``: the same
+    name as under FireWorks."""
     uuid, _, index = directory.name.rpartition("_")
     return queue_name(job_key(uuid, int(index)), directory.parents[4])
 
@@ -29,7 +32,8 @@ class LookFirstQueue(QueueManager):
     """Submits under the name of the job's content hash, unless a job of that name is in the queue."""
 
     def submit(self, *given: Any, **named: Any) -> SubmissionResult:
-        """Return the number of the job that bears the name, or of a new one; the runner names `options` and `work_dir`."""
+        """Return the number of the job that bears the name, or of a new one; the runner names `options` and
+        `work_dir`."""
         name = name_of(Path(named["work_dir"]))
         found = jobs_in_queue(type(self.scheduler_io).__name__.removesuffix("IO").upper(), name)
         if found:
@@ -43,7 +47,9 @@ class LookFirstRunner(Runner):
     def get_queue_manager(self, worker_name: str) -> QueueManager:
         """One for each worker."""
         if worker_name not in self.queue_managers:
-            self.queue_managers[worker_name] = LookFirstQueue(self.get_worker(worker_name).get_scheduler_io(), self.get_host(worker_name))
+            self.queue_managers[worker_name] = LookFirstQueue(
+                self.get_worker(worker_name).get_scheduler_io(), self.get_host(worker_name)
+            )
         manager: QueueManager = self.queue_managers[worker_name]
         return manager
 

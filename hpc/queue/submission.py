@@ -27,7 +27,11 @@ MANAGERS = ("fireworks", "jobflow-remote")
 def read_cluster(name: str, *, rehearsal: bool = False) -> Cluster:
     """Return a cluster by name or file; a rehearsal has a database of its own and the stand-in for VASP."""
     cluster = load_cluster(name)
-    return cluster.model_copy(update={"store": rehearsal_location(cluster.store), "rehearsal": True}) if rehearsal else cluster
+    return (
+        cluster.model_copy(update={"store": rehearsal_location(cluster.store), "rehearsal": True})
+        if rehearsal
+        else cluster
+    )
 
 
 def open_cluster(name: str, *, rehearsal: bool = False) -> tuple[Cluster, CampaignStore, Path]:
@@ -46,7 +50,9 @@ def open_cluster(name: str, *, rehearsal: bool = False) -> tuple[Cluster, Campai
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cluster {cluster.name}, key 'work_dir': {cluster.work_dir} cannot be written: {error.strerror or error}") from None
+        raise InputError(
+            f"cluster {cluster.name}, key 'work_dir': {cluster.work_dir} cannot be written: {error.strerror or error}"
+        ) from None
     config = folder / f"{cluster.name}.yaml"
     _write(config, cluster)
     prepare_environment(cluster)
@@ -63,7 +69,13 @@ def _write(path: Path, cluster: Cluster) -> None:
 
 
 def submit_campaign(
-    recipe: str, cluster_name: str, manager: str = "fireworks", engine: str | None = None, only: str | None = None, *, full: bool = False
+    recipe: str,
+    cluster_name: str,
+    manager: str = "fireworks",
+    engine: str | None = None,
+    only: str | None = None,
+    *,
+    full: bool = False,
 ) -> dict[str, Any]:
     """The JSON of ``submit``: ``flow_id``, names of the jobs entered, names of those adopted.
 
@@ -79,7 +91,9 @@ def submit_campaign(
     rehearsal = any(job.tier == "rehearsal" for job in plan.jobs)
     cluster = read_cluster(cluster_name, rehearsal=rehearsal)
     if not plan.jobs:
-        raise InputError(f"recipe {plan.recipe.name} needs no job: it is evaluated from the phase set by `catholyte report`")
+        raise InputError(
+            f"recipe {plan.recipe.name} needs no job: it is evaluated from the phase set by `catholyte report`"
+        )
     refuse([*check_cluster(cluster), *check_plan(plan, cluster)])
     cluster, store, _ = open_cluster(cluster_name, rehearsal=rehearsal)
     save_campaign(store, plan, [])
@@ -112,11 +126,21 @@ def _enter(plan: Plan, store: CampaignStore, cluster: Cluster, manager: str) -> 
         with opened_launchpad(cluster.store_uri) as pad:
             return submit(store, plan.flow, records, cluster, pad)
     except PyMongoError as error:
-        raise StoreError(f"the job database cannot be used: {str(error).splitlines()[0][:200]}", "check the URI, the network and the credentials") from None
+        raise StoreError(
+            f"the job database cannot be used: {str(error).splitlines()[0][:200]}",
+            "check the URI, the network and the credentials",
+        ) from None
 
 
 def look_after(
-    store: CampaignStore, cluster: Cluster, config: Path, manager: str, on_round: Callable[[Round], None], *, pause: float = 30.0, once: bool = False
+    store: CampaignStore,
+    cluster: Cluster,
+    config: Path,
+    manager: str,
+    on_round: Callable[[Round], None],
+    *,
+    pause: float = 30.0,
+    once: bool = False,
 ) -> None:
     """Tend the queue of either manager; see :func:`.tend.work_through` and :func:`.remote_queue.work_through_remote`.
 
@@ -158,13 +182,24 @@ def add_core_hours(document: dict[str, Any], plan: Plan, cluster: Cluster) -> di
     Returns
     -------
     dict
-        Each job with ``cores``, ``wall_time`` (s, the limit), ``core_hours`` (h, estimate: processor time, as if the cores scaled
+        Each job with ``cores``, ``wall_time`` (s, the limit), ``core_hours`` (h, estimate: processor time, as if the
+        cores scaled
         perfectly) and ``core_hours_at_most`` (h, cores × limit); the totals of the last two.
     """
     jobs = []
     for told, job in zip(document["jobs"], plan.jobs, strict=True):
-        asked = cluster.resources_for(job.engine, job.kind, job.n_atoms if job.tier else 0)  # plain Python asks for the least
+        asked = cluster.resources_for(
+            job.engine, job.kind, job.n_atoms if job.tier else 0
+        )  # plain Python asks for the least
         most = asked.cores * asked.wall_time / 3600
-        jobs.append({**told, "cores": asked.cores, "wall_time": asked.wall_time, "core_hours": job.cost_seconds / 3600, "core_hours_at_most": most})
+        jobs.append(
+            {
+                **told,
+                "cores": asked.cores,
+                "wall_time": asked.wall_time,
+                "core_hours": job.cost_seconds / 3600,
+                "core_hours_at_most": most,
+            }
+        )
     sums = {name: sum(job[name] for job in jobs) for name in ("core_hours", "core_hours_at_most")}
     return {**document, "jobs": jobs, "totals": {**document["totals"], **sums}, "cluster": cluster.name}

@@ -1,4 +1,5 @@
-"""Look after queued jobs: what the scheduler has lost is put back in line, a bounded number of times, with its cause."""
+"""Look after queued jobs: what the scheduler has lost is put back in line, a bounded number of times, with its
+cause."""
 
 from __future__ import annotations
 
@@ -38,9 +39,19 @@ _SCHEDULER_PAUSE = 5.0
 _NO_ROOM = r"No space left on device|Disk quota exceeded"
 #: what a scheduler or a shell writes when it ends a job, and what that means
 _CAUSES = (
-    (r"DUE TO TIME LIMIT|walltime .* exceeded|h_rt", "WallTime", "the queue ended it at its wall time", "ask for a longer wall_time in the cluster file"),
+    (
+        r"DUE TO TIME LIMIT|walltime .* exceeded|h_rt",
+        "WallTime",
+        "the queue ended it at its wall time",
+        "ask for a longer wall_time in the cluster file",
+    ),
     (r"NODE FAIL|node failure|DUE TO NODE", "NodeFailure", "its node failed", "nothing: it is tried again elsewhere"),
-    (r"oom-kill|Out Of Memory|OUT_OF_MEMORY|Exceeded (job )?memory", "OutOfMemory", "it ran out of memory", "ask for more memory or nodes in the cluster file"),
+    (
+        r"oom-kill|Out Of Memory|OUT_OF_MEMORY|Exceeded (job )?memory",
+        "OutOfMemory",
+        "it ran out of memory",
+        "ask for more memory or nodes in the cluster file",
+    ),
     (
         r"No module named '?catholyte|catholyte: command not found",
         "NoPackage",
@@ -79,16 +90,21 @@ def tend(store: CampaignStore, pad: Any, cluster: Cluster) -> Round:
     fields = {"fw_id": 1, "state": 1, "spec.job_key": 1, "launches": 1}
     for fw in pad.fireworks.find({"state": {"$in": ["RUNNING", "RESERVED", "FIZZLED"]}}, fields):
         launch = pad.launches.find_one({"launch_id": {"$in": fw["launches"]}}, sort=[("launch_id", -1)]) or {}
-        number = next((str(entry["reservation_id"]) for entry in launch.get("state_history", []) if "reservation_id" in entry), None)
+        number = next(
+            (str(entry["reservation_id"]) for entry in launch.get("state_history", []) if "reservation_id" in entry),
+            None,
+        )
         key = fw["spec"]["job_key"]
         record = ledger.record(key) or {}
         if not _is_lost(fw["state"], launch, number, record, cluster, alive):
             continue
         if record.get("state") != "done":
-            store.states.update_one({"key": key, "host": {"$ne": socket.gethostname()}}, {"$set": {"heartbeat": 0.0}})  # its process went with the queue job
-            ledger.bury(key, cause_of_loss(Path(launch.get("launch_dir", ".")), number)) if fw["state"] != "FIZZLED" or record.get(
+            store.states.update_one(
+                {"key": key, "host": {"$ne": socket.gethostname()}}, {"$set": {"heartbeat": 0.0}}
+            )  # its process went with the queue job
+            ledger.bury(key, cause_of_loss(Path(launch.get("launch_dir", ".")), number)) if fw[
                 "state"
-            ) != "failed" else None
+            ] != "FIZZLED" or record.get("state") != "failed" else None
         lost = int(record.get("lost") or 0) + 1
         store.states.update_one({"key": key}, {"$set": {"lost": lost}})
         if fw["state"] != "FIZZLED" or lost <= LOST_LIMIT:
@@ -98,11 +114,15 @@ def tend(store: CampaignStore, pad: Any, cluster: Cluster) -> Round:
             found.paused.append(key)
         else:
             found.put_back.append(key)
-    found.left = pad.fireworks.count_documents({"state": {"$in": [state for state in OPEN_STATES if state != "PAUSED"]}}) + _waiting_for_room(ledger, pad)
+    found.left = pad.fireworks.count_documents(
+        {"state": {"$in": [state for state in OPEN_STATES if state != "PAUSED"]}}
+    ) + _waiting_for_room(ledger, pad)
     return found
 
 
-def _is_lost(state: str, launch: dict[str, Any], number: str | None, record: dict[str, Any], cluster: Cluster, alive: set[str]) -> bool:
+def _is_lost(
+    state: str, launch: dict[str, Any], number: str | None, record: dict[str, Any], cluster: Cluster, alive: set[str]
+) -> bool:
     """Whether nobody works on a job that FireWorks calls running, or one that failed is worth another try by itself."""
     if state == "FIZZLED":
         if int(record.get("lost") or 0) >= LOST_LIMIT:
@@ -111,7 +131,9 @@ def _is_lost(state: str, launch: dict[str, Any], number: str | None, record: dic
             return True  # the launcher fell, the job did not say that it failed
         return ran_out_of_room(record.get("cause") or {}) and has_room(cluster.work_dir)  # otherwise a person decides
     if number is not None:
-        return number not in alive and number not in _queue(cluster)  # asked again: it may have been submitted in between
+        return number not in alive and number not in _queue(
+            cluster
+        )  # asked again: it may have been submitted in between
     since = [_utc(entry["created_on"]) for entry in launch.get("state_history", []) if "created_on" in entry]
     return state == "RESERVED" and bool(since) and (datetime.now(UTC) - max(since)).total_seconds() > RESERVED_SECONDS
 
@@ -126,12 +148,21 @@ def _waiting_for_room(ledger: Ledger, pad: Any) -> int:
     """Jobs that failed on a full disk and are tried again when there is room: the campaign is not at its end."""
     keys = [fw["spec"]["job_key"] for fw in pad.fireworks.find({"state": "FIZZLED"}, {"spec.job_key": 1})]
     records = ledger.records(keys) if keys else []
-    return sum(r["state"] == "failed" and int(r.get("lost") or 0) < LOST_LIMIT and ran_out_of_room(r.get("cause") or {}) for r in records)
+    return sum(
+        r["state"] == "failed" and int(r.get("lost") or 0) < LOST_LIMIT and ran_out_of_room(r.get("cause") or {})
+        for r in records
+    )
 
 
 def ran_out_of_room(cause: dict[str, Any]) -> bool:
     """Whether a job failed because its disk was full."""
-    return bool(re.search(_NO_ROOM, "\n".join([str(cause.get("message", "")), *map(str, cause.get("evidence", []))]), flags=re.IGNORECASE))
+    return bool(
+        re.search(
+            _NO_ROOM,
+            "\n".join([str(cause.get("message", "")), *map(str, cause.get("evidence", []))]),
+            flags=re.IGNORECASE,
+        )
+    )
 
 
 def has_room(folder: Path) -> bool:
@@ -148,7 +179,12 @@ def cause_of_loss(directory: Path, number: str | None) -> dict[str, Any]:
     text = "\n".join(lines)
     for pattern, error, message, advice in _CAUSES:
         if re.search(pattern, text, flags=re.IGNORECASE):
-            return {"error": error, "message": f"{message} (queue job {number})", "advice": advice, "evidence": lines[-12:]}
+            return {
+                "error": error,
+                "message": f"{message} (queue job {number})",
+                "advice": advice,
+                "evidence": lines[-12:],
+            }
     return {
         "error": "Lost",
         "message": f"queue job {number} is gone without a word (node crash, or killed from outside)",
@@ -160,16 +196,32 @@ def cause_of_loss(directory: Path, number: str | None) -> dict[str, Any]:
 def _queue(cluster: Cluster) -> set[str]:
     """Numbers of all jobs of the user that the scheduler knows as queued or running."""
     user = getpass.getuser()
-    command = {"slurm": ["squeue", "-h", "-u", user, "-o", "%i"], "pbs": ["qselect", "-u", user], "sge": ["qstat", "-u", user]}[cluster.scheduler]
+    command = {
+        "slurm": ["squeue", "-h", "-u", user, "-o", "%i"],
+        "pbs": ["qselect", "-u", user],
+        "sge": ["qstat", "-u", user],
+    }[cluster.scheduler]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        raise StoreError(f"the scheduler does not answer ({' '.join(command)}): {error}", "run this on a node that has the scheduler's commands") from None
-    return {line.split()[0].split(".")[0] for line in answer.splitlines() if line.strip() and line.split()[0][0].isdigit()}
+        raise StoreError(
+            f"the scheduler does not answer ({' '.join(command)}): {error}",
+            "run this on a node that has the scheduler's commands",
+        ) from None
+    return {
+        line.split()[0].split(".")[0] for line in answer.splitlines() if line.strip() and line.split()[0][0].isdigit()
+    }
 
 
 def work_through(
-    store: CampaignStore, pad: Any, cluster: Cluster, config: Path, on_round: Callable[[Round], None], *, pause: float = 30.0, once: bool = False
+    store: CampaignStore,
+    pad: Any,
+    cluster: Cluster,
+    config: Path,
+    on_round: Callable[[Round], None],
+    *,
+    pause: float = 30.0,
+    once: bool = False,
 ) -> None:
     """Look after the queue until no job is left: put lost ones back, submit ready ones.
 
@@ -196,7 +248,8 @@ def work_through(
         refused_since = (refused_since or time.monotonic()) if refused else None
         if refused_since is not None and time.monotonic() - refused_since > REFUSED_SECONDS:
             raise StoreError(
-                f"the scheduler has refused every job for {REFUSED_SECONDS} s", "its words stand above; `catholyte doctor --cluster` looks further"
+                f"the scheduler has refused every job for {REFUSED_SECONDS} s",
+                "its words stand above; `catholyte doctor --cluster` looks further",
             )
         on_round(found)
         if once or found.left == 0:
@@ -217,7 +270,10 @@ def _submit_ready(pad: Any, cluster: Cluster, config: Path, found: Round) -> boo
             return False
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="cd is deprecated", category=FutureWarning)  # FireWorks' own
-            number = patient(lambda: launch_rocket_to_queue(pad, FWorker(), queue, launches, reserve=True, strm_lvl="ERROR"), "submit a job")
+            number = patient(
+                lambda: launch_rocket_to_queue(pad, FWorker(), queue, launches, reserve=True, strm_lvl="ERROR"),
+                "submit a job",
+            )
         if not number:
             return number is False
         found.queued.append(str(number))

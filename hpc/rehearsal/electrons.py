@@ -69,11 +69,15 @@ def placeholder_electrons(inputs: RunInputs) -> Electrons:
     charges = np.array([_valence(site.specie.symbol) for site in sites], dtype=float)
     electrons = float(inputs.incar.get("NELECT", charges.sum()))
     default = (
-        max(ceil((electrons + 2) / 2) + max(len(sites) // 2, 3), ceil(0.6 * electrons)) if inputs.incar["ISPIN"] == 2 else ceil(electrons / 2) + len(sites)
+        max(ceil((electrons + 2) / 2) + max(len(sites) // 2, 3), ceil(0.6 * electrons))
+        if inputs.incar["ISPIN"] == 2
+        else ceil(electrons / 2) + len(sites)
     )
     bands = int(inputs.incar.get("NBANDS", default))
     full = min(round(electrons / 2), bands)
-    levels = np.concatenate([np.linspace(_BOTTOM, _VBM, full), np.linspace(_VBM + _GAP, _VBM + _GAP + _EMPTY, bands - full)])
+    levels = np.concatenate(
+        [np.linspace(_BOTTOM, _VBM, full), np.linspace(_VBM + _GAP, _VBM + _GAP + _EMPTY, bands - full)]
+    )
     moments = None
     if inputs.incar["ISPIN"] == 2:
         moments = _MOMENT_SHARE * np.asarray(inputs.incar.get("MAGMOM") or np.ones(len(sites)), dtype=float)
@@ -90,7 +94,8 @@ def placeholder_electrons(inputs: RunInputs) -> Electrons:
 
 
 def _valence(symbol: str) -> int:
-    """Electrons of the pseudopotential that the campaign's settings name, as its ZVAL; else those outside the noble-gas core."""
+    """Electrons of the pseudopotential that the campaign's settings name, as its ZVAL; else those outside the noble-gas
+    core."""
     listed = _potcars().get(symbol)
     if listed is not None:
         return int(listed["valence"])

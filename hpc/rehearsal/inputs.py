@@ -134,7 +134,11 @@ def _titles(directory: Path, species: list[str]) -> list[str]:
     if spec.is_file():
         names = [line.strip() for line in spec.read_text().splitlines() if line.strip()]
     elif potcar.is_file():
-        names = [line.split()[3] for line in potcar.read_text(errors="replace").splitlines() if line.strip().startswith("TITEL")]
+        names = [
+            line.split()[3]
+            for line in potcar.read_text(errors="replace").splitlines()
+            if line.strip().startswith("TITEL")
+        ]
     else:
         raise InputError(f"{directory}: neither POTCAR.spec nor POTCAR is there")
     if [name.split("_")[0] for name in names] != species:

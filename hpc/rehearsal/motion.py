@@ -17,14 +17,16 @@ from .inputs import RunInputs
 __all__ = ["Frame", "Next", "frames"]
 
 
-#: decimals of positions (fractional) and digits of velocities (Å/fs) in a CONTCAR: the run itself goes on from the rounded
+#: decimals of positions (fractional) and digits of velocities (Å/fs) in a CONTCAR: the run itself goes on from the
+#: rounded
 #: numbers, so that a continued trajectory equals an unbroken one bit by bit
 _DECIMALS, _DIGITS = 16, 8
 
 
 @dataclass(frozen=True)
 class Next:
-    """What stands in the CONTCAR: the geometry to go on from. fractional (n, 3); velocities (n, 3) Å/fs; thermostat (2,)."""
+    """What stands in the CONTCAR: the geometry to go on from. fractional (n, 3); velocities (n, 3) Å/fs; thermostat
+    (2,)."""
 
     cell: Floats
     fractional: Floats
@@ -34,7 +36,8 @@ class Next:
 
 @dataclass(frozen=True)
 class Frame:
-    """One ionic step. cell (3, 3) Å; fractional (n, 3); energy eV; forces (n, 3) eV/Å; stress (3, 3) eV/Å³ as dE/dε / V."""
+    """One ionic step. cell (3, 3) Å; fractional (n, 3); energy eV; forces (n, 3) eV/Å; stress (3, 3) eV/Å³ as dE/dε /
+    V."""
 
     cell: Floats
     fractional: Floats
@@ -66,7 +69,9 @@ def frames(inputs: RunInputs, calculator: Any) -> Iterator[Frame]:
     elif inputs.incar["IBRION"] in (1, 2, 3):
         yield from _relaxation(atoms, inputs)
     else:
-        raise InputError(f"IBRION = {inputs.incar['IBRION']} is not supported by the rehearsal; allowed: -1, 0, 1, 2, 3")
+        raise InputError(
+            f"IBRION = {inputs.incar['IBRION']} is not supported by the rehearsal; allowed: -1, 0, 1, 2, 3"
+        )
 
 
 def _constrain(atoms: Any, inputs: RunInputs) -> None:
@@ -126,8 +131,14 @@ def _dynamics(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
     mass = atoms.get_masses()[:, None]
     to_acceleration = units.fs**2 / mass  # eV/Å -> Å/fs²
     degrees = max(int(mobile.sum()) - (3 if mobile.all() else 0), 1)
-    velocity = inputs.velocities if inputs.velocities is not None and np.any(inputs.velocities) else _draw(mass, mobile, start, degrees, inputs)
-    friction, integral = (float(value) for value in (inputs.thermostat if inputs.thermostat is not None else (0.0, 0.0)))
+    velocity = (
+        inputs.velocities
+        if inputs.velocities is not None and np.any(inputs.velocities)
+        else _draw(mass, mobile, start, degrees, inputs)
+    )
+    friction, integral = (
+        float(value) for value in (inputs.thermostat if inputs.thermostat is not None else (0.0, 0.0))
+    )
     thermostatted = float(inputs.incar["SMASS"]) >= 0
     period = 40 * step  # VASP's SMASS = 0: about 40 steps a period
     total = int(inputs.incar["NSW"])
@@ -139,7 +150,11 @@ def _dynamics(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
         kinetic = 0.5 * float((mass * (0.5 * (old + velocity) / units.fs) ** 2).sum())
         temperature = 2 * kinetic / (degrees * units.kB)
         wanted = start + (end - start) * number / max(total - 1, 1)
-        bath = degrees * units.kB * wanted * (0.5 * (friction * period / (2 * np.pi)) ** 2 + integral) if thermostatted else 0.0
+        bath = (
+            degrees * units.kB * wanted * (0.5 * (friction * period / (2 * np.pi)) ** 2 + integral)
+            if thermostatted
+            else 0.0
+        )
         if thermostatted and wanted > 0:
             friction += step * (2 * np.pi / period) ** 2 * (temperature / wanted - 1)
             integral += step * friction

@@ -24,7 +24,8 @@ _LINE = "-" * 104
 
 
 class Outputs:
-    """All output files of one run; every ionic step is flushed, so that a kill leaves whole steps and at most one broken one."""
+    """All output files of one run; every ionic step is flushed, so that a kill leaves whole steps and at most one
+    broken one."""
 
     def __init__(self, directory: Path, inputs: RunInputs, electrons: Electrons) -> None:
         self.directory, self.inputs, self.electrons = directory, inputs, electrons
@@ -42,14 +43,20 @@ class Outputs:
     def electronic_step(self, cycle: int, energy: float, change: float) -> None:
         """One line of OSZICAR for one step of the electronic iteration."""
         if cycle == 1:
-            self.oszicar.write("       N       E                     dE             d eps       ncg     rms          rms(c)\n")
-        self.oszicar.write(f"DAV: {cycle:3d}   {energy:19.12E}   {change:12.5E}  {change:12.5E}   100   {abs(change):9.3E}\n")
+            self.oszicar.write(
+                "       N       E                     dE             d eps       ncg     rms          rms(c)\n"
+            )
+        self.oszicar.write(
+            f"DAV: {cycle:3d}   {energy:19.12E}   {change:12.5E}  {change:12.5E}   100   {abs(change):9.3E}\n"
+        )
         moment = 0.0 if self.electrons.moments is None else float(self.electrons.moments.sum())
         self.outcar.write(f"\n{'-' * 39} Iteration {self.steps + 1:6d}({cycle:4d})  {'-' * 39}\n\n")
         self.outcar.write(f" number of electron {self.electrons.n_electrons:15.7f} magnetization {moment:15.7f}\n\n")
         self.oszicar.flush()
 
-    def ionic_step(self, frame: Frame, cycles: list[tuple[float, float]], *, converged: bool, magnetization: bool = True) -> None:
+    def ionic_step(
+        self, frame: Frame, cycles: list[tuple[float, float]], *, converged: bool, magnetization: bool = True
+    ) -> None:
         """Everything that one finished ionic step leaves.
 
         Parameters
@@ -79,7 +86,9 @@ class Outputs:
         if velocities and following.velocities is not None and following.thermostat is not None:
             text += "\n" + "".join(" ".join(f"{value:16.8E}" for value in row) + "\n" for row in following.velocities)
             nose = "  ".join(f"{value:16.8E}" for value in (*following.thermostat, 0.0, 0.0))
-            text += f"\n           1\n  {float(self.inputs.incar['POTIM']):20.16f}\n {nose}\n" + 3 * _rows(following.fractional, 16, 8)
+            text += f"\n           1\n  {float(self.inputs.incar['POTIM']):20.16f}\n {nose}\n" + 3 * _rows(
+                following.fractional, 16, 8
+            )
         (self.directory / "CONTCAR").write_text(text)
 
     def finish(self, *, reached: bool) -> None:
@@ -89,9 +98,12 @@ class Outputs:
         spent = time.monotonic() - self.started
         self.outcar.write(
             f"\n\n General timing and accounting informations for this job:\n {'=' * 56}\n\n"
-            f"                  Total CPU time used (sec): {spent:12.3f}\n                            User time (sec): {spent:12.3f}\n"
-            f"                          System time (sec): {0.0:12.3f}\n                         Elapsed time (sec): {spent:12.3f}\n\n"
-            f"                   Maximum memory used (kb): {100000.0:12.0f}\n                   Average memory used (kb): {0.0:12.0f}\n"
+            f"                  Total CPU time used (sec): {spent:12.3f}\n                            User time "
+            f"(sec): {spent:12.3f}\n"
+            f"                          System time (sec): {0.0:12.3f}\n                         Elapsed time (sec): "
+            f"{spent:12.3f}\n\n"
+            f"                   Maximum memory used (kb): {100000.0:12.0f}\n                   Average memory used "
+            f"(kb): {0.0:12.0f}\n"
         )
         self.vasprun.finish()
         if self.inputs.incar["LWAVE"]:
@@ -128,13 +140,18 @@ class Outputs:
         titles = "".join(f"   TITEL  = {title}\n" for title in inputs.titles)
         tag = inputs.incar
         self.outcar.write(
-            f" vasp.0.0.0-rehearsal {STAMP}: placeholder numbers, not VASP\n executed on rehearsal\n running on    1 total cores\n\n INCAR:\n{tags}\n{potcars}\n{titles}\n"
-            f"   k-points           NKPTS = {len(inputs.kpoints):6d}   k-points in BZ     NKDIM = {len(inputs.kpoints):6d}   number of bands    NBANDS= {electrons.n_bands:6d}\n"
-            f"   number of dos      NEDOS = {int(tag['NEDOS']):6d}   number of ions     NIONS = {len(inputs.structure):6d}\n"
+            f" vasp.0.0.0-rehearsal {STAMP}: placeholder numbers, not VASP\n executed on rehearsal\n running on    1 "
+            f"total cores\n\n INCAR:\n{tags}\n{potcars}\n{titles}\n"
+            f"   k-points           NKPTS = {len(inputs.kpoints):6d}   k-points in BZ     NKDIM = "
+            f"{len(inputs.kpoints):6d}   number of bands    NBANDS= {electrons.n_bands:6d}\n"
+            f"   number of dos      NEDOS = {int(tag['NEDOS']):6d}   number of ions     NIONS = "
+            f"{len(inputs.structure):6d}\n"
             "   total plane-waves  NPLWV =   1000\n"
             f"   ISPIN  = {int(tag['ISPIN']):6d}    spin polarized calculation?\n"
-            f"   EDIFF  = {float(tag['EDIFF']):.1E}   stopping-criterion for ELM\n   NELM   = {int(tag['NELM']):6d};   NELMIN= {int(tag['NELMIN']):2d}\n"
-            f"   NSW    = {int(tag['NSW']):6d}    number of steps for IOM\n   IBRION = {int(tag['IBRION']):6d}    ionic relax\n"
+            f"   EDIFF  = {float(tag['EDIFF']):.1E}   stopping-criterion for ELM\n   NELM   = {int(tag['NELM']):6d};  "
+            f" NELMIN= {int(tag['NELMIN']):2d}\n"
+            f"   NSW    = {int(tag['NSW']):6d}    number of steps for IOM\n   IBRION = {int(tag['IBRION']):6d}    "
+            "ionic relax\n"
             f"   NELECT = {electrons.n_electrons:12.4f}    total number of electrons\n"
             f"   ISMEAR = {int(tag['ISMEAR']):5d};   SIGMA  = {float(tag['SIGMA']):6.2f}  broadening in eV\n\n"
         )
@@ -144,15 +161,23 @@ class Outputs:
         if self.inputs.kind == "md":
             total = frame.energy + frame.kinetic + frame.thermostat_energy
             self.oszicar.write(
-                f"{self.steps:7d} T= {frame.temperature:5.0f}. E= {total:14.8E} F= {frame.energy:14.8E} E0= {frame.energy:14.8E}  "
+                f"{self.steps:7d} T= {frame.temperature:5.0f}. E= {total:14.8E} F= {frame.energy:14.8E} E0= "
+                f"{frame.energy:14.8E}  "
                 f"EK= {frame.kinetic:11.5E} SP= {frame.thermostat_energy:8.2E} SK= 0.00E+00{moment}\n"
             )
         else:
-            self.oszicar.write(f"{self.steps:4d} F= {frame.energy:14.8E} E0= {frame.energy:14.8E}  d E ={change:13.6E}{moment}\n")
+            self.oszicar.write(
+                f"{self.steps:4d} F= {frame.energy:14.8E} E0= {frame.energy:14.8E}  d E ={change:13.6E}{moment}\n"
+            )
 
     def _outcar_ionic(self, frame: Frame, converged: bool, magnetization: bool) -> None:
         write = self.outcar.write
-        write(f"{'-' * 24} aborting loop {'because EDIFF is reached' if converged else 'EDIFF was not reached (unconverged)'} {'-' * 24}\n\n")
+        write(
+            (
+                f"{'-' * 24} aborting loop "
+                f"{'because EDIFF is reached' if converged else 'EDIFF was not reached (unconverged)'} {'-' * 24}\n\n"
+            )
+        )
         write(f" E-fermi : {self.electrons.efermi:9.4f}     XC(G=0):   0.0000     alpha+bet :  0.0000\n\n")
         self._table("total charge", self.electrons.charges)
         if magnetization and self.electrons.moments is not None:
@@ -168,10 +193,21 @@ class Outputs:
         reciprocal = np.linalg.inv(frame.cell).T
         write(f" VOLUME and BASIS-vectors are now :\n {'-' * 77}\n  volume of cell : {volume:11.2f}\n")
         write("      direct lattice vectors                 reciprocal lattice vectors\n")
-        write("".join("  " + "".join(f"{value:13.9f}" for value in (*cell, *inverse)) + "\n" for cell, inverse in zip(frame.cell, reciprocal, strict=True)))
+        write(
+            "".join(
+                "  " + "".join(f"{value:13.9f}" for value in (*cell, *inverse)) + "\n"
+                for cell, inverse in zip(frame.cell, reciprocal, strict=True)
+            )
+        )
         write(f"\n POSITION                                       TOTAL-FORCE (eV/Angst)\n {'-' * 83}\n")
         for position, force in zip(frame.fractional @ frame.cell, frame.forces, strict=True):
-            write(" " + "".join(f"{value:13.5f}" for value in position) + "    " + "".join(f"{value:14.6f}" for value in force) + "\n")
+            write(
+                " "
+                + "".join(f"{value:13.5f}" for value in position)
+                + "    "
+                + "".join(f"{value:14.6f}" for value in force)
+                + "\n"
+            )
         drift = "".join(f"{value:14.6f}" for value in frame.forces.sum(axis=0))
         write(f" {'-' * 83}\n    total drift:                          {drift}\n\n{_LINE}\n\n")
         write("  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)\n  ---------------------------------------------------\n")
@@ -186,7 +222,10 @@ class Outputs:
             rows.append(f"{i:5d}     {0.0:8.3f}{value - d:8.3f}{d:8.3f}{value:8.3f}\n")
         line = "-" * 42
         self.outcar.write(
-            f"\n {title}\n\n# of ion       s       p       d       tot\n{line}\n{''.join(rows)}{line}\ntot       {0.0:8.3f}{0.0:8.3f}{values.sum():8.3f}{values.sum():8.3f}\n\n"
+            (
+                f"\n {title}\n\n# of ion       s       p       d       tot\n{line}\n{''.join(rows)}{line}\ntot       "
+                f"{0.0:8.3f}{0.0:8.3f}{values.sum():8.3f}{values.sum():8.3f}\n\n"
+            )
         )
 
 

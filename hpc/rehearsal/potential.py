@@ -1,8 +1,10 @@
 """A fast pair potential for rehearsals: it keeps atoms apart and costs milliseconds. It is no physics.
 
 Two atoms repel each other by a harmonic wall once they are closer than they touch, and ignore each other beyond. An
-anion and another atom touch at the sum of the covalent radii (Cordero et al., Dalton Trans. 2008, 2832, as ASE tabulates
-them), two anions at 1.25 times that sum, about an ion's diameter, and two others at 0.9 times. Crystals from experiment are then at
+anion and another atom touch at the sum of the covalent radii (Cordero et al., Dalton Trans. 2008, 2832, as ASE
+tabulates
+them), two anions at 1.25 times that sum, about an ion's diameter, and two others at 0.9 times. Crystals from experiment
+are then at
 rest or nearly so: their relaxations take a few steps, whatever the bonding that the potential knows nothing of.
 """
 
@@ -42,7 +44,9 @@ class RehearsalPotential(Calculator):
         contact = _contacts(numbers)
         first, second, distance, vector = neighbor_list("ijdD", cell, float(contact.max()))
         overlap = np.clip(contact[numbers[first], numbers[second]] - distance, 0.0, None)
-        pulls = (-_STIFFNESS * overlap / distance)[:, None] * vector  # dE/dr along i -> j, every pair is counted from both ends
+        pulls = (-_STIFFNESS * overlap / distance)[
+            :, None
+        ] * vector  # dE/dr along i -> j, every pair is counted from both ends
         forces = np.zeros((len(numbers), 3))
         np.add.at(forces, first, pulls)
         strain = 0.5 * (vector.T @ pulls) / cell.get_volume()

@@ -29,10 +29,16 @@ _WRONG_U = 9.9
 
 def main() -> None:
     """Run in the working directory, as VASP does; errors end with exit status 1."""
-    parser = argparse.ArgumentParser(prog="catholyte-rehearse", description="A stand-in for the VASP binary: placeholder numbers, stamped as such.")
+    parser = argparse.ArgumentParser(
+        prog="catholyte-rehearse", description="A stand-in for the VASP binary: placeholder numbers, stamped as such."
+    )
     parser.add_argument("--faults", type=Path, help="fault file (YAML); else the variable CATHOLYTE_REHEARSE_FAULTS")
-    parser.add_argument("--seconds-per-step", type=float, default=0.0, help="s, pause after each ionic step, to rehearse wall times")
-    parser.add_argument("--chgnet", action="store_true", help="energies and forces by CHGNet instead of the pair potential")
+    parser.add_argument(
+        "--seconds-per-step", type=float, default=0.0, help="s, pause after each ionic step, to rehearse wall times"
+    )
+    parser.add_argument(
+        "--chgnet", action="store_true", help="energies and forces by CHGNet instead of the pair potential"
+    )
     options = parser.parse_args()
     try:
         rehearse(Path.cwd(), options.faults, options.seconds_per_step, chgnet=options.chgnet)
@@ -41,7 +47,9 @@ def main() -> None:
         sys.exit(1)
 
 
-def rehearse(directory: Path, faults: Path | None = None, seconds_per_step: float = 0.0, *, chgnet: bool = False) -> None:
+def rehearse(
+    directory: Path, faults: Path | None = None, seconds_per_step: float = 0.0, *, chgnet: bool = False
+) -> None:
     """Read the inputs in `directory`, move the atoms, write the outputs.
 
     Raises
@@ -52,7 +60,10 @@ def rehearse(directory: Path, faults: Path | None = None, seconds_per_step: floa
     inputs = read_inputs(directory)
     found = Faults.of_environment(faults, inputs.kind, directory)
     electrons = placeholder_electrons(inputs)
-    print(f" running the rehearsal: {inputs.structure.composition.formula}, {inputs.kind}; placeholder numbers, not VASP", flush=True)
+    print(
+        f" running the rehearsal: {inputs.structure.composition.formula}, {inputs.kind}; placeholder numbers, not VASP",
+        flush=True,
+    )
     run = _Run(directory, _misled(inputs, found), electrons, found, seconds_per_step)
     for frame in frames(inputs, _calculator(chgnet)):
         if not run.step(frame):
@@ -82,7 +93,13 @@ class _Run:
     """One run with its faults."""
 
     def __init__(self, directory: Path, inputs: RunInputs, electrons: Electrons, faults: Faults, pause: float) -> None:
-        self.directory, self.inputs, self.electrons, self.faults, self.pause = directory, inputs, electrons, faults, pause
+        self.directory, self.inputs, self.electrons, self.faults, self.pause = (
+            directory,
+            inputs,
+            electrons,
+            faults,
+            pause,
+        )
         self.outputs = Outputs(directory, inputs, electrons)
         self.number = 0
         self.frame: Frame | None = None
@@ -118,11 +135,19 @@ class _Run:
 
     def _cycles(self, energy: float, unconverged: bool) -> list[tuple[float, float]]:
         """Energies and changes of the electronic iteration, eV: each step a tenth of the one before."""
-        count = int(self.inputs.incar["NELM"]) if unconverged else min(self.electrons.cycles, int(self.inputs.incar["NELM"]))
+        count = (
+            int(self.inputs.incar["NELM"])
+            if unconverged
+            else min(self.electrons.cycles, int(self.inputs.incar["NELM"]))
+        )
         slow = float(self.inputs.incar["EDIFF"]) * 10 if unconverged else 0.0
         cycles = []
         for cycle in range(1, count + 1):
-            change = max(10.0 ** (1 - cycle), slow) if cycle < count or unconverged else 0.1 * float(self.inputs.incar["EDIFF"])
+            change = (
+                max(10.0 ** (1 - cycle), slow)
+                if cycle < count or unconverged
+                else 0.1 * float(self.inputs.incar["EDIFF"])
+            )
             value = energy if cycle == count else energy + change
             cycles.append((value, -change))
             self.outputs.electronic_step(cycle, value, -change)
@@ -142,7 +167,11 @@ class _Run:
             time.sleep(fault.seconds)
         if self.faults.strike(("oom",), number) is not None:
             print(
-                "slurmstepd: error: Detected 1 oom-kill event(s). Some of your processes may have been killed by the cgroup out-of-memory handler.",
+                (
+                    "slurmstepd: error: Detected 1 oom-kill event(s). Some of your processes may have been killed by "
+                    "the "
+                    "cgroup out-of-memory handler."
+                ),
                 file=sys.stderr,
                 flush=True,
             )
@@ -154,7 +183,11 @@ class _Run:
         return True
 
     def _slowness(self) -> list[Fault]:
-        return [fault for fault in self.faults.faults.values() if fault.kind == "slow" and self.number >= fault.at_ionic_step]
+        return [
+            fault
+            for fault in self.faults.faults.values()
+            if fault.kind == "slow" and self.number >= fault.at_ionic_step
+        ]
 
     def _after(self, number: int) -> bool:
         """STOPCAR, as VASP honours it."""
@@ -178,7 +211,11 @@ class _Run:
         self._cut("OUTCAR", 0.9)
         self._cut("vasprun.xml", 0.9)
         (self.directory / "CONTCAR").write_text("")
-        print("forrtl: No space left on device\nforrtl: severe (38): error during write, unit 20, file OUTCAR", file=sys.stderr, flush=True)
+        print(
+            "forrtl: No space left on device\nforrtl: severe (38): error during write, unit 20, file OUTCAR",
+            file=sys.stderr,
+            flush=True,
+        )
         sys.exit(38)
 
     def _cut(self, name: str, share: float) -> None:

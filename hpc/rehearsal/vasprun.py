@@ -41,16 +41,26 @@ class VasprunWriter:
         """Write one ``<calculation>``; it is closed by the next one or by :meth:`finish`. `kbar`: kB per eV/Å³."""
         self._close_step()
         steps = "".join(
-            f'  <scstep>\n   <time name="total">    0.01    0.01</time>\n   <energy>\n{_energies(energy)}   </energy>\n  </scstep>\n' for energy, _ in cycles
+            (
+                f'  <scstep>\n   <time name="total">    0.01    0.01</time>\n   <energy>\n{_energies(energy)}   '
+                "</energy>\n  </scstep>\n"
+            )
+            for energy, _ in cycles
         )
         kinetic = (
-            f'   <i name="kinetic">{frame.kinetic:16.8f}</i>\n   <i name="nosepot">{frame.thermostat_energy:16.8f}</i>\n' if self.inputs.kind == "md" else ""
+            (
+                f'   <i name="kinetic">{frame.kinetic:16.8f}</i>\n   <i '
+                f'name="nosepot">{frame.thermostat_energy:16.8f}</i>\n'
+            )
+            if self.inputs.kind == "md"
+            else ""
         )
         total = frame.energy + frame.kinetic + frame.thermostat_energy
         self.stream.write(
             f" <calculation>\n{steps}{_structure(frame.cell, frame.fractional)}"
             f"{_varray('forces', frame.forces)}{_varray('stress', -frame.stress * kbar)}"
-            f'  <energy>\n{_energies(frame.energy)}{kinetic}   <i name="total">{total:16.8f}</i>\n  </energy>\n  <time name="totalsc">    0.01    0.01</time>\n'
+            f'  <energy>\n{_energies(frame.energy)}{kinetic}   <i name="total">{total:16.8f}</i>\n  </energy>\n  '
+            '<time name="totalsc">    0.01    0.01</time>\n'
         )
         self.open_step, self.last = True, frame
         self.stream.flush()
@@ -70,23 +80,37 @@ class VasprunWriter:
 
     def _head(self) -> str:
         inputs = self.inputs
-        tags = {**inputs.incar, "NBANDS": self.electrons.n_bands, "NELECT": self.electrons.n_electrons, "ENMAX": inputs.incar.get("ENCUT", 400.0)}
+        tags = {
+            **inputs.incar,
+            "NBANDS": self.electrons.n_bands,
+            "NELECT": self.electrons.n_electrons,
+            "ENMAX": inputs.incar.get("ENCUT", 400.0),
+        }
         groups = "".join(
-            f'  <separator name="{name}" >\n{"".join(_tag(key, tags[key]) for key in keys if key in tags)}  </separator>\n'
+            (
+                f'  <separator name="{name}" >\n{"".join(_tag(key, tags[key]) for key in keys if key in tags)}  '
+                "</separator>\n"
+            )
             for name, keys in _PARAMETERS.items()
         )
-        other = "".join(_tag(key, value) for key, value in tags.items() if key.startswith(("LDAU", "LMAXMIX", "MAGMOM")))
+        other = "".join(
+            _tag(key, value) for key, value in tags.items() if key.startswith(("LDAU", "LMAXMIX", "MAGMOM"))
+        )
         incar = "".join(_tag(key, value) for key, value in inputs.given.items())
         points = "".join(f"   <v>{_numbers(row)}</v>\n" for row in inputs.kpoints)
         weights = "".join(f"   <v>{weight:17.8f}</v>\n" for weight in inputs.weights)
         mesh = " ".join(map(str, inputs.mesh))
         return (
-            '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n <generator>\n  <i name="program" type="string">vasp </i>\n'
-            f'  <i name="version" type="string">{VERSION}  </i>\n  <i name="subversion" type="string">placeholder numbers, not VASP</i>\n </generator>\n'
+            '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n <generator>\n  <i name="program" '
+            'type="string">vasp </i>\n'
+            f'  <i name="version" type="string">{VERSION}  </i>\n  <i name="subversion" type="string">placeholder '
+            "numbers, not VASP</i>\n </generator>\n"
             f" <incar>\n{incar} </incar>\n"
             f' <kpoints>\n  <generation param="Gamma">\n   <v type="int" name="divisions">{mesh}</v>\n  </generation>\n'
-            f'  <varray name="kpointlist" >\n{points}  </varray>\n  <varray name="weights" >\n{weights}  </varray>\n </kpoints>\n'
-            f' <parameters>\n{groups}  <separator name="other" >\n{other}  </separator>\n </parameters>\n{self._atoms()}'
+            f'  <varray name="kpointlist" >\n{points}  </varray>\n  <varray name="weights" >\n{weights}  </varray>\n '
+            "</kpoints>\n"
+            f' <parameters>\n{groups}  <separator name="other" >\n{other}  </separator>\n '
+            f"</parameters>\n{self._atoms()}"
             f"{_structure(inputs.structure.lattice.matrix, inputs.structure.frac_coords, 'initialpos')}"
         )
 
@@ -95,12 +119,19 @@ class VasprunWriter:
         for number, ((symbol, count), title) in enumerate(zip(inputs.species, inputs.titles, strict=True), start=1):
             rows += [f"    <rc><c>{symbol:<2}</c><c>{number:4d}</c></rc>\n"] * count
             mass = float(Element(symbol).atomic_mass)
-            types.append(f"    <rc><c>{count:4d}</c><c>{symbol:<2}</c><c>{mass:12.4f}</c><c>{1.0:12.4f}</c><c> {title:<36}</c></rc>\n")
+            types.append(
+                (
+                    f"    <rc><c>{count:4d}</c><c>{symbol:<2}</c><c>{mass:12.4f}</c><c>{1.0:12.4f}</c><c> "
+                    f"{title:<36}</c></rc>\n"
+                )
+            )
         return (
             f" <atominfo>\n  <atoms>{len(inputs.structure):8d} </atoms>\n  <types>{len(types):8d} </types>\n"
-            '  <array name="atoms" >\n   <dimension dim="1">ion</dimension>\n   <field type="string">element</field>\n   <field type="int">atomtype</field>\n'
+            '  <array name="atoms" >\n   <dimension dim="1">ion</dimension>\n   <field '
+            'type="string">element</field>\n   <field type="int">atomtype</field>\n'
             f"   <set>\n{''.join(rows)}   </set>\n  </array>\n"
-            '  <array name="atomtypes" >\n   <dimension dim="1">type</dimension>\n   <field type="int">atomspertype</field>\n   <field type="string">element</field>\n'
+            '  <array name="atomtypes" >\n   <dimension dim="1">type</dimension>\n   <field '
+            'type="int">atomspertype</field>\n   <field type="string">element</field>\n'
             '   <field>mass</field>\n   <field>valence</field>\n   <field type="string">pseudopotential</field>\n'
             f"   <set>\n{''.join(types)}   </set>\n  </array>\n </atominfo>\n"
         )
@@ -111,12 +142,19 @@ class VasprunWriter:
 
     def _eigenvalues(self) -> str:
         electrons = self.electrons
-        bands = "".join(f"       <r>{level:11.4f} {filled:8.4f} </r>\n" for level, filled in zip(electrons.levels, electrons.occupations, strict=True))
-        points = "".join(f'      <set comment="kpoint {k}">\n{bands}      </set>\n' for k in range(1, len(self.inputs.kpoints) + 1))
+        bands = "".join(
+            f"       <r>{level:11.4f} {filled:8.4f} </r>\n"
+            for level, filled in zip(electrons.levels, electrons.occupations, strict=True)
+        )
+        points = "".join(
+            f'      <set comment="kpoint {k}">\n{bands}      </set>\n' for k in range(1, len(self.inputs.kpoints) + 1)
+        )
         spins = "".join(f'     <set comment="spin {spin}">\n{points}     </set>\n' for spin in self._spins)
         return (
-            '  <eigenvalues>\n   <array>\n    <dimension dim="1">band</dimension>\n    <dimension dim="2">kpoint</dimension>\n    <dimension dim="3">spin</dimension>\n'
-            f"    <field>eigene</field>\n    <field>occ</field>\n    <set>\n{spins}    </set>\n   </array>\n  </eigenvalues>\n"
+            '  <eigenvalues>\n   <array>\n    <dimension dim="1">band</dimension>\n    <dimension '
+            'dim="2">kpoint</dimension>\n    <dimension dim="3">spin</dimension>\n'
+            f"    <field>eigene</field>\n    <field>occ</field>\n    <set>\n{spins}    </set>\n   </array>\n  "
+            "</eigenvalues>\n"
         )
 
     def _dos(self) -> str:
@@ -134,12 +172,15 @@ class VasprunWriter:
             ions = "".join(f'     <set comment="ion {i}">\n{spins}     </set>\n' for i in range(1, len(sites) + 1))
             fields = "".join(f"     <field>{name:>7}</field>\n" for name in ("energy", *orbitals))
             partial = (
-                '   <partial>\n    <array>\n     <dimension dim="1">gridpoints</dimension>\n     <dimension dim="2">spin</dimension>\n     <dimension dim="3">ion</dimension>\n'
+                '   <partial>\n    <array>\n     <dimension dim="1">gridpoints</dimension>\n     <dimension '
+                'dim="2">spin</dimension>\n     <dimension dim="3">ion</dimension>\n'
                 f"{fields}    <set>\n{ions}    </set>\n    </array>\n   </partial>\n"
             )
         return (
-            f'  <dos>\n   <i name="efermi">{electrons.efermi:16.8f}</i>\n   <total>\n    <array>\n     <dimension dim="1">gridpoints</dimension>\n'
-            '     <dimension dim="2">spin</dimension>\n     <field>energy</field>\n     <field>total</field>\n     <field>integrated</field>\n'
+            f'  <dos>\n   <i name="efermi">{electrons.efermi:16.8f}</i>\n   <total>\n    <array>\n     <dimension '
+            'dim="1">gridpoints</dimension>\n'
+            '     <dimension dim="2">spin</dimension>\n     <field>energy</field>\n     <field>total</field>\n     '
+            "<field>integrated</field>\n"
             f"    <set>\n{total}    </set>\n    </array>\n   </total>\n{partial}  </dos>\n"
         )
 
@@ -160,7 +201,8 @@ def _structure(cell: NDArray[np.floating[Any]], fractional: NDArray[np.floating[
     label = f' name="{name}"' if name else ""
     volume = abs(np.linalg.det(cell))
     return (
-        f'  <structure{label} >\n   <crystal>\n  {_varray("basis", cell)}    <i name="volume">{volume:16.8f}</i>\n  {_varray("rec_basis", np.linalg.inv(cell).T)}   </crystal>\n'
+        f'  <structure{label} >\n   <crystal>\n  {_varray("basis", cell)}    <i name="volume">{volume:16.8f}</i>\n  '
+        f"{_varray('rec_basis', np.linalg.inv(cell).T)}   </crystal>\n"
         f"  {_varray('positions', fractional)}  </structure>\n"
     )
 
@@ -170,7 +212,10 @@ def _tag(name: str, value: Any) -> str:
     if isinstance(value, (list, tuple, np.ndarray)):
         whole = all(isinstance(item, (int, np.integer)) for item in value)
         kind = ' type="int"' if whole else ""
-        return f'   <v{kind} name="{name}">{" ".join(str(item) if whole else f"{float(item):.8f}" for item in value)}</v>\n'
+        return (
+            f"   <v{kind} "
+            f'name="{name}">{" ".join(str(item) if whole else f"{float(item):.8f}" for item in value)}</v>\n'
+        )
     if isinstance(value, (bool, np.bool_)):
         return f'   <i type="logical" name="{name}"> {"T" if value else "F"}  </i>\n'
     if isinstance(value, (int, np.integer)):

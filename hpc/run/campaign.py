@@ -29,7 +29,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     """The JSON of ``plan``: jobs, what was left out, and totals."""
     names = {job.key: job.name for job in plan.jobs}
     jobs = [{**job.record(), "depends_on": [names[key] for key in job.depends_on]} for job in plan.jobs]
-    totals = {"jobs": len(jobs), "atoms_largest": max((job.n_atoms for job in plan.jobs), default=0), "cpu_seconds": sum(job.cost_seconds for job in plan.jobs)}
+    totals = {
+        "jobs": len(jobs),
+        "atoms_largest": max((job.n_atoms for job in plan.jobs), default=0),
+        "cpu_seconds": sum(job.cost_seconds for job in plan.jobs),
+    }
     return {"recipe": plan.recipe.name, "jobs": jobs, "skipped": plan.skipped, "notes": plan.notes, "totals": totals}
 
 
@@ -64,7 +68,10 @@ def run_campaign(store: CampaignStore, plan: Plan, on_event: Callable[[Event], N
 
     if any(job.tier == "rehearsal" for job in plan.jobs) and not is_rehearsal_store(store.location):
         raise StoreError(
-            f"{store.shown} holds results: a rehearsal has a store of its own, {without_password(rehearsal_location(store.location))}",
+            (
+                f"{store.shown} holds results: a rehearsal has a store of its own, "
+                f"{without_password(rehearsal_location(store.location))}"
+            ),
             "open that one, so that invented numbers never stand beside real ones",
         )
     save_campaign(store, plan, [])
@@ -81,7 +88,9 @@ def status_document(entries: list[Any]) -> dict[str, Any]:
     for entry in entries:
         row = entry.row()
         if entry.state == "running" and not is_alive(entry.record):
-            row["cause"] = f"process {entry.record.get('pid')} on {entry.record.get('host')} is gone; the next run resumes the job"
+            row["cause"] = (
+                f"process {entry.record.get('pid')} on {entry.record.get('host')} is gone; the next run resumes the job"
+            )
         if entry.state == "waiting" and (blocked := failed & set(entry.plan["depends_on"])):
             row["cause"] = f"waits for a failed job: {', '.join(sorted(blocked))}"
         rows.append(row)
@@ -105,16 +114,25 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     }
     if state == "failed":
         told["cause"] = cause.get("message", "no cause was recorded")
-        told["advice"] = told["advice"] or "mend the cause, then run again: finished jobs are reused and this one is tried again"
+        told["advice"] = (
+            told["advice"] or "mend the cause, then run again: finished jobs are reused and this one is tried again"
+        )
     elif state == "running" and not is_alive(record):
-        told["cause"] = f"the process {record.get('pid')} on {record.get('host')} that computed it ended without a word (killed, or the machine went down)"
+        told["cause"] = (
+            f"the process {record.get('pid')} on {record.get('host')} that computed it ended without a word (killed, "
+            "or the machine went down)"
+        )
         told["evidence"] = [f"started {record.get('started')}, attempt {record.get('attempts')}; no such process now"]
         told["advice"] = "run the recipe again: the job is resumed"
     elif state == "running":
-        told["cause"] = f"it is being computed by process {record.get('pid')} on {record.get('host')} since {record.get('started')}"
+        told["cause"] = (
+            f"it is being computed by process {record.get('pid')} on {record.get('host')} since {record.get('started')}"
+        )
     elif state == "waiting":
         told["cause"] = "it has not started: an input is not finished, failed, or the run was stopped before its turn"
         told["advice"] = "see `catholyte status` for the inputs it waits for, then run the recipe again"
     else:
-        told["cause"] = f"nothing is wrong: it finished {record.get('finished')} after {record.get('wall_seconds', 0):.1f} s"
+        told["cause"] = (
+            f"nothing is wrong: it finished {record.get('finished')} after {record.get('wall_seconds', 0):.1f} s"
+        )
     return told

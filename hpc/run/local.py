@@ -66,7 +66,9 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_flow(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], on_event: Callable[[Event], None], workers: int = 0) -> RunSummary:
+def run_flow(
+    store: CampaignStore, flow: Flow, records: list[dict[str, Any]], on_event: Callable[[Event], None], workers: int = 0
+) -> RunSummary:
     """Run every job of `flow` that has no result yet.
 
     Parameters
@@ -121,13 +123,20 @@ class _Scheduler:
         ended = self.finished | set(self.summary.failed) | set(self.summary.blocked)
         left = [key for key in self.jobs if key not in ended]
         dead = set(self.summary.failed) | set(self.summary.blocked)
-        while newly := [key for key in left if key not in dead and any(self._members(parent) & dead for parent in self.parents[key])]:
+        while newly := [
+            key for key in left if key not in dead and any(self._members(parent) & dead for parent in self.parents[key])
+        ]:
             self.summary.blocked += newly
             dead.update(newly)
-        self.ready = [key for key in left if key not in dead and all(self._members(parent) <= self.finished for parent in self.parents[key])]
+        self.ready = [
+            key
+            for key in left
+            if key not in dead and all(self._members(parent) <= self.finished for parent in self.parents[key])
+        ]
 
     def _members(self, parent: str) -> set[str]:
-        """Keys that stand for a parent: the job and its replacements; none for a job of another flow, whose result is in the store."""
+        """Keys that stand for a parent: the job and its replacements; none for a job of another flow, whose result is
+        in the store."""
         return set(self.family.get(parent, ()))
 
     def run(self, workers: int) -> RunSummary:
@@ -138,7 +147,9 @@ class _Scheduler:
         try:
             while True:
                 free = [i for i in range(workers) if i not in {slot for _, slot in running.values()}]
-                for key, slot in zip(self._due({key for key, _ in running.values()}) if free else [], free, strict=False):
+                for key, slot in zip(
+                    self._due({key for key, _ in running.values()}) if free else [], free, strict=False
+                ):
                     executor = slots[slot] = slots[slot] or _new_executor()
                     running[executor.submit(run_job, self.store.location, self.jobs[key])] = (key, slot)
                     self._tell(key, "running", 0.0)
@@ -174,7 +185,10 @@ class _Scheduler:
                 self.not_before |= dict.fromkeys(held, time.monotonic() + POLL_SECONDS)
                 return [key for key in due if key not in held]
             for key in done:
-                self._end(key, {"state": "reused", "seconds": 0.0, "message": "", "dynamic": records[key].get("dynamic") or {}})
+                self._end(
+                    key,
+                    {"state": "reused", "seconds": 0.0, "message": "", "dynamic": records[key].get("dynamic") or {}},
+                )
         return []
 
     def _collect(self, key: str, future: Future[dict[str, Any]]) -> bool:
@@ -202,7 +216,12 @@ class _Scheduler:
         }
         state = self.ledger.bury(key, cause)
         if state == "done":
-            return {"state": "done", "seconds": 0.0, "message": "", "dynamic": (self.ledger.record(key) or {}).get("dynamic") or {}}
+            return {
+                "state": "done",
+                "seconds": 0.0,
+                "message": "",
+                "dynamic": (self.ledger.record(key) or {}).get("dynamic") or {},
+            }
         return {"state": "held" if state == "running" else "failed", "seconds": 0.0, "message": message, "dynamic": {}}
 
     def _directory(self, key: str) -> Path:
@@ -232,7 +251,15 @@ class _Scheduler:
         for kind in ("replace", "detour", "addition"):
             if kind in dynamic:
                 self.ledger.register(
-                    [{"key": job_key(j["uuid"], j["index"]), "uuid": j["uuid"], "index": j["index"], "name": j["name"]} for j in dynamic[kind]]
+                    [
+                        {
+                            "key": job_key(j["uuid"], j["index"]),
+                            "uuid": j["uuid"],
+                            "index": j["index"],
+                            "name": j["name"],
+                        }
+                        for j in dynamic[kind]
+                    ]
                 )
                 added = {k.partition(":")[0] for k in self._add(dynamic[kind])}
                 if kind != "addition" and uuid not in added:
@@ -248,4 +275,6 @@ class _Scheduler:
 
 
 def _new_executor() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=begin, initargs=(os.getpid(),))
+    return ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("spawn"), initializer=begin, initargs=(os.getpid(),)
+    )

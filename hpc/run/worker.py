@@ -84,7 +84,12 @@ def run_job(location: str, serialised: dict[str, Any]) -> dict[str, Any]:
     ledger, key = Ledger(store), job_key(serialised["uuid"], serialised["index"])
     claim = patient(lambda: ledger.claim(key), "take a job")
     if claim.state == "done":
-        return {"state": "reused", "seconds": 0.0, "message": "", "dynamic": (ledger.record(key) or {}).get("dynamic") or {}}
+        return {
+            "state": "reused",
+            "seconds": 0.0,
+            "message": "",
+            "dynamic": (ledger.record(key) or {}).get("dynamic") or {},
+        }
     if claim.state == "held":
         return {"state": "held", "seconds": 0.0, "message": claim.holder, "dynamic": {}}
     return _compute(store, ledger, claim, serialised)
@@ -111,10 +116,14 @@ def _compute(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dic
     return {"state": state, "seconds": seconds, "message": "", "dynamic": dynamic}
 
 
-def _resume_or_run(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _resume_or_run(
+    store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
     """Return the job's state and what it added; the document is the last thing that is written."""
     uuid, index, outputs = serialised["uuid"], serialised["index"], cast(Any, store.outputs)
-    if claim.dynamic is not None and patient(lambda: outputs.docs_store.count({"uuid": uuid, "index": index}), "look for an earlier result"):
+    if claim.dynamic is not None and patient(
+        lambda: outputs.docs_store.count({"uuid": uuid, "index": index}), "look for an earlier result"
+    ):
         return "reused", claim.dynamic  # delivered by an attempt that was killed before it could say so
     delivery = Delivery(Path.cwd(), outputs)
     if delivery.kept:  # computed by an attempt that could not deliver
@@ -159,7 +168,11 @@ def _dynamic(response: Any) -> dict[str, Any]:
 def failure(error: BaseException, directory: Path) -> dict[str, Any]:
     """Return ``{error, message, advice, evidence}`` of an exception, with the end of the job's own logs."""
     message = error.message if isinstance(error, CatholyteError) else f"{type(error).__name__}: {error}"
-    trace = [] if isinstance(error, CatholyteError) else "".join(traceback.format_exception(error)).strip().splitlines()[-EVIDENCE_LINES:]
+    trace = (
+        []
+        if isinstance(error, CatholyteError)
+        else "".join(traceback.format_exception(error)).strip().splitlines()[-EVIDENCE_LINES:]
+    )
     told = trace + evidence(directory)
     if shutil.disk_usage(directory).free < FULL_BYTES:  # a program that could not write could not say so either
         told.append(f"{directory}: No space left on device")
@@ -170,7 +183,9 @@ def evidence(directory: Path) -> list[str]:
     """Return the last lines of the logs in a job's working directory."""
     found = []
     for log in sorted(directory.glob("*.log")) + sorted(directory.glob("*.txt")):
-        found += [f"{log.name}: {line}" for line in log.read_text(errors="replace").strip().splitlines()[-EVIDENCE_LINES:]]
+        found += [
+            f"{log.name}: {line}" for line in log.read_text(errors="replace").strip().splitlines()[-EVIDENCE_LINES:]
+        ]
     return found
 
 

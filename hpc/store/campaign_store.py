@@ -97,7 +97,8 @@ def database_of(uri: str) -> str:
 
 
 def rehearsal_location(location: str | Path | None = None) -> str:
-    """Where rehearsals are kept: a folder or database of their own beside `location`, with ``-rehearsal`` after its name."""
+    """Where rehearsals are kept: a folder or database of their own beside `location`, with ``-rehearsal`` after its
+    name."""
     place = str(location or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)
     if is_rehearsal_store(place):
         return place
@@ -144,7 +145,9 @@ def _open_embedded(folder: Path, create: bool) -> CampaignStore:
     lock = FileLock(folder / "writer.lock", timeout=LOCK_SECONDS)
     try:
         with _turn(lock):
-            stores: dict[str, Any] = {name: _monty(name, folder, lock) for name in ("outputs", "data", "states", "campaigns")}
+            stores: dict[str, Any] = {
+                name: _monty(name, folder, lock) for name in ("outputs", "data", "states", "campaigns")
+            }
             outputs = JobStore(stores["outputs"], additional_stores={"data": stores["data"]})
             outputs.connect()
             for name in ("states", "campaigns"):
@@ -153,11 +156,15 @@ def _open_embedded(folder: Path, create: bool) -> CampaignStore:
                 database = store._collection.database
                 if store.collection_name not in database.list_collection_names():
                     database.create_collection(store.collection_name)
-                with contextlib.closing(sqlite3.connect(folder / DATABASE / f"{store.collection_name}.collection")) as file:
+                with contextlib.closing(
+                    sqlite3.connect(folder / DATABASE / f"{store.collection_name}.collection")
+                ) as file:
                     file.execute("SELECT k FROM documents LIMIT 1")  # fails now, not in the middle of a run
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{folder}: the store cannot be opened: {error}") from None
-    return CampaignStore(str(folder), outputs, stores["states"]._collection, stores["campaigns"]._collection, folder / "work", lock)
+    return CampaignStore(
+        str(folder), outputs, stores["states"]._collection, stores["campaigns"]._collection, folder / "work", lock
+    )
 
 
 def _check_folder(folder: Path, create: bool) -> None:
@@ -169,7 +176,9 @@ def _check_folder(folder: Path, create: bool) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise StoreError(f"{folder}: the store is not writable: {error.strerror or error}", "name another folder with --store") from None
+        raise StoreError(
+            f"{folder}: the store is not writable: {error.strerror or error}", "name another folder with --store"
+        ) from None
 
 
 def _monty(name: str, folder: Path, lock: Any) -> Store:
@@ -198,7 +207,8 @@ def _turn(lock: Any) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise StoreError(
-            f"another process has held the store's lock {lock.lock_file} for {lock.timeout:g} s", "look for a process that hangs: the lock ends with it"
+            f"another process has held the store's lock {lock.lock_file} for {lock.timeout:g} s",
+            "look for a process that hangs: the lock ends with it",
         ) from None
     try:
         yield
@@ -218,8 +228,13 @@ def _open_mongo(uri: str) -> CampaignStore:
         quick: dict[str, Any] = {"serverSelectionTimeoutMS": 5000}
         with MongoClient(uri, **quick) as probe:  # a client that cannot connect is closed here
             probe.admin.command("ping")
-        stores = {name: MongoStore.from_uri(uri, name, database=database, mongoclient_kwargs=quick) for name in ("outputs", "states", "campaigns")}
-        data = GridFSStore.from_uri(uri, "data", database=database, mongoclient_kwargs=quick, searchable_fields=["job_uuid", "job_index"])
+        stores = {
+            name: MongoStore.from_uri(uri, name, database=database, mongoclient_kwargs=quick)
+            for name in ("outputs", "states", "campaigns")
+        }
+        data = GridFSStore.from_uri(
+            uri, "data", database=database, mongoclient_kwargs=quick, searchable_fields=["job_uuid", "job_index"]
+        )
         outputs = JobStore(stores["outputs"], additional_stores={"data": data})
         outputs.connect()
         for name in ("states", "campaigns"):
@@ -232,7 +247,8 @@ def _open_mongo(uri: str) -> CampaignStore:
             data.ensure_index(field)
     except (PyMongoError, ValueError) as error:
         raise StoreError(
-            f"{without_password(uri)}: MongoDB cannot be used: {str(error).splitlines()[0][:300]}", "check the URI, the network and the credentials"
+            f"{without_password(uri)}: MongoDB cannot be used: {str(error).splitlines()[0][:300]}",
+            "check the URI, the network and the credentials",
         ) from None
     work = Path(os.environ.get("CATHOLYTE_WORK", "catholyte-work")).absolute()
     work.mkdir(parents=True, exist_ok=True)

@@ -53,8 +53,15 @@ def patient(action: Callable[[], T], what: str) -> T:
             waited = time.monotonic() - started
             if waited + pause > limit:
                 raise StoreError(
-                    f"the database was away for {waited:.0f} s while waiting to {what}: {str(error).splitlines()[0][:200]}",
-                    "what was computed is kept beside the job; when the database is back, run or submit again: it is delivered, not computed again",
+                    (
+                        f"the database was away for {waited:.0f} s while waiting to {what}: "
+                        f"{str(error).splitlines()[0][:200]}"
+                    ),
+                    (
+                        "what was computed is kept beside the job; when the database is back, run or submit again: it "
+                        "is "
+                        "delivered, not computed again"
+                    ),
                 ) from None
             logging.getLogger(__name__).warning("the database is away, waiting to %s (%.0f s so far)", what, waited)
         time.sleep(pause)
@@ -95,7 +102,9 @@ class Delivery:
 
         return JobStore(
             _with_update(self.outputs.docs_store, keep_document),
-            additional_stores={name: _with_update(store, keep_arrays(name)) for name, store in self.outputs.additional_stores.items()},
+            additional_stores={
+                name: _with_update(store, keep_arrays(name)) for name, store in self.outputs.additional_stores.items()
+            },
         )
 
     def keep(self, dynamic: dict[str, Any]) -> None:
@@ -111,7 +120,9 @@ class Delivery:
         for document in self.documents:
             _require_size(document)
         partial = self.file.with_suffix(".partial")
-        partial.write_text(dumps({"documents": self.documents, "arrays": self.arrays, "dynamic": dynamic}), encoding="utf-8")
+        partial.write_text(
+            dumps({"documents": self.documents, "arrays": self.arrays, "dynamic": dynamic}), encoding="utf-8"
+        )
         partial.replace(self.file)
 
     def read(self) -> dict[str, Any]:
@@ -154,6 +165,9 @@ def _require_size(document: dict[str, Any]) -> None:
     largest = sorted(((len(encode({"field": value})), name) for name, value in fields.items()), reverse=True)[:3]
     told = ", ".join(f"{name} {part / 2**20:.1f} MiB" for part, name in largest)
     raise StoreError(
-        f"the document of {document.get('name')} has {size / 2**20:.1f} MiB, more than {LIMIT_BYTES / 2**20:.0f}; largest: {told}",
+        (
+            f"the document of {document.get('name')} has {size / 2**20:.1f} MiB, more than {LIMIT_BYTES / 2**20:.0f}; "
+            f"largest: {told}"
+        ),
         "large arrays belong into the fields dos and trajectory, which go to the additional store; store fewer frames",
     )

@@ -69,7 +69,9 @@ def is_alive(record: Mapping[str, Any]) -> bool:
         return time.time() - float(record.get("heartbeat") or 0) < LOST_SECONDS
     try:
         process = psutil.Process(int(record["pid"]))
-        return bool(abs(process.create_time() - float(record["pid_started"])) < 2 and process.status() != psutil.STATUS_ZOMBIE)
+        return bool(
+            abs(process.create_time() - float(record["pid_started"])) < 2 and process.status() != psutil.STATUS_ZOMBIE
+        )
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False
 
@@ -88,8 +90,14 @@ class Ledger:
     def register(self, records: list[dict[str, Any]]) -> None:
         """Enter jobs as waiting; a job that is known keeps its record."""
         with self.store.exclusive():
-            known = {r["key"] for r in self.store.states.find({"key": {"$in": [r["key"] for r in records]}}, {"key": 1})}
-            fresh = {r["key"]: {**r, "state": "waiting", "computed": 0, "attempts": 0, "submitted": now()} for r in records if r["key"] not in known}
+            known = {
+                r["key"] for r in self.store.states.find({"key": {"$in": [r["key"] for r in records]}}, {"key": 1})
+            }
+            fresh = {
+                r["key"]: {**r, "state": "waiting", "computed": 0, "attempts": 0, "submitted": now()}
+                for r in records
+                if r["key"] not in known
+            }
             if self.store._lock is not None and fresh:
                 self.store.states.insert_many(list(fresh.values()))
                 return
@@ -136,7 +144,9 @@ class Ledger:
             changed = self.store.states.update_one(unchanged, {"$set": mine})
         if not changed.modified_count:
             return Claim("held", "another process that was faster")
-        return Claim("taken", attempt=mine["attempts"], dynamic=record.get("dynamic", {}) if record.get("announced") else None)
+        return Claim(
+            "taken", attempt=mine["attempts"], dynamic=record.get("dynamic", {}) if record.get("announced") else None
+        )
 
     def beat(self, key: str) -> None:
         """Say that this process still computes the job."""

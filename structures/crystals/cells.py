@@ -45,7 +45,11 @@ def calculation_cell(material: Material, seed: int = 0) -> Structure:
     StructureError
         If the cell cannot be built, ordered, or given its magnetic order, or is not neutral.
     """
-    cell = primitive(material) if material.ordered_cell is None else order(conventional(material), material.ordered_cell, 1, seed)[0].structure
+    cell = (
+        primitive(material)
+        if material.ordered_cell is None
+        else order(conventional(material), material.ordered_cell, 1, seed)[0].structure
+    )
     return prepared_cell(cell, material)
 
 
@@ -76,12 +80,20 @@ def require_neutral(structure: Structure, label: str = "structure") -> None:
     """
     charge = sum(getattr(site.specie, "oxi_state", None) or 0 for site in structure)
     if abs(charge) > 1e-6:
-        raise StructureError(f"{label}: the oxidation states of {structure.composition.formula} add up to {charge:+g}, and must add up to 0")
+        raise StructureError(
+            (
+                f"{label}: the oxidation states of {structure.composition.formula} add up to {charge:+g}, and must "
+                "add up "
+                "to 0"
+            )
+        )
 
 
 def canonical_order(structure: Structure) -> Structure:
     """Return the sites sorted by rising electronegativity, element and oxidation state, each species in one run."""
-    return structure.get_sorted_structure(key=lambda site: (site.specie.X, site.specie.symbol, getattr(site.specie, "oxi_state", None) or 0))
+    return structure.get_sorted_structure(
+        key=lambda site: (site.specie.X, site.specie.symbol, getattr(site.specie, "oxi_state", None) or 0)
+    )
 
 
 def _rounded(structure: Structure) -> Structure:

@@ -29,7 +29,9 @@ def chemical_class(composition: Composition) -> ChemicalClass:
         return "other"
     if "O" in symbols:
         return _with_oxygen(symbols)
-    anions = sorted((symbol for symbol in symbols if symbol in _ANIONS), key=lambda symbol: (-composition[symbol], symbol != "S"))
+    anions = sorted(
+        (symbol for symbol in symbols if symbol in _ANIONS), key=lambda symbol: (-composition[symbol], symbol != "S")
+    )
     return _BY_ANION.get(anions[0], "other") if anions else "other"
 
 

@@ -42,7 +42,8 @@ def check_distances(structure: Structure, minimum: float = MINIMUM_DISTANCE, lab
     i, j = np.unravel_index(int(np.argmin(distances)), distances.shape)
     if distances[i, j] < minimum:
         raise StructureError(
-            f"{label}: atoms {i} ({structure[int(i)].species_string}) and {j} ({structure[int(j)].species_string}) overlap: "
+            f"{label}: atoms {i} ({structure[int(i)].species_string}) and {j} ({structure[int(j)].species_string}) "
+            "overlap: "
             f"{distances[i, j]:.3f} Å apart, at least {minimum} Å are needed"
         )
 
@@ -82,5 +83,6 @@ def primitive(material: Material) -> Structure:
 
 @cache
 def _kept_space_group(symbol: str) -> SpaceGroup:
-    """Keep a reference: pymatgen remembers a group only as long as somebody holds it, and Fm-3m takes a second to generate."""
+    """Keep a reference: pymatgen remembers a group only as long as somebody holds it, and Fm-3m takes a second to
+    generate."""
     return SpaceGroup(symbol)

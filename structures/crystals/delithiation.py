@@ -60,9 +60,16 @@ def delithiated(material: Material, x: float, supercell: Mesh | None = None) -> 
     size = prod(cell.supercell) * (1.0 / 3.0 if cell.primitive and material.space_group.startswith("R") else 1.0)
     left = round(x * lithium * size) / (lithium * size)
     weights = dict(Counter(str(label) for label in full.site_properties["wyckoff_label"]))
-    sites = _oxidised(_lithium_taken(material, weights, lithium * (1 - left)), weights, lithium * (1 - left), f"{material.name} at x = {left:g}")
+    sites = _oxidised(
+        _lithium_taken(material, weights, lithium * (1 - left)),
+        weights,
+        lithium * (1 - left),
+        f"{material.name} at x = {left:g}",
+    )
     species = {name for site in sites for name in site.species}
-    formula = Composition({e: n * (left if e.symbol == "Li" else 1.0) for e, n in Composition(material.formula).items()})
+    formula = Composition(
+        {e: n * (left if e.symbol == "Li" else 1.0) for e, n in Composition(material.formula).items()}
+    )
     return material.model_copy(
         update={
             "name": f"{material.name}-x{left:.4g}",
@@ -73,7 +80,10 @@ def delithiated(material: Material, x: float, supercell: Mesh | None = None) -> 
             "magnetism": _magnetism(material.magnetism, species),
             "density": None,
             "ordered_cell": cell,
-            "notes": f"{material.notes} Delithiated at the lattice of the lithiated cell; charges: the ladder of catholyte.structures.crystals.redox.".strip(),
+            "notes": (
+                f"{material.notes} Delithiated at the lattice of the lithiated cell; charges: the ladder of "
+                "catholyte.structures.crystals.redox."
+            ).strip(),
         }
     )
 
@@ -94,7 +104,11 @@ def in_cell(material: Material, composition: str | None = None, supercell: Mesh 
     if supercell is not None and min(supercell) < 1:
         raise InputError(f"supercell {' × '.join(map(str, supercell))}: whole numbers of at least 1 are needed")
     if composition is None:
-        return material if supercell is None else material.model_copy(update={"ordered_cell": OrderedCell(supercell=supercell)})
+        return (
+            material
+            if supercell is None
+            else material.model_copy(update={"ordered_cell": OrderedCell(supercell=supercell)})
+        )
     try:
         wanted = Composition(composition)
     except ValueError as error:
@@ -107,17 +121,28 @@ def in_cell(material: Material, composition: str | None = None, supercell: Mesh 
         supercell = cell.supercell if fits and cell is not None else _squarest(multiple)
     elif prod(supercell) != multiple:
         raise StructureError(
-            f"{composition} has the anions of {multiple} conventional cells of {material.name}, and the supercell {supercell} is {prod(supercell)}"
+            (
+                f"{composition} has the anions of {multiple} conventional cells of {material.name}, and the supercell "
+                f"{supercell} is {prod(supercell)}"
+            )
         )
     share = float(wanted["Li"]) / (float(full.composition.element_composition["Li"] or 1.0) * multiple)
-    base = delithiated(material, share, supercell) if share < 1 - 1e-6 and "Li" in Composition(material.formula) else material
+    base = (
+        delithiated(material, share, supercell)
+        if share < 1 - 1e-6 and "Li" in Composition(material.formula)
+        else material
+    )
     return base.model_copy(update={"ordered_cell": OrderedCell(supercell=supercell, composition=composition)})
 
 
 def _multiple(material: Material, wanted: Composition) -> int:
     """How many conventional cells have the anions of a composition."""
     full = conventional(material).composition
-    anions = {species.symbol: float(amount) for species, amount in full.items() if (getattr(species, "oxi_state", None) or 0) < 0}
+    anions = {
+        species.symbol: float(amount)
+        for species, amount in full.items()
+        if (getattr(species, "oxi_state", None) or 0) < 0
+    }
     ratios = {float(wanted[symbol]) / amount for symbol, amount in anions.items()}
     multiple = round(max(ratios))
     if multiple < 1 or any(abs(ratio - multiple) > 1e-6 for ratio in ratios):
@@ -140,7 +165,10 @@ def _cell(material: Material, x: float, lithium: float, supercell: Mesh | None) 
     if supercell is not None:
         if not whole(x * lithium * prod(supercell)):
             raise StructureError(
-                f"x = {x:g} is {x * lithium * prod(supercell):.3f} Li atoms in the supercell {supercell} of {material.name}: give another supercell or x"
+                (
+                    f"x = {x:g} is {x * lithium * prod(supercell):.3f} Li atoms in the supercell {supercell} of "
+                    f"{material.name}: give another supercell or x"
+                )
             )
         return OrderedCell(supercell=supercell)
     if own is not None and not own.primitive and whole(x * lithium * prod(own.supercell)):
@@ -150,7 +178,12 @@ def _cell(material: Material, x: float, lithium: float, supercell: Mesh | None) 
     for a, b in pairs:
         if a >= b and a * b * atoms <= _LARGEST and whole(x * lithium * a * b) and _metals_are_whole(material, a * b):
             return OrderedCell(supercell=(a, b, 1))
-    raise StructureError(f"x = {x:g}: no supercell of {material.name} up to {_LARGEST} atoms holds a whole number of Li atoms; give another x")
+    raise StructureError(
+        (
+            f"x = {x:g}: no supercell of {material.name} up to {_LARGEST} atoms holds a whole number of Li atoms; give "
+            "another x"
+        )
+    )
 
 
 def _metals_are_whole(material: Material, multiple: int) -> bool:
@@ -174,7 +207,8 @@ def _lithium_taken(material: Material, weights: Mapping[str, int], taken: float)
 
 
 def _oxidised(sites: list[Site], weights: Mapping[str, int], charge: float, label: str) -> tuple[Site, ...]:
-    """Sites with `charge` e per conventional cell taken from the metals, each element's states shared by its positions."""
+    """Sites with `charge` e per conventional cell taken from the metals, each element's states shared by its
+    positions."""
     total: dict[Species, float] = {}
     for site in sites:
         for name, occupancy in site.species.items():
@@ -186,7 +220,10 @@ def _oxidised(sites: list[Site], weights: Mapping[str, int], charge: float, labe
     found = []
     for site in sites:
         kept = {name: n for name, n in site.species.items() if not is_redox_active(Species.from_str(name))}
-        mine = {e: sum(n for name, n in site.species.items() if Species.from_str(name).symbol == e and name not in kept) for e in elements}
+        mine = {
+            e: sum(n for name, n in site.species.items() if Species.from_str(name).symbol == e and name not in kept)
+            for e in elements
+        }
         states = {str(s): mine[s.symbol] * n / elements[s.symbol] for s, n in after.items() if mine[s.symbol] > 0}
         found.append(site.model_copy(update={"species": {**kept, **states}}))
     return tuple(found)

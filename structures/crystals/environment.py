@@ -101,7 +101,12 @@ def bonds(structure: Structure) -> Bonds:
         If a site is shared by several species.
     """
     if not structure.is_ordered:
-        raise StructureError(f"{structure.composition.reduced_formula}: environments need an ordered structure, and this one has partial occupancies")
+        raise StructureError(
+            (
+                f"{structure.composition.reduced_formula}: environments need an ordered structure, and this one has "
+                "partial occupancies"
+            )
+        )
     species = list(dict.fromkeys(site.specie for site in structure))
     longest = _longest_bonds(species)
     if not longest.any():
@@ -133,7 +138,12 @@ def anion_environments(structure: Structure, anion: str = "O") -> list[Environme
     """
     sites = [i for i, site in enumerate(structure) if site.specie.symbol == anion]
     if not sites:
-        raise StructureError(f"no {anion} in {structure.composition.reduced_formula}; elements: {', '.join(sorted(map(str, structure.elements)))}")
+        raise StructureError(
+            (
+                f"no {anion} in {structure.composition.reduced_formula}; elements: "
+                f"{', '.join(sorted(map(str, structure.elements)))}"
+            )
+        )
     found = bonds(structure)
     symbols = np.array([site.specie.symbol for site in structure])
     environments = []
@@ -185,7 +195,9 @@ def _is_pair(anion: Species | Element, cation: Species | Element) -> bool:
 def _radius(species: Species | Element, *, anion: bool) -> float:
     """Ionic radius, Å; the element's average where the oxidation state is unknown or not tabulated."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # pymatgen says which spin state's radius it took: within 5 % of the bond
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # pymatgen says which spin state's radius it took: within 5 % of the bond
         radius = species.ionic_radius if isinstance(species, Species) and species.oxi_state is not None else None
     element = _element(species)
     average = element.average_anionic_radius if anion else element.average_cationic_radius
@@ -242,8 +254,14 @@ class ComplexIons:
 
 
 def site_charges(structure: Structure) -> Floats:
-    """Return the oxidation states (n_sites,), e; of a shared site the average over its occupants, weighted with the occupancies."""
-    return np.array([sum((getattr(species, "oxi_state", None) or 0.0) * share for species, share in site.species.items()) for site in structure])
+    """Return the oxidation states (n_sites,), e; of a shared site the average over its occupants, weighted with the
+    occupancies."""
+    return np.array(
+        [
+            sum((getattr(species, "oxi_state", None) or 0.0) * share for species, share in site.species.items())
+            for site in structure
+        ]
+    )
 
 
 def complex_ions(structure: Structure) -> ComplexIons:
@@ -291,4 +309,6 @@ def _walk(links: dict[int, list[tuple[int, Floats]]], start: int) -> dict[int, F
 
 def _is_finite(links: dict[int, list[tuple[int, Floats]]], places: dict[int, Floats]) -> bool:
     """Whether no path along strong bonds leads from a site to its own image."""
-    return all(np.abs(places[site] + vector - places[other]).max() < 0.1 for site in places for other, vector in links[site])
+    return all(
+        np.abs(places[site] + vector - places[other]).max() < 0.1 for site in places for other, vector in links[site]
+    )

@@ -1,4 +1,5 @@
-"""Structure files in and out; what a format has no place for is written beside the atoms, so that reading back loses nothing.
+"""Structure files in and out; what a format has no place for is written beside the atoms, so that reading back loses
+nothing.
 
 POSCAR and CIF know neither moments nor the project's site properties. Each atom's line therefore ends
 with one JSON object of them, where other programs see a comment (POSCAR, after ``!``) or a column that
@@ -40,7 +41,8 @@ _MARK = " ! {"
 def read_structure(path: str | Path) -> Structure:
     """Read one structure; the last one of a file that holds several frames.
 
-    Moments (``magmom``) and other site properties arrive where the file holds them, as it does when :func:`write_structure` wrote it.
+    Moments (``magmom``) and other site properties arrive where the file holds them, as it does when
+    :func:`write_structure` wrote it.
 
     Raises
     ------
@@ -95,7 +97,10 @@ def _records(structure: Structure, *, without: tuple[str, ...] = ()) -> list[str
     """One JSON object per site: its species and its properties."""
     plain = _with_plain_values(structure)
     kept = {name: values for name, values in sorted(plain.site_properties.items()) if name not in without}
-    rows = [{"species": site.species_string, **{name: values[k] for name, values in kept.items()}} for k, site in enumerate(plain)]
+    rows = [
+        {"species": site.species_string, **{name: values[k] for name, values in kept.items()}}
+        for k, site in enumerate(plain)
+    ]
     return [json.dumps(row, separators=(",", ":")).replace("'", "\\u0027").replace(" ", "\\u0020") for row in rows]
 
 
@@ -106,7 +111,9 @@ def _with_records(structure: Structure, records: list[str]) -> Structure:
     rows: list[dict[str, Any]] = [json.loads(record) for record in records]
     properties = {name: [row[name] for row in rows] for name in rows[0] if name != "species"}
     species = [get_el_sp(row["species"]) for row in rows]
-    return Structure(structure.lattice, species, structure.frac_coords, site_properties={**structure.site_properties, **properties})
+    return Structure(
+        structure.lattice, species, structure.frac_coords, site_properties={**structure.site_properties, **properties}
+    )
 
 
 def _poscar(structure: Structure) -> str:
@@ -121,7 +128,9 @@ def _read_poscar(source: Path) -> Structure:
     structure = Structure.from_file(source)
     if source.suffix in (".gz", ".bz2", ".xz"):
         return structure
-    records = ["{" + line.split(_MARK, 1)[1] for line in source.read_text(encoding="utf-8").splitlines() if _MARK in line]
+    records = [
+        "{" + line.split(_MARK, 1)[1] for line in source.read_text(encoding="utf-8").splitlines() if _MARK in line
+    ]
     return _with_records(structure, records) if len(records) == len(structure) else structure
 
 
@@ -154,7 +163,9 @@ def _write_extxyz(structure: Structure, target: Path) -> None:
     from pymatgen.io.ase import AseAtomsAdaptor
 
     atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
-    for name in sorted(set(atoms.arrays) - {"numbers", "positions"}):  # one order of the columns, whatever that of the properties
+    for name in sorted(
+        set(atoms.arrays) - {"numbers", "positions"}
+    ):  # one order of the columns, whatever that of the properties
         atoms.arrays[name] = atoms.arrays.pop(name)
     write(target, atoms, format="extxyz")
 

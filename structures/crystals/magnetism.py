@@ -88,7 +88,9 @@ def unpaired_electrons(species: Species, coordination: Coordination = "octahedra
     """
     charge, element = species.oxi_state, species.element
     if charge is None:
-        raise StructureError(f"{species} has no oxidation state, and its moment follows from it; write for example Co3+")
+        raise StructureError(
+            f"{species} has no oxidation state, and its moment follows from it; write for example Co3+"
+        )
     if charge == 0 or element.block in "sp":
         return 0.0
     if element.block == "f":
@@ -102,7 +104,9 @@ def unpaired_electrons(species: Species, coordination: Coordination = "octahedra
     return count if share == 0 else (1 - share) * count + share * _unpaired_of_shell(fewer + 1, coordination, spin)
 
 
-def expected_window(species: Species, coordination: Coordination = "octahedral", spin: Spin = "high") -> tuple[float, float]:
+def expected_window(
+    species: Species, coordination: Coordination = "octahedral", spin: Spin = "high"
+) -> tuple[float, float]:
     """Return the lowest and highest |moment|, µB, that a calculation gives for an ion of `unpaired_electrons` u.
 
     The spin-only moment is u. Covalency moves spin to the anions in proportion to it, and the
@@ -129,7 +133,12 @@ def moment_magnitudes(structure: Structure, magnetism: Magnetism) -> NDArray[np.
     StructureError
         If a transition metal has no oxidation state.
     """
-    return np.array([_spin_count(site.specie, field, magnetism)[0] for site, field in zip(structure, site_coordination(structure), strict=True)])
+    return np.array(
+        [
+            _spin_count(site.specie, field, magnetism)[0]
+            for site, field in zip(structure, site_coordination(structure), strict=True)
+        ]
+    )
 
 
 def with_moments(structure: Structure, magnetism: Magnetism) -> Structure:
@@ -153,12 +162,20 @@ def with_moments(structure: Structure, magnetism: Magnetism) -> Structure:
     if magnetism.order == "ferromagnetic":
         return _set_moments(cell, size)
     if not size.any():
-        raise StructureError(f"{cell.composition.reduced_formula}: no ion has a moment, so the order {magnetism.order!r} cannot be set")
+        raise StructureError(
+            f"{cell.composition.reduced_formula}: no ion has a moment, so the order {magnetism.order!r} cannot be set"
+        )
     _set_moments(cell, size)
     cell = _alternate_planes(cell) if magnetism.order == "AFM-II" else _alternate_sublattices(cell)
     net = sum(cell.site_properties["magmom"])
     if abs(net) > 1e-6:
-        raise StructureError(f"{cell.composition.formula}: the order {magnetism.order!r} leaves a net moment of {net:.3f} µB in this cell")
+        raise StructureError(
+            (
+                f"{cell.composition.formula}: the order {magnetism.order!r} leaves a net moment of {net:.3f} µB in "
+                "this "
+                "cell"
+            )
+        )
     return cell
 
 
@@ -200,7 +217,8 @@ def _unpaired_of_shell(electrons: int, coordination: Coordination, spin: Spin) -
 
 
 def moment_window(count: float) -> tuple[float, float]:
-    """Return the lowest and highest |moment|, µB, of an ion with `count` unpaired electrons; see :func:`expected_window`."""
+    """Return the lowest and highest |moment|, µB, of an ion with `count` unpaired electrons; see
+    :func:`expected_window`."""
     return max(0.0, round(0.8 * count - 0.1, 10)), count + 0.4
 
 
@@ -265,7 +283,9 @@ def _cubic_axes(structure: Structure, magnetic: NDArray[np.intp]) -> NDArray[np.
     found, name = bonds(structure), structure.composition.reduced_formula
     sixfold = magnetic[np.bincount(found.cations, minlength=len(structure))[magnetic] == 6]
     if len(sixfold) == 0:
-        raise StructureError(f"{name} is no rock salt: no magnetic ion has six neighbours, and the order 'AFM-II' needs them")
+        raise StructureError(
+            f"{name} is no rock salt: no magnetic ion has six neighbours, and the order 'AFM-II' needs them"
+        )
     cation = int(sixfold[0])
     spokes = -found.vectors[found.cations == cation]
     axes: list[NDArray[np.float64]] = []
@@ -275,16 +295,22 @@ def _cubic_axes(structure: Structure, magnetic: NDArray[np.intp]) -> NDArray[np.
         if all(abs(axis @ other) < 0.5 * np.linalg.norm(axis) * np.linalg.norm(other) for other in axes):
             axes.append(axis)
     if len(axes) != 3:
-        raise StructureError(f"{name} is no rock salt: the six bonds of {structure[cation].specie} do not lie along three axes")
+        raise StructureError(
+            f"{name} is no rock salt: the six bonds of {structure[cation].specie} do not lie along three axes"
+        )
     return np.array(axes)
 
 
-def _plane_numbers(vectors: NDArray[np.float64], axes: NDArray[np.float64], normal: NDArray[np.int64]) -> NDArray[np.int64]:
+def _plane_numbers(
+    vectors: NDArray[np.float64], axes: NDArray[np.float64], normal: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Number of the (111)-type plane that each vector ends on: (n,) int array."""
     heights = vectors @ np.linalg.inv(axes) @ normal
     planes = np.rint(heights).astype(np.int64)
     if (np.abs(heights - planes) > 0.25).any():
-        raise StructureError("the magnetic ions do not lie on the (111) planes of a rock salt, which the order 'AFM-II' alternates")
+        raise StructureError(
+            "the magnetic ions do not lie on the (111) planes of a rock salt, which the order 'AFM-II' alternates"
+        )
     return planes
 
 
@@ -310,7 +336,8 @@ def _alternate_sublattices(structure: Structure) -> Structure:
         if signs is not None:
             return _set_moments(cell, np.array(cell.site_properties["magmom"]) * signs)
     raise StructureError(
-        f"{structure.composition.reduced_formula}: nearest neighbours of a magnetic Wyckoff position cannot all be antiparallel, "
+        f"{structure.composition.reduced_formula}: nearest neighbours of a magnetic Wyckoff position cannot all be "
+        "antiparallel, "
         "not even in a doubled cell, so the order 'AFM-sublattice' does not exist"
     )
 

@@ -66,7 +66,8 @@ class Ordering:
 
 @dataclass(frozen=True)
 class _Sublattice:
-    """Sites of one Wyckoff position and what may occupy them; ``None`` is a vacancy. At most `capacity` sites are occupied without overlap."""
+    """Sites of one Wyckoff position and what may occupy them; ``None`` is a vacancy. At most `capacity` sites are
+    occupied without overlap."""
 
     label: str
     sites: list[int]
@@ -90,10 +91,17 @@ class _Problem:
 
     def build(self, state: States) -> Structure:
         """Return the ordered structure of one state (m,), sites in the order of the parent."""
-        occupied = self.fixed | {int(site): self.occupants[number] for site, number in zip(self.sites, state, strict=True)}
+        occupied = self.fixed | {
+            int(site): self.occupants[number] for site, number in zip(self.sites, state, strict=True)
+        }
         kept = sorted(site for site, occupant in occupied.items() if occupant is not None)
         properties = {name: [values[site] for site in kept] for name, values in self.parent.site_properties.items()}
-        return Structure(self.parent.lattice, [occupied[site] for site in kept], self.parent.frac_coords[kept], site_properties=properties)
+        return Structure(
+            self.parent.lattice,
+            [occupied[site] for site in kept],
+            self.parent.frac_coords[kept],
+            site_properties=properties,
+        )
 
 
 def order(structure: Structure, cell: OrderedCell, n: int = 1, seed: int = 0) -> list[Ordering]:
@@ -125,7 +133,9 @@ def order(structure: Structure, cell: OrderedCell, n: int = 1, seed: int = 0) ->
     parent = structure.get_primitive_structure(use_site_props=True) if cell.primitive else structure.copy()
     parent.make_supercell(cell.supercell)
     sublattices = _sublattices(parent)
-    problem = _set_up(parent, sublattices, _numbers(sublattices, cell.composition, structure.composition.reduced_formula))
+    problem = _set_up(
+        parent, sublattices, _numbers(sublattices, cell.composition, structure.composition.reduced_formula)
+    )
     symmetry = _Symmetry.of(problem)
     method: Literal["enumeration", "swap Monte Carlo"] = "enumeration"
     if problem.model.n_arrangements <= ENUMERATION_LIMIT:
@@ -135,8 +145,13 @@ def order(structure: Structure, cell: OrderedCell, n: int = 1, seed: int = 0) ->
         method = "swap Monte Carlo"
         chosen, samples = _sample(problem, symmetry, n, np.random.default_rng(seed))
     if len(chosen) == 0:
-        raise StructureError(f"{structure.composition.reduced_formula}: every arrangement occupies split positions that overlap")
-    return [Ordering(problem.build(s), float(e), method, seed, samples) for s, e in zip(chosen, problem.model.energies(chosen), strict=True)]
+        raise StructureError(
+            f"{structure.composition.reduced_formula}: every arrangement occupies split positions that overlap"
+        )
+    return [
+        Ordering(problem.build(s), float(e), method, seed, samples)
+        for s, e in zip(chosen, problem.model.energies(chosen), strict=True)
+    ]
 
 
 def _sample(problem: _Problem, symmetry: _Symmetry, n: int, rng: np.random.Generator) -> tuple[States, int]:
@@ -158,11 +173,17 @@ def _sublattices(parent: Structure) -> list[_Sublattice]:
         groups.setdefault((str(site.properties.get("wyckoff_label", "")), site.species_string), []).append(i)
     found = []
     for (label, text), sites in groups.items():
-        occupancies: dict[Occupant, float] = dict(sorted(parent[sites[0]].species.items(), key=lambda item: str(item[0])))
+        occupancies: dict[Occupant, float] = dict(
+            sorted(parent[sites[0]].species.items(), key=lambda item: str(item[0]))
+        )
         empty = 1 - sum(occupancies.values())
         if empty > 1e-6:
             occupancies[None] = empty
-        found.append(_Sublattice(label or text, sites, occupancies, _capacity(parent, sites) if None in occupancies else len(sites)))
+        found.append(
+            _Sublattice(
+                label or text, sites, occupancies, _capacity(parent, sites) if None in occupancies else len(sites)
+            )
+        )
     return found
 
 
@@ -176,7 +197,12 @@ def _capacity(parent: Structure, sites: list[int]) -> int:
         return len(sites)
     edges = np.zeros((len(pairs), len(sites)))
     np.put_along_axis(edges, pairs, 1.0, axis=1)
-    result = milp(np.full(len(sites), -1.0), constraints=LinearConstraint(edges, ub=1), bounds=Bounds(0, 1), integrality=np.ones(len(sites)))
+    result = milp(
+        np.full(len(sites), -1.0),
+        constraints=LinearConstraint(edges, ub=1),
+        bounds=Bounds(0, 1),
+        integrality=np.ones(len(sites)),
+    )
     return round(-float(result.fun))
 
 
@@ -211,19 +237,36 @@ def _numbers(sublattices: list[_Sublattice], composition: str | None, name: str)
     def solve(matrix: list[list[float]], right: list[float]) -> Ints | None:
         equal = LinearConstraint(np.hstack([matrix, np.zeros((len(matrix), count))]), lb=right, ub=right)
         bounds = Bounds(np.concatenate([low, np.zeros(count)]), np.concatenate([high, np.full(count, np.inf)]))
-        result = milp(np.repeat([0.0, 1.0], count), constraints=[equal, *deviation], bounds=bounds, integrality=np.repeat([1, 0], count))
+        result = milp(
+            np.repeat([0.0, 1.0], count),
+            constraints=[equal, *deviation],
+            bounds=bounds,
+            integrality=np.repeat([1, 0], count),
+        )
         return None if result.x is None else np.rint(result.x[:count]).astype(np.int64)
 
     found = solve(rows + charges, [*totals, 0.0])
-    vacancies = np.array([float(len(sublattices[g].sites) - sublattices[g].capacity) if s is None else 0.0 for g, s in keys])
+    vacancies = np.array(
+        [float(len(sublattices[g].sites) - sublattices[g].capacity) if s is None else 0.0 for g, s in keys]
+    )
     if found is not None and (found < vacancies).any():
         low, high = vacancies, limits
         found = solve(rows + charges, [*totals, 0.0])
     if found is None:
         text = composition or f"whole atoms next to the occupancies of {name}"
         if solve(rows, totals) is None:
-            raise StructureError(f"{name}: the sites and their species cannot give {text} in a cell of {int(sum(totals[: len(sublattices)]))} sites")
-        raise StructureError(f"{name}: the charges cannot balance for {text}; species: {', '.join(sorted({str(s) for _, s in keys if s is not None}))}")
+            raise StructureError(
+                (
+                    f"{name}: the sites and their species cannot give {text} in a cell of "
+                    f"{int(sum(totals[: len(sublattices)]))} sites"
+                )
+            )
+        raise StructureError(
+            (
+                f"{name}: the charges cannot balance for {text}; species: "
+                f"{', '.join(sorted({str(s) for _, s in keys if s is not None}))}"
+            )
+        )
     return [{s: int(found[k]) for k, (h, s) in enumerate(keys) if h == g} for g in range(len(sublattices))]
 
 
@@ -233,7 +276,12 @@ def _target(composition: str, elements: set[str], name: str) -> dict[str, float]
     except ValueError as error:
         raise StructureError(f"{name}: the composition {composition!r} cannot be read: {error}") from None
     if set(target) - elements:
-        raise StructureError(f"{name}: no site holds {', '.join(sorted(set(target) - elements))} of {composition}; allowed: {', '.join(sorted(elements))}")
+        raise StructureError(
+            (
+                f"{name}: no site holds {', '.join(sorted(set(target) - elements))} of {composition}; allowed: "
+                f"{', '.join(sorted(elements))}"
+            )
+        )
     return {element: target.get(element, 0.0) for element in sorted(elements)}
 
 
@@ -265,7 +313,8 @@ def _set_up(parent: Structure, sublattices: list[_Sublattice], numbers: list[dic
 
 
 def _ewald_matrix(parent: Structure) -> Floats:
-    """Energies (n, n) of unit charges, eV: E = q V q for a neutral cell. Split positions may be of any distance but 0."""
+    """Energies (n, n) of unit charges, eV: E = q V q for a neutral cell. Split positions may be of any distance but
+    0."""
     from pymatgen.analysis.ewald import EwaldSummation
 
     protons = Structure(parent.lattice, ["H+"] * len(parent), parent.frac_coords)
@@ -275,8 +324,11 @@ def _ewald_matrix(parent: Structure) -> Floats:
 
 
 def _conflicts(parent: Structure, sites: Ints, blocks: list[dict[int, int]], occupants: list[Occupant]) -> Floats:
-    """Pairs that may not both be occupied: (m, m) array of 0 and 1, for the largest separation up to SEPARATION that exists."""
-    split = np.repeat([any(occupants[s] is None for s in block) for block in blocks], [sum(block.values()) for block in blocks]).astype(bool)
+    """Pairs that may not both be occupied: (m, m) array of 0 and 1, for the largest separation up to SEPARATION that
+    exists."""
+    split = np.repeat(
+        [any(occupants[s] is None for s in block) for block in blocks], [sum(block.values()) for block in blocks]
+    ).astype(bool)
     if not split.any():
         return np.zeros((len(sites), len(sites)))
     distances: Floats = parent.lattice.get_all_distances(parent.frac_coords[sites], parent.frac_coords[sites])
@@ -350,8 +402,11 @@ class _Symmetry:
         labels = self.elements[state]
         return int((labels[self.permutations[self.translations]] == labels).all(axis=1).sum())
 
-    def _is_shorter_crystal_again(self, problem: _Problem, states: States, energies: Floats, k: int, chosen: list[int]) -> bool:
-        """An arrangement with a smaller cell of its own may recur in an orientation that no operation of this cell links."""
+    def _is_shorter_crystal_again(
+        self, problem: _Problem, states: States, energies: Floats, k: int, chosen: list[int]
+    ) -> bool:
+        """An arrangement with a smaller cell of its own may recur in an orientation that no operation of this cell
+        links."""
         from pymatgen.analysis.structure_matcher import StructureMatcher
 
         periods = self._periods(states[k])

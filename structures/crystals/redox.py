@@ -20,7 +20,16 @@ from ...configs.errors import StructureError
 from ...configs.models import Magnetism
 from .magnetism import site_coordination, unpaired_electrons
 
-__all__ = ["LADDER", "LOW_SPIN", "compensate", "ionic_moment", "is_redox_active", "net_charge", "reduced_to_two", "shifted"]
+__all__ = [
+    "LADDER",
+    "LOW_SPIN",
+    "compensate",
+    "ionic_moment",
+    "is_redox_active",
+    "net_charge",
+    "reduced_to_two",
+    "shifted",
+]
 
 #: one-electron oxidations, the lowest potential first
 LADDER: tuple[tuple[str, str], ...] = (
@@ -73,8 +82,10 @@ def shifted(amounts: Mapping[Species, float], charge: float, label: str = "struc
             left -= moved
     if left > 1e-6:
         raise StructureError(
-            f"{label}: the charges cannot balance: {abs(charge):g} e have to be {'given up' if charge > 0 else 'taken up'} by transition metals, "
-            f"and these can do {abs(charge) - left:g} e ({', '.join(sorted(str(s) for s in amounts if is_redox_active(s))) or 'there is none'})"
+            f"{label}: the charges cannot balance: {abs(charge):g} e have to be "
+            f"{'given up' if charge > 0 else 'taken up'} by transition metals, "
+            f"and these can do {abs(charge) - left:g} e "
+            f"({', '.join(sorted(str(s) for s in amounts if is_redox_active(s))) or 'there is none'})"
         )
     return {species: amount for species, amount in found.items() if amount > _TINY}
 
@@ -90,8 +101,15 @@ def net_charge(structure: Structure) -> float:
     charges = {species: getattr(species, "oxi_state", None) for species in structure.composition}
     missing = sorted(str(species) for species, charge in charges.items() if charge is None)
     if missing:
-        raise StructureError(f"{structure.composition.reduced_formula}: {', '.join(missing)} without oxidation state; charges are needed, for example Co3+")
-    return float(sum(charge * structure.composition[species] for species, charge in charges.items() if charge is not None))
+        raise StructureError(
+            (
+                f"{structure.composition.reduced_formula}: {', '.join(missing)} without oxidation state; charges are "
+                "needed, for example Co3+"
+            )
+        )
+    return float(
+        sum(charge * structure.composition[species] for species, charge in charges.items() if charge is not None)
+    )
 
 
 def compensate(structure: Structure, charge: float, preference: Sequence[int]) -> Structure:
@@ -127,8 +145,10 @@ def compensate(structure: Structure, charge: float, preference: Sequence[int]) -
     if left:
         present = sorted(str(species) for species in structure.composition if is_redox_active(species))
         raise StructureError(
-            f"{structure.composition.reduced_formula}: the charges cannot balance: {abs(charge):g} e have to be {'given up' if charge > 0 else 'taken up'}, "
-            f"and the ions that may change ({', '.join(present) or 'there is none'}) can do {round(abs(charge)) - left} e"
+            f"{structure.composition.reduced_formula}: the charges cannot balance: {abs(charge):g} e have to be "
+            f"{'given up' if charge > 0 else 'taken up'}, "
+            f"and the ions that may change ({', '.join(present) or 'there is none'}) can do "
+            f"{round(abs(charge)) - left} e"
         )
     return _moments_of_changed(structure, changed)
 
@@ -154,6 +174,10 @@ def _moments_of_changed(before: Structure, after: Structure) -> Structure:
     for i, (old, now) in enumerate(zip(before, after, strict=True)):
         if old.specie != now.specie:
             ion = Species.from_str(str(now.specie))
-            new[i] = float(np.copysign(unpaired_electrons(ion, fields[i], "low" if str(ion) in LOW_SPIN else "high"), new[i] or 1.0))
+            new[i] = float(
+                np.copysign(
+                    unpaired_electrons(ion, fields[i], "low" if str(ion) in LOW_SPIN else "high"), new[i] or 1.0
+                )
+            )
     after.add_site_property("magmom", new)
     return after

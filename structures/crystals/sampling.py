@@ -99,7 +99,9 @@ class PairModel:
 
 def all_states(model: PairModel) -> States:
     """Every arrangement once: (n_arrangements, m)."""
-    parts = [_arrangements(size, list(block.items())) for size, block in zip(model.block_sizes, model.blocks, strict=True)]
+    parts = [
+        _arrangements(size, list(block.items())) for size, block in zip(model.block_sizes, model.blocks, strict=True)
+    ]
     choices = np.indices([len(part) for part in parts]).reshape(len(parts), prod(len(part) for part in parts))
     columns = [part[choice] for part, choice in zip(parts, choices, strict=True)]
     return np.concatenate(columns, axis=1) if columns else np.zeros((1, 0), dtype=np.uint8)
@@ -129,7 +131,10 @@ def anneal(model: PairModel, rng: np.random.Generator, replicas: int) -> tuple[S
     states, n_samples
         The second counts the swaps whose energies were computed.
     """
-    columns = [rng.permuted(np.tile(np.repeat(list(b), list(b.values())).astype(np.uint8), (replicas, 1)), axis=1) for b in model.blocks]
+    columns = [
+        rng.permuted(np.tile(np.repeat(list(b), list(b.values())).astype(np.uint8), (replicas, 1)), axis=1)
+        for b in model.blocks
+    ]
     states = np.concatenate(columns, axis=1)
     sizes = np.array(model.block_sizes)
     first, size = np.repeat(np.cumsum(sizes) - sizes, sizes), np.repeat(sizes, sizes)
@@ -143,9 +148,10 @@ def anneal(model: PairModel, rng: np.random.Generator, replicas: int) -> tuple[S
         j = first[i] + rng.integers(size[i])
         before, after = states[rows, i], states[rows, j]
         step = model.features[:, after] - model.features[:, before]
-        gain = (2 * step * (potential[:, rows, i] - potential[:, rows, j]) + step**2 * (diagonals[:, i] + diagonals[:, j] - 2 * model.coupling[:, i, j])).sum(
-            axis=0
-        )
+        gain = (
+            2 * step * (potential[:, rows, i] - potential[:, rows, j])
+            + step**2 * (diagonals[:, i] + diagonals[:, j] - 2 * model.coupling[:, i, j])
+        ).sum(axis=0)
         taken = np.flatnonzero(rng.random(replicas) < np.exp(np.minimum(-gain / temperature, 0.0)))
         states[taken, i[taken]], states[taken, j[taken]] = after[taken], before[taken]
         potential[:, taken] += step[:, taken, None] * (model.coupling[:, i[taken]] - model.coupling[:, j[taken]])

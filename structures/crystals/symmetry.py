@@ -1,4 +1,5 @@
-"""Symmetry of a cell with its oxidation states and moments, by spglib (A. Togo et al., Sci. Technol. Adv. Mater. Meth. 4 (2024) 2384822)."""
+"""Symmetry of a cell with its oxidation states and moments, by spglib (A. Togo et al., Sci. Technol. Adv. Mater. Meth.
+4 (2024) 2384822)."""
 
 from __future__ import annotations
 
@@ -13,7 +14,17 @@ from pymatgen.core.structure import Structure
 from ...configs.arrays import Floats, Ints
 from ...configs.errors import StructureError
 
-__all__ = ["SYMPREC", "Operations", "conventional_axes", "coprime", "in_cell", "operations", "primitive", "primitive_lattice", "site_moments"]
+__all__ = [
+    "SYMPREC",
+    "Operations",
+    "conventional_axes",
+    "coprime",
+    "in_cell",
+    "operations",
+    "primitive",
+    "primitive_lattice",
+    "site_moments",
+]
 
 
 #: Å; atoms that an operation maps nearer than this onto each other are equal
@@ -56,9 +67,13 @@ def operations(structure: Structure, *, magnetic: bool = True) -> Operations:
     cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), _kinds(structure), moments.tolist())
     found = spglib.get_magnetic_symmetry(cell, symprec=SYMPREC, mag_symprec=MOMENT_TOLERANCE, is_axial=False)
     if found is None:
-        raise StructureError(f"the symmetry of {structure.composition.formula} cannot be determined: are there overlapping atoms?")
+        raise StructureError(
+            f"the symmetry of {structure.composition.formula} cannot be determined: are there overlapping atoms?"
+        )
     return Operations(
-        np.array(found["rotations"], dtype=np.int64), np.array(found["translations"], dtype=np.float64), np.array(found["time_reversals"], dtype=bool)
+        np.array(found["rotations"], dtype=np.int64),
+        np.array(found["translations"], dtype=np.float64),
+        np.array(found["time_reversals"], dtype=bool),
     )
 
 
@@ -114,26 +129,38 @@ def in_cell(structure: Structure, rows: Floats, lattice: Floats | None = None) -
         if not rivals or np.linalg.norm((gaps - np.rint(gaps)) @ rows, axis=1).min() > 10 * SYMPREC:
             kept.append(i)
     if len(kept) != wanted:
-        raise StructureError(f"{structure.composition.formula}: {len(kept)} atoms in the smaller cell, and {wanted} were expected")
+        raise StructureError(
+            f"{structure.composition.formula}: {len(kept)} atoms in the smaller cell, and {wanted} were expected"
+        )
     properties = {name: [values[k] for k in kept] for name, values in structure.site_properties.items()}
     properties["origin"] = kept
     fractional = coords[kept] - np.floor(coords[kept] + 1e-9)
-    return Structure(rows if lattice is None else lattice, [structure[k].species for k in kept], fractional, site_properties=properties)
+    return Structure(
+        rows if lattice is None else lattice,
+        [structure[k].species for k in kept],
+        fractional,
+        site_properties=properties,
+    )
 
 
 def conventional_axes(structure: Structure) -> Floats:
     """Return the axes (3, 3), rows, Å, of the conventional cell in the frame of `structure`; moments do not count.
 
-    The setting is the standard one of the International Tables: hexagonal axes for R groups, unique axis b for monoclinic ones.
+    The setting is the standard one of the International Tables: hexagonal axes for R groups, unique axis b for
+    monoclinic ones.
 
     Raises
     ------
     StructureError
         If spglib cannot determine the symmetry.
     """
-    found = spglib.get_symmetry_dataset((structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), _kinds(structure)), symprec=SYMPREC)
+    found = spglib.get_symmetry_dataset(
+        (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), _kinds(structure)), symprec=SYMPREC
+    )
     if found is None:
-        raise StructureError(f"the symmetry of {structure.composition.formula} cannot be determined: are there overlapping atoms?")
+        raise StructureError(
+            f"the symmetry of {structure.composition.formula} cannot be determined: are there overlapping atoms?"
+        )
     # columns: (a_s b_s c_s) = (a b c) P^-1
     axes: Floats = np.linalg.inv(found.transformation_matrix).T @ structure.lattice.matrix
     return axes

@@ -22,12 +22,24 @@ from pymatgen.core.structure import Structure
 from ...configs.errors import EngineUnavailableError, InputError, StructureError
 from ..crystals.environment import bonds
 
-__all__ = ["DENSITY_SOURCE", "BorateNetwork", "borate_network", "glass_composition", "lithia_fraction", "measured_density", "pack"]
+__all__ = [
+    "DENSITY_SOURCE",
+    "BorateNetwork",
+    "borate_network",
+    "glass_composition",
+    "lithia_fraction",
+    "measured_density",
+    "pack",
+]
 
 #: x in x Li2O (1-x) B2O3 to the measured density of the glass, g/cm³
 DENSITIES: dict[float, float] = {0.0: 1.84, 0.1: 1.95, 0.2: 2.15}
-DENSITY_SOURCE = "W. Soppe, C. van der Marel, H. W. den Hartog, J. Non-Cryst. Solids 103 (1988) 201, table 2(b), melt-quenched glasses"
-#: Å; two packed atoms are at least the sum of these apart: below every bond of the melt but B-O, which forms while it runs
+DENSITY_SOURCE = (
+    "W. Soppe, C. van der Marel, H. W. den Hartog, J. Non-Cryst. Solids 103 (1988) 201, table 2(b), "
+    "melt-quenched glasses"
+)
+#: Å; two packed atoms are at least the sum of these apart: below every bond of the melt but B-O, which forms while it
+#: runs
 PACKING_RADII = {"Li": 0.9, "B": 0.8, "O": 1.1}
 #: Å by which packmol may miss a distance, in units of the distance
 _MISS = 0.03
@@ -76,7 +88,10 @@ def glass_composition(formula: str) -> Composition:
         found = Composition(formula)
     except ValueError as error:
         raise StructureError(f"the composition {formula!r} cannot be read: {error}") from None
-    line = "a glass of the line Li2O - B2O3 is made of Li, B and O with O = Li/2 + 3 B/2, for example Li3BO3, LiBO2, Li2B4O7 or B2O3"
+    line = (
+        "a glass of the line Li2O - B2O3 is made of Li, B and O with O = Li/2 + 3 B/2, for example Li3BO3, LiBO2, "
+        "Li2B4O7 or B2O3"
+    )
     strange = sorted(element.symbol for element in found if element.symbol not in _IONS)
     if strange or "B" not in found:
         raise StructureError(f"{formula}: {f'holds {chr(44).join(strange)}' if strange else 'holds no boron'}; {line}")
@@ -93,7 +108,8 @@ def lithia_fraction(composition: Composition) -> float:
 
 
 def measured_density(composition: Composition) -> float | None:
-    """Measured density of the glass, g/cm³, interpolated linearly in x; None where :data:`DENSITY_SOURCE` has no neighbours."""
+    """Measured density of the glass, g/cm³, interpolated linearly in x; None where :data:`DENSITY_SOURCE` has no
+    neighbours."""
     x, known = lithia_fraction(composition), sorted(DENSITIES)
     if not known[0] <= x <= known[-1] + 1e-9:
         return None
@@ -131,7 +147,10 @@ def pack(formula: str, density: float | None = None, n_units: int = 8, seed: int
     value = measured_density(unit) if density is None else density
     if value is None:
         raise InputError(
-            f"{formula}: no measured density is known at x = {lithia_fraction(unit):.3f} Li2O (known: {min(DENSITIES):g} to {max(DENSITIES):g}, {DENSITY_SOURCE}); give a density in g/cm³"
+            (
+                f"{formula}: no measured density is known at x = {lithia_fraction(unit):.3f} Li2O (known: "
+                f"{min(DENSITIES):g} to {max(DENSITIES):g}, {DENSITY_SOURCE}); give a density in g/cm³"
+            )
         )
     if not value > 0 or not np.isfinite(value):
         raise InputError(f"density {value:g} g/cm³: a number above 0 is needed")
@@ -145,7 +164,10 @@ def pack(formula: str, density: float | None = None, n_units: int = 8, seed: int
     filled = sum(4 / 3 * np.pi * PACKING_RADII[symbol] ** 3 * number for symbol, number in counts.items()) / edge**3
     if filled > _RANDOM_PACKING:
         raise StructureError(
-            f"{formula} at {value:g} g/cm³ cannot be packed so densely: at most {value * _RANDOM_PACKING / filled:.2f} g/cm³ of these atoms pack at random"
+            (
+                f"{formula} at {value:g} g/cm³ cannot be packed so densely: at most "
+                f"{value * _RANDOM_PACKING / filled:.2f} g/cm³ of these atoms pack at random"
+            )
         )
     coords = _packed(counts, edge, seed, f"{formula} at {value:g} g/cm³")
     species = [_IONS[symbol] for symbol, number in counts.items() for _ in range(number)]
@@ -180,10 +202,14 @@ def borate_network(structure: Structure) -> BorateNetwork:
     )
 
 
-def _packed(counts: dict[str, int], edge: float, seed: int, label: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _packed(
+    counts: dict[str, int], edge: float, seed: int, label: str
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Coordinates (n_atoms, 3), Å, in the order of `counts`."""
     if importlib.util.find_spec("packmol") is None:
-        raise EngineUnavailableError("the packing of a glass needs packmol, which is not installed", "pip install packmol")
+        raise EngineUnavailableError(
+            "the packing of a glass needs packmol, which is not installed", "pip install packmol"
+        )
     lines = [
         f"tolerance {2 * min(PACKING_RADII.values()):.3f}",
         "filetype xyz",
@@ -195,14 +221,23 @@ def _packed(counts: dict[str, int], edge: float, seed: int, label: str) -> np.nd
         folder = Path(name)
         for symbol, number in counts.items():
             (folder / f"{symbol}.xyz").write_text(f"1\n{symbol}\n{symbol} 0.0 0.0 0.0\n")
-            lines += [f"structure {symbol}.xyz", f"  number {number}", f"  radius {PACKING_RADII[symbol]}", "end structure"]
+            lines += [
+                f"structure {symbol}.xyz",
+                f"  number {number}",
+                f"  radius {PACKING_RADII[symbol]}",
+                "end structure",
+            ]
         (folder / "packmol.inp").write_text("\n".join(lines) + "\n")
         run = [sys.executable, "-m", "packmol.cli"]
         try:
             with (folder / "packmol.inp").open() as asked:  # packmol rewinds its input, so a pipe will not do
-                told = subprocess.run(run, stdin=asked, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
+                told = subprocess.run(
+                    run, stdin=asked, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
+                )
         except subprocess.TimeoutExpired:
-            raise StructureError(f"{label}: the atoms could not be packed within {_SECONDS} s; take a lower density") from None
+            raise StructureError(
+                f"{label}: the atoms could not be packed within {_SECONDS} s; take a lower density"
+            ) from None
         written = folder / "packed.xyz"
         if not written.exists():
             raise StructureError(f"{label}: packmol gave no packing: {(told.stdout + told.stderr).strip()[-200:]}")
@@ -217,6 +252,7 @@ def _check_packing(packed: Structure, label: str) -> None:
     if len(short):
         i, j = (int(k) for k in short[0])
         raise StructureError(
-            f"{label}: the atoms cannot be packed so densely: {packed[i].species_string} and {packed[j].species_string} would be {packed.get_distance(i, j):.2f} Å apart, "
+            f"{label}: the atoms cannot be packed so densely: {packed[i].species_string} and "
+            f"{packed[j].species_string} would be {packed.get_distance(i, j):.2f} Å apart, "
             f"at least {radii[i] + radii[j]:.2f} Å are needed; take a lower density"
         )

@@ -149,7 +149,8 @@ def reconstruct(slab: Structure, n_layers: int, faces: Faces = "both", filler: s
 
 
 def rock_salt_layer(slab: Structure, rock_salt: Material, n_layers: int, faces: Faces = "both") -> Reconstruction:
-    """Make the outer `n_layers` a coherent layer of a rock salt such as CoO or NiO with its own distance between planes.
+    """Make the outer `n_layers` a coherent layer of a rock salt such as CoO or NiO with its own distance between
+    planes.
 
     In the plane the layer takes the cathode's lattice; along the normal its planes lie as far apart as in the free
     rock salt, by the cube root of the volumes per oxygen atom. Oxygen moves along the old layering axis
@@ -172,8 +173,15 @@ def rock_salt_layer(slab: Structure, rock_salt: Material, n_layers: int, faces: 
     """
     free = conventional(rock_salt)
     cations = [Species.from_str(str(s)) for s in free.composition if getattr(s, "oxi_state", 0) == 2]
-    if rock_salt.space_group != "Fm-3m" or len(free.composition) != 2 or len(cations) != 1 or free.composition["O2-"] != free.composition[cations[0]]:
-        raise StructureError(f"{rock_salt.name} is no rock salt of one divalent metal and oxygen; give for example CoO or NiO")
+    if (
+        rock_salt.space_group != "Fm-3m"
+        or len(free.composition) != 2
+        or len(cations) != 1
+        or free.composition["O2-"] != free.composition[cations[0]]
+    ):
+        raise StructureError(
+            f"{rock_salt.name} is no rock salt of one divalent metal and oxygen; give for example CoO or NiO"
+        )
     found = _slab(slab)
     regions = _regions(found, n_layers, faces)
     made = _convert(found, regions, cations[0], uniform=True)
@@ -185,7 +193,9 @@ def rock_salt_layer(slab: Structure, rock_salt: Material, n_layers: int, faces: 
 def _slab(structure: Structure) -> _Slab:
     name = structure.composition.reduced_formula
     if not structure.is_ordered:
-        raise StructureError(f"{name}: a reconstruction needs an ordered slab, and this one has partial occupancies; order it first")
+        raise StructureError(
+            f"{name}: a reconstruction needs an ordered slab, and this one has partial occupancies; order it first"
+        )
     if abs(charge := net_charge(structure)) > 1e-6:
         raise StructureError(f"{name}: the slab has a charge of {charge:+g} e, and a neutral one is needed")
     lattice = structure.lattice
@@ -210,7 +220,11 @@ def _heights(structure: Structure) -> Floats:
     widest = int(gaps.argmax())
     if gaps[widest] * structure.lattice.c < VACUUM:
         raise StructureError(
-            f"{structure.composition.reduced_formula}: the widest gap is {gaps[widest] * structure.lattice.c:.2f} Å, and a slab has a vacuum of at least {VACUUM} Å"
+            (
+                f"{structure.composition.reduced_formula}: the widest gap is {gaps[widest] * structure.lattice.c:.2f} "
+                "Å, "
+                f"and a slab has a vacuum of at least {VACUUM} Å"
+            )
         )
     lowest = ranked[(widest + 1) % len(ranked)]
     # an atom that sits a rounding error below the lowest one is not a cell higher
@@ -235,9 +249,16 @@ def _regions(slab: _Slab, n_layers: int, faces: Faces) -> list[_Region]:
     used = n_layers * (2 if faces == "both" else 1)
     if used >= len(slab.planes):
         raise StructureError(
-            f"{used} of the slab's {len(slab.planes)} layers would be converted, and at least one has to stay; take fewer layers, one face, or a thicker slab"
+            (
+                f"{used} of the slab's {len(slab.planes)} layers would be converted, and at least one has to stay; "
+                "take "
+                "fewer layers, one face, or a thicker slab"
+            )
         )
-    return [_region(slab, n_layers, outward) for outward in ((1, -1) if faces == "both" else (1,) if faces == "top" else (-1,))]
+    return [
+        _region(slab, n_layers, outward)
+        for outward in ((1, -1) if faces == "both" else (1,) if faces == "top" else (-1,))
+    ]
 
 
 def _region(slab: _Slab, n_layers: int, outward: int) -> _Region:
@@ -256,10 +277,15 @@ def _region(slab: _Slab, n_layers: int, outward: int) -> _Region:
     n_partly = len(metal) - len(lithium)
     if n_partly > len(partly):
         raise StructureError(
-            f"{slab.structure.composition.reduced_formula}: the region needs {len(metal)} lithium sites to fill with metal, and there are {len(lithium)}; "
+            f"{slab.structure.composition.reduced_formula}: the region needs {len(metal)} lithium sites to fill with "
+            f"metal, and there are {len(lithium)}; "
             "a slab with all its lithium is needed"
         )
-    oxygen = [i for i, site in enumerate(slab.structure) if site.specie.symbol == "O" and outward * (slab.heights[i] - boundary) > 0]
+    oxygen = [
+        i
+        for i, site in enumerate(slab.structure)
+        if site.specie.symbol == "O" and outward * (slab.heights[i] - boundary) > 0
+    ]
     return _Region(metal, lithium, partly if n_partly else [], n_partly, oxygen, boundary, outward)
 
 
@@ -282,7 +308,15 @@ def _convert(slab: _Slab, regions: list[_Region], ion: Species, uniform: bool) -
     ions = Counter(str(arranged[i].specie) for i in converted)
     tag = f"{Species.from_str(next(iter(ions))).symbol}O" if len(ions) == 1 else "MO"
     _describe(arranged, slab, set(metal), converted, oxygen, tag)
-    return Reconstruction(arranged, tag, converted, oxygen, _balance(slab.structure, arranged), dict(sorted(ions.items())), _redox(cell, balanced))
+    return Reconstruction(
+        arranged,
+        tag,
+        converted,
+        oxygen,
+        _balance(slab.structure, arranged),
+        dict(sorted(ions.items())),
+        _redox(cell, balanced),
+    )
 
 
 def _arranged(cell: Structure, regions: list[_Region], ion: Species) -> Structure:
@@ -293,19 +327,27 @@ def _arranged(cell: Structure, regions: list[_Region], ion: Species) -> Structur
     labels = [f"site {i}" for i in range(len(cell))]
     for region in regions:
         for i in region.partly:
-            mixed.replace(i, {cell[i].specie: 1 - region.n_partly / len(region.partly), ion: region.n_partly / len(region.partly)})
+            mixed.replace(
+                i, {cell[i].specie: 1 - region.n_partly / len(region.partly), ion: region.n_partly / len(region.partly)}
+            )
             labels[i] = f"sheet {region.outward}"
     mixed.add_site_property(_LABEL, labels)
     mixed.add_site_property(_INDEX, list(range(len(cell))))
     best = order(mixed, OrderedCell())[0].structure
     species = dict(zip(best.site_properties[_INDEX], best.species, strict=True))
-    return Structure(cell.lattice, [species[i] for i in range(len(cell))], cell.frac_coords, site_properties=cell.site_properties)
+    return Structure(
+        cell.lattice, [species[i] for i in range(len(cell))], cell.frac_coords, site_properties=cell.site_properties
+    )
 
 
-def _describe(cell: Structure, slab: _Slab, metal: set[int], converted: tuple[int, ...], oxygen: tuple[int, ...], tag: str) -> None:
+def _describe(
+    cell: Structure, slab: _Slab, metal: set[int], converted: tuple[int, ...], oxygen: tuple[int, ...], tag: str
+) -> None:
     """Moments, layer tags and origins, in place."""
     moments = [float(m or 0.0) for m in cell.site_properties.get("magmom") or np.zeros(len(cell))]
-    layers = list(cell.site_properties.get("layer") or [slab.structure.composition.remove_charges().reduced_formula] * len(cell))
+    layers = list(
+        cell.site_properties.get("layer") or [slab.structure.composition.remove_charges().reduced_formula] * len(cell)
+    )
     for i in converted:
         moments[i] = (-1.0 if i in metal else 1.0) * ionic_moment(Species.from_str(str(cell[i].specie)))
     for i in (*converted, *oxygen):
@@ -317,9 +359,16 @@ def _describe(cell: Structure, slab: _Slab, metal: set[int], converted: tuple[in
 
 
 def _common_metal(structure: Structure, metal: list[int]) -> str:
-    counts = Counter(structure[i].specie.symbol for i in metal if reduced_to_two(structure[i].specie.symbol) is not None)
+    counts = Counter(
+        structure[i].specie.symbol for i in metal if reduced_to_two(structure[i].specie.symbol) is not None
+    )
     if not counts:
-        raise StructureError(f"{structure.composition.reduced_formula}: no metal of the slab forms a divalent ion; name the filler: Ni, Co, Mn, Fe")
+        raise StructureError(
+            (
+                f"{structure.composition.reduced_formula}: no metal of the slab forms a divalent ion; name the filler: "
+                "Ni, Co, Mn, Fe"
+            )
+        )
     preferred = ("Ni", "Co", "Mn", "Fe")
     return min(counts, key=lambda symbol: (-counts[symbol], preferred.index(symbol)))
 
@@ -348,10 +397,18 @@ def _centred_oxygen(structure: Structure, slab: _Slab, oxygen: list[int]) -> Str
     """Move oxygen along the old layering axis to the middle between its sheets of cations."""
     found, metal = bonds(slab.structure), set(slab.metal)
     inside = np.array([int(cation) in metal for cation in found.cations], dtype=bool)
-    complete = [i for i in range(len(structure)) if np.sum((found.anions == i) & inside) == 3 and np.sum((found.anions == i) & ~inside) == 3]
+    complete = [
+        i
+        for i in range(len(structure))
+        if np.sum((found.anions == i) & inside) == 3 and np.sum((found.anions == i) & ~inside) == 3
+    ]
     if not complete:
         raise StructureError(
-            f"{slab.structure.composition.reduced_formula}: no oxygen has three lithium and three metal neighbours; the slab is too thin or no layered oxide"
+            (
+                f"{slab.structure.composition.reduced_formula}: no oxygen has three lithium and three metal "
+                "neighbours; "
+                "the slab is too thin or no layered oxide"
+            )
         )
     cell = structure.copy()
     first = found.anions == complete[0]
@@ -378,4 +435,6 @@ def _stretched(structure: Structure, slab: _Slab, regions: list[_Region], ratio:
     grown = structure.lattice.c + np.ptp(new) - np.ptp(slab.heights)
     lattice = Lattice(np.vstack([structure.lattice.matrix[:2], grown * normal]))
     coords = flat + np.outer(new - new.min() + (grown - np.ptp(new)) / 2, normal)
-    return Structure(lattice, structure.species, coords, coords_are_cartesian=True, site_properties=structure.site_properties)
+    return Structure(
+        lattice, structure.species, coords, coords_are_cartesian=True, site_properties=structure.site_properties
+    )

@@ -59,7 +59,8 @@ class SubstitutionSite:
     species : str
         ``Mn4+``.
     label : str
-        Wyckoff label of the library, ``Li`` or ``TM``, which tells lithium between the layers from that in them; empty where there is none.
+        Wyckoff label of the library, ``Li`` or ``TM``, which tells lithium between the layers from that in them; empty
+        where there is none.
     neighbours : dict of str to int
         Cations that share an edge (two anions) with it, by element, in alphabetical order.
     """
@@ -133,7 +134,9 @@ class SitePreference(Place):
     relative: float
 
 
-def substitution_sites(structure: Structure, elements: Sequence[str] = (), *, by_neighbours: bool = False) -> list[SubstitutionSite]:
+def substitution_sites(
+    structure: Structure, elements: Sequence[str] = (), *, by_neighbours: bool = False
+) -> list[SubstitutionSite]:
     """Return the inequivalent cation sites, in the order of the sites.
 
     Parameters
@@ -143,7 +146,8 @@ def substitution_sites(structure: Structure, elements: Sequence[str] = (), *, by
     elements : sequence of str
         Of these elements; all cations where left out.
     by_neighbours : bool
-        Sites of one species, label and set of neighbours are one class: an ordering of a mixed oxide has no symmetry left.
+        Sites of one species, label and set of neighbours are one class: an ordering of a mixed oxide has no symmetry
+        left.
 
     Raises
     ------
@@ -159,7 +163,9 @@ def substitution_sites(structure: Structure, elements: Sequence[str] = (), *, by
     wanted = [site for site in cations if not elements or structure[site].specie.symbol in elements]
     if not wanted:
         held = ", ".join(sorted({structure[site].specie.symbol for site in cations}))
-        raise StructureError(f"{structure.composition.reduced_formula}: no cation {', '.join(elements)}; cations: {held or 'none'}")
+        raise StructureError(
+            f"{structure.composition.reduced_formula}: no cation {', '.join(elements)}; cations: {held or 'none'}"
+        )
     labels = structure.site_properties.get("wyckoff_label") or [""] * len(structure)
     classes: dict[object, SubstitutionSite] = {}
     for site in wanted:
@@ -171,7 +177,9 @@ def substitution_sites(structure: Structure, elements: Sequence[str] = (), *, by
     return sorted(classes.values(), key=lambda found: found.index)
 
 
-def substitute(structure: Structure, index: int, ion: str, compensation: Compensation = "reduction", seed: int = 0) -> Substitution:
+def substitute(
+    structure: Structure, index: int, ion: str, compensation: Compensation = "reduction", seed: int = 0
+) -> Substitution:
     """Put an ion on a cation's site, and balance its charge.
 
     Parameters
@@ -183,7 +191,8 @@ def substitute(structure: Structure, index: int, ion: str, compensation: Compens
     ion : str
         With its oxidation state: ``W6+``.
     compensation : str
-        Who pays for the charge, see the module; an ion of lower charge can be paid for by oxidation (``reduction``) only.
+        Who pays for the charge, see the module; an ion of lower charge can be paid for by oxidation (``reduction``)
+        only.
     seed : int
         Of the random numbers that arrange lithium vacancies.
 
@@ -199,7 +208,9 @@ def substitute(structure: Structure, index: int, ion: str, compensation: Compens
         raise InputError(f"unknown compensation {compensation!r}; allowed: {', '.join(COMPENSATIONS)}")
     name = structure.composition.reduced_formula
     if not structure.is_ordered:
-        raise StructureError(f"{name}: a substitution needs an ordered cell, and this one has partial occupancies; order it first")
+        raise StructureError(
+            f"{name}: a substitution needs an ordered cell, and this one has partial occupancies; order it first"
+        )
     if abs(charge := net_charge(structure)) > 1e-6:
         raise StructureError(f"{name}: the cell has a charge of {charge:+g} e, and a neutral one is needed")
     if not 0 <= index < len(structure) or float(structure[index].specie.oxi_state or 0) <= 0:
@@ -214,16 +225,35 @@ def substitute(structure: Structure, index: int, ion: str, compensation: Compens
     if compensation == "reduction":
         changed = compensate(changed, -extra, _metals_by_distance(changed, index))
     elif extra < 0:
-        raise StructureError(f"{ion} has a lower charge than {replaced}: lithium vacancies do not pay for that; use reduction, which oxidises metals here")
+        raise StructureError(
+            (
+                f"{ion} has a lower charge than {replaced}: lithium vacancies do not pay for that; use reduction, "
+                "which "
+                "oxidises metals here"
+            )
+        )
     elif extra > 0:
         removed = _best_vacancies(changed, extra, seed)
         changed.remove_sites(list(removed))
     place = [int(origin) for origin in changed.site_properties["origin"]].index(index)
-    return Substitution(changed, place, str(species), replaced, compensation, _changes(structure, changed, replaced, str(species)), removed)
+    return Substitution(
+        changed,
+        place,
+        str(species),
+        replaced,
+        compensation,
+        _changes(structure, changed, replaced, str(species)),
+        removed,
+    )
 
 
 def substitution_places(
-    structure: Structure, ion: str, leaving: str, sites: Sequence[SubstitutionSite] | None = None, compensation: Compensation = "reduction", seed: int = 0
+    structure: Structure,
+    ion: str,
+    leaving: str,
+    sites: Sequence[SubstitutionSite] | None = None,
+    compensation: Compensation = "reduction",
+    seed: int = 0,
 ) -> list[Place]:
     """Put an ion on every place in turn, always at the same composition.
 
@@ -250,10 +280,14 @@ def substitution_places(
     sources = [i for i, site in enumerate(structure) if site.specie.symbol == leaving]
     if not sources:
         held = ", ".join(sorted({site.specie.symbol for site in structure}))
-        raise InputError(f"{structure.composition.reduced_formula} holds no {leaving} that could leave; elements: {held}")
+        raise InputError(
+            f"{structure.composition.reduced_formula} holds no {leaving} that could leave; elements: {held}"
+        )
     found = []
     for site in substitution_sites(structure) if sites is None else sites:
-        distances = structure.lattice.get_all_distances(structure.frac_coords[site.index], structure.frac_coords[sources])[0]
+        distances = structure.lattice.get_all_distances(
+            structure.frac_coords[site.index], structure.frac_coords[sources]
+        )[0]
         exchanged = None if site.index in sources else sources[int(np.argmin(distances.round(6)))]
         cell = structure if exchanged is None else _swapped(structure, site.index, exchanged)
         found.append(Place(site, substitute(cell, site.index, ion, compensation, seed), exchanged))
@@ -271,7 +305,9 @@ def site_preference(places: Sequence[Place], energy: Callable[[Structure], float
     """
     energies = [float(energy(place.made.structure)) for place in places]
     ranked = sorted(zip(energies, places, strict=True), key=lambda one: (one[0], one[1].site.index))
-    return [SitePreference(place.site, place.made, place.exchanged, value, value - ranked[0][0]) for value, place in ranked]
+    return [
+        SitePreference(place.site, place.made, place.exchanged, value, value - ranked[0][0]) for value, place in ranked
+    ]
 
 
 def _ion(text: str) -> Species:
@@ -290,28 +326,45 @@ def _neighbours(structure: Structure, found: Bonds, site: int) -> dict[str, int]
     shared: Counter[tuple[int, ...]] = Counter()
     for anion, vector in zip(found.anions[found.cations == site], found.vectors[found.cations == site], strict=True):
         mine = found.anions == anion
-        cells = (found.vectors[mine] - vector) @ to_fractions - structure.frac_coords[found.cations[mine]] + structure.frac_coords[site]
-        shared.update((int(cation), *map(int, cell)) for cation, cell in zip(found.cations[mine], np.rint(cells), strict=True))
+        cells = (
+            (found.vectors[mine] - vector) @ to_fractions
+            - structure.frac_coords[found.cations[mine]]
+            + structure.frac_coords[site]
+        )
+        shared.update(
+            (int(cation), *map(int, cell)) for cation, cell in zip(found.cations[mine], np.rint(cells), strict=True)
+        )
     near = [cation for (cation, *cell), number in shared.items() if number > 1 and (cation != site or any(cell))]
     return dict(sorted(Counter(structure[cation].specie.symbol for cation in near).items()))
 
 
 def _metals_by_distance(structure: Structure, index: int) -> list[int]:
     distances = structure.lattice.get_all_distances(structure.frac_coords[index], structure.frac_coords)[0]
-    return [int(i) for i in np.argsort(distances.round(6), kind="stable") if int(i) != index and is_redox_active(structure[int(i)].specie)]
+    return [
+        int(i)
+        for i in np.argsort(distances.round(6), kind="stable")
+        if int(i) != index and is_redox_active(structure[int(i)].specie)
+    ]
 
 
 def _best_vacancies(structure: Structure, number: int, seed: int) -> tuple[int, ...]:
     """Lithium atoms whose departure leaves the lowest electrostatic energy; their sites in `structure`."""
     lithium = [i for i, site in enumerate(structure) if site.specie.symbol == "Li"]
     if number > len(lithium):
-        raise StructureError(f"{structure.composition.reduced_formula}: {number} lithium atoms would have to leave, and there are {len(lithium)}")
+        raise StructureError(
+            (
+                f"{structure.composition.reduced_formula}: {number} lithium atoms would have to leave, and there are "
+                f"{len(lithium)}"
+            )
+        )
     if number == len(lithium):
         return tuple(lithium)
     parent = Structure(structure.lattice, [site.specie for site in structure], structure.frac_coords)
     for i in lithium:
         parent.replace(i, {structure[i].specie: 1 - number / len(lithium)})
-    parent.add_site_property("wyckoff_label", ["Li" if i in set(lithium) else f"site {i}" for i in range(len(structure))])
+    parent.add_site_property(
+        "wyckoff_label", ["Li" if i in set(lithium) else f"site {i}" for i in range(len(structure))]
+    )
     parent.add_site_property("origin", list(range(len(structure))))
     kept = set(order(parent, OrderedCell(), 1, seed)[0].structure.site_properties["origin"])
     return tuple(i for i in lithium if i not in kept)

@@ -1,4 +1,5 @@
-"""What a substituted ion does to its neighbours: bond lengths, first shells of its oxygen atoms, Li-O-Li configurations, oxygen near and far."""
+"""What a substituted ion does to its neighbours: bond lengths, first shells of its oxygen atoms, Li-O-Li
+configurations, oxygen near and far."""
 
 from __future__ import annotations
 
@@ -79,7 +80,9 @@ class OxygenBeside:
     bonded: bool
 
 
-def oxygen_beside(structure: Structure, ion: int, near: int | None = None, far: int | None = None) -> list[OxygenBeside]:
+def oxygen_beside(
+    structure: Structure, ion: int, near: int | None = None, far: int | None = None
+) -> list[OxygenBeside]:
     """Return oxygen atoms bonded to an ion, then atoms that are not, each with another first shell.
 
     Parameters
@@ -100,7 +103,10 @@ def oxygen_beside(structure: Structure, ion: int, near: int | None = None, far: 
     found = bonds(structure)
     bonded = set(found.anions[found.cations == ion].tolist())
     distances = structure.lattice.get_all_distances(structure.frac_coords[ion], structure.frac_coords)[0]
-    atoms = [OxygenBeside(e.index, e.label, e.bridge, float(distances[e.index]), e.index in bonded) for e in anion_environments(structure)]
+    atoms = [
+        OxygenBeside(e.index, e.label, e.bridge, float(distances[e.index]), e.index in bonded)
+        for e in anion_environments(structure)
+    ]
     shell, others = [atom for atom in atoms if atom.bonded], [atom for atom in atoms if not atom.bonded]
     if not shell:
         raise StructureError(f"site {ion} ({structure[ion].species_string}) has no oxygen in its first shell")
@@ -138,7 +144,12 @@ def substitution_effect(before: Structure, made: Substitution, relaxed: Structur
     after = made.structure if relaxed is None else relaxed
     origin = [int(i) for i in made.structure.site_properties["origin"]]
     if len(after) != len(origin) or max(origin) >= len(before):
-        raise StructureError(f"{len(after)} relaxed sites, {len(origin)} substituted and {len(before)} before: they do not belong together")
+        raise StructureError(
+            (
+                f"{len(after)} relaxed sites, {len(origin)} substituted and {len(before)} before: they do not belong "
+                "together"
+            )
+        )
     place = {old: new for new, old in enumerate(origin)}
     site = origin[made.index]
     first, second = bonds(before), bonds(after)
@@ -150,7 +161,10 @@ def substitution_effect(before: Structure, made: Substitution, relaxed: Structur
     return SubstitutionEffect(
         bond=(float(lengths[0][site]), float(lengths[1][made.index])),
         neighbours={
-            element: (float(np.nanmean(lengths[0][members])), float(np.nanmean(lengths[1][[place[cation] for cation in members]])))
+            element: (
+                float(np.nanmean(lengths[0][members])),
+                float(np.nanmean(lengths[1][[place[cation] for cation in members]])),
+            )
             for element, members in groups.items()
         },
         oxygen=_oxygen(before, after, near, origin),
@@ -175,7 +189,11 @@ def _oxygen(before: Structure, after: Structure, near: list[int], origin: list[i
         if index in told[0] and index in origin:
             new = origin.index(index)
             one, other = told[0][index], told[1][new]
-            changes.append(OxygenChange(index, (one.label, other.label), (one.bridge, other.bridge), float(np.linalg.norm(moves[new]))))
+            changes.append(
+                OxygenChange(
+                    index, (one.label, other.label), (one.bridge, other.bridge), float(np.linalg.norm(moves[new]))
+                )
+            )
     return tuple(changes)
 
 

@@ -86,7 +86,9 @@ class OxygenSite:
     mean_distance: float
 
 
-def lithium_vacancies(structure: Structure, n_vacancies: int, n: int = 1, seed: int = 0, charged: bool = False) -> list[VacancySet]:
+def lithium_vacancies(
+    structure: Structure, n_vacancies: int, n: int = 1, seed: int = 0, charged: bool = False
+) -> list[VacancySet]:
     """Return up to `n` symmetry-distinct sets of lithium vacancies, the lowest electrostatic energy first.
 
     Few sets are enumerated, many are sampled by swaps (see :mod:`.ordering`); with the vacancies the
@@ -115,7 +117,12 @@ def lithium_vacancies(structure: Structure, n_vacancies: int, n: int = 1, seed: 
     if n_vacancies < 0 or n < 1:
         raise InputError(f"{n_vacancies} vacancies in {n} arrangements were asked for; at least 0 and 1 are needed")
     if n_vacancies > len(lithium):
-        raise StructureError(f"{n_vacancies} lithium vacancies were asked for, and {structure.composition.formula} holds {len(lithium)} lithium atoms")
+        raise StructureError(
+            (
+                f"{n_vacancies} lithium vacancies were asked for, and {structure.composition.formula} holds "
+                f"{len(lithium)} lithium atoms"
+            )
+        )
     parent, counts = _partly_occupied(structure, lithium, n_vacancies, charged)
     found = order(parent, OrderedCell(), n, seed)
     sets = []
@@ -149,7 +156,10 @@ def oxygen_sites(structure: Structure) -> list[OxygenSite]:
     for environment in environments:
         classes.setdefault(int(equal[environment.index]), []).append(environment.index)
     told = {environment.index: environment for environment in environments}
-    sites = [OxygenSite(m[0], tuple(m), told[m[0]].label, told[m[0]].bridge, told[m[0]].mean_distance) for m in classes.values()]
+    sites = [
+        OxygenSite(m[0], tuple(m), told[m[0]].label, told[m[0]].bridge, told[m[0]].mean_distance)
+        for m in classes.values()
+    ]
     return sorted(sites, key=lambda site: (site.environment, site.index))
 
 
@@ -174,11 +184,18 @@ def oxygen_vacancy(structure: Structure, index: int, charged: bool = False) -> V
     if not 0 <= index < len(structure) or structure[index].specie.symbol != "O":
         oxygen = [i for i, site in enumerate(structure) if site.specie.symbol == "O"]
         held = f"holds {structure[index].specie}" if 0 <= index < len(structure) else "does not exist"
-        raise StructureError(f"site {index} {held}; oxygen sites are {f'{oxygen[0]} to {oxygen[-1]}' if oxygen else 'not in this structure'}")
+        raise StructureError(
+            (
+                f"site {index} {held}; oxygen sites are "
+                f"{f'{oxygen[0]} to {oxygen[-1]}' if oxygen else 'not in this structure'}"
+            )
+        )
     if "origin" not in structure.site_properties:
         structure = structure.copy(site_properties={**structure.site_properties, "origin": list(range(len(structure)))})
     distances = structure.lattice.get_all_distances(structure.frac_coords[index], structure.frac_coords)[0]
-    metals = [int(i) for i in np.argsort(distances.round(6), kind="stable") if is_redox_active(structure[int(i)].specie)]
+    metals = [
+        int(i) for i in np.argsort(distances.round(6), kind="stable") if is_redox_active(structure[int(i)].specie)
+    ]
     full = structure if charged else compensate(structure, -2, metals)
     cell = full.copy()
     cell.remove_sites([index])
@@ -186,7 +203,9 @@ def oxygen_vacancy(structure: Structure, index: int, charged: bool = False) -> V
     return _measured(structure, cell, (index,), float("nan"), (changes, 2.0 if charged else 0.0, "given", 1))
 
 
-def vacancy_distances(structure: Structure, removed: Iterable[int]) -> tuple[tuple[float, ...], tuple[tuple[str, float], ...]]:
+def vacancy_distances(
+    structure: Structure, removed: Iterable[int]
+) -> tuple[tuple[float, ...], tuple[tuple[str, float], ...]]:
     """Return the distances between vacancies, and from each to the nearest transition metal.
 
     Parameters
@@ -205,29 +224,44 @@ def vacancy_distances(structure: Structure, removed: Iterable[int]) -> tuple[tup
     sites = list(removed)
     metals = [i for i, site in enumerate(structure) if site.specie.is_transition_metal and i not in sites]
     coords = structure.frac_coords
-    among: NDArray[np.float64] = structure.lattice.get_all_distances(coords[sites], coords[sites]) if sites else np.zeros((0, 0))
+    among: NDArray[np.float64] = (
+        structure.lattice.get_all_distances(coords[sites], coords[sites]) if sites else np.zeros((0, 0))
+    )
     pairs = tuple(sorted(float(d) for d in among[np.triu_indices(len(sites), 1)]))
     if not metals or not sites:
         return pairs, ()
     table = structure.lattice.get_all_distances(coords[sites], coords[metals])
     nearest = table.argmin(axis=1)
-    return pairs, tuple((structure[metals[int(k)]].species_string, float(row[k])) for row, k in zip(table, nearest, strict=True))
+    return pairs, tuple(
+        (structure[metals[int(k)]].species_string, float(row[k])) for row, k in zip(table, nearest, strict=True)
+    )
 
 
 def _require_ordered(structure: Structure, what: str) -> None:
     if not structure.is_ordered:
-        raise StructureError(f"{structure.composition.reduced_formula}: {what} need an ordered cell, and this one has partial occupancies; order it first")
+        raise StructureError(
+            (
+                f"{structure.composition.reduced_formula}: {what} need an ordered cell, and this one has partial "
+                "occupancies; order it first"
+            )
+        )
 
 
-def _partly_occupied(structure: Structure, lithium: list[int], n_vacancies: int, charged: bool) -> tuple[Structure, dict[str, int]]:
-    """The cell as an ordering problem, lithium being one sublattice and each metal element another, and the change of ions."""
+def _partly_occupied(
+    structure: Structure, lithium: list[int], n_vacancies: int, charged: bool
+) -> tuple[Structure, dict[str, int]]:
+    """The cell as an ordering problem, lithium being one sublattice and each metal element another, and the change of
+    ions."""
     metals = {i: Species.from_str(str(site.specie)) for i, site in enumerate(structure) if is_redox_active(site.specie)}
     amounts: dict[Species, float] = {}
     for species in metals.values():
         amounts[species] = amounts.get(species, 0.0) + 1.0
     after = amounts if charged else shifted(amounts, n_vacancies, str(structure.composition.reduced_formula))
     parent = Structure(structure.lattice, [site.specie for site in structure], structure.frac_coords)
-    labels = [f"site {i}" if i not in metals and i not in lithium else structure[i].specie.symbol for i in range(len(structure))]
+    labels = [
+        f"site {i}" if i not in metals and i not in lithium else structure[i].specie.symbol
+        for i in range(len(structure))
+    ]
     share = 1 - n_vacancies / len(lithium) if lithium else 1.0
     for i in lithium:
         if share > 0:
@@ -243,13 +277,17 @@ def _partly_occupied(structure: Structure, lithium: list[int], n_vacancies: int,
     parent.add_site_property("origin", list(range(len(structure))))
     if share == 0:
         parent.remove_sites(lithium)
-    counts = {str(s): round(after.get(s, 0.0) - amounts.get(s, 0.0)) for s in sorted(set(amounts) | set(after), key=str)}
+    counts = {
+        str(s): round(after.get(s, 0.0) - amounts.get(s, 0.0)) for s in sorted(set(amounts) | set(after), key=str)
+    }
     return parent, {name: change for name, change in counts.items() if change}
 
 
 def _charge_anions(parent: Structure, charge: float) -> None:
     """Spread a charge over all anions, so that arrangements can be ranked as if they were neutral."""
-    anions = [i for i, site in enumerate(parent) if site.is_ordered and (getattr(site.specie, "oxi_state", None) or 0) < 0]
+    anions = [
+        i for i, site in enumerate(parent) if site.is_ordered and (getattr(site.specie, "oxi_state", None) or 0) < 0
+    ]
     if not anions:
         raise StructureError(f"{parent.composition.reduced_formula}: no anion takes the charge of the vacancies")
     for i in anions:
@@ -276,7 +314,13 @@ def _changes(before: Structure, after: Structure) -> dict[str, int]:
     return {name: change for name, change in changes.items() if change}
 
 
-def _measured(intact: Structure, cell: Structure, removed: tuple[int, ...], energy: float, told: tuple[dict[str, int], float, str, int]) -> VacancySet:
+def _measured(
+    intact: Structure,
+    cell: Structure,
+    removed: tuple[int, ...],
+    energy: float,
+    told: tuple[dict[str, int], float, str, int],
+) -> VacancySet:
     counts, charge, method, samples = told
     among, metals = vacancy_distances(intact, removed)
     return VacancySet(cell, removed, energy, counts, charge, method, samples, among, metals)

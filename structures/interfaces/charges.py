@@ -20,7 +20,8 @@ class Verdict:
     Parameters
     ----------
     polarity : str
-        ``non-polar``: no slab repeats a dipole; ``compensated``: a polar facet has its outer plane shared between both faces;
+        ``non-polar``: no slab repeats a dipole; ``compensated``: a polar facet has its outer plane shared between both
+        faces;
         ``polar``: a slab repeats a dipole, the cell will transfer charge or turn metallic.
     charge : float, e
         Largest charge of a slab's cell.
@@ -49,11 +50,21 @@ def verdict(faces: Sequence[Face]) -> Verdict:
     polar = [face.slab.name for face in faces if is_polar(face.slab)]
     mended = [face.slab.name for face in faces if face.slab.reconstructed]
     charge = max((float(site_charges(face.slab.structure).sum()) for face in faces), key=abs)
-    contacts = tuple((_plane_charge(below.slab, top=True), _plane_charge(above.slab, top=False)) for below, above in pairwise(faces))
+    contacts = tuple(
+        (_plane_charge(below.slab, top=True), _plane_charge(above.slab, top=False)) for below, above in pairwise(faces)
+    )
     polarity = "polar" if polar else "compensated" if mended else "non-polar"
-    parts = [f"{name} repeats a dipole" for name in polar] or [f"{name} shares its outer plane between both faces" for name in mended]
+    parts = [f"{name} repeats a dipole" for name in polar] or [
+        f"{name} shares its outer plane between both faces" for name in mended
+    ]
     parts += ["planes of like charge face each other" for below, above in contacts if below * above > 1e-6]
-    return Verdict(polarity, charge, tuple(face.slab.dipole for face in faces), contacts, "; ".join(parts) or "charge-balanced, no dipole repeats")
+    return Verdict(
+        polarity,
+        charge,
+        tuple(face.slab.dipole for face in faces),
+        contacts,
+        "; ".join(parts) or "charge-balanced, no dipole repeats",
+    )
 
 
 def _plane_charge(slab: Slab, *, top: bool) -> float:

@@ -66,7 +66,9 @@ class Check:
     detail: str
 
 
-def check_interface(structure: Structure, claims: Sequence[Claim], mismatch: float, gaps: Sequence[float], height: float) -> list[Check]:
+def check_interface(
+    structure: Structure, claims: Sequence[Claim], mismatch: float, gaps: Sequence[float], height: float
+) -> list[Check]:
     """Check a cell against its claims.
 
     Parameters
@@ -76,7 +78,8 @@ def check_interface(structure: Structure, claims: Sequence[Claim], mismatch: flo
     claims : sequence of Claim
         From the bottom up.
     mismatch : float
-        Claimed: von Mises strain between the two bulk lattices; of more than two parts only the strains of each are checked.
+        Claimed: von Mises strain between the two bulk lattices; of more than two parts only the strains of each are
+        checked.
     gaps : sequence of float, Å
         Claimed, between neighbouring parts.
     height : float, Å
@@ -85,15 +88,27 @@ def check_interface(structure: Structure, claims: Sequence[Claim], mismatch: flo
     Returns
     -------
     list of Check
-        Composition, neutrality, sites, periodicity and strain of each part; mismatch, distances, cell and moments of the whole.
+        Composition, neutrality, sites, periodicity and strain of each part; mismatch, distances, cell and moments of
+        the whole.
     """
     checks = []
     tags = structure.site_properties.get("layer") or []
     if set(tags) != {claim.label for claim in claims}:
-        return [Check("layers", False, f"layer tags {sorted(set(map(str, tags)))}, claimed: {[claim.label for claim in claims]}")]
+        return [
+            Check(
+                "layers",
+                False,
+                f"layer tags {sorted(set(map(str, tags)))}, claimed: {[claim.label for claim in claims]}",
+            )
+        ]
     for claim in claims:
         members = np.flatnonzero(np.array(tags) == claim.label)
-        checks += [_composition(structure, members, claim), _neutral(structure, members, claim), _sites(structure, members, claim), _periodicity(claim)]
+        checks += [
+            _composition(structure, members, claim),
+            _neutral(structure, members, claim),
+            _sites(structure, members, claim),
+            _periodicity(claim),
+        ]
         checks.append(_strain(f"strain of {claim.label}", claim.vectors, structure.lattice.matrix[:2], claim.strain))
     if len(claims) == 2:
         checks.append(_strain("mismatch", claims[0].vectors, claims[1].vectors, mismatch))
@@ -119,7 +134,11 @@ def _composition(structure: Structure, members: Ints, claim: Claim) -> Check:
     units = gcd(*Counter(site.specie.symbol for site in claim.bulk).values())
     multiple = len(members) * units / len(claim.bulk)
     same = all(found[name] * len(claim.bulk) == bulk[name] * len(members) for name in found | bulk)
-    return Check(f"composition of {claim.label}", same and multiple == round(multiple) and multiple > 0, f"{multiple:g} formula units, {dict(found)}")
+    return Check(
+        f"composition of {claim.label}",
+        same and multiple == round(multiple) and multiple > 0,
+        f"{multiple:g} formula units, {dict(found)}",
+    )
 
 
 def _neutral(structure: Structure, members: Ints, claim: Claim) -> Check:
@@ -140,18 +159,25 @@ def _sites(structure: Structure, members: Ints, claim: Claim) -> Check:
     best = np.inf
     for anchor in np.flatnonzero(kinds == species[0]):
         moved = coords + claim.bulk.cart_coords[anchor] - coords[0]
-        distances = claim.bulk.lattice.get_all_distances(claim.bulk.lattice.get_fractional_coords(moved), claim.bulk.frac_coords)
+        distances = claim.bulk.lattice.get_all_distances(
+            claim.bulk.lattice.get_fractional_coords(moved), claim.bulk.frac_coords
+        )
         distances[np.array(species)[:, None] != kinds] = np.inf
         nearest = distances.argmin(axis=1)
         theirs = np.array([float(m or 0.0) for m in claim.bulk.site_properties["magmom"]])[nearest]
         if min(np.abs(moments - theirs).max(), np.abs(moments + theirs).max()) > _MOMENT:
             continue
         best = min(best, float(distances.min(axis=1).max()))
-    return Check(f"sites of {claim.label}", best < _POSITION, f"largest distance from a bulk site of equal species and moment {best:.1e} Å")
+    return Check(
+        f"sites of {claim.label}",
+        best < _POSITION,
+        f"largest distance from a bulk site of equal species and moment {best:.1e} Å",
+    )
 
 
 def _periodicity(claim: Claim) -> Check:
-    """Whether the claimed in-plane vectors are translations of the bulk with its moments, so that nothing changes across the cell's sides."""
+    """Whether the claimed in-plane vectors are translations of the bulk with its moments, so that nothing changes
+    across the cell's sides."""
     bulk, worst = claim.bulk, 0.0
     moments = np.array([float(m or 0.0) for m in bulk.site_properties["magmom"]])
     kinds = np.array([site.species_string for site in bulk])
@@ -160,7 +186,11 @@ def _periodicity(claim: Claim) -> Check:
         distances = bulk.lattice.get_all_distances(moved, bulk.frac_coords)
         distances[(kinds[:, None] != kinds) | (np.abs(moments[:, None] - moments) > _MOMENT)] = np.inf
         worst = max(worst, float(distances.min(axis=1).max()))
-    return Check(f"periodicity of {claim.label}", worst < _POSITION, f"the cell's vectors miss translations of the bulk by {worst:.1e} Å")
+    return Check(
+        f"periodicity of {claim.label}",
+        worst < _POSITION,
+        f"the cell's vectors miss translations of the bulk by {worst:.1e} Å",
+    )
 
 
 def _strain(name: str, before: Floats, after: Floats, claimed: float) -> Check:
@@ -185,13 +215,17 @@ def check_distances_by_radii(structure: Structure) -> Check:
     told = (
         "no contacts"
         if k < 0
-        else f"closest: {structure[int(first[k])].specie}-{structure[int(second[k])].specie} {distances[k]:.3f} Å, {ratios[k]:.2f} of the radii"
+        else (
+            f"closest: {structure[int(first[k])].specie}-{structure[int(second[k])].specie} {distances[k]:.3f} Å, "
+            f"{ratios[k]:.2f} of the radii"
+        )
     )
     return Check("distances", k < 0 or bool(ratios[k] >= CLOSEST), told)
 
 
 def _cell(structure: Structure, claims: Sequence[Claim], gaps: Sequence[float], height: float) -> Check:
-    """`c` perpendicular, parts in their order without overlap, gaps as claimed, and the heights adding up to the cell."""
+    """`c` perpendicular, parts in their order without overlap, gaps as claimed, and the heights adding up to the
+    cell."""
     lattice = structure.lattice.matrix
     upright = np.abs([*lattice[2, :2], *lattice[:2, 2]]).max() < 1e-8 and np.linalg.det(lattice) > 0
     heights, tags = structure.frac_coords[:, 2] * lattice[2, 2], np.array(structure.site_properties["layer"])
@@ -202,7 +236,9 @@ def _cell(structure: Structure, claims: Sequence[Claim], gaps: Sequence[float], 
     area = float(np.linalg.norm(np.cross(*lattice[:2])))
     volume = bool(abs(area * lattice[2, 2] - structure.volume) < 1e-6 * structure.volume)
     ok = bool(upright and same and volume and min([*found, outside]) > 0)
-    return Check("cell", ok, f"area {area:.3f} Å², c {lattice[2, 2]:.3f} Å, gaps {[round(g, 3) for g in [*found, outside]]} Å")
+    return Check(
+        "cell", ok, f"area {area:.3f} Å², c {lattice[2, 2]:.3f} Å, gaps {[round(g, 3) for g in [*found, outside]]} Å"
+    )
 
 
 def _moments(structure: Structure) -> Check:
@@ -214,8 +250,10 @@ def _moments(structure: Structure) -> Check:
 def _radius(species: Species | Element) -> float:
     """The larger of Shannon's two radii of an ion, Å: the crystal radius of a cation, the effective one of an anion.
 
-    R. D. Shannon, Acta Cryst. A 32 (1976) 751; pymatgen tabulates crystal radii, from which anions differ by 0.14 Å. The
-    average of its element for other cations; the atomic radius for neutral atoms and for other anions, which are bonded to each other.
+    R. D. Shannon, Acta Cryst. A 32 (1976) 751; pymatgen tabulates crystal radii, from which anions differ by 0.14 Å.
+    The
+    average of its element for other cations; the atomic radius for neutral atoms and for other anions, which are bonded
+    to each other.
     """
     charge = getattr(species, "oxi_state", None) or 0
     if isinstance(species, Species) and charge:

@@ -28,8 +28,11 @@ __all__ = ["Coincidence", "Limits", "Matches", "coincide", "match", "plane_point
 
 #: relative difference of metric tensors that still counts as symmetry
 _SYMMETRY = 1e-5
-#: bases of a reduced plane lattice that a small strain can make the reduced one: entries -1, 0, 1, up to the sign of both vectors
-_BASES = np.array([m for m in product((-1, 0, 1), repeat=4) if abs(m[0] * m[3] - m[1] * m[2]) == 1 and m > (0, 0, 0, 0)]).reshape(-1, 2, 2)
+#: bases of a reduced plane lattice that a small strain can make the reduced one: entries -1, 0, 1, up to the sign of
+#: both vectors
+_BASES = np.array(
+    [m for m in product((-1, 0, 1), repeat=4) if abs(m[0] * m[3] - m[1] * m[2]) == 1 and m > (0, 0, 0, 0)]
+).reshape(-1, 2, 2)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class Limits:
 class Matches:
     """Symmetry-distinct matches, the smallest area first.
 
-    a, b : (n, 2, 2) int arrays, rows: superlattice vectors in units of the given lattice vectors, so ordered that the cell is right-handed;
+    a, b : (n, 2, 2) int arrays, rows: superlattice vectors in units of the given lattice vectors, so ordered that the
+    cell is right-handed;
     areas : (n, 2) float array, Å², of the two unstrained cells;
     principal : (n, 2) float array, logarithmic stretches that turn the cell of `a` into that of `b`;
     strain : (n,) float array, von Mises.
@@ -127,7 +131,9 @@ def match(a: Floats, b: Floats, limits: Limits) -> Matches:
     bases = _BASES if mirrored else _BASES[_determinants(_BASES) > 0]
     rows = _search(sides, lists, bases, limits)
     first, second, turned = lists[0].matrices[rows[0]], lists[1].matrices[rows[1]], bases[rows[2]]
-    rows = rows[:, _first_of_each(rows, _canonical_bases(turned, _stabilisers(first, sides[0]), _stabilisers(second, sides[1])))]
+    rows = rows[
+        :, _first_of_each(rows, _canonical_bases(turned, _stabilisers(first, sides[0]), _stabilisers(second, sides[1])))
+    ]
     return _tabulate(sides, lists[0].matrices[rows[0]], lists[1].matrices[rows[1]], bases[rows[2]])
 
 
@@ -162,7 +168,8 @@ def von_mises(principal: Floats) -> float:
 
 
 def plane_point_group(lattice: Floats) -> Ints:
-    """Symmetry operations (n, 2, 2) of a Gauss-reduced plane lattice, on rows of integer coordinates; 2, 4, 8 or 12 of them."""
+    """Symmetry operations (n, 2, 2) of a Gauss-reduced plane lattice, on rows of integer coordinates; 2, 4, 8 or 12 of
+    them."""
     metric = lattice @ lattice.T
     candidates = np.concatenate([_BASES, -_BASES])
     images = candidates @ metric @ candidates.transpose(0, 2, 1)
@@ -172,7 +179,8 @@ def plane_point_group(lattice: Floats) -> Ints:
 
 @dataclass(frozen=True)
 class _List:
-    """Superlattices, one per orbit: indices (n,), Gauss-reduced integer bases (n, 2, 2), normalised metrics (n, 2, 2)."""
+    """Superlattices, one per orbit: indices (n,), Gauss-reduced integer bases (n, 2, 2), normalised metrics (n, 2,
+    2)."""
 
     indices: Ints
     matrices: Ints
@@ -206,7 +214,9 @@ class _Side:
 
     def superlattices(self, largest: int) -> _List:
         """All superlattices up to an index, one of each orbit of the point group, by index."""
-        forms = np.array([(n // r, q, r) for n in range(1, largest + 1) for r in range(1, n + 1) if n % r == 0 for q in range(r)])
+        forms = np.array(
+            [(n // r, q, r) for n in range(1, largest + 1) for r in range(1, n + 1) if n % r == 0 for q in range(r)]
+        )
         matrices = np.zeros((len(forms), 2, 2), dtype=np.int64)
         matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 1] = forms.T
         codes = _hermite_codes(matrices, largest)
@@ -229,11 +239,16 @@ def _check(a: Floats, b: Floats, limits: Limits) -> None:
 
 
 def _largest_index(limits: Limits, sides: tuple[_Side, _Side], k: int) -> int:
-    """Largest multiple of lattice `k` within all limits, given that the other side has a cell of about the same area."""
+    """Largest multiple of lattice `k` within all limits, given that the other side has a cell of about the same
+    area."""
     by_area = (limits.max_area + 1e-9) / sides[k].area
-    least = sides[k].area * np.exp(-3 * limits.max_strain) / sides[1 - k].area  # cells of the other side per cell of this one
+    least = (
+        sides[k].area * np.exp(-3 * limits.max_strain) / sides[1 - k].area
+    )  # cells of the other side per cell of this one
     per_cell = limits.atoms[k] + least * limits.atoms[1 - k]
-    by_atoms = min((limits.max_atoms - limits.atoms[1 - k]) / max(limits.atoms[k], 1), limits.max_atoms / max(per_cell, 1e-9))
+    by_atoms = min(
+        (limits.max_atoms - limits.atoms[1 - k]) / max(limits.atoms[k], 1), limits.max_atoms / max(per_cell, 1e-9)
+    )
     return int(min(by_area, by_atoms + 1e-9))
 
 
@@ -247,20 +262,27 @@ def _search(sides: tuple[_Side, _Side], lists: list[_List], bases: Ints, limits:
     for n in range(1, int(a.indices[-1]) + 1):
         mine = slice(*np.searchsorted(a.indices, [n, n + 1]))
         ratio = np.log(b.indices * sides[1].area / (n * sides[0].area))
-        fits = (np.abs(ratio) <= 3 * limits.max_strain) & (n * limits.atoms[0] + b.indices * limits.atoms[1] <= limits.max_atoms)
+        fits = (np.abs(ratio) <= 3 * limits.max_strain) & (
+            n * limits.atoms[0] + b.indices * limits.atoms[1] <= limits.max_atoms
+        )
         theirs = np.flatnonzero(fits)
         if len(theirs) == 0:
             continue
         within = slice(theirs[0] * len(bases), (theirs[-1] + 1) * len(bases))
-        allowed = np.cosh(np.sqrt(np.maximum(3 * (limits.max_strain**2 - (ratio[theirs[0] : theirs[-1] + 1] / 3) ** 2), 0.0)))
-        close = left[mine] @ right[within].T <= np.repeat(np.where(fits[theirs[0] : theirs[-1] + 1], allowed * (1 + 1e-12), 0.0), len(bases))
+        allowed = np.cosh(
+            np.sqrt(np.maximum(3 * (limits.max_strain**2 - (ratio[theirs[0] : theirs[-1] + 1] / 3) ** 2), 0.0))
+        )
+        close = left[mine] @ right[within].T <= np.repeat(
+            np.where(fits[theirs[0] : theirs[-1] + 1], allowed * (1 + 1e-12), 0.0), len(bases)
+        )
         row, column = np.nonzero(close)
         found.append(np.stack([row + mine.start, column // len(bases) + theirs[0], column % len(bases)]))
     return np.concatenate(found, axis=1) if found else np.zeros((3, 0), dtype=np.int64)
 
 
 def _stabilisers(matrices: Ints, side: _Side) -> list[tuple[Ints, NDArray[np.bool_]]]:
-    """Per operation of the lattice: what it does to each superlattice basis (n, 2, 2), and whether it keeps that superlattice (n,)."""
+    """Per operation of the lattice: what it does to each superlattice basis (n, 2, 2), and whether it keeps that
+    superlattice (n,)."""
     found = []
     for operation in side.group:
         image = matrices @ operation @ np.linalg.inv(matrices)
@@ -269,7 +291,9 @@ def _stabilisers(matrices: Ints, side: _Side) -> list[tuple[Ints, NDArray[np.boo
     return found
 
 
-def _canonical_bases(turned: Ints, a: list[tuple[Ints, NDArray[np.bool_]]], b: list[tuple[Ints, NDArray[np.bool_]]]) -> Ints:
+def _canonical_bases(
+    turned: Ints, a: list[tuple[Ints, NDArray[np.bool_]]], b: list[tuple[Ints, NDArray[np.bool_]]]
+) -> Ints:
     """A number (n,) for the orbit of each association of bases under the operations that keep both superlattices."""
     weights = np.array([64**3, 64**2, 64, 1])
     lowest = np.full(len(turned), np.iinfo(np.int64).max)
@@ -285,7 +309,8 @@ def _first_of_each(rows: Ints, orbit: Ints) -> Ints:
 
 
 def _tabulate(sides: tuple[_Side, _Side], first: Ints, second: Ints, turned: Ints) -> Matches:
-    """Bases in units of the given vectors, right-handed on both sides, the shorter vector of `a` first, and their strains."""
+    """Bases in units of the given vectors, right-handed on both sides, the shorter vector of `a` first, and their
+    strains."""
     a, b = first.copy(), turned @ second
     improper = _determinants(turned) < 0
     if improper.any():
@@ -299,11 +324,23 @@ def _tabulate(sides: tuple[_Side, _Side], first: Ints, second: Ints, turned: Int
     principal = np.log(np.linalg.svd(maps, compute_uv=False))
     strain = np.sqrt(principal.sum(axis=1) ** 2 / 9 + (principal[:, 0] - principal[:, 1]) ** 2 / 3)
     order = np.lexsort((strain.round(9), areas.mean(axis=1).round(6)))
-    return Matches((a @ sides[0].from_given)[order], (b @ sides[1].from_given)[order], areas[order], principal[order], strain[order])
+    return Matches(
+        (a @ sides[0].from_given)[order],
+        (b @ sides[1].from_given)[order],
+        areas[order],
+        principal[order],
+        strain[order],
+    )
 
 
 def _nothing() -> Matches:
-    return Matches(np.zeros((0, 2, 2), dtype=np.int64), np.zeros((0, 2, 2), dtype=np.int64), np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0))
+    return Matches(
+        np.zeros((0, 2, 2), dtype=np.int64),
+        np.zeros((0, 2, 2), dtype=np.int64),
+        np.zeros((0, 2)),
+        np.zeros((0, 2)),
+        np.zeros(0),
+    )
 
 
 def _determinants(matrices: Ints) -> Ints:

@@ -53,7 +53,8 @@ class Registry:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Pairs of an atom below and one above: kinds (2, p), in-plane vectors (p, 2) Å, and heights above each other less the gap (p,) Å."""
+    """Pairs of an atom below and one above: kinds (2, p), in-plane vectors (p, 2) Å, and heights above each other less
+    the gap (p,) Å."""
 
     kinds: Ints
     lateral: Floats
@@ -61,9 +62,12 @@ class _Pairs:
     potential: PairPotential
 
     def at(self, shifts: Floats, gaps: Floats) -> tuple[Floats, Floats, Floats]:
-        """Energies, and the smallest distances in units of the contact radii and of the ionic radii: three (k, g) arrays."""
+        """Energies, and the smallest distances in units of the contact radii and of the ionic radii: three (k, g)
+        arrays."""
         energies, closest, touching = (np.full((len(shifts), len(gaps)), start) for start in (0.0, np.inf, np.inf))
-        contacts, radii = (table[self.kinds[0], self.kinds[1]] for table in (self.potential.contacts, self.potential.radii))
+        contacts, radii = (
+            table[self.kinds[0], self.kinds[1]] for table in (self.potential.contacts, self.potential.radii)
+        )
         near = np.flatnonzero(self.rise + gaps.min() < contacts)  # the others neither touch nor come too close
         contacts, radii = contacts[near, None], radii[near, None]
         height = (self.rise[:, None] + gaps) ** 2
@@ -77,7 +81,8 @@ class _Pairs:
 
 
 def registry_cell(matrices: tuple[Ints, Ints]) -> Floats:
-    """Return the distinct shifts' cell (2, 2), rows, in units of the interface cell, from the superlattice matrices of both sides."""
+    """Return the distinct shifts' cell (2, 2), rows, in units of the interface cell, from the superlattice matrices of
+    both sides."""
     common = math.prod(abs(round(float(np.linalg.det(matrix)))) for matrix in matrices)
     rows = np.concatenate([np.rint(common * np.linalg.inv(matrix)).astype(np.int64) for matrix in matrices])
     basis = []
@@ -91,11 +96,14 @@ def registry_cell(matrices: tuple[Ints, Ints]) -> Floats:
     return np.array(basis) / common
 
 
-def search(lower: Block, upper: Block, matrices: tuple[Ints, Ints], gap: float | None = None, *, periodic: bool = False) -> list[Registry]:
+def search(
+    lower: Block, upper: Block, matrices: tuple[Ints, Ints], gap: float | None = None, *, periodic: bool = False
+) -> list[Registry]:
     """Return positions of `upper` on `lower`, the lowest energy first.
 
     A rigid cut of two crystals that do not fit repels itself until a slit is left, which relaxation would
-    close. The gap is therefore never larger than that at which the first ions touch: their distance is the sum of their radii.
+    close. The gap is therefore never larger than that at which the first ions touch: their distance is the sum of their
+    radii.
 
     Parameters
     ----------
@@ -114,14 +122,21 @@ def search(lower: Block, upper: Block, matrices: tuple[Ints, Ints], gap: float |
         If atoms come closer than 0.7 times the sum of their radii at the given gap wherever the block sits.
     """
     steps = _shift_steps(registry_cell(matrices), lower.cell)
-    shifts = np.array([i * steps[0] / n + j * steps[1] / m for n, m in [_divisions(steps)] for i, j in product(range(n), range(m))])
+    shifts = np.array(
+        [i * steps[0] / n + j * steps[1] / m for n, m in [_divisions(steps)] for i, j in product(range(n), range(m))]
+    )
     joints = [_Joint(_pairs(lower, upper, shifts, gap or GAPS[0]), 1.0, gap)]
     if periodic:
         joints.append(_Joint(_pairs(upper, lower, shifts, gap or GAPS[0]), -1.0, gap))
     coarse = np.sum([joint.best(shifts, joint.gaps())[0] for joint in joints], axis=0)
     if not np.isfinite(coarse).any():
         needed = contact(lower, upper, np.zeros(2))
-        raise StructureError(f"at a gap of {gap:g} Å atoms come closer than {CLOSEST} times the sum of their radii; unshifted, {needed:.2f} Å are needed")
+        raise StructureError(
+            (
+                f"at a gap of {gap:g} Å atoms come closer than {CLOSEST} times the sum of their radii; unshifted, "
+                f"{needed:.2f} Å are needed"
+            )
+        )
     order = [k for k in np.argsort(coarse.round(9), kind="stable")[:_REFINED] if np.isfinite(coarse[k])]
     widths = steps / np.array(_divisions(steps))[:, None]
     found = [_refined(joints, shifts[k], widths, lower) for k in order]
@@ -129,7 +144,8 @@ def search(lower: Block, upper: Block, matrices: tuple[Ints, Ints], gap: float |
 
 
 def contact(lower: Block, upper: Block, shift: Floats) -> float:
-    """Return the smallest gap, Å, at which no two atoms are closer than 0.7 times the sum of their radii; `shift` in units of the cell."""
+    """Return the smallest gap, Å, at which no two atoms are closer than 0.7 times the sum of their radii; `shift` in
+    units of the cell."""
     pairs = _pairs(lower, upper, np.array([shift @ lower.cell]), 0.0)
     radii = CLOSEST * pairs.potential.contacts[pairs.kinds[0], pairs.kinds[1]]
     lateral = ((pairs.lateral + shift @ lower.cell) ** 2).sum(axis=1)
@@ -179,7 +195,10 @@ def _refined(joints: list[_Joint], shift: Floats, widths: Floats, lower: Block) 
         shift, starts = trial[best], [float(gaps[best]) for _, gaps in results]
     energy = float(totals[best]) / lower.area
     return Registry(
-        np.asarray(np.linalg.solve(lower.cell.T, shift), dtype=np.float64), round(starts[0], 10), energy, round(starts[-1], 10) if len(starts) > 1 else 0.0
+        np.asarray(np.linalg.solve(lower.cell.T, shift), dtype=np.float64),
+        round(starts[0], 10),
+        energy,
+        round(starts[-1], 10) if len(starts) > 1 else 0.0,
     )
 
 
@@ -228,7 +247,10 @@ def _pairs(lower: Block, upper: Block, shifts: Floats, gap: float) -> _Pairs:
         vectors.append(lateral[close])
     picked = np.concatenate(chosen)
     kinds_below, kinds_above = list(dict.fromkeys(below[2])), list(dict.fromkeys(above[2]))
-    number_below, number_above = np.array([kinds_below.index(s) for s in below[2]]), np.array([kinds_above.index(s) for s in above[2]])
+    number_below, number_above = (
+        np.array([kinds_below.index(s) for s in below[2]]),
+        np.array([kinds_above.index(s) for s in above[2]]),
+    )
     kinds = np.stack([number_below[i[picked]], number_above[j[picked]]])
     return _Pairs(kinds, np.concatenate(vectors), height[picked], PairPotential.between(kinds_below, kinds_above))
 

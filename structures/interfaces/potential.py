@@ -2,15 +2,20 @@
 
 φ(r) = k q₁ q₂ [erfc(α r)/r - erfc(α R)/R] + A exp((r₁ + r₂ - r)/ρ), zero beyond R.
 
-* Charges are the oxidation states, summed with damping and charge neutralisation at the cutoff: D. Wolf et al., J. Chem. Phys. 110 (1999) 8254.
+* Charges are the oxidation states, summed with damping and charge neutralisation at the cutoff: D. Wolf et al., J.
+  Chem. Phys. 110 (1999) 8254.
 * ρ = 0.345 Å: M. Born, J. E. Mayer, Z. Phys. 75 (1932) 1.
 * r₁, r₂ are crystal radii: R. D. Shannon, Acta Cryst. A 32 (1976) 751, as tabulated by pymatgen (``ionic_radius``).
-* Like charges and neutral atoms: A = C = 0.211 eV, the common prefactor 0.338 · 10⁻¹⁹ J of M. P. Tosi, F. G. Fumi, J. Phys. Chem. Solids 25 (1964) 45.
-* Unlike charges: A makes d = r₁ + r₂ the bond length of a rock salt of the two ions, in which the Madelung force (M = 1.7476) is balanced by six bonds
-  and by the next neighbours, A = (M/6) k |q₁ q₂| ρ/d² - √2 C [exp((2 r₁ - √2 d)/ρ) + exp((2 r₂ - √2 d)/ρ)]; at least half of the first term,
+* Like charges and neutral atoms: A = C = 0.211 eV, the common prefactor 0.338 · 10⁻¹⁹ J of M. P. Tosi, F. G. Fumi, J.
+  Phys. Chem. Solids 25 (1964) 45.
+* Unlike charges: A makes d = r₁ + r₂ the bond length of a rock salt of the two ions, in which the Madelung force (M =
+  1.7476) is balanced by six bonds
+  and by the next neighbours, A = (M/6) k |q₁ q₂| ρ/d² - √2 C [exp((2 r₁ - √2 d)/ρ) + exp((2 r₂ - √2 d)/ρ)]; at least
+  half of the first term,
   where anions touch before the bond has its length.
 
-Nothing in it is fitted to a result. It finds registries and gaps worth relaxing; its energies are not adhesion energies.
+Nothing in it is fitted to a result. It finds registries and gaps worth relaxing; its energies are not adhesion
+energies.
 """
 
 from __future__ import annotations
@@ -53,7 +58,8 @@ class PairPotential:
     charges : (m, n) float array, e², products of the oxidation states;
     amplitudes : (m, n) float array, eV;
     radii : (m, n) float array, Å, sums of the ionic radii;
-    contacts : (m, n) float array, Å, the larger of the sums of contact radii and of atomic radii (J. C. Slater, J. Chem. Phys. 41 (1964) 3199).
+    contacts : (m, n) float array, Å, the larger of the sums of contact radii and of atomic radii (J. C. Slater, J.
+    Chem. Phys. 41 (1964) 3199).
     """
 
     charges: Floats
@@ -85,7 +91,8 @@ class PairPotential:
         return np.asarray(np.where(r < CUTOFF, self.charges[..., None] * coulomb + repulsion, 0.0).reshape(-1, _POINTS))
 
     def energies(self, kinds: Ints, distances: Floats) -> Floats:
-        """Return the energies (p, k), eV, of p pairs at k distances each, from the table's nearest point (0.0005 Å apart).
+        """Return the energies (p, k), eV, of p pairs at k distances each, from the table's nearest point (0.0005 Å
+        apart).
 
         Parameters
         ----------
@@ -101,14 +108,17 @@ class PairPotential:
 def ionic_radius(species: Species | Element) -> float:
     """Return Shannon's crystal radius of an ion, Å.
 
-    A cation whose state is not tabulated has the average of its element. Neutral atoms and untabulated anions, which are
+    A cation whose state is not tabulated has the average of its element. Neutral atoms and untabulated anions, which
+    are
     bonded to each other as in peroxides, disulfides and carbides, have the atomic radius.
     """
     charge = _charge(species)
     if charge == 0:
         return _atomic_radius(species)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # pymatgen says which spin state's radius it took: within 5 % of the bond
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # pymatgen says which spin state's radius it took: within 5 % of the bond
         radius = species.ionic_radius if isinstance(species, Species) else None
     if not radius and charge > 0 and isinstance(species, Species):
         radius = species.element.average_cationic_radius
@@ -116,7 +126,8 @@ def ionic_radius(species: Species | Element) -> float:
 
 
 def contact_radius(species: Species | Element) -> float:
-    """Return the larger of Shannon's two radii of an ion, Å: an anion's effective radius is 0.14 Å larger than its crystal radius, a cation's smaller."""
+    """Return the larger of Shannon's two radii of an ion, Å: an anion's effective radius is 0.14 Å larger than its
+    crystal radius, a cation's smaller."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         tabulated = isinstance(species, Species) and _charge(species) < 0 and species.ionic_radius is not None

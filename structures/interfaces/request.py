@@ -1,4 +1,5 @@
-"""From the names of two or three materials and their facets to the parts of a stack, and from a built stack to its record."""
+"""From the names of two or three materials and their facets to the parts of a stack, and from a built stack to its
+record."""
 
 from __future__ import annotations
 
@@ -25,8 +26,17 @@ __all__ = ["STRAIN_ON", "interface_record", "lone_slab", "parse_facet", "stack_p
 #: what takes the strain: auto puts it on the softer material
 STRAIN_ON = ("auto", "a", "b", "shared")
 
-#: how readily a material takes strain; lithium metal and the electrolytes, sulfides above all, are several times softer than oxides
-_SOFTNESS: dict[Role, int] = {"anode": 3, "electrolyte": 2, "coating": 1, "product": 1, "boundary phase": 0, "cathode": 0, "rock salt": 0}
+#: how readily a material takes strain; lithium metal and the electrolytes, sulfides above all, are several times softer
+#: than oxides
+_SOFTNESS: dict[Role, int] = {
+    "anode": 3,
+    "electrolyte": 2,
+    "coating": 1,
+    "product": 1,
+    "boundary phase": 0,
+    "cathode": 0,
+    "rock salt": 0,
+}
 
 _COMPACT = re.compile(r"(-?\d)(-?\d)(-?\d)")
 
@@ -52,7 +62,10 @@ def parse_facet(text: str) -> tuple[str, Miller | None]:
 
 
 def stack_parts(
-    materials: Sequence[tuple[Material, Miller | None]], thickness: Sequence[float], strain_on: str = "auto", seed: int = 0
+    materials: Sequence[tuple[Material, Miller | None]],
+    thickness: Sequence[float],
+    strain_on: str = "auto",
+    seed: int = 0,
 ) -> tuple[list[Part], dict[str, float]]:
     """Return the parts from the bottom up, and the share of the strain that each takes against what lies below it.
 
@@ -110,7 +123,9 @@ def interface_record(found: Interface) -> dict[str, Any]:
         "empty": found.empty,
         "cell": found.structure.lattice.matrix.round(10).tolist(),
         "strains": {layer.label: strain for layer, strain in zip(found.block.layers, found.strains, strict=True)},
-        "principal_strains": {layer.label: layer.principal_strain(found.block.cell).tolist() for layer in found.block.layers},
+        "principal_strains": {
+            layer.label: layer.principal_strain(found.block.cell).tolist() for layer in found.block.layers
+        },
         "atoms": {layer.label: len(layer.species) for layer in found.block.layers},
         "thickness": {layer.label: float(layer.heights.max() - layer.heights.min()) for layer in found.block.layers},
         "bulk_vectors": {layer.label: layer.vectors.round(10).tolist() for layer in found.block.layers},
@@ -124,7 +139,10 @@ def interface_record(found: Interface) -> dict[str, Any]:
     }
     if len(found.faces) == 3:
         middle = found.faces[1].slab
-        row |= {"layer_miller": list(middle.facet.miller), "layer_terminations": [middle.bottom, middle.termination.label]}
+        row |= {
+            "layer_miller": list(middle.facet.miller),
+            "layer_terminations": [middle.bottom, middle.termination.label],
+        }
     return row
 
 
@@ -144,7 +162,8 @@ def _closest(structure: Structure) -> tuple[float, str]:
 
 
 def strained_bulk(layer: Layer, cell: Floats) -> Structure:
-    """Return the crystal of one side on the in-plane cell of the interface: without surfaces, strained in the plane alone.
+    """Return the crystal of one side on the in-plane cell of the interface: without surfaces, strained in the plane
+    alone.
 
     The third vector leads to the next equal lattice plane; its height is that of the unstrained crystal.
 
@@ -158,19 +177,26 @@ def strained_bulk(layer: Layer, cell: Floats) -> Structure:
     Returns
     -------
     Structure
-        ``a`` and ``b`` are those of the interface, the normal is along z. Site properties: those of the source, ``layer``.
+        ``a`` and ``b`` are those of the interface, the normal is along z. Site properties: those of the source,
+        ``layer``.
     """
     facet = layer.face.slab.facet
     matrix = np.rint((layer.vectors @ facet.rotation.T)[:, :2] @ np.linalg.inv(facet.in_plane)).astype(int)
     upright = 1 if np.linalg.det(matrix) > 0 else -1  # a slab that lies upside down
-    cut: Structure = facet.oriented.make_supercell([[*matrix[0], 0], [*matrix[1], 0], [0, 0, upright]], to_unit_cell=False, in_place=False)
+    cut: Structure = facet.oriented.make_supercell(
+        [[*matrix[0], 0], [*matrix[1], 0], [0, 0, upright]], to_unit_cell=False, in_place=False
+    )
     rows = np.array(cut.lattice.matrix)
     along = rows[2, :2] @ np.linalg.inv(rows[:2, :2])
     along -= np.rint(along)
     lattice = np.zeros((3, 3))
     lattice[:2, :2], lattice[2, :2], lattice[2, 2] = cell, along @ cell, abs(rows[2, 2])
-    shifted = cut.frac_coords + np.outer(cut.frac_coords[:, 2], rows[2, :2] @ np.linalg.inv(rows[:2, :2]) - along) @ np.eye(2, 3)
-    kept = {name: values for name, values in cut.site_properties.items() if name != "origin"} | {"layer": [layer.label] * len(cut)}
+    shifted = cut.frac_coords + np.outer(
+        cut.frac_coords[:, 2], rows[2, :2] @ np.linalg.inv(rows[:2, :2]) - along
+    ) @ np.eye(2, 3)
+    kept = {name: values for name, values in cut.site_properties.items() if name != "origin"} | {
+        "layer": [layer.label] * len(cut)
+    }
     return canonical_order(Structure(Lattice(lattice), cut.species, shifted, site_properties=kept, to_unit_cell=True))
 
 

@@ -1,4 +1,5 @@
-"""Coherent interfaces: the Pareto front over atoms, strain and area of all matches between slabs of two or three materials.
+"""Coherent interfaces: the Pareto front over atoms, strain and area of all matches between slabs of two or three
+materials.
 
 Every part is a slab of whole formula units. Facets, terminations and superlattices are searched
 together; what comes back are the cells that no other cell beats in atoms, strain and area at once.
@@ -69,7 +70,9 @@ class Part:
             repeats = max(1, int(np.ceil(self.thickness / plane.spacing - 1e-6)))
             if repeats * len(plane.oriented) > max_atoms:
                 return []
-            self._slabs[miller] = [slab for slab in slabs(self.cell, miller, SlabSpec(thickness=self.thickness)) if slab.stoichiometric]
+            self._slabs[miller] = [
+                slab for slab in slabs(self.cell, miller, SlabSpec(thickness=self.thickness)) if slab.stoichiometric
+            ]
         return [slab for slab in self._slabs[miller] if len(slab.structure) <= max_atoms]
 
 
@@ -93,7 +96,8 @@ class InterfaceSpec:
     energy : callable or None
         Energy, eV, of a structure: chooses among the best registries of the analytic potential.
     registries : int
-        Positions of the last part that are returned for each cell, the best of the analytic potential first; there may be fewer.
+        Positions of the last part that are returned for each cell, the best of the analytic potential first; there may
+        be fewer.
 
     Raises
     ------
@@ -116,7 +120,9 @@ class InterfaceSpec:
         if self.max_atoms < 2:
             raise InputError(f"an interface needs at least 2 atoms, and --max-atoms {self.max_atoms} was given")
         if not 0 < self.max_strain <= 0.5:
-            raise InputError(f"the largest strain must lie above 0 and at most at 0.5, and {self.max_strain:g} was given")
+            raise InputError(
+                f"the largest strain must lie above 0 and at most at 0.5, and {self.max_strain:g} was given"
+            )
         if not 0 < self.vacuum < np.inf:
             raise InputError(f"the vacuum must be above 0 Å, and {self.vacuum:g} Å was given")
         if self.gap is not None and not 0 < self.gap < np.inf:
@@ -130,7 +136,8 @@ class Interface:
     Parameters
     ----------
     structure : Structure
-        ``c`` along z. Site properties: ``magmom``, ``wyckoff_label``, ``layer`` (tag), ``origin`` (index in the source cell).
+        ``c`` along z. Site properties: ``magmom``, ``wyckoff_label``, ``layer`` (tag), ``origin`` (index in the source
+        cell).
     block : Block
         The stack without its cell: layers with their bulk vectors, gaps.
     strain : float
@@ -227,7 +234,12 @@ def interfaces(parts: Sequence[Part], spec: InterfaceSpec | None = None) -> list
         raise InputError("an interface needs at least two materials")
     labels = [part.cell.label for part in parts]
     if len(set(labels)) < len(labels):
-        raise InputError(f"the parts of a stack need different names, for each site is tagged with its own; given: {', '.join(labels)}")
+        raise InputError(
+            (
+                "the parts of a stack need different names, for each site is tagged with its own; given: "
+                f"{', '.join(labels)}"
+            )
+        )
     chosen = spec or InterfaceSpec()
     candidates = _candidates(parts, chosen)
     if not candidates:
@@ -236,7 +248,8 @@ def interfaces(parts: Sequence[Part], spec: InterfaceSpec | None = None) -> list
 
 
 def pareto_front(costs: Floats) -> Ints:
-    """Return the rows of `costs` (n, k) that no other row beats or equals in every column, in rising order; of equal rows the first."""
+    """Return the rows of `costs` (n, k) that no other row beats or equals in every column, in rising order; of equal
+    rows the first."""
     rounded = np.round(costs, 6)
     front: list[int] = []
     for row in np.lexsort(rounded.T[::-1]):
@@ -250,14 +263,23 @@ def _front(candidates: Sequence[_Candidate]) -> list[_Candidate]:
 
 
 def _candidates(parts: Sequence[Part], spec: InterfaceSpec) -> list[_Candidate]:
-    """Matches within the limits that are worth comparing: of non-polar slabs, and of polar ones where there are no others."""
-    least = [min((len(b.variants[0].layers[0].species) for b in _bases(part, spec.max_atoms, spec)), default=0) for part in parts]
+    """Matches within the limits that are worth comparing: of non-polar slabs, and of polar ones where there are no
+    others."""
+    least = [
+        min((len(b.variants[0].layers[0].species) for b in _bases(part, spec.max_atoms, spec)), default=0)
+        for part in parts
+    ]
     if not all(least):
         return []
     lowers = _bases(parts[0], spec.max_atoms - sum(least[1:]), spec)
     for k, part in enumerate(parts[1:], start=1):
         left = spec.max_atoms - sum(least[k + 1 :])
-        found = [c for lower in lowers for upper in _bases(part, left, spec) for c in _matched(lower, upper, part.share, replace(spec, max_atoms=left))]
+        found = [
+            c
+            for lower in lowers
+            for upper in _bases(part, left, spec)
+            for c in _matched(lower, upper, part.share, replace(spec, max_atoms=left))
+        ]
         neat = [candidate for candidate in found if not candidate.polar] or found
         if part is parts[-1]:
             return neat
@@ -266,7 +288,8 @@ def _candidates(parts: Sequence[Part], spec: InterfaceSpec) -> list[_Candidate]:
 
 
 def _bases(part: Part, max_atoms: float, spec: InterfaceSpec) -> list[_Base]:
-    """Slabs grouped by lattice and size. Only the most sensible slab of a group is built on, unless all terminations are asked for."""
+    """Slabs grouped by lattice and size. Only the most sensible slab of a group is built on, unless all terminations
+    are asked for."""
     found = []
     for miller in part.facets:
         groups: dict[tuple[float, ...], list[Slab]] = {}
@@ -295,17 +318,24 @@ def _matched(lower: _Base, upper: _Base, share: float, spec: InterfaceSpec) -> l
     atoms = found.multiples @ np.array([a.n_atoms, b.n_atoms])
     areas = found.areas[:, 0] ** share * found.areas[:, 1] ** (1 - share)
     costs = np.column_stack([atoms, np.maximum(found.strain, lower.strain), areas])
-    return [_Candidate(lower, upper, (found.a[k], found.b[k]), (int(costs[k, 0]), float(costs[k, 1]), float(costs[k, 2]))) for k in pareto_front(costs)]
+    return [
+        _Candidate(lower, upper, (found.a[k], found.b[k]), (int(costs[k, 0]), float(costs[k, 1]), float(costs[k, 2])))
+        for k in pareto_front(costs)
+    ]
 
 
-def _placed(candidate: _Candidate, share: float, spec: InterfaceSpec, *, last: bool) -> Iterator[tuple[Block, Registry]]:
+def _placed(
+    candidate: _Candidate, share: float, spec: InterfaceSpec, *, last: bool
+) -> Iterator[tuple[Block, Registry]]:
     """For every pair of faces the block at its best registry, or registries."""
     for lower, upper in product(candidate.lower.variants, candidate.upper.variants):
         below, above = on_common_cell(lower, upper, candidate.matrices, share)
         registries = search(below, above, candidate.matrices, spec.gap, periodic=last and spec.form == "periodic")
         if spec.energy is not None:
             compared = registries[:_COMPARED]
-            energies = [spec.energy(build_cell(stacked(below, above, r.shift, r.gap), r.seam or spec.vacuum)) for r in compared]
+            energies = [
+                spec.energy(build_cell(stacked(below, above, r.shift, r.gap), r.seam or spec.vacuum)) for r in compared
+            ]
             registries = [compared[int(np.argmin(energies))]]
         for registry in registries[: spec.registries if last else 1]:
             yield stacked(below, above, registry.shift, registry.gap), registry
@@ -322,7 +352,9 @@ def _built(candidate: _Candidate, share: float, spec: InterfaceSpec) -> list[Int
     for block, registry in placed if spec.all_terminations else placed[: spec.registries]:
         empty = registry.seam if spec.form == "periodic" else spec.vacuum
         structure = build_cell(block, empty)
-        built.append(Interface(structure, block, candidate.costs[1], (*candidate.lower.registries, registry), spec.form, empty))
+        built.append(
+            Interface(structure, block, candidate.costs[1], (*candidate.lower.registries, registry), spec.form, empty)
+        )
     return built
 
 
@@ -339,4 +371,7 @@ def _too_small(parts: Sequence[Part], spec: InterfaceSpec) -> str:
                 f"no cell of {names} with at most {spec.max_atoms} atoms and a strain of at most {spec.max_strain:g}; "
                 f"the smallest has {best.costs[0]:.0f} atoms at a strain of {best.costs[1]:.3f}"
             )
-    return f"no cell of {names} with a strain of at most {spec.max_strain:g}, not even with {budget:.0f} atoms: allow a larger strain, thinner slabs or other facets"
+    return (
+        f"no cell of {names} with a strain of at most {spec.max_strain:g}, not even with {budget:.0f} atoms: allow "
+        "a larger strain, thinner slabs or other facets"
+    )

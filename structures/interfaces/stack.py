@@ -149,12 +149,16 @@ def as_block(face: Face) -> Block:
 def aligned(block: Block, cell: Floats) -> Block | None:
     """Return the block on the basis `cell` (2, 2) if a rotation makes that a basis of its lattice, else None.
 
-    A slab that lies upside down has the mirror image of its lattice, which is the same lattice turned unless it is oblique.
+    A slab that lies upside down has the mirror image of its lattice, which is the same lattice turned unless it is
+    oblique.
     """
     wanted, own = cell @ cell.T, block.cell @ block.cell.T
     for entries in product((-1, 0, 1), repeat=4):
         matrix = np.array(entries).reshape(2, 2)
-        if round(float(np.linalg.det(matrix))) == 1 and np.abs(matrix @ own @ matrix.T - wanted).max() < 1e-5 * wanted.max():
+        if (
+            round(float(np.linalg.det(matrix))) == 1
+            and np.abs(matrix @ own @ matrix.T - wanted).max() < 1e-5 * wanted.max()
+        ):
             return _repeated(block, matrix, cell)
     return None
 
@@ -185,14 +189,18 @@ def stacked(lower: Block, upper: Block, shift: Sequence[float] | Floats, gap: fl
     gap : float, Å
     """
     rise = lower.height + gap
-    moved = tuple(replace(layer, fractional=layer.fractional + np.asarray(shift), heights=layer.heights + rise) for layer in upper.layers)
+    moved = tuple(
+        replace(layer, fractional=layer.fractional + np.asarray(shift), heights=layer.heights + rise)
+        for layer in upper.layers
+    )
     return Block(lower.cell, lower.layers + moved, (*lower.gaps, gap, *upper.gaps))
 
 
 def build_cell(block: Block, empty: float) -> Structure:
     """Return the cell of a block: `c` along z, `empty` (Å) between the topmost atom and the next cell's lowest one.
 
-    The empty height is split evenly between bottom and top. Sites of one species stand together. Site properties: those of the slabs.
+    The empty height is split evenly between bottom and top. Sites of one species stand together. Site properties: those
+    of the slabs.
 
     Raises
     ------
@@ -204,7 +212,9 @@ def build_cell(block: Block, empty: float) -> Structure:
     height = block.height + empty
     lattice = np.zeros((3, 3))
     lattice[:2, :2], lattice[2, 2] = block.cell, height
-    fractional = np.concatenate([np.column_stack([layer.fractional, (layer.heights + empty / 2) / height]) for layer in block.layers])
+    fractional = np.concatenate(
+        [np.column_stack([layer.fractional, (layer.heights + empty / 2) / height]) for layer in block.layers]
+    )
     fractional[:, :2] -= np.floor(fractional[:, :2] + 1e-9)
     names = sorted(set.intersection(*(set(layer.properties) for layer in block.layers)))
     properties = {name: [value for layer in block.layers for value in layer.properties[name]] for name in names}

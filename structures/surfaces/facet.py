@@ -21,13 +21,32 @@ from ...configs.errors import StructureError
 from ...configs.models import Material
 from ..crystals.cells import calculation_cell
 from ..crystals.crystal import check_distances, conventional
-from ..crystals.symmetry import Operations, conventional_axes, coprime, in_cell, operations, primitive, primitive_lattice, site_moments
+from ..crystals.symmetry import (
+    Operations,
+    conventional_axes,
+    coprime,
+    in_cell,
+    operations,
+    primitive,
+    primitive_lattice,
+    site_moments,
+)
 
-__all__ = ["Facet", "Miller", "SourceCell", "equivalent_millers", "facet", "low_index_millers", "smallest_facet", "source_cell"]
+__all__ = [
+    "Facet",
+    "Miller",
+    "SourceCell",
+    "equivalent_millers",
+    "facet",
+    "low_index_millers",
+    "smallest_facet",
+    "source_cell",
+]
 
 Miller = tuple[int, int, int]
 
-#: largest denominator of a lattice vector in units of the conventional axes: centrings have 2 and 3, orderings their multiplicity
+#: largest denominator of a lattice vector in units of the conventional axes: centrings have 2 and 3, orderings their
+#: multiplicity
 _DENOMINATOR = 48
 #: low-index facets of layered oxides in the hexagonal setting of R groups, beyond the indices 0 and 1
 _LAYERED: tuple[Miller, ...] = ((1, 0, 4), (0, 1, 2))
@@ -57,7 +76,8 @@ class SourceCell:
 
     @classmethod
     def of_structure(cls, structure: Structure, label: str) -> SourceCell:
-        """Return the source of the user's own cell, with its moments; Miller indices refer to its standard conventional cell.
+        """Return the source of the user's own cell, with its moments; Miller indices refer to its standard conventional
+        cell.
 
         Raises
         ------
@@ -66,9 +86,16 @@ class SourceCell:
         """
         check_distances(structure, label=label)
         if not structure.is_ordered:
-            raise StructureError(f"{label}: partial occupancies, and slabs are cut from an ordered cell; make orderings first")
+            raise StructureError(
+                f"{label}: partial occupancies, and slabs are cut from an ordered cell; make orderings first"
+            )
         if len(structure.elements) > 1 and any(getattr(site.specie, "oxi_state", None) is None for site in structure):
-            raise StructureError(f"{label}: a site has no oxidation state, and the polarity of a facet follows from them; write for example Co3+")
+            raise StructureError(
+                (
+                    f"{label}: a site has no oxidation state, and the polarity of a facet follows from them; write for "
+                    "example Co3+"
+                )
+            )
         labels = structure.site_properties.get("wyckoff_label") or [site.specie.symbol for site in structure]
         properties = {"magmom": site_moments(structure).tolist(), "wyckoff_label": labels}
         cell = Structure(structure.lattice, structure.species, structure.frac_coords, site_properties=properties)
@@ -88,9 +115,19 @@ class SourceCell:
             If the sites are others.
         """
         if [site.specie.symbol for site in structure] != [site.specie.symbol for site in self.structure]:
-            raise StructureError(f"{self.label}: the relaxed cell {structure.composition.formula} has other sites than {self.structure.composition.formula}")
+            raise StructureError(
+                (
+                    f"{self.label}: the relaxed cell {structure.composition.formula} has other sites than "
+                    f"{self.structure.composition.formula}"
+                )
+            )
         strain = np.linalg.inv(self.structure.lattice.matrix) @ structure.lattice.matrix
-        cell = Structure(structure.lattice, self.structure.species, structure.frac_coords, site_properties=self.structure.site_properties)
+        cell = Structure(
+            structure.lattice,
+            self.structure.species,
+            structure.frac_coords,
+            site_properties=self.structure.site_properties,
+        )
         average = self.average.copy()
         average.lattice = Lattice(self.average.lattice.matrix @ strain)
         return SourceCell(cell, self.conventional @ strain, self.label, average)
@@ -107,7 +144,8 @@ class SourceCell:
 
     @cached_property
     def operations(self) -> Operations:
-        """Symmetry operations of the crystal with its moments, in fractional coordinates along `lattice`, origin as in `structure`."""
+        """Symmetry operations of the crystal with its moments, in fractional coordinates along `lattice`, origin as in
+        `structure`."""
         return operations(in_cell(self.structure, self.lattice))
 
     @cached_property
@@ -164,9 +202,11 @@ class Facet:
 
 
 def source_cell(material: Material, seed: int = 0) -> SourceCell:
-    """Return the source of slabs of a material: the cell of its calculations, and the axes that Miller indices refer to.
+    """Return the source of slabs of a material: the cell of its calculations, and the axes that Miller indices refer
+    to.
 
-    A material of space group P1, which is what a structure file gives, refers to the standard conventional cell of the symmetry found.
+    A material of space group P1, which is what a structure file gives, refers to the standard conventional cell of the
+    symmetry found.
 
     Parameters
     ----------
@@ -223,7 +263,8 @@ def smallest_facet(cell: SourceCell, miller: Miller) -> Facet:
     """Return the facet of the family of `miller` that has the smallest area.
 
     The order of atoms and moments lowers the symmetry of the average crystal, and planes of one family
-    then differ in their repeat: {104} of the 120-atom NCM532 cell repeats after 287 or 574 Å². The index asked for wins a tie.
+    then differ in their repeat: {104} of the 120-atom NCM532 cell repeats after 287 or 574 Å². The index asked for wins
+    a tie.
 
     Raises
     ------
@@ -232,11 +273,14 @@ def smallest_facet(cell: SourceCell, miller: Miller) -> Facet:
     """
     family = [miller, *(member for member in equivalent_millers(cell, miller) if member != miller)]
     heights = [_spacing(cell.lattice, _plane_numbers(cell.lattice, cell, member)) for member in family]
-    return facet(cell, next(member for member, height in zip(family, heights, strict=True) if height > max(heights) - 1e-4))
+    return facet(
+        cell, next(member for member, height in zip(family, heights, strict=True) if height > max(heights) - 1e-4)
+    )
 
 
 def equivalent_millers(cell: SourceCell, miller: Miller) -> list[Miller]:
-    """Return the family of a facet: all indices that the average crystal's symmetry makes equal, opposite faces included.
+    """Return the family of a facet: all indices that the average crystal's symmetry makes equal, opposite faces
+    included.
 
     Raises
     ------
@@ -262,7 +306,9 @@ def low_index_millers(cell: SourceCell, max_index: int = 1) -> list[Miller]:
     if max_index < 1:
         raise StructureError(f"the largest Miller index must be at least 1, and {max_index} was given")
     numbers = range(-max_index, max_index + 1)
-    indices: list[Miller] = [(h, k, ell) for h, k, ell in product(numbers, numbers, numbers) if math.gcd(h, k, ell) == 1]
+    indices: list[Miller] = [
+        (h, k, ell) for h, k, ell in product(numbers, numbers, numbers) if math.gcd(h, k, ell) == 1
+    ]
     if _is_rhombohedral(cell):
         indices += _LAYERED
     chosen: dict[Miller, None] = {}
@@ -276,7 +322,9 @@ def low_index_millers(cell: SourceCell, max_index: int = 1) -> list[Miller]:
 
 def _check_miller(miller: Miller) -> None:
     if not any(miller):
-        raise StructureError("the Miller index 0 0 0 names no plane; give three integers that are not all 0, such as 1 0 4")
+        raise StructureError(
+            "the Miller index 0 0 0 names no plane; give three integers that are not all 0, such as 1 0 4"
+        )
 
 
 def _readability(miller: Miller) -> tuple[int, tuple[int, ...]]:
@@ -296,7 +344,9 @@ def _plane_numbers(lattice: Floats, cell: SourceCell, miller: Miller) -> Ints:
         scaled = heights * denominator
         if np.abs(scaled - np.rint(scaled)).max() < 1e-3 * max(1, np.abs(miller).max()):
             return coprime(np.rint(scaled).astype(np.int64))
-    raise StructureError(f"{cell.label}: the cell has no common lattice with its conventional axes, so {miller} names no lattice plane")
+    raise StructureError(
+        f"{cell.label}: the cell has no common lattice with its conventional axes, so {miller} names no lattice plane"
+    )
 
 
 def _spacing(lattice: Floats, planes: Ints) -> float:
@@ -305,7 +355,8 @@ def _spacing(lattice: Floats, planes: Ints) -> float:
 
 
 def _plane_basis(planes: Ints) -> Ints:
-    """Unimodular matrix (3, 3) whose rows 0 and 1 lie in the plane and whose row 2 leads to the next one, by Euclid's algorithm."""
+    """Unimodular matrix (3, 3) whose rows 0 and 1 lie in the plane and whose row 2 leads to the next one, by Euclid's
+    algorithm."""
     basis, left = np.eye(3, dtype=np.int64), planes.copy()
     while np.count_nonzero(left) > 1:
         active = np.flatnonzero(left)

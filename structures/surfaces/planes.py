@@ -22,7 +22,17 @@ from ..crystals.environment import ComplexIons, complex_ions, site_charges
 from ..crystals.symmetry import SYMPREC
 from .facet import Facet
 
-__all__ = ["DIPOLE_TOLERANCE", "PLANE_WIDTH", "Termination", "cutting_heights", "group_planes", "opposite_cuts", "same_height", "site_charges", "terminations"]
+__all__ = [
+    "DIPOLE_TOLERANCE",
+    "PLANE_WIDTH",
+    "Termination",
+    "cutting_heights",
+    "group_planes",
+    "opposite_cuts",
+    "same_height",
+    "site_charges",
+    "terminations",
+]
 
 #: Å; atoms within this height form one plane: an oxygen plane of LixCoO2(104) is buckled by 0.17 to 0.25 Å
 PLANE_WIDTH = 0.3
@@ -50,7 +60,8 @@ class Termination:
     dipole : float, e/Å
         Dipole per area of one repeat, formal charges of the ordered cell.
     share : float or None
-        Part of the outer plane that moved to the other face would cancel the average crystal's dipole; None where the plane is neutral.
+        Part of the outer plane that moved to the other face would cancel the average crystal's dipole; None where the
+        plane is neutral.
     broken_units : float, 1/Å²
         Cut bonds inside complex ions (PS4, CO3, BO3) per area; see :mod:`.complex_ions`.
     broken_strength : float, e/Å²
@@ -69,7 +80,8 @@ class Termination:
 
 @dataclass(frozen=True, eq=False)
 class _Cut:
-    """A gap between two planes: height (Å) of its middle, indices of the sites of the plane below and of the one above."""
+    """A gap between two planes: height (Å) of its middle, indices of the sites of the plane below and of the one
+    above."""
 
     height: float
     below: Ints
@@ -79,7 +91,8 @@ class _Cut:
 def terminations(facet: Facet, tolerance: float = PLANE_WIDTH, *, whole: bool = False) -> list[Termination]:
     """Return all symmetry-inequivalent cuts of a facet, the most sensible first.
 
-    Two cuts are equal if an operation of the crystal that keeps the outward normal, the oxidation states, and the moments
+    Two cuts are equal if an operation of the crystal that keeps the outward normal, the oxidation states, and the
+    moments
     up to the reversal of all, maps one on the other: they then leave the same top face. Cuts that break no complex ion
     come first, then those without a dipole or with one that sharing the outer plane cancels, then those that break the
     weakest bonds.
@@ -114,13 +127,15 @@ def terminations(facet: Facet, tolerance: float = PLANE_WIDTH, *, whole: bool = 
 
 
 def cutting_heights(facet: Facet, ions: ComplexIons, *, whole: bool) -> Floats:
-    """Return the heights (n_sites,), Å, that decide on which side of a cut a site of the oriented cell lies: with `whole`, those of its complex ion."""
+    """Return the heights (n_sites,), Å, that decide on which side of a cut a site of the oriented cell lies: with
+    `whole`, those of its complex ion."""
     heights = facet.oriented.cart_coords[:, 2]
     return np.array(heights + ions.shift[:, 2] if whole else heights)
 
 
 def group_planes(heights: Floats, period: float, width: float) -> list[Ints]:
-    """Group atoms into planes no wider than `width`, rising from some gap, by cutting the widest gaps until all are narrow enough.
+    """Group atoms into planes no wider than `width`, rising from some gap, by cutting the widest gaps until all are
+    narrow enough.
 
     Equal gaps are cut together, so that the result does not depend on the origin or on which way is up.
 
@@ -155,12 +170,14 @@ def group_planes(heights: Floats, period: float, width: float) -> list[Ints]:
 
 
 def opposite_cuts(facet: Facet, height: float) -> list[float]:
-    """Return the heights in [0, spacing), Å, of bottom cuts that look like the top cut at `height` turned upside down."""
+    """Return the heights in [0, spacing), Å, of bottom cuts that look like the top cut at `height` turned upside
+    down."""
     return sorted({round(float(np.mod(image, facet.spacing)), 6) for image in _images(facet, height, reverse=True)})
 
 
 def _repeat_dipole(heights: Floats, charges: Floats, cut: float, period: float) -> float:
-    """Dipole Σ q z, e Å, of the atoms between `cut` and `cut + period`, all of which have their heights modulo the period."""
+    """Dipole Σ q z, e Å, of the atoms between `cut` and `cut + period`, all of which have their heights modulo the
+    period."""
     return float(charges @ np.mod(heights - cut, period))
 
 
@@ -177,7 +194,8 @@ def _cuts(facet: Facet, heights: Floats, tolerance: float) -> list[_Cut]:
 
 
 def _images(facet: Facet, height: float, *, reverse: bool) -> list[float]:
-    """Heights, Å, that the crystal's operations map `height` to: those that turn the normal around, or those that keep it."""
+    """Heights, Å, that the crystal's operations map `height` to: those that turn the normal around, or those that keep
+    it."""
     found = facet.cell.operations
     columns = facet.cell.lattice.T
     normal = facet.rotation[2] @ columns  # row vector on fractional coordinates
@@ -205,7 +223,8 @@ def same_height(a: float, b: float, period: float) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Average:
-    """The average crystal along the normal: cutting heights (Å), what lies between these and the true heights (Å), and charges per area (e/Å²)."""
+    """The average crystal along the normal: cutting heights (Å), what lies between these and the true heights (Å), and
+    charges per area (e/Å²)."""
 
     heights: Floats
     offsets: Floats
@@ -233,7 +252,8 @@ class _Average:
 
 
 def _offsets_of_average(facet: Facet, ions: ComplexIons) -> Floats:
-    """Mean height, Å, from each site of the average crystal to the middle of the complex ions that the ordered crystal has there."""
+    """Mean height, Å, from each site of the average crystal to the middle of the complex ions that the ordered crystal
+    has there."""
     cell = facet.cell
     there = cell.structure.cart_coords[facet.oriented.site_properties["origin"]]
     gaps = (there[None, :, :] - cell.average.cart_coords[:, None, :]) @ np.linalg.inv(cell.average_lattice)
@@ -261,7 +281,13 @@ def _formula(facet: Facet, sites: Ints) -> str:
 
 def _rank(found: Termination) -> tuple[float, bool, float, str, float]:
     shared = found.share is not None and abs(found.share - 0.5) < 1e-3
-    return round(found.broken_units, 4), found.tasker == 3 and not shared, round(found.broken_strength, 4), found.label, round(found.shift, 6)
+    return (
+        round(found.broken_units, 4),
+        found.tasker == 3 and not shared,
+        round(found.broken_strength, 4),
+        found.label,
+        round(found.shift, 6),
+    )
 
 
 def _numbered(found: list[Termination]) -> list[Termination]:
@@ -270,6 +296,8 @@ def _numbered(found: list[Termination]) -> list[Termination]:
     named = []
     for termination in found:
         seen[termination.label] += 1
-        label = termination.label if totals[termination.label] == 1 else f"{termination.label}-{seen[termination.label]}"
+        label = (
+            termination.label if totals[termination.label] == 1 else f"{termination.label}-{seen[termination.label]}"
+        )
         named.append(Termination(**{**vars(termination), "label": label}))
     return named

@@ -29,7 +29,12 @@ _LARGEST = 20_000
 #: best divisions that are tried for equal faces
 _TRIED = 24
 #: in-plane cells of once and twice the area, in Hermite normal form
-_CELLS: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (((1, 0), (0, 1)), ((2, 0), (0, 1)), ((1, 0), (0, 2)), ((1, 1), (0, 2)))
+_CELLS: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
+    ((1, 0), (0, 1)),
+    ((2, 0), (0, 1)),
+    ((1, 0), (0, 2)),
+    ((1, 1), (0, 2)),
+)
 
 
 def share_outer_plane(stack: Structure, down: Floats, plane: list[int]) -> Structure | None:
@@ -49,15 +54,20 @@ def share_outer_plane(stack: Structure, down: Floats, plane: list[int]) -> Struc
     """
     for cells in (_CELLS[:1], _CELLS[1:]):
         found = [division for cell in cells for division in _divisions(*_enlarged(stack, plane, cell), down)]
-        good = sorted((division for division in found if division[0] <= _RESIDUE), key=lambda division: round(division[1], 6))
+        good = sorted(
+            (division for division in found if division[0] <= _RESIDUE), key=lambda division: round(division[1], 6)
+        )
         if good:
             structures = [structure for _, _, structure in good[:_TRIED]]
             return next((structure for structure in structures if _has_equal_faces(structure)), structures[0])
     return None
 
 
-def _enlarged(stack: Structure, plane: list[int], cell: tuple[tuple[int, int], tuple[int, int]]) -> tuple[Structure, list[int]]:
-    """The stack and its outer plane in a larger in-plane cell, copies of a site one after the other; positions are not wrapped."""
+def _enlarged(
+    stack: Structure, plane: list[int], cell: tuple[tuple[int, int], tuple[int, int]]
+) -> tuple[Structure, list[int]]:
+    """The stack and its outer plane in a larger in-plane cell, copies of a site one after the other; positions are not
+    wrapped."""
     a, b, c = stack.lattice.matrix
     lattice = Lattice([cell[0][0] * a + cell[0][1] * b, cell[1][1] * b, c])
     shifts = [i * a + j * b for i in range(cell[0][0]) for j in range(cell[1][1])]
@@ -69,7 +79,8 @@ def _enlarged(stack: Structure, plane: list[int], cell: tuple[tuple[int, int], t
 
 
 def _divisions(stack: Structure, ions: list[int], down: Floats) -> list[tuple[float, float, Structure]]:
-    """The best halves to move, each with the part of the dipole that stays, the repulsion per ion (eV) and the structure.
+    """The best halves to move, each with the part of the dipole that stays, the repulsion per ion (eV) and the
+    structure.
 
     None of an odd number, and none where an ordering happens to have no dipole.
     """
@@ -88,7 +99,9 @@ def _divisions(stack: Structure, ions: list[int], down: Floats) -> list[tuple[fl
         shifted = positions.copy()
         shifted[moving] -= down
         properties = stack.site_properties
-        structure = Structure(stack.lattice, stack.species, shifted, coords_are_cartesian=True, site_properties=properties)
+        structure = Structure(
+            stack.lattice, stack.species, shifted, coords_are_cartesian=True, site_properties=properties
+        )
         found.append((residue, float(signs @ repulsion @ signs) / len(ions), structure))
     return found
 
@@ -110,7 +123,9 @@ def _halves(repulsion: Floats, charge: Floats, offset: float, weight: float) -> 
         local = 2 * coupling @ signs + field
         stay, move = np.flatnonzero(signs > 0), np.flatnonzero(signs < 0)
         change = -2 * local[stay][:, None] + 2 * local[move][None, :]
-        change += 4 * (np.diag(coupling)[stay][:, None] + np.diag(coupling)[move][None, :] - 2 * coupling[np.ix_(stay, move)])
+        change += 4 * (
+            np.diag(coupling)[stay][:, None] + np.diag(coupling)[move][None, :] - 2 * coupling[np.ix_(stay, move)]
+        )
         i, j = np.unravel_index(int(np.argmin(change)), change.shape)
         if change[i, j] > -1e-9:
             return [signs]
@@ -123,11 +138,15 @@ def _repulsion(stack: Structure, ions: list[int], charges: Floats) -> Floats:
     reach = 6 * _SCREENING
     heights = abs(np.linalg.det(vectors)) / np.linalg.norm(vectors[::-1], axis=1)
     counts = np.ceil(reach / heights).astype(int)
-    grid = np.array([(i, j) for i in range(-counts[0], counts[0] + 1) for j in range(-counts[1], counts[1] + 1)]) @ vectors
+    grid = (
+        np.array([(i, j) for i in range(-counts[0], counts[0] + 1) for j in range(-counts[1], counts[1] + 1)]) @ vectors
+    )
     between = stack.cart_coords[ions][:, None, :2] - stack.cart_coords[ions][None, :, :2]
     distances = np.linalg.norm(between[:, :, None, :] + grid[None, None, :, :], axis=3)
     distances[distances < 1e-6] = np.inf
-    energies: Floats = 14.399645 * np.outer(charges, charges) * (np.exp(-distances / _SCREENING) / distances).sum(axis=2)
+    energies: Floats = (
+        14.399645 * np.outer(charges, charges) * (np.exp(-distances / _SCREENING) / distances).sum(axis=2)
+    )
     return energies
 
 

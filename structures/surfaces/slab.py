@@ -34,7 +34,8 @@ class SlabSpec:
     Parameters
     ----------
     layers : int or None
-        At least so many lattice planes of the average crystal (``Facet.layer``); 10 Å where neither this nor `thickness` is given.
+        At least so many lattice planes of the average crystal (``Facet.layer``); 10 Å where neither this nor
+        `thickness` is given.
     thickness : float or None, Å
         At least so much bulk.
     vacuum : float, Å
@@ -77,7 +78,12 @@ class SlabSpec:
         if not 0 <= self.vacuum < np.inf:
             raise StructureError(f"the vacuum must be 0 Å or more, and {self.vacuum:g} Å was asked for")
         if self.complex_ions not in COMPLEX_IONS:
-            raise UnknownNameError(f"complex ions: unknown choice {self.complex_ions!r}; {near_match_hint(self.complex_ions, COMPLEX_IONS)}")
+            raise UnknownNameError(
+                (
+                    f"complex ions: unknown choice {self.complex_ions!r}; "
+                    f"{near_match_hint(self.complex_ions, COMPLEX_IONS)}"
+                )
+            )
         if self.fixed_layers < 0:
             raise StructureError(f"the number of fixed layers must be 0 or more, and {self.fixed_layers} was asked for")
 
@@ -96,7 +102,8 @@ class Slab:
     ----------
     structure : Structure
         ``a`` and ``b`` in the xy plane, ``a`` along x, ``c`` along z; atoms centred. Site properties: those of the
-        source cell, ``layer`` (tag of the material), ``origin`` (index in the source cell), and ``selective_dynamics`` where asked for.
+        source cell, ``layer`` (tag of the material), ``origin`` (index in the source cell), and ``selective_dynamics``
+        where asked for.
     facet : Facet
     termination : Termination
         Of the top face.
@@ -145,7 +152,8 @@ class Slab:
 def slabs(cell: SourceCell, miller: Miller, spec: SlabSpec | None = None, *, exact: bool = False) -> list[Slab]:
     """Return a slab for every symmetry-inequivalent termination of a facet, the most sensible first.
 
-    Slabs of whole repeats are stoichiometric. A cut and its image upside down give the same slab, which is returned once
+    Slabs of whole repeats are stoichiometric. A cut and its image upside down give the same slab, which is returned
+    once
     unless sharing the outer plane tells them apart.
 
     Parameters
@@ -170,7 +178,12 @@ def slabs(cell: SourceCell, miller: Miller, spec: SlabSpec | None = None, *, exa
         whole = [termination for termination in found if termination.broken_units < 1e-6]
         if not whole:
             least = min(termination.broken_units for termination in found)
-            raise StructureError(f"{plane.name}: every planar cut breaks bonds inside complex ions, at least {least:.3f} per Å²; 'whole' cuts around them")
+            raise StructureError(
+                (
+                    f"{plane.name}: every planar cut breaks bonds inside complex ions, at least {least:.3f} per Å²; "
+                    "'whole' cuts around them"
+                )
+            )
         found = whole
     built: list[Slab] = []
     for termination in found:
@@ -198,8 +211,15 @@ def build_slab(plane: Facet, termination: Termination, spec: SlabSpec) -> Slab:
     heights = cutting_heights(plane, ions, whole=spec.complex_ions == "whole")
     bulk, sites = _between(plane, heights, top - height, top)
     reconstructed = False
-    if spec.reconstruct and termination.tasker == 3 and _half(termination.share) and same_height(height, 0.0, plane.spacing):
-        outer = _outer_plane(bulk.cart_coords[:, 2] + (heights - plane.oriented.cart_coords[:, 2])[sites], spec.plane_width)
+    if (
+        spec.reconstruct
+        and termination.tasker == 3
+        and _half(termination.share)
+        and same_height(height, 0.0, plane.spacing)
+    ):
+        outer = _outer_plane(
+            bulk.cart_coords[:, 2] + (heights - plane.oriented.cart_coords[:, 2])[sites], spec.plane_width
+        )
         whole = not ions.bound[[sites[k] for k in outer]].any()  # half of a plane of complex ions would break them
         shared = share_outer_plane(bulk, repeats * plane.oriented.lattice.matrix[2], outer) if whole else None
         bulk, reconstructed = (shared, True) if shared is not None else (bulk, False)
@@ -231,8 +251,19 @@ def flipped(slab: Slab) -> Slab:
     a, b, c = slab.structure.lattice.matrix
     lattice = Lattice([a, [-b[0], b[1], 0.0], c])
     positions = slab.structure.cart_coords * np.array([1.0, -1.0, -1.0]) + np.array([0.0, 0.0, c[2]])
-    turned = Structure(lattice, slab.structure.species, positions, coords_are_cartesian=True, to_unit_cell=True, site_properties=slab.structure.site_properties)
-    termination = slab.termination if slab.bottom == slab.termination.label else replace(slab.termination, label=slab.bottom, bottom=slab.termination.label)
+    turned = Structure(
+        lattice,
+        slab.structure.species,
+        positions,
+        coords_are_cartesian=True,
+        to_unit_cell=True,
+        site_properties=slab.structure.site_properties,
+    )
+    termination = (
+        slab.termination
+        if slab.bottom == slab.termination.label
+        else replace(slab.termination, label=slab.bottom, bottom=slab.termination.label)
+    )
     return replace(slab, structure=turned, termination=termination, dipole=-slab.dipole if slab.dipole else 0.0)
 
 
@@ -253,16 +284,21 @@ def _between(plane: Facet, heights: Floats, bottom: float, top: float) -> tuple[
     lattice = Lattice([*oriented.lattice.matrix[:2], (top - bottom) / plane.spacing * c])
     properties = {name: [values[k] for k in sites] for name, values in oriented.site_properties.items()}
     properties["layer"] = [plane.cell.label] * len(sites)
-    return Structure(lattice, [oriented[k].specie for k in sites], positions, coords_are_cartesian=True, site_properties=properties), sites
+    return Structure(
+        lattice, [oriented[k].specie for k in sites], positions, coords_are_cartesian=True, site_properties=properties
+    ), sites
 
 
 def _in_vacuum(bulk: Structure, vacuum: float, label: str) -> tuple[Structure, float]:
-    """The slab in its orthogonal cell, sites of one species together, rising; and the height between its outermost atoms, Å."""
+    """The slab in its orthogonal cell, sites of one species together, rising; and the height between its outermost
+    atoms, Å."""
     heights = bulk.cart_coords[:, 2]
     thickness = float(np.ptp(heights))
     height = thickness + vacuum
     if height < 1e-3:
-        raise StructureError(f"{label}: a single plane of atoms without vacuum has no height; ask for more layers or for vacuum")
+        raise StructureError(
+            f"{label}: a single plane of atoms without vacuum has no height; ask for more layers or for vacuum"
+        )
     lattice = Lattice([*bulk.lattice.matrix[:2], [0.0, 0.0, height]])
     positions = bulk.cart_coords + np.array([0.0, 0.0, (height - heights.max() - heights.min()) / 2])
     coords = positions @ np.linalg.inv(lattice.matrix)
@@ -270,7 +306,9 @@ def _in_vacuum(bulk: Structure, vacuum: float, label: str) -> tuple[Structure, f
     coords[np.abs(coords) < 1e-12] = 0.0
     rising = np.lexsort((coords[:, 1].round(6), coords[:, 0].round(6), coords[:, 2].round(6)))
     properties = {name: [values[k] for k in rising] for name, values in bulk.site_properties.items()}
-    slab = canonical_order(Structure(lattice, [bulk[int(k)].specie for k in rising], coords[rising], site_properties=properties))
+    slab = canonical_order(
+        Structure(lattice, [bulk[int(k)].specie for k in rising], coords[rising], site_properties=properties)
+    )
     check_distances(slab, label=label)
     return slab, thickness
 
@@ -286,9 +324,12 @@ def _half(share: float | None) -> bool:
 
 
 def _height_between_equal_faces(plane: Facet, top: float, least: float) -> float | None:
-    """Smallest height of at least `least` between the cut at `top` and a bottom cut that is its image upside down; None without one."""
+    """Smallest height of at least `least` between the cut at `top` and a bottom cut that is its image upside down; None
+    without one."""
     heights = [float(np.mod(top - bottom - 1e-6, plane.spacing)) + 1e-6 for bottom in opposite_cuts(plane, top)]
-    return min((h + max(0.0, np.ceil((least - h) / plane.spacing - 1e-6)) * plane.spacing for h in heights), default=None)
+    return min(
+        (h + max(0.0, np.ceil((least - h) / plane.spacing - 1e-6)) * plane.spacing for h in heights), default=None
+    )
 
 
 def _turns_over(structure: Structure) -> bool:
@@ -301,8 +342,12 @@ def _is_multiple(structure: Structure, bulk: Structure) -> bool:
 
 
 def _same_upside_down(slab: Slab, other: Slab) -> bool:
-    """Whether two unreconstructed slabs of whole repeats are cut at heights that are images of each other upside down."""
+    """Whether two unreconstructed slabs of whole repeats are cut at heights that are images of each other upside
+    down."""
     if slab.reconstructed or other.reconstructed:
         return False
     spacing = slab.facet.spacing
-    return any(same_height(slab.termination.shift * spacing, image, spacing) for image in opposite_cuts(slab.facet, other.termination.shift * spacing))
+    return any(
+        same_height(slab.termination.shift * spacing, image, spacing)
+        for image in opposite_cuts(slab.facet, other.termination.shift * spacing)
+    )

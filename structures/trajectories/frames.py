@@ -53,8 +53,18 @@ class Frames:
     def __post_init__(self) -> None:
         n = len(self.positions)
         series = [self.steps, self.times, *(array for array in (self.energies, self.temperatures) if array is not None)]
-        if self.positions.shape != (n, len(self.species), 3) or self.cells.shape != (n, 3, 3) or any(array.shape != (n,) for array in series):
-            raise ValueError(f"{n} frames of {len(self.species)} sites: positions {self.positions.shape}, cells {self.cells.shape} and series do not agree")
+        if (
+            self.positions.shape != (n, len(self.species), 3)
+            or self.cells.shape != (n, 3, 3)
+            or any(array.shape != (n,) for array in series)
+        ):
+            raise ValueError(
+                (
+                    f"{n} frames of {len(self.species)} sites: positions {self.positions.shape}, cells "
+                    f"{self.cells.shape} "
+                    "and series do not agree"
+                )
+            )
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -70,7 +80,9 @@ class Frames:
 
     def select(self, frames: slice | NDArray[np.bool_] | Ints) -> Frames:
         """Some of the frames, in their order."""
-        energies, temperatures = (None if array is None else array[frames] for array in (self.energies, self.temperatures))
+        energies, temperatures = (
+            None if array is None else array[frames] for array in (self.energies, self.temperatures)
+        )
         return replace(
             self,
             cells=self.cells[frames],
@@ -115,7 +127,8 @@ _AROUND = np.array(list(product((-1, 0, 1), repeat=3)), dtype=float)
 
 
 def inscribed_radius(cell: Floats) -> float:
-    """Return half the least distance between opposite faces of a cell, Å: what is nearer than this has one nearest image.
+    """Return half the least distance between opposite faces of a cell, Å: what is nearer than this has one nearest
+    image.
 
     Parameters
     ----------

@@ -81,9 +81,11 @@ class TrajectoryWriter:
     timestep : float, fs
         Between two steps of the dynamics.
     metadata : mapping, optional
-        Anything that JSON can hold; the tier of the numbers belongs here. A continued file keeps its own where none is given.
+        Anything that JSON can hold; the tier of the numbers belongs here. A continued file keeps its own where none is
+        given.
     continue_after : int, optional
-        Keep the frames of an existing file up to this step and append after them. Without it an existing file is an error.
+        Keep the frames of an existing file up to this step and append after them. Without it an existing file is an
+        error.
 
     Raises
     ------
@@ -117,7 +119,8 @@ class TrajectoryWriter:
         for frames in kept or ():
             self.append(frames)
         if kept is not None:
-            # HDF5 does not reopen what a killed writer left: its frames stand in a new file, which takes the old one's place
+            # HDF5 does not reopen what a killed writer left: its frames stand in a new file, which takes the old one's
+            # place
             self._target = self._target.replace(self.path)
 
     def append(self, frames: Frames) -> None:
@@ -131,12 +134,19 @@ class TrajectoryWriter:
         if not self._file:
             raise ValueError(f"{self.path} is closed")
         if frames.species != self._species:
-            raise ValueError(f"{self.path} holds {len(self._species)} sites; frames of other species cannot be appended")
+            raise ValueError(
+                f"{self.path} holds {len(self._species)} sites; frames of other species cannot be appended"
+            )
         if len(frames) == 0:
             return
         steps = np.concatenate(([self._last_step], frames.steps))
         if np.any(np.diff(steps) <= 0):
-            raise ValueError(f"{self.path}: steps rise from frame to frame and are not negative; after {self._last_step} came {frames.steps.tolist()}")
+            raise ValueError(
+                (
+                    f"{self.path}: steps rise from frame to frame and are not negative; after {self._last_step} came "
+                    f"{frames.steps.tolist()}"
+                )
+            )
         unknown = np.full(len(frames), np.nan)
         values = {
             _POSITIONS: frames.positions,
@@ -163,7 +173,9 @@ class TrajectoryWriter:
     def __enter__(self) -> TrajectoryWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _kept(self, timestep: float, last: int) -> Iterator[Frames]:
@@ -171,8 +183,10 @@ class TrajectoryWriter:
         header = read_header(self.path)
         if header.species != self._species or header.timestep != timestep:
             raise InputError(
-                f"{self.path} holds {len(header.species)} sites at a time step of {header.timestep} fs and cannot be continued with "
-                f"{len(self._species)} sites{' of other species' if len(header.species) == len(self._species) else ''} at {timestep} fs"
+                f"{self.path} holds {len(header.species)} sites at a time step of {header.timestep} fs and cannot be "
+                "continued with "
+                f"{len(self._species)} "
+                f"sites{' of other species' if len(header.species) == len(self._species) else ''} at {timestep} fs"
             )
         return (frames.select(frames.steps <= last) for frames in read_blocks(self.path))
 
@@ -234,7 +248,8 @@ def _header(file: h5py.File, path: Path) -> Header:
         raise InputError(f"{path} is HDF5 but no trajectory of this layout: it has no {missing[0]}")
     parameters = file["parameters"].attrs
     species = tuple(chemical_symbols[number] for number in file["particles/all/species"][:])
-    # a writer that was killed between two series leaves them of unequal length, and steps that were announced but not written
+    # a writer that was killed between two series leaves them of unequal length, and steps that were announced but not
+    # written
     n_frames = int(np.count_nonzero(file[_STEPS][:] >= 0))
     return Header(species, float(parameters["timestep"]), n_frames, json.loads(parameters["metadata"]))
 
@@ -283,19 +298,29 @@ def _created(path: Path, species: tuple[str, ...], timestep: float, metadata: di
 
     unknown = [symbol for symbol in species if symbol not in atomic_numbers]
     if unknown or not species:
-        raise InputError(f"{path}: {unknown[0] if unknown else 'nothing'} is no element; a trajectory needs the element symbols of its sites")
+        raise InputError(
+            (
+                f"{path}: {unknown[0] if unknown else 'nothing'} is no element; a trajectory needs the element "
+                "symbols of "
+                "its sites"
+            )
+        )
     file = h5py.File(path, "w", libver="latest")
     file.create_group("h5md").attrs["version"] = np.array([1, 1], dtype=np.int32)
     file.create_group("h5md/author").attrs["name"] = "unknown"
     file.create_group("h5md/creator").attrs.update({"name": "catholyte", "version": "1"})
     file.create_group("parameters").attrs.update({"timestep": timestep, "metadata": json.dumps(metadata)})
-    file.create_dataset("particles/all/species", data=np.array([atomic_numbers[symbol] for symbol in species], dtype=np.int32))
+    file.create_dataset(
+        "particles/all/species", data=np.array([atomic_numbers[symbol] for symbol in species], dtype=np.int32)
+    )
     shapes: dict[str, tuple[int, ...]] = {_POSITIONS: (len(species), 3), _CELLS: (3, 3)}
     for name, unit in _SERIES.items():
         shape = shapes.get(name, ())
         chunk = max(1, min(1024, _CHUNK_BYTES // (8 * int(np.prod(shape)))))
         kind, empty = (np.dtype(np.int64), -1) if name == _STEPS else (np.dtype(np.float64), np.nan)
-        series = file.create_dataset(name, (0, *shape), maxshape=(None, *shape), chunks=(chunk, *shape), dtype=kind, fillvalue=empty)
+        series = file.create_dataset(
+            name, (0, *shape), maxshape=(None, *shape), chunks=(chunk, *shape), dtype=kind, fillvalue=empty
+        )
         if unit:
             series.attrs["unit"] = unit
     file.create_dataset(_SIZE, data=np.int64(0))

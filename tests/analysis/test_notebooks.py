@@ -23,7 +23,9 @@ STORE = Path(__file__).parents[1] / "data" / "campaigns.tar.xz"
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("campaigns")
     with tarfile.open(STORE) as packed:
-        packed.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # Python 3.11.4 brought the filter
+        packed.extractall(
+            folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
+        )  # Python 3.11.4 brought the filter
     return folder
 
 
@@ -70,4 +72,8 @@ def test_there_is_a_notebook_for_each_recipe_and_one_for_your_own_system() -> No
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_are_stored_without_outputs(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
-    assert all(cell.get("execution_count") is None and not cell.get("outputs") for cell in notebook.cells if cell.cell_type == "code")
+    assert all(
+        cell.get("execution_count") is None and not cell.get("outputs")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    )

@@ -25,7 +25,15 @@ class Collection:
 
 
 def _plan(key: str) -> dict[str, Any]:
-    return {"key": key, "uuid": key, "index": 1, "name": f"job {key}", "step": "bulk", "material": "LCO", "depends_on": []}
+    return {
+        "key": key,
+        "uuid": key,
+        "index": 1,
+        "name": f"job {key}",
+        "step": "bulk",
+        "material": "LCO",
+        "depends_on": [],
+    }
 
 
 def _records() -> Records:
@@ -37,7 +45,12 @@ def _records() -> Records:
         {"_id": 3, "key": "second", "name": "job second", "state": "done"},
         {"_id": 4, "key": "stranger", "name": "of another campaign", "state": "done"},
     )
-    campaign = {"name": "mine", "updated": "2026", "jobs": [_plan("first"), _plan("second"), _plan("third")], "reused": ["second"]}
+    campaign = {
+        "name": "mine",
+        "updated": "2026",
+        "jobs": [_plan("first"), _plan("second"), _plan("third")],
+        "reused": ["second"],
+    }
     return Records(None, states, Collection(campaign))  # type: ignore[arg-type]
 
 
@@ -51,7 +64,12 @@ def test_added_jobs_stand_behind_the_job_that_added_them() -> None:
         ("third", "waiting"),
     ]
     child = entries[1].row()
-    assert (child["name"], child["step"], child["depends_on"], child["cause"]) == ("added", "bulk", ["first"], "why not")
+    assert (child["name"], child["step"], child["depends_on"], child["cause"]) == (
+        "added",
+        "bulk",
+        ["first"],
+        "why not",
+    )
 
 
 def test_a_job_is_found_by_key_name_and_beginning() -> None:

@@ -1,4 +1,5 @@
-"""What a finished job answered: a calculation, cells that were built or chosen, nothing but further jobs, or nothing at all."""
+"""What a finished job answered: a calculation, cells that were built or chosen, nothing but further jobs, or nothing at
+all."""
 
 from __future__ import annotations
 
@@ -17,11 +18,20 @@ from catholyte.workflows.interface_documents import BuiltInterfaces, Candidate, 
 
 def outputs() -> JobStore:
     """A job store with four answers."""
-    built = BuiltInterfaces(label="A|B", candidates=[Candidate(structure=cell_of("CoO"), cell=0)], references=[References()])
-    answers = {"relaxed": made_document("CoO").model_dump(), "built": {**built.model_dump(), "@class": "BuiltInterfaces"}, "branched": None, "empty": None}
+    built = BuiltInterfaces(
+        label="A|B", candidates=[Candidate(structure=cell_of("CoO"), cell=0)], references=[References()]
+    )
+    answers = {
+        "relaxed": made_document("CoO").model_dump(),
+        "built": {**built.model_dump(), "@class": "BuiltInterfaces"},
+        "branched": None,
+        "empty": None,
+    }
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     store.connect()
-    store.update([{"uuid": uuid, "index": 1, "output": output} for uuid, output in answers.items()], key=["uuid", "index"])
+    store.update(
+        [{"uuid": uuid, "index": 1, "output": output} for uuid, output in answers.items()], key=["uuid", "index"]
+    )
     return store
 
 
@@ -46,7 +56,13 @@ def test_each_kind_of_answer_is_its_own(records: Records) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uuid", "told"), [("built", "builds cells"), ("branched", "adds other jobs"), ("empty", "has no result"), ("unknown", "has no result")]
+    ("uuid", "told"),
+    [
+        ("built", "builds cells"),
+        ("branched", "adds other jobs"),
+        ("empty", "has no result"),
+        ("unknown", "has no result"),
+    ],
 )
 def test_only_a_calculation_is_a_document(records: Records, uuid: str, told: str) -> None:
     with pytest.raises(CalculationError, match=told):
@@ -74,8 +90,12 @@ def test_many_are_read_in_few_passes_and_as_one_by_one() -> None:
     names = [f"job-{k:03d}" for k in range(130)]
     for name in names:
         for index in (2, 1):  # the last index is the answer, whatever was written last
-            output = made_document("CoO").model_copy(update={"label": f"{name} {index}"}).model_dump() | {"trajectory": frames}
-            store.update({"uuid": name, "index": index, "output": output}, key=["uuid", "index"], save={"data": ["trajectory"]})
+            output = made_document("CoO").model_copy(update={"label": f"{name} {index}"}).model_dump() | {
+                "trajectory": frames
+            }
+            store.update(
+                {"uuid": name, "index": index, "output": output}, key=["uuid", "index"], save={"data": ["trajectory"]}
+            )
     records, wanted = Records(store, States(), None), [*names[::-1], "unknown", names[0]]
     documents.asked = data.asked = 0
     read = list(records.stored(wanted, arrays=True))

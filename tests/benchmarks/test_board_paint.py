@@ -28,4 +28,6 @@ def test_first_paint(place: str, measured: Evidence) -> None:
         for _ in range(3):
             browser.get(address + place)
             times.append(float(browser.execute_async_script(PAINT)))
-    measured.within(f"first paint of the board's page {place}, 10,000 jobs, in chromium", min(times), "ms", limit=LIMIT_MS)
+    measured.within(
+        f"first paint of the board's page {place}, 10,000 jobs, in chromium", min(times), "ms", limit=LIMIT_MS
+    )

@@ -1,4 +1,5 @@
-"""The whole ledger with coordination: 10,000 frames of 200 atoms, and against ASE's neighbour lists on a subset of the same frames."""
+"""The whole ledger with coordination: 10,000 frames of 200 atoms, and against ASE's neighbour lists on a subset of the
+same frames."""
 
 from __future__ import annotations
 
@@ -44,7 +45,14 @@ print(json.dumps(told))
 @pytest.mark.benchmark
 def test_ledger_with_coordination(measured: Evidence) -> None:
     """CPU seconds and peak memory of a whole process, the making of the frames not counted."""
-    runs = [json.loads(subprocess.run([sys.executable, "-c", _OURS, str(SUBSET)], capture_output=True, text=True, check=True).stdout) for _ in range(3)]
+    runs = [
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", _OURS, str(SUBSET)], capture_output=True, text=True, check=True
+            ).stdout
+        )
+        for _ in range(3)
+    ]
     ours = min(runs, key=lambda run: run["seconds"])
     theirs, shells = _ase(SUBSET)
     per_frame = ours["seconds"] / ours["frames"]
@@ -64,7 +72,8 @@ def test_ledger_with_coordination(measured: Evidence) -> None:
 
 
 def _ase(n_frames: int) -> tuple[float, dict[str, list[float]]]:
-    """CPU seconds per frame of ASE's neighbour list with the same cut-offs, best of two, and the mean coordination that it gives."""
+    """CPU seconds per frame of ASE's neighbour list with the same cut-offs, best of two, and the mean coordination that
+    it gives."""
     import time
 
     import numpy as np
@@ -77,7 +86,11 @@ def _ase(n_frames: int) -> tuple[float, dict[str, list[float]]]:
     rules = [bond_rule(pair) for pair in watched_pairs(SPECIES)]
     reach = {rule.pair: rule.broken for rule in rules}
     symbols = np.array(SPECIES)
-    images = [Atoms(SPECIES, places, cell=cell, pbc=True) for block in blocks(n_frames) for places, cell in zip(block.positions, block.cells, strict=True)]
+    images = [
+        Atoms(SPECIES, places, cell=cell, pbc=True)
+        for block in blocks(n_frames)
+        for places, cell in zip(block.positions, block.cells, strict=True)
+    ]
     times, means = [], {rule.name: [] for rule in rules if is_shell(rule.pair)}
     for attempt in range(2):
         clock = time.process_time()

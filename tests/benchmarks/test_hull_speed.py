@@ -1,4 +1,5 @@
-"""Speed of the hull engine against pymatgen in the same run, on 500 entries of eight elements. CPU seconds, best of several."""
+"""Speed of the hull engine against pymatgen in the same run, on 500 entries of eight elements. CPU seconds, best of
+several."""
 
 from __future__ import annotations
 
@@ -60,14 +61,23 @@ def test_kinks_of_a_pair(phases: Phases, diagram: tuple[Any, float], measured: E
     from pymatgen.analysis.interface_reactions import InterfacialReactivity
 
     rng = np.random.default_rng(0)
-    pairs = [tuple(phases.entries[i].composition for i in rng.choice(len(phases.entries), 2, replace=False)) for _ in range(8)]
+    pairs = [
+        tuple(phases.entries[i].composition for i in rng.choice(len(phases.entries), 2, replace=False))
+        for _ in range(8)
+    ]
     referees = [InterfacialReactivity(a, b, diagram[0], use_hull_energy=True) for a, b in pairs]
     theirs = sum(best(referee.get_kinks, 1) for referee in referees) / len(pairs)
     ours = sum(best(lambda a=a, b=b: phases.tie_line(a, b), 5) for a, b in pairs) / len(pairs)  # type: ignore[misc]
     ends = phases.fractions.T[rng.integers(len(phases.entries), size=(2, 1000))]
     together = best(lambda: phases.tie_lines(ends[0], ends[1]), 3) / 1000
     for what, seconds in (("alone", ours), ("among 1000", together)):
-        measured.faster(f"kinks of a pair on that hull, {what}", seconds, theirs, peer="pymatgen: InterfacialReactivity.get_kinks", times=TIMES_FASTER)
+        measured.faster(
+            f"kinks of a pair on that hull, {what}",
+            seconds,
+            theirs,
+            peer="pymatgen: InterfacialReactivity.get_kinks",
+            times=TIMES_FASTER,
+        )
 
 
 _MANY = """
@@ -88,7 +98,8 @@ print(time.perf_counter() - wall, time.process_time() - clock, resource.getrusag
 
 @pytest.mark.benchmark
 def test_ten_thousand_pairs(measured: Evidence) -> None:
-    """Names resolved, all kinks, and the products at the deepest one of each: wall seconds and peak memory of a whole process."""
+    """Names resolved, all kinks, and the products at the deepest one of each: wall seconds and peak memory of a whole
+    process."""
     told = subprocess.run([sys.executable, "-c", _MANY], capture_output=True, text=True, check=True).stdout.split()
     wall, clock, memory = (float(value) for value in told[:3])
     print(f"{clock:.1f} CPU s, {told[3]} kinks")

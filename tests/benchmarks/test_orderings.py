@@ -1,4 +1,5 @@
-"""Orderings of the 120-atom NCM532 cell against pymatgen's, in one run: time, electrostatic energy, and the model's energy."""
+"""Orderings of the 120-atom NCM532 cell against pymatgen's, in one run: time, electrostatic energy, and the model's
+energy."""
 
 from __future__ import annotations
 
@@ -47,14 +48,18 @@ def averaged() -> Structure:
 @cache
 def theirs() -> tuple[list[Structure], float]:
     """Thirty of ``ALGO_BEST_FIRST``, and the best processor time of two, s."""
-    from pymatgen.transformations.standard_transformations import OrderDisorderedStructureTransformation as Transformation
+    from pymatgen.transformations.standard_transformations import (
+        OrderDisorderedStructureTransformation as Transformation,
+    )
 
     parent, times = averaged(), []
     for _ in range(2):
         clock = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says that some occupancies needed rounding
-            found = Transformation(algo=Transformation.ALGO_BEST_FIRST).apply_transformation(parent, return_ranked_list=N)
+            found = Transformation(algo=Transformation.ALGO_BEST_FIRST).apply_transformation(
+                parent, return_ranked_list=N
+            )
         times.append(time.process_time() - clock)
     return [row["structure"] for row in found], min(times)
 
@@ -81,7 +86,11 @@ def test_thirty_orderings_within_a_second_and_at_no_higher_energy(measured: Evid
     assert len(found) == N
     measured.within("thirty orderings of the 120-atom NCM532 cell", seconds, "CPU s", limit=1.0)
     measured.lower(
-        "mean electrostatic energy of thirty orderings", mean, their_mean, peer="pymatgen: OrderDisorderedStructureTransformation, ALGO_BEST_FIRST", unit="eV"
+        "mean electrostatic energy of thirty orderings",
+        mean,
+        their_mean,
+        peer="pymatgen: OrderDisorderedStructureTransformation, ALGO_BEST_FIRST",
+        unit="eV",
     )
 
 
@@ -111,5 +120,18 @@ def test_lower_model_energy_than_random_arrangements(measured: Evidence) -> None
         ]
     mine, random, best_first = energies
     error = np.hypot(mine.std(), random.std()) / np.sqrt(N)
-    print(f"CHGNet eV/atom: ours {mine.mean():.4f} ± {mine.std():.4f}, random {random.mean():.4f} ± {random.std():.4f}, best-first {best_first.mean():.4f}")
-    measured.lower("mean CHGNet energy of thirty orderings", mine.mean(), random.mean(), peer="thirty random arrangements", unit="eV/atom", by=2 * error)
+    print(
+        (
+            f"CHGNet eV/atom: ours {mine.mean():.4f} ± {mine.std():.4f}, random {random.mean():.4f} ± "
+            f"{random.std():.4f}, "
+            f"best-first {best_first.mean():.4f}"
+        )
+    )
+    measured.lower(
+        "mean CHGNet energy of thirty orderings",
+        mine.mean(),
+        random.mean(),
+        peer="thirty random arrangements",
+        unit="eV/atom",
+        by=2 * error,
+    )

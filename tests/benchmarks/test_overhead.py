@@ -35,9 +35,25 @@ def test_status_of_ten_thousand_jobs(tmp_path: Path, measured: Evidence) -> None
     ]  # fmt: skip
     Ledger(store).register(plans)
     store.campaigns.insert_one(
-        {"name": "large", "title": "large", "recipe": {}, "jobs": plans, "skipped": [], "reused": [], "updated": "2026-01-01T00:00:00+00:00"}
+        {
+            "name": "large",
+            "title": "large",
+            "recipe": {},
+            "jobs": plans,
+            "skipped": [],
+            "reused": [],
+            "updated": "2026-01-01T00:00:00+00:00",
+        }
     )
-    command = [sys.executable, "-c", "from catholyte.hpc.commands.app import main; main()", "status", "--store", str(tmp_path / "store"), "--json"]
+    command = [
+        sys.executable,
+        "-c",
+        "from catholyte.hpc.commands.app import main; main()",
+        "status",
+        "--store",
+        str(tmp_path / "store"),
+        "--json",
+    ]
     best = min(_cpu(command, tmp_path) for _ in range(3))
     measured.within(f"`catholyte status` of {N_JOBS:,} jobs, the whole command", best, "CPU s", limit=1.5)
 
@@ -59,7 +75,8 @@ def _chain(log: str, name: str, n: int) -> list[Job]:
 
 
 def test_overhead_of_a_job_against_bare_jobflow(tmp_path: Path, measured: Evidence) -> None:
-    """Claim, heartbeat, delivery beside the job, ledger and document on the embedded store against `run_locally` on the same kind of store."""
+    """Claim, heartbeat, delivery beside the job, ledger and document on the embedded store against `run_locally` on the
+    same kind of store."""
     from maggma.stores import MontyStore
 
     n, log = 40, str(tmp_path / "log")
@@ -79,4 +96,9 @@ def test_overhead_of_a_job_against_bare_jobflow(tmp_path: Path, measured: Eviden
     print(f"per job: {1000 * ours:.1f} ms, bare jobflow {1000 * theirs:.1f} ms, ratio {ours / theirs:.2f}")
     assert Ledger(store).record(job_key(records[0]["uuid"])) is not None
     # a calculation takes minutes
-    measured.within("book-keeping of a job of the embedded store, beyond jobflow's own `run_locally`", ours - theirs, "CPU s", limit=0.2)
+    measured.within(
+        "book-keeping of a job of the embedded store, beyond jobflow's own `run_locally`",
+        ours - theirs,
+        "CPU s",
+        limit=0.2,
+    )

@@ -1,6 +1,8 @@
-"""What one job costs in the queue, beyond its own work: this package's launcher against FireWorks' `rlaunch` with jobflow's own task.
+"""What one job costs in the queue, beyond its own work: this package's launcher against FireWorks' `rlaunch` with
+jobflow's own task.
 
-Both start a process per job, read and write the same database, and run the same jobs; processor time of the launched processes.
+Both start a process per job, read and write the same database, and run the same jobs; processor time of the launched
+processes.
 """
 
 from __future__ import annotations
@@ -56,21 +58,34 @@ def database() -> Iterator[str]:
 
 @pytest.mark.benchmark
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Evidence) -> None:
+def test_launcher_costs_no_more_than_the_bare_one(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Evidence
+) -> None:
     for name in ("CATHOLYTE_WORK", "CATHOLYTE_STORE"):
         monkeypatch.setenv(name, str(tmp_path / "work"))  # restored afterwards
     file = tmp_path / "cluster.yaml"
-    file.write_text(f"name: t\nscheduler: slurm\nwork_dir: {tmp_path}/w\nstore: {database}\nresources: [{{resources: {{}}}}]\n")
+    file.write_text(
+        f"name: t\nscheduler: slurm\nwork_dir: {tmp_path}/w\nstore: {database}\nresources: [{{resources: {{}}}}]\n"
+    )
     cluster, store, config = open_cluster(str(file))
     name = "bare_fireworks"
     peer = LaunchPad(host=database, name=name, uri_mode=True, strm_lvl="ERROR")
     peer.fw_id_assigner.insert_one({"_id": -1, "next_fw_id": 1, "next_launch_id": 1})
     peer.to_file(str(tmp_path / "launchpad.yaml"))
     outputs = JobStore(
-        MongoStore.from_uri(database, "outputs", database=name), additional_stores={"data": GridFSStore.from_uri(database, "data", database=name)}
+        MongoStore.from_uri(database, "outputs", database=name),
+        additional_stores={"data": GridFSStore.from_uri(database, "data", database=name)},
     )
     bare = [str(Path(sys.executable).with_name("rlaunch")), "-s", "-l", str(tmp_path / "launchpad.yaml"), "singleshot"]
-    ours = [sys.executable, "-m", "catholyte.hpc.queue.fireworks_launch", "singleshot", "--cluster", str(config), "--fw_id"]
+    ours = [
+        sys.executable,
+        "-m",
+        "catholyte.hpc.queue.fireworks_launch",
+        "singleshot",
+        "--cluster",
+        str(config),
+        "--fw_id",
+    ]
     spent: dict[str, list[float]] = {"ours": [], "bare": []}
     with opened_launchpad(database) as pad:
         for number in range(JOBS * ROUNDS):
@@ -78,19 +93,36 @@ def test_launcher_costs_no_more_than_the_bare_one(database: str, tmp_path: Path,
             spent["bare"].append(cost(lambda: subprocess.run(bare, cwd=tmp_path, check=True, capture_output=True)))
             entered = submit(store, *prepared(flow(tmp_path / "log", number)), cluster, pad)
             command = [*ours, str(entered.flow_id)]
-            spent["ours"].append(cost(lambda command=command: subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)))  # type: ignore[misc]
-        assert pad.fireworks.count_documents({"state": "COMPLETED"}) == peer.fireworks.count_documents({"state": "COMPLETED"}) == JOBS * ROUNDS
+            spent["ours"].append(
+                cost(lambda command=command: subprocess.run(command, cwd=tmp_path, check=True, capture_output=True))
+            )  # type: ignore[misc]
+        assert (
+            pad.fireworks.count_documents({"state": "COMPLETED"})
+            == peer.fireworks.count_documents({"state": "COMPLETED"})
+            == JOBS * ROUNDS
+        )
     store.close()
     peer.connection.close()
     best = {who: min(times) for who, times in spent.items()}
-    measured.costs("a job launched under FireWorks", best["ours"], best["bare"], peer="fireworks: rlaunch with jobflow's own task", at_most=TARGET)
+    measured.costs(
+        "a job launched under FireWorks",
+        best["ours"],
+        best["bare"],
+        peer="fireworks: rlaunch with jobflow's own task",
+        at_most=TARGET,
+    )
 
 
 @needs_slurm
 @pytest.mark.benchmark
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
-def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Evidence) -> None:
-    """Submission, runner and states of jobs under jobflow-remote on Slurm; what runs on the nodes is the same command for both."""
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning"
+)
+def test_second_manager_costs_no_more_than_the_bare_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Evidence
+) -> None:
+    """Submission, runner and states of jobs under jobflow-remote on Slurm; what runs on the nodes is the same command
+    for both."""
     from jobflow_remote import SETTINGS
     from jobflow_remote.jobs.runner import Runner
 
@@ -110,7 +142,9 @@ def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypa
                         submit_remote(here.store, made, records, here.cluster)
                     else:
                         with contextlib.closing(controller(here.cluster)) as jobs:
-                            jobs.add_flow(made, worker=here.cluster.name, resources={"partition": "debug", "time": "00:10:00"})
+                            jobs.add_flow(
+                                made, worker=here.cluster.name, resources={"partition": "debug", "time": "00:10:00"}
+                            )
                 runner.run_all_jobs(max_seconds=120)
                 with contextlib.closing(controller(here.cluster)) as jobs:
                     if who == "ours":
@@ -124,4 +158,7 @@ def test_second_manager_costs_no_more_than_the_bare_one(tmp_path: Path, monkeypa
 
 def processor_time() -> float:
     """Of this process and of the scheduler's commands that it started, s."""
-    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )

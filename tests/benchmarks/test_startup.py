@@ -18,6 +18,10 @@ def test_start_up_time(arguments: list[str], limit: float, measured: Evidence) -
     times = []
     for _ in range(5):
         clock = time.perf_counter()
-        subprocess.run([sys.executable, "-c", "from catholyte.hpc.commands.app import main; main()", *arguments], capture_output=True, check=True)
+        subprocess.run(
+            [sys.executable, "-c", "from catholyte.hpc.commands.app import main; main()", *arguments],
+            capture_output=True,
+            check=True,
+        )
         times.append(time.perf_counter() - clock)
     measured.within(f"`catholyte {' '.join(arguments)}`, the whole command", min(times), "s", limit=limit)

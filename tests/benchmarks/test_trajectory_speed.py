@@ -51,7 +51,9 @@ if moved.first is not None:
     msd_curves(moved)
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
-    done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True, cwd=file.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True, cwd=file.parent
+    )
     return float(done.stdout) / 1024
 
 
@@ -77,7 +79,9 @@ def _read(file: Path) -> tuple[int, np.ndarray]:
 
 
 @pytest.mark.benchmark
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # pymatgen's Xdatcar
+@pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # pymatgen's Xdatcar
 def test_xdatcar_against_pymatgen_and_ase(xdatcar: Path, measured: Evidence) -> None:
     """At least 40 times faster than pymatgen's Xdatcar and 5 times faster than ASE's reader, in less than 1 GB."""
     ours, (count, last) = _cpu(lambda: _read(xdatcar), 3)
@@ -99,7 +103,8 @@ def test_xdatcar_against_pymatgen_and_ase(xdatcar: Path, measured: Evidence) -> 
 
 @pytest.mark.benchmark
 def test_pair_functions_and_displacements_against_ase(xdatcar: Path, measured: Evidence) -> None:
-    """All partial pair functions at least 10 times faster than one of ASE's, per frame; the displacements of all frames in less than 1 GB."""
+    """All partial pair functions at least 10 times faster than one of ASE's, per frame; the displacements of all frames
+    in less than 1 GB."""
     from ase import Atoms
     from ase.geometry.rdf import get_rdf
 
@@ -114,4 +119,9 @@ def test_pair_functions_and_displacements_against_ase(xdatcar: Path, measured: E
     print(f"displacements {1e3 * ways / 256:.2f} ms a frame")
     what = "all ten pair functions of a frame against one of them"
     measured.faster(what, 1e3 * ours, 250 * theirs, peer="ase: get_rdf", times=10, unit="CPU ms")
-    measured.within("pair functions (every 40th frame) and displacements of all frames: memory of the process", memory, "MB", limit=1000)
+    measured.within(
+        "pair functions (every 40th frame) and displacements of all frames: memory of the process",
+        memory,
+        "MB",
+        limit=1000,
+    )

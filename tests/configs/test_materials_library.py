@@ -1,4 +1,5 @@
-"""Every material of the library is a crystal that can exist: formula, charge, symmetry, density and bond lengths agree."""
+"""Every material of the library is a crystal that can exist: formula, charge, symmetry, density and bond lengths
+agree."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ from catholyte.structures.crystals.crystal import conventional, primitive
 
 LIBRARY = load_materials()
 NAMES = sorted(LIBRARY)
-CRYSTAL_DENSITY = sorted(name for name, found in LIBRARY.items() if found.density is not None and found.density.kind == "crystal")
+CRYSTAL_DENSITY = sorted(
+    name for name, found in LIBRARY.items() if found.density is not None and found.density.kind == "crystal"
+)
 
 #: rows of SCIENCE section 1 that every pipeline names, with their roles
 REQUIRED = {
@@ -38,7 +41,8 @@ UNITS = {
     ("S", "O"): (1.38, 1.55),
     ("C", "S"): (1.50, 1.75),
 }
-#: Å, ions that Shannon does not list: In+ is Tl+ (1.50 in six-fold coordination) less the 0.09 by which In3+ is smaller than Tl3+
+#: Å, ions that Shannon does not list: In+ is Tl+ (1.50 in six-fold coordination) less the 0.09 by which In3+ is smaller
+#: than Tl3+
 BESIDE_SHANNON = {"In+": 1.41}
 #: Shannon's coordination labels
 COORDINATION = {
@@ -62,7 +66,8 @@ def elements_of(composition: Composition) -> Composition:
 
 
 def shannon_radius(species: Species, coordination: int) -> float | None:
-    """Return the Shannon radius in Å at the tabulated coordination nearest to `coordination`; None where that charge is not tabulated."""
+    """Return the Shannon radius in Å at the tabulated coordination nearest to `coordination`; None where that charge is
+    not tabulated."""
     table = species.element.data["Shannon radii"].get(str(int(species.oxi_state)))
     if not table:
         return BESIDE_SHANNON.get(str(species))
@@ -87,7 +92,10 @@ def bond_window(cation: Species, anion: Species, coordination: int) -> tuple[flo
 def nearest_anions(structure: Structure, index: int) -> list[tuple[float, Species]]:
     """Return (distance in Å, anion) of the anions within 3.5 Å of a site, nearest first."""
     neighbours = structure.get_neighbors(structure[index], 3.5)
-    return sorted(((float(n.nn_distance), species) for n in neighbours for species in n.species if species.oxi_state < 0), key=lambda pair: pair[0])
+    return sorted(
+        ((float(n.nn_distance), species) for n in neighbours for species in n.species if species.oxi_state < 0),
+        key=lambda pair: pair[0],
+    )
 
 
 def one_site_per_position(structure: Structure) -> list[int]:
@@ -150,7 +158,9 @@ def test_disorder_is_declared(name: str) -> None:
     assert LIBRARY[name].disordered == (not crystal(name).is_ordered)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if LIBRARY[name].ordered_cell and LIBRARY[name].ordered_cell.composition])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if LIBRARY[name].ordered_cell and LIBRARY[name].ordered_cell.composition]
+)
 def test_ordered_cell_holds_what_the_occupancies_say(name: str) -> None:
     material = LIBRARY[name]
     stated = Composition(material.ordered_cell.composition)
@@ -167,7 +177,9 @@ def test_ordered_cell_holds_whole_ions_and_is_neutral(name: str) -> None:
     assert charge(Composition(whole)) == 0
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if LIBRARY[name].role != "product" and LIBRARY[name].magnetism.expected_moments])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if LIBRARY[name].role != "product" and LIBRARY[name].magnetism.expected_moments]
+)
 def test_expected_moments_are_below_the_spin_only_value(name: str) -> None:
     magnetism = LIBRARY[name].magnetism
     present = {str(species) for species in crystal(name).composition}

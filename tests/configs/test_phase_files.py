@@ -70,7 +70,26 @@ def reduced(formula: str) -> str:
 
 def test_the_complete_phase_set_ships_and_is_the_default() -> None:
     assert DEFAULT_PHASE_SET in DOCUMENTS
-    assert DOCUMENTS[DEFAULT_PHASE_SET]["elements"] == ["Li", "Co", "Ni", "Mn", "Ti", "B", "C", "Sn", "W", "Nb", "Ta", "Ge", "P", "S", "Cl", "In", "Y", "O"]
+    assert DOCUMENTS[DEFAULT_PHASE_SET]["elements"] == [
+        "Li",
+        "Co",
+        "Ni",
+        "Mn",
+        "Ti",
+        "B",
+        "C",
+        "Sn",
+        "W",
+        "Nb",
+        "Ta",
+        "Ge",
+        "P",
+        "S",
+        "Cl",
+        "In",
+        "Y",
+        "O",
+    ]
 
 
 @pytest.mark.parametrize("name", OWN_ENTRIES)
@@ -108,7 +127,11 @@ def test_the_set_is_what_its_specification_asks_for(name: str) -> None:
 
     spec, _ = parse_file(CONFIGS / "phases" / f"{name}.yaml", PhaseSetSpec)
     document = DOCUMENTS[name]
-    assert (document["name"], document["version"], tuple(document["elements"])) == (spec.name, spec.version, spec.elements)
+    assert (document["name"], document["version"], tuple(document["elements"])) == (
+        spec.name,
+        spec.version,
+        spec.elements,
+    )
     assert document["scale"] == SCALE
 
 
@@ -162,7 +185,9 @@ def test_the_error_of_a_chgnet_entry_is_that_of_its_class(name: str, entry: dict
 def test_a_volume_states_its_source_and_is_that_of_condensed_matter(name: str, entry: dict[str, Any]) -> None:
     assert (entry["volume"] is None) == (entry["volume_source"] == "")
     if entry["volume"] is not None:
-        assert 4 < entry["volume"] / Composition(entry["formula"]).num_atoms < 70  # Å³ per atom: boron 7, solid chlorine 29, a loose public Y2ClO2 66
+        assert (
+            4 < entry["volume"] / Composition(entry["formula"]).num_atoms < 70
+        )  # Å³ per atom: boron 7, solid chlorine 29, a loose public Y2ClO2 66
     if entry["space_group"] is not None and entry["tier"] == "chgnet":
         assert entry["volume"] is not None
 

@@ -19,12 +19,24 @@ from catholyte.tests.support.docs.doc_blocks import PAGES, ROOT, blocks, lines_o
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 #: a line may begin with `nohup` or with the five fields of a crontab
 CALL = re.compile(r"^(?:nohup |(?:\S+ ){5}(?=catholyte))?(catholyte .*)$")
-#: where blocks of each language may stand: they are run (console, python, yaml), their commands are read (sh), or they are output (text)
-RUN = {"README.md": {"console", "yaml"}, "tutorial.md": {"console", "yaml", "python", "text"}, "python.md": {"python"}, "recipes.md": {"yaml"}}
+#: where blocks of each language may stand: they are run (console, python, yaml), their commands are read (sh), or they
+#: are output (text)
+RUN = {
+    "README.md": {"console", "yaml"},
+    "tutorial.md": {"console", "yaml", "python", "text"},
+    "python.md": {"python"},
+    "recipes.md": {"yaml"},
+}
 READ = {"cluster.md": {"sh", "js"}, "commands.md": {"text"}, "extending.md": {"text"}}
 
 
-CALLS = [(page, found[1]) for page in PAGES for _, text in blocks(page, "console", "sh") for line in lines_of(text) if (found := CALL.match(line)) is not None]
+CALLS = [
+    (page, found[1])
+    for page in PAGES
+    for _, text in blocks(page, "console", "sh")
+    for line in lines_of(text)
+    if (found := CALL.match(line)) is not None
+]
 
 
 def test_the_page_of_commands_is_up_to_date() -> None:
@@ -78,8 +90,15 @@ def run_blocks(page: Path, folder: Path) -> list[str]:
             text = f"{shlex.quote(sys.executable)} -P -W error::DeprecationWarning:__main__ block{len(run)}.py\n"
         script += "".join(f"{line}\n" for line in lines_of(text))
         run.append(text)
-    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-    done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=1500, check=False)
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "HOME": str(folder),
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",
+    }
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=1500, check=False
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return run
 
@@ -95,7 +114,9 @@ def test_the_tutorial_runs_as_it_is_written(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-P", "-c", text], cwd=tmp_path, check=True, timeout=300)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.name in ("README.md", "recipes.md")], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name in ("README.md", "recipes.md")], ids=lambda page: page.name
+)
 def test_recipes_in_the_documentation_are_understood(page: Path, tmp_path: Path) -> None:
     """Whole ones load; a part, which is indented, is a key of a system of the oxygen-loss step."""
     from ruamel.yaml import YAML

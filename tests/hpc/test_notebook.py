@@ -84,5 +84,8 @@ def test_no_store_is_said(tmp_path: Path) -> None:
 
 
 def test_the_package_imports_without_it() -> None:
-    code = "import sys, catholyte; assert 'catholyte.hpc.notebook' not in sys.modules; catholyte.Campaign; assert 'catholyte.hpc.notebook' in sys.modules"
+    code = (
+        "import sys, catholyte; assert 'catholyte.hpc.notebook' not in sys.modules; catholyte.Campaign; assert "
+        "'catholyte.hpc.notebook' in sys.modules"
+    )
     assert subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, check=False).returncode == 0

@@ -1,4 +1,5 @@
-"""The README typed by a user: every line of its shell blocks, in their order, in a fresh copy of the package with a home and a store of its own."""
+"""The README typed by a user: every line of its shell blocks, in their order, in a fresh copy of the package with a
+home and a store of its own."""
 
 from __future__ import annotations
 
@@ -25,17 +26,44 @@ INSTEAD = {
     "catholyte run gsirr": ("ten minutes of GPAW; its finished campaign is put in place", "test -d catholyte-store"),
     "catholyte board": ("serves until it is stopped", "catholyte board --static board"),
     "catholyte run gsirr --only interface": ("hours of molecular dynamics", "catholyte plan gsirr --only interface"),
-    "catholyte run nmc532-lgps --only oxygen_loss": ("hours of relaxations", "catholyte plan nmc532-lgps --only oxygen_loss"),
-    "sudo apt-get install libxc-dev libopenblas-dev libfftw3-dev openmpi-bin libopenmpi-dev libscalapack-mpi-dev": ("needs root and a network", ":"),
-    "GPAW_CONFIG=$PWD/siteconfig.py pip install --force-reinstall --no-deps -c constraints.txt gpaw": ("compiles against the line before", "cat siteconfig.py"),
-    "catholyte doctor --cluster mycluster": ("a real queue is driven by the tests marked slurm", "catholyte doctor --help"),
-    "catholyte submit gsirr --engine vasp --cluster mycluster": ("a real queue is driven by the tests marked slurm", "catholyte submit --help"),
+    "catholyte run nmc532-lgps --only oxygen_loss": (
+        "hours of relaxations",
+        "catholyte plan nmc532-lgps --only oxygen_loss",
+    ),
+    "sudo apt-get install libxc-dev libopenblas-dev libfftw3-dev openmpi-bin libopenmpi-dev libscalapack-mpi-dev": (
+        "needs root and a network",
+        ":",
+    ),
+    "GPAW_CONFIG=$PWD/siteconfig.py pip install --force-reinstall --no-deps -c constraints.txt gpaw": (
+        "compiles against the line before",
+        "cat siteconfig.py",
+    ),
+    "catholyte doctor --cluster mycluster": (
+        "a real queue is driven by the tests marked slurm",
+        "catholyte doctor --help",
+    ),
+    "catholyte submit gsirr --engine vasp --cluster mycluster": (
+        "a real queue is driven by the tests marked slurm",
+        "catholyte submit --help",
+    ),
     "catholyte tend --cluster mycluster": ("a real queue is driven by the tests marked slurm", "catholyte tend --help"),
 }
 if not VASPRUN.is_file():
     INSTEAD["catholyte bands vasprun.xml --orbital O-2p"] = (f"{VASPRUN.name} is not here", "catholyte bands --help")
 #: commands that run among the slow tests only: the others take less than twenty seconds of a processor together
-LONG = ("plan", "run", "report", "board", "materials", "interfaces", "substitute", "screen", "bands", "vacancies", "doctor")
+LONG = (
+    "plan",
+    "run",
+    "report",
+    "board",
+    "materials",
+    "interfaces",
+    "substitute",
+    "screen",
+    "bands",
+    "vacancies",
+    "doctor",
+)
 LINES = [line for _, text in blocks(README, "console") for line in lines_of(text)]
 
 
@@ -45,11 +73,16 @@ def is_long(line: str) -> bool:
 
 
 def typed(lines: list[str], folder: Path) -> Path:
-    """Run lines in one shell, in a copy of the package; returns the copy. A line that fails is the last one of the message."""
-    left_out = shutil.ignore_patterns(".git", ".venv", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "tests", "catholyte-store")
+    """Run lines in one shell, in a copy of the package; returns the copy. A line that fails is the last one of the
+    message."""
+    left_out = shutil.ignore_patterns(
+        ".git", ".venv", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "tests", "catholyte-store"
+    )
     copy = Path(shutil.copytree(ROOT, folder / "catholyte", ignore=left_out))
     with tarfile.open(STORE) as packed:
-        packed.extractall(copy / "catholyte-store", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # Python 3.11.4 brought the filter
+        packed.extractall(
+            copy / "catholyte-store", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
+        )  # Python 3.11.4 brought the filter
     frames = walk(200)
     for name, part in (("XDATCAR.1", slice(0, 100)), ("XDATCAR.2", slice(100, 200))):
         (copy / name).write_text(xdatcar(frames.select(part)))
@@ -62,8 +95,16 @@ def typed(lines: list[str], folder: Path) -> Path:
         script += f"echo {shlex.quote('$ ' + line)} >&2\n{INSTEAD.get(line, ('', line))[1]}\n"
     (folder / "home").mkdir()
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    environment = {"PATH": path, "HOME": str(folder / "home"), "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-    done = subprocess.run(["bash", "-c", script], cwd=copy, env=environment, capture_output=True, text=True, timeout=3000, check=False)
+    environment = {
+        "PATH": path,
+        "HOME": str(folder / "home"),
+        "PYTHONPATH": str(folder),
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",
+    }
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=copy, env=environment, capture_output=True, text=True, timeout=3000, check=False
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return copy
 
@@ -90,7 +131,18 @@ def test_the_quick_lines_of_the_readme_run(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_whole_readme_runs_in_its_order(tmp_path: Path) -> None:
     copy = typed(LINES, tmp_path)
-    for folder in ("slabs", "cells", "stacks", "orderings", "defects", "rebuilt", "tungsten", "glass", "screen", "motion"):
+    for folder in (
+        "slabs",
+        "cells",
+        "stacks",
+        "orderings",
+        "defects",
+        "rebuilt",
+        "tungsten",
+        "glass",
+        "screen",
+        "motion",
+    ):
         assert files(copy / folder) > 0, folder
     assert "LCO" in (copy / "report" / "report.html").read_text(encoding="utf-8")
     assert (copy / "board" / "index.html").is_file()

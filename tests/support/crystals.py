@@ -25,7 +25,11 @@ HALF_LCO = LCO.model_copy(
     update={
         "name": "half-LCO",
         "formula": "Li0.5CoO2",
-        "sites": (_site("Li", {"Li+": 0.5}, 0, 0, 0.5), _site("Co", {"Co3+": 0.5, "Co4+": 0.5}, 0, 0, 0), _site("O", "O2-", 0, 0, 0.2605)),
+        "sites": (
+            _site("Li", {"Li+": 0.5}, 0, 0, 0.5),
+            _site("Co", {"Co3+": 0.5, "Co4+": 0.5}, 0, 0, 0),
+            _site("O", "O2-", 0, 0, 0.2605),
+        ),
         "magnetism": Magnetism(order="ferromagnetic", spin_states={"Co3+": "low", "Co4+": "low"}),
         "ordered_cell": OrderedCell(supercell=(2, 1, 1)),
     }
@@ -59,7 +63,11 @@ CO3O4 = Material(
     formula="Co3O4",
     space_group="Fd-3m",
     lattice=Lattice(a=8.084),
-    sites=(_site("A", "Co2+", 0, 0, 0), _site("B", "Co3+", 0.625, 0.625, 0.625), _site("O", "O2-", 0.3882, 0.3882, 0.3882)),
+    sites=(
+        _site("A", "Co2+", 0, 0, 0),
+        _site("B", "Co3+", 0.625, 0.625, 0.625),
+        _site("O", "O2-", 0.3882, 0.3882, 0.3882),
+    ),
     magnetism=Magnetism(order="AFM-sublattice", spin_states={"Co3+": "low"}),
     **_SHARED,
 )

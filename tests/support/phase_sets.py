@@ -80,18 +80,24 @@ def document() -> dict[str, Any]:
 def formulas(elements: tuple[str, ...] = ELEMENTS) -> st.SearchStrategy[str]:
     """Compounds of two to all elements with up to four atoms of each."""
     amounts = st.fixed_dictionaries({element: st.integers(0, 4) for element in elements})
-    return amounts.filter(lambda a: sum(n > 0 for n in a.values()) >= 2).map(lambda a: "".join(f"{e}{n}" for e, n in a.items() if n))
+    return amounts.filter(lambda a: sum(n > 0 for n in a.values()) >= 2).map(
+        lambda a: "".join(f"{e}{n}" for e, n in a.items() if n)
+    )
 
 
 @st.composite
-def random_sets(draw: st.DrawFn, elements: tuple[str, ...] = ELEMENTS, error: float = 0.02, highest: float = 0.3) -> PhaseSet:
+def random_sets(
+    draw: st.DrawFn, elements: tuple[str, ...] = ELEMENTS, error: float = 0.02, highest: float = 0.3
+) -> PhaseSet:
     """Element references between -5 and 0 eV/atom and up to ten compounds between -3 and `highest` eV/atom of them."""
     references = {element: draw(st.floats(-5, 0)) for element in elements}
     compounds = draw(st.dictionaries(formulas(elements), st.floats(-3, highest), min_size=1, max_size=10))
     energies = dict(references)
     for formula, formation in compounds.items():
         composition = Composition(formula)
-        energies[formula] = sum(references[el.symbol] * n for el, n in composition.items()) + formation * composition.num_atoms
+        energies[formula] = (
+            sum(references[el.symbol] * n for el, n in composition.items()) + formation * composition.num_atoms
+        )
     return phase_set(energies, error=error)
 
 
@@ -100,9 +106,11 @@ EIGHT = ("Cl", "Co", "Ge", "Li", "Ni", "O", "P", "S")
 
 
 def large_set(seed: int = 0, entries: int = 500, elements: tuple[str, ...] = EIGHT) -> PhaseSet:
-    """Elements and random compounds of two to five of them, bound by random pair energies with a scatter: about every fourth lies on the hull.
+    """Elements and random compounds of two to five of them, bound by random pair energies with a scatter: about every
+    fourth lies on the hull.
 
-    The energies of two elements add up over atomic fractions to a smooth hull (a regular solution); the scatter of 0.5 eV/atom lifts most compounds off it, as in real sets.
+    The energies of two elements add up over atomic fractions to a smooth hull (a regular solution); the scatter of 0.5
+    eV/atom lifts most compounds off it, as in real sets.
     """
     rng = np.random.default_rng(seed)
     references = rng.uniform(-8, -1, len(elements))
@@ -117,7 +125,9 @@ def large_set(seed: int = 0, entries: int = 500, elements: tuple[str, ...] = EIG
     for numbers_ in amounts:
         fractions = np.array(numbers_) / sum(numbers_)
         formation = -fractions @ bonds @ fractions + abs(rng.normal(0.0, 0.5))
-        energies["".join(f"{e}{n}" for e, n in zip(elements, numbers_, strict=True) if n)] = sum(numbers_) * float(formation + fractions @ references)
+        energies["".join(f"{e}{n}" for e, n in zip(elements, numbers_, strict=True) if n)] = sum(numbers_) * float(
+            formation + fractions @ references
+        )
     return phase_set(energies)
 
 
@@ -125,5 +135,8 @@ def referee(phases: PhaseSet, elements: Collection[str]) -> PhaseDiagram:
     """pymatgen's phase diagram of one chemical system of a set; names are formulas as the set writes them."""
     from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
 
-    entries = [PDEntry(e.composition, e.energy_per_atom * e.composition.num_atoms, name=e.formula, attribute=e.id) for e in phases.within(elements)]
+    entries = [
+        PDEntry(e.composition, e.energy_per_atom * e.composition.num_atoms, name=e.formula, attribute=e.id)
+        for e in phases.within(elements)
+    ]
     return PhaseDiagram(entries, [Element(symbol) for symbol in sorted(elements)])

@@ -56,9 +56,14 @@ def pair_models(draw: st.DrawFn):  # type: ignore[no-untyped-def]
     """Random symmetric pair energies on two small blocks of sites with three occupants."""
     from catholyte.structures.crystals.sampling import PairModel
 
-    blocks = tuple({0: draw(st.integers(1, 2)), 1: draw(st.integers(1, 2)), 2: draw(st.integers(1, 2))} for _ in range(draw(st.integers(1, 2))))
+    blocks = tuple(
+        {0: draw(st.integers(1, 2)), 1: draw(st.integers(1, 2)), 2: draw(st.integers(1, 2))}
+        for _ in range(draw(st.integers(1, 2)))
+    )
     size = sum(sum(block.values()) for block in blocks)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     coupling = rng.normal(size=(1, size, size))
     features = rng.normal(size=(1, 3))
-    return PairModel(blocks, features, coupling + coupling.transpose(0, 2, 1), rng.normal(size=(1, size)), float(rng.normal()))
+    return PairModel(
+        blocks, features, coupling + coupling.transpose(0, 2, 1), rng.normal(size=(1, size)), float(rng.normal())
+    )

@@ -26,10 +26,14 @@ METHOD: dict[str, Any] = {"hubbard_u": {"Co": 3.9}, "cutoff": 600.0, "kpoints": 
 
 def _cell(shift: float = 0.0, scale: float = 1.0, moment: float = 2.0) -> Structure:
     lattice = Lattice(4.2 * scale * np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]))
-    return Structure(lattice, ["Co2+", "O2-"], [[0.1 + shift, 0, 0], [0.5, 0.5, 0.5]], site_properties={"magmom": [moment, 0.0]})
+    return Structure(
+        lattice, ["Co2+", "O2-"], [[0.1 + shift, 0, 0], [0.5, 0.5, 0.5]], site_properties={"magmom": [moment, 0.0]}
+    )
 
 
-def _uuid(task: Any = None, engine: str = "gpaw", structure: Structure | None = None, label: str = "CoO", **overrides: Any) -> str:
+def _uuid(
+    task: Any = None, engine: str = "gpaw", structure: Structure | None = None, label: str = "CoO", **overrides: Any
+) -> str:
     asked = task or (Relax(method=Method(**METHOD)) if engine == "gpaw" else Relax())
     return identity(Engine(engine, overrides).maker(asked).job_for(structure or _cell(), label))
 
@@ -50,7 +54,12 @@ print(*(job.uuid for job in content_address(Flow([relax, static]))[0].jobs))
 
 def _in_a_process(seed: str) -> str:
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True, text=True, cwd=Path(__file__).parent
+        [sys.executable, "-c", SCRIPT],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
     ).stdout
 
 
@@ -98,7 +107,10 @@ def test_every_change_of_the_question_changes_the_uuid() -> None:
 MD: dict[str, Any] = {"n_steps": 10}
 
 
-@pytest.mark.parametrize("change", [{"n_steps": 11}, {"timestep": 1.0}, {"temperature": 301}, {"thermostat": "none"}, {"seed": 1}, {"damping": 50}])
+@pytest.mark.parametrize(
+    "change",
+    [{"n_steps": 11}, {"timestep": 1.0}, {"temperature": 301}, {"thermostat": "none"}, {"seed": 1}, {"damping": 50}],
+)
 def test_every_setting_of_dynamics_is_part_of_the_question(change: dict[str, Any]) -> None:
     assert _uuid(MolecularDynamics(**MD), "chgnet") != _uuid(MolecularDynamics(**{**MD, **change}), "chgnet")
 
@@ -131,11 +143,17 @@ def test_unit_and_number_are_the_same_setting() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(0, 9999), min_size=6, max_size=6), st.lists(st.floats(-1e-12, 1e-12), min_size=15, max_size=15))
+@given(
+    st.lists(st.integers(0, 9999), min_size=6, max_size=6), st.lists(st.floats(-1e-12, 1e-12), min_size=15, max_size=15)
+)
 def test_rounding_noise_changes_nothing(grid: list[int], noise: list[float]) -> None:
     coords = np.reshape(grid, (2, 3)) / 10_000
     cells = [
-        Structure(Lattice(np.diag([4.0, 4.5, 5.0]) + by * np.reshape(noise[:9], (3, 3))), ["Li", "H"], coords + by * np.reshape(noise[9:], (2, 3)))
+        Structure(
+            Lattice(np.diag([4.0, 4.5, 5.0]) + by * np.reshape(noise[:9], (3, 3))),
+            ["Li", "H"],
+            coords + by * np.reshape(noise[9:], (2, 3)),
+        )
         for by in (0, 1)
     ]
     first, second = (_uuid(engine="chgnet", structure=cell) for cell in cells)
@@ -157,7 +175,9 @@ class Composite(Maker):
 
 
 def test_engine_inside_another_maker_counts_with_its_numerics_and_not_with_its_resources() -> None:
-    plain, fast, other = (identity(Composite(Engine("chgnet", s)).make()) for s in ({}, {"threads": 3}, {"weights": "0.2.0"}))  # type: ignore[arg-type]
+    plain, fast, other = (
+        identity(Composite(Engine("chgnet", s)).make()) for s in ({}, {"threads": 3}, {"weights": "0.2.0"})
+    )  # type: ignore[arg-type]
     assert plain == fast
     assert plain != other
 
@@ -203,7 +223,14 @@ def test_single_job_becomes_a_flow() -> None:
 
 def test_identical_questions_stand_once_and_all_point_to_them() -> None:
     twins = [add("log", "twin", 1.0) for _ in range(3)]
-    flow = Flow([*twins, total("log", "sum", [job.output for job in twins]), add("log", "next", twins[2].output), add("log", "next", twins[0].output)])
+    flow = Flow(
+        [
+            *twins,
+            total("log", "sum", [job.output for job in twins]),
+            add("log", "next", twins[2].output),
+            add("log", "next", twins[0].output),
+        ]
+    )
     made, renamed = content_address(flow)
     assert [job.function_args[1] for job in made.jobs].count("twin") == 1
     assert [job.function_args[1] for job in made.jobs].count("next") == 1

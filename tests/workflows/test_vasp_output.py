@@ -29,7 +29,9 @@ HARTREE_ONLY: Any = SimpleNamespace(parameters={"LVTOT": False, "LVHAR": True})
 
 
 def _written(folder: Path, shape: tuple[int, int, int] = (3, 4, 7)) -> tuple[Path, Locpot]:
-    structure = Structure(Lattice.from_parameters(3.0, 4.0, 9.0, 85, 95, 110), ["Co", "O"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.4]])
+    structure = Structure(
+        Lattice.from_parameters(3.0, 4.0, 9.0, 85, 95, 110), ["Co", "O"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.4]]
+    )
     values = np.random.default_rng(3).normal(size=shape)
     made = Locpot(Poscar(structure), {"total": values})
     made.write_file(folder / "LOCPOT")
@@ -42,7 +44,10 @@ def test_planar_average_is_pymatgens(tmp_path: Path, shape: tuple[int, int, int]
     found = read_locpot(file, HARTREE_ONLY)
     assert found is not None
     # the file holds values times nothing: pymatgen writes them as they are
-    away, by = np.abs(found.values - Locpot.from_file(file).get_average_along_axis(2)).max(), "pymatgen, Locpot.get_average_along_axis"
+    away, by = (
+        np.abs(found.values - Locpot.from_file(file).get_average_along_axis(2)).max(),
+        "pymatgen, Locpot.get_average_along_axis",
+    )
     refereed("planar average of a LOCPOT", away, 1e-9, of="workflows.vasp_output.read_locpot", by=by, unit="eV")
     np.testing.assert_allclose(found.values, made.data["total"].mean(axis=(0, 1)), atol=1e-8)
 

@@ -63,21 +63,31 @@ def accept(document: CalculationDocument, task: Task) -> CalculationDocument:
     verdict = assess(document, task)
     if not verdict.accepted:
         told = "; ".join(f"{check.name}: {check.detail}" for check in verdict.failed())
-        raise CalculationError(f"{document.label}: the result is not accepted: {told}", "look at the files of the run; nothing of it has entered the store")
+        raise CalculationError(
+            f"{document.label}: the result is not accepted: {told}",
+            "look at the files of the run; nothing of it has entered the store",
+        )
     return document.model_copy(update={"acceptance": verdict})
 
 
 def _finite(document: CalculationDocument) -> Check:
     stress = np.asarray(document.stress if document.stress is not None else 0.0, dtype=float)
     cell = np.asarray(document.structure.lattice.matrix)
-    ok = bool(np.isfinite(document.energy) and np.isfinite(stress).all() and np.isfinite(cell).all() and np.isfinite(document.structure.frac_coords).all())
+    ok = bool(
+        np.isfinite(document.energy)
+        and np.isfinite(stress).all()
+        and np.isfinite(cell).all()
+        and np.isfinite(document.structure.frac_coords).all()
+    )
     return Check(name="finite numbers", ok=ok, detail=f"energy {document.energy:.6f} eV")
 
 
 def _ionic(document: CalculationDocument, task: Task) -> Check:
     found = document.convergence
     if isinstance(task, MolecularDynamics):
-        return Check(name="steps complete", ok=found.n_steps >= task.n_steps, detail=f"{found.n_steps} of {task.n_steps} steps")
+        return Check(
+            name="steps complete", ok=found.n_steps >= task.n_steps, detail=f"{found.n_steps} of {task.n_steps} steps"
+        )
     detail = f"largest force {found.max_force:.4f} eV/Å after {found.n_steps} steps"
     return Check(name="ionic convergence", ok=found.ionic, detail=detail)
 
@@ -86,7 +96,9 @@ def _forces(document: CalculationDocument) -> Check:
     forces = np.asarray(document.forces, dtype=float)
     ok = forces.shape == (document.n_sites, 3) and bool(np.isfinite(forces).all())
     net = float(np.linalg.norm(forces.sum(axis=0))) / document.n_sites if ok else float("nan")
-    return Check(name="forces present", ok=ok, detail=f"net force {net:.4f} eV/Å per atom" if ok else "missing or not finite")
+    return Check(
+        name="forces present", ok=ok, detail=f"net force {net:.4f} eV/Å per atom" if ok else "missing or not finite"
+    )
 
 
 def _distances(document: CalculationDocument) -> Check:
@@ -95,7 +107,11 @@ def _distances(document: CalculationDocument) -> Check:
     table = document.structure.distance_matrix + np.diag(np.full(document.n_sites, np.inf))
     i, j = np.unravel_index(int(np.argmin(table)), table.shape)
     names = f"{document.structure[int(i)].specie.symbol} {i} and {document.structure[int(j)].specie.symbol} {j}"
-    return Check(name="shortest distance", ok=bool(table[i, j] >= MINIMUM_DISTANCE), detail=f"{table[i, j]:.3f} Å between {names}")
+    return Check(
+        name="shortest distance",
+        ok=bool(table[i, j] >= MINIMUM_DISTANCE),
+        detail=f"{table[i, j]:.3f} Å between {names}",
+    )
 
 
 def _composition(document: CalculationDocument) -> Check:
@@ -107,7 +123,11 @@ def _composition(document: CalculationDocument) -> Check:
 def _moments_present(document: CalculationDocument, task: Task) -> Check:
     expected = bool(_start(document).any()) and (task.method is None or task.method.spin_polarized)
     ok = not expected or document.magmoms is not None
-    return Check(name="moments present", ok=ok, detail="expected and there" if expected and ok else "not expected" if not expected else "expected and missing")
+    return Check(
+        name="moments present",
+        ok=ok,
+        detail="expected and there" if expected and ok else "not expected" if not expected else "expected and missing",
+    )
 
 
 def _start(document: CalculationDocument) -> np.ndarray:
@@ -127,17 +147,37 @@ def _moments(document: CalculationDocument) -> list[Check]:
         low, high = moment_window(abs(float(u)))
         if abs(u) >= NO_MOMENT and not low <= abs(m) <= high:
             outside.append(f"{symbols[i]} {i}: {m:.2f} µB, expected {low:.2f} to {high:.2f}")
-    checks = [Check(name="moments in their windows", ok=not outside, refuses=False, detail="; ".join(outside[:8]) or "all")]
+    checks = [
+        Check(name="moments in their windows", ok=not outside, refuses=False, detail="; ".join(outside[:8]) or "all")
+    ]
     if document.moments_signed:
-        flipped = [f"{symbols[i]} {i}" for i in range(len(start)) if min(abs(start[i]), abs(found[i])) >= NO_MOMENT and start[i] * found[i] < 0]
-        checks.append(Check(name="magnetic order kept", ok=not flipped, refuses=False, detail=f"turned over: {', '.join(flipped[:8])}" if flipped else "kept"))
+        flipped = [
+            f"{symbols[i]} {i}"
+            for i in range(len(start))
+            if min(abs(start[i]), abs(found[i])) >= NO_MOMENT and start[i] * found[i] < 0
+        ]
+        checks.append(
+            Check(
+                name="magnetic order kept",
+                ok=not flipped,
+                refuses=False,
+                detail=f"turned over: {', '.join(flipped[:8])}" if flipped else "kept",
+            )
+        )
     return checks
 
 
 def _volume(document: CalculationDocument, task: Task) -> list[Check]:
     change = document.structure.volume / document.initial_structure.volume - 1
     if isinstance(task, Relax) and task.relax_cell:
-        return [Check(name="volume change", ok=abs(change) <= MAX_VOLUME_CHANGE, refuses=False, detail=f"{100 * change:+.2f} %")]
+        return [
+            Check(
+                name="volume change",
+                ok=abs(change) <= MAX_VOLUME_CHANGE,
+                refuses=False,
+                detail=f"{100 * change:+.2f} %",
+            )
+        ]
     return [Check(name="cell kept", ok=abs(change) < 1e-4, detail=f"volume changed by {100 * change:+.4f} %")]
 
 
@@ -157,7 +197,13 @@ def _bands(document: CalculationDocument, task: Task) -> list[Check]:
     if not isinstance(task, Dos):
         return []
     there = document.dos is not None and bool(np.asarray(document.dos.densities).any())
-    return [Check(name="projected density of states", ok=there, detail=f"{document.dos.n_bands} bands" if document.dos else "missing")]
+    return [
+        Check(
+            name="projected density of states",
+            ok=there,
+            detail=f"{document.dos.n_bands} bands" if document.dos else "missing",
+        )
+    ]
 
 
 def _frames(document: CalculationDocument, task: Task) -> list[Check]:
@@ -166,15 +212,23 @@ def _frames(document: CalculationDocument, task: Task) -> list[Check]:
     times = document.trajectory.times or []
     steps = {round(b - a, 6) for a, b in pairwise(times)}
     asked = task.timestep * task.frame_interval
-    ok = all(abs(step - asked) < 1e-6 for step in steps) and len({len(frame) for frame in document.trajectory.positions}) <= 1
+    ok = (
+        all(abs(step - asked) < 1e-6 for step in steps)
+        and len({len(frame) for frame in document.trajectory.positions}) <= 1
+    )
     velocities = document.structure.site_properties.get("velocities")
     return [
         Check(name="time step constant", ok=ok, detail=f"{len(times)} frames, {asked:g} fs apart"),
-        Check(name="velocities kept", ok=velocities is not None, detail="the next chunk goes on with them" if velocities is not None else "missing"),
+        Check(
+            name="velocities kept",
+            ok=velocities is not None,
+            detail="the next chunk goes on with them" if velocities is not None else "missing",
+        ),
     ]
 
 
 def _altered(document: CalculationDocument) -> list[Check]:
-    """Changes of an error handler that make the energy another one: pointed out here, refused where energies are subtracted."""
+    """Changes of an error handler that make the energy another one: pointed out here, refused where energies are
+    subtracted."""
     altered = "; ".join(f"{tag}: {change}" for tag, change in document.signature.altered.items())
     return [Check(name="settings kept by the error handler", ok=not altered, refuses=False, detail=altered or "all")]

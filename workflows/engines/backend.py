@@ -35,7 +35,8 @@ class EngineBackend(ABC):
     needs_method: ClassVar[bool] = True
     #: True for an engine that relaxes the height of a cell alone
     relaxes_height: ClassVar[bool] = False
-    #: True for an engine whose molecular dynamics goes on from the state in a document, by `proceed`; others take positions and velocities
+    #: True for an engine whose molecular dynamics goes on from the state in a document, by `proceed`; others take
+    #: positions and velocities
     restarts: ClassVar[bool] = False
     settings: Spec
 
@@ -67,7 +68,9 @@ class EngineBackend(ABC):
             If it ran and did not converge, with the evidence in the message.
         """
 
-    def proceed(self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart) -> CalculationDocument:
+    def proceed(
+        self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart
+    ) -> CalculationDocument:
         """Run `task` from exactly the state in which another run ended.
 
         Raises
@@ -75,7 +78,9 @@ class EngineBackend(ABC):
         EngineUnavailableError
             If this engine has no such state.
         """
-        raise EngineUnavailableError(f"engine {self.name} does not go on from a stored state; its dynamics go on from positions and velocities")
+        raise EngineUnavailableError(
+            f"engine {self.name} does not go on from a stored state; its dynamics go on from positions and velocities"
+        )
 
 
 def write_atomically(path: Path, text: str) -> None:

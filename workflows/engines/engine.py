@@ -55,7 +55,9 @@ class Engine(MSONable):
         """
         backend = self.backend
         if task.kind not in backend.kinds:
-            raise EngineUnavailableError(f"engine {self.name} has no calculation of kind {task.kind!r}; it has {', '.join(backend.kinds)}")
+            raise EngineUnavailableError(
+                f"engine {self.name} has no calculation of kind {task.kind!r}; it has {', '.join(backend.kinds)}"
+            )
         if isinstance(task, Relax) and task.relax_cell == "height" and not backend.relaxes_height:
             raise EngineUnavailableError(f"engine {self.name} does not relax the height of a cell alone")
         return CalculationMaker(
@@ -120,7 +122,9 @@ class CalculationMaker(Maker):
             return accept(backend.calculate(structure, task, label, Path.cwd()), task)
         return accept(backend.proceed(structure, task, label, Path.cwd(), Restart.model_validate(restart)), task)
 
-    def job_for(self, structure: Structure | OutputReference, label: str, restart: Restart | OutputReference | None = None) -> Job:
+    def job_for(
+        self, structure: Structure | OutputReference, label: str, restart: Restart | OutputReference | None = None
+    ) -> Job:
         """`make`, typed as the job that the decorator returns, and named for people."""
         state = {} if restart is None else {"restart": restart}  # a job without it keeps its identity
         made: Job = self.make(structure, label, **state)

@@ -19,9 +19,17 @@ class Relax(Spec):
     max_force: ElectronVoltPerAngstrom = Field(0.01, description="eV/Å")
     max_steps: int = Field(1000, ge=1)
     relax_cell: bool | Literal["height"] = Field(
-        True, description="height: the length along the normal of a and b alone, for cells that something else holds in the plane"
+        True,
+        description=(
+            "height: the length along the normal of a and b alone, for cells that something else holds in the plane"
+        ),
     )
-    keep_symmetry: bool = Field(True, description="keep the space group of the starting cell, so that noise does not multiply the k points of what follows")
+    keep_symmetry: bool = Field(
+        True,
+        description=(
+            "keep the space group of the starting cell, so that noise does not multiply the k points of what follows"
+        ),
+    )
     method: Method | None = Field(None, description="level of theory; None for an engine that has only one")
 
 
@@ -47,9 +55,13 @@ class MolecularDynamics(Spec):
     n_steps: int = Field(ge=1)
     timestep: Femtosecond = Field(2.0, description="fs")
     temperature: Kelvin = Field(300.0, description="K")
-    thermostat: Literal["none", "nose-hoover-chain", "langevin"] = Field("nose-hoover-chain", description="none: velocity Verlet, constant energy")
+    thermostat: Literal["none", "nose-hoover-chain", "langevin"] = Field(
+        "nose-hoover-chain", description="none: velocity Verlet, constant energy"
+    )
     damping: Femtosecond = Field(100.0, description="fs, time constant of the thermostat")
-    seed: int = Field(0, description="of the Maxwell-Boltzmann draw; velocities of the structure are kept where it has them")
+    seed: int = Field(
+        0, description="of the Maxwell-Boltzmann draw; velocities of the structure are kept where it has them"
+    )
     frame_interval: int = Field(10, ge=1, description="steps between stored frames")
     method: Method | None = None
 

@@ -1,7 +1,10 @@
-"""Molecular dynamics as a flow: a ladder of temperatures, then replicas, each a trajectory in chunks that go on from each other.
+"""Molecular dynamics as a flow: a ladder of temperatures, then replicas, each a trajectory in chunks that go on from
+each other.
 
-Chunks hand on positions and velocities, and by engines that keep it the whole state of the integrator: then the trajectory
-is the one of a single run. Their length is fixed, or follows from the measured time of a step and the wall time of a job.
+Chunks hand on positions and velocities, and by engines that keep it the whole state of the integrator: then the
+trajectory
+is the one of a single run. Their length is fixed, or follows from the measured time of a step and the wall time of a
+job.
 """
 
 from __future__ import annotations
@@ -37,7 +40,9 @@ class TemperatureLadder(Spec):
 
     temperatures: tuple[Kelvin, ...] = Field(min_length=1, description="K, in the order of the run")
     length: Femtosecond = Field(description="fs, at each temperature")
-    thermostat: Literal["langevin", "nose-hoover-chain"] = Field("langevin", description="Langevin forgets a poor start soonest")
+    thermostat: Literal["langevin", "nose-hoover-chain"] = Field(
+        "langevin", description="Langevin forgets a poor start soonest"
+    )
 
     @field_validator("temperatures")
     @classmethod
@@ -60,12 +65,20 @@ class DynamicsPlan(Spec):
     temperature: Kelvin = Field(300.0, description="K")
     timestep: Femtosecond = Field(2.0, description="fs")
     length: Femtosecond = Field(description="fs, of each trajectory, its ladder not counted")
-    chunk: Femtosecond | None = Field(None, description="fs, of one job; left out, it follows from the measured time of a step and the wall time")
-    wall_time: float | None = Field(None, gt=0, description="s, of one job; the engine's own setting where it is left out")
-    thermostat: Literal["none", "nose-hoover-chain", "langevin"] = Field("nose-hoover-chain", description="none: velocity Verlet, constant energy")
+    chunk: Femtosecond | None = Field(
+        None, description="fs, of one job; left out, it follows from the measured time of a step and the wall time"
+    )
+    wall_time: float | None = Field(
+        None, gt=0, description="s, of one job; the engine's own setting where it is left out"
+    )
+    thermostat: Literal["none", "nose-hoover-chain", "langevin"] = Field(
+        "nose-hoover-chain", description="none: velocity Verlet, constant energy"
+    )
     damping: Femtosecond = Field(100.0, description="fs, time constant of the thermostat")
     frame_interval: int = Field(5, ge=1, description="steps between stored frames")
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1, description="one replica each, with first velocities of its own")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0,), min_length=1, description="one replica each, with first velocities of its own"
+    )
     ladder: TemperatureLadder | None = None
     method: Method | None = Field(None, description="level of theory; None for an engine that has only one")
 
@@ -99,7 +112,8 @@ def dynamics_flow(structure: Start, label: str, engine: Engine, plan: DynamicsPl
     Parameters
     ----------
     structure : Structure or OutputReference
-        Where every replica starts; velocities that it carries are replaced by those of each seed only where it has none.
+        Where every replica starts; velocities that it carries are replaced by those of each seed only where it has
+        none.
     label : str
     engine : Engine
         With molecular dynamics.
@@ -108,7 +122,8 @@ def dynamics_flow(structure: Start, label: str, engine: Engine, plan: DynamicsPl
     Returns
     -------
     Flow
-        Its output is a list with one entry per replica: the documents of its chunks, in order, where their length is fixed;
+        Its output is a list with one entry per replica: the documents of its chunks, in order, where their length is
+        fixed;
         the output of the job that makes them otherwise: the identities of the jobs whose documents they are.
 
     Raises
@@ -127,7 +142,9 @@ def dynamics_flow(structure: Start, label: str, engine: Engine, plan: DynamicsPl
         jobs += climbed
         start = climbed[-1].output.structure if climbed else structure
         if wall_time is None:
-            chunks = chunk_jobs(start, label, engine, plan.task(seed), round((plan.chunk or plan.length) / plan.timestep), prefix)
+            chunks = chunk_jobs(
+                start, label, engine, plan.task(seed), round((plan.chunk or plan.length) / plan.timestep), prefix
+            )
             jobs += chunks
             outputs.append([chunk.output for chunk in chunks])
         else:
@@ -138,7 +155,9 @@ def dynamics_flow(structure: Start, label: str, engine: Engine, plan: DynamicsPl
     return Flow(jobs, output=outputs, name=f"{label} molecular dynamics by {engine.name}")
 
 
-def ladder_jobs(structure: Start, label: str, engine: Engine, tasks: Sequence[MolecularDynamics], prefix: str = "") -> list[Job]:
+def ladder_jobs(
+    structure: Start, label: str, engine: Engine, tasks: Sequence[MolecularDynamics], prefix: str = ""
+) -> list[Job]:
     """One job per task, each from positions and velocities of the one before, named by its temperature."""
     jobs: list[Job] = []
     for task in tasks:
@@ -148,7 +167,9 @@ def ladder_jobs(structure: Start, label: str, engine: Engine, tasks: Sequence[Mo
     return jobs
 
 
-def chunk_jobs(structure: Start, label: str, engine: Engine, task: MolecularDynamics, steps: int, prefix: str = "") -> list[Job]:
+def chunk_jobs(
+    structure: Start, label: str, engine: Engine, task: MolecularDynamics, steps: int, prefix: str = ""
+) -> list[Job]:
     """Return one trajectory as jobs of at most `steps` steps, each exactly from where the one before ended.
 
     Parameters
@@ -184,7 +205,12 @@ def _lengths(total: int, most: int) -> Iterator[int]:
 def _wall_time(engine: Engine, plan: DynamicsPlan) -> float:
     found = plan.wall_time or getattr(engine.backend.settings, "wall_time", None)
     if found is None:
-        raise InputError(f"chunks that follow from the wall time need one: give 'wall_time' or 'chunk', or the setting wall_time of engine {engine.name}")
+        raise InputError(
+            (
+                "chunks that follow from the wall time need one: give 'wall_time' or 'chunk', or the setting wall_time "
+                f"of engine {engine.name}"
+            )
+        )
     return float(found)
 
 
@@ -217,7 +243,9 @@ class _Chain(MSONable):
 
     def link(self, structure: Start, restart: Restart | OutputReference | None, n_steps: int) -> tuple[Job, Job]:
         """The next chunk, and the job that goes on after it."""
-        task = MolecularDynamics.model_validate({**self.task, "n_steps": min(n_steps, self.task["n_steps"] - self.steps)})
+        task = MolecularDynamics.model_validate(
+            {**self.task, "n_steps": min(n_steps, self.task["n_steps"] - self.steps)}
+        )
         chunk = self.engine.maker(task).job_for(structure, self.label, restart)
         chunk.name += f" ({self.prefix}chunk {len(self.made) + 1})"
         further = replace(self, steps=self.steps + task.n_steps, made=[*self.made, chunk.uuid])
@@ -228,7 +256,9 @@ class _Chain(MSONable):
 
 
 @job
-def go_on(chain: _Chain, structure: Structure, restart: Restart | None, seconds: float, n_steps: int) -> Response[list[str]]:
+def go_on(
+    chain: _Chain, structure: Structure, restart: Restart | None, seconds: float, n_steps: int
+) -> Response[list[str]]:
     """Make the next chunk as long as the wall time lets it be, or end.
 
     Parameters

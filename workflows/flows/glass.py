@@ -22,7 +22,9 @@ class QuenchSchedule(Spec):
     faster than experiment by many orders of magnitude, which leaves more defects and fewer rings.
     """
 
-    temperatures: tuple[Kelvin, ...] = Field((3000.0, 2500.0, 2000.0, 1500.0, 1000.0, 600.0, 300.0), min_length=1, description="K, in the order of the run")
+    temperatures: tuple[Kelvin, ...] = Field(
+        (3000.0, 2500.0, 2000.0, 1500.0, 1000.0, 600.0, 300.0), min_length=1, description="K, in the order of the run"
+    )
     n_steps: int = Field(500, ge=1, description="steps at each temperature")
     timestep: Femtosecond = Field(1.0, description="fs")
     seed: int = Field(0, ge=0, description="of velocities and thermostat")
@@ -40,7 +42,9 @@ class QuenchSchedule(Spec):
     @property
     def rate(self) -> float:
         """Mean rate of cooling, K/s; 0 for a single temperature."""
-        return (self.temperatures[0] - self.temperatures[-1]) / (len(self.temperatures) * self.n_steps * self.timestep * 1e-15)
+        return (self.temperatures[0] - self.temperatures[-1]) / (
+            len(self.temperatures) * self.n_steps * self.timestep * 1e-15
+        )
 
 
 def melt_quench_flow(structure: Structure, label: str, engine: Engine, schedule: QuenchSchedule | None = None) -> Flow:
@@ -80,6 +84,8 @@ def melt_quench_flow(structure: Structure, label: str, engine: Engine, schedule:
         for k, temperature in enumerate(steps.temperatures)
     ]
     jobs = ladder_jobs(structure, label, engine, ladder)
-    relaxation = Relax(max_force=steps.max_force, max_steps=steps.max_steps, relax_cell=steps.relax_cell, keep_symmetry=False)
+    relaxation = Relax(
+        max_force=steps.max_force, max_steps=steps.max_steps, relax_cell=steps.relax_cell, keep_symmetry=False
+    )
     final = engine.maker(relaxation).job_for(jobs[-1].output.structure, label)
     return Flow([*jobs, final], output=final.output, name=f"{label} melt-quench by {engine.name}")

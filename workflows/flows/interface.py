@@ -1,7 +1,8 @@
 """Interfaces as jobs: cells are built, relaxed, and the one of least excess energy goes on.
 
 Building is a job without an engine, so that a plan need not wait for the search. Which candidate goes on is
-decided while the flow runs: the choosing job is replaced by the relaxations that it rests on. Candidates of one cell differ in
+decided while the flow runs: the choosing job is replaced by the relaxations that it rests on. Candidates of one cell
+differ in
 registry alone; those of different cells are compared by their energy above the strained crystals, per area.
 """
 
@@ -64,10 +65,17 @@ class BuildInterfaceMaker(Maker):
     origin: str = ""
 
     @classmethod
-    def of(cls, system: InterfaceSystem, materials: Sequence[Material], ready: Structure | None, origin: str) -> BuildInterfaceMaker:
+    def of(
+        cls, system: InterfaceSystem, materials: Sequence[Material], ready: Structure | None, origin: str
+    ) -> BuildInterfaceMaker:
         """Return the maker of one system."""
         asked = system.model_dump(mode="json", exclude=_DONE_WITH_IT | ({"file"} if ready is not None else set()))
-        return cls(system=asked, materials=[material.model_dump(mode="json") for material in materials], ready=ready, origin=origin)
+        return cls(
+            system=asked,
+            materials=[material.model_dump(mode="json") for material in materials],
+            ready=ready,
+            origin=origin,
+        )
 
     @job(output_schema=BuiltInterfaces)
     def make(self, label: str) -> BuiltInterfaces:
@@ -92,25 +100,39 @@ class BuildInterfaceMaker(Maker):
         try:
             return self._build(label)
         except CatholyteError as error:
-            raise type(error)(f"{self.origin}: {error.message}" if self.origin else error.message, error.advice) from None
+            raise type(error)(
+                f"{self.origin}: {error.message}" if self.origin else error.message, error.advice
+            ) from None
 
     def _build(self, label: str) -> BuiltInterfaces:
         if self.ready is not None:
-            return BuiltInterfaces(label=label, candidates=[Candidate(structure=self.ready, cell=0)], references=[References()])
+            return BuiltInterfaces(
+                label=label, candidates=[Candidate(structure=self.ready, cell=0)], references=[References()]
+            )
         system = InterfaceSystem.model_validate({"name": "system", **self.system})
-        named = [(Material.model_validate(data), parse_facet(text)[1]) for data, text in zip(self.materials, system.names.values(), strict=True)]
+        named = [
+            (Material.model_validate(data), parse_facet(text)[1])
+            for data, text in zip(self.materials, system.names.values(), strict=True)
+        ]
         parts, shares = stack_parts(named, system.thickness, system.strain_on, system.seed)
-        spec = InterfaceSpec(system.max_atoms, system.max_strain, system.form, system.vacuum, registries=system.registries)
+        spec = InterfaceSpec(
+            system.max_atoms, system.max_strain, system.form, system.vacuum, registries=system.registries
+        )
         candidates: list[Candidate] = []
         references: list[References] = []
         for cell, group in enumerate(_first_cells(interfaces(parts, spec), system)):
             references.append(_references(group[0], list(system.names), system.vacuum))
             for found in group:
                 require_sound(found.checks(), f"{label}, cell {cell + 1}")
-                record = interface_record(found) | {"strain_share": shares, "registry_energy": found.registries[-1].energy}
+                record = interface_record(found) | {
+                    "strain_share": shares,
+                    "registry_energy": found.registries[-1].energy,
+                }
                 candidates.append(Candidate(structure=found.structure, cell=cell, record=record))
         materials = dict(zip(system.names, (material.name for material, _ in named), strict=True))
-        return BuiltInterfaces(label=label, candidates=candidates, references=references, materials=materials, seed=system.seed)
+        return BuiltInterfaces(
+            label=label, candidates=candidates, references=references, materials=materials, seed=system.seed
+        )
 
     def job_for(self, label: str) -> Job:
         """`make`, typed as the job that the decorator returns."""
@@ -127,7 +149,9 @@ def _first_cells(found: Sequence[Interface], system: InterfaceSystem) -> list[li
         if all(abs(one.registries[-1].energy - other.registries[-1].energy) > SAME_POSITION for other in group):
             group.append(one)
     by_atoms = system.first == "atoms"
-    order = sorted((((len(g[0].structure), g[0].strain)[:: 1 if by_atoms else -1], k, g) for k, g in enumerate(groups.values())))
+    order = sorted(
+        (((len(g[0].structure), g[0].strain)[:: 1 if by_atoms else -1], k, g) for k, g in enumerate(groups.values()))
+    )
     return [group for _, _, group in order[: system.cells]]
 
 
@@ -168,13 +192,24 @@ class ChooseInterfaceMaker(Maker):
         """
         found = BuiltInterfaces.model_validate(built)
         stack, bulk = (self.engine.maker(Relax.model_validate(task)) for task in (self.stack, self.bulk))
-        relaxed = [stack.job_for(candidate.structure, f"{label} candidate {k}") for k, candidate in enumerate(found.candidates, 1)]
+        relaxed = [
+            stack.job_for(candidate.structure, f"{label} candidate {k}")
+            for k, candidate in enumerate(found.candidates, 1)
+        ]
         crystals = [
-            {key: bulk.job_for(cell, f"{label} cell {k} bulk {found.materials[key]}") for key, cell in references.bulks.items()}
+            {
+                key: bulk.job_for(cell, f"{label} cell {k} bulk {found.materials[key]}")
+                for key, cell in references.bulks.items()
+            }
             for k, references in enumerate(found.references, 1)
         ]
         results = [_result(one) for one in relaxed]
-        chosen = choose_interface(found, self.engine.backend.tier, results, [{key: _result(one) for key, one in cell.items()} for cell in crystals])
+        chosen = choose_interface(
+            found,
+            self.engine.backend.tier,
+            results,
+            [{key: _result(one) for key, one in cell.items()} for cell in crystals],
+        )
         chosen.name = f"{label} choice"
         jobs: list[Flow | Job] = [*relaxed, *(one for cell in crystals for one in cell.values()), chosen]
         return Response(replace=content_address(Flow(jobs, output=chosen.output, name=f"{label} candidates"))[0])
@@ -191,7 +226,9 @@ def _result(one: Job) -> dict[str, OutputReference]:
 
 
 @job(output_schema=ChosenInterface)
-def choose_interface(built: BuiltInterfaces, tier: str, relaxed: list[dict[str, Any]], crystals: list[dict[str, dict[str, Any]]]) -> ChosenInterface:
+def choose_interface(
+    built: BuiltInterfaces, tier: str, relaxed: list[dict[str, Any]], crystals: list[dict[str, dict[str, Any]]]
+) -> ChosenInterface:
     """Return the candidate of least excess energy.
 
     Parameters
@@ -206,10 +243,21 @@ def choose_interface(built: BuiltInterfaces, tier: str, relaxed: list[dict[str, 
     return choose(BuiltInterfaces.model_validate(built), tier, relaxed, crystals)
 
 
-def choose(built: BuiltInterfaces, tier: str, relaxed: Sequence[Mapping[str, Any]], crystals: Sequence[Mapping[str, Mapping[str, Any]]]) -> ChosenInterface:
+def choose(
+    built: BuiltInterfaces,
+    tier: str,
+    relaxed: Sequence[Mapping[str, Any]],
+    crystals: Sequence[Mapping[str, Mapping[str, Any]]],
+) -> ChosenInterface:
     """As :func:`choose_interface`, on plain energies; of equal candidates the first counts."""
-    rows = [_weighed(candidate, result, crystals[candidate.cell], built.materials) for candidate, result in zip(built.candidates, relaxed, strict=True)]
-    best = min(range(len(rows)), key=lambda k: (rows[k].energy / rows[k].n_atoms if rows[k].excess is None else rows[k].excess, k))
+    rows = [
+        _weighed(candidate, result, crystals[candidate.cell], built.materials)
+        for candidate, result in zip(built.candidates, relaxed, strict=True)
+    ]
+    best = min(
+        range(len(rows)),
+        key=lambda k: (rows[k].energy / rows[k].n_atoms if rows[k].excess is None else rows[k].excess, k),
+    )
     cell = built.candidates[best].cell
     return ChosenInterface(
         label=built.label,
@@ -226,13 +274,28 @@ def choose(built: BuiltInterfaces, tier: str, relaxed: Sequence[Mapping[str, Any
     )
 
 
-def _weighed(candidate: Candidate, result: Mapping[str, Any], crystals: Mapping[str, Mapping[str, Any]], materials: Mapping[str, str]) -> CandidateEnergy:
+def _weighed(
+    candidate: Candidate,
+    result: Mapping[str, Any],
+    crystals: Mapping[str, Mapping[str, Any]],
+    materials: Mapping[str, str],
+) -> CandidateEnergy:
     area, n_atoms = plane_area(candidate.structure), len(candidate.structure)
     excess = None
     if crystals:
-        sides = [Side(candidate.record["atoms"][materials[key]], one["energy"] / len(one["structure"])) for key, one in crystals.items()]
+        sides = [
+            Side(candidate.record["atoms"][materials[key]], one["energy"] / len(one["structure"]))
+            for key, one in crystals.items()
+        ]
         excess = Joined(result["energy"], area, sides, candidate.record["form"] == "periodic").excess
-    return CandidateEnergy(cell=candidate.cell, n_atoms=n_atoms, energy=result["energy"], area=area, excess=excess, strain=candidate.record.get("strain"))
+    return CandidateEnergy(
+        cell=candidate.cell,
+        n_atoms=n_atoms,
+        energy=result["energy"],
+        area=area,
+        excess=excess,
+        strain=candidate.record.get("strain"),
+    )
 
 
 def plane_area(structure: Structure) -> float:

@@ -1,4 +1,5 @@
-"""The host among orderings: all relaxed and ranked by one engine, the lowest refined by another, the lowest of these taken on.
+"""The host among orderings: all relaxed and ranked by one engine, the lowest refined by another, the lowest of these
+taken on.
 
 Both choices are made while the flow runs, on plain energies: a branching job is replaced by the
 calculations that follow from its choice, under content-derived uuids like those planned ahead.
@@ -56,7 +57,13 @@ def lowest(energies: Sequence[float], n: int) -> list[int]:
     return sorted(range(len(energies)), key=lambda k: (energies[k], k))[:n]
 
 
-def ordering_flow(cells: Sequence[Structure], label: str, plan: OrderingPlan, ranking: Engine, refining: tuple[Level, Relax, Maker | None]) -> Flow:
+def ordering_flow(
+    cells: Sequence[Structure],
+    label: str,
+    plan: OrderingPlan,
+    ranking: Engine,
+    refining: tuple[Level, Relax, Maker | None],
+) -> Flow:
     """Return the jobs that rank orderings and refine the lowest.
 
     Parameters
@@ -82,17 +89,31 @@ def ordering_flow(cells: Sequence[Structure], label: str, plan: OrderingPlan, ra
     InputError, StructureError
         As :func:`~catholyte.workflows.flows.ordering.ranking_flow`.
     """
-    relaxation = Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False)
+    relaxation = Relax(
+        max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False
+    )
     ranked = ranking_flow(cells, label, ranking, relaxation)
     level, task, then = refining
     jobs = [one for one in ranked.jobs if isinstance(one, Job)]
-    branch = refine([one.output.energy for one in jobs], [one.output.structure for one in jobs], label, plan.keep, (level, task.model_dump(mode="json"), then))
+    branch = refine(
+        [one.output.energy for one in jobs],
+        [one.output.structure for one in jobs],
+        label,
+        plan.keep,
+        (level, task.model_dump(mode="json"), then),
+    )
     branch.name = f"{label} choice of orderings"
     return Flow([ranked, branch], name=f"{label} host among {len(jobs)} orderings")
 
 
 @job
-def refine(energies: list[float], structures: list[Structure], label: str, keep: int, refining: tuple[Level, dict[str, Any], Maker | None]) -> Response[Any]:
+def refine(
+    energies: list[float],
+    structures: list[Structure],
+    label: str,
+    keep: int,
+    refining: tuple[Level, dict[str, Any], Maker | None],
+) -> Response[Any]:
     """Be replaced by relaxations of the `keep` lowest cells, and by what goes on with the lowest of these.
 
     Parameters
@@ -150,10 +171,20 @@ def ranking_flow(structures: Sequence[Structure], label: str, engine: Engine, re
     if not structures:
         raise InputError(f"{label}: there is no arrangement to rank")
     if engine.backend.needs_method:
-        raise InputError(f"engine {engine.name} needs a level of theory; arrangements are ranked by an engine that has one built in, e.g. chgnet")
+        raise InputError(
+            (
+                f"engine {engine.name} needs a level of theory; arrangements are ranked by an engine that has one "
+                "built "
+                "in, e.g. chgnet"
+            )
+        )
     formulas = {structure.composition.element_composition.formula for structure in structures}
     if len(formulas) > 1:
-        raise StructureError(f"{label}: energies of different compositions cannot be ranked: {', '.join(sorted(formulas))}")
+        raise StructureError(
+            f"{label}: energies of different compositions cannot be ranked: {', '.join(sorted(formulas))}"
+        )
     maker = engine.maker(relaxation or Static())
-    jobs: list[Flow | Job] = [maker.job_for(structure, f"{label} ordering {k}") for k, structure in enumerate(structures, 1)]
+    jobs: list[Flow | Job] = [
+        maker.job_for(structure, f"{label} ordering {k}") for k, structure in enumerate(structures, 1)
+    ]
     return Flow(jobs, output=[job.output.energy for job in jobs], name=f"{label} orderings by {engine.name}")

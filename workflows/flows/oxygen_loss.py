@@ -64,7 +64,8 @@ def oxygen_loss_flow(
     level : Level
         Of the host and the whole ladder.
     orderings : tuple of OrderingPlan, Engine, optional
-        How many orderings are kept by a ranking, and the engine that ranks; where left out, all cells are relaxed at `level`.
+        How many orderings are kept by a ranking, and the engine that ranks; where left out, all cells are relaxed at
+        `level`.
     beside : sequence of HostMaker
         What else is calculated on the host.
 
@@ -82,8 +83,16 @@ def oxygen_loss_flow(
         raise InputError(f"{label}: a ladder of oxygen loss needs a host")
     lithium = min(sum(site.specie.symbol == "Li" for site in cell) for cell in cells)
     if max(plan.levels) > lithium:
-        raise InputError(f"{label}: {max(plan.levels)} Li vacancies were asked for, and the cell holds {lithium} Li atoms; take a larger supercell")
-    task = Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=len(cells) == 1)
+        raise InputError(
+            (
+                f"{label}: {max(plan.levels)} Li vacancies were asked for, and the cell holds {lithium} Li atoms; "
+                "take a "
+                "larger supercell"
+            )
+        )
+    task = Relax(
+        max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=len(cells) == 1
+    )
     maker = LadderMaker(level=level, plan=plan.model_dump(mode="json"), beside=list(beside))
     if orderings is None or len(cells) == 1:
         return continued(host_jobs(cells, label, level, task), label, maker)
@@ -145,7 +154,9 @@ def ladder_flow(host: Structure, label: str, plan: OxygenLossPlan, level: Level)
     plan : OxygenLossPlan
     level : Level
     """
-    maker = level.maker(Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False))
+    maker = level.maker(
+        Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False)
+    )
     flows: list[Flow | Job] = [*_single_points([host], [f"{label} host 1"], level)]
     if 0 in plan.lithium_vacancies:
         flows += _oxygen_jobs(host, host, f"{label} Li-0 1", plan, level)
@@ -156,14 +167,26 @@ def ladder_flow(host: Structure, label: str, plan: OxygenLossPlan, level: Level)
             flows += jobs
             continue
         told = plan.model_dump(mode="json")
-        branch = lose_oxygen([one.output.energy for one in jobs], [one.output.structure for one in jobs], cells, f"{label} Li-{n}", (level, told))
+        branch = lose_oxygen(
+            [one.output.energy for one in jobs],
+            [one.output.structure for one in jobs],
+            cells,
+            f"{label} Li-{n}",
+            (level, told),
+        )
         branch.name = f"{label} Li-{n} choice of arrangements"
         flows.append(Flow([*jobs, branch], name=f"{label} Li-{n}"))
     return Flow(flows, name=f"{label} ladder")
 
 
 @job
-def lose_oxygen(energies: list[float], structures: list[Structure], cells: list[Structure], label: str, asked: tuple[Level, dict[str, Any]]) -> Response[Any]:
+def lose_oxygen(
+    energies: list[float],
+    structures: list[Structure],
+    cells: list[Structure],
+    label: str,
+    asked: tuple[Level, dict[str, Any]],
+) -> Response[Any]:
     """Be replaced by oxygen vacancies in the lowest arrangements of one level.
 
     Parameters
@@ -188,7 +211,9 @@ def lose_oxygen(energies: list[float], structures: list[Structure], cells: list[
 
 
 @job
-def calculate_again(structures: list[Structure], cells: list[Structure], labels: list[str], level: Level) -> Response[Any]:
+def calculate_again(
+    structures: list[Structure], cells: list[Structure], labels: list[str], level: Level
+) -> Response[Any]:
     """Be replaced by single points of relaxed cells.
 
     Parameters
@@ -223,7 +248,8 @@ def chosen_sites(cell: Structure, plan: OxygenLossPlan) -> list[OxygenSite]:
 
 
 def _oxygen_jobs(relaxed: Structure, cell: Structure, label: str, plan: OxygenLossPlan, level: Level) -> list[Job]:
-    """Relaxations of one oxygen vacancy at each chosen site, in the cell of the parent, and single points where the level has them."""
+    """Relaxations of one oxygen vacancy at each chosen site, in the cell of the parent, and single points where the
+    level has them."""
     return vacancy_jobs(relaxed, [site.index for site in chosen_sites(cell, plan)], label, plan, level)
 
 
@@ -242,9 +268,13 @@ def vacancy_jobs(relaxed: Structure, sites: Sequence[int], label: str, plan: Oxy
         Convergence and seed.
     level : Level
     """
-    maker = level.maker(Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=False, keep_symmetry=False))
+    maker = level.maker(
+        Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=False, keep_symmetry=False)
+    )
     origin = relaxed.site_properties.get("origin", range(len(relaxed)))
-    cells = {f"{label} O-{int(origin[site])}": rattled(oxygen_vacancy(relaxed, site).structure, plan.seed) for site in sites}
+    cells = {
+        f"{label} O-{int(origin[site])}": rattled(oxygen_vacancy(relaxed, site).structure, plan.seed) for site in sites
+    }
     jobs = [maker.job_for(cell, name) for name, cell in cells.items()]
     if level.single_points is None:
         return jobs
@@ -272,4 +302,10 @@ def rattled(structure: Structure, seed: int) -> Structure:
     directions = rng.normal(size=(len(structure), 3))
     directions *= RATTLE * rng.random((len(structure), 1)) / np.linalg.norm(directions, axis=1, keepdims=True)
     coords = structure.cart_coords + directions
-    return Structure(structure.lattice, structure.species, coords, coords_are_cartesian=True, site_properties=structure.site_properties)
+    return Structure(
+        structure.lattice,
+        structure.species,
+        coords,
+        coords_are_cartesian=True,
+        site_properties=structure.site_properties,
+    )

@@ -1,6 +1,8 @@
-"""What a substituted ion does to oxygen: the ion on several places of a host, and oxygen vacancies near and far from it, with it and without it.
+"""What a substituted ion does to oxygen: the ion on several places of a host, and oxygen vacancies near and far from
+it, with it and without it.
 
-The same oxygen atoms leave the host with the ion and the host without it, each vacancy in the cell of its own parent, so
+The same oxygen atoms leave the host with the ion and the host without it, each vacancy in the cell of its own parent,
+so
 that the difference is the ion's. Where an engine computes states, the parents' densities of states follow.
 """
 
@@ -23,7 +25,16 @@ from ..identity import content_address
 from .ordering import Level, lowest
 from .oxygen_loss import placed, rattled, vacancy_jobs
 
-__all__ = ["WITHOUT", "SubstitutionMaker", "candidate_places", "compare_oxygen", "electrostatic_energy", "group_label", "most_calculations", "sites_checked"]
+__all__ = [
+    "WITHOUT",
+    "SubstitutionMaker",
+    "candidate_places",
+    "compare_oxygen",
+    "electrostatic_energy",
+    "group_label",
+    "most_calculations",
+    "sites_checked",
+]
 
 #: in place of the element whose site the ion takes, for the host without the ion
 WITHOUT = "0"
@@ -80,7 +91,8 @@ def electrostatic_energy(structure: Structure) -> float:
 class SubstitutionMaker(Maker):
     """Puts an ion into the host that was chosen for a ladder.
 
-    Documents are labelled ``LABEL W-Mn K`` for W on the K-th place of Mn, ``LABEL W-Mn K O-I`` with oxygen atom I of the host
+    Documents are labelled ``LABEL W-Mn K`` for W on the K-th place of Mn, ``LABEL W-Mn K O-I`` with oxygen atom I of
+    the host
     missing, and ``LABEL W-0 1 O-I`` for the same atom of the host without W.
 
     Parameters
@@ -109,7 +121,9 @@ class SubstitutionMaker(Maker):
         label : str
         """
         plan, asked = OxygenLossPlan.model_validate(self.plan), SubstitutionPlan.model_validate(self.asked)
-        maker = self.level.maker(Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False))
+        maker = self.level.maker(
+            Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False)
+        )
         names, cells, ions = [], [], []
         for element, places in candidate_places(host, asked).items():
             for number, place in enumerate(places, 1):
@@ -118,16 +132,23 @@ class SubstitutionMaker(Maker):
                 ions.append(place.made.index)
         jobs = [maker.job_for(cell, name) for name, cell in zip(names, cells, strict=True)]
         told = {"names": names, "ions": ions, "label": label}
-        branch = compare_oxygen([one.output.energy for one in jobs], [one.output.structure for one in jobs], cells, host, (self, told))
+        branch = compare_oxygen(
+            [one.output.energy for one in jobs], [one.output.structure for one in jobs], cells, host, (self, told)
+        )
         branch.name = f"{label} oxygen beside {asked.ion}"
         return Flow([*jobs, branch], name=f"{label} with {asked.ion}")
 
 
 @job
 def compare_oxygen(
-    energies: list[float], structures: list[Structure], cells: list[Structure], host: Structure, asked: tuple[SubstitutionMaker, dict[str, Any]]
+    energies: list[float],
+    structures: list[Structure],
+    cells: list[Structure],
+    host: Structure,
+    asked: tuple[SubstitutionMaker, dict[str, Any]],
 ) -> Response[Any]:
-    """Be replaced by oxygen vacancies near and far from the ion, with it and without it, and by the states of the parents.
+    """Be replaced by oxygen vacancies near and far from the ion, with it and without it, and by the states of the
+    parents.
 
     Parameters
     ----------

@@ -56,7 +56,8 @@ __all__ = [
 DFT_ERROR = 0.024
 #: compounds that a class needs for an error of its own; a class with fewer has that of all compounds
 FEWEST = 10
-#: relative; where a relaxed volume moves further (layers drift apart without dispersion, a spin state collapses), the measured cell gives the volume
+#: relative; where a relaxed volume moves further (layers drift apart without dispersion, a spin state collapses), the
+#: measured cell gives the volume
 TRUSTED_VOLUME_CHANGE = 0.10
 #: relative; a crystal that moves further has fallen apart: the builder stops and names it
 LARGEST_VOLUME_CHANGE = 0.50
@@ -95,7 +96,9 @@ class PhaseSetSpec(Spec):
     version: str
     description: str
     elements: tuple[str, ...] = Field(min_length=1, description="the chemical system; every sub-system is included")
-    sources: dict[str, EnergySource] = Field(description="key to citation, licence and address; every key of FILES, and chgnet")
+    sources: dict[str, EnergySource] = Field(
+        description="key to citation, licence and address; every key of FILES, and chgnet"
+    )
     references: tuple[ReferenceEnergy, ...] = Field((), description="elements that the public entry files lack")
     left_out: tuple[str, ...] = Field((), description="crystals of the library that are no entry")
 
@@ -156,14 +159,21 @@ class Relaxations:
         CalculationError
             If the relaxation does not converge.
         """
-        content = [structure.as_dict(), task.model_dump(mode="json"), self.backend.version(), self.backend.settings.weights]
+        content = [
+            structure.as_dict(),
+            task.model_dump(mode="json"),
+            self.backend.version(),
+            self.backend.settings.weights,
+        ]
         key = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
         path = self.cache / f"{label}-{task.kind}-{key}.json"
         if path.exists():
             return Relaxed(**json.loads(path.read_text(encoding="utf-8")))
         with tempfile.TemporaryDirectory() as directory:
             document = self.backend.calculate(structure, task, label, Path(directory))
-        found = Relaxed(document.energy_per_atom, float(document.structure.volume) / document.n_sites, document.convergence.n_steps)
+        found = Relaxed(
+            document.energy_per_atom, float(document.structure.volume) / document.n_sites, document.convergence.n_steps
+        )
         self.cache.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(found)), encoding="utf-8")
         return found
@@ -175,13 +185,18 @@ def referee_table(entries: Iterable[PublicEntry], energy: Callable[[Structure, s
     Elements are left out: CHGNet is not used for them.
     """
     compounds = [entry for entry in entries if not entry.is_element]
-    return [RefereeRow(e.formula, e.entry_id, e.energy_per_atom, energy(e.structure, e.entry_id)) for e in compounds if e.structure is not None]
+    return [
+        RefereeRow(e.formula, e.entry_id, e.energy_per_atom, energy(e.structure, e.entry_id))
+        for e in compounds
+        if e.structure is not None
+    ]
 
 
 def chgnet_error(rows: Sequence[RefereeRow]) -> float:
     """Return 1 σ of a CHGNet energy, eV/atom.
 
-    σ = √(π/2)·MAE (normal distribution), joined in quadrature with :data:`DFT_ERROR` of the energies CHGNet was judged by.
+    σ = √(π/2)·MAE (normal distribution), joined in quadrature with :data:`DFT_ERROR` of the energies CHGNet was judged
+    by.
 
     Raises
     ------
@@ -194,19 +209,23 @@ def chgnet_error(rows: Sequence[RefereeRow]) -> float:
 
 
 def class_errors(rows: Sequence[RefereeRow]) -> dict[ChemicalClass, float]:
-    """Return 1 σ of a CHGNet energy for each class, eV/atom; a class of fewer than :data:`FEWEST` compounds has that of all."""
+    """Return 1 σ of a CHGNet energy for each class, eV/atom; a class of fewer than :data:`FEWEST` compounds has that of
+    all."""
     of_class = {kind: [row for row in rows if row.kind == kind] for kind in CHEMICAL_CLASSES}
     return {kind: round(chgnet_error(found if len(found) >= FEWEST else rows), 6) for kind, found in of_class.items()}
 
 
-def build(spec: PhaseSetSpec, public: Sequence[PublicEntry], relaxations: Relaxations) -> tuple[dict[str, Any], list[RefereeRow]]:
+def build(
+    spec: PhaseSetSpec, public: Sequence[PublicEntry], relaxations: Relaxations
+) -> tuple[dict[str, Any], list[RefereeRow]]:
     """Return the signed phase-set document and the table of CHGNet against the public energies.
 
     Parameters
     ----------
     spec : PhaseSetSpec
     public : sequence of PublicEntry
-        Of any elements: those outside the set serve the error estimate alone. Compounds that hold molecular oxygen are left out.
+        Of any elements: those outside the set serve the error estimate alone. Compounds that hold molecular oxygen are
+        left out.
     relaxations : Relaxations
 
     Raises
@@ -217,13 +236,26 @@ def build(spec: PhaseSetSpec, public: Sequence[PublicEntry], relaxations: Relaxa
         If a crystal does not relax, or leaves its volume by more than :data:`LARGEST_VOLUME_CHANGE`.
     """
     public = [entry for entry in public if not holds_molecular_oxygen(entry)]
-    library = {name: m for name, m in load_materials().items() if name not in spec.left_out and _symbols(m) <= set(spec.elements)}
-    rows = referee_table(lowest_per_formula(public), lambda structure, label: relaxations.relaxed(structure, Static(method=None), label).energy_per_atom)
+    library = {
+        name: m
+        for name, m in load_materials().items()
+        if name not in spec.left_out and _symbols(m) <= set(spec.elements)
+    }
+    rows = referee_table(
+        lowest_per_formula(public),
+        lambda structure, label: relaxations.relaxed(structure, Static(method=None), label).energy_per_atom,
+    )
     errors = class_errors(rows)
-    inside = [entry for entry in (*public, *_references(spec)) if {element.symbol for element in entry.composition} <= set(spec.elements)]
+    inside = [
+        entry
+        for entry in (*public, *_references(spec))
+        if {element.symbol for element in entry.composition} <= set(spec.elements)
+    ]
     chosen = lowest_per_formula(inside)
     known = {entry.formula for entry in chosen if entry.structure is not None or entry.space_group is not None}
-    missing = [m for m in library.values() if len(_symbols(m)) > 1 and Composition(m.formula).reduced_formula not in known]
+    missing = [
+        m for m in library.values() if len(_symbols(m)) > 1 and Composition(m.formula).reduced_formula not in known
+    ]
     records = [_public_record(entry, library) for entry in chosen]
     records += [_chgnet_record(material, relaxations, errors) for material in missing]
     used, sources = {record["source"] for record in records}, {**spec.sources, materials_project.SOURCE: _API}
@@ -242,7 +274,10 @@ def build(spec: PhaseSetSpec, public: Sequence[PublicEntry], relaxations: Relaxa
 
 
 def _references(spec: PhaseSetSpec) -> list[PublicEntry]:
-    return [PublicEntry(r.id, Composition(r.formula), r.energy_per_atom, 0.0, r.source, None, r.space_group) for r in spec.references]
+    return [
+        PublicEntry(r.id, Composition(r.formula), r.energy_per_atom, 0.0, r.source, None, r.space_group)
+        for r in spec.references
+    ]
 
 
 def _symbols(material: Material) -> set[str]:
@@ -257,7 +292,11 @@ def _public_record(entry: PublicEntry, library: Mapping[str, Material]) -> dict[
     group = entry.space_group or (_space_group(entry.structure) if entry.structure is not None else None)
     same = [m for m in library.values() if Composition(m.formula).reduced_formula == entry.formula]
     same.sort(key=lambda m: (m.space_group != group, m.name))
-    note = "" if group else "polymorph unknown: the source stores no structure, so it is no substitute for a relaxed crystal"
+    note = (
+        ""
+        if group
+        else "polymorph unknown: the source stores no structure, so it is no substitute for a relaxed crystal"
+    )
     if same and group and same[0].space_group != group:
         note = f"energy of the {group} polymorph; the library's crystal is {same[0].space_group}"
     volume, volume_source = _public_volume(entry, same[0] if same else None)
@@ -282,14 +321,18 @@ def _public_volume(entry: PublicEntry, material: Material | None) -> tuple[float
     if material is not None and material.molecular:
         return _density_volume(material, unit)
     if entry.structure is not None:
-        return round(float(entry.structure.volume) / len(entry.structure) * unit.num_atoms, 4), "relaxed cell, PBE (Materials Project)"
+        return round(
+            float(entry.structure.volume) / len(entry.structure) * unit.num_atoms, 4
+        ), "relaxed cell, PBE (Materials Project)"
     return (_crystal_volume(material, unit), f"crystal, {material.source}") if material is not None else (None, "")
 
 
 def _density_volume(material: Material, unit: Composition) -> tuple[float, str]:
     if material.density is None:
         return _crystal_volume(material, unit), f"crystal, {material.source}"
-    return round(float(unit.weight) * _GRAMS_PER_CM3 / material.density.value, 4), f"experimental density, {material.density.kind}: {material.density.source}"
+    return round(
+        float(unit.weight) * _GRAMS_PER_CM3 / material.density.value, 4
+    ), f"experimental density, {material.density.kind}: {material.density.source}"
 
 
 def _crystal_volume(material: Material, unit: Composition) -> float:
@@ -297,18 +340,26 @@ def _crystal_volume(material: Material, unit: Composition) -> float:
     return round(float(crystal.volume) / crystal.composition.num_atoms * unit.num_atoms, 4)
 
 
-def _chgnet_record(material: Material, relaxations: Relaxations, errors: Mapping[ChemicalClass, float]) -> dict[str, Any]:
+def _chgnet_record(
+    material: Material, relaxations: Relaxations, errors: Mapping[ChemicalClass, float]
+) -> dict[str, Any]:
     unit = Composition(_integer_formula(Composition(material.formula)))
     cell = calculation_cell(material)
     found = relaxations.relaxed(cell, RELAXATION, material.name)
     change = found.volume_per_atom * len(cell) / cell.volume - 1
     if not material.molecular and abs(change) > LARGEST_VOLUME_CHANGE:
-        raise CalculationError(f"{material.name}: the relaxation changed the volume by {100 * change:+.0f} %", "check the crystal, or call it molecular")
+        raise CalculationError(
+            f"{material.name}: the relaxation changed the volume by {100 * change:+.0f} %",
+            "check the crystal, or call it molecular",
+        )
     volume, volume_source = round(found.volume_per_atom * unit.num_atoms, 4), "relaxed cell, CHGNet"
     if material.molecular:
         volume, volume_source = _density_volume(material, unit)
     elif abs(change) > TRUSTED_VOLUME_CHANGE:
-        volume, volume_source = _crystal_volume(material, unit), f"crystal, {material.source} (CHGNet's relaxed cell is {100 * change:+.0f} % off)"
+        volume, volume_source = (
+            _crystal_volume(material, unit),
+            f"crystal, {material.source} (CHGNet's relaxed cell is {100 * change:+.0f} % off)",
+        )
     return {
         "id": f"chgnet-{material.name}",
         "formula": _integer_formula(unit),
@@ -333,7 +384,9 @@ def _space_group(structure: Structure) -> str:
 def canonical_sha256(document: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the canonical JSON of `document` without its key ``sha256``."""
     content = {key: value for key, value in document.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    ).hexdigest()
 
 
 def verify(document: Mapping[str, Any], label: str = "phase set") -> None:
@@ -346,18 +399,33 @@ def verify(document: Mapping[str, Any], label: str = "phase set") -> None:
     """
     computed = canonical_sha256(document)
     if document.get("sha256") != computed:
-        raise InputError(f"{label}: its content does not match its hash (stored {document.get('sha256')}, computed {computed}); rebuild it or restore the file")
+        raise InputError(
+            (
+                f"{label}: its content does not match its hash (stored {document.get('sha256')}, computed {computed}); "
+                "rebuild it or restore the file"
+            )
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m catholyte.workflows.phases.build", description="Rebuild configs/phases/NAME.json.")
+    parser = argparse.ArgumentParser(
+        prog="python -m catholyte.workflows.phases.build", description="Rebuild configs/phases/NAME.json."
+    )
     parser.add_argument("name", help="stem of configs/phases/NAME.yaml")
     parser.add_argument("--entries", type=Path, required=True, metavar="DIR", help="folder with the public entry files")
     parser.add_argument(
-        "--materials-project", metavar="SYSTEM", help="add entries of the system, e.g. Li-Co-O, through the API (needs mp-api, a key, a network)"
+        "--materials-project",
+        metavar="SYSTEM",
+        help="add entries of the system, e.g. Li-Co-O, through the API (needs mp-api, a key, a network)",
     )
     parser.add_argument("--key", help="API key; default: the variables MP_API_KEY, PMG_MAPI_KEY")
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "catholyte-phases", metavar="DIR", help="CHGNet energies already computed")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "catholyte-phases",
+        metavar="DIR",
+        help="CHGNet energies already computed",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: configs/phases/NAME.json of the package")
     return parser
 
@@ -367,7 +435,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         spec, _ = parse_file(CONFIGS / "phases" / f"{options.name}.yaml", PhaseSetSpec)
-        downloaded = materials_project.download(options.materials_project.split("-"), options.key) if options.materials_project else []
+        downloaded = (
+            materials_project.download(options.materials_project.split("-"), options.key)
+            if options.materials_project
+            else []
+        )
         document, rows = build(spec, [*public_entries(options.entries), *downloaded], Relaxations(options.cache))
     except CatholyteError as error:
         print(error.message, file=sys.stderr)
@@ -381,12 +453,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print_table(rows: Sequence[RefereeRow]) -> None:
     for row in sorted(rows, key=lambda r: -abs(r.deviation)):
-        print(f"{row.formula:12} {row.entry_id:14} public {row.public:9.4f}  CHGNet {row.chgnet:9.4f}  deviation {1000 * row.deviation:+7.1f} meV/atom")
+        print(
+            (
+                f"{row.formula:12} {row.entry_id:14} public {row.public:9.4f}  CHGNet {row.chgnet:9.4f}  deviation "
+                f"{1000 * row.deviation:+7.1f} meV/atom"
+            )
+        )
     errors = class_errors(rows)
     for kind in CHEMICAL_CLASSES:
         found = [abs(row.deviation) for row in rows if row.kind == kind]
         if found:
-            print(f"{kind:14} {len(found):4} compounds, MAE {1000 * fmean(found):5.1f} meV/atom, 1 σ of a CHGNet entry {1000 * errors[kind]:5.1f} meV/atom")
+            print(
+                (
+                    f"{kind:14} {len(found):4} compounds, MAE {1000 * fmean(found):5.1f} meV/atom, 1 σ of a CHGNet "
+                    "entry "
+                    f"{1000 * errors[kind]:5.1f} meV/atom"
+                )
+            )
 
 
 if __name__ == "__main__":

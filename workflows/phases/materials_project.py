@@ -26,7 +26,8 @@ URL = "https://next-gen.materialsproject.org"
 
 
 def download(elements: Sequence[str], key: str | None = None) -> list[PublicEntry]:
-    """Return the GGA and GGA+U entries of one chemical system and its sub-systems, MP2020-corrected by the Materials Project.
+    """Return the GGA and GGA+U entries of one chemical system and its sub-systems, MP2020-corrected by the Materials
+    Project.
 
     Parameters
     ----------
@@ -45,7 +46,12 @@ def download(elements: Sequence[str], key: str | None = None) -> list[PublicEntr
     _check_elements(elements)
     given = key or next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
     if not given:
-        raise InputError(f"the Materials Project's API needs a key: set {KEYS[0]} or {KEYS[1]}, or give it as an option (materialsproject.org/api)")
+        raise InputError(
+            (
+                f"the Materials Project's API needs a key: set {KEYS[0]} or {KEYS[1]}, or give it as an option "
+                "(materialsproject.org/api)"
+            )
+        )
     found = [_public(entry) for entry in _request(elements, given)]
     if not found:
         raise InputError(f"the Materials Project holds no entry of {'-'.join(elements)}")
@@ -58,7 +64,10 @@ def _check_elements(elements: Sequence[str]) -> None:
         raise InputError(f"{', '.join(map(repr, wrong))} is not an element; a chemical system is written like Li-Co-O")
     if len(elements) > LARGEST_SYSTEM:
         raise InputError(
-            f"{len(elements)} elements are {2 ** len(elements) - 1} sub-systems to ask the Materials Project for; allowed: {LARGEST_SYSTEM} elements"
+            (
+                f"{len(elements)} elements are {2 ** len(elements) - 1} sub-systems to ask the Materials Project for; "
+                f"allowed: {LARGEST_SYSTEM} elements"
+            )
         )
 
 
@@ -67,16 +76,24 @@ def _request(elements: Sequence[str], key: str) -> list[Any]:
         from mp_api.client import MPRester
         from mp_api.client.core import MPRestError
     except ImportError:
-        raise EngineUnavailableError("the Materials Project's API needs the package mp-api, which is not installed", "pip install mp-api") from None
+        raise EngineUnavailableError(
+            "the Materials Project's API needs the package mp-api, which is not installed", "pip install mp-api"
+        ) from None
     import requests
 
     try:
         with MPRester(key, mute_progress_bars=True) as rester:
-            return list(rester.get_entries_in_chemsys(list(elements), additional_criteria={"thermo_types": ["GGA_GGA+U"]}))
+            return list(
+                rester.get_entries_in_chemsys(list(elements), additional_criteria={"thermo_types": ["GGA_GGA+U"]})
+            )
     except requests.RequestException as error:
-        raise EngineUnavailableError(f"the Materials Project cannot be reached: {_first_line(error)}", "work offline from a pinned phase set") from None
+        raise EngineUnavailableError(
+            f"the Materials Project cannot be reached: {_first_line(error)}", "work offline from a pinned phase set"
+        ) from None
     except (MPRestError, ValueError) as error:
-        raise InputError(f"the Materials Project refused the request, most likely the key: {_first_line(error)}") from None
+        raise InputError(
+            f"the Materials Project refused the request, most likely the key: {_first_line(error)}"
+        ) from None
 
 
 def _first_line(error: Exception) -> str:
@@ -85,7 +102,9 @@ def _first_line(error: Exception) -> str:
 
 def _public(entry: Any) -> PublicEntry:
     """One ``ComputedStructureEntry`` that carries its MP2020 adjustments."""
-    errors = [0.0 if isnan(adjustment.uncertainty) else adjustment.uncertainty for adjustment in entry.energy_adjustments]
+    errors = [
+        0.0 if isnan(adjustment.uncertainty) else adjustment.uncertainty for adjustment in entry.energy_adjustments
+    ]
     n_atoms = entry.composition.num_atoms
     return PublicEntry(
         entry_id=str(entry.entry_id),

@@ -19,7 +19,16 @@ from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEn
 
 from ...configs.errors import InputError
 
-__all__ = ["FILES", "SHORTEST_IONIC_OXYGEN", "PublicEntry", "corrected", "holds_molecular_oxygen", "lowest_per_formula", "public_entries", "public_entry"]
+__all__ = [
+    "FILES",
+    "SHORTEST_IONIC_OXYGEN",
+    "PublicEntry",
+    "corrected",
+    "holds_molecular_oxygen",
+    "lowest_per_formula",
+    "public_entries",
+    "public_entry",
+]
 
 #: file-name pattern → key of the sources of the specification
 FILES = {
@@ -93,7 +102,9 @@ def corrected(raw: Mapping[str, Any], reprocess: bool) -> tuple[float, float]:
     """
     from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
 
-    entry: ComputedEntry = ComputedStructureEntry.from_dict(dict(raw)) if "structure" in raw else ComputedEntry.from_dict(dict(raw))
+    entry: ComputedEntry = (
+        ComputedStructureEntry.from_dict(dict(raw)) if "structure" in raw else ComputedEntry.from_dict(dict(raw))
+    )
     n_atoms = entry.composition.num_atoms
     if reprocess:
         entry.data = {**entry.data, **_explicit_states(entry.composition)}
@@ -102,7 +113,9 @@ def corrected(raw: Mapping[str, Any], reprocess: bool) -> tuple[float, float]:
         if processed is None:
             raise InputError(f"{entry.entry_id} ({entry.reduced_formula}): not compatible with the MP2020 scheme")
         entry = processed
-    errors = [0.0 if isnan(adjustment.uncertainty) else adjustment.uncertainty for adjustment in entry.energy_adjustments]
+    errors = [
+        0.0 if isnan(adjustment.uncertainty) else adjustment.uncertainty for adjustment in entry.energy_adjustments
+    ]
     return float(entry.energy) / n_atoms, sqrt(sum(error**2 for error in errors)) / n_atoms
 
 

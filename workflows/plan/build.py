@@ -23,13 +23,16 @@ from .builder import PRODUCTION, Builder, Plan, TrajectoryRun, add_trajectory, n
 
 __all__ = ["STEPS", "build_plan"]
 
-#: sections of a recipe, in order; all but the first two and the last two are evaluated from the phase set and need no job
+#: sections of a recipe, in order; all but the first two and the last two are evaluated from the phase set and need no
+#: job
 STEPS = ("bulk", "electronic", "reactions", "windows", "volumes", "screen", "interface", "oxygen_loss")
 #: steps of hours, which run only where they are asked for
 _LONG = ("interface", "oxygen_loss")
 
 
-def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, only: str | None = None, *, full: bool = False) -> Plan:
+def build_plan(
+    recipe: Recipe, source: SourceFile, engine: str | None = None, only: str | None = None, *, full: bool = False
+) -> Plan:
     """Return the jobs of a recipe.
 
     Parameters
@@ -77,7 +80,10 @@ def build_plan(recipe: Recipe, source: SourceFile, engine: str | None = None, on
         add_oxygen_loss(builder, recipe.oxygen_loss)
     if only is None and not full:
         left = [step for step in _LONG if getattr(recipe, step)]
-        builder.skipped += [f"step {step}: it runs with --only {step}, or with every other step and at full length with --full" for step in left]
+        builder.skipped += [
+            f"step {step}: it runs with --only {step}, or with every other step and at full length with --full"
+            for step in left
+        ]
     skipped = list(dict.fromkeys(builder.skipped))
     notes = list(builder.notes)
     drafts = needed(builder.drafts, only)
@@ -95,7 +101,9 @@ def _produce(builder: Builder, production: ProductionStep) -> None:
     engine = Engine(builder.override or "vasp", dict(production.settings))
     for i, name in enumerate(production.relax):
         found = builder.material(name, "vasp", "relax", i)
-        task: Task = Relax(max_force=production.max_force, max_steps=production.max_steps, method=builder.method("vasp", found))
+        task: Task = Relax(
+            max_force=production.max_force, max_steps=production.max_steps, method=builder.method("vasp", found)
+        )
         builder.relaxed[found.name] = builder.add("bulk", found, "main", engine, task).output.structure
     for i, name in enumerate(production.electronic):
         found = builder.material(name, "vasp", "electronic", i)
@@ -114,9 +122,18 @@ def _dynamics(builder: Builder, part: DynamicsPart, engine: Engine) -> None:
             method = method.model_copy(update={"hubbard_u": dict.fromkeys(method.hubbard_u, 0.0)})
         cell = builder.cell(found).make_supercell(supercells.get(found.name, (1, 1, 1)), in_place=False)
         method = method.model_copy(update={"spin_polarized": any(cell.site_properties.get("magmom", []))})
-        settings = {key: getattr(part, key) for key in ("timestep", "temperature", "thermostat", "damping", "frame_interval", "seed")}
+        settings = {
+            key: getattr(part, key)
+            for key in ("timestep", "temperature", "thermostat", "damping", "frame_interval", "seed")
+        }
         task = MolecularDynamics(n_steps=round(part.length / part.timestep), method=method, **settings)
-        add_trajectory(builder, ("dynamics", found.name), canonical_order(cell), cell, TrajectoryRun(engine, task, round(part.chunk / part.timestep)))
+        add_trajectory(
+            builder,
+            ("dynamics", found.name),
+            canonical_order(cell),
+            cell,
+            TrajectoryRun(engine, task, round(part.chunk / part.timestep)),
+        )
 
 
 def _bulk(builder: Builder) -> None:
@@ -143,7 +160,10 @@ def _electronic(builder: Builder) -> None:
 def _variants(builder: Builder, step: ElectronicStep, found: Material) -> list[tuple[str, Method]]:
     variants = [("main", builder.method("electronic", found))]
     if step.convergence is not None:
-        cutoff, mesh = step.convergence.cutoff, builder.by_material(step.convergence.kpoints, "electronic", "convergence", "kpoints").get(found.name)
+        cutoff, mesh = (
+            step.convergence.cutoff,
+            builder.by_material(step.convergence.kpoints, "electronic", "convergence", "kpoints").get(found.name),
+        )
         variants.append((f"cutoff {cutoff:g} eV", builder.method("electronic", found, cutoff=cutoff)))
         if mesh is not None:
             variants.append((f"mesh {'×'.join(map(str, mesh))}", builder.method("electronic", found, kpoints=mesh)))

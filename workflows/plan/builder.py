@@ -1,4 +1,5 @@
-"""What a plan consists of, and the builder that the steps of a recipe share: materials, cells, engines, methods, jobs."""
+"""What a plan consists of, and the builder that the steps of a recipe share: materials, cells, engines, methods,
+jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +23,18 @@ from ..engines.tasks import MolecularDynamics, Task
 from ..flows.dynamics import chunk_jobs
 from ..identity import iter_jobs
 
-__all__ = ["PRODUCTION", "Budget", "Builder", "Draft", "Plan", "PlannedJob", "TrajectoryRun", "add_trajectory", "needed", "planned"]
+__all__ = [
+    "PRODUCTION",
+    "Budget",
+    "Builder",
+    "Draft",
+    "Plan",
+    "PlannedJob",
+    "TrajectoryRun",
+    "add_trajectory",
+    "needed",
+    "planned",
+]
 
 
 #: engines that run a recipe's section `vasp`: VASP, and the stand-in with which its campaign is rehearsed
@@ -172,7 +184,10 @@ class Builder:
             chosen = self.production.conventional if self.production else ()
             whole = found.name in {self.material(name, "vasp", "conventional", i).name for i, name in enumerate(chosen)}
             if whole and found.disordered:
-                raise self.source.error(["vasp", "conventional"], f"{found.name} has partial occupancies: its ordered cell is the one that runs")
+                raise self.source.error(
+                    ["vasp", "conventional"],
+                    f"{found.name} has partial occupancies: its ordered cell is the one that runs",
+                )
             self.cells[found.name] = prepared_cell(conventional(found), found) if whole else calculation_cell(found)
         return self.cells[found.name]
 
@@ -181,7 +196,11 @@ class Builder:
         chosen = self.override or name
         if chosen not in ENGINES:
             problem = f"unknown engine {chosen!r}; {near_match_hint(chosen, ENGINES)}"
-            raise UnknownNameError(f"--engine: {problem}") if self.override else self.source.error([step, "engine"], problem)
+            raise (
+                UnknownNameError(f"--engine: {problem}")
+                if self.override
+                else self.source.error([step, "engine"], problem)
+            )
         kinds = load_backend(chosen, {}).kinds
         if kind in kinds:
             return Engine(chosen, dict(self.production.settings) if self.production else {})
@@ -191,12 +210,17 @@ class Builder:
         self.skipped.append(f"step {step}: {problem}")
         return None
 
-    def method(self, step: str, found: Material, cutoff: float | None = None, kpoints: tuple[int, int, int] | None = None) -> Method:
+    def method(
+        self, step: str, found: Material, cutoff: float | None = None, kpoints: tuple[int, int, int] | None = None
+    ) -> Method:
         """The level of theory for one material; U for every transition metal in it, or an error."""
         electronic = self.production or self.recipe.electronic
         mesh = kpoints or self.meshes.get(found.name) or (self.production.mesh if self.production else None)
         if electronic is None or mesh is None:
-            raise self.source.error([step, "engine"], f"an electronic-structure engine needs a cutoff and a mesh: give electronic.kpoints.{found.name}")
+            raise self.source.error(
+                [step, "engine"],
+                f"an electronic-structure engine needs a cutoff and a mesh: give electronic.kpoints.{found.name}",
+            )
         table = self.hubbard_table(self.cell(found).composition.remove_charges().elements, found.name)
         return Method(hubbard_u=table, cutoff=cutoff or electronic.cutoff, kpoints=mesh, smearing=electronic.smearing)
 
@@ -206,12 +230,19 @@ class Builder:
         missing = [e.symbol for e in present if e.is_transition_metal and e.symbol not in self.recipe.hubbard_u]
         if missing:
             raise self.source.error(
-                ["hubbard_u"], f"no entry for the transition metal {', '.join(missing)} of {label}; give its U in eV (0 eV must be written out)"
+                ["hubbard_u"],
+                (
+                    f"no entry for the transition metal {', '.join(missing)} of {label}; give its U in eV (0 eV must "
+                    "be "
+                    "written out)"
+                ),
             )
         return {e.symbol: self.recipe.hubbard_u[e.symbol] for e in present if e.symbol in self.recipe.hubbard_u}
 
     def add(self, step: str, found: Material, variant: str, engine: Engine, task: Task) -> Job:
-        structure: Structure | OutputReference = self.relaxed[found.name] if step != "bulk" and found.name in self.relaxed else self.cell(found)
+        structure: Structure | OutputReference = (
+            self.relaxed[found.name] if step != "bulk" and found.name in self.relaxed else self.cell(found)
+        )
         job = engine.maker(task).job_for(structure, found.name)
         if variant != "main":
             job.name += f" ({variant})"
@@ -237,7 +268,9 @@ def planned(drafts: list[Draft], flow: Flow, renamed: dict[str, str]) -> list[Pl
         if uuid in found:
             continue
         if draft.engine is not None:
-            jobs[uuid].metadata["n_atoms"] = len(draft.cell)  # for the queue's resources, where the cell is another job's answer; no part of the identity
+            jobs[uuid].metadata["n_atoms"] = len(
+                draft.cell
+            )  # for the queue's resources, where the cell is another job's answer; no part of the identity
         found[uuid] = PlannedJob(
             key=uuid,
             uuid=uuid,
@@ -249,7 +282,9 @@ def planned(drafts: list[Draft], flow: Flow, renamed: dict[str, str]) -> list[Pl
             engine=draft.engine.name if draft.engine else "python",
             tier=draft.engine.backend.tier if draft.engine else "",
             kind=draft.task.kind if draft.task else "build",
-            formula=draft.cell.shown if isinstance(draft.cell, Budget) else draft.cell.composition.remove_charges().formula.replace(" ", ""),
+            formula=draft.cell.shown
+            if isinstance(draft.cell, Budget)
+            else draft.cell.composition.remove_charges().formula.replace(" ", ""),
             n_atoms=len(draft.cell),
             depends_on=sorted(set(jobs[uuid].input_uuids)),
             cost_seconds=draft.seconds,
@@ -278,10 +313,17 @@ class TrajectoryRun:
     prefix: str = ""
 
 
-def add_trajectory(builder: Builder, place: tuple[str, str], start: Structure | OutputReference, cell: Structure | Budget, motion: TrajectoryRun) -> None:
+def add_trajectory(
+    builder: Builder,
+    place: tuple[str, str],
+    start: Structure | OutputReference,
+    cell: Structure | Budget,
+    motion: TrajectoryRun,
+) -> None:
     """Draft the chunks of one trajectory.
 
-    Each chunk starts from positions and velocities of the one before, and from its thermostat where the engine hands it on.
+    Each chunk starts from positions and velocities of the one before, and from its thermostat where the engine hands it
+    on.
 
     Parameters
     ----------
@@ -295,5 +337,7 @@ def add_trajectory(builder: Builder, place: tuple[str, str], start: Structure | 
     """
     step, label = place
     for number, made in enumerate(chunk_jobs(start, label, motion.engine, motion.task, motion.chunk, motion.prefix), 1):
-        task = motion.task.model_copy(update={"n_steps": min(motion.chunk, motion.task.n_steps - (number - 1) * motion.chunk)})
+        task = motion.task.model_copy(
+            update={"n_steps": min(motion.chunk, motion.task.n_steps - (number - 1) * motion.chunk)}
+        )
         builder.drafts.append(Draft(made, step, label, f"{motion.prefix}chunk {number}", motion.engine, task, cell))

@@ -1,4 +1,5 @@
-"""The interface step of a recipe: each stack is built, relaxed among its candidates, and then computed and moved as the recipe says."""
+"""The interface step of a recipe: each stack is built, relaxed among its candidates, and then computed and moved as the
+recipe says."""
 
 from __future__ import annotations
 
@@ -50,7 +51,10 @@ def add_interfaces(builder: Builder, step: InterfaceStep, *, full: bool) -> None
     built = [system.name for system in step.systems if system.file is None]
     if built:
         builder.notes.append(
-            f"the cells of {', '.join(built)} are built when the step runs: until then atoms are the budget of the recipe, and times follow from it"
+            (
+                f"the cells of {', '.join(built)} are built when the step runs: until then atoms are the budget of the "
+                "recipe, and times follow from it"
+            )
         )
 
 
@@ -59,7 +63,10 @@ def _relaxing_engine(builder: Builder, step: InterfaceStep) -> Engine:
     name = "rehearsal" if builder.override == "rehearsal" else step.relaxation.engine
     found = Engine(name, dict(builder.production.settings) if builder.production and name == "rehearsal" else {})
     if found.backend.needs_method and name != "rehearsal":
-        raise builder.source.error(["interface", "relaxation", "engine"], f"engine {name} needs a level of theory; candidates are relaxed by chgnet")
+        raise builder.source.error(
+            ["interface", "relaxation", "engine"],
+            f"engine {name} needs a level of theory; candidates are relaxed by chgnet",
+        )
     return found
 
 
@@ -101,7 +108,8 @@ class _System:
 
     @property
     def height(self) -> bool | str:
-        """What a relaxation lets go beside the atoms: nothing in the plane ever; the height of a stack without vacuum, where the engine can."""
+        """What a relaxation lets go beside the atoms: nothing in the plane ever; the height of a stack without vacuum,
+        where the engine can."""
         return "height" if self.relaxing.backend.relaxes_height else False
 
     def add(self, *, full: bool) -> None:
@@ -126,8 +134,13 @@ class _System:
         built = BuildInterfaceMaker.of(system, list(self.materials.values()), self.ready, origin).job_for(self.label)
         builder.drafts.append(Draft(built, STEP, self.label, "build", None, None, self.whole))
         whole = self.height if system.form == "periodic" and self.ready is None else False
-        stack, bulk = self._relax(self.relaxing, relax_cell=whole), self._relax(self.relaxing, bulk=True, relax_cell=self.height)
-        maker = ChooseInterfaceMaker(engine=self.relaxing, stack=stack.model_dump(mode="json"), bulk=bulk.model_dump(mode="json"))
+        stack, bulk = (
+            self._relax(self.relaxing, relax_cell=whole),
+            self._relax(self.relaxing, bulk=True, relax_cell=self.height),
+        )
+        maker = ChooseInterfaceMaker(
+            engine=self.relaxing, stack=stack.model_dump(mode="json"), bulk=bulk.model_dump(mode="json")
+        )
         job = maker.job_for(built.output, self.label)
         runs = system.cells * (system.registries + len(self.materials) // 2)
         builder.drafts.append(Draft(job, STEP, self.label, "candidates", self.relaxing, stack, self.whole, runs))
@@ -138,18 +151,33 @@ class _System:
         limits = production or self.step.relaxation
         method = self._method(bulk=bulk) if engine.backend.needs_method else None
         return Relax.model_validate(
-            {"max_force": limits.max_force, "max_steps": limits.max_steps, "relax_cell": relax_cell, "keep_symmetry": False, "method": method}
+            {
+                "max_force": limits.max_force,
+                "max_steps": limits.max_steps,
+                "relax_cell": relax_cell,
+                "keep_symmetry": False,
+                "method": method,
+            }
         )
 
-    def _method(self, *, bulk: bool = False, cutoff: float | None = None, kpoints: Mesh | None = None, hubbard_u: bool = True) -> Method:
+    def _method(
+        self, *, bulk: bool = False, cutoff: float | None = None, kpoints: Mesh | None = None, hubbard_u: bool = True
+    ) -> Method:
         """The level of theory of the stack, or of a crystal strained as in it."""
-        builder, electronic = self.builder, self.builder.production or self.step.electronic or self.builder.recipe.electronic
+        builder, electronic = (
+            self.builder,
+            self.builder.production or self.step.electronic or self.builder.recipe.electronic,
+        )
         mesh = kpoints or self.system.kpoints
         if electronic is None:
-            raise builder.source.error(["interface"], f"{self.label}: an electronic-structure engine needs a cutoff: give the section 'electronic' here")
+            raise builder.source.error(
+                ["interface"],
+                f"{self.label}: an electronic-structure engine needs a cutoff: give the section 'electronic' here",
+            )
         if mesh is None:
             raise builder.source.error(
-                ["interface", "systems", self.number], f"{self.label}: an electronic-structure engine needs a mesh: give the key 'kpoints'"
+                ["interface", "systems", self.number],
+                f"{self.label}: an electronic-structure engine needs a mesh: give the key 'kpoints'",
             )
         elements = sorted({get_el_sp(symbol) for symbol in self._symbols()})
         table = builder.hubbard_table(elements, self.label)
@@ -164,9 +192,16 @@ class _System:
     def _symbols(self) -> set[str]:
         if self.ready is not None:
             return {site.specie.symbol for site in self.ready}
-        return {get_el_sp(species).symbol for material in self.materials.values() for site in material.sites for species in site.species}
+        return {
+            get_el_sp(species).symbol
+            for material in self.materials.values()
+            for site in material.sites
+            for species in site.species
+        }
 
-    def _relaxed(self, engine: Engine, stack: OutputReference, bulks: Mapping[str, OutputReference]) -> tuple[OutputReference, dict[str, OutputReference]]:
+    def _relaxed(
+        self, engine: Engine, stack: OutputReference, bulks: Mapping[str, OutputReference]
+    ) -> tuple[OutputReference, dict[str, OutputReference]]:
         """Stack and strained crystals at the recipe's level, in the cells that the choice ended with."""
         task, crystal = self._relax(engine), self._relax(engine, bulk=True)
         return (
@@ -185,7 +220,9 @@ class _System:
         """The crystal without strain: the very job of the bulk step where the recipe has one."""
         bulk, builder = self.builder.recipe.bulk, self.builder
         limits = builder.production or bulk or self.step.relaxation
-        method = builder.method("vasp" if builder.production else STEP, material) if engine.backend.needs_method else None
+        method = (
+            builder.method("vasp" if builder.production else STEP, material) if engine.backend.needs_method else None
+        )
         task = Relax(max_force=limits.max_force, max_steps=limits.max_steps, method=method)
         job = engine.maker(task).job_for(builder.cell(material), material.name)
         builder.drafts.append(Draft(job, STEP, material.name, "free", engine, task, builder.cell(material)))
@@ -209,7 +246,9 @@ class _System:
         method = None
         if production and production.dynamics:
             part = production.dynamics
-            a, b, c = (min(pair) for pair in zip(part.kpoints, self.system.kpoints or part.kpoints, strict=True))  # never denser than the stack is relaxed with
+            a, b, c = (
+                min(pair) for pair in zip(part.kpoints, self.system.kpoints or part.kpoints, strict=True)
+            )  # never denser than the stack is relaxed with
             method = self._method(cutoff=part.cutoff, kpoints=(a, b, c), hubbard_u=part.hubbard_u)
         for motion in _motions(self.builder, self.step, engine, method, full=full):
             add_trajectory(self.builder, (STEP, self.label), start, self.whole, motion)
@@ -218,12 +257,16 @@ class _System:
         """Draft one calculation of the stack or of a part of it; returns its final structure."""
         job = engine.maker(task).job_for(start, f"{self.label} {part}".strip())
         variant = f"{'dos' if task.kind == 'dos' else 'relax'} {part or 'stack'}"
-        self.builder.drafts.append(Draft(job, STEP, self.label, variant, engine, task, self.part if part else self.whole))
+        self.builder.drafts.append(
+            Draft(job, STEP, self.label, variant, engine, task, self.part if part else self.whole)
+        )
         structure: OutputReference = job.output.structure
         return structure
 
 
-def _motions(builder: Builder, step: InterfaceStep, engine: Engine, method: Method | None, *, full: bool) -> list[TrajectoryRun]:
+def _motions(
+    builder: Builder, step: InterfaceStep, engine: Engine, method: Method | None, *, full: bool
+) -> list[TrajectoryRun]:
     """The replicas: production takes settings and length of the recipe's section `vasp`."""
     production = builder.production
     part = production.dynamics if production else None
@@ -234,11 +277,18 @@ def _motions(builder: Builder, step: InterfaceStep, engine: Engine, method: Meth
         builder.skipped.append("step interface: molecular dynamics needs the section vasp.dynamics of the recipe")
         return []
     length, chunk = (part.length, part.chunk) if part else (own.full_length if full else own.length, own.chunk)
-    settings = {key: getattr(part or own, key) for key in ("timestep", "temperature", "thermostat", "damping", "frame_interval")}
+    settings = {
+        key: getattr(part or own, key) for key in ("timestep", "temperature", "thermostat", "damping", "frame_interval")
+    }
     steps, per_job = round(length / settings["timestep"]), round(chunk / settings["timestep"])
     seeds = (part.seed,) if part else own.seeds
     return [
-        TrajectoryRun(engine, MolecularDynamics(n_steps=steps, seed=seed, method=method, **settings), per_job, f"replica {k}, " if len(seeds) > 1 else "")
+        TrajectoryRun(
+            engine,
+            MolecularDynamics(n_steps=steps, seed=seed, method=method, **settings),
+            per_job,
+            f"replica {k}, " if len(seeds) > 1 else "",
+        )
         for k, seed in enumerate(seeds, 1)
     ]
 
@@ -260,7 +310,12 @@ def _controls(builder: Builder, step: InterfaceStep, relaxing: Engine, *, full: 
             table = method.hubbard_u if moving.hubbard_u else dict.fromkeys(method.hubbard_u, 0.0)
             method = method.model_copy(update={"hubbard_u": table, "spin_polarized": magnetic})
         if not relaxing.backend.needs_method:
-            task = Relax(max_force=step.relaxation.max_force, max_steps=step.relaxation.max_steps, relax_cell=False, keep_symmetry=False)
+            task = Relax(
+                max_force=step.relaxation.max_force,
+                max_steps=step.relaxation.max_steps,
+                relax_cell=False,
+                keep_symmetry=False,
+            )
             job = relaxing.maker(task).job_for(cell, label)
             builder.drafts.append(Draft(job, STEP, label, "relaxed", relaxing, task, cell))
             start = job.output.structure

@@ -1,4 +1,5 @@
-"""The oxygen-loss step of a recipe: orderings, host and ladder of each cathode, and the references of engines that need their own."""
+"""The oxygen-loss step of a recipe: orderings, host and ladder of each cathode, and the references of engines that need
+their own."""
 
 from __future__ import annotations
 
@@ -59,8 +60,19 @@ def add_oxygen_loss(builder: Builder, step: OxygenLossStep) -> None:
         _add_references(builder, step, engine)
     if second := _second(builder, step):
         _add_references(builder, step, second)
-        builder.notes.append(f"step {STEP}: {second.name} calculates the host, and the cells with vacancies, once more at the geometries of {engine.name}")
-    builder.notes.append(f"step {STEP}: the jobs of a ladder follow from energies and are added while it runs; its time is that of the most it can be")
+        builder.notes.append(
+            (
+                f"step {STEP}: {second.name} calculates the host, and the cells with vacancies, once more at the "
+                f"geometries of {engine.name}"
+            )
+        )
+    builder.notes.append(
+        (
+            f"step {STEP}: the jobs of a ladder follow from energies and are added while it runs; its time is that of "
+            "the "
+            "most it can be"
+        )
+    )
 
 
 def oxygen_molecule(edge: float) -> Structure:
@@ -72,7 +84,13 @@ def oxygen_molecule(edge: float) -> Structure:
         Å, of the shortest edge.
     """
     lattice = Lattice.orthorhombic(edge, edge + 0.1, edge + 0.2)
-    return Structure(lattice, ["O0+", "O0+"], [[0.0, 0.0, 0.0], [0.0, 0.0, _BOND]], coords_are_cartesian=True, site_properties={"magmom": [1.0, 1.0]})
+    return Structure(
+        lattice,
+        ["O0+", "O0+"],
+        [[0.0, 0.0, 0.0], [0.0, 0.0, _BOND]],
+        coords_are_cartesian=True,
+        site_properties={"magmom": [1.0, 1.0]},
+    )
 
 
 def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: OxygenSystem, engine: Engine) -> None:
@@ -86,7 +104,13 @@ def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: Oxy
     orderings = system.orderings
     if orderings is not None and builder.override == "rehearsal":
         cells, orderings = cells[: orderings.keep], None
-        builder.notes.append(f"{material.name}: a rehearsal ranks no orderings and takes the first {len(cells)} as candidates for the host")
+        builder.notes.append(
+            (
+                f"{material.name}: a rehearsal ranks no orderings and takes the first {len(cells)} as candidates for "
+                "the "
+                "host"
+            )
+        )
     if system.ladder is not None:
         ranking = (orderings, _ranking(builder, step)) if orderings is not None else None
         beside = [_substitution(builder, step, (number, k), cells[0], level) for k in range(len(system.substitutions))]
@@ -96,8 +120,15 @@ def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: Oxy
         builder.notes += [f"{material.name}: {told}" for told in _told(system, system.ladder)]
         return
     if system.orderings is None:
-        raise builder.source.error([STEP, "systems", number], f"{material.name}: neither orderings nor a ladder is asked for")
-    task = Relax(max_force=0.05, max_steps=system.orderings.max_steps, relax_cell=system.orderings.relax_cell, keep_symmetry=False)
+        raise builder.source.error(
+            [STEP, "systems", number], f"{material.name}: neither orderings nor a ladder is asked for"
+        )
+    task = Relax(
+        max_force=0.05,
+        max_steps=system.orderings.max_steps,
+        relax_cell=system.orderings.relax_cell,
+        keep_symmetry=False,
+    )
     if orderings is None:
         flow = Flow([*host_jobs(cells, material.name, level, task)])
     else:
@@ -105,7 +136,9 @@ def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: Oxy
     _draft(builder, flow, material.name, cells[0], (engine, system.orderings.keep))
 
 
-def _substitution(builder: Builder, step: OxygenLossStep, place: tuple[int, int], cell: Structure, level: Level) -> SubstitutionMaker:
+def _substitution(
+    builder: Builder, step: OxygenLossStep, place: tuple[int, int], cell: Structure, level: Level
+) -> SubstitutionMaker:
     """What follows the host for one ion; its U joins the level of theory."""
     number, k = place
     system = step.systems[number]
@@ -114,32 +147,49 @@ def _substitution(builder: Builder, step: OxygenLossStep, place: tuple[int, int]
     for key, problem in sites_checked(cell, asked):
         raise builder.source.error([*location, key], problem)
     try:
-        substitution_places(cell, asked.ion, asked.leaving, substitution_sites(cell, asked.places[:1], by_neighbours=True)[:1], asked.compensation, asked.seed)
+        substitution_places(
+            cell,
+            asked.ion,
+            asked.leaving,
+            substitution_sites(cell, asked.places[:1], by_neighbours=True)[:1],
+            asked.compensation,
+            asked.seed,
+        )
     except (InputError, StructureError) as error:
         raise builder.source.error(location, error.message) from None
     element = asked.ion.rstrip("+0123456789")
     levels = Level(level.engine, _with_u(builder, level.method, element), level.single_points)
     if second := level.single_points:
         levels = Level(level.engine, levels.method, Level(second.engine, _with_u(builder, second.method, element)))
-    return SubstitutionMaker(level=levels, plan=plan.model_dump(mode="json") if plan else {}, asked=asked.model_dump(mode="json"))
+    return SubstitutionMaker(
+        level=levels, plan=plan.model_dump(mode="json") if plan else {}, asked=asked.model_dump(mode="json")
+    )
 
 
 def _with_u(builder: Builder, method: dict[str, Any] | None, element: str) -> dict[str, Any] | None:
     """A level of theory with the U of one element more."""
     if method is None:
         return None
-    return {**method, "hubbard_u": {**method["hubbard_u"], **builder.hubbard_table([Element(element)], f"the substitution by {element}")}}
+    return {
+        **method,
+        "hubbard_u": {
+            **method["hubbard_u"],
+            **builder.hubbard_table([Element(element)], f"the substitution by {element}"),
+        },
+    }
 
 
 def _told(system: OxygenSystem, ladder: OxygenLossPlan) -> list[str]:
     """What a branching job stands for, in words."""
     told = [
-        f"the ladder takes {', '.join(map(str, ladder.levels))} Li out, relaxes {ladder.candidates} arrangements of each, "
+        f"the ladder takes {', '.join(map(str, ladder.levels))} Li out, relaxes {ladder.candidates} arrangements of "
+        "each, "
         f"and one oxygen vacancy at up to {ladder.max_sites} sites of the lowest {ladder.samples}"
     ]
     for asked in system.substitutions:
         told.append(
-            f"{asked.ion} on sites of {', '.join(asked.places)} ({asked.leaving} leaves, charge paid by {asked.compensation}): {asked.candidates} of each relaxed, "
+            f"{asked.ion} on sites of {', '.join(asked.places)} ({asked.leaving} leaves, charge paid by "
+            f"{asked.compensation}): {asked.candidates} of each relaxed, "
             f"then {asked.near} oxygen vacancies near and {asked.far} far from it, with it and without it"
         )
     return told
@@ -154,7 +204,9 @@ def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Materia
         if asked.ordered_cell is None:
             return material, [builder.cell(material)]
         count = system.orderings.n if system.orderings is not None else 1
-        found = order(conventional(asked), asked.ordered_cell, count, system.orderings.seed if system.orderings is not None else 0)
+        found = order(
+            conventional(asked), asked.ordered_cell, count, system.orderings.seed if system.orderings is not None else 0
+        )
         return asked, [prepared_cell(one.structure, asked) for one in found]
     except StructureError as error:
         raise builder.source.error(location, error.message) from None
@@ -164,7 +216,9 @@ def _ranking(builder: Builder, step: OxygenLossStep) -> Engine:
     """The engine that ranks orderings: the recipe's, also where another one is asked for on the command line."""
     found = Engine(step.ranking)
     if found.backend.needs_method:
-        raise builder.source.error([STEP, "ranking"], f"engine {step.ranking} needs a level of theory; orderings are ranked by chgnet")
+        raise builder.source.error(
+            [STEP, "ranking"], f"engine {step.ranking} needs a level of theory; orderings are ranked by chgnet"
+        )
     return found
 
 
@@ -174,22 +228,33 @@ def _second(builder: Builder, step: OxygenLossStep) -> Engine | None:
     if asked is None:
         return None
     if builder.override not in (None, step.engine):
-        builder.skipped.append(f"step {STEP}: no single points of {asked.engine}: --engine {builder.override} calculates everything")
+        builder.skipped.append(
+            f"step {STEP}: no single points of {asked.engine}: --engine {builder.override} calculates everything"
+        )
         return None
     location = [STEP, "single_points", "engine"]
-    allowed = [name for name in ENGINES if load_backend(name, {}).needs_method and "static" in load_backend(name, {}).kinds]
+    allowed = [
+        name for name in ENGINES if load_backend(name, {}).needs_method and "static" in load_backend(name, {}).kinds
+    ]
     if asked.engine not in allowed:
         raise builder.source.error(
-            location, f"single points need an engine with a level of theory of its own, not {asked.engine!r}; allowed: {', '.join(allowed)}"
+            location,
+            (
+                f"single points need an engine with a level of theory of its own, not {asked.engine!r}; allowed: "
+                f"{', '.join(allowed)}"
+            ),
         )
     return Engine(asked.engine)
 
 
 def _method(builder: Builder, step: OxygenLossStep, number: int, material: Material, engine: Engine) -> dict[str, Any]:
-    """The level of theory of a cathode: of production, of the single points, of the step itself, or of the section `electronic`."""
+    """The level of theory of a cathode: of production, of the single points, of the step itself, or of the section
+    `electronic`."""
     mesh = step.systems[number].kpoints
     if mesh is None:
-        raise builder.source.error([STEP, "systems", number], f"{material.name}: engine {engine.name} needs a mesh: give the key 'kpoints'")
+        raise builder.source.error(
+            [STEP, "systems", number], f"{material.name}: engine {engine.name} needs a mesh: give the key 'kpoints'"
+        )
     return _level_of_theory(builder, step, material, mesh, engine).model_dump(mode="json")
 
 
@@ -222,6 +287,11 @@ def _add_references(builder: Builder, step: OxygenLossStep, engine: Engine) -> N
         (LITHIUM, builder.cell(metal), step.lithium_kpoints, True),
         (MOLECULE, oxygen_molecule(step.molecule_box), _GAMMA, False),
     ):
-        task = Relax(max_force=0.02, relax_cell=relax_cell, keep_symmetry=relax_cell, method=base.model_copy(update={"kpoints": mesh}))
+        task = Relax(
+            max_force=0.02,
+            relax_cell=relax_cell,
+            keep_symmetry=relax_cell,
+            method=base.model_copy(update={"kpoints": mesh}),
+        )
         job = engine.maker(task).job_for(cell, label)
         builder.drafts.append(Draft(job, STEP, label, "reference", engine, task, cell))

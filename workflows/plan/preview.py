@@ -1,7 +1,9 @@
-"""Jobs that a flow adds while it runs, as they would be if nothing moved: their settings are final, their cells are stand-ins.
+"""Jobs that a flow adds while it runs, as they would be if nothing moved: their settings are final, their cells are
+stand-ins.
 
 A branching job is asked what it would be replaced by, with the cells as built in place of relaxed ones and energies in
-the order in which the cells stand. What is chosen by energy may be another cell later; how it is calculated will not be.
+the order in which the cells stand. What is chosen by energy may be another cell later; how it is calculated will not
+be.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ _BRANCHES = {function.__name__ for function in (refine, lose_oxygen, calculate_a
 
 
 def added_jobs(job: Job, cells: Mapping[str, Structure]) -> Iterator[tuple[Job, Structure]]:
-    """Yield every calculation that a branching job of orderings or of oxygen loss would add, with the cell that it would start from.
+    """Yield every calculation that a branching job of orderings or of oxygen loss would add, with the cell that it
+    would start from.
 
     Parameters
     ----------

@@ -36,7 +36,8 @@ Runs = Sequence[PlannedRun]
 
 #: Å, least vacuum of a slab, so that its images do not feel each other
 LEAST_VACUUM = 10.0
-#: ratio of the coarsest to the finest spacing of k points among the cells of a campaign, above which the coarsest is named
+#: ratio of the coarsest to the finest spacing of k points among the cells of a campaign, above which the coarsest is
+#: named
 SPACING_RATIO = 2.0
 #: bytes of the arrays of one document; MongoDB refuses 16 MB
 LARGEST_DOCUMENT = 12 * 1024**2
@@ -53,8 +54,17 @@ def incar_tags(runs: Runs) -> Finding:
     from ..engines.vasp.inputs import incar_tags as tags_of
     from ..engines.vasp.settings import check_tags
 
-    problems = [f"{run.name}: {problem}" for run in runs for problem in check_tags(tags_of(run.cell(), run.task, run.settings()))]
-    return finding("INCAR tags", problems, "correct the tag: VASP ignores what it does not know and runs on", f"{len(runs)} INCARs hold known tags only")
+    problems = [
+        f"{run.name}: {problem}"
+        for run in runs
+        for problem in check_tags(tags_of(run.cell(), run.task, run.settings()))
+    ]
+    return finding(
+        "INCAR tags",
+        problems,
+        "correct the tag: VASP ignores what it does not know and runs on",
+        f"{len(runs)} INCARs hold known tags only",
+    )
 
 
 def hubbard_table(runs: Runs) -> Finding:
@@ -65,11 +75,17 @@ def hubbard_table(runs: Runs) -> Finding:
         missing = sorted(metals - set(run.task.method.hubbard_u if run.task.method else ()))
         if missing:
             problems.append(f"{run.name} has no U for {', '.join(missing)}")
-    return finding("U of every transition metal", problems, "add it to hubbard_u of the recipe; 0 eV must be written out", "all have one")
+    return finding(
+        "U of every transition metal",
+        problems,
+        "add it to hubbard_u of the recipe; 0 eV must be written out",
+        "all have one",
+    )
 
 
 def one_u_per_element(runs: Runs) -> Finding:
-    """U belongs to the element and the campaign, never to the neighbours: energies of relax, static and dos share it."""
+    """U belongs to the element and the campaign, never to the neighbours: energies of relax, static and dos share
+    it."""
     seen: dict[str, tuple[float, str]] = {}
     problems = []
     for run in runs:
@@ -80,7 +96,12 @@ def one_u_per_element(runs: Runs) -> Finding:
             first, name = seen.setdefault(element, (u, run.name)) if element in present else (u, run.name)
             if first != u:
                 problems.append(f"U({element}) is {first:g} eV in {name} and {u:g} eV in {run.name}")
-    return finding("one U per element", problems, "give one value per element in the recipe", ", ".join(f"{e} {u:g} eV" for e, (u, _) in sorted(seen.items())))
+    return finding(
+        "one U per element",
+        problems,
+        "give one value per element in the recipe",
+        ", ".join(f"{e} {u:g} eV" for e, (u, _) in sorted(seen.items())),
+    )
 
 
 def potcar_names(runs: Runs) -> Finding:
@@ -93,7 +114,10 @@ def potcar_names(runs: Runs) -> Finding:
         problems += [f"no POTCAR is named for {element}" for element in sorted(elements - set(settings.potcars))]
         problems += check_names(settings, elements)
     return finding(
-        "POTCAR names", problems, "correct potcars in the settings of engine vasp", f"all in {runs[0].settings().functional_library}" if runs else ""
+        "POTCAR names",
+        problems,
+        "correct potcars in the settings of engine vasp",
+        f"all in {runs[0].settings().functional_library}" if runs else "",
     )
 
 
@@ -112,7 +136,12 @@ def potcar_files(runs: Runs) -> Finding:
         except InputError as error:
             problems.append(error.message)
             mend = mend or error.advice
-    return finding("POTCAR files", problems, mend or "see the message", f"{found} found and identified" if found else "POTCAR.spec is written: names only")
+    return finding(
+        "POTCAR files",
+        problems,
+        mend or "see the message",
+        f"{found} found and identified" if found else "POTCAR.spec is written: names only",
+    )
 
 
 def neutral_cells(runs: Runs) -> Finding:
@@ -130,10 +159,22 @@ def starting_moments(runs: Runs) -> Finding:
     """A cell with transition metals says which moments it starts from, zeros included."""
     problems = []
     for run in runs:
-        metals = [site for site in run.structure if any(e.is_transition_metal for e in site.species.remove_charges().elements)]
-        if run.task.method and run.task.method.spin_polarized and metals and any(site.properties.get("magmom") is None for site in metals):
+        metals = [
+            site for site in run.structure if any(e.is_transition_metal for e in site.species.remove_charges().elements)
+        ]
+        if (
+            run.task.method
+            and run.task.method.spin_polarized
+            and metals
+            and any(site.properties.get("magmom") is None for site in metals)
+        ):
             problems.append(f"{run.name} has transition metals without the site property magmom")
-    return finding("starting moments", problems, "build the cell with structures.magnetism.with_moments", "every transition metal has one")
+    return finding(
+        "starting moments",
+        problems,
+        "build the cell with structures.magnetism.with_moments",
+        "every transition metal has one",
+    )
 
 
 def moment_order(runs: Runs) -> Finding:
@@ -154,10 +195,17 @@ def moment_order(runs: Runs) -> Finding:
         asked = [float(m) for m in run.structure.site_properties["magmom"]]
         symbols = [site.specie.symbol for site in run.structure.copy().remove_oxidation_states()]
         shift = np.array(cell.restored(back.frac_coords.tolist())) - run.structure.frac_coords
-        same = cell.restored([site.specie.symbol for site in back]) == symbols and np.allclose(shift - np.round(shift), 0, atol=1e-9)
+        same = cell.restored([site.specie.symbol for site in back]) == symbols and np.allclose(
+            shift - np.round(shift), 0, atol=1e-9
+        )
         if not same or ("MAGMOM" in incar and not np.allclose(moments, asked, atol=1e-6)):
             problems.append(f"{run.name}: moments or sites come back in another order")
-    return finding("MAGMOM after write and read-back", problems, "this is a defect of the input writer: report it", "each atom keeps its own")
+    return finding(
+        "MAGMOM after write and read-back",
+        problems,
+        "this is a defect of the input writer: report it",
+        "each atom keeps its own",
+    )
 
 
 def one_rule(runs: Runs) -> Finding:
@@ -175,7 +223,11 @@ def one_rule(runs: Runs) -> Finding:
         }
         for name, value in values.items():
             rules.setdefault(name, {}).setdefault(value, run.name)
-    problems = [f"{name}: " + ", ".join(f"{value} in {where}" for value, where in seen.items()) for name, seen in rules.items() if len(seen) > 1]
+    problems = [
+        f"{name}: " + ", ".join(f"{value} in {where}" for value, where in seen.items())
+        for name, seen in rules.items()
+        if len(seen) > 1
+    ]
     return finding(
         "one rule per campaign",
         problems,
@@ -186,7 +238,8 @@ def one_rule(runs: Runs) -> Finding:
 
 
 def meshes(runs: Runs) -> Finding:
-    """Spacings of k points of small references and large cells lie within a factor; the direction of a vacuum is left out."""
+    """Spacings of k points of small references and large cells lie within a factor; the direction of a vacuum is left
+    out."""
     spacings = {}
     for run in _energies(runs):
         cell, mesh = run.cell(), run.task.method.kpoints if run.task.method else (1, 1, 1)
@@ -198,7 +251,13 @@ def meshes(runs: Runs) -> Finding:
     finest, coarsest = min(spacings, key=lambda n: spacings[n]), max(spacings, key=lambda n: spacings[n])
     told = f"{spacings[finest]:.3f} Å⁻¹ ({finest}) to {spacings[coarsest]:.3f} Å⁻¹ ({coarsest})"
     problems = [told] if spacings[coarsest] > SPACING_RATIO * spacings[finest] else []
-    return finding("k meshes", problems, "the coarser mesh limits every energy difference: refine it, or say so", f"spacings from {told}", refuses=False)
+    return finding(
+        "k meshes",
+        problems,
+        "the coarser mesh limits every energy difference: refine it, or say so",
+        f"spacings from {told}",
+        refuses=False,
+    )
 
 
 def vacuum(runs: Runs) -> Finding:
@@ -225,7 +284,12 @@ def dipole_stages(runs: Runs) -> Finding:
 
     polar = [run for run in _energies(runs) if run.cell().polar]
     problems = [f"{run.name} has one stage" for run in polar if len(stages(run.cell(), run.task)) != 2]
-    return finding("dipole correction in two stages", problems, "this is a defect of the engine: report it", f"{len(polar)} polar slabs")
+    return finding(
+        "dipole correction in two stages",
+        problems,
+        "this is a defect of the engine: report it",
+        f"{len(polar)} polar slabs",
+    )
 
 
 def symmetry_off(runs: Runs) -> Finding:
@@ -233,8 +297,14 @@ def symmetry_off(runs: Runs) -> Finding:
     from ..engines.vasp.inputs import incar_tags as tags_of
 
     wanted = [run for run in runs if run.cell().vacuum or isinstance(run.task, MolecularDynamics)]
-    problems = [f"{run.name} has no ISYM = 0" for run in wanted if tags_of(run.cell(), run.task, run.settings()).get("ISYM") != 0]
-    return finding("symmetry", problems, "this is a defect of the engine: report it", f"{len(wanted)} jobs with ISYM = 0")
+    problems = [
+        f"{run.name} has no ISYM = 0"
+        for run in wanted
+        if tags_of(run.cell(), run.task, run.settings()).get("ISYM") != 0
+    ]
+    return finding(
+        "symmetry", problems, "this is a defect of the engine: report it", f"{len(wanted)} jobs with ISYM = 0"
+    )
 
 
 def slab_tolerance(runs: Runs) -> Finding:
@@ -252,8 +322,14 @@ def dynamics_handlers(runs: Runs) -> Finding:
     from ..engines.vasp.backend import handlers
 
     names = [handler.__name__ for handler in handlers("md")]
-    problems = [f"{name} changes POTIM or begins again" for name in names if name.startswith(("Potim", "PositiveEnergy", "Unconverged", "NonConverging"))]
-    return finding("error handlers of dynamics", problems, "this is a defect of the engine: report it", ", ".join(names))
+    problems = [
+        f"{name} changes POTIM or begins again"
+        for name in names
+        if name.startswith(("Potim", "PositiveEnergy", "Unconverged", "NonConverging"))
+    ]
+    return finding(
+        "error handlers of dynamics", problems, "this is a defect of the engine: report it", ", ".join(names)
+    )
 
 
 def document_size(runs: Runs) -> Finding:
@@ -263,20 +339,36 @@ def document_size(runs: Runs) -> Finding:
         if isinstance(run.task, MolecularDynamics):
             size = run.task.n_steps / run.task.frame_interval * len(run.structure) * BYTES_PER_ATOM
             if size > LARGEST_DOCUMENT:
-                problems.append(f"{run.name} would store {size / 1024**2:.0f} MiB of frames, {LARGEST_DOCUMENT // 1024**2} MiB fit")
-    return finding("size of the stored frames", problems, "shorter chunks, or a larger frame_interval", "every chunk fits", refuses=False)
+                problems.append(
+                    f"{run.name} would store {size / 1024**2:.0f} MiB of frames, {LARGEST_DOCUMENT // 1024**2} MiB fit"
+                )
+    return finding(
+        "size of the stored frames",
+        problems,
+        "shorter chunks, or a larger frame_interval",
+        "every chunk fits",
+        refuses=False,
+    )
 
 
 def ranks_divide(runs: Runs, ranks: int) -> Finding:
-    """KPAR divides the ranks, NCORE what is left, and NBANDS of a density of states is a multiple of the band groups."""
+    """KPAR divides the ranks, NCORE what is left, and NBANDS of a density of states is a multiple of the band
+    groups."""
     problems = []
     for run in runs:
         settings = run.settings()
         groups = ranks // settings.kpar // settings.ncore
         if ranks % settings.kpar or (ranks // settings.kpar) % settings.ncore:
-            problems.append(f"{run.name}: {ranks} ranks are not a multiple of KPAR {settings.kpar} × NCORE {settings.ncore}")
+            problems.append(
+                f"{run.name}: {ranks} ranks are not a multiple of KPAR {settings.kpar} × NCORE {settings.ncore}"
+            )
         elif groups and settings.band_multiple % groups:
-            problems.append(f"{run.name}: band_multiple {settings.band_multiple} is no multiple of {groups} band groups: VASP would change NBANDS")
+            problems.append(
+                (
+                    f"{run.name}: band_multiple {settings.band_multiple} is no multiple of {groups} band groups: VASP "
+                    "would change NBANDS"
+                )
+            )
     return finding("ranks", problems, "choose ncore, kpar and band_multiple to fit the ranks", f"{ranks} ranks fit")
 
 
@@ -287,10 +379,24 @@ def wall_time_holds_a_step(runs: Runs, wall_time: float, ranks: int) -> Finding:
     problems = []
     for run in runs:
         one = run.task.model_copy(update={"n_steps": 1}) if isinstance(run.task, MolecularDynamics) else run.task
-        seconds = load_backend("vasp", run.overrides).estimate_seconds(len(run.structure), one) / ranks / (20 if isinstance(one, Relax) else 1)
+        seconds = (
+            load_backend("vasp", run.overrides).estimate_seconds(len(run.structure), one)
+            / ranks
+            / (20 if isinstance(one, Relax) else 1)
+        )
         if seconds > wall_time * STEP_SHARE:
-            problems.append(f"{run.name}: one ionic step takes about {seconds:.0f} s on {ranks} ranks, the wall time is {wall_time:.0f} s")
-    return finding("wall time", problems, "more ranks or a longer wall time", f"{wall_time:.0f} s hold at least {1 / STEP_SHARE:.0f} steps of every job")
+            problems.append(
+                (
+                    f"{run.name}: one ionic step takes about {seconds:.0f} s on {ranks} ranks, the wall time is "
+                    f"{wall_time:.0f} s"
+                )
+            )
+    return finding(
+        "wall time",
+        problems,
+        "more ranks or a longer wall time",
+        f"{wall_time:.0f} s hold at least {1 / STEP_SHARE:.0f} steps of every job",
+    )
 
 
 def _energies(runs: Runs) -> Iterator[PlannedRun]:

@@ -73,7 +73,8 @@ def preflight(runs: Sequence[PlannedRun], wall_time: float | None = None, ranks:
 
 
 def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: bool = False) -> list[PlannedRun]:
-    """Return the VASP jobs of a plan, each with the cell it starts from, or the library's where that is still to be computed.
+    """Return the VASP jobs of a plan, each with the cell it starts from, or the library's where that is still to be
+    computed.
 
     Parameters
     ----------
@@ -81,7 +82,8 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
     overrides : dict, optional
         Of the engine's settings, over those of the recipe: what the machine or the call decides.
     added : bool
-        Those too that the flow of oxygen loss adds while it runs, each with the cell that it would start from if nothing moved.
+        Those too that the flow of oxygen loss adds while it runs, each with the cell that it would start from if
+        nothing moved.
     """
     jobs = {job.uuid: job for job in plan.flow.jobs if isinstance(job, Job)}
     cells: dict[str, Structure] = {}
@@ -91,10 +93,20 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
         job = jobs[planned.uuid]
         if not isinstance(job.maker, CalculationMaker):
             if added:
-                runs += [_run(one, cell, overrides) for one, cell in added_jobs(job, cells) if _maker(one).engine.name in PRODUCTION]
+                runs += [
+                    _run(one, cell, overrides)
+                    for one, cell in added_jobs(job, cells)
+                    if _maker(one).engine.name in PRODUCTION
+                ]
             continue
         given = job.function_args[0]
-        cells[planned.uuid] = given if isinstance(given, Structure) else cells[given.uuid] if given.uuid in cells else stand_in(jobs, given, built)
+        cells[planned.uuid] = (
+            given
+            if isinstance(given, Structure)
+            else cells[given.uuid]
+            if given.uuid in cells
+            else stand_in(jobs, given, built)
+        )
         if planned.engine in PRODUCTION:
             runs.append(_run(job, cells[planned.uuid], overrides))
     return runs

@@ -1,4 +1,5 @@
-"""Blocks of a chapter on the electronic structure across an interface: maps against depth, centres, alignment, thickness."""
+"""Blocks of a chapter on the electronic structure across an interface: maps against depth, centres, alignment,
+thickness."""
 
 from __future__ import annotations
 
@@ -57,7 +58,9 @@ def add_depth(section: Section, name: str, data: DepthData) -> None:
     for document in rising:
         try:
             section.blocks += _blocks_of(f"{name}_{document.n_sites}", document, common_spec([document], data.spec))
-            found.append(alignment(document, common_spec([*rising, *data.bulk.values()], data.spec), data.bulk, data.slabs))
+            found.append(
+                alignment(document, common_spec([*rising, *data.bulk.values()], data.spec), data.bulk, data.slabs)
+            )
         except CatholyteError as error:
             section.blocks.append(Text(f"{document.label} ({document.n_sites} atoms): {error.message}", "problem"))
     if not found:
@@ -80,10 +83,18 @@ def _blocks_of(name: str, document: CalculationDocument, spec: BandCenterSpec) -
     profile = None if document.potential is None else potential_profile(planar_of(document), stack)
     title = f"{document.label}, {document.n_sites} atoms"
     shell = f"{spec.element} {shell_name(spec.element, spec.orbital)}"
-    alt = f"{shell} density of states of {document.label} against depth, beside the structure and the macroscopic average of the potential."
+    alt = (
+        f"{shell} density of states of {document.label} against depth, beside the structure and the macroscopic "
+        "average of the potential."
+    )
     figure = depth_figure(DepthPanel(title, bands, report, stack, document.tier, profile))
-    blocks: list[Block] = [Picture(f"{name}_depth", figure, alt), _centers_table(f"{name}_centers", title, report, document)]
-    metals = sorted({site.specie.symbol for site in document.structure if site.specie.is_transition_metal} - {spec.element})
+    blocks: list[Block] = [
+        Picture(f"{name}_depth", figure, alt),
+        _centers_table(f"{name}_centers", title, report, document),
+    ]
+    metals = sorted(
+        {site.specie.symbol for site in document.structure if site.specie.is_transition_metal} - {spec.element}
+    )
     for metal in metals:
         own = spec.model_copy(update={"element": metal, "orbital": "d"})
         blocks.append(_centers_table(f"{name}_{metal}", title, depth_report(bands, own, stack), document))
@@ -92,7 +103,11 @@ def _blocks_of(name: str, document: CalculationDocument, spec: BandCenterSpec) -
 
 def _centers_table(name: str, title: str, report: DepthReport, document: CalculationDocument) -> Table:
     spec = report.spec
-    references = [reference for reference in REFERENCE_TITLES if any(reference in group.row.by_reference for group in report.groups)]
+    references = [
+        reference
+        for reference in REFERENCE_TITLES
+        if any(reference in group.row.by_reference for group in report.groups)
+    ]
     columns = (
         Column("kind", "resolved by"),
         Column("label", "group", chemical=True),
@@ -106,7 +121,9 @@ def _centers_table(name: str, title: str, report: DepthReport, document: Calcula
         Column("tier", "tier"),
     )
     rows = [_center_row(group, document) for group in report.groups]
-    heading = f"{spec.element} {shell_name(spec.element, spec.orbital)} centres of {title}: {spec.window} states, by depth"
+    heading = (
+        f"{spec.element} {shell_name(spec.element, spec.orbital)} centres of {title}: {spec.window} states, by depth"
+    )
     note = "One zero for the whole cell, but for the core references, which are those of the oxygens of each group."
     return Table(name, heading, columns, rows, note)
 
@@ -147,7 +164,12 @@ def _alignment_table(name: str, found: Sequence[Alignment]) -> Table:
     last = found[-1]
     if last.separate is not None:
         rows += [
-            {"way": "none", "detail": f"own {REFERENCE_TITLES[d.reference]}{' (arbitrary)' if d.arbitrary else ''}", "tier": last.tier, **d.model_dump()}
+            {
+                "way": "none",
+                "detail": f"own {REFERENCE_TITLES[d.reference]}{' (arbitrary)' if d.arbitrary else ''}",
+                "tier": last.tier,
+                **d.model_dump(),
+            }
             for d in last.separate.differences
         ]
     columns = (
@@ -186,10 +208,18 @@ def _trend_table(name: str, trend: Sequence[TrendRow]) -> Table:
         Column("gap", "gap (eV)", 2),
         Column("step", "potential step (eV)", 3),
         Column("step_deviation", "from the thickest (eV)", 3),
-        *(column for key in names for column in (Column(key, f"{key} (eV)", 3), Column(f"{key} deviation", "from the thickest (eV)", 3))),
+        *(
+            column
+            for key in names
+            for column in (Column(key, f"{key} (eV)", 3), Column(f"{key} deviation", "from the thickest (eV)", 3))
+        ),
     )
     return Table(
-        f"{name}_thickness", "Change with thickness", columns, rows, "Deviations are from the thickest cell, which is not converged by being the thickest."
+        f"{name}_thickness",
+        "Change with thickness",
+        columns,
+        rows,
+        "Deviations are from the thickest cell, which is not converged by being the thickest.",
     )
 
 
@@ -198,7 +228,10 @@ def _key_numbers(found: Sequence[Alignment]) -> list[KeyNumber]:
     shell = f"{last.spec.element} {shell_name(last.spec.element, last.spec.orbital)}"
     inner = next((row for row in last.rows if row.detail == "inner planes"), last.rows[0])
     number = KeyNumber(
-        quantity=f"{shell} centre of {last.b} minus that of {last.a}, {last.spec.window} states, one cell of {last.n_atoms} atoms, {inner.detail}",
+        quantity=(
+            f"{shell} centre of {last.b} minus that of {last.a}, {last.spec.window} states, one cell of "
+            f"{last.n_atoms} atoms, {inner.detail}"
+        ),
         value=inner.difference,
         unit="eV",
         digits=2,

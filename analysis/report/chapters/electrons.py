@@ -13,7 +13,16 @@ from ...figures.dos import REFERENCE_TITLES, DosPanel, centers_figure, dos_figur
 from ...figures.style import PALETTE
 from ...states.band_center import CentersAtReferences
 from ...states.band_references import is_metal
-from ...states.band_report import NO_COMMON_ZERO, Comparison, band_report, bands_of, common_spec, compare, convergence, shell_name
+from ...states.band_report import (
+    NO_COMMON_ZERO,
+    Comparison,
+    band_report,
+    bands_of,
+    common_spec,
+    compare,
+    convergence,
+    shell_name,
+)
 from ...words import number
 from ..case import Case, Finished
 from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
@@ -88,19 +97,29 @@ def _add_centers(section: Section, case: Case, jobs: Sequence[Finished], spec: B
             section.blocks.append(Text(f"{found.material}: no centre: {error.message}", "problem"))
             continue
         panels.append(DosPanel(found.material, bands_of(found.document), found.document.tier, groups))
-        rows += [_center_row(found, row) for row in report.rows if row.centers[0].environment != "all" or len(report.rows) != 2]
+        rows += [
+            _center_row(found, row)
+            for row in report.rows
+            if row.centers[0].environment != "all" or len(report.rows) != 2
+        ]
         notes += [f"{found.material}: {note}" for note in report.notes]
         section.key_numbers.append(_key_center(found, report.row(), own, _largest_change(case, found, own)))
         for name, reason in report.rows[0].unavailable.items():
             missing.setdefault(f"{REFERENCE_TITLES[name]} not available: {reason}", []).append(found.material)
         if own is not spec:
-            text = f"{found.material} came out as a metal, so it has no {REFERENCE_TITLES[spec.reference]}; its centre is given from E_F in its place."
+            text = (
+                f"{found.material} came out as a metal, so it has no {REFERENCE_TITLES[spec.reference]}; its "
+                "centre is given from E_F in its place."
+            )
             section.warnings.append(text)
             section.blocks.append(Text(text, "problem"))
     if not panels:
         return
     figure = dos_figure(panels, common_spec([found.document for found in jobs], spec))
-    alt = f"{spec.element} {spec.orbital} density of states of {', '.join(p.title for p in panels)} by environment, centres marked."
+    alt = (
+        f"{spec.element} {spec.orbital} density of states of {', '.join(p.title for p in panels)} by environment, "
+        "centres marked."
+    )
     section.blocks.append(Picture("dos", figure, alt))
     references = [name for name in REFERENCE_TITLES if any(row.get(name) is not None for row in rows)]
     columns = (
@@ -114,9 +133,14 @@ def _add_centers(section: Section, case: Case, jobs: Sequence[Finished], spec: B
         Column("job", "job"),
     )
     title = f"{_quantity(spec)}, {spec.window} states, by environment and at every reference"
-    note = "The same states, written against each zero. The spread over references is that of the zeros, not an error of the calculation."
+    note = (
+        "The same states, written against each zero. The spread over references is that of the zeros, not an error "
+        "of the calculation."
+    )
     section.blocks.append(Table("band_centers", title, columns, rows, note))
-    section.blocks.append(Text("\n".join([*notes, *(f"{', '.join(names)}: {reason}" for reason, names in missing.items())]), "note"))
+    section.blocks.append(
+        Text("\n".join([*notes, *(f"{', '.join(names)}: {reason}" for reason, names in missing.items())]), "note")
+    )
 
 
 def _center_row(found: Finished, row: CentersAtReferences) -> dict[str, Any]:
@@ -135,7 +159,9 @@ def _center_row(found: Finished, row: CentersAtReferences) -> dict[str, Any]:
 
 def _key_center(found: Finished, row: CentersAtReferences, spec: BandCenterSpec, change: float | None) -> KeyNumber:
     return KeyNumber(
-        quantity=f"{_quantity(spec)} of {found.material}, {spec.window} states, from the {REFERENCE_TITLES[spec.reference]}",
+        quantity=(
+            f"{_quantity(spec)} of {found.material}, {spec.window} states, from the {REFERENCE_TITLES[spec.reference]}"
+        ),
         value=row.by_reference[spec.reference],
         unit="eV",
         digits=2,
@@ -147,11 +173,16 @@ def _key_center(found: Finished, row: CentersAtReferences, spec: BandCenterSpec,
 
 
 def _varied(case: Case, found: Finished) -> list[Finished]:
-    return [job for job in case.of("electronic") if job.material == found.material and job.variant != "main" and job.document.band_edges is not None]
+    return [
+        job
+        for job in case.of("electronic")
+        if job.material == found.material and job.variant != "main" and job.document.band_edges is not None
+    ]
 
 
 def _largest_change(case: Case, found: Finished, spec: BandCenterSpec) -> float | None:
-    """Largest change of the centre at its own reference, eV; None where nothing was varied or the variations are in another electronic state."""
+    """Largest change of the centre at its own reference, eV; None where nothing was varied or the variations are in
+    another electronic state."""
     varied = _varied(case, found)
     if not varied or _disagreement(found, varied):
         return None
@@ -187,15 +218,26 @@ def _difference_table(name: str, comparison: Comparison) -> Table:
         Column("arbitrary", "arbitrary zero"),
         Column("tier", "tier"),
     )
-    rows = [{**d.model_dump(), "title": REFERENCE_TITLES[d.reference], "tier": comparison.tier} for d in comparison.differences]
-    note = f"Spread of the difference: {comparison.spread:.3f} eV over all zeros, {comparison.spread_without_arbitrary:.3f} eV without arbitrary ones."
+    rows = [
+        {**d.model_dump(), "title": REFERENCE_TITLES[d.reference], "tier": comparison.tier}
+        for d in comparison.differences
+    ]
+    note = (
+        f"Spread of the difference: {comparison.spread:.3f} eV over all zeros, "
+        f"{comparison.spread_without_arbitrary:.3f} eV without arbitrary ones."
+    )
     return Table(name, f"Centre of {comparison.b} relative to that of {comparison.a}", columns, rows, note)
 
 
 def _key_difference(comparison: Comparison, first: Finished, other: Finished, spec: BandCenterSpec) -> KeyNumber:
-    value = {d.reference: d.difference for d in comparison.differences}.get(spec.reference)  # None where a metal has no such zero
+    value = {d.reference: d.difference for d in comparison.differences}.get(
+        spec.reference
+    )  # None where a metal has no such zero
     return KeyNumber(
-        quantity=f"{_quantity(spec)} of {other.material} minus that of {first.material}, from the {REFERENCE_TITLES[spec.reference]}: no common zero",
+        quantity=(
+            f"{_quantity(spec)} of {other.material} minus that of {first.material}, from the "
+            f"{REFERENCE_TITLES[spec.reference]}: no common zero"
+        ),
         value=value,
         unit="eV",
         digits=2,
@@ -217,7 +259,8 @@ def _cells_table(jobs: Sequence[Finished]) -> Table:
                 "gap": edges.gap,
                 "direct_gap": edges.direct_gap,
                 "magnetization": document.total_magnetization,
-                "u": ", ".join(f"{element} {value:g}" for element, value in document.signature.hubbard_u.items()) or "none",
+                "u": ", ".join(f"{element} {value:g}" for element, value in document.signature.hubbard_u.items())
+                or "none",
                 "density": document.signature.kpoint_density,
                 "signature": _signature(document),
                 "tier": document.tier,
@@ -241,7 +284,13 @@ def _cells_table(jobs: Sequence[Finished]) -> Table:
 
 def _signature(document: CalculationDocument) -> str:
     s = document.signature
-    parts = [f"{s.engine} {s.version}", s.functional, s.potentials, f"cutoff {s.cutoff:g} eV" if s.cutoff else "", s.smearing or ""]
+    parts = [
+        f"{s.engine} {s.version}",
+        s.functional,
+        s.potentials,
+        f"cutoff {s.cutoff:g} eV" if s.cutoff else "",
+        s.smearing or "",
+    ]
     return "; ".join([*filter(None, parts), *(["real-space projection"] if s.real_space_projection else [])])
 
 
@@ -252,7 +301,16 @@ def _add_convergence(section: Section, case: Case, jobs: Sequence[Finished], spe
     for found in jobs:
         varied = _varied(case, found)
         if not varied:
-            problems.append(Text(f"{found.material}: no calculation with another cutoff or mesh is finished, so its convergence is not known.", "problem"))
+            problems.append(
+                Text(
+                    (
+                        f"{found.material}: no calculation with another cutoff or mesh is finished, so its "
+                        "convergence is "
+                        "not known."
+                    ),
+                    "problem",
+                )
+            )
             continue
         documents = [found.document, *(f.document for f in varied)]
         disagreement = _disagreement(found, varied)
@@ -265,9 +323,23 @@ def _add_convergence(section: Section, case: Case, jobs: Sequence[Finished], spe
             continue
         for job, row in zip((found, *varied), report.rows, strict=True):
             edges = bands_of(job.document).edges
-            about = {"material": job.material, "variant": job.variant, "cutoff": row.cutoff, "density": row.kpoint_density, "gap": edges.gap}
+            about = {
+                "material": job.material,
+                "variant": job.variant,
+                "cutoff": row.cutoff,
+                "density": row.kpoint_density,
+                "gap": edges.gap,
+            }
             changes = {str(name): change for name, change in row.changes.items()} if job is not found else {}
-            rows.append({**about, **changes, "center": row.centers.get(spec.reference), "tier": job.document.tier, "job": job.job})
+            rows.append(
+                {
+                    **about,
+                    **changes,
+                    "center": row.centers.get(spec.reference),
+                    "tier": job.document.tier,
+                    "job": job.job,
+                }
+            )
     references = [name for name in REFERENCE_TITLES if any(row.get(name) is not None for row in rows)]
     columns = (
         Column("material", "material", chemical=True),
@@ -287,16 +359,23 @@ def _add_convergence(section: Section, case: Case, jobs: Sequence[Finished], spe
 
 
 def _disagreement(found: Finished, varied: Sequence[Finished]) -> list[str]:
-    """A warning where the settings in use and a variation disagree on whether the cell is a metal: then one is in a wrong electronic state."""
+    """A warning where the settings in use and a variation disagree on whether the cell is a metal: then one is in a
+    wrong electronic state."""
     metal = is_metal(bands_of(found.document).edges)
     others = [job for job in varied if is_metal(bands_of(job.document).edges) != metal]
     if not others:
         return []
     said = ", ".join(
-        f"{job.variant} (job {job.job}): gap {bands_of(job.document).edges.gap:.2f} eV, {number(job.document.energy_per_atom, 3)} eV/atom" for job in others
+        (
+            f"{job.variant} (job {job.job}): gap {bands_of(job.document).edges.gap:.2f} eV, "
+            f"{number(job.document.energy_per_atom, 3)} eV/atom"
+        )
+        for job in others
     )
     own = f"gap {bands_of(found.document).edges.gap:.2f} eV, {number(found.document.energy_per_atom, 3)} eV/atom"
     return [
-        f"{found.material}: the settings in use (job {found.job}) give a {'metal' if metal else 'gap'} ({own}), and these do not: {said}. "
-        "At least one of them is in another electronic state than the ground state: neither its centre nor the change with the settings can be trusted."
+        f"{found.material}: the settings in use (job {found.job}) give a {'metal' if metal else 'gap'} ({own}), and "
+        f"these do not: {said}. "
+        "At least one of them is in another electronic state than the ground state: neither its centre nor the change "
+        "with the settings can be trusted."
     ]

@@ -55,7 +55,11 @@ def _figures(rows: list[LatticeRow]) -> list[Block]:
         known = list(rows_of)
         for part, start in enumerate(range(0, len(known), _PER_FIGURE), start=1):
             names = known[start : start + _PER_FIGURE]
-            parameters = [LatticeParameter(r.material, r.parameter, r.computed, r.experimental, r.unit) for name in names for r in rows_of[name]]
+            parameters = [
+                LatticeParameter(r.material, r.parameter, r.computed, r.experimental, r.unit)
+                for name in names
+                for r in rows_of[name]
+            ]
             name = f"lattice_{tier}" if len(rows_of) <= _PER_FIGURE else f"lattice_{tier}_{part}"
             alt = f"Deviation of relaxed ({tier}) from experimental lattice parameters of {', '.join(names)}, %."
             pictures.append(Picture(name, lattice_figure(parameters, tier), alt))
@@ -80,9 +84,12 @@ def _table(rows: list[LatticeRow], jobs: dict[str, Finished]) -> Table:
         Column("note", "note"),
     )
     note = (
-        "Conventional cell; of an ordered supercell its average. Parameters that symmetry fixes or makes equal are listed where the relaxed cell breaks them."
+        "Conventional cell; of an ordered supercell its average. Parameters that symmetry fixes or makes equal are "
+        "listed where the relaxed cell breaks them."
     )
-    return Table("lattice", "Relaxed and experimental lattice parameters", columns, [row(found) for found in rows], note)
+    return Table(
+        "lattice", "Relaxed and experimental lattice parameters", columns, [row(found) for found in rows], note
+    )
 
 
 def _key_volumes(rows: list[LatticeRow], jobs: dict[str, Finished]) -> list[KeyNumber]:
@@ -93,7 +100,10 @@ def _key_volumes(rows: list[LatticeRow], jobs: dict[str, Finished]) -> list[KeyN
         own = [row for row in volumes if row.tier == tier]
         found.append(
             KeyNumber(
-                quantity=f"Volume against experiment, mean absolute deviation over {len(own)} {'crystals' if len(own) > 1 else 'crystal'}",
+                quantity=(
+                    f"Volume against experiment, mean absolute deviation over {len(own)} "
+                    f"{'crystals' if len(own) > 1 else 'crystal'}"
+                ),
                 value=sum(abs(row.deviation) for row in own) / len(own),
                 unit="%",
                 digits=1,
@@ -105,13 +115,19 @@ def _key_volumes(rows: list[LatticeRow], jobs: dict[str, Finished]) -> list[KeyN
 
 
 def _sources(names: list[str]) -> Table:
-    columns = (Column("material", "material", chemical=True), Column("title", "name"), Column("source", "source"), Column("license", "licence"))
+    columns = (
+        Column("material", "material", chemical=True),
+        Column("title", "name"),
+        Column("source", "source"),
+        Column("license", "licence"),
+    )
     rows = [{"material": name, **material(name).model_dump(include={"title", "source", "license"})} for name in names]
     return Table("lattice_sources", "Sources of the experimental lattices", columns, rows)
 
 
 def add_moments(section: Section, name: str, title: str, jobs: list[Finished]) -> None:
-    """Add the computed moments of every magnetic species against the windows of its oxidation state, and a warning for each outside.
+    """Add the computed moments of every magnetic species against the windows of its oxidation state, and a warning for
+    each outside.
 
     Parameters
     ----------
@@ -142,16 +158,21 @@ def add_moments(section: Section, name: str, title: str, jobs: list[Finished]) -
         Column("tier", "tier"),
         Column("job", "job"),
     )
-    note = "Window: |moment| expected of the oxidation state in its ligand field and spin state, with room for covalency."
+    note = (
+        "Window: |moment| expected of the oxidation state in its ligand field and spin state, with room for covalency."
+    )
     if rows:
         section.blocks.append(Table(name, title, columns, rows, note))
     for row in rows:
         if row["verdict"] != _EXPECTED:
-            section.warnings.append(f"{row['material']} ({row['tier']}, job {row['job']}): moments of {row['species']}: {row['verdict']}.")
+            section.warnings.append(
+                f"{row['material']} ({row['tier']}, job {row['job']}): moments of {row['species']}: {row['verdict']}."
+            )
 
 
 def _moments(found: Finished) -> list[dict[str, Any]]:
-    """One row for each d-block species of one cell, field and spin state; other species where a moment is outside its window."""
+    """One row for each d-block species of one cell, field and spin state; other species where a moment is outside its
+    window."""
     cell = found.document.structure.copy()
     cell.add_site_property("magmom", found.document.magmoms or [])
     groups: dict[tuple[str, str], list[MomentVerdict]] = {}
@@ -172,7 +193,9 @@ def _moments(found: Finished) -> list[dict[str, Any]]:
                 "lowest": min(sizes),
                 "highest": max(sizes),
                 "window": "{:.2f} to {:.2f}".format(*verdicts[0].window),
-                "verdict": _EXPECTED if not wrong else f"{len(wrong)} outside; compatible with {', '.join(states) or 'no common state'}",
+                "verdict": _EXPECTED
+                if not wrong
+                else f"{len(wrong)} outside; compatible with {', '.join(states) or 'no common state'}",
                 "sign": _signs(verdicts) if found.document.moments_signed else "not predicted",
                 "tier": found.document.tier,
                 "job": found.job,

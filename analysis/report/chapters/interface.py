@@ -1,4 +1,5 @@
-"""Chapter on interfaces: cells, the choice among candidates, energies with their references, and the states across the interface."""
+"""Chapter on interfaces: cells, the choice among candidates, energies with their references, and the states across the
+interface."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ __all__ = ["interface_section"]
 STEP = "interface"
 _NO_TRAINING = "CHGNet was not trained on interfaces: its interface energies rank candidates and are hypotheses."
 _MEANING = (
-    "γ: energy above the crystals strained as in the stack, per area and interface. W: energy to part the stack into its slabs, per area and interface. Both "
+    "γ: energy above the crystals strained as in the stack, per area and interface. W: energy to part the stack into "
+    "its slabs, per area and interface. Both "
     "hold no strain; what the strain costs stands beside them, per area of the cell, and grows with the thickness."
 )
 
@@ -40,7 +42,10 @@ class _Chosen:
 
     def document(self, label: str, kind: str = "relax") -> Finished | None:
         """The last calculation of one label and kind."""
-        return next((found for found in reversed(self.jobs) if found.document.label == label and found.document.kind == kind), None)
+        return next(
+            (found for found in reversed(self.jobs) if found.document.label == label and found.document.kind == kind),
+            None,
+        )
 
     def best(self, part: str, chosen: str) -> Finished | None:
         """A calculation at the recipe's level, or the one that the choice rests on."""
@@ -65,7 +70,14 @@ def interface_section(case: Case) -> Section:
         section.blocks.append(Text("The recipe builds no interface."))
         return section
     if not any(entry.plan["step"] == STEP for entry in case.entries):
-        section.blocks.append(Text("The interface step has not been run: it runs with --only interface, or with every other step with --full."))
+        section.blocks.append(
+            Text(
+                (
+                    "The interface step has not been run: it runs with --only interface, or with every other step with "
+                    "--full."
+                )
+            )
+        )
         return section
     section.blocks += case.missing(STEP, [system.name for system in step.systems])
     chosen = _chosen(case, step)
@@ -85,7 +97,11 @@ def _chosen(case: Case, step: InterfaceStep) -> list[_Chosen]:
     choices = {found.label: found for found in case.others.values() if isinstance(found, ChosenInterface)}
     jobs = case.of(STEP)
     return [
-        _Chosen(system, choices[system.name], [job for job in jobs if job.document.label.split(" candidate ")[0].startswith(system.name)])
+        _Chosen(
+            system,
+            choices[system.name],
+            [job for job in jobs if job.document.label.split(" candidate ")[0].startswith(system.name)],
+        )
         for system in step.systems
         if system.name in choices
     ]
@@ -95,12 +111,18 @@ def _picture(found: _Chosen) -> Picture:
     name, choice = found.system.name, found.choice
     views = [StackView(f"{name}, as built", choice.built.structure), StackView(f"{name}, relaxed", choice.structure)]
     figure = stack_figure(views, [f"Tier: {choice.tier}.", _form(choice)])
-    return Picture(f"stack_{file_stem(name)}", figure, f"Cell of {name} with {len(choice.structure)} atoms, as built and relaxed.")
+    return Picture(
+        f"stack_{file_stem(name)}", figure, f"Cell of {name} with {len(choice.structure)} atoms, as built and relaxed."
+    )
 
 
 def _form(choice: ChosenInterface) -> str:
     form = choice.built.record.get("form")
-    return {"periodic": "Two interfaces in the cell, no vacuum.", "vacuum": "One interface, vacuum above.", None: "A ready cell."}.get(form, "")
+    return {
+        "periodic": "Two interfaces in the cell, no vacuum.",
+        "vacuum": "One interface, vacuum above.",
+        None: "A ready cell.",
+    }.get(form, "")
 
 
 def _facet(label: str, miller: Sequence[int] | None) -> str:
@@ -131,7 +153,8 @@ def _cells(chosen: Sequence[_Chosen]) -> Table:
         rows.append(
             {
                 "system": found.system.name,
-                "facets": " | ".join(_facet(materials[key], record.get(f"{key}_miller")) for key in materials) or "ready cell",
+                "facets": " | ".join(_facet(materials[key], record.get(f"{key}_miller")) for key in materials)
+                or "ready cell",
                 "terminations": " | ".join(record[key] for key in ("a_termination", "b_termination") if key in record),
                 "atoms": len(choice.structure),
                 "area": choice.candidates[choice.chosen].area,
@@ -144,7 +167,10 @@ def _cells(chosen: Sequence[_Chosen]) -> Table:
                 "seed": choice.seed,
             }
         )
-    note = "Strain: von Mises. The lattice in the plane is kept in every relaxation; without vacuum the height of the cell follows."
+    note = (
+        "Strain: von Mises. The lattice in the plane is kept in every relaxation; without vacuum the height of the "
+        "cell follows."
+    )
     return Table("interface_cells", "Cells", columns, rows, note)
 
 
@@ -172,7 +198,11 @@ def _candidates(chosen: Sequence[_Chosen]) -> Table:
         for k, row in enumerate(found.choice.candidates)
     ]
     return Table(
-        "interface_candidates", "Choice among candidates", columns, rows, "Candidates of one cell differ in their lateral position; the lowest is taken."
+        "interface_candidates",
+        "Choice among candidates",
+        columns,
+        rows,
+        "Candidates of one cell differ in their lateral position; the lowest is taken.",
     )
 
 
@@ -185,7 +215,9 @@ def _add_energies(section: Section, case: Case, chosen: Sequence[_Chosen]) -> No
             continue
         references = _references(case, found, stack.document)
         try:
-            energies = interface_energies(stack.document, references, periodic=found.choice.built.record["form"] == "periodic")
+            energies = interface_energies(
+                stack.document, references, periodic=found.choice.built.record["form"] == "periodic"
+            )
         except CatholyteError as error:
             section.blocks.append(Text(f"{found.system.name}: no interface energy: {error.message}", "problem"))
             continue
@@ -204,9 +236,20 @@ def _add_energies(section: Section, case: Case, chosen: Sequence[_Chosen]) -> No
             Column("n", "interfaces"),
             Column("tier", "tier"),
         )
-        section.blocks.append(Table("interface_energies", "Interface energy and work of adhesion", columns, rows, _MEANING))
-        described = (Column("system", "system", chemical=True), Column("role", "role"), Column("label", "calculation", chemical=True))
-        numbers = (Column("atoms", "atoms"), Column("energy", "energy (eV/atom)", 4), Column("force", "largest force (eV/Å)", 3), Column("tier", "tier"))
+        section.blocks.append(
+            Table("interface_energies", "Interface energy and work of adhesion", columns, rows, _MEANING)
+        )
+        described = (
+            Column("system", "system", chemical=True),
+            Column("role", "role"),
+            Column("label", "calculation", chemical=True),
+        )
+        numbers = (
+            Column("atoms", "atoms"),
+            Column("energy", "energy (eV/atom)", 4),
+            Column("force", "largest force (eV/Å)", 3),
+            Column("tier", "tier"),
+        )
         section.blocks.append(Table("interface_references", "What the energies rest on", (*described, *numbers), lines))
 
 
@@ -215,8 +258,18 @@ def _references(case: Case, found: _Chosen, stack: CalculationDocument) -> Refer
     cell = found.choice.candidates[found.choice.chosen].cell + 1
     named: dict[str, dict[str, CalculationDocument]] = {"bulks": {}, "slabs": {}, "free": {}}
     for material in found.choice.materials.values():
-        bulk, slab = found.best(f"bulk {material}", f"cell {cell} bulk {material}"), found.document(f"{found.system.name} slab {material}")
-        free = next((job for job in case.finished if job.document.label == material and job.document.kind == "relax" and job.document.tier == stack.tier), None)
+        bulk, slab = (
+            found.best(f"bulk {material}", f"cell {cell} bulk {material}"),
+            found.document(f"{found.system.name} slab {material}"),
+        )
+        free = next(
+            (
+                job
+                for job in case.finished
+                if job.document.label == material and job.document.kind == "relax" and job.document.tier == stack.tier
+            ),
+            None,
+        )
         for kind, job in (("bulks", bulk), ("slabs", slab), ("free", free)):
             if job is not None:
                 named[kind][material] = job.document
@@ -265,7 +318,14 @@ def _reference_lines(name: str, stack: CalculationDocument, references: Referenc
 def _key_numbers(name: str, energies: InterfaceEnergies) -> list[KeyNumber]:
     quantities = (("interface energy γ", energies.interface), ("work of adhesion W", energies.adhesion))
     return [
-        KeyNumber(f"{what} of {name}, strained references", J_PER_M2 * value, "J/m²", 2, energies.tier, f"{energies.n_interfaces} interfaces a cell")
+        KeyNumber(
+            f"{what} of {name}, strained references",
+            J_PER_M2 * value,
+            "J/m²",
+            2,
+            energies.tier,
+            f"{energies.n_interfaces} interfaces a cell",
+        )
         for what, value in quantities
         if value is not None
     ]
@@ -282,6 +342,14 @@ def _add_electrons(section: Section, case: Case, chosen: Sequence[_Chosen]) -> N
     for materials, systems in pairs.items():
         joints = [job.document for found in systems if (job := found.document(found.system.name, "dos"))]
         largest = max(systems, key=lambda found: len(found.choice.structure))
-        bulk = {material: job.document for material in materials if (job := largest.document(f"{largest.system.name} bulk {material}", "dos"))}
+        bulk = {
+            material: job.document
+            for material in materials
+            if (job := largest.document(f"{largest.system.name} bulk {material}", "dos"))
+        }
         section.blocks.append(Text(f"States across {' | '.join(materials)}", "heading"))
-        add_depth(section, re.sub(r"\W+", "_", "depth " + " ".join(materials)), DepthData(joints, spec, bulk if len(bulk) == len(materials) else {}))
+        add_depth(
+            section,
+            re.sub(r"\W+", "_", "depth " + " ".join(materials)),
+            DepthData(joints, spec, bulk if len(bulk) == len(materials) else {}),
+        )

@@ -1,4 +1,5 @@
-"""Chapter on layered geometry: every relaxed crystal, slab and stack of a layered oxide, and where molecular dynamics ended, before and after lithium leaves."""
+"""Chapter on layered geometry: every relaxed crystal, slab and stack of a layered oxide, and where molecular dynamics
+ended, before and after lithium leaves."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from ..content import Block, Column, Picture, Section, Table, Text
 __all__ = ["MeasuredLayers", "delithiation", "layers_section", "measured_layers"]
 
 ID, TITLE = "layers", "Layered geometry"
-#: cells of the step oxygen_loss that are measured: hosts and arrangements of Li vacancies; candidates of a ranking and oxygen vacancies are not
+#: cells of the step oxygen_loss that are measured: hosts and arrangements of Li vacancies; candidates of a ranking and
+#: oxygen vacancies are not
 _LADDER = re.compile(r" (?P<role>host|Li-(?P<vacancies>\d+)) \d+$")
 
 
@@ -58,7 +60,14 @@ class MeasuredLayers:
         for layer in g.planes or g.layers:
             counts[layer.structure] = counts.get(layer.structure, 0) + 1
         classes = ", ".join(f"{number} {name}" for name, number in counts.items())
-        return {"label": self.label, "kind": self.kind, "tier": self.found.document.tier, "content": self.content, "s": g.s_mo2, "i": g.i_lio2} | {
+        return {
+            "label": self.label,
+            "kind": self.kind,
+            "tier": self.found.document.tier,
+            "content": self.content,
+            "s": g.s_mo2,
+            "i": g.i_lio2,
+        } | {
             "o_o": g.o_o_li_layer,
             "metal": g.tm_in_li_layer,
             "lithium": g.li_in_tm_layer,
@@ -72,12 +81,22 @@ class MeasuredLayers:
         rows = []
         layers: tuple[AtomicPlane | CationLayer, ...] = self.geometry.planes or self.geometry.layers
         for number, layer in enumerate(layers, 1):
-            counted = {"label": self.label, "number": number, "lithium": layer.lithium, "metal": layer.metal, "structure": layer.structure}
+            counted = {
+                "label": self.label,
+                "number": number,
+                "lithium": layer.lithium,
+                "metal": layer.metal,
+                "structure": layer.structure,
+            }
             lengths: dict[str, Any]
             if isinstance(layer, AtomicPlane):
-                rows.append(counted | {"role": "atomic plane", "height": layer.height, "s": layer.s_mo2, "i": layer.i_lio2})
+                rows.append(
+                    counted | {"role": "atomic plane", "height": layer.height, "s": layer.s_mo2, "i": layer.i_lio2}
+                )
             else:
-                lengths = {"s": None, "i": layer.thickness} if layer.role == "lithium" else {"s": layer.thickness, "i": None}
+                lengths = (
+                    {"s": None, "i": layer.thickness} if layer.role == "lithium" else {"s": layer.thickness, "i": None}
+                )
                 rows.append(counted | {"role": layer.role, "o_o": layer.o_o, **lengths})
         return rows
 
@@ -100,15 +119,26 @@ def layers_section(case: Case) -> Section:
     for one in measured:
         if one.kind != "crystal":
             name = f"layers_{file_stem(one.label)}_{one.found.job}"
-            alt = f"Thickness, cations and class of every layer of {one.label} ({one.kind}); the numbers stand in the table of layers."
-            section.blocks.append(Picture(name, layers_figure(one.geometry, _formula(one), f"{one.label} ({one.kind}, {one.found.document.tier})"), alt))
+            alt = (
+                f"Thickness, cations and class of every layer of {one.label} ({one.kind}); the numbers stand in the "
+                "table of layers."
+            )
+            section.blocks.append(
+                Picture(
+                    name,
+                    layers_figure(one.geometry, _formula(one), f"{one.label} ({one.kind}, {one.found.document.tier})"),
+                    alt,
+                )
+            )
     return section
 
 
 def measured_layers(case: Case) -> list[MeasuredLayers]:
-    """Return every relaxed structure, and the last frame of every run of molecular dynamics, that holds a layered oxide.
+    """Return every relaxed structure, and the last frame of every run of molecular dynamics, that holds a layered
+    oxide.
 
-    Of the step ``oxygen_loss`` hosts and arrangements of Li vacancies count; orderings that were only ranked, and cells without an oxygen atom, do not.
+    Of the step ``oxygen_loss`` hosts and arrangements of Li vacancies count; orderings that were only ranked, and cells
+    without an oxygen atom, do not.
 
     Parameters
     ----------
@@ -127,7 +157,8 @@ def measured_layers(case: Case) -> list[MeasuredLayers]:
 
 
 def delithiation(measured: Sequence[MeasuredLayers]) -> dict[str, list[MeasuredLayers]]:
-    """Return the lowest cell of each number of Li vacancies, by material and by rising number, where there is more than the host.
+    """Return the lowest cell of each number of Li vacancies, by material and by rising number, where there is more than
+    the host.
 
     Parameters
     ----------
@@ -139,7 +170,11 @@ def delithiation(measured: Sequence[MeasuredLayers]) -> dict[str, list[MeasuredL
             levels = lowest.setdefault(one.found.material, {})
             if one.vacancies not in levels or one.found.document.energy < levels[one.vacancies].found.document.energy:
                 levels[one.vacancies] = one
-    return {label: [levels[n] for n in sorted(levels)] for label, levels in lowest.items() if len(levels) > 1 and 0 in levels}
+    return {
+        label: [levels[n] for n in sorted(levels)]
+        for label, levels in lowest.items()
+        if len(levels) > 1 and 0 in levels
+    }
 
 
 def _wanted(case: Case) -> list[Finished]:
@@ -162,7 +197,9 @@ def _wanted(case: Case) -> list[Finished]:
 def _may_be_layered(found: Finished) -> bool:
     """Whether a cell holds oxygen and a transition metal."""
     elements = found.document.structure.composition.remove_charges().elements
-    return any(element.symbol == "O" for element in elements) and any(element.is_transition_metal for element in elements)
+    return any(element.symbol == "O" for element in elements) and any(
+        element.is_transition_metal for element in elements
+    )
 
 
 def _formula(one: MeasuredLayers) -> str:
@@ -194,10 +231,17 @@ def _table(measured: Sequence[MeasuredLayers]) -> Table:
         Column("job", "job"),
     )
     note = (
-        "S: distance of the oxygen planes around a metal layer, I: around a lithium layer; means over the layers of the oxide. "
+        "S: distance of the oxygen planes around a metal layer, I: around a lithium layer; means over the layers of "
+        "the oxide. "
         "Where layers cut a surface, classes are those of the atomic planes parallel to it."
     )
-    return Table("layers", "Layers of relaxed structures and of the end of dynamics", columns, [one.row() for one in measured], note)
+    return Table(
+        "layers",
+        "Layers of relaxed structures and of the end of dynamics",
+        columns,
+        [one.row() for one in measured],
+        note,
+    )
 
 
 def _layer_table(measured: Sequence[MeasuredLayers]) -> Table:
@@ -213,7 +257,9 @@ def _layer_table(measured: Sequence[MeasuredLayers]) -> Table:
         Column("metal", "metal", 0),
         Column("structure", "class"),
     )
-    return Table("every_layer", "Every layer", columns, [row for one in measured for row in one.layer_rows()], shown=False)
+    return Table(
+        "every_layer", "Every layer", columns, [row for one in measured for row in one.layer_rows()], shown=False
+    )
 
 
 def _content_blocks(label: str, series: Sequence[MeasuredLayers]) -> list[Block]:
@@ -224,9 +270,21 @@ def _content_blocks(label: str, series: Sequence[MeasuredLayers]) -> list[Block]
     for one in series:
         values = {key: getattr(one.geometry, name) for key, name in lengths.items()}
         changes = {
-            f"d_{key}": None if value is None or getattr(host, lengths[key]) is None else value - getattr(host, lengths[key]) for key, value in values.items()
+            f"d_{key}": None
+            if value is None or getattr(host, lengths[key]) is None
+            else value - getattr(host, lengths[key])
+            for key, value in values.items()
         }
-        rows.append({"label": one.label, "n": one.vacancies, "content": one.content, "structure": one.geometry.structure, **values, **changes})
+        rows.append(
+            {
+                "label": one.label,
+                "n": one.vacancies,
+                "content": one.content,
+                "structure": one.geometry.structure,
+                **values,
+                **changes,
+            }
+        )
     columns = (
         Column("label", "cell"),
         Column("n", "Li vacancies", 0),
@@ -242,7 +300,11 @@ def _content_blocks(label: str, series: Sequence[MeasuredLayers]) -> list[Block]
     )
     tier = series[0].found.document.tier
     table = Table(
-        f"layers_lithium_{label}", f"{label}: layers before and after lithium leaves", columns, rows, f"Tier: {tier}. The lowest cell of each content."
+        f"layers_lithium_{label}",
+        f"{label}: layers before and after lithium leaves",
+        columns,
+        rows,
+        f"Tier: {tier}. The lowest cell of each content.",
     )
     points = [(one.content, one.geometry) for one in series]
     alt = f"Thickness of metal and lithium layers of {label} over the lithium content; the numbers stand in the table."

@@ -21,7 +21,17 @@ from ...thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
 from ..case import Case, Finished, chunk_of
 from ..content import Column, KeyNumber, Picture, Section, Table, Text
 
-__all__ = ["CONTROL", "StoredRuns", "StoredTrajectory", "motion_pictures", "motion_section", "motion_tables", "replica_of", "stored_runs", "study_stored"]
+__all__ = [
+    "CONTROL",
+    "StoredRuns",
+    "StoredTrajectory",
+    "motion_pictures",
+    "motion_section",
+    "motion_tables",
+    "replica_of",
+    "stored_runs",
+    "study_stored",
+]
 
 #: the end of a label that names a run of the bulk
 CONTROL = " control"
@@ -70,7 +80,15 @@ class StoredTrajectory:
                 times = times + end - times[0] + (times[1] - times[0] if n > 1 else 1.0)
             energies = np.array(found.energies) if found.energies else None
             temperatures = None if found.temperatures is None else np.array(found.temperatures)
-            yield Frames(self.species, np.array(found.cells), np.array(found.positions), steps + np.arange(n), times, energies, temperatures)
+            yield Frames(
+                self.species,
+                np.array(found.cells),
+                np.array(found.positions),
+                steps + np.arange(n),
+                times,
+                energies,
+                temperatures,
+            )
             end, steps = float(times[-1]), steps + n
 
 
@@ -83,7 +101,8 @@ def _times(found: Trajectory, settings: Mapping[str, Any]) -> NDArray[np.float64
 
 
 def motion_tables(study: MotionStudy) -> list[Table]:
-    """Return the tables of one run: events, rates, cut-offs, shells, survival, migration, species, drift; series as CSV only.
+    """Return the tables of one run: events, rates, cut-offs, shells, survival, migration, species, drift; series as CSV
+    only.
 
     Parameters
     ----------
@@ -91,12 +110,25 @@ def motion_tables(study: MotionStudy) -> list[Table]:
     """
     told = study.to_json()
     events = [{**event, "first": event["atoms"][0], "second": event["atoms"][1]} for event in told["events"]]
-    species = [{"at": at, "species": formula, "number": number} for at, found in told["species"].items() for formula, number in found.items()]
+    species = [
+        {"at": at, "species": formula, "number": number}
+        for at, found in told["species"].items()
+        for formula, number in found.items()
+    ]
     whole = [{**curve, "left": curve["fraction"][-1]} for curve in told["survival"]]
-    gone = [{**atom, "how": "lost its metals", "to": " ".join(f"{n} {s}" for s, n in atom["partners"].items())} for atom in told["released_oxygen"]]
+    gone = [
+        {**atom, "how": "lost its metals", "to": " ".join(f"{n} {s}" for s, n in atom["partners"].items())}
+        for atom in told["released_oxygen"]
+    ]
     gone += [{**atom, "how": f"left {atom['layer']}"} for atom in told["migrants"] or []]
     tables = [
-        Table("event_rates", "Bond events", _columns(RATES), told["rates"], f"A change counts if it lasts {told['persistence']:g} fs. {_HYPOTHESIS}"),
+        Table(
+            "event_rates",
+            "Bond events",
+            _columns(RATES),
+            told["rates"],
+            f"A change counts if it lasts {told['persistence']:g} fs. {_HYPOTHESIS}",
+        ),
         Table("events", "Every bond event", _columns(EVENTS), events, "Atoms count from 0.", shown=False),
         Table("bond_cutoffs", "Cut-offs", _columns(CUTOFFS), told["cutoffs"]),
         Table("coordination", "Neighbours", _columns(SHELLS), [one for one in told["coordination"] if one["mean"] > 0]),
@@ -104,7 +136,13 @@ def motion_tables(study: MotionStudy) -> list[Table]:
         Table("species", "Molecules and complex ions", _columns(SPECIES), species),
         Table("departures", "Atoms that left", _columns(DEPARTURES), gone),
         Table("drift", "Drift", _columns(DRIFT), told["drift"]),
-        Table("diffusivity", "Self-diffusion", _columns(DIFFUSION), [_powers(row) for row in told["diffusivity"]], "σ: standard deviation of the samples."),
+        Table(
+            "diffusivity",
+            "Self-diffusion",
+            _columns(DIFFUSION),
+            [_powers(row) for row in told["diffusivity"]],
+            "σ: standard deviation of the samples.",
+        ),
     ]
     return [table for table in tables if table.rows]
 
@@ -123,8 +161,20 @@ RATES: _Described = (
     ("limit", "at most, 95 %", 2),
     ("per_area", "per nm² and ps", 4),
 )
-EVENTS: _Described = (("kind", "bond event"), ("first", "first atom"), ("second", "second atom"), ("formed", "formed (fs)", 1), ("broken", "broken (fs)", 1))
-CUTOFFS: _Described = (("pair", "pair"), ("cutoff", "cut-off (Å)", 2), ("form", "forms below (Å)", 2), ("broken", "breaks above (Å)", 2), ("source", "from"))
+EVENTS: _Described = (
+    ("kind", "bond event"),
+    ("first", "first atom"),
+    ("second", "second atom"),
+    ("formed", "formed (fs)", 1),
+    ("broken", "broken (fs)", 1),
+)
+CUTOFFS: _Described = (
+    ("pair", "pair"),
+    ("cutoff", "cut-off (Å)", 2),
+    ("form", "forms below (Å)", 2),
+    ("broken", "breaks above (Å)", 2),
+    ("source", "from"),
+)
 SHELLS: _Described = (
     ("pair", "pair"),
     ("n_centers", "centres"),
@@ -133,7 +183,13 @@ SHELLS: _Described = (
     ("last", "last frame", 2),
     ("mean_distortion", "distortion of the shells", 3),
 )
-SURVIVAL: _Described = (("unit", "unit"), ("n_units", "at the beginning"), ("n_lost", "lost"), ("left", "share left", 3), ("median", "half lost after (fs)", 0))
+SURVIVAL: _Described = (
+    ("unit", "unit"),
+    ("n_units", "at the beginning"),
+    ("n_lost", "lost"),
+    ("left", "share left", 3),
+    ("median", "half lost after (fs)", 0),
+)
 SPECIES: _Described = (("at", "at the"), ("species", "species"), ("number", "number"))
 DEPARTURES: _Described = (
     ("atom", "atom"),
@@ -170,7 +226,10 @@ def _powers(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _columns(described: _Described) -> tuple[Column, ...]:
-    return tuple(Column(key, title, digits[0] if digits else None, chemical=key in ("species", "unit")) for key, title, *digits in described)
+    return tuple(
+        Column(key, title, digits[0] if digits else None, chemical=key in ("species", "unit"))
+        for key, title, *digits in described
+    )
 
 
 def motion_pictures(study: MotionStudy) -> list[Picture]:
@@ -184,18 +243,46 @@ def motion_pictures(study: MotionStudy) -> list[Picture]:
     controls = [one for _, one in study.controls]
     found = [Picture("bond_events", events_figure(motion, tier, controls), "Bonds that broke and formed, over time.")]
     if any(shell.mean.any() for shell in motion.coordination):
-        found.append(Picture("coordination", coordination_figure(motion.coordination, tier), "Neighbours of each cation over time and their distribution."))
+        found.append(
+            Picture(
+                "coordination",
+                coordination_figure(motion.coordination, tier),
+                "Neighbours of each cation over time and their distribution.",
+            )
+        )
     whole = study.survival()
     if whole:
-        found.append(Picture("survival", survival_figure(whole, tier), "Share of the units of the first frame that are still whole."))
+        found.append(
+            Picture(
+                "survival", survival_figure(whole, tier), "Share of the units of the first frame that are still whole."
+            )
+        )
     if motion.drifts:
-        found.append(Picture("drift", drift_figure(motion, tier), "Energy and temperature over time with fitted slopes."))
+        found.append(
+            Picture("drift", drift_figure(motion, tier), "Energy and temperature over time with fitted slopes.")
+        )
     curves, ledger = study.curves, motion.ledger
     if ledger.rules:
-        bonds = {rule.name: max(ledger.initial_bonds()[rule.name], ledger.final_bonds()[rule.name]) for rule in ledger.rules}
-        found.append(Picture("pair_functions", pair_figure(curves, ledger.rules, bonds, tier), "Partial pair functions with the cut-offs of bonds."))
-    found.append(Picture("msd", msd_figure(curves, tier), "Mean square displacement of each element, of all atoms and by layer."))
-    found.append(Picture("density_profile", density_figure(curves, tier, motion.extents), "Atoms of each element along the normal of the interface."))
+        bonds = {
+            rule.name: max(ledger.initial_bonds()[rule.name], ledger.final_bonds()[rule.name]) for rule in ledger.rules
+        }
+        found.append(
+            Picture(
+                "pair_functions",
+                pair_figure(curves, ledger.rules, bonds, tier),
+                "Partial pair functions with the cut-offs of bonds.",
+            )
+        )
+    found.append(
+        Picture("msd", msd_figure(curves, tier), "Mean square displacement of each element, of all atoms and by layer.")
+    )
+    found.append(
+        Picture(
+            "density_profile",
+            density_figure(curves, tier, motion.extents),
+            "Atoms of each element along the normal of the interface.",
+        )
+    )
     return found
 
 
@@ -225,7 +312,8 @@ def motion_section(case: Case) -> Section:
 
 
 def replica_of(variant: str) -> str | None:
-    """Replica that the variant of a job names (``replica 2, chunk 1``), the first where it names none; None where the job is no chunk of a trajectory."""
+    """Replica that the variant of a job names (``replica 2, chunk 1``), the first where it names none; None where the
+    job is no chunk of a trajectory."""
     found = chunk_of(variant)
     return found and found[0]
 
@@ -250,16 +338,21 @@ def study_stored(runs: StoredRuns, label: str, replica: str | None = None) -> Mo
     found = runs.get(label, ())
     first = next((one for one in found if replica is None or one[0] == f"{label} {replica}"), None)
     if first is None:
-        raise InputError(f"{label}{f', {replica}' if replica else ''}: the store does not hold its first chunk with its frames")
+        raise InputError(
+            f"{label}{f', {replica}' if replica else ''}: the store does not hold its first chunk with its frames"
+        )
     again, trajectory = [one for one in found if one is not first], first[1]
     controls = [one for other in runs if other.endswith(CONTROL) and not label.endswith(CONTROL) for one in runs[other]]
     own = [Run(name, stored) for name, stored in controls if set(stored.species) <= set(trajectory.species)]
     spec = StudySpec(layers=trajectory.layers, tier=trajectory.documents[0].tier)
-    return study_motion(Run(*first), [Run(name, stored) for name, stored in again], own, spec, load_phase_set(DEFAULT_PHASE_SET))
+    return study_motion(
+        Run(*first), [Run(name, stored) for name, stored in again], own, spec, load_phase_set(DEFAULT_PHASE_SET)
+    )
 
 
 def stored_runs(finished: Iterable[Finished]) -> dict[str, list[tuple[str, StoredTrajectory]]]:
-    """Trajectories of finished jobs: label of the documents to its replicas with their names, chunks in order up to the first that is missing.
+    """Trajectories of finished jobs: label of the documents to its replicas with their names, chunks in order up to the
+    first that is missing.
 
     Parameters
     ----------
@@ -275,7 +368,9 @@ def stored_runs(finished: Iterable[Finished]) -> dict[str, list[tuple[str, Store
     for (label, replica), found_chunks in sorted(chunks.items()):
         ordered = [found.document for _, found in sorted(found_chunks, key=lambda item: item[0])]
         numbers = sorted(number for number, _ in found_chunks)
-        whole = next((k for k, number in enumerate(numbers, 1) if number != k), len(numbers) + 1) - 1  # up to the first that is missing
+        whole = (
+            next((k for k, number in enumerate(numbers, 1) if number != k), len(numbers) + 1) - 1
+        )  # up to the first that is missing
         if whole:
             notes = [] if whole == len(numbers) else [f"chunk {whole + 1} is missing: later ones are left out"]
             runs.setdefault(label, []).append((f"{label} {replica}", StoredTrajectory(ordered[:whole], notes)))
@@ -287,7 +382,9 @@ def _add(section: Section, label: str, study: MotionStudy) -> None:
     section.blocks.append(Text(label, "heading"))
     stem = re.sub(r"\W+", "_", label)
     section.blocks += [replace(picture, name=f"{stem}_{picture.name}") for picture in motion_pictures(study)]
-    section.blocks += [replace(table, name=f"{stem}_{table.name}", title=f"{label}: {table.title}") for table in motion_tables(study)]
+    section.blocks += [
+        replace(table, name=f"{stem}_{table.name}", title=f"{label}: {table.title}") for table in motion_tables(study)
+    ]
     section.blocks += [Text(f"{label}: {note}", "note") for note in study.notes]
     for rate in study.rates():
         if rate.count:

@@ -1,4 +1,5 @@
-"""Blocks on pairs that exchange lithium at a voltage: a table over the voltages asked for, and maps with their interphases."""
+"""Blocks on pairs that exchange lithium at a voltage: a table over the voltages asked for, and maps with their
+interphases."""
 
 from __future__ import annotations
 
@@ -46,8 +47,10 @@ def open_blocks(step: ReactionStep, phases: PhaseSet) -> list[Block]:
 
 
 _OPEN = (
-    "Open to lithium at the voltage: each reactant first comes to equilibrium with the lithium reservoir alone, which is its self part; the mutual part is what contact adds. "
-    "Per atom of the reactants as written, their lithium included. At a voltage the lithium content of a cathode is that of the reservoir: how it is written changes the norm and its self part alone."
+    "Open to lithium at the voltage: each reactant first comes to equilibrium with the lithium reservoir alone, which "
+    "is its self part; the mutual part is what contact adds. "
+    "Per atom of the reactants as written, their lithium included. At a voltage the lithium content of a cathode is "
+    "that of the reservoir: how it is written changes the norm and its self part alone."
 )
 
 
@@ -92,7 +95,10 @@ def map_picture(found: VoltageMap, phases: PhaseSet) -> Picture:
     """
     used = {product.tier for interphase in found.interphases for product in interphase.products}
     source = f"phase set {phases.name} (tier {tier_label(used) if used else 'none'})"
-    alt = f"Mutual reaction energy of {found.a} with {found.b} over mixing ratio and voltage; the interphases stand in the table."
+    alt = (
+        f"Mutual reaction energy of {found.a} with {found.b} over mixing ratio and voltage; the interphases stand "
+        "in the table."
+    )
     return Picture(f"map_{found.a}_{found.b}", voltage_map_figure(found, source), alt)
 
 
@@ -118,4 +124,6 @@ def _interphases(found: VoltageMap) -> Table:
         Column("tier", "tier"),
         Column("reaction", "reaction, lithium included", chemical=True),
     )
-    return Table(f"interphases_{found.a}_{found.b}", f"Interphases of {found.a} and {found.b} over the voltage", columns, rows)
+    return Table(
+        f"interphases_{found.a}_{found.b}", f"Interphases of {found.a} and {found.b} over the voltage", columns, rows
+    )

@@ -1,4 +1,5 @@
-"""Chapter on oxygen loss of one cathode: orderings, ladder, temperature and pressure, voltage, and the ledger of ions."""
+"""Chapter on oxygen loss of one cathode: orderings, ladder, temperature and pressure, voltage, and the ledger of
+ions."""
 
 from __future__ import annotations
 
@@ -19,7 +20,13 @@ from ...oxygen.redox_ledger import RedoxEntry, redox_entry
 from ...oxygen.reference import OxygenReference, reference_from_document, reference_from_phase_set
 from ...oxygen.substitution import substitution_results
 from ...thermodynamics.phase_set import PhaseSet
-from ...thermodynamics.voltage_curve import LithiumReference, VoltageCurve, lithium_from_document, lithium_from_phase_set, voltage_curve
+from ...thermodynamics.voltage_curve import (
+    LithiumReference,
+    VoltageCurve,
+    lithium_from_document,
+    lithium_from_phase_set,
+    voltage_curve,
+)
 from ..case import Case
 from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
 from .oxygen_levels import comparison_blocks, series_of
@@ -74,7 +81,8 @@ def oxygen_results(
     Parameters
     ----------
     label : str
-        Name under which the flow ran: documents are ``LABEL ordering K``, ``LABEL host K``, ``LABEL Li-N K`` and ``LABEL Li-N K O-I``.
+        Name under which the flow ran: documents are ``LABEL ordering K``, ``LABEL host K``, ``LABEL Li-N K`` and
+        ``LABEL Li-N K O-I``.
     documents : sequence of CalculationDocument
         Others are left out.
     conditions : OxygenConditions
@@ -93,7 +101,9 @@ def oxygen_results(
     host = min(roles["host"], key=lambda document: document.energy)
     ladder, curve = None, None
     try:
-        ladder = oxygen_ladder(host, roles["lithium"] + roles["oxygen"], _oxygen(host, conditions, phase_set, metals or {}))
+        ladder = oxygen_ladder(
+            host, roles["lithium"] + roles["oxygen"], _oxygen(host, conditions, phase_set, metals or {})
+        )
     except CatholyteError as error:
         problems.append(f"{label}: no ladder: {error.message}")
     try:
@@ -128,16 +138,22 @@ def oxygen_loss_section(case: Case) -> Section:
         found.setdefault(finished.material, []).append(finished.document)
     metals = {label: found.pop(label) for label in ("Li", "O2") if label in found}
     all_known = _exhausted(case, step)
-    ions = {find_material(system.material).name: [asked.ion for asked in system.substitutions] for system in step.systems}
+    ions = {
+        find_material(system.material).name: [asked.ion for asked in system.substitutions] for system in step.systems
+    }
     results, substituted, beside = [], [], []
     for label, documents in found.items():
         levels = []
         for name, series in series_of(label, documents):
-            own: dict[str, CalculationDocument] = {element: one for element, all_of in metals.items() for one in all_of if one.tier == series[-1].tier}
+            own: dict[str, CalculationDocument] = {
+                element: one for element, all_of in metals.items() for one in all_of if one.tier == series[-1].tier
+            }
             made = oxygen_results(label, series, step.conditions, phases, own, label in all_known)
             levels.append(replace(made, label=name))
             if made.ladder is not None:
-                substituted += [substitution_results(label, ion, series, made.ladder.reference) for ion in ions.get(label, [])]
+                substituted += [
+                    substitution_results(label, ion, series, made.ladder.reference) for ion in ions.get(label, [])
+                ]
         results += levels
         beside += comparison_blocks(label, [made.ladder for made in levels if made.ladder is not None])
     chapter = oxygen_section(results)
@@ -172,18 +188,32 @@ def oxygen_section(results: Sequence[OxygenResults]) -> Section:
             section.warnings += [f"{found.label}: {note}" for note in found.ladder.notes]
         if found.curve:
             alt = f"Voltage of {found.label} over the lithium content; the numbers stand in the table."
-            section.blocks += [_steps(found.label, found.curve), Picture(f"voltage_{found.label}", voltage_figure(found.curve), alt)]
+            section.blocks += [
+                _steps(found.label, found.curve),
+                Picture(f"voltage_{found.label}", voltage_figure(found.curve), alt),
+            ]
         if found.ledger and found.ladder:
             elements = ions_by_element(found.ladder.host)
-            section.blocks += [ions_table(found.label, elements), *ledger_blocks(found.label, found.ladder, found.ledger)]
+            section.blocks += [
+                ions_table(found.label, elements),
+                *ledger_blocks(found.label, found.ladder, found.ledger),
+            ]
             section.warnings += other_ions(found.label, elements)
     return section
 
 
 def _exhausted(case: Case, step: OxygenLossStep) -> set[str]:
     """Materials for which fewer orderings were planned than asked: there are no more."""
-    planned = Counter(str(e.plan["material"]) for e in case.entries if e.plan["step"] == "oxygen_loss" and str(e.plan["variant"]).startswith("ordering "))
-    asked = {find_material(system.material).name: system.orderings.n for system in step.systems if system.orderings is not None}
+    planned = Counter(
+        str(e.plan["material"])
+        for e in case.entries
+        if e.plan["step"] == "oxygen_loss" and str(e.plan["variant"]).startswith("ordering ")
+    )
+    asked = {
+        find_material(system.material).name: system.orderings.n
+        for system in step.systems
+        if system.orderings is not None
+    }
     return {name for name, n in asked.items() if planned[name] < n}
 
 
@@ -198,7 +228,12 @@ def _by_role(label: str, documents: Sequence[CalculationDocument]) -> dict[str, 
     return roles
 
 
-def _oxygen(host: CalculationDocument, conditions: OxygenConditions, phase_set: PhaseSet, metals: Mapping[str, CalculationDocument]) -> OxygenReference:
+def _oxygen(
+    host: CalculationDocument,
+    conditions: OxygenConditions,
+    phase_set: PhaseSet,
+    metals: Mapping[str, CalculationDocument],
+) -> OxygenReference:
     if host.tier in phase_set.signatures:
         return reference_from_phase_set(phase_set, host.tier, conditions.correction)
     if "O2" not in metals:
@@ -206,7 +241,9 @@ def _oxygen(host: CalculationDocument, conditions: OxygenConditions, phase_set: 
     return reference_from_document(metals["O2"], conditions.correction)
 
 
-def _lithium(host: CalculationDocument, phase_set: PhaseSet, metals: Mapping[str, CalculationDocument]) -> LithiumReference:
+def _lithium(
+    host: CalculationDocument, phase_set: PhaseSet, metals: Mapping[str, CalculationDocument]
+) -> LithiumReference:
     if host.tier in phase_set.signatures:
         return lithium_from_phase_set(phase_set, host.tier)
     if "Li" not in metals:
@@ -238,13 +275,26 @@ def _ordering_blocks(label: str, spread: OrderingSpread) -> list[Block]:
         Column("high", "95 %", 3),
     )
     if spread.exhausted:
-        table = replace(table, note=f"{table.note} These are all orderings that symmetry tells apart: more would change nothing.")
-    note = "Model: further orderings are independent draws from the normal distribution of those calculated; interval by resampling these." + (
-        "" if spread.normality is None else f" Shapiro-Wilk test of normality: p = {spread.normality:.3f}."
+        table = replace(
+            table, note=f"{table.note} These are all orderings that symmetry tells apart: more would change nothing."
+        )
+    note = (
+        "Model: further orderings are independent draws from the normal distribution of those calculated; interval by "
+        "resampling these."
+    ) + ("" if spread.normality is None else f" Shapiro-Wilk test of normality: p = {spread.normality:.3f}.")
+    larger = Table(
+        f"more_orderings_{label}",
+        f"{label}: what more orderings would change",
+        columns,
+        [vars(size) for size in spread.larger],
+        note,
     )
-    larger = Table(f"more_orderings_{label}", f"{label}: what more orderings would change", columns, [vars(size) for size in spread.larger], note)
     alt = f"Energies of the orderings of {label}, ranked, and the lowest energy expected over their number."
-    return [table, *([larger] if spread.larger else []), Picture(f"orderings_{label}", ordering_figure(spread, label), alt)]
+    return [
+        table,
+        *([larger] if spread.larger else []),
+        Picture(f"orderings_{label}", ordering_figure(spread, label), alt),
+    ]
 
 
 def _ladder_blocks(found: OxygenResults, ladder: OxygenLadder) -> list[Block]:
@@ -266,11 +316,24 @@ def _ladder_blocks(found: OxygenResults, ladder: OxygenLadder) -> list[Block]:
         Column("lowest_at", f"lowest at {where} (eV)", 2),
         Column("release", f"lowest is 0 at {at.pressure:g} bar (K)", 0),
     )
-    note = "Formation energies with O₂ at 0 K but where stated; ±: standard error over arrangements, those of lowest energy, of equal weight."
+    note = (
+        "Formation energies with O₂ at 0 K but where stated; ±: standard error over arrangements, those of lowest "
+        "energy, of equal weight."
+    )
     blocks: list[Block] = [
         Text(ladder.reference.sentence()),
-        Table(f"oxygen_ladder_{found.label}", f"{found.label}: oxygen vacancies over the lithium content", columns, rungs, note),
-        Picture(f"oxygen_ladder_{found.label}", ladder_figure(ladder, found.curve), f"Formation energies of oxygen vacancies in {found.label}."),
+        Table(
+            f"oxygen_ladder_{found.label}",
+            f"{found.label}: oxygen vacancies over the lithium content",
+            columns,
+            rungs,
+            note,
+        ),
+        Picture(
+            f"oxygen_ladder_{found.label}",
+            ladder_figure(ladder, found.curve),
+            f"Formation energies of oxygen vacancies in {found.label}.",
+        ),
         Picture(
             f"oxygen_potential_{found.label}",
             oxygen_potential_figure(ladder, at.pressures),
@@ -304,7 +367,14 @@ def _rung_row(rung: Rung, found: OxygenResults, ladder: OxygenLadder) -> dict[st
 
 def _sites(label: str, ladder: OxygenLadder) -> Table:
     rows = [
-        {"n": rung.n_vacancies, "cell": cell.label, "site": v.origin, "environment": v.environment, "bridge": v.bridge, "stands_for": v.stands_for}
+        {
+            "n": rung.n_vacancies,
+            "cell": cell.label,
+            "site": v.origin,
+            "environment": v.environment,
+            "bridge": v.bridge,
+            "stands_for": v.stands_for,
+        }
         | {"energy": v.energy, "oxygen": v.shortest_oxygen, "volume": 100 * cell.volume_change}
         for rung in ladder.rungs
         for cell in rung.sampled
@@ -332,7 +402,10 @@ def _steps(label: str, curve: VoltageCurve) -> Table:
         Column("voltage", "voltage (V vs Li/Li⁺)", 3),
         Column("capacity", "charge taken out (mA h/g)", 1),
     )
-    note = f"Mean {curve.average:.3f} V. Lithium metal: {curve.lithium.origin}. Without vibrations and configurational entropy."
+    note = (
+        f"Mean {curve.average:.3f} V. Lithium metal: {curve.lithium.origin}. Without vibrations and "
+        "configurational entropy."
+    )
     return Table(f"voltage_{label}", f"{label}: voltage", columns, rows, note)
 
 
@@ -341,7 +414,10 @@ def _key_numbers(found: OxygenResults, ladder: OxygenLadder) -> list[KeyNumber]:
     shown = sampled if len(sampled) <= MANY_CONTENTS else [sampled[0], sampled[-1]]  # the table holds all
     return [
         KeyNumber(
-            quantity=f"{found.label}, formation energy of an oxygen vacancy with {100 * rung.x:.0f} % of the lithium, mean over sites",
+            quantity=(
+                f"{found.label}, formation energy of an oxygen vacancy with {100 * rung.x:.0f} % of the lithium, "
+                "mean over sites"
+            ),
             value=rung.mean,
             unit="eV",
             digits=2,

@@ -1,4 +1,5 @@
-"""Oxygen loss at two levels of theory: which documents belong to which, and both beside each other at the very same cells."""
+"""Oxygen loss at two levels of theory: which documents belong to which, and both beside each other at the very same
+cells."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def series_of(label: str, documents: Sequence[CalculationDocument]) -> list[tupl
     label : str
         Name of the cathode.
     documents : sequence of CalculationDocument
-        Relaxations, and single points of another engine at their cells; orderings that a third one ranked go with the former. The
+        Relaxations, and single points of another engine at their cells; orderings that a third one ranked go with the
+        former. The
         density of states of the ladder's own engine comes after its relaxations.
     """
     relaxed = [document for document in documents if document.kind == "relax"]
@@ -58,14 +60,27 @@ def comparison_blocks(label: str, ladders: Sequence[OxygenLadder]) -> list[Block
             Column("second", f"{second} (eV)", 3),
             Column("change", f"{second} - {first} (eV)", 3),
         )
-        note = f"The same cells, relaxed with {first}; {second} energies are single points. {ladders[0].reference.short()} Against {other.reference.short()}"
-        blocks.append(Table(f"oxygen_tiers_{label}_{second}", f"{label}: oxygen vacancies with {first} and with {second}", columns, rows, note))
+        note = (
+            f"The same cells, relaxed with {first}; {second} energies are single points. "
+            f"{ladders[0].reference.short()} Against {other.reference.short()}"
+        )
+        blocks.append(
+            Table(
+                f"oxygen_tiers_{label}_{second}",
+                f"{label}: oxygen vacancies with {first} and with {second}",
+                columns,
+                rows,
+                note,
+            )
+        )
     return blocks
 
 
 def _rows(first: OxygenLadder, second: OxygenLadder) -> list[dict[str, Any]]:
     """One row for each vacancy that both have."""
-    energies = {(cell.removed, v.origin): v.energy for rung in second.rungs for cell in rung.sampled for v in cell.vacancies}
+    energies = {
+        (cell.removed, v.origin): v.energy for rung in second.rungs for cell in rung.sampled for v in cell.vacancies
+    }
     return [
         {"n": rung.n_vacancies, "site": v.origin, "environment": v.environment, "first": v.energy}
         | {"second": energies[cell.removed, v.origin], "change": energies[cell.removed, v.origin] - v.energy}

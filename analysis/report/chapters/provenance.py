@@ -1,4 +1,5 @@
-"""Chapters on settings and provenance: what was asked for, what was in force, who computed it where, from which data."""
+"""Chapters on settings and provenance: what was asked for, what was in force, who computed it where, from which
+data."""
 
 from __future__ import annotations
 
@@ -28,13 +29,32 @@ def settings_section(case: Case) -> Section:
     section, recipe = Section("settings", "Settings"), case.recipe
     if recipe.stated:
         columns = [Column("setting", "setting"), Column("value", "value")]
-        section.blocks.append(Table("settings_stated", "Stated in the source", columns, [s.model_dump() for s in recipe.stated], f"Source: {recipe.source}"))
+        section.blocks.append(
+            Table(
+                "settings_stated",
+                "Stated in the source",
+                columns,
+                [s.model_dump() for s in recipe.stated],
+                f"Source: {recipe.source}",
+            )
+        )
     if recipe.choices:
         columns = [Column("setting", "setting"), Column("value", "choice"), Column("reason", "reason")]
-        section.blocks.append(Table("settings_chosen", "Not stated in the source: choices of this recipe", columns, [c.model_dump() for c in recipe.choices]))
+        section.blocks.append(
+            Table(
+                "settings_chosen",
+                "Not stated in the source: choices of this recipe",
+                columns,
+                [c.model_dump() for c in recipe.choices],
+            )
+        )
     if recipe.hubbard_u:
         rows = [{"element": element, "u": value} for element, value in recipe.hubbard_u.items()]
-        section.blocks.append(Table("settings_u", "Dudarev U of the recipe", (Column("element", "element"), Column("u", "U (eV)", 2)), rows))
+        section.blocks.append(
+            Table(
+                "settings_u", "Dudarev U of the recipe", (Column("element", "element"), Column("u", "U (eV)", 2)), rows
+            )
+        )
     if recipe.bulk is None and recipe.electronic is None:
         section.blocks.append(Text("The recipe needs no engine: everything is evaluated from its phase set."))
     elif case.finished:
@@ -50,7 +70,9 @@ def _signatures(case: Case) -> Table:
         signature = found.document.signature.model_dump()
         u = ", ".join(f"{element} {value:g}" for element, value in signature.pop("hubbard_u").items()) or "none"
         about = {"tier": found.document.tier, **signature, "u": u}
-        rows.setdefault(json.dumps(about, sort_keys=True), {**about, "jobs": []})["jobs"].append(found.entry.plan["name"])
+        rows.setdefault(json.dumps(about, sort_keys=True), {**about, "jobs": []})["jobs"].append(
+            found.entry.plan["name"]
+        )
     columns = (
         Column("tier", "tier"),
         Column("engine", "engine"),
@@ -65,7 +87,10 @@ def _signatures(case: Case) -> Table:
         Column("jobs", "jobs"),
     )
     joined = [{**row, "jobs": "; ".join(row["jobs"])} for row in rows.values()]
-    note = "Energies whose signatures differ are never subtracted. The k-point density is reported, not compared; U is compared over the elements that two cells share."
+    note = (
+        "Energies whose signatures differ are never subtracted. The k-point density is reported, not compared; U "
+        "is compared over the elements that two cells share."
+    )
     return Table("signatures", "Energy signatures", columns, joined, note)
 
 
@@ -79,11 +104,23 @@ def _in_force(case: Case) -> Table:
         for key, value in _flat(found.document.settings):
             groups.setdefault(kind, {}).setdefault((key, value), []).append(found.entry.plan["name"])
     rows = [
-        {"tier": kind[0], "kind": kind[1], "setting": key, "value": value, "jobs": "all" if len(jobs) == totals[kind] else "; ".join(jobs)}
+        {
+            "tier": kind[0],
+            "kind": kind[1],
+            "setting": key,
+            "value": value,
+            "jobs": "all" if len(jobs) == totals[kind] else "; ".join(jobs),
+        }
         for kind, values in groups.items()
         for (key, value), jobs in sorted(values.items(), key=lambda item: item[0][0])
     ]
-    columns = (Column("tier", "tier"), Column("kind", "kind"), Column("setting", "setting"), Column("value", "value"), Column("jobs", "jobs"))
+    columns = (
+        Column("tier", "tier"),
+        Column("kind", "kind"),
+        Column("setting", "setting"),
+        Column("value", "value"),
+        Column("jobs", "jobs"),
+    )
     return Table("settings_in_force", "Every engine setting in force", columns, rows)
 
 
@@ -92,7 +129,10 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+            yield (
+                f"{prefix}{key}",
+                value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False),
+            )
 
 
 def provenance_section(case: Case) -> Section:
@@ -104,7 +144,11 @@ def provenance_section(case: Case) -> Section:
     """
     section = Section("provenance", "Provenance")
     section.blocks += [Text(sentence, "problem") for sentence in case.campaign.get("skipped", [])]
-    section.blocks += [_jobs(case), _failures(case)] if case.entries else [Text("The campaign has no job: its steps are evaluated from the phase set alone.")]
+    section.blocks += (
+        [_jobs(case), _failures(case)]
+        if case.entries
+        else [Text("The campaign has no job: its steps are evaluated from the phase set alone.")]
+    )
     steps = (case.recipe.reactions, case.recipe.windows, case.recipe.volumes, case.recipe.screen)
     names = dict.fromkeys(step.phase_set for step in steps if step is not None)
     for name in names:
@@ -117,10 +161,18 @@ def provenance_section(case: Case) -> Section:
 
 
 def _jobs(case: Case) -> Table:
-    versions = {f.entry.plan["key"]: ", ".join(f"{k} {v}" for k, v in f.document.provenance.versions.items()) for f in case.finished}
+    versions = {
+        f.entry.plan["key"]: ", ".join(f"{k} {v}" for k, v in f.document.provenance.versions.items())
+        for f in case.finished
+    }
     rows = []
     for entry in case.entries:
-        row = {**entry.row(), "job": job_link(entry), "anchor": f"job-{job_link(entry)}", "versions": versions.get(entry.plan["key"])}
+        row = {
+            **entry.row(),
+            "job": job_link(entry),
+            "anchor": f"job-{job_link(entry)}",
+            "versions": versions.get(entry.plan["key"]),
+        }
         rows.append({**row, "started": str(row["started"] or "").replace("T", " ")[:19] or None})
     columns = (
         Column("name", "job"),
@@ -146,10 +198,24 @@ def _failures(case: Case) -> Block:
         if entry.plan["key"] not in done:
             cause = entry.record.get("cause") or {}
             evidence = " | ".join(str(line) for line in cause.get("evidence", []))
-            rows.append({"name": entry.plan["name"], "job": job_link(entry), "state": entry.state, "why": case.why(entry), "evidence": evidence})
+            rows.append(
+                {
+                    "name": entry.plan["name"],
+                    "job": job_link(entry),
+                    "state": entry.state,
+                    "why": case.why(entry),
+                    "evidence": evidence,
+                }
+            )
     if not rows:
         return Text("Every job of the campaign is finished.")
-    columns = (Column("name", "job"), Column("job", "key"), Column("state", "state"), Column("why", "why"), Column("evidence", "evidence"))
+    columns = (
+        Column("name", "job"),
+        Column("job", "key"),
+        Column("state", "state"),
+        Column("why", "why"),
+        Column("evidence", "evidence"),
+    )
     return Table("jobs_without_result", "Jobs without a result", columns, rows)
 
 
@@ -190,8 +256,19 @@ def _phase_tables(phases: PhaseSet) -> list[Block]:
     )
     entries = [{**entry.model_dump(), "license": phases.sources[entry.source].license} for entry in phases.entries]
     return [
-        Table(f"phase_set_{phases.name}", f"Phase set {phases.name}", (Column("key", "what"), Column("value", "value")), about),
-        Table(f"phase_sources_{phases.name}", "Its sources and licences", columns, rows, "All entries stand in the CSV file of the entries."),
+        Table(
+            f"phase_set_{phases.name}",
+            f"Phase set {phases.name}",
+            (Column("key", "what"), Column("value", "value")),
+            about,
+        ),
+        Table(
+            f"phase_sources_{phases.name}",
+            "Its sources and licences",
+            columns,
+            rows,
+            "All entries stand in the CSV file of the entries.",
+        ),
         Table(f"phase_entries_{phases.name}", "Its entries", entry_columns, entries, shown=False),
     ]
 
@@ -206,5 +283,13 @@ def _packages(case: Case) -> Table:
             users = found.setdefault((package, version), [])
             if (engine := f"{job.document.tier} jobs") not in users:
                 users.append(engine)
-    rows = [{"package": package, "version": version, "used": ", ".join(users)} for (package, version), users in sorted(found.items())]
-    return Table("packages", "Package versions", (Column("package", "package"), Column("version", "version"), Column("used", "used by")), rows)
+    rows = [
+        {"package": package, "version": version, "used": ", ".join(users)}
+        for (package, version), users in sorted(found.items())
+    ]
+    return Table(
+        "packages",
+        "Package versions",
+        (Column("package", "package"), Column("version", "version"), Column("used", "used by")),
+        rows,
+    )

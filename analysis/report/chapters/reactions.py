@@ -51,7 +51,8 @@ def _rounded(products: Iterable[Product]) -> list[Product]:
 
 
 def phase_set_of(name: str, section: Section, case: Case) -> PhaseSet | None:
-    """Load a phase set, with the campaign's own energies of materials that it lacks; None, and a problem in the section, where it cannot be used.
+    """Load a phase set, with the campaign's own energies of materials that it lacks; None, and a problem in the
+    section, where it cannot be used.
 
     Parameters
     ----------
@@ -91,7 +92,9 @@ def reactions_section(case: Case) -> Section:
         published = _published(step, a, b)
         curve = mixing_curve(result, published)
         section.blocks.append(Text(f"{a} | {b}", "heading"))
-        alt = f"Mutual and total reaction energy of {a} with {b} along the mixing ratio; the numbers stand in the table."
+        alt = (
+            f"Mutual and total reaction energy of {a} with {b} along the mixing ratio; the numbers stand in the table."
+        )
         section.blocks += [Picture(f"reaction_{a}_{b}", reaction_figure(curve), alt), _kinks(result, a, b)]
         section.blocks.append(Text("\n".join(result.notes), "note"))
         section.key_numbers += _key_energies(result, published)
@@ -99,8 +102,10 @@ def reactions_section(case: Case) -> Section:
 
 
 _PARTS = (
-    "Self: a reactant alone falls to its own hull. Mutual: what mixing adds; published mutual reaction energies are compared with this part. "
-    "Total: both together. x is the formula-unit fraction of the first of the pair. Published values are shown for orientation and never used; a deviation is a deviation."
+    "Self: a reactant alone falls to its own hull. Mutual: what mixing adds; published mutual reaction energies are "
+    "compared with this part. "
+    "Total: both together. x is the formula-unit fraction of the first of the pair. Published values are shown for "
+    "orientation and never used; a deviation is a deviation."
 )
 
 
@@ -168,7 +173,10 @@ def _summary(results: Mapping[tuple[str, str], ReactionResult], step: ReactionSt
         Column("tier", "tier"),
         Column("products", "reaction at the mutual minimum", chemical=True),
     )
-    note = "16 % and 84 %: central interval of the draws from the entry errors. Probability: share of the draws in which the pair releases less."
+    note = (
+        "16 % and 84 %: central interval of the draws from the entry errors. Probability: share of the draws in "
+        "which the pair releases less."
+    )
     return Table("reactions", "Self, mutual and total reaction energies", columns, rows, note)
 
 
@@ -184,7 +192,15 @@ def _volume_changes(results: Mapping[tuple[str, str], ReactionResult], phases: P
             continue
         ledger = pair_volumes(result, result.mutual.kink, phases, volumes)
         about = {"pair": f"{a} | {b}", "reaction": ledger.reaction, "notes": "; ".join(ledger.notes)}
-        rows.append({**about, "before": ledger.before, "after": ledger.after, "change": ledger.change, "percent": ledger.percent})
+        rows.append(
+            {
+                **about,
+                "before": ledger.before,
+                "after": ledger.after,
+                "change": ledger.change,
+                "percent": ledger.percent,
+            }
+        )
     columns = (
         Column("pair", "pair", chemical=True),
         Column("before", "before (mL/mol)", 1),
@@ -194,7 +210,13 @@ def _volume_changes(results: Mapping[tuple[str, str], ReactionResult], phases: P
         Column("reaction", "reaction at the mutual minimum", chemical=True),
         Column("notes", "kinds of volumes, gases", chemical=True),
     )
-    return Table("reaction_volumes", "Volume changes at the mutual minima", columns, rows, "Per mole of formula units of reactants; gases count no volume.")
+    return Table(
+        "reaction_volumes",
+        "Volume changes at the mutual minima",
+        columns,
+        rows,
+        "Per mole of formula units of reactants; gases count no volume.",
+    )
 
 
 def _kinks(result: ReactionResult, a: str, b: str) -> Table:
@@ -206,13 +228,23 @@ def _kinks(result: ReactionResult, a: str, b: str) -> Table:
         Column("tier", "tier"),
         Column("entries", "entries of the products"),
     )
-    reactants = [p.tier for p in (*result.a.decomposition, *result.b.decomposition)] + [r.tier for r in (result.a, result.b) if r.tier is not None]
+    reactants = [p.tier for p in (*result.a.decomposition, *result.b.decomposition)] + [
+        r.tier for r in (result.a, result.b) if r.tier is not None
+    ]
     rows = [
-        {**vars(kink), "tier": tier_label([*reactants, *(p.tier for p in kink.products)]), "entries": ", ".join(p.entry for p in kink.products)}
+        {
+            **vars(kink),
+            "tier": tier_label([*reactants, *(p.tier for p in kink.products)]),
+            "entries": ", ".join(p.entry for p in kink.products),
+        }
         for kink in sorted(result.kinks, key=lambda kink: kink.x)
     ]
     return Table(
-        f"kinks_{a}_{b}", f"Every mixing ratio of {a} and {b} at which the products change", columns, rows, "Tier: of products and reactants together."
+        f"kinks_{a}_{b}",
+        f"Every mixing ratio of {a} and {b} at which the products change",
+        columns,
+        rows,
+        "Tier: of products and reactants together.",
     )
 
 
@@ -222,9 +254,13 @@ def rests_on(phase_set: str, sha256: str, entries: Iterable[str]) -> str:
 
 
 def _key_energies(result: ReactionResult, published: float | None) -> list[KeyNumber]:
-    """Mutual and total minimum of one pair; the published value stands beside the mutual part, which is what it claims to be."""
+    """Mutual and total minimum of one pair; the published value stands beside the mutual part, which is what it claims
+    to be."""
     found = []
-    parts = (("mutual", result.mutual, result.uncertainty.mutual, published), ("total", result.total, result.uncertainty.total, None))
+    parts = (
+        ("mutual", result.mutual, result.uncertainty.mutual, published),
+        ("total", result.total, result.uncertainty.total, None),
+    )
     for part, minimum, sigma, printed in parts:
         products = minimum.kink.products if minimum.kink else ()
         ends = (*result.a.decomposition, *result.b.decomposition) if part == "mutual" else ()

@@ -35,7 +35,9 @@ def ions_table(label: str, elements: Sequence[ElementIons]) -> Table:
         Column("deviation", "moments off these ions (µB)", 2),
         Column("deviation_built", "off the ions as built (µB)", 2),
     )
-    note = "Off: mean absolute difference from the moments of the ions; the nearer the two, the less the moments decide."
+    note = (
+        "Off: mean absolute difference from the moments of the ions; the nearer the two, the less the moments decide."
+    )
     return Table(f"ions_{label}", f"{label}: ions of the host", columns, rows, note)
 
 
@@ -44,9 +46,15 @@ def other_ions(label: str, elements: Sequence[ElementIons]) -> list[str]:
     differ = [one for one in elements if not one.agrees]
     if not differ:
         return []
-    built, found = (", ".join(_counts(ions) for ions in sides) for sides in ([one.built for one in differ], [one.found for one in differ]))
+    built, found = (
+        ", ".join(_counts(ions) for ions in sides)
+        for sides in ([one.built for one in differ], [one.found for one in differ])
+    )
     return [
-        f"{label}: by moments the host has {found}, and it was built with {built}: what the ledger says of {' and '.join(one.element for one in differ)} is open"
+        (
+            f"{label}: by moments the host has {found}, and it was built with {built}: what the ledger says of "
+            f"{' and '.join(one.element for one in differ)} is open"
+        )
     ]
 
 
@@ -65,18 +73,29 @@ def ledger_blocks(label: str, ladder: OxygenLadder, entries: Sequence[RedoxEntry
         Column("unclear", "ions unclear", 0),
         Column("flags", "flags"),
     )
-    signs = "" if ladder.host.moments_signed else " The engine predicts magnitudes of moments: spins that turn over cannot be seen."
+    signs = (
+        ""
+        if ladder.host.moments_signed
+        else " The engine predicts magnitudes of moments: spins that turn over cannot be seen."
+    )
     note = (
-        "Ions by moments under the condition that charges balance; unclear: a moment outside the window of its ion, or one that alone would name another, "
+        "Ions by moments under the condition that charges balance; unclear: a moment outside the window of its ion, "
+        "or one that alone would name another, "
         f"as where ions share electrons.{signs}"
     )
-    table = Table(f"redox_ledger_{label}", f"{label}: which ion pays", columns, [entry.row() for entry in entries], note)
+    table = Table(
+        f"redox_ledger_{label}", f"{label}: which ion pays", columns, [entry.row() for entry in entries], note
+    )
     bars = {}
     for rung in ladder.rungs:
         bars[f"{rung.n_vacancies} V$_{{Li}}$"] = _mean_ions([cell.document for cell in rung.arrangements])
         if rung.vacancies:
             bars[f"{rung.n_vacancies} V$_{{Li}}$ + V$_{{O}}$"] = _mean_ions([v.document for v in rung.vacancies])
-    picture = redox_figure(bars, label, f"Tier: {ladder.host.tier}. Ions by moments and balance of charges, means over all cells of a kind.")
+    picture = redox_figure(
+        bars,
+        label,
+        f"Tier: {ladder.host.tier}. Ions by moments and balance of charges, means over all cells of a kind.",
+    )
     return [table, Picture(f"redox_{label}", picture, f"Ions of {label} before and after lithium and oxygen leave.")]
 
 

@@ -77,7 +77,10 @@ def _ranking(result: ScreenResult) -> Table:
     )
     rows = [{**asdict(row), "coating_name": row.coating or "none"} for row in result.ranking]
     low, high = result.operating_range
-    note = f"Mutual energies. Window: of the coating, or of the electrolyte where there is none, against {low:g} to {high:g} V vs Li/Li⁺. No oxidation limit: no lithium to release."
+    note = (
+        f"Mutual energies. Window: of the coating, or of the electrolyte where there is none, against {low:g} to "
+        f"{high:g} V vs Li/Li⁺. No oxidation limit: no lithium to release."
+    )
     return Table("screen", "Ranking of coatings", columns, rows, note)
 
 
@@ -106,11 +109,17 @@ def _windows(result: ScreenResult) -> Table:
         Column("shortfall", "window misses (V)", 2),
         Column("covers", "holds the range"),
     )
-    return Table("screen_windows", "Windows against the operating range", columns, [window.to_json() for window in result.windows])
+    return Table(
+        "screen_windows",
+        "Windows against the operating range",
+        columns,
+        [window.to_json() for window in result.windows],
+    )
 
 
 def screen_pictures(result: ScreenResult) -> list[Picture]:
-    """Return heat map, windows against the operating range, and the curves of every cathode | electrolyte along the mixing ratio.
+    """Return heat map, windows against the operating range, and the curves of every cathode | electrolyte along the
+    mixing ratio.
 
     Parameters
     ----------
@@ -119,8 +128,16 @@ def screen_pictures(result: ScreenResult) -> list[Picture]:
     source = _source(result)
     bars = [_bar(window) for window in result.windows]
     pictures = [
-        Picture("screen_heat_map", heat_map_figure(_heat(result)), "Mutual reaction energies of all interfaces; the numbers stand in the table."),
-        Picture("screen_windows", coverage_figure(bars, result.operating_range, source), "Stability windows of electrolytes and coatings against the range."),
+        Picture(
+            "screen_heat_map",
+            heat_map_figure(_heat(result)),
+            "Mutual reaction energies of all interfaces; the numbers stand in the table.",
+        ),
+        Picture(
+            "screen_windows",
+            coverage_figure(bars, result.operating_range, source),
+            "Stability windows of electrolytes and coatings against the range.",
+        ),
     ]
     panels = _panels(result)
     for part, start in enumerate(range(0, len(panels), _PANELS), start=1):
@@ -149,14 +166,19 @@ def _bar(window: Coverage) -> RangeBar:
 
 
 def _panels(result: ScreenResult) -> list[tuple[str, list[Curve]]]:
-    """One panel per cathode and electrolyte, one curve per state of charge; more states than colours go on in a further panel."""
+    """One panel per cathode and electrolyte, one curve per state of charge; more states than colours go on in a further
+    panel."""
     panels: dict[str, list[Curve]] = {}
     for electrolyte in result.electrolytes:
         for state in result.cathodes:
             kinks = sorted(result.reactions[state.label, electrolyte].kinks, key=lambda kink: kink.x_atom)
             curve = Curve(state.label, [k.x_atom for k in kinks], [k.mutual for k in kinks])
             panels.setdefault(f"{state.cathode} | {electrolyte}", []).append(curve)
-    return [(title, curves[i : i + MOST_CURVES]) for title, curves in panels.items() for i in range(0, len(curves), MOST_CURVES)]
+    return [
+        (title, curves[i : i + MOST_CURVES])
+        for title, curves in panels.items()
+        for i in range(0, len(curves), MOST_CURVES)
+    ]
 
 
 def _key_coatings(result: ScreenResult) -> list[KeyNumber]:
@@ -169,7 +191,10 @@ def _key_coatings(result: ScreenResult) -> list[KeyNumber]:
         found = result.reactions[worst.a, worst.b]
         numbers.append(
             KeyNumber(
-                quantity=f"Best of the screen for {best.cathode} | {best.electrolyte}: {name}, mutual energy of {worst.a} | {worst.b}",
+                quantity=(
+                    f"Best of the screen for {best.cathode} | {best.electrolyte}: {name}, mutual energy of "
+                    f"{worst.a} | {worst.b}"
+                ),
                 value=worst.mutual,
                 unit="eV/atom",
                 digits=3,

@@ -1,4 +1,5 @@
-"""Part of the chapter on oxygen loss: an ion put into the host, its places, oxygen near and far from it, and the states of Li-O-Li oxygen."""
+"""Part of the chapter on oxygen loss: an ion put into the host, its places, oxygen near and far from it, and the states
+of Li-O-Li oxygen."""
 
 from __future__ import annotations
 
@@ -16,26 +17,51 @@ def substitution_blocks(found: SubstitutionResults) -> list[Block]:
     ----------
     found : SubstitutionResults
     """
-    blocks: list[Block] = [Text(f"{found.ion} in {found.label}", "heading"), *(Text(problem, "problem") for problem in found.problems)]
-    stem = f"{found.label}_{found.ion.rstrip('+')}" if found.tier in ("", "chgnet") else f"{found.label}_{found.ion.rstrip('+')}_{found.tier}"
+    blocks: list[Block] = [
+        Text(f"{found.ion} in {found.label}", "heading"),
+        *(Text(problem, "problem") for problem in found.problems),
+    ]
+    stem = (
+        f"{found.label}_{found.ion.rstrip('+')}"
+        if found.tier in ("", "chgnet")
+        else f"{found.label}_{found.ion.rstrip('+')}_{found.tier}"
+    )
     if len(found.places) > 1:
         blocks.append(_places(found, stem))
     if found.vacancies:
-        blocks += [_vacancies(found, stem), Picture(f"oxygen_beside_{stem}", substitution_figure(found), _ALT.format(ion=found.ion, label=found.label))]
+        blocks += [
+            _vacancies(found, stem),
+            Picture(f"oxygen_beside_{stem}", substitution_figure(found), _ALT.format(ion=found.ion, label=found.label)),
+        ]
     if found.centers:
         blocks.append(_centers(found, stem))
     elif found.places:
-        blocks.append(Text(f"Tier {found.tier} has no electronic states: no O 2p centres of {LITHIUM_BRIDGE} oxygen.", "note"))
+        blocks.append(
+            Text(f"Tier {found.tier} has no electronic states: no O 2p centres of {LITHIUM_BRIDGE} oxygen.", "note")
+        )
     return blocks
 
 
-_ALT = "What {ion} in {label} adds to the formation energy of oxygen vacancies, over the distance to it; the numbers stand in the table."
+_ALT = (
+    "What {ion} in {label} adds to the formation energy of oxygen vacancies, over the distance to it; the numbers "
+    "stand in the table."
+)
 
 
 def _places(found: SubstitutionResults, stem: str) -> Table:
-    columns = (Column("label", "cell"), Column("site", "on a site of"), Column("relative", "above the lowest (eV per cell)", 3))
+    columns = (
+        Column("label", "cell"),
+        Column("site", "on a site of"),
+        Column("relative", "above the lowest (eV per cell)", 3),
+    )
     note = f"One composition. Tier: {found.tier}; the best of each site goes on."
-    return Table(f"places_{stem}", f"{found.label}: places of {found.ion}", columns, [vars(place) for place in found.places], note)
+    return Table(
+        f"places_{stem}",
+        f"{found.label}: places of {found.ion}",
+        columns,
+        [vars(place) for place in found.places],
+        note,
+    )
 
 
 def _vacancies(found: SubstitutionResults, stem: str) -> Table:
@@ -56,14 +82,28 @@ def _vacancies(found: SubstitutionResults, stem: str) -> Table:
         Column("with", "with it", 3),
         Column("change", "change (eV)", 3),
     )
-    note = f"Tier: {found.tier}. The same oxygen atom leaves both hosts, each vacancy in the cell of its own parent. {found.reference}"
-    return Table(f"oxygen_beside_{stem}", f"{found.label}: oxygen vacancies near and far from {found.ion}", columns, rows, note)
+    note = (
+        f"Tier: {found.tier}. The same oxygen atom leaves both hosts, each vacancy in the cell of its own parent. "
+        f"{found.reference}"
+    )
+    return Table(
+        f"oxygen_beside_{stem}", f"{found.label}: oxygen vacancies near and far from {found.ion}", columns, rows, note
+    )
 
 
 def _centers(found: SubstitutionResults, stem: str) -> Table:
     rows = [
-        {"cell": f"{found.ion} on {c.site}" if c.site else f"without {found.ion}", "bridge": c.centers.get(LITHIUM_BRIDGE), "others": c.centers.get(OTHERS)}
-        | {"n_bridge": c.atoms.get(LITHIUM_BRIDGE, 0), "n_others": c.atoms.get(OTHERS, 0), "difference": c.difference, "gap": c.gap}
+        {
+            "cell": f"{found.ion} on {c.site}" if c.site else f"without {found.ion}",
+            "bridge": c.centers.get(LITHIUM_BRIDGE),
+            "others": c.centers.get(OTHERS),
+        }
+        | {
+            "n_bridge": c.atoms.get(LITHIUM_BRIDGE, 0),
+            "n_others": c.atoms.get(OTHERS, 0),
+            "difference": c.difference,
+            "gap": c.gap,
+        }
         for c in found.centers
     ]
     zero = found.centers[0].reference
@@ -76,8 +116,13 @@ def _centers(found: SubstitutionResults, stem: str) -> Table:
         Column("difference", "difference (eV)", 3),
         Column("gap", "gap (eV)", 2),
     )
-    note = f"Tier: {found.tier}. Occupied states. Centres of two cells have no common zero; the difference within a cell needs none."
-    return Table(f"oxygen_states_{stem}", f"{found.label}: O 2p centres with and without {found.ion}", columns, rows, note)
+    note = (
+        f"Tier: {found.tier}. Occupied states. Centres of two cells have no common zero; the difference within a "
+        "cell needs none."
+    )
+    return Table(
+        f"oxygen_states_{stem}", f"{found.label}: O 2p centres with and without {found.ion}", columns, rows, note
+    )
 
 
 def substitution_key_numbers(found: SubstitutionResults) -> list[KeyNumber]:
@@ -93,7 +138,10 @@ def substitution_key_numbers(found: SubstitutionResults) -> list[KeyNumber]:
         if (mean := found.mean_change(near=near)) is not None:
             numbers.append(
                 KeyNumber(
-                    quantity=f"{found.label}, what {found.ion} adds to the formation energy of vacancies of oxygen {words} it",
+                    quantity=(
+                        f"{found.label}, what {found.ion} adds to the formation energy of vacancies of oxygen "
+                        f"{words} it"
+                    ),
                     value=mean,
                     unit="eV",
                     digits=2,

@@ -62,7 +62,15 @@ def _ledgers(step: VolumeStep, phases: PhaseSet, section: Section) -> list[_Foun
     for named in step.decompositions:
         try:
             ledger = named_reaction(named.material, parse_products(named.products), phases, volumes)
-            found.append(_Found(named.material, ledger, None, named.published, "measured volumes" if _measured(ledger) else "see sources"))
+            found.append(
+                _Found(
+                    named.material,
+                    ledger,
+                    None,
+                    named.published,
+                    "measured volumes" if _measured(ledger) else "see sources",
+                )
+            )
         except CatholyteError as error:
             section.blocks.append(Text(f"{named.material} -> {', '.join(named.products)}: {error.message}", "problem"))
     for name in step.materials:
@@ -82,7 +90,14 @@ def _measured(ledger: VolumeBalance) -> bool:
 
 def _pictures(found: Sequence[_Found]) -> list[Block]:
     """Bars of the reactions that the recipe names, and the ladders over the voltage."""
-    kinds = sorted({share.volume.kind for one in found for share in one.ledger.shares if share.volume and share.volume.kind != "gas"})
+    kinds = sorted(
+        {
+            share.volume.kind
+            for one in found
+            for share in one.ledger.shares
+            if share.volume and share.volume.kind != "gas"
+        }
+    )
     source = f"{', '.join(kinds)}; sources in the table"
     pictures: list[Block] = []
     named = [_bars(one) for one in found if one.voltage is None and one.ledger.change is not None]
@@ -93,7 +108,13 @@ def _pictures(found: Sequence[_Found]) -> list[Block]:
     ladders = [_ladder(name, found) for name in materials]
     for part, start in enumerate(range(0, len(ladders), len(PALETTE)), start=1):
         alt = f"Volume change over the voltage of {', '.join(materials[start : start + len(PALETTE)])}."
-        pictures.append(Picture(f"volume_ladder_{part}", volume_ladder_figure(ladders[start : start + len(PALETTE)], _VOLTAGES, source), alt))
+        pictures.append(
+            Picture(
+                f"volume_ladder_{part}",
+                volume_ladder_figure(ladders[start : start + len(PALETTE)], _VOLTAGES, source),
+                alt,
+            )
+        )
     return pictures
 
 
@@ -125,8 +146,12 @@ def _changes(found: Sequence[_Found]) -> Table:
             "percent": one.ledger.percent,
             "published_before": one.published[0] if one.published else None,
             "published_after": one.published[1] if one.published else None,
-            "deviation_before": deviation(one.ledger.before, one.published[0]) if one.published and one.ledger.before is not None else None,
-            "deviation_after": deviation(one.ledger.after, one.published[1]) if one.published and one.ledger.after is not None else None,
+            "deviation_before": deviation(one.ledger.before, one.published[0])
+            if one.published and one.ledger.before is not None
+            else None,
+            "deviation_after": deviation(one.ledger.after, one.published[1])
+            if one.published and one.ledger.after is not None
+            else None,
             "unknown": ", ".join(one.ledger.unknown),
         }
         for one in found
@@ -145,7 +170,10 @@ def _changes(found: Sequence[_Found]) -> Table:
         Column("deviation_after", "deviation after", 1),
         Column("unknown", "volume unknown", chemical=True),
     )
-    note = "Per mole of the material. Lithium of the anode and gases count no volume. Without a voltage: products that the recipe names."
+    note = (
+        "Per mole of the material. Lithium of the anode and gases count no volume. Without a voltage: products "
+        "that the recipe names."
+    )
     return Table("volumes", "Volume changes", columns, rows, note)
 
 
@@ -161,7 +189,11 @@ def _sources(found: Sequence[_Found]) -> Table:
 
 
 def _contributions(found: Sequence[_Found]) -> Table:
-    rows = [{"material": one.material, "voltage": one.voltage, "reaction": one.ledger.reaction, **s.to_json()} for one in found for s in one.ledger.shares]
+    rows = [
+        {"material": one.material, "voltage": one.voltage, "reaction": one.ledger.reaction, **s.to_json()}
+        for one in found
+        for s in one.ledger.shares
+    ]
     columns = (
         Column("material", "material", chemical=True),
         Column("voltage", "V vs Li/Li⁺", 2),
@@ -179,7 +211,14 @@ def _contributions(found: Sequence[_Found]) -> Table:
 
 def _by_kind(found: Sequence[_Found]) -> Table:
     rows = [
-        {"material": one.material, "reaction": one.ledger.reaction, "kind": kind, "before": before, "after": after, "change": after - before}
+        {
+            "material": one.material,
+            "reaction": one.ledger.reaction,
+            "kind": kind,
+            "before": before,
+            "after": after,
+            "change": after - before,
+        }
         for one in found
         for kind, (before, after) in one.ledger.alternatives.items()
     ]
@@ -190,7 +229,13 @@ def _by_kind(found: Sequence[_Found]) -> Table:
         Column("after", "after (mL/mol)", 1),
         Column("change", "change (mL/mol)", 1),
     )
-    return Table("volumes_by_kind", "The same with volumes of one kind alone", columns, rows, "Reactions of which every phase has a volume of that kind.")
+    return Table(
+        "volumes_by_kind",
+        "The same with volumes of one kind alone",
+        columns,
+        rows,
+        "Reactions of which every phase has a volume of that kind.",
+    )
 
 
 def _printed_notes(found: Sequence[_Found]) -> list[str]:
@@ -201,21 +246,24 @@ def _printed_notes(found: Sequence[_Found]) -> list[str]:
         if one.published is not None and own.volume is not None and own.volume.value:
             ratio = own.volume.value / one.published[0]
             told.append(
-                f"{one.material}: the printed {one.published[0]:g} mL/mol stands for {100 * ratio:.1f} % of the density used here ({own.volume.source}); "
+                f"{one.material}: the printed {one.published[0]:g} mL/mol stands for {100 * ratio:.1f} % of the "
+                f"density used here ({own.volume.source}); "
                 "a pressed pellet is less dense than its crystal."
             )
     return told
 
 
 def _key_changes(found: Sequence[_Found]) -> list[KeyNumber]:
-    """Volume change of every reaction with named products, and of the first step beyond the oxidation limit of each ladder."""
+    """Volume change of every reaction with named products, and of the first step beyond the oxidation limit of each
+    ladder."""
     chosen = [one for one in found if one.voltage is None]
     for name in dict.fromkeys(one.material for one in found if one.voltage is not None):
         released = [one for one in found if one.material == name and one.voltage is not None and one.ledger.lithium < 0]
         chosen += released[:1]
     return [
         KeyNumber(
-            quantity=f"Volume change of {one.ledger.reaction}" + ("" if one.voltage is None else f" at {one.voltage:.2f} V"),
+            quantity=f"Volume change of {one.ledger.reaction}"
+            + ("" if one.voltage is None else f" at {one.voltage:.2f} V"),
             value=one.ledger.change,
             unit="mL/mol",
             digits=1,

@@ -31,7 +31,8 @@ _VOLTAGES = (0.0, 5.0)
 class _Window:
     """A result with what its numbers rest on besides the phases on the far side of each step.
 
-    near : phases that stand for the material on the hull, by entry id; lithium : the entry of the metal, zero of the voltage.
+    near : phases that stand for the material on the hull, by entry id; lithium : the entry of the metal, zero of the
+    voltage.
     """
 
     result: WindowResult
@@ -77,9 +78,18 @@ def windows_section(case: Case) -> Section:
     if results:
         tiers = tier_label(tier for result in results for tier in result.tiers.values())
         highest = max(result.oxidation.voltage if result.oxidation else 0.0 for result in results)
-        figure = window_figure([ladder(r) for r in results], f"phase set {results[0].phase_set} (tier {tiers})", (0.0, max(_VOLTAGES[1], math.ceil(highest))))
+        figure = window_figure(
+            [ladder(r) for r in results],
+            f"phase set {results[0].phase_set} (tier {tiers})",
+            (0.0, max(_VOLTAGES[1], math.ceil(highest))),
+        )
         alt = f"Stability windows of {', '.join(result.material for result in results)} with the steps of each ladder."
-        section.blocks += [Picture("windows", figure, alt), _limits(windows), Text(_CONVENTION, "note"), _ladders(windows)]
+        section.blocks += [
+            Picture("windows", figure, alt),
+            _limits(windows),
+            Text(_CONVENTION, "note"),
+            _ladders(windows),
+        ]
         section.blocks.append(Text("\n".join(f"{result.material}: {result.note}." for result in results), "note"))
     if phases and results:
         section.blocks += _beside_print(results, phases, step)
@@ -89,8 +99,10 @@ def windows_section(case: Case) -> Section:
 
 
 _CONVENTION = (
-    "A phase above the hull has no voltage at which nothing would gain by decomposing. By convention its energy is lowered to the hull, where it is just stable; "
-    "the shift is listed, and the window is then that of its own decomposition products. Entropy, kinetics and pressure are left out."
+    "A phase above the hull has no voltage at which nothing would gain by decomposing. By convention its energy is "
+    "lowered to the hull, where it is just stable; "
+    "the shift is listed, and the window is then that of its own decomposition products. Entropy, kinetics and "
+    "pressure are left out."
 )
 
 
@@ -106,11 +118,14 @@ def _opened(step: WindowStep, phases: PhaseSet, section: Section) -> list[_Windo
 
 
 def _beside_print(results: Sequence[WindowResult], phases: PhaseSet, step: WindowStep) -> list[Block]:
-    """Every limit that has a printed value, with the phases and entries that make it differ; nothing where none is printed."""
+    """Every limit that has a printed value, with the phases and entries that make it differ; nothing where none is
+    printed."""
     found: list[LimitDeviation] = []
     for result in results:
         if result.published is not None:
-            found += explain_window(result, phases, result.published, step.published_products.get(result.material, ((), ())))
+            found += explain_window(
+                result, phases, result.published, step.published_products.get(result.material, ((), ()))
+            )
     if not found:
         return []
     rows = [
@@ -124,7 +139,9 @@ def _beside_print(results: Sequence[WindowResult], phases: PhaseSet, step: Windo
             "printed": ", ".join(one.published_products),
             "missing": ", ".join(one.missing),
             "printed_reaction": one.printed_reaction,
-            "carriers": "; ".join(f"{carrier.formula} ({carrier.tier}) {carrier.effect:.3f}" for carrier in one.carriers),
+            "carriers": "; ".join(
+                f"{carrier.formula} ({carrier.tier}) {carrier.effect:.3f}" for carrier in one.carriers
+            ),
         }
         for one in found
     ]
@@ -141,7 +158,13 @@ def _beside_print(results: Sequence[WindowResult], phases: PhaseSet, step: Windo
         Column("carriers", "entries of the net reaction: effect of 1σ (V)", chemical=True),
     )
     source = f"Published: {step.published_source}." if step.published_source else ""
-    table = Table("windows_published", "Limits beside published ones", columns, rows, f"{source} The net reaction leaves spectators out.".strip())
+    table = Table(
+        "windows_published",
+        "Limits beside published ones",
+        columns,
+        rows,
+        f"{source} The net reaction leaves spectators out.".strip(),
+    )
     return [table, Text("\n".join(one.text for one in found), "note")]
 
 
@@ -210,12 +233,17 @@ def _ladders(windows: Sequence[_Window]) -> Table:
         Column("reaction", "from the material to the far side", chemical=True),
         Column("tier", "tier"),
     )
-    rows = [{"material": w.result.material, **vars(step), "tier": tier_label(tiers)} for w in windows for step, tiers in _with_tiers(w)]
+    rows = [
+        {"material": w.result.material, **vars(step), "tier": tier_label(tiers)}
+        for w in windows
+        for step, tiers in _with_tiers(w)
+    ]
     return Table("ladders", f"Stability ladders, {_VOLTAGES[0]:g} to {_VOLTAGES[1]:g} V", columns, rows)
 
 
 def _with_tiers(window: _Window) -> list[tuple[LadderStep, list[Tier]]]:
-    """Steps in rising voltage with the tiers of the phases on both sides: away from the material, one step's far side is the next one's near side."""
+    """Steps in rising voltage with the tiers of the phases on both sides: away from the material, one step's far side
+    is the next one's near side."""
     told: dict[LadderStep, list[Tier]] = {}
     uptake = [step for step in reversed(window.result.ladder) if step.lithium > 0]
     release = [step for step in window.result.ladder if step.lithium <= 0]

@@ -1,4 +1,5 @@
-"""Interface energies: nothing where a crystal is joined with itself, twice the surface energy to part it, and no dependence on thickness or order."""
+"""Interface energies: nothing where a crystal is joined with itself, twice the surface energy to part it, and no
+dependence on thickness or order."""
 
 from __future__ import annotations
 
@@ -27,7 +28,10 @@ def layers(first: str, second: str, n: int, m: int, vacuum: float) -> Structure:
     height = SPACING * (n + m) + vacuum
     tags = ["one" if k < n else "two" for k in range(n + m)]
     return Structure(
-        Lattice.orthorhombic(SPACING, SPACING, height), species, [[0, 0, (SPACING * k) / height] for k in range(n + m)], site_properties={"layer": tags}
+        Lattice.orthorhombic(SPACING, SPACING, height),
+        species,
+        [[0, 0, (SPACING * k) / height] for k in range(n + m)],
+        site_properties={"layer": tags},
     )
 
 
@@ -46,13 +50,22 @@ def document(structure: Structure, label: str, **changes: Any) -> CalculationDoc
     return made_document(label, structure, structure, **{"energy": pair_energy(structure), **changes})
 
 
-def energies(first: str, second: str, n: int, m: int, *, periodic: bool = True, free: float | None = None) -> InterfaceEnergies:
+def energies(
+    first: str, second: str, n: int, m: int, *, periodic: bool = True, free: float | None = None
+) -> InterfaceEnergies:
     """The stack of n layers on m layers, with its references."""
     stack = document(layers(first, second, n, m, 0 if periodic else 12), f"{first}|{second}")
     sides = {"one": (first, n), "two": (second, m)}
     bulks = {tag: document(layers(element, element, 1, 0, 0), f"bulk {element}") for tag, (element, _) in sides.items()}
-    slabs = {tag: document(layers(element, element, count, 0, 12), f"slab {element}") for tag, (element, count) in sides.items()}
-    unstrained = {} if free is None else {"one": document(layers(first, first, 1, 0, 0), "free", energy=bulks["one"].energy - free)}
+    slabs = {
+        tag: document(layers(element, element, count, 0, 12), f"slab {element}")
+        for tag, (element, count) in sides.items()
+    }
+    unstrained = (
+        {}
+        if free is None
+        else {"one": document(layers(first, first, 1, 0, 0), "free", energy=bulks["one"].energy - free)}
+    )
     return interface_energies(stack, References(bulks, slabs, unstrained), periodic=periodic)
 
 
@@ -82,7 +95,9 @@ def test_by_hand() -> None:
     """Cut bonds: 1 across the plane at 2.0 Å and 4 at 2.83 Å, per atom of 4 Å²."""
 
     def bonds(depth: float) -> float:
-        return sum(number * depth * ((1.9 / r) ** 12 - 2 * (1.9 / r) ** 6) for number, r in ((1, 2.0), (4, 2.0 * np.sqrt(2))))
+        return sum(
+            number * depth * ((1.9 / r) ** 12 - 2 * (1.9 / r) ** 6) for number, r in ((1, 2.0), (4, 2.0 * np.sqrt(2)))
+        )
 
     found = energies("Cu", "Ag", 4, 4)
     assert found.adhesion == pytest.approx(-bonds(0.17) / 4)
@@ -107,7 +122,10 @@ def test_vacuum_without_slabs_has_no_interface_energy() -> None:
 
 def test_references_that_do_not_belong_are_named() -> None:
     stack = document(layers("Cu", "Ag", 3, 3, 0), "stack")
-    bulk = {"one": document(layers("Cu", "Cu", 1, 0, 0), "bulk one"), "two": document(layers("Ag", "Ag", 1, 0, 0), "bulk two")}
+    bulk = {
+        "one": document(layers("Cu", "Cu", 1, 0, 0), "bulk one"),
+        "two": document(layers("Ag", "Ag", 1, 0, 0), "bulk two"),
+    }
     good = References(bulk, {}, {})
     assert interface_energies(stack, good, periodic=True).adhesion is None
     with pytest.raises(InputError, match="no strained crystal of two"):
@@ -119,7 +137,11 @@ def test_references_that_do_not_belong_are_named() -> None:
         interface_energies(stack, References({**bulk, "one": document(wide, "wide")}, {}, {}), periodic=True)
     other = bulk["one"].signature.model_copy(update={"version": "another"})
     with pytest.raises(SignatureMismatchError, match="version"):
-        interface_energies(stack, References({**bulk, "one": document(layers("Cu", "Cu", 1, 0, 0), "new", signature=other)}, {}, {}), periodic=True)
+        interface_energies(
+            stack,
+            References({**bulk, "one": document(layers("Cu", "Cu", 1, 0, 0), "new", signature=other)}, {}, {}),
+            periodic=True,
+        )
     bare = stack.structure.copy()
     bare.remove_site_property("layer")
     with pytest.raises(InputError, match="no property 'layer'"):
@@ -129,7 +151,12 @@ def test_references_that_do_not_belong_are_named() -> None:
 def test_a_superlattice_in_the_plane_is_the_same_lattice() -> None:
     stack = layers("Cu", "Ag", 3, 3, 0)
     doubled = stack.make_supercell([2, 1, 1], in_place=False)
-    bulk = {tag: document(layers(element, element, 1, 0, 0), element) for tag, element in (("one", "Cu"), ("two", "Ag"))}
-    one, two = (interface_energies(document(cell, "stack"), References(bulk, {}, {}), periodic=True) for cell in (stack, doubled))
+    bulk = {
+        tag: document(layers(element, element, 1, 0, 0), element) for tag, element in (("one", "Cu"), ("two", "Ag"))
+    }
+    one, two = (
+        interface_energies(document(cell, "stack"), References(bulk, {}, {}), periodic=True)
+        for cell in (stack, doubled)
+    )
     assert two.interface == pytest.approx(one.interface)
     assert two.area == pytest.approx(2 * one.area)

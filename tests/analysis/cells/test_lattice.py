@@ -16,7 +16,9 @@ from catholyte.structures.crystals.crystal import conventional
 from catholyte.tests.support.campaigns.campaign_documents import cell_of, made_document, strained
 from catholyte.tests.support.referees.evidence import Referee
 
-strains = st.lists(st.floats(-0.02, 0.02), min_size=9, max_size=9).map(lambda values: np.eye(3) + np.reshape(values, (3, 3)))
+strains = st.lists(st.floats(-0.02, 0.02), min_size=9, max_size=9).map(
+    lambda values: np.eye(3) + np.reshape(values, (3, 3))
+)
 
 
 def _deviations(name: str, cell: Structure, initial: Structure | None = None) -> dict[str, float]:
@@ -39,7 +41,8 @@ def test_volume_is_that_of_one_formula_unit() -> None:
 
 
 def test_broken_cubic_symmetry_is_listed() -> None:
-    """The doubled magnetic cell of CoO, sheared in x-y: the angle between a and b is listed, and the axes that differ."""
+    """The doubled magnetic cell of CoO, sheared in x-y: the angle between a and b is listed, and the axes that
+    differ."""
     shear = np.array([[1.0, 0.02, 0.0], [0.02, 1.0, 0.0], [0.0, 0.0, 1.01]])
     found = _deviations("CoO", strained(cell_of("CoO"), shear))
     assert set(found) == {"a", "c", "γ", "V/f.u."}
@@ -56,7 +59,14 @@ def test_any_strain_is_recovered(name: str, strain: np.ndarray, refereed: Refere
     document = made_document(name, strained(cell_of(name), strain))
     found = conventional_lattice(document, material(name))
     away, by = np.abs(found.matrix - crystal.lattice.matrix @ strain).max(), "the strain that was put in"
-    refereed("conventional lattice of a strained cell", away, 1e-7, of="analysis.lattice.conventional_lattice", by=by, unit="Å")
+    refereed(
+        "conventional lattice of a strained cell",
+        away,
+        1e-7,
+        of="analysis.lattice.conventional_lattice",
+        by=by,
+        unit="Å",
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -84,7 +94,9 @@ def test_engine_that_turns_the_cell_makes_no_difference() -> None:
 
 
 def test_another_crystal_is_refused() -> None:
-    with pytest.raises(StructureError, match=r"LCO: the cell that was relaxed .* is not a cell of the library's crystal"):
+    with pytest.raises(
+        StructureError, match=r"LCO: the cell that was relaxed .* is not a cell of the library's crystal"
+    ):
         lattice_table(made_document("CoO"), material("LCO"))
 
 
@@ -96,7 +108,9 @@ def test_missing_atoms_are_refused() -> None:
 
 
 def test_molecular_solids_are_flagged() -> None:
-    flagged = {name: {bool(row.note) for row in lattice_table(made_document(name), material(name))} for name in ("S", "LCO")}
+    flagged = {
+        name: {bool(row.note) for row in lattice_table(made_document(name), material(name))} for name in ("S", "LCO")
+    }
     assert flagged == {"S": {True}, "LCO": {False}}
 
 

@@ -19,7 +19,9 @@ from catholyte.workflows.documents import CalculationDocument
 BULK, GAMMA, AREA = -7.0, 0.05, 20.0
 
 
-def slab(units: int, error: float = 0.0, width: float = 4.0, species: tuple[str, ...] = ("Co2+", "O2-"), **changes: Any) -> CalculationDocument:
+def slab(
+    units: int, error: float = 0.0, width: float = 4.0, species: tuple[str, ...] = ("Co2+", "O2-"), **changes: Any
+) -> CalculationDocument:
     """A model slab whose energy is bulk plus two faces (plus an error per atom)."""
     number = len(species) * units
     coords = [[0, 0, k / number] for k in range(number)]
@@ -47,7 +49,14 @@ def test_a_wrong_bulk_energy_grows_with_thickness_and_the_slope_has_none(referee
     assert errors[1] == pytest.approx(2 * errors[0])
     fitted = fitted_surface_energy([slab(4), slab(8), slab(6)])
     by = "the value that was put in"
-    refereed("surface energy over thicknesses", abs(fitted.value - GAMMA), 1e-9, of="analysis.surface_energy.fitted_surface_energy", by=by, unit="eV/Å²")
+    refereed(
+        "surface energy over thicknesses",
+        abs(fitted.value - GAMMA),
+        1e-9,
+        of="analysis.surface_energy.fitted_surface_energy",
+        by=by,
+        unit="eV/Å²",
+    )
     assert (fitted.bulk_energy, fitted.residual) == (pytest.approx(BULK), pytest.approx(0, abs=1e-9))
     assert fitted.n_atoms == (8, 16, 12)
 

@@ -1,4 +1,5 @@
-"""Every figure that the package draws: labelled axes with units, colours for every colour vision, lines that differ without colour, tier, vectors.
+"""Every figure that the package draws: labelled axes with units, colours for every colour vision, lines that differ
+without colour, tier, vectors.
 
 No figure escapes: what the source declares as returning a figure must be among those that are drawn here.
 """
@@ -25,7 +26,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 
-from catholyte.analysis.figures.style import DASHES, ELEMENT_COLOURS, GREY, HATCHES, MARKERS, PALETTE, element_colours, line_look, save_figure, to_svg
+from catholyte.analysis.figures.style import (
+    DASHES,
+    ELEMENT_COLOURS,
+    GREY,
+    HATCHES,
+    MARKERS,
+    PALETTE,
+    element_colours,
+    line_look,
+    save_figure,
+    to_svg,
+)
 from catholyte.hpc.board.motion_picture import motion_picture
 from catholyte.hpc.board.pictures import PICTURES, picture
 from catholyte.tests.support.campaigns.board_campaigns import mixed_campaign
@@ -36,7 +48,8 @@ UNIT = re.compile(r"eV|Å|\bV vs|\bps\b|\bK\b|%|\bmL\b|mA h|nm")
 #: what an axis may show that has no unit, in its own words
 DIMENSIONLESS = re.compile(
     r"^(g\(r\)|rank|material|pair|side of the reaction|neighbours of \w+|number of (neighbours|orderings)|arrangements|"
-    r"(first|second) material|bonds broken or formed|layer along the stacking|per (octahedral )?site|Li per MO\$_\{2\}\$|lithium left.*|atomic fraction.*|x, formula-unit fraction.*|"
+    r"(first|second) material|bonds broken or formed|layer along the stacking|per (octahedral )?site|Li per "
+    r"MO\$_\{2\}\$|lithium left.*|atomic fraction.*|x, formula-unit fraction.*|"
     r"share of .*|cations in the cell|\w+ ions per cell|zero of energy.*|ionic step|)$"
 )
 #: names stand along this axis instead of numbers: they are the label
@@ -48,10 +61,16 @@ APART = 15.0
 #: Machado, Oliveira and Fernandes, IEEE Trans. Vis. Comput. Graph. 15, 1291 (2009), severity 1.0, on linear RGB
 VISIONS = {
     "trichromatic": np.eye(3),
-    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
-    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
 }
-_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
 
 
 @cache
@@ -77,26 +96,47 @@ def apart(first: Any, second: Any) -> float:
 def sources() -> dict[str, ast.Module]:
     """Modules of the package that speak of figures."""
     folders = [ROOT / name for name in ("analysis", "configs", "hpc", "structures", "workflows")]
-    texts = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py")}
+    texts = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for folder in folders
+        for path in folder.rglob("*.py")
+    }
     return {place: ast.parse(text) for place, text in texts.items() if "matplotlib" in text or "Figure" in text}
 
 
 def public_figures() -> set[str]:
     """Functions of the package that return a figure, by their annotation, wherever they stand."""
-    functions = [node for tree in sources().values() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.returns is not None]
+    functions = [
+        node
+        for tree in sources().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.returns is not None
+    ]
     return {node.name for node in functions if ast.unparse(node.returns).strip("'\"") in ("Figure", "figure.Figure")}
 
 
 def draws(tree: ast.Module) -> bool:
     """Whether a module imports matplotlib for more than its annotations."""
-    typing = {id(n) for block in ast.walk(tree) if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test) for n in ast.walk(block)}
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in typing]
-    names = [name for node in found for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])]
+    typing = {
+        id(n)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for n in ast.walk(block)
+    }
+    found = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in typing
+    ]
+    names = [
+        name
+        for node in found
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
+    ]
     return any(name.split(".")[0] == "matplotlib" for name in names)
 
 
 def labels(axes: Axes, direction: str) -> list[str]:
-    """Labels that hold for one axis: its own, those of the axes that share it, of the colour bar's other side, and of the whole figure."""
+    """Labels that hold for one axis: its own, those of the axes that share it, of the colour bar's other side, and of
+    the whole figure."""
     grouper = axes.get_shared_x_axes() if direction == "x" else axes.get_shared_y_axes()
     together = [other for other in axes.figure.axes if other is axes or grouper.joined(axes, other)]  # type: ignore[union-attr]
     found = [getattr(other, f"get_{direction}label")() for other in together]
@@ -132,13 +172,18 @@ def test_every_axis_says_what_it_shows_and_in_which_unit(name: str) -> None:
             if len(words) >= NAMED:  # materials, states, ways: names are their own label
                 continue
             assert found, (name, direction, "has no label")
-            assert all(UNIT.search(label) or DIMENSIONLESS.match(label) or label in ELEMENT_COLOURS for label in found), (name, found)
+            assert all(
+                UNIT.search(label) or DIMENSIONLESS.match(label) or label in ELEMENT_COLOURS for label in found
+            ), (name, found)
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_tier_or_source_stands_in_the_figure(name: str) -> None:
     texts = " ".join(text.get_text() for text in drawn(name).findobj(Text))  # type: ignore[attr-defined]
-    assert re.search(r"[Tt]ier: (chgnet|gpaw|vasp)|Energies: .*(chgnet|vasp|tier)|Molar volumes: \w+|Geometry of \w+|tier chgnet", texts.replace("\n", " "))
+    assert re.search(
+        r"[Tt]ier: (chgnet|gpaw|vasp)|Energies: .*(chgnet|vasp|tier)|Molar volumes: \w+|Geometry of \w+|tier chgnet",
+        texts.replace("\n", " "),
+    )
 
 
 def colours_of(axes: Axes) -> set[str]:
@@ -160,14 +205,25 @@ def colours_of(axes: Axes) -> set[str]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_colours_come_from_the_palette(name: str) -> None:
-    atoms = {to_hex(colour) for colour in ELEMENT_COLOURS.values()} if name in ("stack_figure", "depth_figure") else set()
+    atoms = (
+        {to_hex(colour) for colour in ELEMENT_COLOURS.values()} if name in ("stack_figure", "depth_figure") else set()
+    )
     for axes in drawn(name).axes:
-        if not any(type(collection).__name__ == "ContourSet" or "ContourSet" in type(collection).__name__ for collection in axes.collections):
+        if not any(
+            type(collection).__name__ == "ContourSet" or "ContourSet" in type(collection).__name__
+            for collection in axes.collections
+        ):
             assert colours_of(axes) <= ALLOWED | atoms, name
 
 
 def test_colour_maps_rise_in_lightness_for_every_vision() -> None:
-    maps = {c.get_cmap().name: c.get_cmap() for name in FIGURES for axes in drawn(name).axes for c in axes.collections if c.get_array() is not None}
+    maps = {
+        c.get_cmap().name: c.get_cmap()
+        for name in FIGURES
+        for axes in drawn(name).axes
+        for c in axes.collections
+        if c.get_array() is not None
+    }
     assert maps
     for name, shades in maps.items():
         for vision in VISIONS:
@@ -198,7 +254,11 @@ def test_36_lines_have_36_looks_and_neighbours_share_neither_colour_nor_dashes()
 
 def series(axes: Axes) -> list[tuple[str, tuple[str, ...], np.ndarray]]:
     """Named lines and groups of points of one axes: name, looks without colour, points."""
-    bars = {id(container.lines[0]): str(container.get_label()) for container in axes.containers if isinstance(container, ErrorbarContainer)}
+    bars = {
+        id(container.lines[0]): str(container.get_label())
+        for container in axes.containers
+        if isinstance(container, ErrorbarContainer)
+    }
     found = []
     for line in axes.lines:
         name = bars.get(id(line), str(line.get_label()))
@@ -210,11 +270,19 @@ def series(axes: Axes) -> list[tuple[str, tuple[str, ...], np.ndarray]]:
         if isinstance(patch, StepPatch) and not str(patch.get_label()).startswith("_"):
             values, edges, _ = patch.get_data()
             known = np.isfinite(values)
-            found.append((str(patch.get_label()), (str(patch.get_linestyle()), ""), np.column_stack([edges[:-1][known], np.asarray(values)[known]])))
+            found.append(
+                (
+                    str(patch.get_label()),
+                    (str(patch.get_linestyle()), ""),
+                    np.column_stack([edges[:-1][known], np.asarray(values)[known]]),
+                )
+            )
     for collection in axes.collections:
         at = np.asarray(collection.get_offsets())
         if not str(collection.get_label()).startswith("_") and len(at) > 1:
-            found.append((str(collection.get_label()), ("points", str(collection.get_paths()[0].vertices.round(3).tolist())), at))
+            found.append(
+                (str(collection.get_label()), ("points", str(collection.get_paths()[0].vertices.round(3).tolist())), at)
+            )
     return found
 
 
@@ -231,7 +299,10 @@ def overlap(first: np.ndarray, second: np.ndarray) -> bool:
 def confused(figure: Figure) -> list[tuple[str, str]]:
     """Series that lie over each other and differ by colour alone."""
     return [
-        (one[0], other[0]) for axes in figure.axes for one, other in itertools.combinations(series(axes), 2) if one[1] == other[1] and overlap(one[2], other[2])
+        (one[0], other[0])
+        for axes in figure.axes
+        for one, other in itertools.combinations(series(axes), 2)
+        if one[1] == other[1] and overlap(one[2], other[2])
     ]
 
 
@@ -297,7 +368,11 @@ def board_figures() -> dict[str, dict[str, Any]]:
     source = mixed_campaign()
     documents = {key: source.document(source.snapshot("gsirr").entry(key), arrays=True) for key in ("aaaa-1", "bbbb-2")}
     found = {"structure": picture("structure", documents["bbbb-2"]), "dos": picture("dos", documents["bbbb-2"])}
-    return {**found, "convergence": picture("convergence", documents["aaaa-1"]), "motion": motion_picture(moving_study(), "x")}
+    return {
+        **found,
+        "convergence": picture("convergence", documents["aaaa-1"]),
+        "motion": motion_picture(moving_study(), "x"),
+    }
 
 
 def test_no_figure_of_the_board_escapes() -> None:

@@ -46,7 +46,9 @@ def test_the_map_has_a_row_per_plane_and_a_diamond_at_each_centre() -> None:
     # VBM at -1 eV: O 2p of LCO at -2.5 + 0.2, of CoO at -3.5 + 0.9
     assert [x for x, _ in diamonds] == pytest.approx([-1.3] * 4 + [-1.6] * 5, abs=1e-6)
     assert [y for _, y in diamonds] == pytest.approx([0, 2, 4, 6, 8.1, 10.3, 12.5, 14.7, 16.9])
-    assert sum(len(np.asarray(points.get_offsets())) for points in structure.collections) == 36 * 2  # drawn twice across the 5.8 Å of the cell
+    assert (
+        sum(len(np.asarray(points.get_offsets())) for points in structure.collections) == 36 * 2
+    )  # drawn twice across the 5.8 Å of the cell
     assert {text.get_text() for text in potential.texts} == {"−3.80 eV", "−4.60 eV"}
 
 
@@ -64,7 +66,9 @@ def test_a_plane_without_the_element_stays_empty() -> None:
     assert bands.dos is not None
     densities = np.array(bands.dos.densities)
     lithium = [i for i, site in enumerate(bands.structure) if site.specie.symbol == "Li"]
-    densities[:, lithium, 0] = densities[:, [i for i, site in enumerate(bands.structure) if site.specie.symbol == "O"][: len(lithium)], 1]
+    densities[:, lithium, 0] = densities[
+        :, [i for i, site in enumerate(bands.structure) if site.specie.symbol == "O"][: len(lithium)], 1
+    ]
     own = bands._replace(dos=bands.dos.model_copy(update={"densities": densities.tolist()}))
     report = depth_report(own, SPEC.model_copy(update={"element": "Li", "orbital": "s"}), stack)
     figure = _drawn(depth_figure(DepthPanel("x", own, report, stack, "gpaw")))
@@ -99,7 +103,11 @@ def test_one_marker_per_way_and_thickness() -> None:
     assert "own average potential" in names
     legend = ax.get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["32 atoms (4 + 4 planes)", "48 atoms (6 + 6 planes)", "no common zero"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "32 atoms (4 + 4 planes)",
+        "48 atoms (6 + 6 planes)",
+        "no common zero",
+    ]
     with pytest.raises(InputError, match="0 alignments given"):
         alignment_figure([])
 
@@ -111,13 +119,34 @@ def test_the_same_input_gives_the_same_svg() -> None:
 
 def test_report_holds_every_centre_alignment_and_trend() -> None:
     section = Section("interface", "Interface")
-    data = DepthData([joint((6, 6), (0.2, 0.9)), joint((4, 4), (0.2, 0.9))], SPEC, {name: bulk(name) for name in MATERIALS})
+    data = DepthData(
+        [joint((6, 6), (0.2, 0.9)), joint((4, 4), (0.2, 0.9))], SPEC, {name: bulk(name) for name in MATERIALS}
+    )
     add_depth(section, "lco_coo", data)
     tables = {table.name: table for table in section.tables}
-    assert list(tables) == ["lco_coo_32_centers", "lco_coo_32_Co", "lco_coo_48_centers", "lco_coo_48_Co", "lco_coo_alignment", "lco_coo_thickness"]
-    assert {row["kind"] for row in tables["lco_coo_48_centers"].rows} == {"plane", "layer", "layer, inner planes", "environment"}
-    assert {row["label"] for row in tables["lco_coo_48_Co"].rows if row["kind"] == "ion"} == {"Co3+ in LCO", "Co2+ in CoO"}
-    assert [picture.name for picture in section.pictures] == ["lco_coo_32_depth", "lco_coo_48_depth", "lco_coo_alignment"]
+    assert list(tables) == [
+        "lco_coo_32_centers",
+        "lco_coo_32_Co",
+        "lco_coo_48_centers",
+        "lco_coo_48_Co",
+        "lco_coo_alignment",
+        "lco_coo_thickness",
+    ]
+    assert {row["kind"] for row in tables["lco_coo_48_centers"].rows} == {
+        "plane",
+        "layer",
+        "layer, inner planes",
+        "environment",
+    }
+    assert {row["label"] for row in tables["lco_coo_48_Co"].rows if row["kind"] == "ion"} == {
+        "Co3+ in LCO",
+        "Co2+ in CoO",
+    }
+    assert [picture.name for picture in section.pictures] == [
+        "lco_coo_32_depth",
+        "lco_coo_48_depth",
+        "lco_coo_alignment",
+    ]
     centre, step = section.key_numbers
     assert centre.value == pytest.approx(-0.3, abs=1e-6)
     assert step.value == pytest.approx(-0.8, abs=1e-3)

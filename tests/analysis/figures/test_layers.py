@@ -38,7 +38,9 @@ def test_curves_over_time() -> None:
     cell = conventional(crystals.LCO)
     stretch = 1 + 0.01 * np.arange(5)
     cells = np.array([cell.lattice.matrix * [[1], [1], [factor]] for factor in stretch])
-    frames = Frames(tuple(site.specie.symbol for site in cell), cells, cell.frac_coords @ cells, np.arange(5), 2000.0 * np.arange(5))
+    frames = Frames(
+        tuple(site.specie.symbol for site in cell), cells, cell.frac_coords @ cells, np.arange(5), 2000.0 * np.arange(5)
+    )
     series = layer_series([frames])
     figure = layer_series_figure(series, "LiCoO2", "a run")
     times, values = figure.axes[0].lines[0].get_data()

@@ -1,4 +1,5 @@
-"""Figures of screens, maps and volumes: right marks, labelled axes, no pixels, no overlapping text, the same bytes again."""
+"""Figures of screens, maps and volumes: right marks, labelled axes, no pixels, no overlapping text, the same bytes
+again."""
 
 from __future__ import annotations
 
@@ -11,7 +12,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from catholyte.analysis.figures.screen import Curve, HeatMap, coverage_figure, curves_figure, heat_map_figure, voltage_map_figure
+from catholyte.analysis.figures.screen import (
+    Curve,
+    HeatMap,
+    coverage_figure,
+    curves_figure,
+    heat_map_figure,
+    voltage_map_figure,
+)
 from catholyte.analysis.figures.style import style, to_svg
 from catholyte.analysis.figures.volumes import volume_figure, volume_ladder_figure
 from catholyte.analysis.thermodynamics.voltage_map import voltage_map
@@ -19,7 +27,10 @@ from catholyte.configs.errors import InputError
 from catholyte.tests.support.docs.figures_by_hand import FIGURES as DRAWN
 from catholyte.tests.support.phase_sets import BY_HAND, phase_set
 
-FIGURES = {name: DRAWN[f"{name}_figure"] for name in ("heat_map", "coverage", "curves", "voltage_map", "volume", "volume_ladder")}
+FIGURES = {
+    name: DRAWN[f"{name}_figure"]
+    for name in ("heat_map", "coverage", "curves", "voltage_map", "volume", "volume_ladder")
+}
 NAN = float("nan")
 
 
@@ -60,7 +71,9 @@ def test_no_text_overlaps_another_or_leaves_the_figure(name: str) -> None:
             for tick in axis.get_major_ticks():
                 if not (axes.axison and low <= tick.label1.get_position()[coordinate] <= high):
                     hidden.add(tick.label1)
-    shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in hidden]  # type: ignore[attr-defined]
+    shown = [
+        text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in hidden
+    ]  # type: ignore[attr-defined]
     upright = [text for text in shown if text.get_rotation() in (0, 90)]  # type: ignore[attr-defined]
     for text in shown:
         box = text.get_window_extent(renderer)

@@ -27,7 +27,8 @@ FIGURES = {name: DRAWN[f"{name}_figure"] for name in ("dos", "centers", "reactio
 def texts(figure: Figure) -> str:
     """Everything a reader can read, titles, legends and captions included, with subscripts as plain digits."""
     return str.translate(
-        " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))), str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+        " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))),
+        str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789"),
     )  # type: ignore[attr-defined]
 
 
@@ -40,7 +41,9 @@ def drawn_texts(figure: Figure) -> list[Text]:
             for tick in axis.get_major_ticks():
                 if not (axes.axison and low <= tick.label1.get_position()[coordinate] <= high):
                     hidden.add(tick.label1)
-    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in hidden]  # type: ignore[attr-defined]
+    return [
+        text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in hidden
+    ]  # type: ignore[attr-defined]
 
 
 def markers(figure: Figure, marker: str) -> list[Line2D]:
@@ -92,7 +95,9 @@ def test_dos_mirrors_the_spins_and_marks_the_centres_of_all_panels() -> None:
     assert len(curves) == 2
     np.testing.assert_allclose(curves[0].get_ydata(), -np.asarray(curves[1].get_ydata()))
     assert len([line for line in plain.lines if len(np.asarray(line.get_xdata())) > 2]) == 2
-    marked = sorted(float(np.asarray(line.get_xdata())[0]) for line in plain.lines if len(np.asarray(line.get_xdata())) == 2)
+    marked = sorted(
+        float(np.asarray(line.get_xdata())[0]) for line in plain.lines if len(np.asarray(line.get_xdata())) == 2
+    )
     assert marked == pytest.approx([-4.0, -3.0], abs=1e-3)
     assert polarised.get_xlim() == plain.get_xlim()
     assert "Gaussian of 0.1 eV for display only" in texts(figure).replace("\n", " ")
@@ -125,7 +130,9 @@ def test_reaction_marks_the_minimum_and_the_published_value() -> None:
     assert "published: −0.52 eV/atom" in texts(figure)
     for products in CURVE.products:
         assert products in texts(figure)
-    silent = reaction_figure(MixingCurve(a="A", b="B", x=[0, 1], mutual=[0, 0], total=[0, 0], products=["", ""], source="chgnet"))
+    silent = reaction_figure(
+        MixingCurve(a="A", b="B", x=[0, 1], mutual=[0, 0], total=[0, 0], products=["", ""], source="chgnet")
+    )
     assert "published" not in texts(silent)
 
 
@@ -185,7 +192,9 @@ def test_figures_that_cannot_be_drawn_say_why() -> None:
     with pytest.raises(InputError, match="0 lattice parameters"):
         lattice_figure([], "chgnet")
     with pytest.raises(InputError, match="have 2, 1, 2 and 2 values"):
-        reaction_figure(MixingCurve(a="A", b="B", x=[0, 1], mutual=[0], total=[0, 0], products=["", ""], source="chgnet"))
+        reaction_figure(
+            MixingCurve(a="A", b="B", x=[0, 1], mutual=[0], total=[0, 0], products=["", ""], source="chgnet")
+        )
 
 
 def test_a_new_figure_is_laid_out_row_by_row() -> None:

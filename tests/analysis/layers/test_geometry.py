@@ -1,4 +1,5 @@
-"""Layered geometry: analytic values of ideal crystals, classes of slabs and interfaces, and what must not change a thing."""
+"""Layered geometry: analytic values of ideal crystals, classes of slabs and interfaces, and what must not change a
+thing."""
 
 from __future__ import annotations
 
@@ -30,16 +31,27 @@ from catholyte.tests.support.strategies import supercell_matrices
 #: z(O) of Li2MnO3 in units of c sin β: four atoms O1 and eight O2 in the cell make up its planes
 _HEIGHT = 5.030 * sin(radians(109.46))
 _MEAN_Z = (4 * 0.2273 + 8 * 0.2233) / 12
-#: spinel: planes are a/(2√3) apart; a parameter u above 3/8 moves the mean plane by √3/2 (u - 3/8) a towards the layer with three quarters of the metal
+#: spinel: planes are a/(2√3) apart; a parameter u above 3/8 moves the mean plane by √3/2 (u - 3/8) a towards the layer
+#: with three quarters of the metal
 _SHIFT = sqrt(3) * (0.3882 - 0.375) * 8.084
 #: material to S(MO2), I(LiO2), class and segregation, worked out from lattice parameters and positions
 IDEAL = {
-    "LCO": (crystals.LCO, 2 * (1 / 3 - 0.2605) * 14.054, 14.054 / 3 - 2 * (1 / 3 - 0.2605) * 14.054, "layered", (1, 0, 0, 0)),
+    "LCO": (
+        crystals.LCO,
+        2 * (1 / 3 - 0.2605) * 14.054,
+        14.054 / 3 - 2 * (1 / 3 - 0.2605) * 14.054,
+        "layered",
+        (1, 0, 0, 0),
+    ),
     "Li2MnO3": (crystals.LI2MNO3, 2 * _MEAN_Z * _HEIGHT, (1 - 2 * _MEAN_Z) * _HEIGHT, "layered", (1, 0, 0, 0)),
     "CoO": (crystals.COO, 4.26 / sqrt(3), 4.26 / sqrt(3), "rock salt", (0, 0, 0, 0)),
     "Co3O4": (crystals.CO3O4, 8.084 / sqrt(12) - _SHIFT, 8.084 / sqrt(12) + _SHIFT, "spinel", (0.5, 0.5, 0.5, 0.5)),
 }
-CELLS = {(name, kind): build(found[0]) for name, found in IDEAL.items() for kind, build in (("conventional", conventional), ("primitive", primitive))}
+CELLS = {
+    (name, kind): build(found[0])
+    for name, found in IDEAL.items()
+    for kind, build in (("conventional", conventional), ("primitive", primitive))
+}
 
 
 @cache
@@ -55,11 +67,16 @@ def test_ideal_crystals_give_the_analytic_values(name: str, kind: str, refereed:
     found = layered_geometry(CELLS[name, kind])
     assert found.s_mo2 is not None
     assert found.i_lio2 is not None
-    away, by = max(abs(found.s_mo2 - s_mo2), abs(found.i_lio2 - i_lio2)), "analytic, from lattice parameters and positions of four crystals"
+    away, by = (
+        max(abs(found.s_mo2 - s_mo2), abs(found.i_lio2 - i_lio2)),
+        "analytic, from lattice parameters and positions of four crystals",
+    )
     refereed("slab heights S(MO2) and I(LiO2)", away, 1e-9, of="analysis.layers.layered_geometry", by=by, unit="Å")
     assert found.structure == structure
     away = np.abs(np.subtract(found.segregation, segregation)).max()
-    refereed("segregation of cations into layers", away, 1e-6, of="analysis.layers.layered_geometry", by=by, unit="fraction")
+    refereed(
+        "segregation of cations into layers", away, 1e-6, of="analysis.layers.layered_geometry", by=by, unit="fraction"
+    )
     assert {layer.structure for layer in found.layers} == {structure}
     assert found.shares == {structure: 1.0}
     assert (found.inclination, found.planes, found.left_out) == (None, (), 0)
@@ -76,16 +93,21 @@ def test_oxygen_distances_of_lithium_cobalt_oxide() -> None:
     assert metal.o_o == pytest.approx(sqrt(2.816**2 / 3 + found.s_mo2**2))
 
 
-@pytest.mark.parametrize(("name", "mixing"), [("LCO", (0, 0)), ("Li2MnO3", (0, 1 / 3)), ("CoO", (1, 0)), ("Co3O4", (3 / 4, 0))])
+@pytest.mark.parametrize(
+    ("name", "mixing"), [("LCO", (0, 0)), ("Li2MnO3", (0, 1 / 3)), ("CoO", (1, 0)), ("Co3O4", (3 / 4, 0))]
+)
 def test_mixing_of_ideal_crystals(name: str, mixing: tuple[float, float]) -> None:
-    """Per octahedral site; the lithium layer of Co3O4 holds Co on a quarter of its octahedra and on half as many tetrahedra as octahedra."""
+    """Per octahedral site; the lithium layer of Co3O4 holds Co on a quarter of its octahedra and on half as many
+    tetrahedra as octahedra."""
     found = layered_geometry(CELLS[name, "primitive"])
     assert (found.tm_in_li_layer, found.li_in_tm_layer) == pytest.approx(mixing)
 
 
 def test_antisite_pairs_are_counted() -> None:
     cell = conventional(crystals.LCO).make_supercell((2, 2, 1), in_place=False)
-    lithium, cobalt = (next(i for i, site in enumerate(cell) if site.specie.symbol == symbol) for symbol in ("Li", "Co"))
+    lithium, cobalt = (
+        next(i for i, site in enumerate(cell) if site.specie.symbol == symbol) for symbol in ("Li", "Co")
+    )
     cell.replace(lithium, "Co3+")
     cell.replace(cobalt, "Li+")
     found = layered_geometry(cell)
@@ -113,7 +135,9 @@ def test_layers_without_lithium_are_layers() -> None:
     empty = full.copy()
     empty.remove_species(["Li+"])
     before, after = layered_geometry(full), layered_geometry(empty)
-    assert (after.s_mo2, after.i_lio2, after.o_o_li_layer) == pytest.approx((before.s_mo2, before.i_lio2, before.o_o_li_layer))
+    assert (after.s_mo2, after.i_lio2, after.o_o_li_layer) == pytest.approx(
+        (before.s_mo2, before.i_lio2, before.o_o_li_layer)
+    )
     assert after.structure == "layered"
     assert [layer.lithium for layer in after.layers] == [0] * 6
 
@@ -121,7 +145,9 @@ def test_layers_without_lithium_are_layers() -> None:
 def test_a_single_sheet_has_a_thickness_and_no_spacing() -> None:
     bulk = conventional(material("CoO2"))
     half = bulk.lattice.c / 2
-    places = [site.coords - [0, 0, bulk.lattice.c * (site.frac_coords[2] > 0.5)] + np.array([0, 0, half]) for site in bulk]
+    places = [
+        site.coords - [0, 0, bulk.lattice.c * (site.frac_coords[2] > 0.5)] + np.array([0, 0, half]) for site in bulk
+    ]
     sheet = Structure(Lattice(bulk.lattice.matrix * [[1], [1], [4]]), bulk.species, places, coords_are_cartesian=True)
     found, whole = layered_geometry(sheet), layered_geometry(bulk)
     assert found.s_mo2 == pytest.approx(whole.s_mo2)
@@ -139,7 +165,8 @@ def test_library(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["LiNbO3", "LiNb3O8", "SnO2", "WO3"])
 def test_oxygen_that_is_not_cubic_close_packed_makes_no_rock_salt(name: str) -> None:
-    """Hexagonal packing with metal in every gap (LiNbO3, LiNb3O8), rutile, and a cubic packing of which a quarter is missing."""
+    """Hexagonal packing with metal in every gap (LiNbO3, LiNb3O8), rutile, and a cubic packing of which a quarter is
+    missing."""
     found = layered_geometry(conventional(material(name)))
     assert found.structure == "other"
 
@@ -160,7 +187,9 @@ FACETS = [((1, 0, 4), 8), ((1, 1, 0), 8), ((0, 1, 2), 7), ((0, 0, 1), 6)]
 def test_slabs_keep_the_values_of_the_bulk(miller: tuple[int, int, int], layers: int) -> None:
     found = layered_geometry(slab("LCO", miller, layers))
     bulk = layered_geometry(conventional(material("LCO")))
-    assert (found.s_mo2, found.i_lio2, found.o_o_li_layer) == pytest.approx((bulk.s_mo2, bulk.i_lio2, bulk.o_o_li_layer), abs=1e-6)
+    assert (found.s_mo2, found.i_lio2, found.o_o_li_layer) == pytest.approx(
+        (bulk.s_mo2, bulk.i_lio2, bulk.o_o_li_layer), abs=1e-6
+    )
     assert found.structure == "layered"
     assert found.shares == {"layered": 1.0}
     angle = {(1, 0, 4): 55.24, (1, 1, 0): 90.0, (0, 1, 2): 70.86, (0, 0, 1): 0.0}[miller]
@@ -170,8 +199,11 @@ def test_slabs_keep_the_values_of_the_bulk(miller: tuple[int, int, int], layers:
 
 @pytest.mark.parametrize("converted", [1, 2, 3])
 @pytest.mark.parametrize(("miller", "layers"), FACETS)
-def test_a_reconstructed_layer_is_rock_salt_on_a_layered_slab(miller: tuple[int, int, int], layers: int, converted: int) -> None:
-    """The metal planes that were converted are rock salt, the others layered; a half-filled sheet at the boundary may be either."""
+def test_a_reconstructed_layer_is_rock_salt_on_a_layered_slab(
+    miller: tuple[int, int, int], layers: int, converted: int
+) -> None:
+    """The metal planes that were converted are rock salt, the others layered; a half-filled sheet at the boundary may
+    be either."""
     made = reconstruct(slab("LCO", miller, layers), converted, "top")
     found = layered_geometry(made.structure)
     rows = list(found.planes) or [layer for layer in found.layers if layer.role == "metal"]
@@ -248,7 +280,9 @@ def test_cell_orientation_origin_and_order_change_nothing(name: str, matrix: np.
     turn = Rotation.from_rotvec(data.draw(st.tuples(*[st.floats(-3, 3)] * 3))).as_matrix()
     shift = np.array(data.draw(st.tuples(*[st.floats(0, 1)] * 3)))
     order = data.draw(st.permutations(range(len(cell)))) if len(cell) < 60 else list(range(len(cell)))[::-1]
-    moved = Structure(Lattice(cell.lattice.matrix @ turn.T), [cell[k].specie for k in order], cell.frac_coords[list(order)] + shift)
+    moved = Structure(
+        Lattice(cell.lattice.matrix @ turn.T), [cell[k].specie for k in order], cell.frac_coords[list(order)] + shift
+    )
     before, after = layered_geometry(CELLS[name, "primitive"]), layered_geometry(moved)
     for key in ("s_mo2", "i_lio2", "o_o_li_layer", "o_o_in_plane", "tm_in_li_layer", "li_in_tm_layer"):
         assert getattr(after, key) == pytest.approx(getattr(before, key), abs=1e-6)
@@ -261,7 +295,8 @@ def test_cell_orientation_origin_and_order_change_nothing(name: str, matrix: np.
 @settings(max_examples=30, deadline=None)
 @given(name=st.sampled_from(sorted(IDEAL)), largest=st.floats(0, 0.15), seed=st.integers(0, 2**32 - 1))
 def test_rattling_moves_numbers_no_further_than_atoms(name: str, largest: float, seed: int) -> None:
-    """Every length is a mean of differences of two positions, so it changes by at most twice the largest displacement."""
+    """Every length is a mean of differences of two positions, so it changes by at most twice the largest
+    displacement."""
     cell = CELLS[name, "primitive"].make_supercell((2, 2, 2), in_place=False)
     away = np.random.default_rng(seed).normal(size=(len(cell), 3))
     away *= largest / np.linalg.norm(away, axis=1).max()
@@ -294,7 +329,9 @@ def test_slab_axes_may_be_chosen_freely(seed: int) -> None:
     rows = {0: (b, -a, c), 1: (a + b, b, c + 2 * a), 2: (c - b, a, b)}[seed]
     moved = Structure(Lattice(np.array(rows)), cell.species, cell.cart_coords, coords_are_cartesian=True)
     before, after = layered_geometry(cell), layered_geometry(moved)
-    assert (after.s_mo2, after.i_lio2, after.inclination) == pytest.approx((before.s_mo2, before.i_lio2, before.inclination))
+    assert (after.s_mo2, after.i_lio2, after.inclination) == pytest.approx(
+        (before.s_mo2, before.i_lio2, before.inclination)
+    )
     assert after.structure == "layered"
 
 
@@ -310,7 +347,12 @@ def test_what_has_no_layers_is_an_error() -> None:
     with pytest.raises(StructureError, match="geometry is that of lithium oxides"):
         layered_geometry(sodium)
     corners = [list(corner) for corner in product((-2.1, 2.1), repeat=1)]
-    places = [[0, 0, 0], *([x, 0, 0] for (x,) in corners), *([0, x, 0] for (x,) in corners), *([0, 0, x] for (x,) in corners)]
+    places = [
+        [0, 0, 0],
+        *([x, 0, 0] for (x,) in corners),
+        *([0, x, 0] for (x,) in corners),
+        *([0, 0, x] for (x,) in corners),
+    ]
     cluster = Structure(Lattice.cubic(15), ["Co", *["O"] * 6], places, coords_are_cartesian=True)
     with pytest.raises(StructureError, match="repeats in 0 directions"):
         layered_geometry(cluster)
@@ -318,13 +360,16 @@ def test_what_has_no_layers_is_an_error() -> None:
 
 @pytest.mark.parametrize("name", ["LiNiO2", "Li2TiO3", "Li2SnO3", "CoO2", "NCM111"])
 def test_planes_counted_along_a_known_axis(name: str) -> None:
-    """Where the layers are known to be (001), heights along c* do: oxygen planes by their gaps, and the metal that lies between two of them."""
+    """Where the layers are known to be (001), heights along c* do: oxygen planes by their gaps, and the metal that lies
+    between two of them."""
     cell = calculation_cell(material(name)) if material(name).ordered_cell else conventional(material(name))
     period = cell.volume / np.linalg.norm(np.cross(*cell.lattice.matrix[:2]))
     heights = cell.frac_coords[:, 2] * period
     symbols = np.array([site.specie.symbol for site in cell])
     rising = np.sort(heights[symbols == "O"] % period)
-    first = rising[int(np.diff(rising, prepend=rising[-1] - period).argmax())]  # an atom above a wide gap: no plane is split in two
+    first = rising[
+        int(np.diff(rising, prepend=rising[-1] - period).argmax())
+    ]  # an atom above a wide gap: no plane is split in two
     heights = (heights - first + 0.5) % period
     oxygen = np.sort(heights[symbols == "O"])
     planes = np.array([part.mean() for part in np.split(oxygen, np.flatnonzero(np.diff(oxygen) > 1.0) + 1)])

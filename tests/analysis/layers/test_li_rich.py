@@ -19,7 +19,8 @@ HONEYCOMB = primitive(crystals.LI2MNO3)
 
 
 def test_lithium_manganate_is_one_honeycomb() -> None:
-    """A third of the metal layer is lithium, each with six Mn; each Mn has three Li and three Mn; every oxygen bridges two Li."""
+    """A third of the metal layer is lithium, each with six Mn; each Mn has three Li and three Mn; every oxygen bridges
+    two Li."""
     found = lithium_rich(conventional(crystals.LI2MNO3))
     assert {(site.element, site.lithium, site.metal) for site in found.sites} == {("Li", 0, 6), ("Mn", 3, 3)}
     assert found.honeycomb_units == 2
@@ -36,7 +37,8 @@ def test_lithium_cobalt_oxide_has_none_of_it() -> None:
 
 
 def test_one_unit_in_lithium_cobalt_oxide() -> None:
-    """One Li in place of Co: one unit, six neighbours with one Li of six, which is nearer to none than to three; six oxygen atoms bridge."""
+    """One Li in place of Co: one unit, six neighbours with one Li of six, which is nearer to none than to three; six
+    oxygen atoms bridge."""
     cell = conventional(crystals.LCO).make_supercell((4, 4, 1), in_place=False)
     site = next(i for i, one in enumerate(cell) if one.specie.symbol == "Co")
     cell.replace(site, "Li+")
@@ -66,7 +68,10 @@ def test_supercells_shifts_and_rattles_change_nothing(matrix: np.ndarray, seed: 
     rng = np.random.default_rng(seed)
     cell = HONEYCOMB.make_supercell(matrix, in_place=False)
     moved = Structure(
-        cell.lattice, cell.species, cell.cart_coords + rng.uniform(-0.05, 0.05, size=(len(cell), 3)) + rng.normal(size=3), coords_are_cartesian=True
+        cell.lattice,
+        cell.species,
+        cell.cart_coords + rng.uniform(-0.05, 0.05, size=(len(cell), 3)) + rng.normal(size=3),
+        coords_are_cartesian=True,
     )
     found = lithium_rich(moved)
     assert {(site.element, site.lithium, site.metal) for site in found.sites} == {("Li", 0, 6), ("Mn", 3, 3)}

@@ -17,7 +17,13 @@ def frames_of(cell, factors) -> Frames:  # type: ignore[no-untyped-def]
     """Frames of a cell whose third axis is stretched."""
     cells = np.array([cell.lattice.matrix * [[1], [1], [factor]] for factor in factors])
     n = len(cells)
-    return Frames(tuple(site.specie.symbol for site in cell), cells, cell.frac_coords @ cells, 5 * np.arange(n), 10.0 * np.arange(n))
+    return Frames(
+        tuple(site.specie.symbol for site in cell),
+        cells,
+        cell.frac_coords @ cells,
+        5 * np.arange(n),
+        10.0 * np.arange(n),
+    )
 
 
 def test_a_swelling_crystal() -> None:
@@ -39,7 +45,9 @@ def test_migration_of_a_metal_shows_in_mixing_and_at_last_in_the_class() -> None
     """Co moves from the metal to the lithium layer and Li the other way, one pair per frame, until half have."""
     cell = conventional(crystals.LCO).make_supercell((3, 3, 1), in_place=False)
     rng = np.random.default_rng(2)
-    lithium, cobalt = (rng.permutation([i for i, site in enumerate(cell) if site.specie.symbol == symbol]) for symbol in ("Li", "Co"))
+    lithium, cobalt = (
+        rng.permutation([i for i, site in enumerate(cell) if site.specie.symbol == symbol]) for symbol in ("Li", "Co")
+    )
     places = cell.cart_coords.copy()
     positions = [places.copy()]
     for a, b in zip(lithium[:13], cobalt[:13], strict=True):
@@ -47,7 +55,17 @@ def test_migration_of_a_metal_shows_in_mixing_and_at_last_in_the_class() -> None
         positions.append(places.copy())
     n = len(positions)
     species = tuple(site.specie.symbol for site in cell)
-    series = layer_series([Frames(species, np.repeat(cell.lattice.matrix[None], n, 0), np.array(positions), np.arange(n), np.arange(n) * 1.0)])
+    series = layer_series(
+        [
+            Frames(
+                species,
+                np.repeat(cell.lattice.matrix[None], n, 0),
+                np.array(positions),
+                np.arange(n),
+                np.arange(n) * 1.0,
+            )
+        ]
+    )
     assert series.values["tm_in_li_layer"][:13] == pytest.approx(np.arange(13) / 27)
     assert series.values["li_in_tm_layer"][:13] == pytest.approx(np.arange(13) / 27)
     assert series.shares["layered"][0] == 1

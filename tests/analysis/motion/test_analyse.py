@@ -20,23 +20,37 @@ from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.structures.trajectories.frames import Frames
 from catholyte.tests.support.motion.motions import CUBE, RULES, frames, ledger
 
-OXYGEN = (BondRule("Co", "O", 2.6, 2.4, 2.8, "by hand"), BondRule("P", "O", 2.0, 1.9, 2.1, "by hand"), BondRule("S", "O", 2.0, 1.9, 2.1, "by hand"))
+OXYGEN = (
+    BondRule("Co", "O", 2.6, 2.4, 2.8, "by hand"),
+    BondRule("P", "O", 2.0, 1.9, 2.1, "by hand"),
+    BondRule("S", "O", 2.0, 1.9, 2.1, "by hand"),
+)
 
 
-def analyse(motion: Frames, rules: tuple[BondRule, ...] = RULES, layers: Layers | None = None, persistence: float = 100.0) -> Motion:
+def analyse(
+    motion: Frames, rules: tuple[BondRule, ...] = RULES, layers: Layers | None = None, persistence: float = 100.0
+) -> Motion:
     return analyse_motion(motion.blocks(17), MotionSpec(rules, persistence, layers))
 
 
 def vibrating(name: str, repeats: tuple[int, int, int], n: int, seed: int, stiffness: float = 3.0) -> Frames:
-    """A crystal of the library at 300 K, every atom in a harmonic well of its own (eV/Å², √(kT/k) = 0.09 Å), sampled every 10 fs."""
+    """A crystal of the library at 300 K, every atom in a harmonic well of its own (eV/Å², √(kT/k) = 0.09 Å), sampled
+    every 10 fs."""
     cell = calculation_cell(material(name)).make_supercell(repeats, in_place=False)
     species = tuple(site.specie.symbol for site in cell)
     rng = np.random.default_rng(seed)
     spread = np.sqrt(0.025852 / stiffness)
     periods = rng.uniform(60.0, 200.0, (1, len(species), 3))
-    phases, sizes = rng.uniform(0, 2 * np.pi, (1, len(species), 3)), spread * np.sqrt(2) * rng.uniform(0.5, 1.5, (1, len(species), 3))
+    phases, sizes = (
+        rng.uniform(0, 2 * np.pi, (1, len(species), 3)),
+        spread * np.sqrt(2) * rng.uniform(0.5, 1.5, (1, len(species), 3)),
+    )
     times = 10.0 * np.arange(n)
-    return frames(species, cell.cart_coords + sizes * np.sin(2 * np.pi * times[:, None, None] / periods + phases), cell.lattice.matrix)
+    return frames(
+        species,
+        cell.cart_coords + sizes * np.sin(2 * np.pi * times[:, None, None] / periods + phases),
+        cell.lattice.matrix,
+    )
 
 
 @pytest.mark.parametrize(("name", "repeats"), [("LPSCl", (2, 2, 1)), ("LCO", (3, 3, 1)), ("CoO", (2, 2, 2))])
@@ -69,7 +83,10 @@ TAGS = Layers(("LCO", "LCO", "LPS", "LCO", "LPS"))
 
 def test_oxygen_that_is_released_and_captured() -> None:
     found = analyse(oxygen_leaves(), OXYGEN, TAGS)
-    assert [(event.kind, event.time) for event in found.ledger.events] == [("Co-O breaking", 1000.0), ("P-O forming", 1000.0)]
+    assert [(event.kind, event.time) for event in found.ledger.events] == [
+        ("Co-O breaking", 1000.0),
+        ("P-O forming", 1000.0),
+    ]
     ((released),) = found.released
     assert (released.atom, released.time, released.partners) == (1, 1000.0, {"P": 1})
     assert found.found() == {"start": {}, "end": {"PO": 1}}
@@ -146,7 +163,8 @@ def test_a_control_without_the_elements_says_nothing() -> None:
 
 
 def test_drift_of_a_line_with_correlated_noise() -> None:
-    """The slope lies within three standard errors for noise with a correlation time of 100 fs; a fit to all frames would be too certain."""
+    """The slope lies within three standard errors for noise with a correlation time of 100 fs; a fit to all frames
+    would be too certain."""
     rng = np.random.default_rng(0)
     times, errors = 10.0 * np.arange(5000), []
     for _ in range(40):
@@ -164,7 +182,9 @@ def test_series_with_gaps_and_without() -> None:
     assert analyse(motion).drifts == []
     energies = np.linspace(0, 0.04, 60)
     energies[7] = np.nan
-    found = {one.quantity: one for one in analyse(replace(motion, energies=energies, temperatures=np.full(60, 300.0))).drifts}
+    found = {
+        one.quantity: one for one in analyse(replace(motion, energies=energies, temperatures=np.full(60, 300.0))).drifts
+    }
     assert found["energy"].slope == pytest.approx(10.0 / 0.59, rel=0.01)  # 40 meV of four atoms in 0.59 ps
     assert found["temperature"].slope == pytest.approx(0, abs=1e-9)
 

@@ -53,7 +53,8 @@ def test_what_is_no_shell_of_bonds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "pair", "bond", "next_shell"), [("LPSCl", ("P", "S"), 2.02, 3.9), ("LCO", ("Co", "O"), 1.92, 3.4), ("CoO", ("Co", "O"), 2.13, 3.69)]
+    ("name", "pair", "bond", "next_shell"),
+    [("LPSCl", ("P", "S"), 2.02, 3.9), ("LCO", ("Co", "O"), 1.92, 3.4), ("CoO", ("Co", "O"), 2.13, 3.69)],
 )
 def test_first_shells_of_crystals(name: str, pair: tuple[str, str], bond: float, next_shell: float) -> None:
     motion = shaken(name, 0.08)
@@ -64,9 +65,17 @@ def test_first_shells_of_crystals(name: str, pair: tuple[str, str], bond: float,
 
 
 def test_given_before_control_before_run_before_radii() -> None:
-    control, run = {("P", "S"): Shell(2.05, 2.9, "the control LPSCl")}, {("P", "S"): Shell(2.05, 3.1, "the run"), ("Co", "O"): Shell(1.95, 2.7, "the run")}
-    rules = {rule.name: rule for rule in choose_rules(["Co", "O", "P", "S", "Li"], [control, run], {("S", "S"): 2.4}, 0.1)}
-    assert (rules["P-S"].cutoff, rules["P-S"].source) == (2.9, "first minimum of the pair function of the control LPSCl")
+    control, run = (
+        {("P", "S"): Shell(2.05, 2.9, "the control LPSCl")},
+        {("P", "S"): Shell(2.05, 3.1, "the run"), ("Co", "O"): Shell(1.95, 2.7, "the run")},
+    )
+    rules = {
+        rule.name: rule for rule in choose_rules(["Co", "O", "P", "S", "Li"], [control, run], {("S", "S"): 2.4}, 0.1)
+    }
+    assert (rules["P-S"].cutoff, rules["P-S"].source) == (
+        2.9,
+        "first minimum of the pair function of the control LPSCl",
+    )
     assert (rules["Co-O"].cutoff, rules["Co-O"].form, rules["Co-O"].broken) == pytest.approx((2.7, 2.43, 2.97))
     assert (rules["S-S"].cutoff, rules["S-S"].source) == (2.4, "given")
     assert rules["Co-S"].cutoff == covalent_reach("Co", "S")

@@ -24,7 +24,12 @@ def told(found: BondEvents) -> list[tuple[str, tuple[int, int], float | None, fl
     return [(event.kind, event.atoms, event.formed, event.broken) for event in found.events]
 
 
-def pair(distances: list[float], species: tuple[str, str] = ("P", "S"), cell: np.ndarray = CUBE, start: tuple[float, ...] = (1, 1, 1)) -> Frames:
+def pair(
+    distances: list[float],
+    species: tuple[str, str] = ("P", "S"),
+    cell: np.ndarray = CUBE,
+    start: tuple[float, ...] = (1, 1, 1),
+) -> Frames:
     """Two atoms along a skew direction, at the given distances."""
     direction = np.array([2.0, 1.0, -2.0]) / 3
     first = np.broadcast_to(np.array(start, dtype=float), (len(distances), 3))
@@ -55,7 +60,14 @@ def test_a_bond_that_breaks_and_forms_again_has_both_times() -> None:
     found = ledger(motion)
     assert found.counts["P-S breaking"] == 2
     assert found.lasting["P-S breaking"] == 1
-    assert found.cumulative("P-S breaking", np.array([0.0, 199.0, 200.0, 399.0, 400.0, 700.0])).tolist() == [0, 0, 1, 1, 0, 1]
+    assert found.cumulative("P-S breaking", np.array([0.0, 199.0, 200.0, 399.0, 400.0, 700.0])).tolist() == [
+        0,
+        0,
+        1,
+        1,
+        0,
+        1,
+    ]
 
 
 def test_rattling_is_no_event() -> None:
@@ -77,12 +89,17 @@ def test_the_persistence_counts_seen_frames() -> None:
 def test_no_persistence_and_no_hysteresis() -> None:
     rule = BondRule("P", "S", 2.6, 2.6, 2.6, "by hand")
     motion = pair([2.5, 2.7, 2.6, 2.61])
-    assert told(ledger(motion, (rule,), 0.0)) == [("P-S breaking", (0, 1), 20.0, 10.0), ("P-S breaking", (0, 1), None, 30.0)]
+    assert told(ledger(motion, (rule,), 0.0)) == [
+        ("P-S breaking", (0, 1), 20.0, 10.0),
+        ("P-S breaking", (0, 1), None, 30.0),
+    ]
 
 
 def test_the_lasting_change_is_dated_to_its_own_first_frame() -> None:
     """A short excursion before the break, with a return, does not date it."""
-    assert told(ledger(pair([BOND] * 15 + [APART] * 5 + [BOND] * 5 + [APART] * 30))) == [("P-S breaking", (0, 1), None, 250.0)]
+    assert told(ledger(pair([BOND] * 15 + [APART] * 5 + [BOND] * 5 + [APART] * 30))) == [
+        ("P-S breaking", (0, 1), None, 250.0)
+    ]
 
 
 @pytest.mark.parametrize("first", [2.45, 2.75])
@@ -100,7 +117,10 @@ def test_an_exchange_is_two_events() -> None:
     positions[:, 1] = [0.0, 5.0, 5.0]
     positions[:, 2] = [8.0, 5.0, 5.0]
     wide = np.diag([14.0, 10.0, 10.0])
-    assert told(ledger(frames(("P", "S", "S"), positions, wide))) == [("P-S breaking", (0, 1), None, 400.0), ("P-S forming", (0, 2), 400.0, None)]
+    assert told(ledger(frames(("P", "S", "S"), positions, wide))) == [
+        ("P-S breaking", (0, 1), None, 400.0),
+        ("P-S forming", (0, 2), 400.0, None),
+    ]
 
 
 @pytest.mark.parametrize("cell", [CUBE, TRICLINIC])
@@ -116,7 +136,8 @@ def test_a_bonded_pair_crosses_the_border_and_breaks_on_the_other_side(cell: np.
 
 
 def test_a_pair_that_parts_through_the_border_is_bonded_to_another_image() -> None:
-    """In a cell of 10 Å an atom that goes 8 Å away comes back from the other side, to an image: in a larger cell to another atom."""
+    """In a cell of 10 Å an atom that goes 8 Å away comes back from the other side, to an image: in a larger cell to
+    another atom."""
     distances = np.concatenate([np.full(20, 2.0), np.linspace(2.0, 8.0, 100), np.full(20, 8.0)])
     positions = np.zeros((len(distances), 2, 3))
     positions[:, 1, 0] = distances
@@ -128,7 +149,8 @@ def test_a_pair_that_parts_through_the_border_is_bonded_to_another_image() -> No
 
 
 def test_a_needle_of_a_cell() -> None:
-    """Two Co-O bonds, 2.1 Å long, to both images of O along a short axis of 4.2 Å: rock salt's chain. One breaks and comes back."""
+    """Two Co-O bonds, 2.1 Å long, to both images of O along a short axis of 4.2 Å: rock salt's chain. One breaks and
+    comes back."""
     n = 60
     x = np.concatenate([np.full(n, 2.1), np.full(n, 1.3), np.full(n, 2.1)])
     positions = np.zeros((len(x), 2, 3))
@@ -149,7 +171,9 @@ def test_a_breathing_cell_is_measured_as_it_is() -> None:
     """Fixed fractional coordinates: the bond of 2 Å stretches with the cell to 3 Å and comes back."""
     scale = np.concatenate([np.ones(30), np.full(30, 1.5), np.ones(30)])
     positions = scale[:, None, None] * np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 2.0]])
-    assert told(ledger(frames(("P", "S"), positions, scale[:, None, None] * CUBE))) == [("P-S breaking", (0, 1), 600.0, 300.0)]
+    assert told(ledger(frames(("P", "S"), positions, scale[:, None, None] * CUBE))) == [
+        ("P-S breaking", (0, 1), 600.0, 300.0)
+    ]
 
 
 def test_bad_input() -> None:
@@ -187,7 +211,9 @@ def test_watched_pairs_follow_from_the_elements() -> None:
         ("O", "O"),
     ]
     assert watched_pairs(["Li", "Li"]) == []
-    assert {("Mn", "O"), ("Ni", "Cl"), ("In", "Cl"), ("W", "O")} <= set(watched_pairs(["Mn", "Ni", "In", "W", "O", "Cl", "Li"]))
+    assert {("Mn", "O"), ("Ni", "Cl"), ("In", "Cl"), ("W", "O")} <= set(
+        watched_pairs(["Mn", "Ni", "In", "W", "O", "Cl", "Li"])
+    )
     assert ("Co", "Ni") not in watched_pairs(["Co", "Ni", "O"])
     assert parse_pair("S", "P", ["P", "S"]) == ("P", "S")
     with pytest.raises(InputError, match="the trajectory holds no Co; its elements: P, S"):
@@ -208,7 +234,9 @@ def test_watched_pairs_follow_from_the_elements() -> None:
         (("Ge", "S"), 2.22, 3.6),
     ],
 )
-def test_covalent_reach_lies_between_first_and_second_shell(bond: tuple[str, str], length: float, next_shell: float) -> None:
+def test_covalent_reach_lies_between_first_and_second_shell(
+    bond: tuple[str, str], length: float, next_shell: float
+) -> None:
     assert 1.03 * length < covalent_reach(*bond) < next_shell
 
 
@@ -219,7 +247,9 @@ def motions(draw: st.DrawFn) -> Frames:
     species = tuple(draw(st.lists(st.sampled_from(["P", "S", "S", "Li"]), min_size=2, max_size=7)))
     cell = np.diag(rng.uniform(6.5, 9.0, 3)) + np.tril(rng.uniform(-2.0, 2.0, (3, 3)), -1)
     n = 90
-    knots = rng.uniform(0, 1, (1, len(species), 3)) @ cell + np.cumsum(rng.normal(0, 0.45, (n // 6 + 2, len(species), 3)), axis=0)
+    knots = rng.uniform(0, 1, (1, len(species), 3)) @ cell + np.cumsum(
+        rng.normal(0, 0.45, (n // 6 + 2, len(species), 3)), axis=0
+    )
     at = np.arange(n) / 6
     low = at.astype(int)
     part = (at - low)[:, None, None]
@@ -247,13 +277,16 @@ def test_counts_multiply_in_a_supercell(motion: Frames, repeats: tuple[int, int,
     copies = int(np.prod(repeats))
     assert many.counts == {kind: copies * number for kind, number in single.counts.items()}
     assert many.initial_bonds() == {name: copies * number for name, number in single.initial_bonds().items()}
-    assert sorted((e.kind, e.time) for e in many.events) == sorted((e.kind, e.time) for e in single.events for _ in range(copies))
+    assert sorted((e.kind, e.time) for e in many.events) == sorted(
+        (e.kind, e.time) for e in single.events for _ in range(copies)
+    )
 
 
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=15, deadline=None)
 def test_counts_multiply_where_the_cell_is_narrow(seed: int) -> None:
-    """A jittered rock salt of one formula unit, in which each Co is bonded to six images of one O, against its supercell."""
+    """A jittered rock salt of one formula unit, in which each Co is bonded to six images of one O, against its
+    supercell."""
     rng = np.random.default_rng(seed)
     cell = 2.13 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
     path = np.cumsum(rng.normal(0, 0.12, (80, 2, 3)), axis=0) + np.array([[0, 0, 0], cell.sum(axis=0) / 2])
@@ -282,7 +315,11 @@ def plainly(distances: list[float], times: list[float], rule: BondRule, persiste
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([2.0, 2.4, 2.45, 2.8, 2.85, 3.5]), st.integers(1, 6), st.sampled_from([5, 10, 30])), min_size=1, max_size=25),
+    st.lists(
+        st.tuples(st.sampled_from([2.0, 2.4, 2.45, 2.8, 2.85, 3.5]), st.integers(1, 6), st.sampled_from([5, 10, 30])),
+        min_size=1,
+        max_size=25,
+    ),
     st.integers(1, 70),
     st.sampled_from([0.0, 20.0, 60.0]),
 )
@@ -293,14 +330,24 @@ def test_the_ledger_is_its_definition(stretches: list[tuple[float, int, int]], b
     times = np.cumsum([step for _, n, step in stretches for _ in range(n)]).astype(float)
     motion = replace(pair(distances), times=times)
     found = ledger(motion, persistence=persistence, block=block)
-    changes = [(change, time) for event in found.events for change, time in (("formed", event.formed), ("broken", event.broken)) if time is not None]
+    changes = [
+        (change, time)
+        for event in found.events
+        for change, time in (("formed", event.formed), ("broken", event.broken))
+        if time is not None
+    ]
     assert sorted(changes, key=lambda change: change[1]) == plainly(distances, times.tolist(), RULES[0], persistence)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 4)), min_size=1, max_size=6), st.integers(2, 5), st.integers(0, 4))
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(1, 4)), min_size=1, max_size=6), st.integers(2, 5), st.integers(0, 4)
+)
 @settings(max_examples=60, deadline=None)
-def test_thinning_within_the_persistence_changes_no_count(stretches: list[tuple[bool, int]], step: int, offset: int) -> None:
-    """Changes last longer than the persistence and two of the wider intervals, rattling is shorter; every count stays, times move by less than an interval."""
+def test_thinning_within_the_persistence_changes_no_count(
+    stretches: list[tuple[bool, int]], step: int, offset: int
+) -> None:
+    """Changes last longer than the persistence and two of the wider intervals, rattling is shorter; every count stays,
+    times move by less than an interval."""
     distances = [BOND] * 20
     for lasts, length in stretches:
         here = distances[-1]
@@ -328,11 +375,20 @@ def test_distances_agree_with_pymatgen(refereed: Referee, motion: Frames) -> Non
             centres, others, _, distances = cell.get_neighbor_list(2.8)
             symbols = np.array(motion.species)
             for index, rule in enumerate(RULES):
-                listed = (symbols[centres] == rule.first) & (symbols[others] == rule.second) & (distances <= rule.broken)
+                listed = (
+                    (symbols[centres] == rule.first) & (symbols[others] == rule.second) & (distances <= rule.broken)
+                )
                 each = 2 if rule.first == rule.second else 1
                 mine = row[(found.rule == index) & (row <= rule.broken)]
                 assert each * len(mine) == np.count_nonzero(listed)
                 away = np.abs(np.sort(np.repeat(mine, each)) - np.sort(distances[listed])).max(initial=0.0)
-                refereed("distances of bonded pairs, image by image", away, 1e-6, of="analysis.neighbour_pairs.PairFinder", by=by, unit="Å")
+                refereed(
+                    "distances of bonded pairs, image by image",
+                    away,
+                    1e-6,
+                    of="analysis.neighbour_pairs.PairFinder",
+                    by=by,
+                    unit="Å",
+                )
             frame += 1
     assert frame == len(motion)

@@ -42,7 +42,13 @@ def test_a_shell_by_hand() -> None:
     assert found.distortion[-1] == pytest.approx(0.05 / 1.95)
     document = found.to_json()
     assert document["histogram"] == {"0": 0.0, "1": 0.0, "2": 0.5, "3": 0.5}
-    assert (document["pair"], document["n_centers"], document["mean"], document["first"], document["last"]) == ("Co-O", 1, 2.5, 3.0, 2.0)
+    assert (document["pair"], document["n_centers"], document["mean"], document["first"], document["last"]) == (
+        "Co-O",
+        1,
+        2.5,
+        3.0,
+        2.0,
+    )
 
 
 def test_a_cation_without_neighbours() -> None:
@@ -57,7 +63,9 @@ def test_anions_have_no_shell_of_anions() -> None:
     assert shells(frames(("S", "O"), np.zeros((2, 2, 3)) + np.array([[[0.0], [1.5]]])), rule("S", "O", 2.0)) == []
 
 
-@pytest.mark.parametrize(("name", "pair", "number"), [("LCO", ("Co", "O"), 6), ("LPSCl", ("P", "S"), 4), ("CoO", ("Co", "O"), 6)])
+@pytest.mark.parametrize(
+    ("name", "pair", "number"), [("LCO", ("Co", "O"), 6), ("LPSCl", ("P", "S"), 4), ("CoO", ("Co", "O"), 6)]
+)
 def test_crystals(name: str, pair: tuple[str, str], number: int) -> None:
     """Primitive cells, narrower than twice the cut-off."""
     cell = calculation_cell(next(material for material in crystals.ALL if material.name == name))
@@ -79,7 +87,14 @@ def test_against_ase(refereed: Referee) -> None:
         centres = neighbor_list("i", Atoms(symbols, places, cell=TRICLINIC, pbc=True), {("Co", "O"): 2.9})
         counts.append(np.bincount(centres, minlength=24)[:8])
     away = np.abs(found.mean - np.mean(counts, axis=1)).max()
-    refereed("mean coordination, frame by frame", away, 1e-9, of="analysis.coordination.CoordinationCounter", by="ASE, neighbor_list", unit="neighbours")
+    refereed(
+        "mean coordination, frame by frame",
+        away,
+        1e-9,
+        of="analysis.coordination.CoordinationCounter",
+        by="ASE, neighbor_list",
+        unit="neighbours",
+    )
     assert found.histogram == pytest.approx(np.bincount(np.ravel(counts)) / np.size(counts))
     assert found.last.tolist() == counts[-1].tolist()
 

@@ -39,7 +39,9 @@ def test_atoms_stand_at_their_heights_in_a_skewed_cell() -> None:
 
 def test_drift_of_all_atoms_does_not_blur_the_profile() -> None:
     frames = walk(30, step=0.0)
-    drifting = Frames(SPECIES, frames.cells, frames.positions + 0.37 * np.arange(30)[:, None, None], frames.steps, frames.times)
+    drifting = Frames(
+        SPECIES, frames.cells, frames.positions + 0.37 * np.arange(30)[:, None, None], frames.steps, frames.times
+    )
     still, moving = _profiles(frames, 21), _profiles(drifting, 21)
     for name in still:
         np.testing.assert_allclose(moving[name].density, still[name].density, atol=1e-9)

@@ -23,7 +23,9 @@ DATA = Path(__file__).parents[4] / "shared" / "data" / "vasp"
 recorded = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} holds the recorded trajectories and is not here")
 
 
-def _followed(frames: Frames, reference: tuple[str, ...] | None = (), block: int = 7, limit: int = 2**27) -> Displacements:
+def _followed(
+    frames: Frames, reference: tuple[str, ...] | None = (), block: int = 7, limit: int = 2**27
+) -> Displacements:
     found = Displacements(frames.species, reference, limit)
     for part in frames.blocks(block):
         found.add(part)
@@ -34,11 +36,19 @@ def _path(n_frames: int, n_sites: int, step: float, seed: int = 0) -> np.ndarray
     return np.cumsum(np.random.default_rng(seed).normal(0, step, (n_frames, n_sites, 3)), axis=0)
 
 
-def _frames(path: np.ndarray, cell: np.ndarray = CELL, species: tuple[str, ...] | None = None, every: float = 10.0) -> Frames:
+def _frames(
+    path: np.ndarray, cell: np.ndarray = CELL, species: tuple[str, ...] | None = None, every: float = 10.0
+) -> Frames:
     """Frames of a path, wrapped into the cell."""
     n = len(path)
     wrapped = (path @ np.linalg.inv(cell) % 1.0) @ cell
-    return Frames(species or ("Li",) * path.shape[1], np.broadcast_to(cell, (n, 3, 3)).copy(), wrapped, np.arange(n), every * np.arange(n))
+    return Frames(
+        species or ("Li",) * path.shape[1],
+        np.broadcast_to(cell, (n, 3, 3)).copy(),
+        wrapped,
+        np.arange(n),
+        every * np.arange(n),
+    )
 
 
 # --- nearest image
@@ -51,7 +61,9 @@ def test_nearest_image_is_the_shortest_of_many(seed: int, skew: float) -> None:
     cell = np.diag(rng.uniform(2, 9, 3)) + skew * rng.uniform(-6, 6, (3, 3)) * np.tri(3, k=-1)
     vectors = rng.uniform(-30, 30, (5, 3))
     near = nearest_image(vectors, cell)
-    assert np.allclose((near - vectors) @ np.linalg.inv(cell), np.round((near - vectors) @ np.linalg.inv(cell)), atol=1e-8)
+    assert np.allclose(
+        (near - vectors) @ np.linalg.inv(cell), np.round((near - vectors) @ np.linalg.inv(cell)), atol=1e-8
+    )
     steps = np.arange(-9, 10)
     images = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3) @ cell
     shortest = np.array([np.linalg.norm(vector + images, axis=1).min() for vector in near])
@@ -65,13 +77,22 @@ def test_nearest_image_is_that_of_ase(refereed: Referee) -> None:
     for cell in (CELL, np.array([[4.0, 0, 0], [3.6, 1.9, 0], [2.1, 1.7, 8.0]]), np.diag([2.0, 2.0, 20.0])):
         vectors = rng.uniform(-20, 20, (200, 3))
         away = np.abs(np.linalg.norm(nearest_image(vectors, cell), axis=1) - find_mic(vectors, cell)[1]).max()
-        refereed("nearest periodic image in skewed cells", away, 1e-10, of="structures.minimum_image.nearest_image", by="ASE, find_mic", unit="Å")
+        refereed(
+            "nearest periodic image in skewed cells",
+            away,
+            1e-10,
+            of="structures.minimum_image.nearest_image",
+            by="ASE, find_mic",
+            unit="Å",
+        )
 
 
 # --- displacements
 
 
-@pytest.mark.parametrize("cell", [CELL, np.diag([3.0, 4.0, 5.0]), np.array([[4.0, 0, 0], [3.6, 1.9, 0], [2.1, 1.7, 8.0]])])
+@pytest.mark.parametrize(
+    "cell", [CELL, np.diag([3.0, 4.0, 5.0]), np.array([[4.0, 0, 0], [3.6, 1.9, 0], [2.1, 1.7, 8.0]])]
+)
 @pytest.mark.parametrize("block", [1, 6, 100])
 def test_a_wrapped_path_is_unwrapped(cell: np.ndarray, block: int) -> None:
     path = _path(60, 5, 0.15)
@@ -172,7 +193,16 @@ def test_groups_are_elements_and_elements_in_layers() -> None:
     frames = walk(10)
     layers = ("top", "low", "low", "top", "low")
     curves = {(curve.species, curve.layer): curve for curve in msd_curves(_followed(frames), layers)}
-    assert set(curves) == {("Li", None), ("P", None), ("S", None), ("Li", "top"), ("Li", "low"), ("P", "low"), ("S", "top"), ("S", "low")}
+    assert set(curves) == {
+        ("Li", None),
+        ("P", None),
+        ("S", None),
+        ("Li", "top"),
+        ("Li", "low"),
+        ("P", "low"),
+        ("S", "top"),
+        ("S", "low"),
+    }
     assert curves["S", "top"].atoms.tolist() == [3]
     both = (curves["Li", "top"].msd + curves["Li", "low"].msd) / 2
     np.testing.assert_allclose(curves["Li", None].msd, both)
@@ -193,9 +223,14 @@ def test_layers_by_height() -> None:
 
 
 @recorded
-@pytest.mark.parametrize(("name", "framework"), [("pmg_XDATCAR_traj_Li38Si38", ("Si",)), ("atomate2_Si16_AIMD_vasprun.xml.gz", ())])
-def test_recorded_runs_as_pymatgen_and_ase_unwrap_them(name: str, framework: tuple[str, ...], refereed: Referee) -> None:
-    """Mean squares, from the first frame and over all origins, of paths that pymatgen's PBC shift and ASE's find_mic unwrap."""
+@pytest.mark.parametrize(
+    ("name", "framework"), [("pmg_XDATCAR_traj_Li38Si38", ("Si",)), ("atomate2_Si16_AIMD_vasprun.xml.gz", ())]
+)
+def test_recorded_runs_as_pymatgen_and_ase_unwrap_them(
+    name: str, framework: tuple[str, ...], refereed: Referee
+) -> None:
+    """Mean squares, from the first frame and over all origins, of paths that pymatgen's PBC shift and ASE's find_mic
+    unwrap."""
     from ase.geometry import find_mic
     from pymatgen.util.coord import pbc_diff
 
@@ -214,11 +249,25 @@ def test_recorded_runs_as_pymatgen_and_ase_unwrap_them(name: str, framework: tup
         ways = ways - (ways[:, held].mean(axis=1, keepdims=True) if framework else 0.0)
         path = np.concatenate([np.zeros((1, *ways.shape[1:])), np.cumsum(ways, axis=0)])
         away = np.abs((moved**2).sum(axis=2) - (path**2).sum(axis=2)).max()
-        refereed("squared displacements of recorded runs", away, 1e-6, of="analysis.displacement.Displacements", by=peer, unit="Å²")
+        refereed(
+            "squared displacements of recorded runs",
+            away,
+            1e-6,
+            of="analysis.displacement.Displacements",
+            by=peer,
+            unit="Å²",
+        )
         lags, msd, _ = mean_square(moved, steps)
         direct = np.array([((path[lag:] - path[: len(path) - lag]) ** 2).sum(axis=2).mean(axis=0) for lag in lags])
         away, by = np.abs(msd - direct).max(), f"the direct sum over origins, paths by {peer}"
-        refereed("mean squared displacements of recorded runs", away, 1e-6, of="analysis.displacement.mean_square", by=by, unit="Å²")
+        refereed(
+            "mean squared displacements of recorded runs",
+            away,
+            1e-6,
+            of="analysis.displacement.mean_square",
+            by=by,
+            unit="Å²",
+        )
 
 
 # --- diffusivity
@@ -235,11 +284,25 @@ def test_diffusivity_of_a_random_walk(refereed: Referee) -> None:
         assert found.interval is not None
         assert found.interval[0] < found.value < found.interval[1]
         away = abs(found.value / (0.1 * true) - 1)
-        refereed("diffusivity of a random walk", away, 0.1, of="analysis.diffusivity.diffusivities", by="analytic: step² / (2 Δt) of the walk", unit="relative")
+        refereed(
+            "diffusivity of a random walk",
+            away,
+            0.1,
+            of="analysis.diffusivity.diffusivities",
+            by="analytic: step² / (2 Δt) of the walk",
+            unit="relative",
+        )
         deviations.append((found.value - 0.1 * true) / found.sigma)
         assert found.exponent == pytest.approx(1.0, abs=0.35)
     by = "the walk's own diffusivity"
-    refereed("diffusivity of a random walk, by its own σ", np.abs(deviations).max(), 3, of="analysis.diffusivity.diffusivities", by=by, unit="σ")
+    refereed(
+        "diffusivity of a random walk, by its own σ",
+        np.abs(deviations).max(),
+        3,
+        of="analysis.diffusivity.diffusivities",
+        by=by,
+        unit="σ",
+    )
     assert np.std(deviations) > 0.05  # sigma is not so large that nothing could contradict it
 
 

@@ -58,20 +58,27 @@ CELLS = {
 @pytest.mark.parametrize("rmax", [2.0, 5.3, 9.1])
 def test_counts_are_those_of_pymatgen(name: str, rmax: float, refereed: Referee) -> None:
     frames = walk(6, cell=CELLS[name])
-    away = max(np.abs(one.g - _by_pymatgen(frames, pair, rmax, 37)).max() for pair, one in _counted(frames, rmax, rmax / 37).items())
+    away = max(
+        np.abs(one.g - _by_pymatgen(frames, pair, rmax, 37)).max()
+        for pair, one in _counted(frames, rmax, rmax / 37).items()
+    )
     refereed("pair functions in skewed, narrow and left-handed cells", away, 1e-10, of=OURS, by=PYMATGEN, unit="g(r)")
 
 
 def test_variable_cell(refereed: Referee) -> None:
     frames = walk(6)
     frames = replace(frames, cells=frames.cells * np.linspace(1, 1.2, 6)[:, None, None])
-    away = max(np.abs(one.g - _by_pymatgen(frames, pair, 6.1, 31)).max() for pair, one in _counted(frames, 6.1, 0.2).items())
+    away = max(
+        np.abs(one.g - _by_pymatgen(frames, pair, 6.1, 31)).max() for pair, one in _counted(frames, 6.1, 0.2).items()
+    )
     refereed("pair functions of a variable cell", away, 1e-10, of=OURS, by=PYMATGEN, unit="g(r)")
 
 
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 999), shift=st.tuples(*[st.floats(-20, 20)] * 3), rmax=st.floats(1.5, 8.0))
-def test_nothing_changes_by_translation_wrapping_or_a_supercell(seed: int, shift: tuple[float, float, float], rmax: float) -> None:
+def test_nothing_changes_by_translation_wrapping_or_a_supercell(
+    seed: int, shift: tuple[float, float, float], rmax: float
+) -> None:
     frames = walk(2, seed=seed)
     images = np.random.default_rng(seed).integers(-3, 4, (1, len(SPECIES), 3)) @ CELL
     moved = replace(frames, positions=frames.positions + np.array(shift) + images)
@@ -86,12 +93,18 @@ def test_nothing_changes_by_translation_wrapping_or_a_supercell(seed: int, shift
     for other in (moved, doubled):
         for pair, function in _counted(other, rmax, 0.1).items():
             # an atom may round to the neighbouring bin: sums of pairs over two bins do not change
-            np.testing.assert_allclose(np.cumsum(function.g * function.r**2)[-1], np.cumsum(expected[pair].g * function.r**2)[-1], rtol=0.02, atol=1e-9)
+            np.testing.assert_allclose(
+                np.cumsum(function.g * function.r**2)[-1],
+                np.cumsum(expected[pair].g * function.r**2)[-1],
+                rtol=0.02,
+                atol=1e-9,
+            )
             assert np.count_nonzero(np.abs(function.g - expected[pair].g) > 1e-9) <= 4
 
 
 def test_perfect_crystal_by_hand() -> None:
-    """Rock salt, a = 4 Å, from its two-atom cell: 6 neighbours at 2 Å, 12 at 2.83 Å of one's own kind, 8 at 3.46 Å of the other."""
+    """Rock salt, a = 4 Å, from its two-atom cell: 6 neighbours at 2 Å, 12 at 2.83 Å of one's own kind, 8 at 3.46 Å of
+    the other."""
     cell = 2 * np.array([[0, 1.0, 1.0], [1.0, 0, 1.0], [1.0, 1.0, 0]])
     frames = Frames(("Co", "O"), cell[None], np.array([[[0, 0, 0], [2.0, 0, 0]]]), np.array([1]), np.array([1.0]))
     functions = _counted(frames, 3.6, 0.1)
@@ -105,7 +118,13 @@ def test_perfect_crystal_by_hand() -> None:
 def test_ideal_gas_has_g_of_one() -> None:
     rng = np.random.default_rng(1)
     cell = np.array([[9.0, 0, 0], [2.0, 8.0, 0], [-3.0, 1.0, 10.0]])
-    frames = Frames(("Ar",) * 40, np.broadcast_to(cell, (300, 3, 3)).copy(), rng.random((300, 40, 3)) @ cell, np.arange(300), np.arange(300.0))
+    frames = Frames(
+        ("Ar",) * 40,
+        np.broadcast_to(cell, (300, 3, 3)).copy(),
+        rng.random((300, 40, 3)) @ cell,
+        np.arange(300),
+        np.arange(300.0),
+    )
     function = _counted(frames, 12.0, 1.0)["Ar", "Ar"]
     # N (N - 1) pairs in the cell, beside an atom's own images: 1/40 is missing where there are no images yet
     np.testing.assert_allclose(function.g[2:], 1.0, atol=0.04)
@@ -123,10 +142,20 @@ def test_recorded_runs_agree_with_pymatgen_and_ase(name: str, refereed: Referee)
     away = max(np.abs(one.g - _by_pymatgen(frames, pair, rmax, len(one.r))).max() for pair, one in functions.items())
     refereed("pair functions of recorded runs", away, 1e-6, of=OURS, by=PYMATGEN, unit="g(r)")
     near = _counted(frames, 2.6, 0.1)  # ASE wants half the cell
-    images = [Atoms(frames.species, positions=rows, cell=cell, pbc=True) for rows, cell in zip(frames.positions, frames.cells, strict=True)]
+    images = [
+        Atoms(frames.species, positions=rows, cell=cell, pbc=True)
+        for rows, cell in zip(frames.positions, frames.cells, strict=True)
+    ]
     for pair, function in near.items():
         theirs = np.mean([get_rdf(atoms, 2.6, len(function.r), elements=pair)[0] for atoms in images], axis=0)
-        refereed("pair functions of recorded runs, within half the cell", np.abs(function.g - theirs).max(), 1e-6, of=OURS, by="ASE, get_rdf", unit="g(r)")
+        refereed(
+            "pair functions of recorded runs, within half the cell",
+            np.abs(function.g - theirs).max(),
+            1e-6,
+            of=OURS,
+            by="ASE, get_rdf",
+            unit="g(r)",
+        )
 
 
 def _function(g: np.ndarray, r: np.ndarray) -> PairFunction:

@@ -1,7 +1,10 @@
-"""LCO(104)//CoO(100) as GPAW computed it: 2 + 2 planes, 16 atoms, two interfaces, PBE+U(Co) = 3.9 eV, 400 eV, 4×2×1, positions and height of the cell relaxed by
-CHGNet; and both bulk cells on the same in-plane lattice. The stored documents, their densities of states shared onto a grid of 0.1 eV, which keeps first moments.
+"""LCO(104)//CoO(100) as GPAW computed it: 2 + 2 planes, 16 atoms, two interfaces, PBE+U(Co) = 3.9 eV, 400 eV, 4×2×1,
+positions and height of the cell relaxed by
+CHGNet; and both bulk cells on the same in-plane lattice. The stored documents, their densities of states shared onto a
+grid of 0.1 eV, which keeps first moments.
 
-Two planes a side are thinner than the boxes of the macroscopic average: the numbers say what the functions make of a real
+Two planes a side are thinner than the boxes of the macroscopic average: the numbers say what the functions make of a
+real
 calculation, not where CoO's states lie.
 """
 
@@ -29,12 +32,17 @@ FILE = Path(__file__).parent / "data" / "lco_coo_16.json.gz"
 @cache
 def _documents() -> dict[str, CalculationDocument]:
     stored = json.loads(gzip.decompress(FILE.read_bytes()))
-    return {name: CalculationDocument.model_validate({k: v for k, v in document.items() if not k.startswith("@")}) for name, document in stored.items()}
+    return {
+        name: CalculationDocument.model_validate({k: v for k, v in document.items() if not k.startswith("@")})
+        for name, document in stored.items()
+    }
 
 
 @cache
 def _report(element: str = "O", orbital: str = "p") -> DepthReport:
-    return depth_report(bands_of(_documents()["joint"]), SPEC.model_copy(update={"element": element, "orbital": orbital}))
+    return depth_report(
+        bands_of(_documents()["joint"]), SPEC.model_copy(update={"element": element, "orbital": orbital})
+    )
 
 
 @cache

@@ -38,7 +38,14 @@ def stars(units: dict[str, int]) -> tuple[list[str], list[list[float]]]:
 
 def test_species_are_named_and_counted() -> None:
     """S8 as a ring, PS4, SO4, P2S6 over a P-P bond, a bare S and CoO6, which is no molecule."""
-    ring = [[2.06 / (2 * np.sin(np.pi / 8)) * np.cos(k * np.pi / 4), 2.06 / (2 * np.sin(np.pi / 8)) * np.sin(k * np.pi / 4), 0.0] for k in range(8)]
+    ring = [
+        [
+            2.06 / (2 * np.sin(np.pi / 8)) * np.cos(k * np.pi / 4),
+            2.06 / (2 * np.sin(np.pi / 8)) * np.sin(k * np.pi / 4),
+            0.0,
+        ]
+        for k in range(8)
+    ]
     symbols = ["S"] * 8 + ["P", *["S"] * 4] + ["S", *["O"] * 4] + ["P", "P", *["S"] * 6] + ["S"] + ["Co", *["O"] * 6]
     tetrahedron = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
     fans = np.array([[-0.5, np.cos(a), np.sin(a)] for a in (0, 2 * np.pi / 3, 4 * np.pi / 3)])
@@ -46,9 +53,15 @@ def test_species_are_named_and_counted() -> None:
         *ring,
         *([20, 0, 0] + 2.05 * np.vstack([np.zeros(3), tetrahedron])),
         *([40, 0, 0] + 1.48 * np.vstack([np.zeros(3), tetrahedron])),
-        *(np.array([60, 0, 0]) + np.array([[0, 0, 0], [2.2, 0, 0], *(1.8 * fans), *(1.8 * fans * [-1, 1, 1] + [2.2, 0, 0])])),
+        *(
+            np.array([60, 0, 0])
+            + np.array([[0, 0, 0], [2.2, 0, 0], *(1.8 * fans), *(1.8 * fans * [-1, 1, 1] + [2.2, 0, 0])])
+        ),
         [80, 0, 0],
-        *([20, 50, 0] + 2.0 * np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])),
+        *(
+            [20, 50, 0]
+            + 2.0 * np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
+        ),
     ]
     found = ledger(frames(symbols, np.array([places, places]), CELL), RULES)
     expected = {"P2S6": 1, "PS4": 1, "S8": 1, "SO4": 1}
@@ -56,7 +69,8 @@ def test_species_are_named_and_counted() -> None:
 
 
 def reaction(before: dict[str, int], after: dict[str, int], spare: dict[str, int]) -> tuple[BondEvents, list[str]]:
-    """Atoms that stand in the units of `before`, and from the middle of the run in those of `after`; lone atoms besides."""
+    """Atoms that stand in the units of `before`, and from the middle of the run in those of `after`; lone atoms
+    besides."""
     first, second = stars(before), stars(after)
     numbers = Counter(first[0]) | Counter(second[0])
     numbers.update(spare)

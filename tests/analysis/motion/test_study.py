@@ -35,11 +35,15 @@ def test_study_with_replica_and_control() -> None:
     control = Run("bulk", StoredTrajectory([chunk("bulk", 300, 240, None, slice(4, 8))]))
     layers = StoredTrajectory([chunk("x", 0, 1, None)]).layers
     assert layers is not None
-    spec = StudySpec(persistence=100.0, layers=replace(layers, tags=tuple(tag.lower() for tag in layers.tags)), tier="chgnet")
+    spec = StudySpec(
+        persistence=100.0, layers=replace(layers, tags=tuple(tag.lower() for tag in layers.tags)), tier="chgnet"
+    )
     study = study_motion(run, [replica], [control], spec, load_phase_set(DEFAULT_PHASE_SET))
     told = study.to_json()
     json.dumps(told, allow_nan=False)
-    assert [(event["kind"], event["atoms"], event["formed"], event["broken"]) for event in told["events"]] == [("P-S breaking", [5, 7], None, 800.0)]
+    assert [(event["kind"], event["atoms"], event["formed"], event["broken"]) for event in told["events"]] == [
+        ("P-S breaking", [5, 7], None, 800.0)
+    ]
     rate = next(rate for rate in told["rates"] if rate["kind"] == "P-S breaking")
     assert (rate["count"], rate["control"], rate["expected"], rate["excess"]) == (1, 0, 0.0, 1.0)
     # gaps of 4 Å and 10 Å: one interface of 1 nm²
@@ -50,7 +54,9 @@ def test_study_with_replica_and_control() -> None:
     assert told["species"] == {"start": {"PS": 2}, "end": {"PS": 1}}
     assert told["score"] is None
     assert told["label"].startswith("chgnet: machine-learned energies")
-    assert {cut["pair"]: cut["source"] for cut in told["cutoffs"]}["P-S"] == "first minimum of the pair function of the control bulk"
+    assert {cut["pair"]: cut["source"] for cut in told["cutoffs"]}[
+        "P-S"
+    ] == "first minimum of the pair function of the control bulk"
     assert told["controls"][0]["counts"]["P-S breaking"] == 0
     assert [table.name for table in motion_tables(study)] == [
         "event_rates",
@@ -74,7 +80,10 @@ def test_study_with_replica_and_control() -> None:
 
 
 def test_other_atoms_are_no_replica() -> None:
-    run, other = (Run(name, StoredTrajectory([chunk("x", 0, 5, None, sites)])) for name, sites in (("run", slice(None)), ("other", slice(4, 8))))
+    run, other = (
+        Run(name, StoredTrajectory([chunk("x", 0, 5, None, sites)]))
+        for name, sites in (("run", slice(None)), ("other", slice(4, 8)))
+    )
     with pytest.raises(InputError, match="other: its 4 atoms are not those of run"):
         study_motion(run, [other], [], StudySpec(), load_phase_set(DEFAULT_PHASE_SET))
 
@@ -96,7 +105,10 @@ def test_chapter_of_a_campaign(tmp_path: Path) -> None:
             (planned("a1", "interface", "LCO|LPSCl", variant="replica 1, chunk 1"), chunk("LCO|LPSCl", 0, 60, 80)),
             (planned("b1", "interface", "LCO|LPSCl", variant="replica 2, chunk 1"), chunk("LCO|LPSCl", 200, 60, None)),
             (planned("b3", "interface", "LCO|LPSCl", variant="replica 2, chunk 3"), chunk("LCO|LPSCl", 300, 60, None)),
-            (planned("c1", "interface", "LPSCl control", variant="chunk 1"), chunk("LPSCl control", 400, 100, None, slice(4, 8))),
+            (
+                planned("c1", "interface", "LPSCl control", variant="chunk 1"),
+                chunk("LPSCl control", 400, 100, None, slice(4, 8)),
+            ),
         ],
     )
     section = motion_section(read_case(records))
@@ -113,5 +125,7 @@ def test_chapter_of_a_campaign(tmp_path: Path) -> None:
 
 
 def test_a_campaign_without_dynamics(tmp_path: Path) -> None:
-    section = motion_section(read_case(MadeRecords(recipe(tmp_path / "none.json"), [(planned("a", "bulk", "LCO"), made_document("LCO"))])))
+    section = motion_section(
+        read_case(MadeRecords(recipe(tmp_path / "none.json"), [(planned("a", "bulk", "LCO"), made_document("LCO"))]))
+    )
     assert [block.text for block in section.blocks] == ["The recipe has no finished molecular dynamics."]

@@ -22,7 +22,13 @@ def tetrahedra(breaks: list[int | None], n: int = 100) -> BondEvents:
         if frame is not None:
             path[frame:, 1] += 1.2
         positions.append(path)
-    return ledger(frames(("P", "S", "S", "S", "S") * len(breaks), np.concatenate(positions, axis=1), np.diag([10.0 * len(breaks), 10.0, 10.0])))
+    return ledger(
+        frames(
+            ("P", "S", "S", "S", "S") * len(breaks),
+            np.concatenate(positions, axis=1),
+            np.diag([10.0 * len(breaks), 10.0, 10.0]),
+        )
+    )
 
 
 def test_units_are_named_after_their_first_shell() -> None:
@@ -31,12 +37,20 @@ def test_units_are_named_after_their_first_shell() -> None:
 
 
 def test_the_product_limit_over_replicas(refereed: Referee) -> None:
-    """Two replicas of different length, losses at 200, 300 and 300 fs, the others observed to 890 and 490 fs (the persistence is 100)."""
+    """Two replicas of different length, losses at 200, 300 and 300 fs, the others observed to 890 and 490 fs (the
+    persistence is 100)."""
     (found,) = survival([tetrahedra([20, 30, None]), tetrahedra([30, None], 60)])
     assert (found.unit, found.n_units, found.n_lost, found.n_replicas) == ("PS4", 5, 3, 2)
     assert found.times.tolist() == [0, 200, 300, 490, 890]
     away = np.abs(np.subtract(found.fraction, [1, 4 / 5, 4 / 5 * 2 / 4, 0.4, 0.4])).max()
-    refereed("survival of PS4 units", away, 1e-9, of="analysis.survival.survival", by="Kaplan and Meier's product, by hand", unit="fraction")
+    refereed(
+        "survival of PS4 units",
+        away,
+        1e-9,
+        of="analysis.survival.survival",
+        by="Kaplan and Meier's product, by hand",
+        unit="fraction",
+    )
     assert found.median == 300
     # exponential Greenwood by hand for the first loss: var = d / (n (n - d)) = 1/20, on the scale of log(-log S)
     width = 1.959964 * np.sqrt(1 / 20) / abs(np.log(0.8))

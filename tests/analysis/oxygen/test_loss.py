@@ -1,4 +1,5 @@
-"""Bookkeeping of oxygen vacancies: nothing is lost or gained, no cell size matters, and samples say how sure they are."""
+"""Bookkeeping of oxygen vacancies: nothing is lost or gained, no cell size matters, and samples say how sure they
+are."""
 
 from __future__ import annotations
 
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 from pymatgen.core.structure import Structure
 
 from catholyte.analysis.oxygen.defect_energy import defect_energy
-from catholyte.analysis.oxygen.loss import Arrangement, OxygenVacancy, Rung, missing_atoms, oxygen_ladder, release_temperature
+from catholyte.analysis.oxygen.loss import (
+    Arrangement,
+    OxygenVacancy,
+    Rung,
+    missing_atoms,
+    oxygen_ladder,
+    release_temperature,
+)
 from catholyte.analysis.oxygen.reference import OxygenReference, reference_from_phase_set
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.errors import InputError, SignatureMismatchError
@@ -42,7 +50,10 @@ def vacancy(energy: float, weight: float = 1.0) -> OxygenVacancy:
 
 
 def rung(*cells: list[float]) -> Rung:
-    made = [Arrangement(str(k), (k,), 0.0, 0.0, tuple(vacancy(e) for e in energies), 12, host()) for k, energies in enumerate(cells)]
+    made = [
+        Arrangement(str(k), (k,), 0.0, 0.0, tuple(vacancy(e) for e in energies), 12, host())
+        for k, energies in enumerate(cells)
+    ]
     return Rung(1, 0.9, tuple(made))
 
 
@@ -51,7 +62,9 @@ def rung(*cells: list[float]) -> Rung:
 def test_adding_and_removing_the_same_atom_gives_zero(potential: float, first: float, second: float):
     whole = host().model_copy(update={"energy": first})
     less = without_oxygen(whole).model_copy(update={"energy": second})
-    assert defect_energy(less, whole, {"O": potential}) + defect_energy(whole, less, {"O": potential}) == pytest.approx(0, abs=1e-9)
+    assert defect_energy(less, whole, {"O": potential}) + defect_energy(whole, less, {"O": potential}) == pytest.approx(
+        0, abs=1e-9
+    )
     assert defect_energy(whole, whole, {"O": potential}) == 0
 
 
@@ -75,13 +88,21 @@ def test_lithium_and_oxygen_leave_in_any_order():
 
 
 def test_the_correction_of_the_energies_does_not_enter():
-    """Uncorrected energies with the uncorrected scale's constant 0, and energies with a correction c per O atom and the constant c, agree."""
+    """Uncorrected energies with the uncorrected scale's constant 0, and energies with a correction c per O atom and the
+    constant c, agree."""
     whole = host()
     less = without_oxygen(whole)
     corrected = REFERENCE
     raw = OxygenReference(REFERENCE.molecule, REFERENCE.correction, "mp2020", "", 0.0, REFERENCE.signature, "")
-    bare = [d.model_copy(update={"energy": d.energy - REFERENCE.contained * d.structure.composition.element_composition["O"]}) for d in (whole, less)]
-    assert oxygen_ladder(bare[0], bare[1:], raw).rungs[0].mean == pytest.approx(oxygen_ladder(whole, [less], corrected).rungs[0].mean, abs=1e-9)
+    bare = [
+        d.model_copy(
+            update={"energy": d.energy - REFERENCE.contained * d.structure.composition.element_composition["O"]}
+        )
+        for d in (whole, less)
+    ]
+    assert oxygen_ladder(bare[0], bare[1:], raw).rungs[0].mean == pytest.approx(
+        oxygen_ladder(whole, [less], corrected).rungs[0].mean, abs=1e-9
+    )
 
 
 def test_cells_that_differ_in_more_than_the_reservoirs_are_refused():
@@ -90,15 +111,27 @@ def test_cells_that_differ_in_more_than_the_reservoirs_are_refused():
         defect_energy(without_lithium(whole, 1), whole, {"O": -4.9})
     other = whole.model_copy(update={"signature": whole.signature.model_copy(update={"version": "9"})})
     with pytest.raises(SignatureMismatchError, match="version"):
-        defect_energy(without_oxygen(other), whole.model_copy(update={"signature": other.signature.model_copy(update={"version": "8"})}), {"O": -4.9})
+        defect_energy(
+            without_oxygen(other),
+            whole.model_copy(update={"signature": other.signature.model_copy(update={"version": "8"})}),
+            {"O": -4.9},
+        )
 
 
 def test_a_ladder_is_put_together_from_documents_alone():
     whole = host()
     parents = [without_lithium(whole, 1), without_lithium(whole, 2, 0), without_lithium(whole, 2, 1)]
-    children = [without_oxygen(whole), *(without_oxygen(parent, -1) for parent in parents[:2]), without_oxygen(parents[1], -3)]
+    children = [
+        without_oxygen(whole),
+        *(without_oxygen(parent, -1) for parent in parents[:2]),
+        without_oxygen(parents[1], -3),
+    ]
     ladder = oxygen_ladder(whole, [*children, *reversed(parents)], REFERENCE)
-    assert [(r.n_vacancies, len(r.arrangements), len(r.sampled), len(r.vacancies)) for r in ladder.rungs] == [(0, 1, 1, 1), (1, 1, 1, 1), (2, 2, 1, 2)]
+    assert [(r.n_vacancies, len(r.arrangements), len(r.sampled), len(r.vacancies)) for r in ladder.rungs] == [
+        (0, 1, 1, 1),
+        (1, 1, 1, 1),
+        (2, 2, 1, 2),
+    ]
     assert [r.x for r in ladder.rungs] == pytest.approx([1, 5 / 6, 4 / 6])
     assert ladder.rungs[0].vacancies[0].stands_for == 12  # all oxygen atoms of LiCoO2 are equal
     assert all(a.coverage <= 1 + 1e-9 for r in ladder.rungs for a in r.sampled)
@@ -109,14 +142,20 @@ def test_sites_stand_for_their_class_and_for_their_environment():
     whole = host((2, 2, 1))
     parent = without_lithium(whole, 2)
     oxygen = [i for i, site in enumerate(parent.structure) if site.specie.symbol == "O"]
-    every = oxygen_ladder(whole, [parent, *(without_oxygen(parent, i) for i in oxygen)], REFERENCE).rungs[-1].arrangements[0]
+    every = (
+        oxygen_ladder(whole, [parent, *(without_oxygen(parent, i) for i in oxygen)], REFERENCE)
+        .rungs[-1]
+        .arrangements[0]
+    )
     assert sum(v.stands_for for v in every.vacancies) == pytest.approx(len(oxygen))
     assert every.coverage == pytest.approx(1)
     first = {v.environment: v for v in every.vacancies}
     few = [without_oxygen(parent, oxygen[0])]
     part = oxygen_ladder(whole, [parent, *few], REFERENCE)
     (only,) = part.rungs[-1].vacancies
-    assert only.stands_for == pytest.approx(sum(v.stands_for for v in every.vacancies if v.environment == only.environment))
+    assert only.stands_for == pytest.approx(
+        sum(v.stands_for for v in every.vacancies if v.environment == only.environment)
+    )
     assert only.environment in first
     if only.stands_for < len(oxygen):
         assert any("averages are over these" in note for note in part.notes)
@@ -146,7 +185,12 @@ def test_what_does_not_belong_to_the_host_is_named():
 def test_a_vacancy_from_another_cell_than_its_parents_is_refused():
     whole = host()
     start = oxygen_vacancy(whole.structure, 20).structure
-    swollen = Structure(start.lattice.scale(1.01 * start.volume), start.species, start.frac_coords, site_properties=start.site_properties)
+    swollen = Structure(
+        start.lattice.scale(1.01 * start.volume),
+        start.species,
+        start.frac_coords,
+        site_properties=start.site_properties,
+    )
     with pytest.raises(InputError, match="does not start from the relaxed cell of LCO"):
         oxygen_ladder(whole, [toy_document("swollen", swollen)], REFERENCE)
 
@@ -154,7 +198,9 @@ def test_a_vacancy_from_another_cell_than_its_parents_is_refused():
 def test_a_cell_that_ran_away_is_marked():
     whole = host()
     cell = lithium_vacancies(whole.structure, 1, 1)[0].structure
-    ladder = oxygen_ladder(whole, [toy_document("far", cell.copy().scale_lattice(1.2 * cell.volume), start=cell)], REFERENCE)
+    ladder = oxygen_ladder(
+        whole, [toy_document("far", cell.copy().scale_lattice(1.2 * cell.volume), start=cell)], REFERENCE
+    )
     assert any("change their volume by up to +20 %" in note for note in ladder.notes)
 
 

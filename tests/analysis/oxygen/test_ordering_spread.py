@@ -27,12 +27,15 @@ def documents(energies: list[float]) -> list[CalculationDocument]:
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=7))
 def test_the_lowest_of_fewer_is_the_mean_over_all_choices(energies: list[float]):
     for n in range(1, len(energies) + 1):
-        assert expected_lowest(energies, n) == pytest.approx(np.mean([min(choice) for choice in combinations(energies, n)]), abs=1e-9)
+        assert expected_lowest(energies, n) == pytest.approx(
+            np.mean([min(choice) for choice in combinations(energies, n)]), abs=1e-9
+        )
 
 
 @pytest.mark.parametrize(("n", "further"), [(30, 30), (30, 270)])
 def test_the_gain_of_more_is_what_drawing_more_gives(n: int, further: int):
-    """Normal energies of which 2000 are known, so that the fit is the distribution: the model against drawing itself."""
+    """Normal energies of which 2000 are known, so that the fit is the distribution: the model against drawing
+    itself."""
     rng = np.random.default_rng(1)
     known = rng.normal(0, 10, 2000)
     lowest = float(np.sort(known)[2000 // n])  # as deep as the lowest of n lies
@@ -44,7 +47,9 @@ def test_the_gain_of_more_is_what_drawing_more_gives(n: int, further: int):
 
 
 @given(st.lists(st.floats(-50, 50), min_size=4, max_size=12, unique=True), st.floats(-100, 100), st.floats(0.1, 10))
-def test_a_gain_grows_with_the_number_and_the_scale_and_not_with_the_zero(energies: list[float], zero: float, scale: float):
+def test_a_gain_grows_with_the_number_and_the_scale_and_not_with_the_zero(
+    energies: list[float], zero: float, scale: float
+):
     few, many = expected_gain(energies, 5), expected_gain(energies, 50)
     assert 0 <= few <= many
     assert expected_gain([e + zero for e in energies], 5) == pytest.approx(few, rel=1e-6, abs=1e-9)

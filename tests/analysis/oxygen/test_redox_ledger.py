@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from catholyte.analysis.oxygen.oxidation_states import ion_states, ions_by_element, oxygen_electrons, oxygen_holes, oxygen_pairs
+from catholyte.analysis.oxygen.oxidation_states import (
+    ion_states,
+    ions_by_element,
+    oxygen_electrons,
+    oxygen_holes,
+    oxygen_pairs,
+)
 from catholyte.analysis.oxygen.redox_ledger import ion_band_centers, redox_entry
 from catholyte.analysis.report.chapters.redox import ions_table, other_ions
 from catholyte.configs.errors import InputError
@@ -27,8 +33,12 @@ from catholyte.workflows.documents import CalculationDocument, ProjectedDos
 
 def ncm() -> CalculationDocument:
     """30 formula units would do no more: 10 of Li10Ni5Mn3Co2O20."""
-    material = NCM532.model_copy(update={"ordered_cell": OrderedCell(supercell=(10, 1, 1), composition="Li30Ni15Mn9Co6O60")})
-    return toy_document("NCM532", prepared_cell(order(conventional(material), material.ordered_cell, 1)[0].structure, material))
+    material = NCM532.model_copy(
+        update={"ordered_cell": OrderedCell(supercell=(10, 1, 1), composition="Li30Ni15Mn9Co6O60")}
+    )
+    return toy_document(
+        "NCM532", prepared_cell(order(conventional(material), material.ordered_cell, 1)[0].structure, material)
+    )
 
 
 def lco() -> CalculationDocument:
@@ -69,7 +79,9 @@ def test_ions_that_the_cell_was_built_with_stand_beside_those_of_the_moments(hos
     assert all(one.agrees and one.built == one.found and one.unclear == 0 for one in agreed)
     assert all(one.deviation == one.deviation_built for one in agreed)
     assert other_ions("NCM", agreed) == []
-    nickel, cobalt = ([i for i, site in enumerate(host.structure) if site.specie.symbol == symbol] for symbol in ("Ni", "Co"))
+    nickel, cobalt = (
+        [i for i, site in enumerate(host.structure) if site.specie.symbol == symbol] for symbol in ("Ni", "Co")
+    )
     shown = with_moments(host, dict.fromkeys(nickel, 1.72) | dict.fromkeys(cobalt, 0.4))
     found = {one.element: one for one in ions_by_element(shown)}
     assert found["Ni"].built == {"Ni2+": 9, "Ni3+": 6}
@@ -103,7 +115,9 @@ def test_an_oxygen_vacancy_gives_two_electrons_back(host: CalculationDocument):
 def test_noise_of_a_model_does_not_change_the_ledger(host: CalculationDocument, seed: int):
     """Deviations of up to 0.15 µB per ion, as CHGNet's against its training data."""
     noise = np.random.default_rng(seed).uniform(-0.15, 0.15, host.n_sites)
-    noisy = host.model_copy(update={"magmoms": [max(0.0, m + d) if m else 0.0 for m, d in zip(host.magmoms or [], noise, strict=True)]})
+    noisy = host.model_copy(
+        update={"magmoms": [max(0.0, m + d) if m else 0.0 for m, d in zip(host.magmoms or [], noise, strict=True)]}
+    )
     assert [state.ion for state in ion_states(noisy)] == labelled(host)
 
 
@@ -114,7 +128,8 @@ def test_signs_of_moments_do_not_matter_for_charges(host: CalculationDocument):
 
 
 def test_shared_electrons_keep_the_balance_and_are_called_unclear():
-    """Two electrons on three Co around an oxygen vacancy, 1.56 µB each as CHGNet has it: two Co2+, none of them clear, no Co4+ out of nothing."""
+    """Two electrons on three Co around an oxygen vacancy, 1.56 µB each as CHGNet has it: two Co2+, none of them clear,
+    no Co4+ out of nothing."""
     whole = lco()
     less = toy_document("less", oxygen_vacancy(whole.structure, 30).structure)
     reduced = [i for i, site in enumerate(less.structure) if str(site.specie) == "Co2+"]
@@ -171,7 +186,9 @@ def test_oxygen_that_pays_shows_by_bonds_and_moments():
     whole = toy_document("Li2MnO3", prepared_cell(conventional(LI2MNO3), LI2MNO3))
     oxygen = [i for i, site in enumerate(whole.structure) if site.specie.symbol == "O"]
     lithium = [i for i, site in enumerate(whole.structure) if site.specie.symbol == "Li"]
-    cell = whole.structure.copy(site_properties={**whole.structure.site_properties, "origin": list(range(len(whole.structure)))})
+    cell = whole.structure.copy(
+        site_properties={**whole.structure.site_properties, "origin": list(range(len(whole.structure)))}
+    )
     near = min(oxygen[1:], key=lambda i: cell.get_distance(oxygen[0], i))
     _, image = cell[oxygen[0]].distance_and_image(cell[near])
     apart = cell[near].frac_coords + image - cell[oxygen[0]].frac_coords
@@ -190,7 +207,10 @@ def test_oxygen_that_pays_shows_by_bonds_and_moments():
     assert [less.structure[i].specie.symbol for i in oxygen_holes(hole)] == ["O"]
 
 
-@pytest.mark.parametrize(("distance", "kind", "electrons"), [(1.21, "molecule", 4), (1.33, "superoxide", 3), (1.48, "peroxide", 2), (2.5, None, 0)])
+@pytest.mark.parametrize(
+    ("distance", "kind", "electrons"),
+    [(1.21, "molecule", 4), (1.33, "superoxide", 3), (1.48, "peroxide", 2), (2.5, None, 0)],
+)
 def test_oxygen_bonds_by_length(distance: float, kind: str | None, electrons: int):
     document = toy_document("O", Structure(Lattice.cubic(8), ["O2-", "O2-"], [[0, 0, 0], [0, 0, distance / 8]]))
     assert [pair.kind for pair in oxygen_pairs(document)] == ([kind] if kind else [])
@@ -200,7 +220,9 @@ def test_oxygen_bonds_by_length(distance: float, kind: str | None, electrons: in
 def test_electrons_that_no_ion_can_give_are_not_hidden():
     """Li2MnO3 without lithium: Mn4+ gives nothing, and oxygen shows nothing, so the books say so."""
     whole = toy_document("Li2MnO3", prepared_cell(conventional(LI2MNO3), LI2MNO3))
-    cell = whole.structure.copy(site_properties={**whole.structure.site_properties, "origin": list(range(len(whole.structure)))})
+    cell = whole.structure.copy(
+        site_properties={**whole.structure.site_properties, "origin": list(range(len(whole.structure)))}
+    )
     cell.remove_sites([0, 1])
     entry = redox_entry(whole, toy_document("less", cell))
     assert (entry.electrons, entry.by_metals, entry.by_oxygen, entry.unaccounted) == (2, 0, 0, 2)
@@ -219,7 +241,9 @@ def test_what_cannot_be_told_is_an_error(host: CalculationDocument):
 def test_d_band_centres_are_those_of_each_ion():
     """Two Co ions, 3d states put at -2 and -4 eV: the centres by ion are these numbers."""
     cell = Structure(
-        Lattice.cubic(4.26), ["Co2+", "Co3+", "Li+", *["O2-"] * 3], [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]]
+        Lattice.cubic(4.26),
+        ["Co2+", "Co3+", "Li+", *["O2-"] * 3],
+        [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]],
     )
     grid = np.arange(-24.0, 6.0, 0.05)
 
@@ -227,11 +251,28 @@ def test_d_band_centres_are_those_of_each_ion():
         return (states * np.exp(-((grid - center) ** 2) / 0.18) / (0.3 * np.sqrt(2 * np.pi))).tolist()
 
     nothing = np.zeros_like(grid).tolist()
-    rows = [[nothing, nothing, peak(-2, 7)], [nothing, nothing, peak(-4, 6)], [nothing] * 3, *[[peak(-18, 1), peak(-3, 3), nothing]] * 3]
+    rows = [
+        [nothing, nothing, peak(-2, 7)],
+        [nothing, nothing, peak(-4, 6)],
+        [nothing] * 3,
+        *[[peak(-18, 1), peak(-3, 3), nothing]] * 3,
+    ]
     dos = ProjectedDos(
-        energies=grid.tolist(), densities=[rows], total=[np.array(rows).sum(axis=(0, 1)).tolist()], orbitals=["s", "p", "d"], broadening=0, n_bands=9
+        energies=grid.tolist(),
+        densities=[rows],
+        total=[np.array(rows).sum(axis=(0, 1)).tolist()],
+        orbitals=["s", "p", "d"],
+        broadening=0,
+        n_bands=9,
     )
-    document = made_document("two ions", cell, cell, dos=dos, band_edges=edges(cell, 2.0), magmoms=[2.7, 0.0, 0.0, 0.0, 0.0, 0.0])
+    document = made_document(
+        "two ions", cell, cell, dos=dos, band_edges=edges(cell, 2.0), magmoms=[2.7, 0.0, 0.0, 0.0, 0.0, 0.0]
+    )
     centers = ion_band_centers(document, BandCenterSpec(window="occupied", reference="vbm"))
-    assert {name: found.by_reference["vbm"] for name, found in centers.items()} == pytest.approx({"Co2+": -2.0, "Co3+": -4.0}, abs=1e-3)
-    assert ion_band_centers(document.model_copy(update={"dos": None}), BandCenterSpec(window="occupied", reference="vbm")) == {}
+    assert {name: found.by_reference["vbm"] for name, found in centers.items()} == pytest.approx(
+        {"Co2+": -2.0, "Co3+": -4.0}, abs=1e-3
+    )
+    assert (
+        ion_band_centers(document.model_copy(update={"dos": None}), BandCenterSpec(window="occupied", reference="vbm"))
+        == {}
+    )

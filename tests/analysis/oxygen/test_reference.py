@@ -1,4 +1,5 @@
-"""The chemical potential of oxygen: measured gas data, a peer's statistical mechanics, and one scale for every energy."""
+"""The chemical potential of oxygen: measured gas data, a peer's statistical mechanics, and one scale for every
+energy."""
 
 from __future__ import annotations
 
@@ -8,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from catholyte.analysis.oxygen.reference import OxygenReference, gas_enthalpy, gas_entropy, oxygen_data, reference_from_document, reference_from_phase_set
+from catholyte.analysis.oxygen.reference import (
+    OxygenReference,
+    gas_enthalpy,
+    gas_entropy,
+    oxygen_data,
+    reference_from_document,
+    reference_from_phase_set,
+)
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.constants import BOLTZMANN, KJ_PER_MOL
 from catholyte.configs.errors import InputError, SignatureMismatchError
@@ -16,7 +24,9 @@ from catholyte.tests.support.engines.toy_engine import toy_document
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import Signature
 
-PBE = Signature(engine="gpaw", version="26.7", functional="PBE+U", hubbard_u={"Co": 3.9}, potentials="0.9", cutoff=600.0)
+PBE = Signature(
+    engine="gpaw", version="26.7", functional="PBE+U", hubbard_u={"Co": 3.9}, potentials="0.9", cutoff=600.0
+)
 #: T (K), S (J/mol/K), H(T) - H(298.15 K) (kJ/mol) of O2: M. W. Chase, NIST-JANAF Thermochemical Tables, 4th ed. (1998)
 JANAF = [
     (100, 173.307, -5.779),
@@ -41,7 +51,9 @@ def molecule(**changes: object) -> object:
 
 
 @pytest.mark.parametrize(("temperature", "entropy", "enthalpy"), JANAF)
-def test_the_gas_has_the_tables_enthalpy_and_entropy(temperature: float, entropy: float, enthalpy: float, refereed: Referee):
+def test_the_gas_has_the_tables_enthalpy_and_entropy(
+    temperature: float, entropy: float, enthalpy: float, refereed: Referee
+):
     """The fit of the tables is good to a few hundredths of their last digits' unit: 0.02 J/mol/K and 0.003 kJ/mol."""
     ours, by = "analysis.oxygen_reference.{}", "NIST-JANAF tables (1998)"
     away = abs(gas_entropy(temperature) * KJ_PER_MOL * 1000 - entropy)
@@ -52,18 +64,37 @@ def test_the_gas_has_the_tables_enthalpy_and_entropy(temperature: float, entropy
 
 @pytest.mark.parametrize("temperature", [150.0, 298.15, 600.0, 1000.0])
 def test_statistical_mechanics_of_the_molecule_agrees(temperature: float, refereed: Referee):
-    """ASE's ideal gas from bond length and vibration of O2 (1580 cm⁻¹, 1.208 Å), without tables; harmonic and rigid, 0.4 % short at 1000 K."""
+    """ASE's ideal gas from bond length and vibration of O2 (1580 cm⁻¹, 1.208 Å), without tables; harmonic and rigid,
+    0.4 % short at 1000 K."""
     from ase import Atoms, units
     from ase.thermochemistry import IdealGasThermo
 
     vibration = 1580.2 * units.invcm
     atoms = Atoms("O2", positions=[[0, 0, 0], [0, 0, 1.2075]])
-    peer = IdealGasThermo(vib_energies=[vibration], geometry="linear", atoms=atoms, symmetrynumber=2, spin=1, potentialenergy=0.0)
-    enthalpy = peer.get_enthalpy(temperature, verbose=False) - vibration / 2  # its zero-point energy is not in H(T) - H(0)
+    peer = IdealGasThermo(
+        vib_energies=[vibration], geometry="linear", atoms=atoms, symmetrynumber=2, spin=1, potentialenergy=0.0
+    )
+    enthalpy = (
+        peer.get_enthalpy(temperature, verbose=False) - vibration / 2
+    )  # its zero-point energy is not in H(T) - H(0)
     entropy = peer.get_entropy(temperature, 1e5, verbose=False)
     ours, by = "analysis.oxygen_reference.{}", "ASE, IdealGasThermo from bond length and vibration"
-    refereed("enthalpy of O2, 150 to 1000 K", abs(gas_enthalpy(temperature) / enthalpy - 1), 5e-3, of=ours.format("gas_enthalpy"), by=by, unit="relative")
-    refereed("entropy of O2, 150 to 1000 K", abs(gas_entropy(temperature) / entropy - 1), 1e-3, of=ours.format("gas_entropy"), by=by, unit="relative")
+    refereed(
+        "enthalpy of O2, 150 to 1000 K",
+        abs(gas_enthalpy(temperature) / enthalpy - 1),
+        5e-3,
+        of=ours.format("gas_enthalpy"),
+        by=by,
+        unit="relative",
+    )
+    refereed(
+        "entropy of O2, 150 to 1000 K",
+        abs(gas_entropy(temperature) / entropy - 1),
+        1e-3,
+        of=ours.format("gas_entropy"),
+        by=by,
+        unit="relative",
+    )
 
 
 @given(REACHED)
@@ -71,7 +102,9 @@ def test_enthalpy_and_entropy_belong_together(temperature: float):
     """DH = T dS at constant pressure, within the rounding of the coefficients, also across the ranges."""
     step = 0.5
     change = gas_enthalpy(temperature + step) - gas_enthalpy(temperature)
-    assert change == pytest.approx((temperature + step / 2) * (gas_entropy(temperature + step) - gas_entropy(temperature)), abs=2e-5)
+    assert change == pytest.approx(
+        (temperature + step / 2) * (gas_entropy(temperature + step) - gas_entropy(temperature)), abs=2e-5
+    )
 
 
 @given(REACHED, PRESSURES)
@@ -85,11 +118,23 @@ def test_oxygen_leaves_more_easily_the_hotter_it_is(temperature: float, more: fl
     assert OxygenReference.shift(temperature + more) < OxygenReference.shift(temperature)
 
 
-@pytest.mark.parametrize(("temperature", "shift"), [(100, -0.08), (300, -0.27), (500, -0.50), (700, -0.73), (1000, -1.10)])
+@pytest.mark.parametrize(
+    ("temperature", "shift"), [(100, -0.08), (300, -0.27), (500, -0.50), (700, -0.73), (1000, -1.10)]
+)
 def test_the_shift_is_that_of_the_table_everyone_uses(temperature: float, shift: float, refereed: Referee):
     """K. Reuter and M. Scheffler, Phys. Rev. B 65, 035406 (2001), table I: eV per O atom at 1 atm."""
-    away, by = abs(OxygenReference.shift(temperature, 1.01325) - shift), "Reuter and Scheffler, Phys. Rev. B 65, 035406 (2001), table I"
-    refereed("chemical potential of oxygen at 1 atm, 100 to 1000 K", away, 0.006, of="analysis.oxygen_reference.OxygenReference.shift", by=by, unit="eV per O")
+    away, by = (
+        abs(OxygenReference.shift(temperature, 1.01325) - shift),
+        "Reuter and Scheffler, Phys. Rev. B 65, 035406 (2001), table I",
+    )
+    refereed(
+        "chemical potential of oxygen at 1 atm, 100 to 1000 K",
+        away,
+        0.006,
+        of="analysis.oxygen_reference.OxygenReference.shift",
+        by=by,
+        unit="eV per O",
+    )
 
 
 def test_at_zero_kelvin_nothing_is_added():
@@ -125,14 +170,18 @@ def test_chgnet_takes_its_molecule_from_the_phase_set_and_no_anion_correction_st
     assert entry is not None
     assert reference.molecule == entry.energy_per_atom
     assert reference.correction_name == "mp2020"
-    assert reference.on_series == pytest.approx(entry.energy_per_atom)  # what the energies hold and what is added to the gas are one constant
+    assert reference.on_series == pytest.approx(
+        entry.energy_per_atom
+    )  # what the energies hold and what is added to the gas are one constant
     assert entry.id in reference.sentence()
     assert "0.687" in reference.sentence()
 
 
 def test_the_correction_can_be_switched():
     phases = load_phase_set("solidstate")
-    values = {name: reference_from_phase_set(phases, correction=name).at_zero for name in ("none", "mp2020", "wang2006")}
+    values = {
+        name: reference_from_phase_set(phases, correction=name).at_zero for name in ("none", "mp2020", "wang2006")
+    }
     assert values["mp2020"] - values["none"] == pytest.approx(0.687)
     assert values["wang2006"] - values["none"] == pytest.approx(0.68)
     with pytest.raises(InputError, match="unknown correction 'mp2021' of the O2 molecule; did you mean mp2020"):
@@ -158,7 +207,10 @@ def test_a_tier_that_is_not_on_the_scale_of_the_set_is_refused():
     [
         ({"tier": "chgnet"}, "not usable as references"),
         ({"magmoms": [0.0, 0.0]}, "triplet"),
-        ({"structure": Structure(Lattice.cubic(10), ["O0+", "O0+"], [[0, 0, 0], [0, 0, 0.15]])}, "O–O distances of 1.500"),
+        (
+            {"structure": Structure(Lattice.cubic(10), ["O0+", "O0+"], [[0, 0, 0], [0, 0, 0.15]])},
+            "O–O distances of 1.500",
+        ),
         ({"structure": Structure(Lattice.cubic(10), ["O0+", "Li0+"], [[0, 0, 0], [0, 0, 0.12]])}, "not made of O2"),
     ],
 )

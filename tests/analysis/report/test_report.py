@@ -1,4 +1,5 @@
-"""The report of made campaigns: its numbers are those of the analysis, everything is labelled, nothing is fetched or injected."""
+"""The report of made campaigns: its numbers are those of the analysis, everything is labelled, nothing is fetched or
+injected."""
 
 from __future__ import annotations
 
@@ -22,7 +23,15 @@ from catholyte.analysis.words import file_stem, number, tier_label
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import material
 from catholyte.configs.steps.sections import BandCenterSpec
-from catholyte.tests.support.campaigns.campaign_documents import MadeRecords, cell_of, edges, made_document, oxygen_dos, planned, strained
+from catholyte.tests.support.campaigns.campaign_documents import (
+    MadeRecords,
+    cell_of,
+    edges,
+    made_document,
+    oxygen_dos,
+    planned,
+    strained,
+)
 from catholyte.tests.support.campaigns.report_page import Page, column, key_numbers, recipe
 from catholyte.tests.support.phase_sets import document as phase_document
 from catholyte.workflows.documents import CalculationDocument
@@ -33,7 +42,13 @@ CENTERS = {"LCO": -3.0, "CoO": -2.2}
 
 def electronic(name: str, gap: float = 2.0, shift: float = 0.0, **changes: Any) -> CalculationDocument:
     cell = cell_of(name)
-    return made_document(name, dos=oxygen_dos(cell, CENTERS[name] + shift), band_edges=edges(cell, gap), magmoms=cell.site_properties["magmom"], **changes)
+    return made_document(
+        name,
+        dos=oxygen_dos(cell, CENTERS[name] + shift),
+        band_edges=edges(cell, gap),
+        magmoms=cell.site_properties["magmom"],
+        **changes,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +105,9 @@ def test_window_numbers_are_those_of_the_analysis(whole: tuple[Page, Path, list[
     assert found.oxidation is not None
     assert float(keys["Oxidation limit of Li2O2"]["value"]) == found.oxidation.voltage
     assert keys["Oxidation limit of Li2O2"]["deviation"] == ""
-    assert [float(v) for v in column(page.tables["ladders"], "V vs Li/Li⁺")] == pytest.approx([s.voltage for s in found.ladder], abs=6e-4)
+    assert [float(v) for v in column(page.tables["ladders"], "V vs Li/Li⁺")] == pytest.approx(
+        [s.voltage for s in found.ladder], abs=6e-4
+    )
 
 
 def test_centres_and_their_difference(whole: tuple[Page, Path, list[Path]]) -> None:
@@ -104,12 +121,19 @@ def test_centres_and_their_difference(whole: tuple[Page, Path, list[Path]]) -> N
     assert float(between["uncertainty of value"]) == comparison.spread_without_arbitrary
     assert column(page.tables["band_centers"], "environment") == ["Co-O-Li (Li3Co3)", "Co-O-Co (Co6)"]
     assert column(page.tables["convergence"], "change, valence-band maximum (eV)") == ["–", number(0.125, 4)]
-    assert any("no calculation with another cutoff" in problem and problem.startswith("CoO") for problem in page.problems)
+    assert any(
+        "no calculation with another cutoff" in problem and problem.startswith("CoO") for problem in page.problems
+    )
 
 
 def test_lattice_table_of_the_page(whole: tuple[Page, Path, list[Path]]) -> None:
     page, out, _ = whole
-    rows = [row for _, document in whole_campaign()[:2] if document for row in lattice_table(document, material(document.label))]
+    rows = [
+        row
+        for _, document in whole_campaign()[:2]
+        if document
+        for row in lattice_table(document, material(document.label))
+    ]
     assert column(page.tables["lattice"], "deviation (%)") == [number(row.deviation, 2) for row in rows]
     assert column(page.tables["lattice"], "deviation (%)")[0] == number(1.0, 2)
     mean = key_numbers(out)["Volume against experiment, mean absolute deviation over 2 crystals"]
@@ -178,7 +202,9 @@ def test_every_reference_inside_the_page_has_one_target(whole: tuple[Page, Path,
 def test_a_printed_limit_is_explained(whole: tuple[Page, Path, list[Path]], phases: Path) -> None:
     page, _, files = whole
     found = stability_window("Li2O2", load_phase_set(phases))
-    (row,) = [dict(zip(page.tables["windows_published"][0], row, strict=True)) for row in page.tables["windows_published"][1:]]
+    (row,) = [
+        dict(zip(page.tables["windows_published"][0], row, strict=True)) for row in page.tables["windows_published"][1:]
+    ]
     assert (row["limit"], row["published phases"]) == ("reduction", "Li2O")
     assert row["deviation (V)"] == number(found.reduction.voltage - 2.5, 3)
     assert row["published reaction on these energies (V)"] == number(found.reduction.voltage, 3)
@@ -203,14 +229,21 @@ def test_half_finished_campaign_says_what_is_missing(phases: Path, tmp_path: Pat
     said = "\n".join(page.problems)
     assert "CoO bulk main (job aaaa2222) failed: the disk is full. Advice: make room" in said
     assert "CoO electronic main (job bbbb2222) has not run: it waits for CoO bulk main (failed)." in said
-    assert "LCO electronic main (job bbbb1111) finished, but its document cannot be read: job bbbb1111 has no result in the store" in said
+    assert (
+        "LCO electronic main (job bbbb1111) finished, but its document cannot be read: job bbbb1111 has no result in "
+        "the store"
+    ) in said
     assert column(page.tables["jobs_without_result"], "evidence") == ["No space left on device", "–", "–"]
     assert set(column(page.tables["lattice"], "material")) == {"LCO"}
     assert "Mutual reaction energy Li2O2 | Li" in key_numbers(tmp_path)
 
 
 def test_empty_campaign_and_broken_phase_set(tmp_path: Path) -> None:
-    page = Page(write_report(MadeRecords(recipe(tmp_path / "gone.json"), []), tmp_path / "out", formats=())[0].read_text(encoding="utf-8"))
+    page = Page(
+        write_report(MadeRecords(recipe(tmp_path / "gone.json"), []), tmp_path / "out", formats=())[0].read_text(
+            encoding="utf-8"
+        )
+    )
     said = "\n".join(page.problems)
     assert "No job of the step bulk has been planned for LCO, CoO" in said
     assert "gone.json: no such file" in said
@@ -230,30 +263,49 @@ def test_metal_among_its_variations_is_a_warning(phases: Path, tmp_path: Path) -
         (planned("bbbb2222", "electronic", "CoO"), electronic("CoO", gap=0.0)),
         (planned("cccc2222", "electronic", "CoO", variant="mesh 5×5×5"), electronic("CoO")),
     ]
-    page = Page(write_report(MadeRecords(recipe(phases, bulk=None), jobs), tmp_path, formats=())[0].read_text(encoding="utf-8"))
+    page = Page(
+        write_report(MadeRecords(recipe(phases, bulk=None), jobs), tmp_path, formats=())[0].read_text(encoding="utf-8")
+    )
     assert any(text.startswith("CoO: the settings in use (job bbbb2222) give a metal") for text in page.problems)
     keys = key_numbers(tmp_path)
-    assert float(keys["O 2p centre of CoO, occupied states, from the Fermi level"]["value"]) == pytest.approx(-2.2, abs=1e-3)
+    assert float(keys["O 2p centre of CoO, occupied states, from the Fermi level"]["value"]) == pytest.approx(
+        -2.2, abs=1e-3
+    )
     assert keys["O 2p centre of CoO minus that of LCO, from the valence-band maximum: no common zero"]["value"] == ""
 
 
 def test_moments_outside_their_window_are_a_warning(phases: Path, tmp_path: Path) -> None:
     wrong = electronic("CoO").model_copy(update={"magmoms": [0.9, -0.9, 0.0, 0.0]})
-    written = write_report(MadeRecords(recipe(phases, bulk=None), [(planned("bbbb2222", "electronic", "CoO"), wrong)]), tmp_path, formats=())
+    written = write_report(
+        MadeRecords(recipe(phases, bulk=None), [(planned("bbbb2222", "electronic", "CoO"), wrong)]),
+        tmp_path,
+        formats=(),
+    )
     page = Page(written[0].read_text(encoding="utf-8"))
-    assert any("job bbbb2222): moments of Co2+: 2 outside; compatible with Co2+ low spin" in text for text in page.problems)
+    assert any(
+        "job bbbb2222): moments of Co2+: 2 outside; compatible with Co2+ low spin" in text for text in page.problems
+    )
 
 
 def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     attack = "<script>alert(1)</script>"
-    content = phase_document() | {"sources": {"toy": {"citation": attack, "license": '"><img src=x onerror=alert(1)>', "url": "javascript:alert(1)"}}}
+    content = phase_document() | {
+        "sources": {
+            "toy": {"citation": attack, "license": '"><img src=x onerror=alert(1)>', "url": "javascript:alert(1)"}
+        }
+    }
     from catholyte.analysis.thermodynamics.phase_set import content_hash
 
     path = tmp_path / "toy.json"
     path.write_text(json.dumps({**content, "sha256": content_hash(content)}), encoding="utf-8")
     jobs = [(planned("aaaa1111", "bulk", attack, "failed", cause={"message": attack}, host=attack), None)]
     made = recipe(
-        path, title=attack, source=attack, bulk={"materials": [attack]}, electronic=None, choices=[{"setting": attack, "value": attack, "reason": attack}]
+        path,
+        title=attack,
+        source=attack,
+        bulk={"materials": [attack]},
+        electronic=None,
+        choices=[{"setting": attack, "value": attack, "reason": attack}],
     )
     html = write_report(MadeRecords(made, jobs), tmp_path / "out", formats=())[0].read_text(encoding="utf-8")
     page = Page(html)
@@ -263,7 +315,12 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "stem"), [("reaction_LCO_LPSCl", "reaction_LCO_LPSCl"), ("../../etc/x", "_.._etc_x"), ("kinks_./my.yaml_Li", "kinks_._my.yaml_Li")]
+    ("name", "stem"),
+    [
+        ("reaction_LCO_LPSCl", "reaction_LCO_LPSCl"),
+        ("../../etc/x", "_.._etc_x"),
+        ("kinks_./my.yaml_Li", "kinks_._my.yaml_Li"),
+    ],
 )
 def test_no_file_leaves_its_folder(name: str, stem: str, tmp_path: Path) -> None:
     assert file_stem(name) == stem
@@ -272,9 +329,17 @@ def test_no_file_leaves_its_folder(name: str, stem: str, tmp_path: Path) -> None
 
 
 def test_csv_keeps_all_digits_and_the_page_rounds(tmp_path: Path) -> None:
-    table = Table("t", "title", [Column("v", "v", 2, "s"), Column("n", "n"), Column("none", "none")], [{"v": -1 / 3, "s": 0.019, "n": None}])
+    table = Table(
+        "t",
+        "title",
+        [Column("v", "v", 2, "s"), Column("n", "n"), Column("none", "none")],
+        [{"v": -1 / 3, "s": 0.019, "n": None}],
+    )
     assert [text for _, text in table.cells(table.rows[0])] == ["−0.33 ± 0.02"]
-    assert table.write(tmp_path).read_text(encoding="utf-8").splitlines() == ["v,uncertainty of v,n,none", f"{-1 / 3},0.019,,"]
+    assert table.write(tmp_path).read_text(encoding="utf-8").splitlines() == [
+        "v,uncertainty of v,n,none",
+        f"{-1 / 3},0.019,,",
+    ]
 
 
 def test_unknown_format_is_refused(phases: Path, tmp_path: Path) -> None:

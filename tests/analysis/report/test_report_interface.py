@@ -34,18 +34,41 @@ def cell(layers: dict[str, int], height: float) -> Structure:
     """One Mg and one O of each layer's material on a square of 4 Å."""
     tags = [tag for tag, number in layers.items() for _ in range(2 * number)]
     coords = [[0.5 * (k % 2), 0.0, (k // 2 + 0.5) / (len(tags) // 2 + 0.5)] for k in range(len(tags))]
-    return Structure(Lattice.orthorhombic(4, 4, height), ["Mg", "O"] * (len(tags) // 2), coords, site_properties={"layer": tags})
+    return Structure(
+        Lattice.orthorhombic(4, 4, height), ["Mg", "O"] * (len(tags) // 2), coords, site_properties={"layer": tags}
+    )
 
 
 def finished(label: str, variant: str, structure: Structure, energy: float, step: str = "interface") -> Finished:
-    plan = {"key": f"key of {label}", "uuid": label, "name": label, "step": step, "material": "A|B", "variant": variant, "depends_on": []}
+    plan = {
+        "key": f"key of {label}",
+        "uuid": label,
+        "name": label,
+        "step": step,
+        "material": "A|B",
+        "variant": variant,
+        "depends_on": [],
+    }
     return Finished(Entry(plan, "done", {}), made_document(label, structure, structure, energy=energy))
 
 
 def case(*jobs: Finished, choice: bool = True, waiting: tuple[str, ...] = ()) -> Case:
     stack = cell({"LCO": 2, "CoO": 3}, 20)
-    record = {"a_miller": [1, 0, 4], "b_miller": [1, 0, 0], "form": "periodic", "gaps": [2.1], "empty": 2.2, "strain": 0.03, "strains": {"LCO": 0.0, "CoO": 0.03}, "polarity": "non-polar"}  # fmt: skip
-    rows = [CandidateEnergy(cell=0, n_atoms=10, energy=-48.0 - k, area=AREA, excess=0.125 - k / AREA, strain=0.03) for k in range(2)]
+    # fmt: skip
+    record = {
+        "a_miller": [1, 0, 4],
+        "b_miller": [1, 0, 0],
+        "form": "periodic",
+        "gaps": [2.1],
+        "empty": 2.2,
+        "strain": 0.03,
+        "strains": {"LCO": 0.0, "CoO": 0.03},
+        "polarity": "non-polar",
+    }
+    rows = [
+        CandidateEnergy(cell=0, n_atoms=10, energy=-48.0 - k, area=AREA, excess=0.125 - k / AREA, strain=0.03)
+        for k in range(2)
+    ]
     chosen = ChosenInterface(
         label="A|B",
         tier="chgnet",
@@ -95,25 +118,40 @@ def test_energies_by_hand() -> None:
     assert row["adhesion_si"] == pytest.approx(1.5 / (2 * AREA) * J_PER_M2)
     assert row["surfaces"] == f"LCO {J_PER_M2 / (2 * AREA):.2f}, CoO {1.5 * J_PER_M2 / (2 * AREA):.2f}"
     assert row["strain"] == f"CoO {1000 * 3 * 0.2 / AREA:.1f}"
-    assert [line["role"] for line in table(section, "interface_references").rows] == ["stack"] + ["strained crystal"] * 2 + ["strained slab"] * 2 + [
-        "free crystal"
-    ]
-    assert {number.quantity.split(" of A|B")[0] for number in section.key_numbers} == {"interface energy γ", "work of adhesion W"}
+    assert [line["role"] for line in table(section, "interface_references").rows] == ["stack"] + [
+        "strained crystal"
+    ] * 2 + ["strained slab"] * 2 + ["free crystal"]
+    assert {number.quantity.split(" of A|B")[0] for number in section.key_numbers} == {
+        "interface energy γ",
+        "work of adhesion W",
+    }
     assert {number.tier for number in section.key_numbers} == {"chgnet"}
 
 
 def test_cells_and_choice() -> None:
     section = interface_section(case(*jobs()))
     (row,) = table(section, "interface_cells").rows
-    assert (row["facets"], row["atoms"], row["gap"], row["seam"], row["taken"]) == ("LCO(104) | CoO(100)", 10, 2.1, 2.2, "LCO 0.000, CoO 0.030")
-    assert [(line["candidate"], line["taken"]) for line in table(section, "interface_candidates").rows] == [(1, ""), (2, "yes")]
+    assert (row["facets"], row["atoms"], row["gap"], row["seam"], row["taken"]) == (
+        "LCO(104) | CoO(100)",
+        10,
+        2.1,
+        2.2,
+        "LCO 0.000, CoO 0.030",
+    )
+    assert [(line["candidate"], line["taken"]) for line in table(section, "interface_candidates").rows] == [
+        (1, ""),
+        (2, "yes"),
+    ]
     assert [picture.name for picture in section.pictures] == ["stack_A_B"]
     assert any("not trained on interfaces" in block.text for block in section.blocks if block.kind == "note")
 
 
 def test_the_recipes_level_goes_before_that_of_the_choice() -> None:
     stack = cell({"LCO": 2, "CoO": 3}, 20)
-    better = [finished("A|B", "relax stack", stack, -49.5), finished("A|B bulk LCO", "relax bulk LCO", cell({"LCO": 1}, 4), -10.1)]
+    better = [
+        finished("A|B", "relax stack", stack, -49.5),
+        finished("A|B bulk LCO", "relax bulk LCO", cell({"LCO": 1}, 4), -10.1),
+    ]
     (row,) = table(interface_section(case(*jobs(), *better)), "interface_energies").rows
     assert row["interface"] == pytest.approx(1000 * (2 * 10.1 + 3 * 10 - 49.5) / (2 * AREA))
 
@@ -123,10 +161,14 @@ def test_what_is_missing_is_said() -> None:
     assert any(block.kind == "problem" and "no strained crystal of LCO, CoO" in block.text for block in without.blocks)
     assert without.key_numbers == []
     waiting = interface_section(case(choice=False, waiting=("A|B chgnet candidates",)))
-    assert [block.text for block in waiting.blocks if block.kind == "problem"] == ["A|B chgnet candidates (job A|B chgn) has not run."]
+    assert [block.text for block in waiting.blocks if block.kind == "problem"] == [
+        "A|B chgnet candidates (job A|B chgn) has not run."
+    ]
     never = interface_section(Case({}, Recipe.model_validate(RECIPE), [], [], {}))
     assert "runs with --only interface" in never.blocks[0].text  # type: ignore[union-attr]
-    none = interface_section(Case({}, Recipe.model_validate({key: value for key, value in RECIPE.items() if key != "interface"}), [], [], {}))
+    none = interface_section(
+        Case({}, Recipe.model_validate({key: value for key, value in RECIPE.items() if key != "interface"}), [], [], {})
+    )
     assert [block.text for block in none.blocks] == ["The recipe builds no interface."]  # type: ignore[union-attr]
 
 
@@ -145,8 +187,18 @@ def test_the_figure_draws_every_atom_and_repeats_small_cells() -> None:
 
 def test_states_across_the_stack_have_their_place() -> None:
     def states(label: str, variant: str, structure: Structure, center: float) -> Finished:
-        plan = {"key": f"dos {label}", "uuid": label, "name": label, "step": "interface", "material": "A|B", "variant": variant, "depends_on": []}
-        document = made_document(label, structure, structure, dos=oxygen_dos(structure, center), band_edges=edges(structure, 2.0))
+        plan = {
+            "key": f"dos {label}",
+            "uuid": label,
+            "name": label,
+            "step": "interface",
+            "material": "A|B",
+            "variant": variant,
+            "depends_on": [],
+        }
+        document = made_document(
+            label, structure, structure, dos=oxygen_dos(structure, center), band_edges=edges(structure, 2.0)
+        )
         return Finished(Entry(plan, "done", {}), document)
 
     stack = cell({"LCO": 2, "CoO": 3}, 20)
@@ -158,5 +210,7 @@ def test_states_across_the_stack_have_their_place() -> None:
     section = interface_section(case(*jobs(), *dos))
     assert any(getattr(block, "text", "") == "States across LCO | CoO" for block in section.blocks)
     assert {"depth_LCO_CoO_10_depth", "depth_LCO_CoO_alignment"} <= {picture.name for picture in section.pictures}
-    difference = next(number for number in section.key_numbers if number.quantity.startswith("O 2p centre of CoO minus that of LCO"))
+    difference = next(
+        number for number in section.key_numbers if number.quantity.startswith("O 2p centre of CoO minus that of LCO")
+    )
     assert difference.value == pytest.approx(0, abs=0.05)  # every oxygen of the made stack has the same states

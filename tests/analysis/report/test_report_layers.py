@@ -26,20 +26,34 @@ STRETCH = 1.02
 
 @pytest.fixture(scope="module")
 def case() -> Case:
-    """LCO in bulk, beside CoO and Li2CO3; a slab with a reconstructed layer; two chunks of dynamics; a ladder whose cells grow along c as lithium leaves."""
+    """LCO in bulk, beside CoO and Li2CO3; a slab with a reconstructed layer; two chunks of dynamics; a ladder whose
+    cells grow along c as lithium leaves."""
     cell = slabs(SourceCell.of_structure(conventional(LCO), "LCO"), (1, 0, 4), SlabSpec(layers=6))[0].structure
     jobs = [Finished(planned(name, "bulk", name), made_document(name)) for name in ("LCO", "CoO", "Li2CO3")]
-    jobs.append(Finished(planned("slab", "interface", "LCO"), made_document("LCO", reconstruct(cell, 2, "top").structure, label="LCO slab")))
+    jobs.append(
+        Finished(
+            planned("slab", "interface", "LCO"),
+            made_document("LCO", reconstruct(cell, 2, "top").structure, label="LCO slab"),
+        )
+    )
     for number, stretch in ((2, STRETCH), (1, 1.0)):
         moved = conventional(LCO)
         moved.apply_strain([0, 0, stretch - 1])
         jobs.append(
-            Finished(planned(f"md{number}", "dynamics", "LCO", variant=f"chunk {number}"), made_document("LCO", moved, kind="md", label="LCO at 300 K"))
+            Finished(
+                planned(f"md{number}", "dynamics", "LCO", variant=f"chunk {number}"),
+                made_document("LCO", moved, kind="md", label="LCO at 300 K"),
+            )
         )
     for k, document in enumerate(campaign()):
         grown = document.structure.copy()
         grown.apply_strain([0, 0, 0.01 * (12 - sum(site.specie.symbol == "Li" for site in grown))])
-        jobs.append(Finished(planned(f"o{k}", "oxygen_loss", "LCO", variant=document.label), document.model_copy(update={"structure": grown})))
+        jobs.append(
+            Finished(
+                planned(f"o{k}", "oxygen_loss", "LCO", variant=document.label),
+                document.model_copy(update={"structure": grown}),
+            )
+        )
     return Case({}, load_recipe("gsirr")[0], [job.entry for job in jobs], jobs, {})
 
 
@@ -63,7 +77,9 @@ def test_layered_oxides_are_measured_and_nothing_else(case: Case):
 def test_numbers_are_those_of_the_command_layers(case: Case, section: Section):
     rows = {row["label"]: row for row in next(table for table in section.tables if table.name == "layers").rows}
     bulk = layered_geometry(cell_of("LCO"))
-    assert (rows["LCO"]["s"], rows["LCO"]["i"], rows["LCO"]["o_o"]) == pytest.approx((bulk.s_mo2, bulk.i_lio2, bulk.o_o_li_layer))
+    assert (rows["LCO"]["s"], rows["LCO"]["i"], rows["LCO"]["o_o"]) == pytest.approx(
+        (bulk.s_mo2, bulk.i_lio2, bulk.o_o_li_layer)
+    )
     assert rows["LCO"]["content"] == pytest.approx(1.0)
     ideal = layered_geometry(conventional(LCO))
     assert ideal.s_mo2 is not None
@@ -71,7 +87,9 @@ def test_numbers_are_those_of_the_command_layers(case: Case, section: Section):
     assert rows["LCO slab"]["classes"] == "4 layered, 2 rock salt"
     layers = next(table for table in section.tables if table.name == "every_layer")
     assert not layers.shown
-    assert [row["structure"] for row in layers.rows if row["label"] == "LCO slab"] == ["layered"] * 4 + ["rock salt"] * 2
+    assert [row["structure"] for row in layers.rows if row["label"] == "LCO slab"] == ["layered"] * 4 + [
+        "rock salt"
+    ] * 2
 
 
 def test_before_and_after_lithium_leaves(case: Case, section: Section):
@@ -91,16 +109,27 @@ def test_before_and_after_lithium_leaves(case: Case, section: Section):
 
 def test_figures_are_drawn(section: Section):
     pictures = [block for block in section.blocks if isinstance(block, Picture)]
-    assert [picture.name for picture in pictures] == ["layers_lithium_LCO", "layers_LCO_slab_slab", "layers_LCO_at_300_K_md2"]
+    assert [picture.name for picture in pictures] == [
+        "layers_lithium_LCO",
+        "layers_LCO_slab_slab",
+        "layers_LCO_at_300_K_md2",
+    ]
     for picture in pictures:
         assert ElementTree.fromstring(picture.svg).tag.endswith("svg")
         assert picture.alt
-    assert all(column.key in row or row.get(column.key) is None for table in section.tables for row in table.rows for column in table.columns)
+    assert all(
+        column.key in row or row.get(column.key) is None
+        for table in section.tables
+        for row in table.rows
+        for column in table.columns
+    )
 
 
 def test_a_campaign_without_layered_oxides_says_so():
     jobs = [Finished(planned("CoO", "bulk", "CoO"), made_document("CoO"))]
     section = layers_section(Case({}, load_recipe("gsirr")[0], [jobs[0].entry], jobs, {}))
-    assert [block.text for block in section.blocks if isinstance(block, Text)] == ["No layered oxide has been relaxed or moved in this campaign."]
+    assert [block.text for block in section.blocks if isinstance(block, Text)] == [
+        "No layered oxide has been relaxed or moved in this campaign."
+    ]
     with pytest.raises(InputError, match="at least one structure"):
         layer_content_figure([], "LCO", "chgnet")

@@ -40,7 +40,9 @@ def test_a_campaign_is_evaluated_by_the_names_of_its_documents(results: OxygenRe
     assert len(results.spread.energies) == 5
     ladder = ladder_of(results)
     assert [len(rung.arrangements) for rung in ladder.rungs] == [1, 1, 2]  # all lithium atoms are equal
-    assert [round(rung.mean, 6) for rung in ladder.rungs] == [round(7.3 - 0.4 * n + ladder.reference.on_series, 6) for n in range(3)]
+    assert [round(rung.mean, 6) for rung in ladder.rungs] == [
+        round(7.3 - 0.4 * n + ladder.reference.on_series, 6) for n in range(3)
+    ]
     assert results.curve is not None
     assert results.curve.steps[0].voltage == pytest.approx(7.01 + results.curve.lithium.energy, abs=0.01)
     lithium = [entry for entry in results.ledger if entry.electrons > 0]
@@ -58,7 +60,9 @@ def test_documents_of_others_are_left_out(results: OxygenResults):
 
 def test_the_chapter_names_reference_model_and_limits(results: OxygenResults):
     section = oxygen_section([results])
-    told = " ".join(block.text for block in section.blocks if isinstance(block, Text)) + " ".join(table.note for table in section.tables)
+    told = " ".join(block.text for block in section.blocks if isinstance(block, Text)) + " ".join(
+        table.note for table in section.tables
+    )
     for word in ("mp-12957", "0.687", "NIST-JANAF", "independent draws", "charges balance", "magnitudes of moments"):
         assert word in told
     tables = {table.name: table for table in section.tables}
@@ -70,7 +74,10 @@ def test_the_chapter_names_reference_model_and_limits(results: OxygenResults):
 
 def test_formation_energies_stand_at_the_conditions_that_were_asked(results: OxygenResults):
     hot = oxygen_results("LCO", campaign(), OxygenConditions(temperature=1000, pressure=1e-10), PHASES)
-    rows = [next(table for table in oxygen_section([r]).tables if table.name == "oxygen_ladder_LCO").rows for r in (results, hot)]
+    rows = [
+        next(table for table in oxygen_section([r]).tables if table.name == "oxygen_ladder_LCO").rows
+        for r in (results, hot)
+    ]
     for cold_row, hot_row in zip(*rows, strict=True):
         assert hot_row["mean"] == cold_row["mean"]
         assert hot_row["mean_at"] < cold_row["mean_at"] < cold_row["mean"]
@@ -78,12 +85,20 @@ def test_formation_energies_stand_at_the_conditions_that_were_asked(results: Oxy
 
 def test_every_picture_is_drawn_and_says_its_tier(results: OxygenResults):
     pictures = [block for block in oxygen_section([results]).blocks if isinstance(block, Picture)]
-    assert {picture.name for picture in pictures} == {"orderings_LCO", "oxygen_ladder_LCO", "oxygen_potential_LCO", "voltage_LCO", "redox_LCO"}
+    assert {picture.name for picture in pictures} == {
+        "orderings_LCO",
+        "oxygen_ladder_LCO",
+        "oxygen_potential_LCO",
+        "voltage_LCO",
+        "redox_LCO",
+    }
     for picture in pictures:
         root = ElementTree.fromstring(picture.svg)
         assert root.tag.endswith("svg")
         assert picture.alt
-    assert to_svg(ladder_figure(ladder_of(results), results.curve)) == to_svg(ladder_figure(ladder_of(results), results.curve))
+    assert to_svg(ladder_figure(ladder_of(results), results.curve)) == to_svg(
+        ladder_figure(ladder_of(results), results.curve)
+    )
 
 
 def test_the_figure_over_the_temperature_crosses_zero_where_the_table_says(results: OxygenResults):
@@ -100,7 +115,8 @@ def test_the_figure_over_the_temperature_crosses_zero_where_the_table_says(resul
 
 
 def test_a_long_ladder_stays_legible():
-    """Of seven contents five get lines and two a key number; bars of several elements stand below each other; voltages stand upright; notes are gathered."""
+    """Of seven contents five get lines and two a key number; bars of several elements stand below each other; voltages
+    stand upright; notes are gathered."""
     ladder = ladder_of(long := oxygen_results("LCO", campaign(levels=7), OxygenConditions(), PHASES))
     figure = oxygen_potential_figure(ladder, (1.0, 0.2095))
     drawn = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) > 10]
@@ -115,9 +131,13 @@ def test_a_long_ladder_stays_legible():
     assert stacked.get_size_inches()[0] < 12
     ladder_plot = ladder_figure(ladder, long.curve)
     assert {label.get_rotation() for label in ladder_plot.axes[-1].get_xticklabels()} == {90.0}
-    assert [note for note in ladder.notes if "arrangement" in note] == ["1 to 6 Li vacancies: one arrangement only, so the spread over arrangements is unknown"]
+    assert [note for note in ladder.notes if "arrangement" in note] == [
+        "1 to 6 Li vacancies: one arrangement only, so the spread over arrangements is unknown"
+    ]
     assert [key.value for key in oxygen_section([long]).key_numbers] == [ladder.rungs[0].mean, ladder.rungs[-1].mean]
-    assert "Bars" not in " ".join(text.get_text() for text in ladder_plot.texts)  # one arrangement each: there is no standard error
+    assert "Bars" not in " ".join(
+        text.get_text() for text in ladder_plot.texts
+    )  # one arrangement each: there is no standard error
 
 
 def test_what_is_missing_is_said_and_the_rest_shown():
@@ -128,7 +148,9 @@ def test_what_is_missing_is_said_and_the_rest_shown():
     assert any("need an O2 molecule" in problem for problem in other.problems)
     assert any("need lithium metal" in problem for problem in other.problems)
     orphan = [document for document in campaign() if document.label != "LCO Li-1 1"]
-    assert any("is missing" in problem for problem in oxygen_results("LCO", orphan, OxygenConditions(), PHASES).problems)
+    assert any(
+        "is missing" in problem for problem in oxygen_results("LCO", orphan, OxygenConditions(), PHASES).problems
+    )
     blind = [document.model_copy(update={"magmoms": None}) for document in campaign()]
     found = oxygen_results("LCO", blind, OxygenConditions(), PHASES)
     assert found.ladder is not None
@@ -141,7 +163,10 @@ def test_a_campaign_in_the_store_is_evaluated_by_step_and_material(results: Oxyg
     gsirr, _ = load_recipe("gsirr")
     recipe = gsirr.model_copy(update={"oxygen_loss": step})
     documents = campaign()
-    jobs = [Finished(planned(f"{k:08d}", "oxygen_loss", "LCO", variant=document.label.removeprefix("LCO ")), document) for k, document in enumerate(documents)]
+    jobs = [
+        Finished(planned(f"{k:08d}", "oxygen_loss", "LCO", variant=document.label.removeprefix("LCO ")), document)
+        for k, document in enumerate(documents)
+    ]
     failed = planned("failed00", "oxygen_loss", "LCO", "failed", cause={"message": "atoms flew apart"})
     entries = [*(job.entry for job in jobs), failed]
     section = oxygen_loss_section(Case({}, recipe, entries, jobs, {}))
@@ -149,7 +174,9 @@ def test_a_campaign_in_the_store_is_evaluated_by_step_and_material(results: Oxyg
     assert any("atoms flew apart" in block.text for block in section.blocks if isinstance(block, Text))
     orderings = next(table for table in section.tables if table.name == "orderings_LCO")
     assert "more would change nothing" in orderings.note  # 5 of the 8 that were asked for exist
-    assert [block.text for block in oxygen_loss_section(Case({}, gsirr, [], [], {})).blocks] == ["The recipe asks for no oxygen loss."]
+    assert [block.text for block in oxygen_loss_section(Case({}, gsirr, [], [], {})).blocks] == [
+        "The recipe asks for no oxygen loss."
+    ]
 
 
 def test_tables_are_written_with_all_digits(results: OxygenResults, tmp_path):

@@ -35,8 +35,18 @@ def evaluated(phases: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
         electronic=None,
         windows=None,
         reactions={"phase_set": name, "pairs": [["Li2O2", "Li2O"]], "voltages": [3.0], "maps": [["Li2O2", "Li2O"]]},
-        volumes={"phase_set": name, "materials": ["Li2O2"], "decompositions": [{"material": "Li2O2", "products": ["Li2O", "O2"], "published": [20.0, 15.0]}]},
-        screen={"phase_set": name, "cathodes": ["Li2O2"], "electrolytes": ["Li2O"], "lithium": [1.0, 0.5], "operating_range": [0.5, 2.0]},
+        volumes={
+            "phase_set": name,
+            "materials": ["Li2O2"],
+            "decompositions": [{"material": "Li2O2", "products": ["Li2O", "O2"], "published": [20.0, 15.0]}],
+        },
+        screen={
+            "phase_set": name,
+            "cathodes": ["Li2O2"],
+            "electrolytes": ["Li2O"],
+            "lithium": [1.0, 0.5],
+            "operating_range": [0.5, 2.0],
+        },
     )
     out = tmp_path_factory.mktemp("evaluated")
     return Page(write_report(MadeRecords(made, []), out, formats=("svg",))[0].read_text(encoding="utf-8")), out
@@ -60,7 +70,13 @@ def test_screen_of_the_page(evaluated: tuple[Page, Path]) -> None:
     assert column(page.tables["screen"], "cathode") == ["Li2O2", "Li2O2-x0.5"]
     assert column(page.tables["screen_pairs"], "first") == ["Li2O2", "Li2O2-x0.5"]
     assert any(key.startswith("Best of the screen for Li2O2 | Li2O: bare") for key in key_numbers(out))
-    assert {path.stem for path in (out / "figures").iterdir()} >= {"screen_heat_map", "screen_windows", "map_Li2O2_Li2O", "volumes", "volume_ladder_1"}
+    assert {path.stem for path in (out / "figures").iterdir()} >= {
+        "screen_heat_map",
+        "screen_windows",
+        "map_Li2O2_Li2O",
+        "volumes",
+        "volume_ladder_1",
+    }
 
 
 def test_pairs_at_a_voltage(evaluated: tuple[Page, Path], phases: Path) -> None:
@@ -81,7 +97,11 @@ def test_sections_that_cannot_be_evaluated_say_why(phases: Path, tmp_path: Path)
         electronic=None,
         windows=None,
         reactions={"phase_set": name, "pairs": [["Li2O2", "Li2O"]], "voltages": [11.0], "maps": [["Li2O2", "LiFeO2"]]},
-        volumes={"phase_set": name, "materials": ["LiFeO2"], "decompositions": [{"material": "Li2O2", "products": ["Li"]}]},
+        volumes={
+            "phase_set": name,
+            "materials": ["LiFeO2"],
+            "decompositions": [{"material": "Li2O2", "products": ["Li"]}],
+        },
         screen={"phase_set": name, "cathodes": ["Li2O2"], "electrolytes": ["NaCl"]},
     )
     page = Page(write_report(MadeRecords(made, []), tmp_path, formats=())[0].read_text(encoding="utf-8"))

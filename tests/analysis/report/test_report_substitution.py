@@ -1,4 +1,5 @@
-"""The part of the chapter on oxygen loss about two levels of theory and about a substituted ion, from documents made by hand."""
+"""The part of the chapter on oxygen loss about two levels of theory and about a substituted ion, from documents made by
+hand."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ from catholyte.workflows.documents import CalculationDocument, Signature
 NEAR, FAR = 0.4, 0.1
 #: eV, what the second engine adds to every vacancy
 SECOND = 0.3
-GPAW = Signature(engine="gpaw", version="1", functional="PBE+U", hubbard_u={"Co": 3.9}, potentials="made up", cutoff=400.0)
+GPAW = Signature(
+    engine="gpaw", version="1", functional="PBE+U", hubbard_u={"Co": 3.9}, potentials="made up", cutoff=400.0
+)
 PLAN = SubstitutionPlan(ion="W6+", leaving="Co", near=1, far=1)
 
 
@@ -55,7 +58,9 @@ def tungsten(**changes: Any) -> list[CalculationDocument]:
     for one in oxygen_beside(made.structure, made.index, 1, 1):
         for label, name, added in ((whole, "LCO W-0 1", 0.0), (parent, "LCO W-Co 1", NEAR if one.bonded else FAR)):
             vacancy = oxygen_vacancy(label.structure, one.index).structure
-            found.append(toy_document(f"{name} O-{one.index}", vacancy, **{"energy": label.energy + 7 + added, **changes}))
+            found.append(
+                toy_document(f"{name} O-{one.index}", vacancy, **{"energy": label.energy + 7 + added, **changes})
+            )
     return found
 
 
@@ -63,10 +68,17 @@ def states(name: str, structure: Structure, bridge: float, others: float) -> Cal
     """A density of states with the O 2p of the two groups at two energies, eV below the valence-band maximum."""
     at = {one.index: bridge if one.bridge == LITHIUM_BRIDGE else others for one in anion_environments(structure)}
     first, second = oxygen_dos(structure, bridge), oxygen_dos(structure, others)
-    densities = [[a if at.get(i) == bridge else b for i, (a, b) in enumerate(zip(first.densities[0], second.densities[0], strict=True))]] * 2
+    densities = [
+        [
+            a if at.get(i) == bridge else b
+            for i, (a, b) in enumerate(zip(first.densities[0], second.densities[0], strict=True))
+        ]
+    ] * 2
     total = np.asarray(densities[0]).sum(axis=(0, 1)).tolist()
     dos = first.model_copy(update={"densities": densities, "total": [total] * 2})
-    return toy_document(name, structure, kind="dos", tier="gpaw", signature=GPAW, dos=dos, band_edges=edges(structure, 2.0))
+    return toy_document(
+        name, structure, kind="dos", tier="gpaw", signature=GPAW, dos=dos, band_edges=edges(structure, 2.0)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +130,8 @@ def test_centres_of_the_two_groups_of_oxygen_are_told_apart(reference: OxygenRef
 
 def chapter(documents: list[CalculationDocument], step: OxygenLossStep) -> Section:
     jobs = [
-        Finished(planned(f"{k:08d}", "oxygen_loss", document.label.split(" ")[0], variant=document.label), document) for k, document in enumerate(documents)
+        Finished(planned(f"{k:08d}", "oxygen_loss", document.label.split(" ")[0], variant=document.label), document)
+        for k, document in enumerate(documents)
     ]
     recipe = load_recipe("gsirr")[0].model_copy(update={"oxygen_loss": step})
     return oxygen_loss_section(Case({}, recipe, [job.entry for job in jobs], jobs, {}))
@@ -134,7 +147,17 @@ def test_the_ion_has_its_place_in_the_report():
 def test_two_levels_of_theory_make_two_ladders_and_a_table_of_both():
     relaxed = campaign()
     single = [d for d in relaxed if " ordering " not in d.label]
-    single = [d.model_copy(update={"kind": "static", "tier": "gpaw", "signature": GPAW, "energy": d.energy + SECOND * (" O-" in d.label)}) for d in single]
+    single = [
+        d.model_copy(
+            update={
+                "kind": "static",
+                "tier": "gpaw",
+                "signature": GPAW,
+                "energy": d.energy + SECOND * (" O-" in d.label),
+            }
+        )
+        for d in single
+    ]
     box = Structure(np.diag([10.0, 10.1, 10.2]), ["O", "O"], [[0, 0, 0], [0, 0, 1.23 / 10.2]])
     metal = Structure(np.eye(3) * 3.4, ["Li"], [[0, 0, 0]])
     references = [

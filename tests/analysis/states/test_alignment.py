@@ -34,7 +34,9 @@ def test_macroscopic_average_of_a_periodic_step_is_the_step(low: float, high: fl
     period, n = 20.0, 400
     heights = np.mod(np.arange(n) / n * period - phase, period)
     below = heights < 10
-    profile = np.where(below, low + size * np.cos(2 * np.pi * heights / 2.0), high + size * np.sin(2 * np.pi * heights / 2.5))
+    profile = np.where(
+        below, low + size * np.cos(2 * np.pi * heights / 2.0), high + size * np.sin(2 * np.pi * heights / 2.5)
+    )
     averaged = macroscopic_average(profile, period, [2.0, 2.5])
     inside = (heights > 3.0) & (heights < 7.0), (heights > 13.0) & (heights < 17.0)
     tolerance = 1e-6 * size + 1e-9
@@ -50,9 +52,18 @@ def test_one_box_is_the_running_mean(box: float, refereed: Referee) -> None:
     heights = np.arange(n) / n * period
     waves = np.array([1, 2, 5, 9])
     profile = 1.5 + np.cos(2 * np.pi * np.outer(heights, waves) / period + waves).sum(axis=1)
-    expected = 1.5 + (np.cos(2 * np.pi * np.outer(heights, waves) / period + waves) * np.sinc(waves * box / period)).sum(axis=1)
+    expected = 1.5 + (
+        np.cos(2 * np.pi * np.outer(heights, waves) / period + waves) * np.sinc(waves * box / period)
+    ).sum(axis=1)
     away, by = np.abs(macroscopic_average(profile, period, [box]) - expected).max(), "analytic, in Fourier space"
-    refereed("macroscopic average of a potential, of amplitude 1 eV", away, 1e-5, of="analysis.potential_profile.macroscopic_average", by=by, unit="eV")
+    refereed(
+        "macroscopic average of a potential, of amplitude 1 eV",
+        away,
+        1e-5,
+        of="analysis.potential_profile.macroscopic_average",
+        by=by,
+        unit="eV",
+    )
 
 
 def test_a_box_must_have_a_length() -> None:
@@ -122,13 +133,23 @@ def test_both_sides_of_a_dipole_corrected_vacuum() -> None:
     middle = sum(stack.vacuum) / 2
     heights = np.arange(len(potential.values)) / len(potential.values) * stack.period
     beyond = (heights > middle - stack.period) & (heights < stack.planes[0].height) | (heights > middle)
-    level = vacuum_level(PlanarPotential(values=np.where(beyond, np.array(potential.values) + 0.6, potential.values).tolist(), kind="jump"), stack)
+    level = vacuum_level(
+        PlanarPotential(
+            values=np.where(beyond, np.array(potential.values) + 0.6, potential.values).tolist(), kind="jump"
+        ),
+        stack,
+    )
     assert level.below - level.above == pytest.approx(0.6, abs=1e-9)
     assert level.flat
 
 
 def test_every_way_gives_the_known_difference() -> None:
-    found = alignment(joint((6, 6), SHIFTS), SPEC, _bulk(), {name: slab(name, 5, shift) for name, shift in zip(MATERIALS, SHIFTS, strict=True)})
+    found = alignment(
+        joint((6, 6), SHIFTS),
+        SPEC,
+        _bulk(),
+        {name: slab(name, 5, shift) for name, shift in zip(MATERIALS, SHIFTS, strict=True)},
+    )
     assert (found.a, found.b, found.planes, found.n_atoms) == ("LCO", "CoO", (6, 6), 48)
     assert {(row.way, row.detail) for row in found.rows} == {
         ("one cell", "all planes"),
@@ -166,10 +187,15 @@ def test_a_layer_of_another_density_than_its_bulk_cell_is_pointed_out() -> None:
     made = _bulk()
     stretched = made["LCO"].structure.copy()
     stretched.scale_lattice(stretched.volume * 1.01)
-    found = alignment(joint((6, 6), SHIFTS), SPEC, {**made, "LCO": made["LCO"].model_copy(update={"structure": stretched})})
+    found = alignment(
+        joint((6, 6), SHIFTS), SPEC, {**made, "LCO": made["LCO"].model_copy(update={"structure": stretched})}
+    )
     assert found.volumes == pytest.approx({"LCO": 1 / 1.01 - 1, "CoO": 0.0})
     assert [note for note in found.notes if "volume per atom" in note] == [
-        "LCO: its inner planes hold -1.0 % volume per atom against its bulk cell, so averaged potentials and core levels of the two are not of one density"
+        (
+            "LCO: its inner planes hold -1.0 % volume per atom against its bulk cell, so averaged potentials and core "
+            "levels of the two are not of one density"
+        )
     ]
 
 

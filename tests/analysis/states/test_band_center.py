@@ -22,7 +22,14 @@ from catholyte.analysis.states.band_report import Bands, band_report, bands_of, 
 from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
 from catholyte.configs.steps.sections import BandCenterSpec
 from catholyte.tests.support.referees.evidence import Referee
-from catholyte.workflows.documents import BandEdges, CalculationDocument, Convergence, ProjectedDos, Provenance, Signature
+from catholyte.workflows.documents import (
+    BandEdges,
+    CalculationDocument,
+    Convergence,
+    ProjectedDos,
+    Provenance,
+    Signature,
+)
 
 STEP = 0.01
 GRID = np.arange(-25, 15, STEP)
@@ -34,7 +41,9 @@ def gaussian(center: float, states: float, width: float = 0.3) -> np.ndarray:
     return states * np.exp(-((GRID - center) ** 2) / (2 * width**2)) / (width * math.sqrt(2 * math.pi))
 
 
-def make_dos(centers: tuple[float, float] = (-3.0, -3.0), empty_share: float = 0.0, shift: float = 0.0, scale: float = 1.0) -> ProjectedDos:
+def make_dos(
+    centers: tuple[float, float] = (-3.0, -3.0), empty_share: float = 0.0, shift: float = 0.0, scale: float = 1.0
+) -> ProjectedDos:
     """Co, O, O; per O: 2s at -18 eV (2 states), 2p at its centre (6 states), an empty 2p share at +3 eV."""
     densities = np.zeros((1, 3, 3, len(GRID)))
     densities[0, 0, 2] = gaussian(-1.5, 6) + gaussian(3, 4)
@@ -69,10 +78,23 @@ def make_structure() -> Structure:
 
 
 def make_document(
-    label: str = "LCO", cutoff: float = 600.0, kpoints: float = 64, shift: float = 0.0, centers: tuple[float, float] = (-3.0, -3.0), **kwargs: object
+    label: str = "LCO",
+    cutoff: float = 600.0,
+    kpoints: float = 64,
+    shift: float = 0.0,
+    centers: tuple[float, float] = (-3.0, -3.0),
+    **kwargs: object,
 ) -> CalculationDocument:
     structure = make_structure()
-    signature = Signature(engine="gpaw", version="26.7", functional="PBE", hubbard_u={"Co": 3.9}, potentials="setups", cutoff=cutoff, kpoint_density=kpoints)
+    signature = Signature(
+        engine="gpaw",
+        version="26.7",
+        functional="PBE",
+        hubbard_u={"Co": 3.9},
+        potentials="setups",
+        cutoff=cutoff,
+        kpoint_density=kpoints,
+    )
     fields: dict[str, object] = {
         "label": label,
         "kind": "dos",
@@ -100,18 +122,37 @@ def test_window_moments_of_a_triangle_are_exact_and_cut_bins_fractionally(refere
     assert window_moments(energies, density, -5, 5) == pytest.approx((1.0, 1.0))
     # analytic: D = E on [0, ½]: ∫E = 1/8, ∫E² = 1/24
     away = np.abs(np.subtract(window_moments(energies, density, 0, 0.5), (1 / 8, 1 / 24))).max()
-    refereed("moments of a window that cuts a bin", away, 1e-12, of="analysis.band_center.window_moments", by="analytic: ∫E dE, ∫E² dE", unit="states, eV")
+    refereed(
+        "moments of a window that cuts a bin",
+        away,
+        1e-12,
+        of="analysis.band_center.window_moments",
+        by="analytic: ∫E dE, ∫E² dE",
+        unit="states, eV",
+    )
     assert window_moments(energies, density, 3, 4) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(("empty_share", "pymatgen_default"), [(0.0, -3.00), (0.15, -2.10), (0.30, -1.20)])
-def test_empty_states_do_not_move_the_occupied_centre(empty_share: float, pymatgen_default: float, refereed: Referee) -> None:
+def test_empty_states_do_not_move_the_occupied_centre(
+    empty_share: float, pymatgen_default: float, refereed: Referee
+) -> None:
     dos = make_dos(empty_share=empty_share)
     away = abs(band_center(dos, make_edges(), SITES, OCCUPIED).center + 3.0)
-    refereed("occupied band centre beside empty states", away, 1e-6, of="analysis.band_center.band_center", by="analytic: Gaussian at -3 eV", unit="eV")
+    refereed(
+        "occupied band centre beside empty states",
+        away,
+        1e-6,
+        of="analysis.band_center.band_center",
+        by="analytic: Gaussian at -3 eV",
+        unit="eV",
+    )
     structure = make_structure()
     pdos = {
-        site: {PmgOrbital.py: {PmgSpin.up: np.asarray(dos.densities[0][i][1])}, PmgOrbital.s: {PmgSpin.up: np.zeros(len(GRID))}}
+        site: {
+            PmgOrbital.py: {PmgSpin.up: np.asarray(dos.densities[0][i][1])},
+            PmgOrbital.s: {PmgSpin.up: np.zeros(len(GRID))},
+        }
         for i, site in enumerate(structure)
     }
     referee = CompleteDos(structure, Dos(0.0, GRID, {PmgSpin.up: np.asarray(dos.total[0])}), pdos)
@@ -144,7 +185,9 @@ def test_range_is_relative_to_the_reference() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(shift=st.floats(-20, 20), scale=st.floats(0.01, 100), centers=st.tuples(st.floats(-6, -2), st.floats(-6, -2)))
-def test_moving_the_zero_or_scaling_the_density_changes_no_centre(shift: float, scale: float, centers: tuple[float, float]) -> None:
+def test_moving_the_zero_or_scaling_the_density_changes_no_centre(
+    shift: float, scale: float, centers: tuple[float, float]
+) -> None:
     plain = all_references(make_dos(centers), make_edges(), SITES, OCCUPIED)
     moved = all_references(make_dos(centers, shift=shift, scale=scale), make_edges(shift), SITES, OCCUPIED)
     assert moved.by_reference == pytest.approx(plain.by_reference, abs=1e-6)
@@ -164,7 +207,9 @@ def test_a_reference_that_moves_takes_the_centre_along_one_to_one(offset: float)
 @settings(max_examples=25, deadline=None)
 @given(centers=st.tuples(st.floats(-6, -2), st.floats(-6, -2)))
 def test_the_mean_over_environments_is_the_centre_of_all(centers: tuple[float, float]) -> None:
-    report = band_report(Bands(make_dos(centers), make_edges(), make_structure()), OCCUPIED, {"Co–O–Li": [1], "Co–O–Co": [2]})
+    report = band_report(
+        Bands(make_dos(centers), make_edges(), make_structure()), OCCUPIED, {"Co–O–Li": [1], "Co–O–Co": [2]}
+    )
     parts = [report.row(label).centers[0] for label in ("Co–O–Li", "Co–O–Co")]
     mean = sum(p.center * p.states for p in parts) / sum(p.states for p in parts)
     assert mean == pytest.approx(report.row("all").by_reference["vbm"], abs=1e-9)
@@ -176,7 +221,16 @@ def test_the_mean_over_environments_is_the_centre_of_all(centers: tuple[float, f
 
 def test_references_lie_where_they_were_put() -> None:
     dos, edges = make_dos(), make_edges(shift=0.0)
-    expected = {"vbm": 0.0, "cbm": 2.0, "midgap": 1.0, "fermi": 0.0, "o1s": -500.5, "o2s": -18.0, "average_potential": 1.0, "vacuum": 4.5}
+    expected = {
+        "vbm": 0.0,
+        "cbm": 2.0,
+        "midgap": 1.0,
+        "fermi": 0.0,
+        "o1s": -500.5,
+        "o2s": -18.0,
+        "average_potential": 1.0,
+        "vacuum": 4.5,
+    }
     found = {name: reference_level(name, dos, edges, SITES, vacuum=4.5).energy for name in expected}  # type: ignore[arg-type]
     assert found == pytest.approx(expected, abs=1e-6)
 
@@ -238,7 +292,9 @@ def test_a_spec_without_reference_or_with_all_bands_does_not_exist() -> None:
         ([0], BandCenterSpec(element="Co", orbital="d", window="occupied", reference="o1s"), None, "no oxygen"),
     ],
 )
-def test_errors_name_what_is_wrong(sites: list[int], spec: BandCenterSpec, selection: Selection | None, message: str) -> None:
+def test_errors_name_what_is_wrong(
+    sites: list[int], spec: BandCenterSpec, selection: Selection | None, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         band_center(make_dos(), make_edges(), sites, spec, selection)
 
@@ -247,7 +303,9 @@ def test_errors_name_what_is_wrong(sites: list[int], spec: BandCenterSpec, selec
 
 
 def test_report_has_the_keys_of_the_interface() -> None:
-    report = band_report(Bands(make_dos(), make_edges(), make_structure()), OCCUPIED, {"near Co": [1]}, resolve=("site", "spin"))
+    report = band_report(
+        Bands(make_dos(), make_edges(), make_structure()), OCCUPIED, {"near Co": [1]}, resolve=("site", "spin")
+    )
     data = json.loads(json.dumps(report.to_json()))
     assert {"centers", "gap", "efermi"} <= set(data)
     assert {"element", "orbital", "environment", "window", "reference", "center", "n_atoms"} <= set(data["centers"][0])
@@ -258,7 +316,10 @@ def test_report_has_the_keys_of_the_interface() -> None:
 
 
 def test_d_bands_use_the_oxygens_of_the_cell_as_core_reference() -> None:
-    report = band_report(Bands(make_dos(), make_edges(), make_structure()), BandCenterSpec(element="Co", orbital="d", window="occupied", reference="vbm"))
+    report = band_report(
+        Bands(make_dos(), make_edges(), make_structure()),
+        BandCenterSpec(element="Co", orbital="d", window="occupied", reference="vbm"),
+    )
     found = report.row().by_reference
     assert found["vbm"] == pytest.approx(-1.5, abs=1e-3)
     assert found["o2s"] == pytest.approx(16.5, abs=1e-3)
@@ -267,7 +328,9 @@ def test_d_bands_use_the_oxygens_of_the_cell_as_core_reference() -> None:
 def test_spin_channels_are_resolved() -> None:
     dos = make_dos()
     up, down = np.asarray(dos.densities[0]), np.asarray(make_dos(centers=(-5.0, -5.0)).densities[0])
-    polarised = dos.model_copy(update={"densities": [up.tolist(), down.tolist()], "total": dos.total * 2, "n_bands": 2 * dos.n_bands})
+    polarised = dos.model_copy(
+        update={"densities": [up.tolist(), down.tolist()], "total": dos.total * 2, "n_bands": 2 * dos.n_bands}
+    )
     report = band_report(Bands(polarised, make_edges(), make_structure()), OCCUPIED, resolve=("spin",))
     found = {spin: report.row("all", spin).by_reference["vbm"] for spin in ("both", "up", "down")}  # type: ignore[arg-type]
     assert found == pytest.approx({"both": -4.0, "up": -3.0, "down": -5.0}, abs=1e-4)
@@ -279,7 +342,9 @@ def test_a_dos_without_a_whole_number_of_electrons_is_named(gap: float) -> None:
     spec = BandCenterSpec(window="occupied", reference="fermi")
     coarse = dos.model_copy(update={"total": (1.015 * np.asarray(dos.total)).tolist()})
     assert not any("whole number" in note for note in band_report(Bands(dos, edges, make_structure()), spec).notes)
-    assert any("22.33 electrons up to" in note for note in band_report(Bands(coarse, edges, make_structure()), spec).notes)
+    assert any(
+        "22.33 electrons up to" in note for note in band_report(Bands(coarse, edges, make_structure()), spec).notes
+    )
 
 
 def test_wrong_environments_and_elements_are_refused() -> None:
@@ -294,12 +359,17 @@ def test_wrong_environments_and_elements_are_refused() -> None:
         band_report(bands, OCCUPIED).row("y")
 
 
-@pytest.mark.parametrize(("text", "expected"), [("O-2p", ("O", "p")), ("O-p", ("O", "p")), ("Co-3d", ("Co", "d")), ("S-3p", ("S", "p")), ("W-5d", ("W", "d"))])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("O-2p", ("O", "p")), ("O-p", ("O", "p")), ("Co-3d", ("Co", "d")), ("S-3p", ("S", "p")), ("W-5d", ("W", "d"))],
+)
 def test_orbitals_are_read(text: str, expected: tuple[str, str]) -> None:
     assert parse_orbital(text) == expected
 
 
-@pytest.mark.parametrize(("text", "message"), [("O2p", "not an orbital"), ("Xx-2p", "not an orbital"), ("O-3p", "it has O-2p")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("O2p", "not an orbital"), ("Xx-2p", "not an orbital"), ("O-3p", "it has O-2p")]
+)
 def test_wrong_orbitals_are_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_orbital(text)
@@ -309,7 +379,9 @@ def test_wrong_orbitals_are_refused(text: str, message: str) -> None:
 
 
 def test_two_cells_differ_by_what_the_reference_says() -> None:
-    b = make_document("CoO", shift=2.0, centers=(-4.0, -4.0), band_edges=make_edges(2.0).model_copy(update={"efermi": 3.5}))
+    b = make_document(
+        "CoO", shift=2.0, centers=(-4.0, -4.0), band_edges=make_edges(2.0).model_copy(update={"efermi": 3.5})
+    )
     found = compare(make_document(), b, OCCUPIED)
     table = {d.reference: d.difference for d in found.differences}
     assert table["vbm"] == pytest.approx(-1.0, abs=1e-4)
@@ -335,7 +407,14 @@ def test_cells_with_other_settings_are_not_compared() -> None:
 
 
 def test_convergence_reports_the_change_at_each_reference() -> None:
-    found = convergence([make_document(), make_document(cutoff=800.0, centers=(-3.1, -3.1)), make_document(kpoints=216, centers=(-2.95, -2.95))], OCCUPIED)
+    found = convergence(
+        [
+            make_document(),
+            make_document(cutoff=800.0, centers=(-3.1, -3.1)),
+            make_document(kpoints=216, centers=(-2.95, -2.95)),
+        ],
+        OCCUPIED,
+    )
     assert [row.changes["vbm"] for row in found.rows] == pytest.approx([0.0, -0.1, 0.05], abs=1e-4)
     assert found.largest["o2s"] == pytest.approx(0.1, abs=1e-4)
     other = make_document().signature.model_copy(update={"functional": "LDA"})

@@ -29,7 +29,11 @@ def _moved(bands: Bands, by: float) -> Bands:
     names = ("efermi", "vbm", "cbm", "average_potential")
     known = {name: value + by for name in names if (value := getattr(bands.edges, name)) is not None}
     cores = bands.edges.core_potentials
-    return Bands(dos, bands.edges.model_copy(update=known | {"core_potentials": None if cores is None else [c + by for c in cores]}), bands.structure)
+    return Bands(
+        dos,
+        bands.edges.model_copy(update=known | {"core_potentials": None if cores is None else [c + by for c in cores]}),
+        bands.structure,
+    )
 
 
 def test_planes_and_layers_of_a_common_cell() -> None:
@@ -52,7 +56,9 @@ def test_layers_do_not_depend_on_where_the_cell_begins(origin: float) -> None:
     assert sorted(layer.label for layer in moved.layers) == ["CoO", "LCO"]
     for label in ("LCO", "CoO"):
         assert {p.sites for p in moved.layer(label).planes} == {p.sites for p in stack.layer(label).planes}
-        assert moved.layer(label).top - moved.layer(label).bottom == pytest.approx(stack.layer(label).top - stack.layer(label).bottom)
+        assert moved.layer(label).top - moved.layer(label).bottom == pytest.approx(
+            stack.layer(label).top - stack.layer(label).bottom
+        )
         assert moved.layer(label).repeat == pytest.approx(stack.layer(label).repeat)
 
 
@@ -62,7 +68,9 @@ def test_every_site_lies_in_one_plane_however_planes_buckle(buckling: list[float
     cell = joint((4, 4)).structure
     heights = cell.cart_coords[:, 2] + np.array(buckling) + shift
     coords = np.column_stack([cell.cart_coords[:, :2], heights])
-    stack = stack_of(Structure(cell.lattice, cell.species, coords, coords_are_cartesian=True, site_properties=cell.site_properties))
+    stack = stack_of(
+        Structure(cell.lattice, cell.species, coords, coords_are_cartesian=True, site_properties=cell.site_properties)
+    )
     assert sorted(site for plane in stack.planes for site in plane.sites) == list(range(32))
     assert [len(plane.sites) for plane in stack.planes] == [4] * 8
     rising = [plane.height for plane in stack.planes]
@@ -130,7 +138,9 @@ def test_environments_are_those_of_their_layer() -> None:
 
 
 def test_d_centres_by_oxidation_state() -> None:
-    report = depth_report(bands_of(joint((4, 4), (0.3, 1.1))), SPEC.model_copy(update={"element": "Co", "orbital": "d"}))
+    report = depth_report(
+        bands_of(joint((4, 4), (0.3, 1.1))), SPEC.model_copy(update={"element": "Co", "orbital": "d"})
+    )
     ions = {group.label: group for group in report.of("ion")}
     assert set(ions) == {"Co3+ in LCO", "Co2+ in CoO"}
     assert ions["Co3+ in LCO"].level == pytest.approx(-2.5 + 0.3 - 1.0, abs=1e-6)

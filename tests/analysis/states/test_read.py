@@ -21,7 +21,10 @@ from catholyte.tests.support.referees.evidence import Referee
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "vasp"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the public VASP files are not at {DATA}")
-STATIC, RELAX, METAL = (DATA / f"{name}_vasprun.xml.gz" for name in ("atomate2_MgMn2O4_afm_static", "atomate2_MgMn2O4_afm_relax", "atomate_LiMn8O16"))
+STATIC, RELAX, METAL = (
+    DATA / f"{name}_vasprun.xml.gz"
+    for name in ("atomate2_MgMn2O4_afm_static", "atomate2_MgMn2O4_afm_relax", "atomate_LiMn8O16")
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +33,15 @@ def xml() -> str:
 
 
 @needs_data
-@pytest.mark.parametrize(("file", "reference", "half_step"), [(STATIC, "vbm", 0), (RELAX, "vbm", 0.5), (METAL, "fermi", 0)], ids=["static", "relax", "metal"])
+@pytest.mark.parametrize(
+    ("file", "reference", "half_step"),
+    [(STATIC, "vbm", 0), (RELAX, "vbm", 0.5), (METAL, "fermi", 0)],
+    ids=["static", "relax", "metal"],
+)
 @pytest.mark.parametrize(("element", "orbital"), [("O", "p"), ("Mn", "d")])
-def test_centres_equal_pymatgens_on_the_same_window(file: Path, reference: str, half_step: float, element: str, orbital: str, refereed: Referee) -> None:
+def test_centres_equal_pymatgens_on_the_same_window(
+    file: Path, reference: str, half_step: float, element: str, orbital: str, refereed: Referee
+) -> None:
     bands = read_bands(file)
     run = Vasprun(file, parse_potcar_file=False)
     step = run.tdos.energies[1] - run.tdos.energies[0]
@@ -46,9 +55,14 @@ def test_centres_equal_pymatgens_on_the_same_window(file: Path, reference: str, 
     shift = half_step * step  # Gaussian smearing: the printed grid lies half a step too high
     window = [low + shift + zero - run.efermi - 1e-6, high + shift + zero - run.efermi + 1e-6]
     sites = [site for site in run.final_structure if site.specie.symbol == element]
-    peer = run.complete_dos.get_band_center(OrbitalType[orbital], sites=sites, erange=window) + run.efermi - zero - shift
+    peer = (
+        run.complete_dos.get_band_center(OrbitalType[orbital], sites=sites, erange=window) + run.efermi - zero - shift
+    )
     # trapezoid of E·D against the exact integral of the piecewise linear D: of second order in the step
-    what, by = "band centres of recorded VASP runs, by the square of the grid's step", "pymatgen, CompleteDos.get_band_center"
+    what, by = (
+        "band centres of recorded VASP runs, by the square of the grid's step",
+        "pymatgen, CompleteDos.get_band_center",
+    )
     refereed(what, abs(found - peer) / step**2, 1 / 6, of="analysis.band_report.band_report", by=by, unit="1/eV")
 
 
@@ -61,7 +75,14 @@ def test_the_half_step_makes_the_mean_of_the_dos_that_of_the_eigenvalues(referee
         eigenvalues = run.eigenvalues[spin][:, :, 0]
         mean = float(weights @ eigenvalues.mean(axis=1))
         away = abs(np.average(bands.dos.energies, weights=total) - mean)
-        refereed("mean of the density of states", away, 1e-3, of="analysis.vasp_files.read_bands", by="the eigenvalues of the same run", unit="eV")
+        refereed(
+            "mean of the density of states",
+            away,
+            1e-3,
+            of="analysis.vasp_files.read_bands",
+            by="the eigenvalues of the same run",
+            unit="eV",
+        )
 
 
 @needs_data
@@ -108,7 +129,11 @@ def test_broken_files_are_named_as_such(tmp_path: Path, xml: str) -> None:
         (xml[:middle] + "<&" + xml[middle:], InputError, "corrupt: the XML is not well formed"),
         (xml.replace("<partial>", "<gone>").replace("</partial>", "</gone>"), InputError, "LORBIT = 11"),
         ("POSCAR", InputError, "not a vasprun.xml"),
-        (xml.replace('name="version" type="string">6.3.2', 'name="version" type="string">6.3.2-rehearsal'), InputError, "rehearsal"),
+        (
+            xml.replace('name="version" type="string">6.3.2', 'name="version" type="string">6.3.2-rehearsal'),
+            InputError,
+            "rehearsal",
+        ),
         (re.sub(r'(name="NELM"> *)200', r"\g<1>2", xml), CalculationError, "not converged"),
     ]:
         assert text != xml
@@ -157,12 +182,18 @@ def test_a_stored_document_answers_like_the_files_it_came_from(tmp_path: Path) -
         convergence=Convergence(electronic=True, max_force=0.0),
         band_edges=bands.edges,
         dos=bands.dos,
-        signature=Signature(engine="vasp", version="6.3.2", functional="PBE", hubbard_u={"Mn": 3.9}, potentials="unknown"),
+        signature=Signature(
+            engine="vasp", version="6.3.2", functional="PBE", hubbard_u={"Mn": 3.9}, potentials="unknown"
+        ),
         provenance=Provenance(host="h", started="s", finished="f", wall_seconds=1.0, versions={}),
     )
     text = json.dumps(document, cls=MontyEncoder)
     envelope = json.dumps({"uuid": "1", "index": 1, "output": json.loads(text)})
-    for name, data in [("d.json", text.encode()), ("d.json.gz", gzip.compress(text.encode())), ("job.json", envelope.encode())]:
+    for name, data in [
+        ("d.json", text.encode()),
+        ("d.json.gz", gzip.compress(text.encode())),
+        ("job.json", envelope.encode()),
+    ]:
         (tmp_path / name).write_bytes(data)
         read = read_bands(tmp_path / name)
         assert (read.dos, read.edges) == (bands.dos, bands.edges)

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catholyte.analysis.thermodynamics.formation import Measurements, class_table, formation_energy, formation_table, lithium_voltage, measurements, outliers
+from catholyte.analysis.thermodynamics.formation import (
+    Measurements,
+    class_table,
+    formation_energy,
+    formation_table,
+    lithium_voltage,
+    measurements,
+    outliers,
+)
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.constants import KJ_PER_MOL
 from catholyte.configs.errors import InputError
@@ -21,7 +29,13 @@ SOURCES = {"table": {"citation": "made up for a test", "license": "MIT"}}
 
 def measured(*compounds: dict[str, object], **shifts: float) -> Measurements:
     element_shifts = {symbol: {"enthalpy": value, "source": "made up"} for symbol, value in shifts.items()}
-    return Measurements.model_validate({"sources": SOURCES, "element_shifts": element_shifts, "compounds": [{"source": "table", **c} for c in compounds]})
+    return Measurements.model_validate(
+        {
+            "sources": SOURCES,
+            "element_shifts": element_shifts,
+            "compounds": [{"source": "table", **c} for c in compounds],
+        }
+    )
 
 
 def test_a_row_by_hand() -> None:
@@ -59,7 +73,11 @@ def test_the_classes_average_crystals_only_and_outliers_are_named() -> None:
     exact, off = -6.0 * KJ_PER_MOL, -4.5 * KJ_PER_MOL - 0.09 * 3 * KJ_PER_MOL
     rows = formation_table(
         known,
-        measured({"formula": "Li2O", "enthalpy": exact}, {"formula": "Li2S", "enthalpy": off}, {"formula": "Li2O2", "enthalpy": 0.0, "state": "gas"}),
+        measured(
+            {"formula": "Li2O", "enthalpy": exact},
+            {"formula": "Li2S", "enthalpy": off},
+            {"formula": "Li2O2", "enthalpy": 0.0, "state": "gas"},
+        ),
     )
     table = {entry.kind: entry for entry in class_table(rows)}
     assert table["oxide"].mean_absolute == pytest.approx(0.0, abs=1e-9)
@@ -81,7 +99,13 @@ def test_the_voltage_behind_a_binary() -> None:
 @given(shift=st.floats(-5, 5))
 def test_formation_energies_do_not_depend_on_the_zero_of_an_element(shift: float) -> None:
     energies = dict(phase_sets.BY_HAND)
-    moved = {**energies, "Li": shift, "Li2O": energies["Li2O"] + 2 * shift, "Li2O2": energies["Li2O2"] + 2 * shift, "Li2S": energies["Li2S"] + 2 * shift}
+    moved = {
+        **energies,
+        "Li": shift,
+        "Li2O": energies["Li2O"] + 2 * shift,
+        "Li2O2": energies["Li2O2"] + 2 * shift,
+        "Li2S": energies["Li2S"] + 2 * shift,
+    }
     before, after = (phase_sets.phase_set(given) for given in (energies, moved))
     for one, other in zip(before.entries, after.entries, strict=True):
         assert formation_energy(one, before) == pytest.approx(formation_energy(other, after), abs=1e-9)
@@ -92,7 +116,11 @@ def test_formation_energies_do_not_depend_on_the_zero_of_an_element(shift: float
     [
         ("sources: {}\ncompounds:\n  - {formula: Li2O, enthalpy: -1, source: here}\n", "unknown source 'here'"),
         (
-            "sources: {a: {citation: b, license: c}}\ncompounds:\n  - {formula: Li2O, enthalpy: -1, source: a}\n  - {formula: Li4O2, enthalpy: -2, source: a}\n",
+            (
+                "sources: {a: {citation: b, license: c}}\ncompounds:\n  - {formula: Li2O, enthalpy: -1, source: a}\n  "
+                "- "
+                "{formula: Li4O2, enthalpy: -2, source: a}\n"
+            ),
             "two enthalpies of Li2O",
         ),
         ("sources: {}\ncompounds:\n  - {formula: Li2O, enthalpy: low, source: here}\n", "enthalpy"),

@@ -26,7 +26,8 @@ def named(phases: Phases, vertex: Vertex) -> dict[str, float]:
 
 
 def test_by_hand() -> None:
-    """Li2O lies on the line from Li to O2 at one third of oxygen, Li2O2 at a half; Li3O is 3/4 Li2O and 1/4 Li by atoms."""
+    """Li2O lies on the line from Li to O2 at one third of oxygen, Li2O2 at a half; Li3O is 3/4 Li2O and 1/4 Li by
+    atoms."""
     phases = Phases.of(phase_set(BY_HAND), {"Li", "O"})
     line = phases.tie_line(Composition("O2"), Composition("Li"))
     assert [vertex.x for vertex in line] == pytest.approx([0, 1 / 3, 1 / 2, 1])
@@ -55,12 +56,18 @@ def test_the_lowest_of_several_entries_at_a_composition_counts() -> None:
 
 
 def test_coplanar_phases_neither_cycle_nor_bend() -> None:
-    """Twenty compounds exactly on one plane: every mixture has the same energy, and no line between any two has a kink."""
+    """Twenty compounds exactly on one plane: every mixture has the same energy, and no line between any two has a
+    kink."""
     formulas = [f"Li{i}O{j}P{k}S" for i in range(3) for j in range(3) for k in range(3) if i + j + k]
-    toy = phase_set({"Li": -1, "O": -2, "P": -3, "S": -4} | {f: sum(n * e for n, e in zip(_amounts(f), (-1, -2, -3, -4), strict=True)) for f in formulas})
+    toy = phase_set(
+        {"Li": -1, "O": -2, "P": -3, "S": -4}
+        | {f: sum(n * e for n, e in zip(_amounts(f), (-1, -2, -3, -4), strict=True)) for f in formulas}
+    )
     phases = Phases.of(toy, toy.elements)
     assert phases.above_hull == pytest.approx(np.zeros(len(toy.entries)), abs=TIGHT)
-    lines = phases.tie_lines(np.repeat(phases.fractions.T, len(toy.entries), axis=0), np.tile(phases.fractions.T, (len(toy.entries), 1)))
+    lines = phases.tie_lines(
+        np.repeat(phases.fractions.T, len(toy.entries), axis=0), np.tile(phases.fractions.T, (len(toy.entries), 1))
+    )
     assert {len(line) for line in lines} == {2}
 
 
@@ -83,8 +90,11 @@ def test_a_composition_that_nothing_balances_is_an_error() -> None:
 
 @pytest.mark.parametrize("elements", range(1, 11))
 @pytest.mark.parametrize("energies", ["tied", "coplanar", "scattered"])
-def test_a_linear_programming_library_is_the_referee_where_hulls_degenerate(elements: int, energies: str, refereed: Referee) -> None:
-    """Energies in steps of 0.5 eV, all on one plane, or at random; duplicates and missing elements: at each stop and between them HiGHS finds the same number."""
+def test_a_linear_programming_library_is_the_referee_where_hulls_degenerate(
+    elements: int, energies: str, refereed: Referee
+) -> None:
+    """Energies in steps of 0.5 eV, all on one plane, or at random; duplicates and missing elements: at each stop and
+    between them HiGHS finds the same number."""
     from scipy.optimize import linprog
 
     rng = np.random.default_rng(elements)
@@ -104,13 +114,21 @@ def test_a_linear_programming_library_is_the_referee_where_hulls_degenerate(elem
         for at in {*x.tolist(), *((x[1:] + x[:-1]) / 2).tolist()}:
             referee = linprog(choices[energies], A_eq=matrix, b_eq=b[lane] + at * (a - b)[lane], method="highs")
             away.append(abs(np.interp(at, x, values) - referee.fun))
-    refereed("hull energy, degenerate hulls of 1 to 10 elements", max(away), 1e-8, of="analysis.simplex.follow", by="SciPy, linprog (HiGHS)", unit="eV/atom")
+    refereed(
+        "hull energy, degenerate hulls of 1 to 10 elements",
+        max(away),
+        1e-8,
+        of="analysis.simplex.follow",
+        by="SciPy, linprog (HiGHS)",
+        unit="eV/atom",
+    )
 
 
 @settings(max_examples=40, deadline=None)
 @given(toy=random_sets())
 def test_every_answer_carries_its_certificate(toy: PhaseSet) -> None:
-    """Amounts that balance bound the hull from above, potentials that no phase undercuts from below: where both meet, the number is exact."""
+    """Amounts that balance bound the hull from above, potentials that no phase undercuts from below: where both meet,
+    the number is exact."""
     phases = Phases.of(toy, toy.elements)
     targets = np.random.default_rng(0).dirichlet(np.ones(len(phases.elements)), 10)
     targets[5:, :2] = 0
@@ -121,7 +139,9 @@ def test_every_answer_carries_its_certificate(toy: PhaseSet) -> None:
         vertex = phases.decompose(Composition(dict(zip(phases.elements, target, strict=True))))
         balance = sum(amount * phases.fractions[:, i] for i, amount in vertex.amounts.items()) - target
         assert np.abs(balance).max() < TIGHT
-        assert sum(amount * phases.energies[i] for i, amount in vertex.amounts.items()) == pytest.approx(lower, abs=TIGHT)
+        assert sum(amount * phases.energies[i] for i, amount in vertex.amounts.items()) == pytest.approx(
+            lower, abs=TIGHT
+        )
 
 
 @settings(max_examples=30, deadline=None)
@@ -140,7 +160,10 @@ def test_an_entry_more_never_raises_the_hull(toy: PhaseSet, data: st.DataObject)
 def test_only_the_elements_of_a_line_matter(toy: PhaseSet, data: st.DataObject) -> None:
     """The hull of a subsystem is a face of the whole hull."""
     a, b = (data.draw(phase_sets.formulas(("Li", "O", "S")), label=name) for name in "ab")
-    small, whole = (Phases.of(toy, elements).tie_line(Composition(a), Composition(b)) for elements in (("Li", "O", "S"), toy.elements))
+    small, whole = (
+        Phases.of(toy, elements).tie_line(Composition(a), Composition(b))
+        for elements in (("Li", "O", "S"), toy.elements)
+    )
     assert [v.x for v in small] == pytest.approx([v.x for v in whole], abs=1e-8)
     assert [v.energy for v in small] == pytest.approx([v.energy for v in whole], abs=TIGHT)
 
@@ -148,7 +171,8 @@ def test_only_the_elements_of_a_line_matter(toy: PhaseSet, data: st.DataObject) 
 @settings(max_examples=25, deadline=None)
 @given(toy=random_sets(), data=st.data())
 def test_lines_and_points_agree(toy: PhaseSet, data: st.DataObject) -> None:
-    """Between two kinks the hull is straight, and at each it is what a point alone gives, also with energies of their own in each lane."""
+    """Between two kinks the hull is straight, and at each it is what a point alone gives, also with energies of their
+    own in each lane."""
     phases = Phases.of(toy, toy.elements)
     a, b = (data.draw(phase_sets.formulas(), label=name) for name in "ab")
     ends = np.array([[phases.vector(Composition(a))], [phases.vector(Composition(b))]])
@@ -158,7 +182,9 @@ def test_lines_and_points_agree(toy: PhaseSet, data: st.DataObject) -> None:
         x = np.array([vertex.x for vertex in line])
         between = np.sort(np.r_[x, (x[1:] + x[:-1]) / 2])
         points = between[:, np.newaxis] * ends[0] + (1 - between[:, np.newaxis]) * ends[1]
-        assert phases.hull_energies(points, drawn) == pytest.approx(np.interp(between, x, [vertex.energy for vertex in line]), abs=1e-8)
+        assert phases.hull_energies(points, drawn) == pytest.approx(
+            np.interp(between, x, [vertex.energy for vertex in line]), abs=1e-8
+        )
 
 
 def test_blocks_of_lanes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,10 +201,15 @@ def test_blocks_of_lanes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def _pairs(toy: PhaseSet, count: int, seed: int) -> list[tuple[str, str]]:
-    """Random pairs of compounds, each the lowest entry of its composition and below its elements: of others pymatgen takes the hull instead."""
+    """Random pairs of compounds, each the lowest entry of its composition and below its elements: of others pymatgen
+    takes the hull instead."""
     phases = Phases.of(toy, toy.elements)
     formation = phases.energies - phases.energies[phases.pure] @ phases.fractions
-    names = [e.formula for e, bound in zip(phases.entries, formation, strict=True) if bound < -1e-6 and toy.resolve(e.formula).entry == e]
+    names = [
+        e.formula
+        for e, bound in zip(phases.entries, formation, strict=True)
+        if bound < -1e-6 and toy.resolve(e.formula).entry == e
+    ]
     rng = np.random.default_rng(seed)
     return [(names[i], names[j]) for i, j in (rng.choice(len(names), 2, replace=False) for _ in range(count))]
 
@@ -200,7 +231,12 @@ def test_energies_above_the_hull_are_pymatgens(refereed: Referee) -> None:
     away = max(abs(ours - theirs[one.id]) for one, ours in zip(phases.entries, phases.above_hull, strict=True))
     assert sum(energy > 0 for energy in theirs.values()) > 40
     refereed(
-        "energies above the hull of 120 entries", away, 1e-9, of="analysis.hull.Phases.above_hull", by="pymatgen, PhaseDiagram.get_e_above_hull", unit="eV/atom"
+        "energies above the hull of 120 entries",
+        away,
+        1e-9,
+        of="analysis.hull.Phases.above_hull",
+        by="pymatgen, PhaseDiagram.get_e_above_hull",
+        unit="eV/atom",
     )
 
 
@@ -208,8 +244,22 @@ def _accept(deviation: Deviation, refereed: Referee, which: str) -> None:
     ours, by = "analysis.reactions.react_many", "pymatgen, InterfacialReactivity in both modes"
     refereed(f"mutual and total reaction energy, {which}", deviation.energy, 1e-6, of=ours, by=by, unit="eV/atom")
     refereed(f"mixing ratio of the kinks, {which}", deviation.x, 1e-6, of=ours, by=by, unit="atomic fraction")
-    refereed(f"amounts of the products, {which}", deviation.amounts, 1e-6, of=ours, by="pymatgen, PhaseDiagram.get_decomposition", unit="share of atoms")
-    refereed(f"atoms of both sides of a reaction, {which}", deviation.balance, 1e-9, of=ours, by="the formulas alone", unit="atoms per atom")
+    refereed(
+        f"amounts of the products, {which}",
+        deviation.amounts,
+        1e-6,
+        of=ours,
+        by="pymatgen, PhaseDiagram.get_decomposition",
+        unit="share of atoms",
+    )
+    refereed(
+        f"atoms of both sides of a reaction, {which}",
+        deviation.balance,
+        1e-9,
+        of=ours,
+        by="the formulas alone",
+        unit="atoms per atom",
+    )
 
 
 def test_pymatgen_is_the_referee_on_the_shipped_set(refereed: Referee) -> None:

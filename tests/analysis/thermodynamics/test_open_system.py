@@ -34,7 +34,8 @@ def amounts(products: tuple[Product, ...]) -> dict[str, float]:
 
 
 def test_by_hand() -> None:
-    """At 2 V S takes up lithium (Li2S: 2.25 V), -4.5 + 2·2 = -0.5 eV; O2 forms Li2O, -6 + 2·2 per O. They do not react with each other."""
+    """At 2 V S takes up lithium (Li2S: 2.25 V), -4.5 + 2·2 = -0.5 eV; O2 forms Li2O, -6 + 2·2 per O. They do not react
+    with each other."""
     result = react_open("S", "O2", phase_set(BY_HAND), OpenSpecies(2.0))
     assert result.a.self_energy == pytest.approx(-0.5)
     assert result.b.self_energy == pytest.approx(-2.0)
@@ -47,7 +48,8 @@ def test_by_hand() -> None:
 
 
 def test_the_no_mixing_line_is_subtracted_and_the_norm_stated() -> None:
-    """Toy: Li2S | SO2-like. At 3 V Li2S is S, so Li2S + O2 gives what S + O2 gives, per atom of Li2S and O2 as written."""
+    """Toy: Li2S | SO2-like. At 3 V Li2S is S, so Li2S + O2 gives what S + O2 gives, per atom of Li2S and O2 as
+    written."""
     toy = phase_set({"Li": 0, "O2": 0, "S": 0, "Li2S": -4.5, "SO2": -3.0})
     result = react_open("Li2S", "O2", toy, OpenSpecies(3.0))
     assert result.a.self_energy == pytest.approx((4.5 - 6.0) / 3)
@@ -62,7 +64,8 @@ def test_the_no_mixing_line_is_subtracted_and_the_norm_stated() -> None:
 
 
 def test_lithium_and_oxygen_together() -> None:
-    """With both open, Li2S + 2 O2 of the reservoir may become Li2SO4; here SO2 at mu(O2) = -1 eV: S + O2 -> SO2 gains 3 - 1 = 2 eV."""
+    """With both open, Li2S + 2 O2 of the reservoir may become Li2SO4; here SO2 at mu(O2) = -1 eV: S + O2 -> SO2 gains 3
+    - 1 = 2 eV."""
     toy = phase_set({"Li": 0, "O2": 0, "S": 0, "P": 0, "Li2S": -4.5, "SO2": -3.0, "P2S": -1.0})
     result = react_open("S", "P", toy, OpenSpecies(3.0, oxygen=-1.0))
     assert result.a.self_energy == pytest.approx(-2.0)
@@ -72,12 +75,23 @@ def test_lithium_and_oxygen_together() -> None:
 
 
 def test_oxygen_follows_the_tables(refereed: Referee) -> None:
-    """JANAF O2: S(298.15) = 205.147, H - H(298.15) = 22.703 and S = 243.578 at 1000 K; 98.013 and 284.466 at 3000 K; -5.779 and 173.307 at 100 K (kJ/mol, J/mol K)."""
+    """JANAF O2: S(298.15) = 205.147, H - H(298.15) = 22.703 and S = 243.578 at 1000 K; 98.013 and 284.466 at 3000 K;
+    -5.779 and 173.307 at 100 K (kJ/mol, J/mol K)."""
     faraday = 96485.332
-    for temperature, enthalpy, entropy in ((298.15, 0.0, 205.147), (1000, 22703, 243.578), (3000, 98013, 284.466), (100, -5779, 173.307)):
+    for temperature, enthalpy, entropy in (
+        (298.15, 0.0, 205.147),
+        (1000, 22703, 243.578),
+        (3000, 98013, 284.466),
+        (100, -5779, 173.307),
+    ):
         away = abs(oxygen_potential(temperature) - (enthalpy - temperature * entropy) / faraday)
         refereed(
-            "chemical potential of O2 gas, 100 to 3000 K", away, 1e-4, of="analysis.open_system.oxygen_potential", by="NIST-JANAF tables (1998)", unit="eV"
+            "chemical potential of O2 gas, 100 to 3000 K",
+            away,
+            1e-4,
+            of="analysis.open_system.oxygen_potential",
+            by="NIST-JANAF tables (1998)",
+            unit="eV",
         )
     assert oxygen_potential(700.0) == pytest.approx(oxygen_potential(700.0001), abs=1e-4)
     tenfold = oxygen_potential(500, 1.0) - oxygen_potential(500, 0.1)
@@ -96,8 +110,14 @@ def test_oxygen_follows_the_tables(refereed: Referee) -> None:
         (lambda toy: oxygen_potential(300, 0.0), r"pressure is 0\.0 bar"),
         (lambda toy: react_open("Li", "S", toy, OpenSpecies(2.0)), "Li holds nothing but open elements"),
         (lambda toy: react_open("Li2O", "S", toy, OpenSpecies(2.0, -0.5)), "Li2O holds nothing but open elements"),
-        (lambda toy: react_open("S", "Li2S", toy, OpenSpecies(1.0, -0.5)), r"at 1 V .* and mu\(O2\) = -0\.5 eV the reservoirs alone form Li2O"),
-        (lambda toy: react_open("S", "Li2S", toy.restricted(["Li", "S"]), OpenSpecies(oxygen=-1.0)), "holds no O, which is to be open"),
+        (
+            lambda toy: react_open("S", "Li2S", toy, OpenSpecies(1.0, -0.5)),
+            r"at 1 V .* and mu\(O2\) = -0\.5 eV the reservoirs alone form Li2O",
+        ),
+        (
+            lambda toy: react_open("S", "Li2S", toy.restricted(["Li", "S"]), OpenSpecies(oxygen=-1.0)),
+            "holds no O, which is to be open",
+        ),
         (lambda toy: react_open("S", "NaCl", toy, OpenSpecies(1.0)), "outside the phase set"),
         (lambda toy: react_open("S", "Li2S", toy, OpenSpecies(1.0), samples=1), "samples is 1"),
         (lambda toy: voltage_map("S", "Li2S", toy, voltages=[2.0, 1.0]), "rising voltages"),
@@ -110,7 +130,9 @@ def test_bad_input_is_named(call, said: str) -> None:  # type: ignore[no-untyped
 
 
 def test_json() -> None:
-    found = json.loads(json.dumps(react_open("Li2S", "O2", phase_set(BY_HAND), OpenSpecies(2.5)).to_json(threshold=0.01)))
+    found = json.loads(
+        json.dumps(react_open("Li2S", "O2", phase_set(BY_HAND), OpenSpecies(2.5)).to_json(threshold=0.01))
+    )
     assert found["open"]["voltage"] == 2.5
     assert {"self", "mutual", "total", "kinks", "uncertainty", "stable"} <= set(found)
     assert all({"exchange", "conserved"} <= set(kink) for kink in found["kinks"])
@@ -159,7 +181,9 @@ def test_the_window_says_where_a_phase_is_stable_alone(toy: PhaseSet, data: st.D
 
 @settings(max_examples=15, deadline=None)
 @given(toy=random_sets(highest=-0.01), data=st.data(), voltage=st.floats(0.1, 6))
-def test_pymatgens_grand_potential_reactivity_is_the_referee(toy: PhaseSet, data: st.DataObject, voltage: float, refereed: Referee) -> None:
+def test_pymatgens_grand_potential_reactivity_is_the_referee(
+    toy: PhaseSet, data: st.DataObject, voltage: float, refereed: Referee
+) -> None:
     from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram
 
     own = st.sampled_from([found.formula for found in toy.entries if found.formula != "Li"])
@@ -168,7 +192,9 @@ def test_pymatgens_grand_potential_reactivity_is_the_referee(toy: PhaseSet, data
     pair = OpenPair.of(a, b, toy, {"Li"})
     (curve,) = pair.curves([OpenSpecies(voltage)])
     diagram = phase_sets.referee(toy, pair.closed.elements)
-    opened = GrandPotentialPhaseDiagram(diagram.all_entries, {Element("Li"): diagram.el_refs[Element("Li")].energy_per_atom - voltage})
+    opened = GrandPotentialPhaseDiagram(
+        diagram.all_entries, {Element("Li"): diagram.el_refs[Element("Li")].energy_per_atom - voltage}
+    )
     deviation = Deviation()
     compare_open(curve, opened, diagram, deviation)
     _accept(deviation, refereed, "random sets")
@@ -176,9 +202,25 @@ def test_pymatgens_grand_potential_reactivity_is_the_referee(toy: PhaseSet, data
 
 def _accept(deviation: Deviation, refereed: Referee, which: str) -> None:
     ours, by = "analysis.open_system.OpenPair.curves", "pymatgen, GrandPotentialInterfacialReactivity"
-    refereed(f"mutual and total reaction energy at a voltage, {which}", deviation.energy, 1e-6, of=ours, by=by, unit="eV/atom")
-    refereed(f"mixing ratio of the kinks at a voltage, {which}", deviation.x, 1e-6, of=ours, by=by, unit="atomic fraction")
-    refereed(f"atoms of both sides and the reservoir, {which}", deviation.balance, 1e-9, of=ours, by="the formulas alone", unit="atoms per atom")
+    refereed(
+        f"mutual and total reaction energy at a voltage, {which}",
+        deviation.energy,
+        1e-6,
+        of=ours,
+        by=by,
+        unit="eV/atom",
+    )
+    refereed(
+        f"mixing ratio of the kinks at a voltage, {which}", deviation.x, 1e-6, of=ours, by=by, unit="atomic fraction"
+    )
+    refereed(
+        f"atoms of both sides and the reservoir, {which}",
+        deviation.balance,
+        1e-9,
+        of=ours,
+        by="the formulas alone",
+        unit="atoms per atom",
+    )
 
 
 def test_the_map_holds_the_reactions_at_each_voltage() -> None:
@@ -191,8 +233,12 @@ def test_the_map_holds_the_reactions_at_each_voltage() -> None:
     for row in (5, 20):
         result = react_open("LCO", "LPSCl", toy, OpenSpecies(float(found.voltages[row])), samples=2)
         x = [kink.x_atom for kink in result.kinks]
-        assert found.mutual[row] == pytest.approx(np.interp(found.x_atom, x, [kink.mutual for kink in result.kinks]), abs=TIGHT)
-        assert found.total[row] == pytest.approx(np.interp(found.x_atom, x, [kink.total for kink in result.kinks]), abs=TIGHT)
+        assert found.mutual[row] == pytest.approx(
+            np.interp(found.x_atom, x, [kink.mutual for kink in result.kinks]), abs=TIGHT
+        )
+        assert found.total[row] == pytest.approx(
+            np.interp(found.x_atom, x, [kink.total for kink in result.kinks]), abs=TIGHT
+        )
     assert json.loads(json.dumps(found.to_json()))["interphases"][0]["low"] == 0
 
 
@@ -205,7 +251,9 @@ def test_interphases_fill_the_range_and_hold_inside_it() -> None:
     for part in ranges:
         for voltage in np.linspace(part.low, part.high, 5)[1:-1]:
             minimum = react_open("CoO", "LPSCl", toy, OpenSpecies(float(voltage)), samples=2).mutual
-            assert amounts(minimum.kink.products if minimum.kink else ()) == pytest.approx(amounts(part.products), abs=1e-6)
+            assert amounts(minimum.kink.products if minimum.kink else ()) == pytest.approx(
+                amounts(part.products), abs=1e-6
+            )
 
 
 def test_uncertainty_of_an_open_reaction_is_the_textbook_sum() -> None:
@@ -224,7 +272,11 @@ def test_pymatgen_is_the_referee_for_many_open_pairs(which: str, refereed: Refer
     toy = large_set(entries=250) if which == "synthetic" else load_phase_set(DEFAULT_PHASE_SET)
     phases = Phases.of(toy, toy.elements)
     formation = phases.energies - phases.energies[phases.pure] @ phases.fractions
-    names = [e.formula for e, bound in zip(phases.entries, formation, strict=True) if bound < -1e-6 and toy.resolve(e.formula).entry == e]
+    names = [
+        e.formula
+        for e, bound in zip(phases.entries, formation, strict=True)
+        if bound < -1e-6 and toy.resolve(e.formula).entry == e
+    ]
     rng = np.random.default_rng(5)
     deviation = Deviation()
     for voltage in (0.5, 1.5, 2.5, 3.5, 4.5):
@@ -235,7 +287,10 @@ def test_pymatgen_is_the_referee_for_many_open_pairs(which: str, refereed: Refer
             if elements not in known:
                 diagram = phase_sets.referee(toy, elements)
                 metal = diagram.el_refs[Element("Li")].energy_per_atom
-                known[elements] = GrandPotentialPhaseDiagram(diagram.all_entries, {Element("Li"): metal - voltage}), diagram
+                known[elements] = (
+                    GrandPotentialPhaseDiagram(diagram.all_entries, {Element("Li"): metal - voltage}),
+                    diagram,
+                )
             (curve,) = pair.curves([OpenSpecies(voltage)])
             compare_open(curve, *known[elements], deviation)
     print(f"{which}: 200 open pairs, {deviation.kinks} numbers compared at kinks: {deviation}")

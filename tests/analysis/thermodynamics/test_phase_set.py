@@ -115,7 +115,11 @@ def test_the_lowest_polymorph_stands_for_a_formula_and_the_name_for_its_own() ->
 
 
 def test_a_name_that_spells_its_formula_sets_the_formula_unit() -> None:
-    toy = phase_sets.phase_set(phase_sets.BY_HAND, phase_sets.entry("Li(OS)2", -9.0, material="Li0.5OS"), phase_sets.entry("Li4OS", -9.0, material="CoO"))
+    toy = phase_sets.phase_set(
+        phase_sets.BY_HAND,
+        phase_sets.entry("Li(OS)2", -9.0, material="Li0.5OS"),
+        phase_sets.entry("Li4OS", -9.0, material="CoO"),
+    )
     assert toy.resolve("Li0.5OS").formula == "Li0.5OS"
     assert toy.resolve("CoO").formula == "Li4OS"
 
@@ -164,7 +168,11 @@ def test_own_entries_join_on_the_same_scale_only() -> None:
     assert joined.name == "toy+1"
     assert joined.sha256 != known.sha256
     with pytest.raises(
-        SignatureMismatchError, match=r"'toy-Li2SO4' is on the scale 'GPAW PBE\+U'; the phase set toy holds energies on the scale 'toy total energy, eV/atom'"
+        SignatureMismatchError,
+        match=(
+            r"'toy-Li2SO4' is on the scale 'GPAW PBE\+U'; the phase set toy holds energies on the scale 'toy total "
+            r"energy, eV/atom'"
+        ),
     ):
         known.extended([own.model_copy(update={"scale": "GPAW PBE+U", "source": "toy"})])
     with pytest.raises(SignatureMismatchError, match="declares no energy scale"):

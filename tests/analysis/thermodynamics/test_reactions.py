@@ -23,7 +23,11 @@ TIGHT = 1e-8
 def imbalance(result: ReactionResult) -> float:
     """Largest number of atoms per formula unit of reactants that any reaction gains or loses."""
     a, b = Composition(result.a.formula), Composition(result.b.formula)
-    cases = [(1.0, 0.0, result.a.decomposition), (0.0, 1.0, result.b.decomposition), *((k.x, 1 - k.x, k.products) for k in result.kinks)]
+    cases = [
+        (1.0, 0.0, result.a.decomposition),
+        (0.0, 1.0, result.b.decomposition),
+        *((k.x, 1 - k.x, k.products) for k in result.kinks),
+    ]
     return max(
         abs(share_a * a[el] + share_b * b[el] - sum(p.coefficient * Composition(p.formula)[el] for p in products))
         for share_a, share_b, products in cases
@@ -119,7 +123,8 @@ def test_a_material_with_itself_does_not_react(pair: tuple[str, str]) -> None:
 
 
 def test_uncertainty_of_a_reaction_that_stays_the_same_is_the_textbook_sum() -> None:
-    """Far from any other reaction the sampled sigma is the root of the summed squares, (nu·sigma)^2, per atom of the mixture."""
+    """Far from any other reaction the sampled sigma is the root of the summed squares, (nu·sigma)^2, per atom of the
+    mixture."""
     toy = phase_set({"Li": 0, "O2": 0, "S": 0, "Li2O": -6.0, "Li2S": -4.5}, error=0.02)
     result = react("Li2S", "O2", toy, samples=400, seed=1)
     atoms = {"Li2S": 6, "O2": 2, "Li2O": 6, "S": 2}
@@ -130,7 +135,9 @@ def test_uncertainty_of_a_reaction_that_stays_the_same_is_the_textbook_sum() -> 
 
 
 def test_uncertainty_is_reproducible_and_grows_with_the_error() -> None:
-    small, again, large = (react("Li2S", "O2", phase_set(BY_HAND, error=error)).uncertainty for error in (0.01, 0.01, 0.04))
+    small, again, large = (
+        react("Li2S", "O2", phase_set(BY_HAND, error=error)).uncertainty for error in (0.01, 0.01, 0.04)
+    )
     none = react("Li2S", "O2", phase_set(BY_HAND, error=0)).uncertainty
     assert small == again
     assert small.mutual < large.mutual
@@ -148,12 +155,16 @@ def pair_of(data: st.DataObject, toy: PhaseSet, more: bool = True) -> tuple[str,
 
 
 def test_intervals_and_the_probability_of_being_stable() -> None:
-    """One reaction, sigma known by hand: -0.375 eV/atom lies where a Gaussian puts it; what cannot react at all is stable at any threshold."""
+    """One reaction, sigma known by hand: -0.375 eV/atom lies where a Gaussian puts it; what cannot react at all is
+    stable at any threshold."""
     toy = phase_set({"Li": 0, "O2": 0, "S": 0, "Li2O": -6.0, "Li2S": -4.5}, error=0.02)
     result = react("Li2S", "O2", toy, samples=2000, seed=5)
     sigma = 0.02 * sum((n / 8) ** 2 for n in (6, 2, 6, 2)) ** 0.5
     low, high = result.uncertainty.intervals["mutual"] or (0.0, 0.0)
-    assert (low, high) == (pytest.approx(-0.375 - sigma, abs=0.1 * sigma), pytest.approx(-0.375 + sigma, abs=0.1 * sigma))
+    assert (low, high) == (
+        pytest.approx(-0.375 - sigma, abs=0.1 * sigma),
+        pytest.approx(-0.375 + sigma, abs=0.1 * sigma),
+    )
     assert result.uncertainty.stable_probability(0.375)["mutual"] == pytest.approx(0.5, abs=0.05)
     assert result.uncertainty.stable_probability(0.375 + sigma)["mutual"] == pytest.approx(0.84, abs=0.04)
     assert result.uncertainty.stable_probability(0.0) == {"mutual": 0.0, "total": 0.0}
@@ -216,7 +227,9 @@ def test_swapping_the_pair_mirrors_the_result(toy: PhaseSet, data: st.DataObject
     assert [k.x for k in one.kinks] == pytest.approx([1 - k.x for k in reversed(two.kinks)], abs=1e-6)
     assert [k.mutual for k in one.kinks] == pytest.approx([k.mutual for k in reversed(two.kinks)], abs=TIGHT)
     assert [k.total for k in one.kinks] == pytest.approx([k.total for k in reversed(two.kinks)], abs=TIGHT)
-    assert (one.a.self_energy or 0, one.b.self_energy or 0) == pytest.approx((two.b.self_energy or 0, two.a.self_energy or 0), abs=TIGHT)
+    assert (one.a.self_energy or 0, one.b.self_energy or 0) == pytest.approx(
+        (two.b.self_energy or 0, two.a.self_energy or 0), abs=TIGHT
+    )
     assert one.uncertainty.mutual == pytest.approx(two.uncertainty.mutual, abs=TIGHT)
 
 
@@ -225,11 +238,15 @@ def test_swapping_the_pair_mirrors_the_result(toy: PhaseSet, data: st.DataObject
 def test_a_far_unstable_phase_changes_nothing(toy: PhaseSet, data: st.DataObject) -> None:
     a, b = pair_of(data, toy)
     formula = data.draw(phase_sets.formulas(), label="unstable")
-    assume(all(Composition(formula).fractional_composition != Composition(name).fractional_composition for name in (a, b)))
+    assume(
+        all(Composition(formula).fractional_composition != Composition(name).fractional_composition for name in (a, b))
+    )
     with_it = toy.extended([entry(formula, 5 * Composition(formula).num_atoms, id="far")])
     before, after = react(a, b, toy, samples=3), react(a, b, with_it, samples=3)
     for number in ("x", "mutual", "total"):
-        assert [getattr(k, number) for k in before.kinks] == pytest.approx([getattr(k, number) for k in after.kinks], abs=TIGHT)
+        assert [getattr(k, number) for k in before.kinks] == pytest.approx(
+            [getattr(k, number) for k in after.kinks], abs=TIGHT
+        )
     assert before.uncertainty.mutual == pytest.approx(after.uncertainty.mutual, abs=TIGHT)
 
 
@@ -253,12 +270,20 @@ def test_pymatgen_in_both_modes_is_the_referee(toy: PhaseSet, data: st.DataObjec
         away.append((result.mutual if mode else result.total).energy - min(deepest, 0))
         by = f"pymatgen, InterfacialReactivity(use_hull_energy={mode})"
         part = "mutual" if mode else "total"
-        refereed(f"{part} reaction energy at kinks and at its minimum", np.abs(away).max(), 1e-7, of="analysis.reactions.react", by=by, unit="eV/atom")
+        refereed(
+            f"{part} reaction energy at kinks and at its minimum",
+            np.abs(away).max(),
+            1e-7,
+            of="analysis.reactions.react",
+            by=by,
+            unit="eV/atom",
+        )
 
 
 @pytest.mark.parametrize("pair", [("LCO", "LPSCl"), ("Li2CO3", "LPSCl"), ("CoO", "LPSCl")])
 def test_the_shipped_set_gives_sound_reactions(pair: tuple[str, str]) -> None:
-    """Published reactions of these pairs are exothermic, and LPSCl is known to be metastable: signs, not sizes, are asserted."""
+    """Published reactions of these pairs are exothermic, and LPSCl is known to be metastable: signs, not sizes, are
+    asserted."""
     result = react(*pair, load_phase_set(DEFAULT_PHASE_SET), samples=4)
     assert imbalance(result) < TIGHT
     assert result.b.self_energy is not None

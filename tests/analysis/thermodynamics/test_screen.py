@@ -1,4 +1,5 @@
-"""The coating screen: its numbers are those of single pairs and windows, its ranking follows its rule, its bad input is refused."""
+"""The coating screen: its numbers are those of single pairs and windows, its ranking follows its rule, its bad input is
+refused."""
 
 from __future__ import annotations
 
@@ -24,7 +25,13 @@ def shipped() -> PhaseSet:
 
 
 def step(**changes: Any) -> ScreenStep:
-    given = {"phase_set": DEFAULT_PHASE_SET, "cathodes": ["LCO"], "electrolytes": ["LPSCl", "LPS"], "coatings": ["Li2CO3", "Li3PO4"], "lithium": [1, 0.5]}
+    given = {
+        "phase_set": DEFAULT_PHASE_SET,
+        "cathodes": ["LCO"],
+        "electrolytes": ["LPSCl", "LPS"],
+        "coatings": ["Li2CO3", "Li3PO4"],
+        "lithium": [1, 0.5],
+    }
     return ScreenStep.model_validate({**given, **changes})
 
 
@@ -33,14 +40,25 @@ def by_role(role: str) -> list[str]:
 
 
 def test_all_interfaces_of_the_library_answer_and_none_gains_energy(shipped: PhaseSet) -> None:
-    """Every cathode (discharged and half charged), rock salt and coating against every electrolyte, and every coating on every cathode."""
+    """Every cathode (discharged and half charged), rock salt and coating against every electrolyte, and every coating
+    on every cathode."""
     cathodes = cathode_states([*by_role("cathode"), *by_role("rock salt")], [1, 0.5], shipped)
     electrolytes, coatings = by_role("electrolyte"), by_role("coating")
     substances = [state.substance for state in cathodes]
     pairs = [*product([*substances, *coatings], electrolytes), *product(substances, coatings)]
     assert {"LCO", "NCM111", "NCM532", "NCM622", "NCM811", "LRMO", "CoO", "NiO"} <= set(substances)
     assert {"LPSCl", "LGPS", "LPS", "LYC", "LIC"} <= set(electrolytes)
-    assert {"Li2CO3", "Li2TiO3", "Li4Ti5O12", "Li3BO3", "LiNbO3", "LiTaO3", "LiNb0.5Ta0.5O3", "Li2SnO3", "Li2WO4"} <= set(coatings)
+    assert {
+        "Li2CO3",
+        "Li2TiO3",
+        "Li4Ti5O12",
+        "Li3BO3",
+        "LiNbO3",
+        "LiTaO3",
+        "LiNb0.5Ta0.5O3",
+        "Li2SnO3",
+        "Li2WO4",
+    } <= set(coatings)
     curves = react_many(pairs, shipped)
     assert len(curves) == len(pairs)
     for pair, curve in zip(pairs, curves, strict=True):
@@ -63,10 +81,16 @@ def found(shipped: PhaseSet, told: list[tuple[int, int, str]]) -> ScreenResult:
 def test_every_interface_stands_once_and_agrees_with_the_single_pair(found: ScreenResult, shipped: PhaseSet) -> None:
     pairs = {(pair.a, pair.b): pair for pair in found.pairs}
     states, electrolytes, coatings = ["LCO", "LCO-x0.5"], ["LPSCl", "LPS"], ["Li2CO3", "Li3PO4"]
-    expected = [(a, b) for a in states for b in [*electrolytes, *coatings]] + [(a, b) for a in coatings for b in electrolytes]
+    expected = [(a, b) for a in states for b in [*electrolytes, *coatings]] + [
+        (a, b) for a in coatings for b in electrolytes
+    ]
     assert sorted(pairs) == sorted(expected)
     assert len(found.pairs) == len(expected)
-    for (a, b), substance in ((("LCO", "LPSCl"), "LCO"), (("LCO-x0.5", "LPS"), "Li0.5CoO2"), (("Li2CO3", "LPSCl"), "Li2CO3")):
+    for (a, b), substance in (
+        (("LCO", "LPSCl"), "LCO"),
+        (("LCO-x0.5", "LPS"), "Li0.5CoO2"),
+        (("Li2CO3", "LPSCl"), "Li2CO3"),
+    ):
         single = react(substance, b, shipped)
         assert (pairs[a, b].mutual, pairs[a, b].total) == pytest.approx((single.mutual.energy, single.total.energy))
         assert pairs[a, b].reaction == (single.mutual.kink.reaction if single.mutual.kink else "no reaction")
@@ -99,13 +123,18 @@ def test_ranking_puts_windows_first_and_the_worst_interface_second(found: Screen
             keys = [(not row.covers, -row.worst) for row in rows]
             assert keys == sorted(keys)
             for row in rows:
-                sides = [pairs[cathode, electrolyte]] if row.coating is None else [pairs[cathode, row.coating], pairs[row.coating, electrolyte]]
+                sides = (
+                    [pairs[cathode, electrolyte]]
+                    if row.coating is None
+                    else [pairs[cathode, row.coating], pairs[row.coating, electrolyte]]
+                )
                 assert row.worst == min(sides)
                 assert row.gain == pytest.approx(row.worst - pairs[cathode, electrolyte])
 
 
 def test_a_wider_window_comes_before_a_less_reactive_coating(shipped: PhaseSet) -> None:
-    """In a range that Li2CO3 holds and the bare electrolyte does not, it is first, though the bare interface of LCO and Li3PO4 would not react at all."""
+    """In a range that Li2CO3 holds and the bare electrolyte does not, it is first, though the bare interface of LCO and
+    Li3PO4 would not react at all."""
     only = screen(step(electrolytes=["Li3PS4"], coatings=["Li2CO3"], lithium=[1], operating_range=[2.0, 3.5]), shipped)
     assert [(row.coating, row.covers) for row in only.ranking] == [("Li2CO3", True), (None, False)]
 
@@ -164,7 +193,11 @@ def test_document_and_tables(found: ScreenResult) -> None:
 def test_bare_screen_has_no_coating(shipped: PhaseSet) -> None:
     bare = screen(step(coatings=[], electrolytes=["LPSCl"], lithium=[1]), shipped)
     assert [(row.coating, row.gain, row.rank) for row in bare.ranking] == [(None, 0.0, 1)]
-    assert [picture.name for picture in screen_pictures(bare)] == ["screen_heat_map", "screen_windows", "screen_curves_1"]
+    assert [picture.name for picture in screen_pictures(bare)] == [
+        "screen_heat_map",
+        "screen_windows",
+        "screen_curves_1",
+    ]
 
 
 def test_cathode_without_an_energy_is_named(shipped: PhaseSet) -> None:

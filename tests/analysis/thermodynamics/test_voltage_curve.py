@@ -32,7 +32,8 @@ ENERGIES = st.lists(st.floats(-1, 1), min_size=1, max_size=12)
 
 
 def less(n: int, above: float, size: tuple[int, int, int] = (1, 1, 1)) -> CalculationDocument:
-    """Six formula units, or several times that, without `n` lithium atoms each; `above` eV per formula unit off the line of full cell and metal + CoO2."""
+    """Six formula units, or several times that, without `n` lithium atoms each; `above` eV per formula unit off the
+    line of full cell and metal + CoO2."""
     cell = FULL.structure.make_supercell(size, in_place=False)
     lithium = [i for i, site in enumerate(cell) if site.specie.symbol == "Li"]
     share = len(lithium) / 6
@@ -70,13 +71,29 @@ def test_the_peer_finds_the_same_voltages(refereed: Referee, above: list[float])
 
     documents = [FULL, *(less(n, a) for n, a in zip(range(1, 6), above, strict=True)), less(6, 0.0)]
     curve = voltage_curve(documents[0], documents[1:], LITHIUM)
-    assume(all(abs(a.voltage - b.voltage) > 1e-3 for a, b in pairwise(curve.steps)))  # three contents on a line: the peer may count the one between
-    entries = [ComputedStructureEntry(d.structure.copy().remove_oxidation_states(), d.energy, entry_id=d.label) for d in documents]
-    metal = ComputedStructureEntry(Structure(Lattice.cubic(3.4), [Element("Li")], [[0, 0, 0]]), LITHIUM.energy, entry_id="metal")
+    assume(
+        all(abs(a.voltage - b.voltage) > 1e-3 for a, b in pairwise(curve.steps))
+    )  # three contents on a line: the peer may count the one between
+    entries = [
+        ComputedStructureEntry(d.structure.copy().remove_oxidation_states(), d.energy, entry_id=d.label)
+        for d in documents
+    ]
+    metal = ComputedStructureEntry(
+        Structure(Lattice.cubic(3.4), [Element("Li")], [[0, 0, 0]]), LITHIUM.energy, entry_id="metal"
+    )
     assert metal.composition == Composition("Li")
     peer = InsertionElectrode.from_entries(entries, metal)
-    away = np.subtract(sorted(pair.voltage for pair in peer.voltage_pairs), sorted(step.voltage for step in curve.steps))
-    refereed("voltages on delithiation", np.abs(away).max(), 1e-6, of="analysis.voltage_curve.voltage_curve", by="pymatgen, InsertionElectrode", unit="V")
+    away = np.subtract(
+        sorted(pair.voltage for pair in peer.voltage_pairs), sorted(step.voltage for step in curve.steps)
+    )
+    refereed(
+        "voltages on delithiation",
+        np.abs(away).max(),
+        1e-6,
+        of="analysis.voltage_curve.voltage_curve",
+        by="pymatgen, InsertionElectrode",
+        unit="V",
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -89,12 +106,16 @@ def test_voltages_rise_as_lithium_leaves_and_no_cell_lies_below_the_hull(above: 
     assert all(charge.above_hull >= 0 for charge in curve.charges)
     corners = {step.x_low for step in curve.steps} | {1.0}
     for x in corners:
-        assert min(charge.above_hull for charge in curve.charges if charge.x == pytest.approx(x)) == pytest.approx(0, abs=1e-9)
+        assert min(charge.above_hull for charge in curve.charges if charge.x == pytest.approx(x)) == pytest.approx(
+            0, abs=1e-9
+        )
 
 
 @pytest.mark.parametrize("size", [(2, 1, 1), (1, 2, 1)])
 def test_the_size_of_a_cell_does_not_matter(size: tuple[int, int, int]):
-    small, large = (voltage_curve(FULL, [less(2, -0.05, cell), less(4, 0.0, cell)], LITHIUM) for cell in ((1, 1, 1), size))
+    small, large = (
+        voltage_curve(FULL, [less(2, -0.05, cell), less(4, 0.0, cell)], LITHIUM) for cell in ((1, 1, 1), size)
+    )
     assert [step.voltage for step in small.steps] == pytest.approx([step.voltage for step in large.steps])
 
 

@@ -10,7 +10,12 @@ from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, Phase
 from catholyte.analysis.thermodynamics.reaction_results import balanced_amounts
 from catholyte.analysis.thermodynamics.reactions import react
 from catholyte.analysis.thermodynamics.volume import GASES, Term, Volumes, volume_balance
-from catholyte.analysis.thermodynamics.volume_changes import decomposition_volumes, named_reaction, pair_volumes, parse_products
+from catholyte.analysis.thermodynamics.volume_changes import (
+    decomposition_volumes,
+    named_reaction,
+    pair_volumes,
+    parse_products,
+)
 from catholyte.configs.errors import InputError, UnknownNameError
 from catholyte.configs.load import load_materials, material
 from catholyte.configs.models import Density
@@ -41,7 +46,14 @@ def test_oxidation_of_lpscl_is_the_sum_of_molar_masses_over_densities(shipped: P
     parts = [molar_mass("LiCl") / rho["LiCl"], 0.5 * molar_mass("P2S5") / rho["P2S5"], 2.5 * molar_mass("S") / rho["S"]]
     assert [share.contribution for share in found.shares[1:]] == pytest.approx(parts, rel=1e-3)
     away, by = abs(found.after / sum(parts) - 1), "molar masses over measured densities"
-    refereed("molar volume of the products of LPSCl's oxidation", away, 1e-3, of="analysis.volume_changes.named_reaction", by=by, unit="relative")
+    refereed(
+        "molar volume of the products of LPSCl's oxidation",
+        away,
+        1e-3,
+        of="analysis.volume_changes.named_reaction",
+        by=by,
+        unit="relative",
+    )
     assert found.change is not None
     assert found.change < 0
     assert found.lithium == pytest.approx(-5)
@@ -173,7 +185,9 @@ def test_ledgers_balance_and_scale(amounts: list[float], scale: float) -> None:
     after = [Term(amount, name) for amount, name in zip(amounts, names, strict=True)]
     found = volume_balance([Term(1.0, reactant)], after, volumes)
     assert abs(found.lithium) < 1e-6
-    more = volume_balance([Term(scale, reactant)], [Term(scale * term.coefficient, term.formula) for term in after], volumes)
+    more = volume_balance(
+        [Term(scale, reactant)], [Term(scale * term.coefficient, term.formula) for term in after], volumes
+    )
     assert more.after == pytest.approx(scale * (found.after or 0))
     with pytest.raises(InputError, match="does not balance: O "):
         volume_balance([Term(1.0, reactant)], after[1:], volumes)

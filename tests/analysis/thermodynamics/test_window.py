@@ -91,12 +91,18 @@ def test_a_composition_that_sheds_lithium_metal_has_its_limits_at_zero() -> None
 
 def test_the_zero_is_the_stablest_lithium_metal() -> None:
     named = entry("Li", 0.3, id="toy-high", material="Li")
-    assert stability_window("Li2O", phase_set(BY_HAND, named)).ladder == stability_window("Li2O", phase_set(BY_HAND)).ladder
+    assert (
+        stability_window("Li2O", phase_set(BY_HAND, named)).ladder
+        == stability_window("Li2O", phase_set(BY_HAND)).ladder
+    )
 
 
 def test_published_values_are_shown_and_never_used() -> None:
     toy = phase_set(BY_HAND)
-    bare, printed = stability_window("Li2O", toy).to_json(), stability_window("Li2O", toy, published=(1.7, 2.1)).to_json()
+    bare, printed = (
+        stability_window("Li2O", toy).to_json(),
+        stability_window("Li2O", toy, published=(1.7, 2.1)).to_json(),
+    )
     assert printed.pop("published") == [1.7, 2.1]
     assert bare.pop("published") is None
     assert bare == printed
@@ -126,9 +132,12 @@ def test_errors_name_what_was_given() -> None:
 
 
 def test_uncertainty_of_one_reaction_is_the_textbook_sum() -> None:
-    """S + 2 Li -> Li2S: V = -(E(Li2S) - E(S))/2 + E(Li), so sigma = sqrt((3/2)^2 + (1/2)^2 + 1) times the error per atom."""
+    """S + 2 Li -> Li2S: V = -(E(Li2S) - E(S))/2 + E(Li), so sigma = sqrt((3/2)^2 + (1/2)^2 + 1) times the error per
+    atom."""
     found = stability_window("S", phase_set({"Li": 0, "S": 0, "Li2S": -4.5}, error=0.02), samples=400, seed=2)
-    assert found.uncertainty.reduction == pytest.approx(0.02 * np.sqrt(2.25 + 0.25 + 1), rel=0.1)  # 1/sqrt(2·400) is 3.5 %
+    assert found.uncertainty.reduction == pytest.approx(
+        0.02 * np.sqrt(2.25 + 0.25 + 1), rel=0.1
+    )  # 1/sqrt(2·400) is 3.5 %
     assert found.uncertainty.oxidation is None
     (step,) = found.ladder
     assert step.voltage_sigma == found.uncertainty.reduction
@@ -141,7 +150,8 @@ def test_uncertainty_of_one_reaction_is_the_textbook_sum() -> None:
 @settings(max_examples=25, deadline=None)
 @given(toy=random_sets(error=0.0), data=st.data())
 def test_what_is_sampled_is_the_same_number(toy: PhaseSet, data: st.DataObject) -> None:
-    """Without errors every draw of a limit or of a step is the number itself, though it comes from another linear program."""
+    """Without errors every draw of a limit or of a step is the number itself, though it comes from another linear
+    program."""
     found = stability_window(subject_of(data, toy), toy, samples=2)
     assert found.uncertainty.reduction_spread.interval == pytest.approx((found.reduction.voltage,) * 2, abs=1e-6)
     assert (found.uncertainty.oxidation_spread is None) == (found.oxidation is None)
@@ -152,7 +162,9 @@ def test_what_is_sampled_is_the_same_number(toy: PhaseSet, data: st.DataObject) 
 
 
 def subject_of(data: st.DataObject, toy: PhaseSet) -> str:
-    name: str = data.draw(st.sampled_from([found.formula for found in toy.entries]) | phase_sets.formulas(), label="material")
+    name: str = data.draw(
+        st.sampled_from([found.formula for found in toy.entries]) | phase_sets.formulas(), label="material"
+    )
     assume(name != "Li")
     return name
 
@@ -191,4 +203,11 @@ def test_pymatgens_element_profile_is_the_referee(toy: PhaseSet, data: st.DataOb
     apart = np.abs(np.subtract.outer(ours, referee))
     away = max(apart.min(axis=0).max(), apart.min(axis=1).max())
     by = "pymatgen, PhaseDiagram.get_element_profile"
-    refereed("voltages of the window and of all steps of the ladder", away, 1e-5, of="analysis.window.stability_window", by=by, unit="V")
+    refereed(
+        "voltages of the window and of all steps of the ladder",
+        away,
+        1e-5,
+        of="analysis.window.stability_window",
+        by=by,
+        unit="V",
+    )

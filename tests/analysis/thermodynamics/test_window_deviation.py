@@ -12,7 +12,9 @@ from catholyte.tests.support.phase_sets import BY_HAND, entry, phase_set
 TOYS = phase_set(BY_HAND, error=0.03)
 
 
-def explained(material: str, published: tuple[float | None, float | None], products: tuple[list[str], list[str]] = ([], [])) -> list[LimitDeviation]:
+def explained(
+    material: str, published: tuple[float | None, float | None], products: tuple[list[str], list[str]] = ([], [])
+) -> list[LimitDeviation]:
     return explain_window(stability_window(material, TOYS), TOYS, published, products)
 
 
@@ -48,9 +50,14 @@ def test_printed_products_that_do_not_balance_have_no_voltage() -> None:
 
 
 def test_carriers_are_those_of_the_net_reaction() -> None:
-    """Li2O2 -> O2 + 2 Li at an error of 0.03 eV/atom: 4 atoms of Li2O2, 2 of O2 and 2 of Li over 2 Li; a spectator does not enter."""
+    """Li2O2 -> O2 + 2 Li at an error of 0.03 eV/atom: 4 atoms of Li2O2, 2 of O2 and 2 of Li over 2 Li; a spectator does
+    not enter."""
     (found,) = explained("Li2O2", (None, 3.1), ([], ["O2"]))
-    assert [(carrier.formula, round(carrier.effect, 6)) for carrier in found.carriers] == [("Li2O2", 0.06), ("O2", 0.03), ("Li", 0.03)]
+    assert [(carrier.formula, round(carrier.effect, 6)) for carrier in found.carriers] == [
+        ("Li2O2", 0.06),
+        ("O2", 0.03),
+        ("Li", 0.03),
+    ]
     (mixed,) = explained("Li4O2S", (None, 3.1))
     assert "S" not in {carrier.formula for carrier in mixed.carriers}
     assert "The print names no products to compare." in mixed.text

@@ -14,7 +14,18 @@ from catholyte.analysis.trajectories.reader import Trajectory, open_trajectory
 from catholyte.configs.errors import InputError
 from catholyte.structures.trajectories.frames import Frames
 from catholyte.structures.trajectories.h5 import TrajectoryWriter
-from catholyte.tests.support.motion.trajectory_texts import CELL, SPECIES, extxyz, hdf5, head, read_all, vasprun, walk, written, xdatcar
+from catholyte.tests.support.motion.trajectory_texts import (
+    CELL,
+    SPECIES,
+    extxyz,
+    hdf5,
+    head,
+    read_all,
+    vasprun,
+    walk,
+    written,
+    xdatcar,
+)
 
 
 def _chunks(folder: Path, parts: list[Frames], *, anew: bool) -> list[Path]:
@@ -38,19 +49,25 @@ def test_chunks_are_the_whole_when_the_numbering_continues(tmp_path: Path, cuts:
 
 def test_chunks_whose_numbering_begins_anew(tmp_path: Path) -> None:
     made = walk(30)
-    files = _chunks(tmp_path, [made.select(slice(0, 10)), made.select(slice(10, 20)), made.select(slice(20, 30))], anew=True)
+    files = _chunks(
+        tmp_path, [made.select(slice(0, 10)), made.select(slice(10, 20)), made.select(slice(20, 30))], anew=True
+    )
     read, notes = read_all(*files)
     np.testing.assert_allclose(read.positions, made.positions, atol=1e-10)
     assert read.steps.tolist() == list(range(1, 31))
     np.testing.assert_allclose(read.times, made.times)
-    assert [note.split(": ", 1)[1] for note in notes] == ["its steps begin again at 1: taken as following on the frames before"] * 2
+    assert [note.split(": ", 1)[1] for note in notes] == [
+        "its steps begin again at 1: taken as following on the frames before"
+    ] * 2
 
 
 @pytest.mark.parametrize("repeated", [1, 3, 9])
 @pytest.mark.parametrize("anew", [True, False])
 def test_overlap_is_dropped_and_said(tmp_path: Path, repeated: int, anew: bool) -> None:
     made = walk(20)
-    read, notes = read_all(*_chunks(tmp_path, [made.select(slice(0, 10)), made.select(slice(10 - repeated, 20))], anew=anew))
+    read, notes = read_all(
+        *_chunks(tmp_path, [made.select(slice(0, 10)), made.select(slice(10 - repeated, 20))], anew=anew)
+    )
     np.testing.assert_allclose(read.positions, made.positions, atol=1e-10)
     assert read.steps.tolist() == made.steps.tolist()
     (note,) = notes
@@ -186,7 +203,9 @@ def test_a_killed_vasprun_gives_its_whole_steps(tmp_path: Path, part: float) -> 
 def test_numbers_of_a_vasprun_that_are_none_cost_their_frame(tmp_path: Path) -> None:
     text = vasprun(walk(5))
     third = text.split("<calculation>")[3]
-    broken = text.replace(third, third.replace("<varray name='positions'>\n<v>", "<varray name='positions'>\n<v>****** ", 1))
+    broken = text.replace(
+        third, third.replace("<varray name='positions'>\n<v>", "<varray name='positions'>\n<v>****** ", 1)
+    )
     frames, notes = _damaged(tmp_path / "vasprun.xml", broken)
     assert frames.steps.tolist() == [1, 2, 4, 5]
     assert "its numbers are damaged: frame 3" in notes
@@ -218,7 +237,10 @@ def test_extended_xyz_that_breaks_off(tmp_path: Path) -> None:
 
 def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
     text = xdatcar(walk(2))
-    broken = written(tmp_path / "XDATCAR", "\n".join(line if i < 8 or "Direct" in line else "* * *" for i, line in enumerate(text.splitlines())) + "\n")
+    broken = written(
+        tmp_path / "XDATCAR",
+        "\n".join(line if i < 8 or "Direct" in line else "* * *" for i, line in enumerate(text.splitlines())) + "\n",
+    )
     with pytest.raises(InputError, match="no usable frame"):
         list(open_trajectory([broken]).blocks())
 
@@ -243,7 +265,11 @@ def test_files_that_cannot_be_used(tmp_path: Path, name: str, text: str, message
 
 
 def test_calls_that_cannot_be_answered(tmp_path: Path) -> None:
-    for paths, message in (([], "name at least one file"), ([tmp_path / "none"], "no such file"), ([tmp_path], "is no file")):
+    for paths, message in (
+        ([], "name at least one file"),
+        ([tmp_path / "none"], "no such file"),
+        ([tmp_path], "is no file"),
+    ):
         with pytest.raises(InputError, match=message):
             open_trajectory(paths)
     rehearsed = tmp_path / "a.h5"

@@ -53,7 +53,16 @@ def test_lines_that_differ_are_not_read(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n", "one two three\n", "0.5 0.5\n", "0.5 0.5 0.5 T T T\n", "0.98765432109876543 0.5 0.5\n", "0.1234567890123456789 0.5 0.5\n"]
+    "text",
+    [
+        "",
+        "\n",
+        "one two three\n",
+        "0.5 0.5\n",
+        "0.5 0.5 0.5 T T T\n",
+        "0.98765432109876543 0.5 0.5\n",
+        "0.1234567890123456789 0.5 0.5\n",
+    ],
 )
 def test_text_that_is_no_three_columns(text: str) -> None:
     assert decimal_columns(text.encode()) is None

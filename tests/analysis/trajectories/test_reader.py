@@ -10,7 +10,17 @@ import pytest
 
 from catholyte.analysis.trajectories.reader import open_trajectory
 from catholyte.configs.errors import InputError
-from catholyte.tests.support.motion.trajectory_texts import CELL, SPECIES, extxyz, hdf5, read_all, vasprun, walk, written, xdatcar
+from catholyte.tests.support.motion.trajectory_texts import (
+    CELL,
+    SPECIES,
+    extxyz,
+    hdf5,
+    read_all,
+    vasprun,
+    walk,
+    written,
+    xdatcar,
+)
 from catholyte.tests.support.referees.evidence import Referee
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "vasp"
@@ -86,7 +96,14 @@ def test_hdf5_and_extended_xyz(tmp_path: Path) -> None:
         np.testing.assert_array_equal(getattr(read, name), getattr(made, name))
     assert notes == []
     assert open_trajectory([tmp_path / "a.h5"]).metadata == {"tier": "chgnet"}
-    file = extxyz(tmp_path / "a.extxyz", made, energy=lambda i: -float(i), time=lambda i: 10.0 * i, step=lambda i: 5 * i, temperature=lambda i: 300.0 + i)
+    file = extxyz(
+        tmp_path / "a.extxyz",
+        made,
+        energy=lambda i: -float(i),
+        time=lambda i: 10.0 * i,
+        step=lambda i: 5 * i,
+        temperature=lambda i: 300.0 + i,
+    )
     read, notes = read_all(file, timestep=None)
     np.testing.assert_allclose(read.positions, made.positions, atol=1e-7)
     assert read.steps.tolist() == [5 * i for i in range(15)]
@@ -118,8 +135,12 @@ def test_trajectory_of_ase_dynamics_tells_its_times(tmp_path: Path) -> None:
 
 
 @recorded
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # pymatgen's Xdatcar
-@pytest.mark.parametrize("name", ["pmg_XDATCAR_traj_Li38Si38", "atomate2_Si16_AIMD_vasprun.xml.gz", "atomate2_Si16_AIMD_OUTCAR.gz"])
+@pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # pymatgen's Xdatcar
+@pytest.mark.parametrize(
+    "name", ["pmg_XDATCAR_traj_Li38Si38", "atomate2_Si16_AIMD_vasprun.xml.gz", "atomate2_Si16_AIMD_OUTCAR.gz"]
+)
 def test_recorded_runs_as_pymatgen_reads_them(name: str, refereed: Referee) -> None:
     from pymatgen.io.vasp.outputs import Vasprun, Xdatcar
 
@@ -131,7 +152,14 @@ def test_recorded_runs_as_pymatgen_reads_them(name: str, refereed: Referee) -> N
         run = Vasprun(file, parse_dos=False, parse_eigen=False, parse_potcar_file=False)
         structures = [step["structure"] for step in run.ionic_steps]
         away = np.abs(np.subtract(read.energies, [step["e_fr_energy"] for step in run.ionic_steps])).max()
-        refereed("energies along recorded dynamics", away, 1e-8, of="analysis.trajectory.open_trajectory", by="pymatgen, Vasprun", unit="eV")
+        refereed(
+            "energies along recorded dynamics",
+            away,
+            1e-8,
+            of="analysis.trajectory.open_trajectory",
+            by="pymatgen, Vasprun",
+            unit="eV",
+        )
     assert notes == []
     assert len(read) == len(structures) == 100
     for positions, structure in zip(read.positions, structures, strict=True):
@@ -140,7 +168,14 @@ def test_recorded_runs_as_pymatgen_reads_them(name: str, refereed: Referee) -> N
         if "OUTCAR" in name:  # five decimals
             refereed("positions in an OUTCAR", away, 1e-5, of=ours, by="pymatgen, Vasprun", unit="fraction of the cell")
         else:
-            refereed("positions in an XDATCAR and a vasprun.xml", away, 1e-9, of=ours, by="pymatgen, Xdatcar and Vasprun", unit="fraction of the cell")
+            refereed(
+                "positions in an XDATCAR and a vasprun.xml",
+                away,
+                1e-9,
+                of=ours,
+                by="pymatgen, Xdatcar and Vasprun",
+                unit="fraction of the cell",
+            )
 
 
 def test_time_step_that_is_wrong_or_missing(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""The board in a real browser: from the matrix to a cause, a structure that turns, filters, a phone, and nothing from elsewhere."""
+"""The board in a real browser: from the matrix to a cause, a structure that turns, filters, a phone, and nothing from
+elsewhere."""
 
 from __future__ import annotations
 
@@ -43,13 +44,17 @@ def wait_for(look: Callable[[], Any], seconds: float = 30) -> Any:
 def test_from_the_matrix_to_a_cause_and_a_structure_that_turns(address: str) -> None:
     with open_browser() as browser:
         browser.get(address)
-        wait_for(lambda: browser.find_elements("css selector", "td.cell.value"))  # the phase set has been evaluated, and the page has heard of it
+        wait_for(
+            lambda: browser.find_elements("css selector", "td.cell.value")
+        )  # the phase set has been evaluated, and the page has heard of it
         browser.find_element("css selector", "td.cell.failed a").click()
         assert "the moment of Co 3 is 0.1 µB" in browser.find_element("id", "live").text
         assert "start from the high-spin moments" in browser.find_element("id", "live").text
         browser.get(f"{address}/campaign/gsirr/job/bbbb-2")
         wait_for(lambda: len(browser.find_elements("css selector", ".plot[data-drawn]")) == 2)
-        camera = "return JSON.stringify(document.getElementById('plot-structure')._fullLayout.scene._scene.getCamera().eye)"
+        camera = (
+            "return JSON.stringify(document.getElementById('plot-structure')._fullLayout.scene._scene.getCamera().eye)"
+        )
         before = browser.execute_script(camera)
         from selenium.webdriver import ActionChains
 
@@ -83,7 +88,9 @@ def test_filters_of_the_list_of_jobs(address: str) -> None:
         Select(browser.find_element("name", "state")).select_by_visible_text("failed")
         browser.find_element("css selector", "form.filters button").click()
         wait_for(lambda: "state=failed" in browser.current_url)  # a link to this view can be passed on
-        assert [row.get_attribute("data-state") for row in browser.find_elements("css selector", "#jobs tbody tr")] == ["failed"]
+        assert [row.get_attribute("data-state") for row in browser.find_elements("css selector", "#jobs tbody tr")] == [
+            "failed"
+        ]
         assert not problems(browser)
 
 
@@ -110,7 +117,11 @@ def test_the_export_works_from_files_and_filters_by_itself(tmp_path: Path) -> No
         browser.get((tmp_path / "index.html").as_uri())
         browser.find_element("link text", "jobs").click()
         browser.find_element("name", "text").send_keys("coo")
-        wait_for(lambda: len([row for row in browser.find_elements("css selector", "#jobs tbody tr") if row.is_displayed()]) == 2)
+        wait_for(
+            lambda: (
+                len([row for row in browser.find_elements("css selector", "#jobs tbody tr") if row.is_displayed()]) == 2
+            )
+        )
         browser.find_element("link text", "CoO bulk main").click()
         assert "the moment of Co 3 is 0.1 µB" in browser.find_element("id", "live").text
         browser.get((tmp_path / "gsirr-job-bbbb-2.html").as_uri())

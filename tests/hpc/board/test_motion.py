@@ -1,4 +1,5 @@
-"""The page of a job of molecular dynamics: its ledger is that of the command, and what cannot be analysed is said by name."""
+"""The page of a job of molecular dynamics: its ledger is that of the command, and what cannot be analysed is said by
+name."""
 
 from __future__ import annotations
 
@@ -63,7 +64,9 @@ def test_the_page_says_what_the_command_says(catholyte: Run, tmp_path: Path, boa
     run = written(tmp_path / "run", [chunk("LCO|LPSCl", 0, 60, 80), chunk("LCO|LPSCl", 60, 60, 80)])
     control = written(tmp_path / "control", [chunk("LPSCl control", 400, 100, None, slice(4, 8))])
     cell().to(filename=str(tmp_path / "cell.json"))
-    told = answer(catholyte("dynamics", *run.split(","), "--control", control, "--cell", tmp_path / "cell.json", "--json"))
+    told = answer(
+        catholyte("dynamics", *run.split(","), "--control", control, "--cell", tmp_path / "cell.json", "--json")
+    )
     ledger = ledger_of("m1")
     tables = {table.name: table.rows for table in ledger.tables}
     assert told["counts"]["P-S breaking"] == 1
@@ -77,7 +80,11 @@ def test_the_page_says_what_the_command_says(catholyte: Run, tmp_path: Path, boa
     assert re.search(r"P-S breaking\s+1\s+1\s+0\s+0\.00\s+1\.00\s+1\.00\s+\S+\s+0\.8403", seen)
     assert "tier chgnet: machine-learned" in seen
     assert "1 interface of 1.00 nm²; against LPSCl control replica 1 (0.99 ps)" in seen
-    for missing in ("replica 1, chunk 3: failed", "replica 1, chunk 4: waiting", "replica 2, chunk 1: the store holds no frames of it"):
+    for missing in (
+        "replica 1, chunk 3: failed",
+        "replica 1, chunk 4: waiting",
+        "replica 2, chunk 1: the store holds no frames of it",
+    ):
         assert missing in seen
 
 
@@ -100,7 +107,10 @@ def test_the_figure_holds_events_control_energy_and_temperature(board: TestClien
 
 
 def test_what_cannot_be_analysed_is_said_by_name_and_without_numbers(board: TestClient) -> None:
-    for key, problem in (("n1", "LCO|LPSCl interface replica 2, chunk 1: the store holds no frames of it"), ("r1", "its numbers are invented")):
+    for key, problem in (
+        ("n1", "LCO|LPSCl interface replica 2, chunk 1: the store holds no frames of it"),
+        ("r1", "its numbers are invented"),
+    ):
         seen = page(board, key)
         assert problem in seen
         assert not re.search(r"P-S|ps;|K\b", seen)
@@ -167,4 +177,6 @@ def test_the_export_holds_the_ledger(tmp_path: Path) -> None:
     assert "data-from" not in page
     assert "its numbers are invented" in (tmp_path / "gsirr-job-r1.html").read_text(encoding="utf-8")
     lost = (tmp_path / "gsirr-job-n1.html").read_text(encoding="utf-8")
-    assert json.loads(re.findall(r'id="data-convergence">(.*?)</script>', lost, re.DOTALL)[0]) == {"error": "this job has no steps to draw"}
+    assert json.loads(re.findall(r'id="data-convergence">(.*?)</script>', lost, re.DOTALL)[0]) == {
+        "error": "this job has no steps to draw"
+    }

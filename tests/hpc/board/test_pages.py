@@ -55,7 +55,9 @@ def test_core_hours_are_those_of_the_jobs_and_the_forecast_follows_what_was_meas
 def test_numbers_of_the_matrix_are_those_of_the_command(catholyte: Run) -> None:
     recipe, _ = load_recipe("gsirr")
     assert recipe.reactions is not None
-    short = recipe.model_copy(update={"reactions": recipe.reactions.model_copy(update={"pairs": (("LCO", "LPSCl"), ("LCO", "Unobtainium"))})})
+    short = recipe.model_copy(
+        update={"reactions": recipe.reactions.model_copy(update={"pairs": (("LCO", "LPSCl"), ("LCO", "Unobtainium"))})}
+    )
     values = {(value.row, value.quantity): value for value in evaluate(short)}
     told = answer(catholyte("reactions", "LCO", "LPSCl", "--json"))
     assert values[("LCO", "LPSCl"), "mutual (eV/atom)"].text.startswith(f"{number(told['mutual']['energy'], 3)} ±")
@@ -75,7 +77,10 @@ def test_filters_narrow_jobs_and_matrix(board: TestClient) -> None:
     assert len(re.findall("<tr data-state", board.get("/campaign/gsirr/jobs").text)) == 5
     failed = board.get("/campaign/gsirr/jobs", params={"state": "failed"}).text
     assert re.findall('<tr data-state="(.*?)"', failed) == ["failed"]
-    assert re.findall('<tr data-state="(.*?)"', board.get("/campaign/gsirr/jobs", params={"material": "LCO", "kind": "projected DOS"}).text) == ["done"]
+    assert re.findall(
+        '<tr data-state="(.*?)"',
+        board.get("/campaign/gsirr/jobs", params={"material": "LCO", "kind": "projected DOS"}).text,
+    ) == ["done"]
     assert 'data-cathode="LCO"' not in board.get("/campaign/gsirr", params={"cathode": "CoO"}).text
 
 
@@ -143,8 +148,27 @@ def test_places_that_do_not_exist_are_refused(board: TestClient, place: str) -> 
     assert "root:" not in answered.text
 
 
-@pytest.mark.parametrize("key", ["state", "step", "engine", "material", "kind", "text", "page", "cathode", "layer", "electrolyte", "property", "unheard_of"])
-@pytest.mark.parametrize("value", ['{"$ne": null}', "$where", "../../etc/passwd", "<img src=x onerror=alert(1)>", "-1", "9" * 5000, "\x00", "🜁"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "state",
+        "step",
+        "engine",
+        "material",
+        "kind",
+        "text",
+        "page",
+        "cathode",
+        "layer",
+        "electrolyte",
+        "property",
+        "unheard_of",
+    ],
+)
+@pytest.mark.parametrize(
+    "value",
+    ['{"$ne": null}', "$where", "../../etc/passwd", "<img src=x onerror=alert(1)>", "-1", "9" * 5000, "\x00", "🜁"],
+)
 def test_hostile_filters_find_nothing_and_change_nothing(board: TestClient, key: str, value: str) -> None:
     for place in ("/campaign/gsirr", "/campaign/gsirr/jobs"):
         for given_as in ({key: value}, {f"{key}[$ne]": value}):
@@ -182,7 +206,9 @@ def test_headers_keep_the_browser_on_these_pages(board: TestClient) -> None:
 
 
 def test_a_token_opens_the_board_and_nothing_else_does() -> None:
-    with TestClient(create_app(mixed_campaign(), token="open sesame", hosts=("*",)), base_url="http://node", follow_redirects=False) as client:
+    with TestClient(
+        create_app(mixed_campaign(), token="open sesame", hosts=("*",)), base_url="http://node", follow_redirects=False
+    ) as client:
         assert client.get("/campaign/gsirr").status_code == 401
         assert client.get("/campaign/gsirr", params={"token": "open"}).status_code == 401
         assert client.get("/assets/board.css").status_code == 401
@@ -202,7 +228,9 @@ def test_thousands_of_jobs_come_in_pages() -> None:
     assert len(re.findall("<tr data-state", first)) == 200
     assert "page 1 of 6" in first
     assert len(re.findall("<tr data-state", pages.jobs("gsirr", _Live(), {"page": "6"}))) == 1
-    assert "page 6 of 6" in pages.jobs("gsirr", _Live(), {"page": "99999999999"}) or "page 1 of 6" in pages.jobs("gsirr", _Live(), {"page": "99999999999"})
+    assert "page 6 of 6" in pages.jobs("gsirr", _Live(), {"page": "99999999999"}) or "page 1 of 6" in pages.jobs(
+        "gsirr", _Live(), {"page": "99999999999"}
+    )
 
 
 def test_the_export_stands_alone(tmp_path: Path) -> None:

@@ -82,7 +82,9 @@ def test_run_status_why_report(catholyte: Run, tmp_path: Path) -> None:
     again = answer(catholyte("run", own, "--store", store, "--json"))
     assert (len(again["completed"]), len(again["reused"])) == (0, 1)
     jobs = answer(catholyte("status", "--store", store, "--json"))["jobs"]
-    assert [(job["name"], job["state"], job["engine"], job["computed"]) for job in jobs] == [("LiCl chgnet relax", "reused", "chgnet", 1)]
+    assert [(job["name"], job["state"], job["engine"], job["computed"]) for job in jobs] == [
+        ("LiCl chgnet relax", "reused", "chgnet", 1)
+    ]
     told = answer(catholyte("why", "LiCl chgnet relax", "--store", store, "--json"))
     assert {"job", "state", "cause", "evidence", "advice"} <= set(told)
     files = answer(catholyte("report", "--store", store, "--out", tmp_path / "report", "--json"))["files"]
@@ -93,18 +95,28 @@ def test_run_status_why_report(catholyte: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("materials: [LCO, CoO, LPSCl, Li2CO3]", "materials: [LCO, LPSC1]", ["bulk.materials.1", "unknown material 'LPSC1'", "LPSCl"]),
+        (
+            "materials: [LCO, CoO, LPSCl, Li2CO3]",
+            "materials: [LCO, LPSC1]",
+            ["bulk.materials.1", "unknown material 'LPSC1'", "LPSCl"],
+        ),
         ("max_force:", "max_forces:", ["bulk.max_forces", "unknown key", "did you mean max_force"]),
         ("engine: chgnet", "engine: chgnett", ["bulk.engine", "unknown engine 'chgnett'", "chgnet"]),
         ("cutoff: 600 eV", "cutoff: 600 eX", ["electronic.cutoff", "unknown unit 'eX'", "allowed: eV"]),
         ("Co: 3.9 eV", "Co: -3.9 eV", ["hubbard_u.Co", "greater than or equal to 0"]),
         ("hubbard_u:\n  Co: 3.9 eV", "hubbard_u:\n  Ni: 6.7 eV", ["hubbard_u", "no entry for the transition metal Co"]),
-        ("window: occupied", "window: everything", ["electronic.band_center.window", "'everything' is not allowed", "occupied"]),
+        (
+            "window: occupied",
+            "window: everything",
+            ["electronic.band_center.window", "'everything' is not allowed", "occupied"],
+        ),
         ("    reference: vbm\n", "", ["electronic.band_center.reference", "needed and missing"]),
         ("name: gsirr", "name: [gsirr", ["not valid YAML"]),
     ],
 )
-def test_bad_recipe(catholyte: Run, recipe: Callable[[str, str], Path], old: str, new: str, expected: list[str]) -> None:
+def test_bad_recipe(
+    catholyte: Run, recipe: Callable[[str, str], Path], old: str, new: str, expected: list[str]
+) -> None:
     path = recipe(old, new)
     status, out, err = catholyte("plan", path, "--json")
     assert (status, out) == (2, "")
@@ -177,7 +189,9 @@ def test_own_structure_file_runs_as_a_material(catholyte: Run, tmp_path: Path) -
         (("status", "--store", "no-store-here"), "there is no store here"),
     ],
 )
-def test_bad_call(catholyte: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], expected: str) -> None:
+def test_bad_call(
+    catholyte: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], expected: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     status, out, err = catholyte(*arguments, "--json")
     assert (status, out) == (2, "")
@@ -203,7 +217,9 @@ def test_debug_shows_the_traceback(catholyte: Run) -> None:
 
 def test_failed_job_gives_status_1_and_a_cause(catholyte: Run, tmp_path: Path) -> None:
     own = tmp_path / "hurry.yaml"
-    own.write_text("name: hurry\ntitle: t\nsource: this test\nhubbard_u: {}\nbulk: {materials: [Li2CO3], max_steps: 1}\n")
+    own.write_text(
+        "name: hurry\ntitle: t\nsource: this test\nhubbard_u: {}\nbulk: {materials: [Li2CO3], max_steps: 1}\n"
+    )
     store = tmp_path / "store"
     assert catholyte("run", own, "--store", store)[0] == 1
     told = answer(catholyte("why", "Li2CO3 chgnet relax", "--store", store, "--json"))
@@ -214,6 +230,9 @@ def test_failed_job_gives_status_1_and_a_cause(catholyte: Run, tmp_path: Path) -
 
 def test_nothing_heavy_is_imported_at_start() -> None:
     code = (
-        "import sys, catholyte.hpc.commands.app; print([m for m in ('numpy','pymatgen','jobflow','torch','matplotlib','ase','pydantic') if m in sys.modules])"
+        "import sys, catholyte.hpc.commands.app; print([m for m in "
+        "('numpy','pymatgen','jobflow','torch','matplotlib','ase','pydantic') if m in sys.modules])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -26,7 +26,9 @@ def test_an_interface_is_resolved_by_itself(catholyte: Run, tmp_path: Path) -> N
     centers = {row["label"]: row["centers"]["vbm"] for row in told["depth"] if row["kind"] == "interior"}
     assert centers == pytest.approx({"LCO": -1.3, "CoO": -1.6}, abs=1e-6)
     assert [layer["layer"] for layer in told["layers"]] == ["LCO", "CoO"]
-    assert told["layers"][1]["potential"]["energy"] - told["layers"][0]["potential"]["energy"] == pytest.approx(-0.8, abs=1e-3)
+    assert told["layers"][1]["potential"]["energy"] - told["layers"][0]["potential"]["energy"] == pytest.approx(
+        -0.8, abs=1e-3
+    )
     assert told["vacuum"] is None
 
 
@@ -42,14 +44,23 @@ def test_a_field_in_the_vacuum_is_said(catholyte: Run, tmp_path: Path) -> None:
     made = slab("CoO", 5, 0.4)
     assert made.potential is not None
     tilted = [v + 0.002 * k for k, v in enumerate(made.potential.values)]
-    told = answer(catholyte("bands", _file(tmp_path, made.model_copy(update={"potential": PlanarPotential(values=tilted, kind="tilted")})), "--json"))
+    told = answer(
+        catholyte(
+            "bands",
+            _file(tmp_path, made.model_copy(update={"potential": PlanarPotential(values=tilted, kind="tilted")})),
+            "--json",
+        )
+    )
     assert any("in the middle of the vacuum" in note for note in told["notes"])
 
 
 def test_bulk_is_resolved_on_request_only(catholyte: Run, tmp_path: Path) -> None:
     file = _file(tmp_path, bulk("CoO"))
     assert "depth" not in answer(catholyte("bands", file, "--json"))
-    assert len([row for row in answer(catholyte("bands", file, "--depth", "--json"))["depth"] if row["kind"] == "plane"]) == 2
+    assert (
+        len([row for row in answer(catholyte("bands", file, "--depth", "--json"))["depth"] if row["kind"] == "plane"])
+        == 2
+    )
     interface = _file(tmp_path, joint((2, 2)))
     assert "depth" not in answer(catholyte("bands", interface, "--no-depth", "--json"))
 

@@ -15,11 +15,15 @@ from catholyte.tests.support.command_line import Run, answer
 
 
 def test_orderings_are_ranked_and_written(catholyte: Run, tmp_path: Path) -> None:
-    document = answer(catholyte("orderings", "NCM111", "-n", 4, "--seed", 2, "--out", tmp_path, "--format", "extxyz", "--json"))
+    document = answer(
+        catholyte("orderings", "NCM111", "-n", 4, "--seed", 2, "--out", tmp_path, "--format", "extxyz", "--json")
+    )
     rows = document["orderings"]
     assert [row["score"] for row in rows] == sorted(row["score"] for row in rows)
     assert {row["formula"] for row in rows} == {"Li9Mn3Co3Ni3O18"}
-    assert {"method", "seed", "n_samples", "n_distinct", "mean", "standard_deviation", "spread"} <= set(document["sampling"])
+    assert {"method", "seed", "n_samples", "n_distinct", "mean", "standard_deviation", "spread"} <= set(
+        document["sampling"]
+    )
     assert document["sampling"]["n_distinct"] == len(rows) == 4
     for row in rows:
         cell = read_structure(row["file"])
@@ -27,7 +31,10 @@ def test_orderings_are_ranked_and_written(catholyte: Run, tmp_path: Path) -> Non
         assert max(cell.site_properties["magmom"]) == 3.0
 
 
-@pytest.mark.parametrize("name", ["NCM532", "NCM622", "NCM811", "LRMO", "LRMO-W", "LPSCl", "LGPS", "LYC", "LIC", "Li4Ti5O12", "LiNb0.5Ta0.5O3"])
+@pytest.mark.parametrize(
+    "name",
+    ["NCM532", "NCM622", "NCM811", "LRMO", "LRMO-W", "LPSCl", "LGPS", "LYC", "LIC", "Li4Ti5O12", "LiNb0.5Ta0.5O3"],
+)
 def test_every_disordered_material_has_orderings(catholyte: Run, tmp_path: Path, name: str) -> None:
     document = answer(catholyte("orderings", name, "-n", 2, "--out", tmp_path, "--json"))
     assert 1 <= len(document["orderings"]) <= 2
@@ -38,14 +45,18 @@ def test_every_disordered_material_has_orderings(catholyte: Run, tmp_path: Path,
 
 def test_lithium_and_vacancies_are_ordered(catholyte: Run, tmp_path: Path) -> None:
     by_share = answer(catholyte("orderings", "LCO", "--x", 0.5, "-n", 3, "--out", tmp_path, "--json"))
-    by_formula = answer(catholyte("orderings", "LCO", "--composition", "Li6Co12O24", "-n", 3, "--out", tmp_path, "--json"))
+    by_formula = answer(
+        catholyte("orderings", "LCO", "--composition", "Li6Co12O24", "-n", 3, "--out", tmp_path, "--json")
+    )
     assert [row["score"] for row in by_share["orderings"]] == [row["score"] for row in by_formula["orderings"]]
     assert by_share["orderings"][0]["formula"] == "Li6Co12O24"
     charged = answer(catholyte("orderings", "NCM111", "--x", 0.5, "-n", 2, "--out", tmp_path, "--json"))
     assert "--rank chgnet" in charged["notes"][0]
 
 
-def test_the_engine_has_the_last_word_on_the_ranking(catholyte: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_has_the_last_word_on_the_ranking(
+    catholyte: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An engine that likes the arrangements in the opposite order turns the list round."""
 
     def computed(flow: Any, store: str | None, tell: Any) -> list[Any]:
@@ -53,7 +64,9 @@ def test_the_engine_has_the_last_word_on_the_ranking(catholyte: Run, tmp_path: P
         return [SimpleNamespace(energy_per_atom=-1.0 - 0.1 * k, structure=cell) for k, cell in enumerate(cells)]
 
     monkeypatch.setattr(orderings_question, "engine_documents", computed)
-    rows = answer(catholyte("orderings", "LPSCl", "-n", 3, "--rank", "chgnet", "--out", tmp_path, "--json"))["orderings"]
+    rows = answer(catholyte("orderings", "LPSCl", "-n", 3, "--rank", "chgnet", "--out", tmp_path, "--json"))[
+        "orderings"
+    ]
     assert [row["score"] for row in rows] == pytest.approx([-1.2, -1.1, -1.0])
     assert [row["above_lowest"] for row in rows] == pytest.approx([0, 100, 200])
     assert [row["ewald"] for row in rows] == sorted((row["ewald"] for row in rows), reverse=True)
@@ -61,7 +74,19 @@ def test_the_engine_has_the_last_word_on_the_ranking(catholyte: Run, tmp_path: P
 
 @pytest.mark.slow
 def test_ranking_by_chgnet_reuses_its_jobs(catholyte: Run, tmp_path: Path) -> None:
-    call = ("orderings", "LPSCl", "-n", 2, "--rank", "chgnet", "--store", tmp_path / "store", "--out", tmp_path / "cells", "--json")
+    call = (
+        "orderings",
+        "LPSCl",
+        "-n",
+        2,
+        "--rank",
+        "chgnet",
+        "--store",
+        tmp_path / "store",
+        "--out",
+        tmp_path / "cells",
+        "--json",
+    )
     document = answer(catholyte(*call))
     assert document["sampling"]["ranked_by"] == "chgnet"
     status, out, err = catholyte(*call)
@@ -72,7 +97,23 @@ def test_ranking_by_chgnet_reuses_its_jobs(catholyte: Run, tmp_path: Path) -> No
 
 
 def test_vacancies(catholyte: Run, tmp_path: Path) -> None:
-    document = answer(catholyte("vacancies", "LCO", "--supercell", 2, 2, 1, "--lithium", 1, "--oxygen", "environments", "--out", tmp_path, "--json"))
+    document = answer(
+        catholyte(
+            "vacancies",
+            "LCO",
+            "--supercell",
+            2,
+            2,
+            1,
+            "--lithium",
+            1,
+            "--oxygen",
+            "environments",
+            "--out",
+            tmp_path,
+            "--json",
+        )
+    )
     lithium, *oxygen = document["vacancies"]
     assert (lithium["kind"], lithium["formula"], lithium["oxidised"]) == ("Li", "Li3Co4O8", {"Co3+": -1, "Co4+": 1})
     assert [row["environment"] for row in oxygen] == ["Li2Co3", "Li3Co3"]
@@ -81,12 +122,18 @@ def test_vacancies(catholyte: Run, tmp_path: Path) -> None:
 
 
 def test_reconstruct(catholyte: Run, tmp_path: Path) -> None:
-    (row,) = answer(catholyte("reconstruct", "LCO", "--miller", 1, 0, 4, "--layers", 1, "--out", tmp_path, "--json"))["reconstructions"]
+    (row,) = answer(catholyte("reconstruct", "LCO", "--miller", 1, 0, 4, "--layers", 1, "--out", tmp_path, "--json"))[
+        "reconstructions"
+    ]
     assert (row["layer"], row["mass_balance"], row["before"]) == ("CoO", {"Co": 2, "Li": -2}, "Li6Co6O12")
-    slab = answer(catholyte("slabs", "LCO", "--miller", 1, 0, 4, "--layers", 6, "--out", tmp_path, "--json"))["slabs"][0]["file"]
+    slab = answer(catholyte("slabs", "LCO", "--miller", 1, 0, 4, "--layers", 6, "--out", tmp_path, "--json"))["slabs"][
+        0
+    ]["file"]
     (again,) = answer(catholyte("reconstruct", slab, "--layers", 1, "--out", tmp_path, "--json"))["reconstructions"]
     assert (again["formula"], again["ions"]) == (row["formula"], row["ions"])
-    (layer,) = answer(catholyte("reconstruct", slab, "--rock-salt", "NiO", "--faces", "top", "--out", tmp_path, "--json"))["reconstructions"]
+    (layer,) = answer(
+        catholyte("reconstruct", slab, "--rock-salt", "NiO", "--faces", "top", "--out", tmp_path, "--json")
+    )["reconstructions"]
     assert layer["layer"] == "NiO"
     assert layer["mismatch"] > 0
 

@@ -40,14 +40,27 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-def test_files_and_json(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    status, out, _ = _call(capsys, monkeypatch, "inputs", str(recipe), "--engine", "vasp", "--out", str(tmp_path / "in"), "--json")
+def test_files_and_json(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, out, _ = _call(
+        capsys, monkeypatch, "inputs", str(recipe), "--engine", "vasp", "--out", str(tmp_path / "in"), "--json"
+    )
     assert status == 0
     document: dict[str, Any] = json.loads(out)
     assert document["directories"] == [str(tmp_path / "in" / "CoO-relax"), str(tmp_path / "in" / "later" / "CoO-dos")]
     for directory in document["directories"]:
-        assert {path.name for path in Path(directory).iterdir()} == {"POSCAR", "INCAR", "KPOINTS", "POTCAR.spec", "site-order.json"}
-    assert [(job["name"], job["first_stage"], job["kind"]) for job in document["jobs"]] == [("CoO vasp relax", True, "relax"), ("CoO vasp dos", False, "dos")]
+        assert {path.name for path in Path(directory).iterdir()} == {
+            "POSCAR",
+            "INCAR",
+            "KPOINTS",
+            "POTCAR.spec",
+            "site-order.json",
+        }
+    assert [(job["name"], job["first_stage"], job["kind"]) for job in document["jobs"]] == [
+        ("CoO vasp relax", True, "relax"),
+        ("CoO vasp dos", False, "dos"),
+    ]
     assert all(check["ok"] for check in document["checks"])
     status, out, _ = _call(capsys, monkeypatch, "inputs", str(recipe), "--out", str(tmp_path / "in"))
     assert status == 0
@@ -62,9 +75,9 @@ def test_files_and_json(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         (("Co: 3.9 eV", "Ni: 3.9 eV"), [], "no entry for the transition metal Co of CoO"),
         (("  mesh: [4, 4, 4]\n", ""), [], "key 'vasp': kpoints has no mesh for CoO, and there is no 'mesh' for all"),
         (("relax: [CoO]", "relax: [CoOO]"), [], "key 'vasp.relax.0': unknown material 'CoOO'; did you mean CoO"),
-        (("cutoff: 500 eV", "cutoff: 500 eV\n  settings: {extra_tags: {ALGOO: Fast}}"), [], "ALGOO is not an INCAR tag; did you mean ALGO"),
-        (("cutoff: 500 eV", "cutoff: 500 eV\n  settings: {precison: Normal}"), [], "key 'precison': unknown key; did you mean precision"),
-        (("cutoff: 500 eV", "cutoff: 500 eV\n  settings: {potcars: {Co: {symbol: Co_xy, valence: 9}, O: {symbol: O, valence: 6}}}"), [], "PBE_54 has no POTCAR Co_xy; did you mean Co"),
+        (("cutoff: 500 eV", "cutoff: 500 eV\n  settings: {extra_tags: {ALGOO: Fast}}"), [], ("ALGOO is not an INCAR " "tag; did you mean " "ALGO")),
+        (("cutoff: 500 eV", "cutoff: 500 eV\n  settings: {precison: Normal}"), [], ("key 'precison': unknown key; did " "you mean precision")),
+        (("cutoff: 500 eV", ("cutoff: 500 eV\n  settings: {potcars: {Co: {symbol: Co_xy, valence: 9}, O: {symbol: O, " "valence: 6}}}")), [], ("PBE_54 has no POTCAR Co_xy; did you mean " "Co")),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_sentence(

@@ -28,10 +28,16 @@ def test_plan_tells_of_cells_to_be_built_and_of_the_step_left_out(catholyte: Run
 
 def test_inputs_build_the_cells(catholyte: Run, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path)
-    document = answer(catholyte("inputs", recipe, "--engine", "vasp", "--only", "interface", "--out", tmp_path / "in", "--json"))
+    document = answer(
+        catholyte("inputs", recipe, "--engine", "vasp", "--only", "interface", "--out", tmp_path / "in", "--json")
+    )
     jobs = {job["name"]: job for job in document["jobs"]}
     relax = jobs["LCO|CoO vasp relax"]
-    assert (relax["first_stage"], relax["positions"], relax["n_atoms"]) == (True, "as built, to be relaxed by CHGNet first", 32)
+    assert (relax["first_stage"], relax["positions"], relax["n_atoms"]) == (
+        True,
+        "as built, to be relaxed by CHGNet first",
+        32,
+    )
     assert relax["directories"] == [str(tmp_path / "in" / "LCO-CoO-relax")]
     place = Path(relax["directories"][0])
     incar, cell = Incar.from_file(place / "INCAR"), Poscar.from_file(place / "POSCAR", check_for_potcar=False).structure
@@ -48,7 +54,9 @@ def test_inputs_build_the_cells(catholyte: Run, tmp_path: Path) -> None:
 
 def test_vacuum_makes_a_slab_of_the_stack(catholyte: Run, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, ("      strain_on: shared", "      form: vacuum\n      strain_on: shared"))
-    document = answer(catholyte("inputs", recipe, "--engine", "vasp", "--only", "interface", "--out", tmp_path / "in", "--json"))
+    document = answer(
+        catholyte("inputs", recipe, "--engine", "vasp", "--only", "interface", "--out", tmp_path / "in", "--json")
+    )
     stack = next(job for job in document["jobs"] if job["name"] == "LCO|CoO vasp relax")
     assert len(stack["directories"]) == 2  # two unlike faces: a dipole along c, relaxed in two stages
     first, second = (Incar.from_file(Path(place) / "INCAR") for place in stack["directories"])
@@ -59,12 +67,14 @@ def test_vacuum_makes_a_slab_of_the_stack(catholyte: Run, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "arguments", "told"),
     [
-        (("a: LCO:104", "a: LCO:1x4"), ["plan", "--only", "interface"], "small.yaml:14: key 'interface.systems.0.a': 'LCO:1x4': the facet '1x4' is not three integers"),
-        (("max_atoms: 32", "max_atoms: 20"), ["inputs", "--only", "interface", "--out", "in"], "small.yaml:13: key 'interface.systems.0': no cell of LCO | CoO with at most 20 atoms"),
+        (("a: LCO:104", "a: LCO:1x4"), ["plan", "--only", "interface"], ("small.yaml:14: key 'interface.systems.0.a': " "'LCO:1x4': the facet '1x4' is not three " "integers")),
+        (("max_atoms: 32", "max_atoms: 20"), ["inputs", "--only", "interface", "--out", "in"], ("small.yaml:13: key " "'interface.systems.0': no cell of LCO | CoO with at most 20 " "atoms")),
         (("cells_none", ""), ["plan", "--only", "interfaces"], "unknown step 'interfaces'; did you mean interface"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_ends_in_one_message(catholyte: Run, tmp_path: Path, change: tuple[str, str], arguments: list[str], told: str) -> None:
+def test_what_is_wrong_ends_in_one_message(
+    catholyte: Run, tmp_path: Path, change: tuple[str, str], arguments: list[str], told: str
+) -> None:
     recipe = write_recipe(tmp_path, *([] if change[0] == "cells_none" else [change]))
     command, *options = [str(tmp_path / word) if word == "in" else word for word in arguments]
     status, out, err = catholyte(command, recipe, *options, "--json")
@@ -74,7 +84,10 @@ def test_what_is_wrong_ends_in_one_message(catholyte: Run, tmp_path: Path, chang
 
 
 def test_a_build_that_fails_is_explained(catholyte: Run, tmp_path: Path) -> None:
-    changes = (("max_atoms: 32", "max_atoms: 20"), ("      dynamics: true\n      electronic: true\n", "      energies: false\n"))
+    changes = (
+        ("max_atoms: 32", "max_atoms: 20"),
+        ("      dynamics: true\n      electronic: true\n", "      energies: false\n"),
+    )
     recipe, store = write_recipe(tmp_path, *changes, ("    controls: [{material: CoO}]\n", "")), tmp_path / "store"
     status, out, _ = catholyte("run", recipe, "--only", "interface", "--store", store, "--workers", "1", "--json")
     assert status == 1

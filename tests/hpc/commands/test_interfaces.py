@@ -36,11 +36,23 @@ def test_facets_that_are_none(text: str) -> None:
 
 @pytest.mark.parametrize("file_format", ["json", "extxyz", "cif", "poscar"])
 def test_json_and_files(catholyte: Run, tmp_path: Path, file_format: str) -> None:
-    status, out, err = catholyte("interfaces", "LCO:104", "CoO:100", "--max-atoms", 60, "--out", tmp_path, "--format", file_format, "--json")
+    status, out, err = catholyte(
+        "interfaces", "LCO:104", "CoO:100", "--max-atoms", 60, "--out", tmp_path, "--format", file_format, "--json"
+    )
     assert status == 0, err
     document = json.loads(out)
     row = document["interfaces"][0]
-    assert {"n_atoms", "strain", "area", "min_distance", "a_miller", "b_miller", "a_termination", "b_termination", "file"} <= set(row)
+    assert {
+        "n_atoms",
+        "strain",
+        "area",
+        "min_distance",
+        "a_miller",
+        "b_miller",
+        "a_termination",
+        "b_termination",
+        "file",
+    } <= set(row)
     assert document["strain_share"] == {"CoO": 0.5}
     written = read_structure(row["file"])
     assert len(written) == row["n_atoms"]
@@ -61,7 +73,9 @@ def test_the_soft_side_takes_the_strain(catholyte: Run) -> None:
 
 
 def test_stack_and_table(catholyte: Run) -> None:
-    status, out, err = catholyte("interfaces", "LCO:104", "LPSCl:100", "--layer", "CoO:100", "--thickness", "4", "4", "--max-atoms", 150)
+    status, out, err = catholyte(
+        "interfaces", "LCO:104", "LPSCl:100", "--layer", "CoO:100", "--thickness", "4", "4", "--max-atoms", 150
+    )
     assert status == 0, err
     assert "LCO | CoO | LPSCl" in out
 
@@ -93,8 +107,10 @@ def test_bad_input(catholyte: Run, arguments: tuple[str, ...], says: str) -> Non
 def test_disordered_file(catholyte: Run, tmp_path: Path) -> None:
     path = tmp_path / "half.cif"
     path.write_text(
-        "data_half\n_cell_length_a 4\n_cell_length_b 4\n_cell_length_c 4\n_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n"
-        "_symmetry_space_group_name_H-M 'P 1'\nloop_\n_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
+        "data_half\n_cell_length_a 4\n_cell_length_b 4\n_cell_length_c 4\n_cell_angle_alpha 90\n_cell_angle_beta "
+        "90\n_cell_angle_gamma 90\n"
+        "_symmetry_space_group_name_H-M 'P "
+        "1'\nloop_\n_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
         "_atom_site_occupancy\nLi1 Li 0 0 0 0.5\nCl1 Cl 0.5 0.5 0.5 1\n"
     )
     status, _, err = catholyte("interfaces", f"{path}:100", "CoO:100")

@@ -26,7 +26,9 @@ def slab(layers: int) -> Structure:
 def test_library_material(catholyte: Run) -> None:
     document = answer(catholyte("layers", "LCO", "--json"))
     assert {"s_mo2", "i_lio2", "o_o_li_layer", "mixing", "layers"} <= set(document)
-    assert (document["s_mo2"], document["i_lio2"]) == pytest.approx((2 * (1 / 3 - 0.2605) * 14.054, (2 * 0.2605 - 1 / 3) * 14.054))
+    assert (document["s_mo2"], document["i_lio2"]) == pytest.approx(
+        (2 * (1 / 3 - 0.2605) * 14.054, (2 * 0.2605 - 1 / 3) * 14.054)
+    )
     assert document["repeat"] == pytest.approx(14.054 / 3)
     assert document["mixing"] == {"tm_in_li_layer": 0, "li_in_tm_layer": 0}
     assert document["structure"] == "layered"
@@ -112,22 +114,46 @@ def xdatcar(frames: list[Structure], first: int) -> str:
         symbols = list(dict.fromkeys(site.specie.symbol for site in frame))
         counts = [sum(site.specie.symbol == symbol for site in frame) for symbol in symbols]
         rows = [" ".join(f"{x:.9f}" for x in row) for row in frame.lattice.matrix]
-        head = ["LCO", "1.0", *rows, " ".join(symbols), " ".join(map(str, counts)), f"Direct configuration= {number:5d}"]
+        head = [
+            "LCO",
+            "1.0",
+            *rows,
+            " ".join(symbols),
+            " ".join(map(str, counts)),
+            f"Direct configuration= {number:5d}",
+        ]
         text += "\n".join([*head, *(" ".join(f"{x:.8f}" for x in row) for row in frame.frac_coords)]) + "\n"
     return text
 
 
 def test_a_trajectory_is_a_series(catholyte: Run, tmp_path: Path) -> None:
-    """A crystal that swells along c, as an XDATCAR of two chunks: S and I grow alike, and what is shown are the means."""
+    """A crystal that swells along c, as an XDATCAR of two chunks: S and I grow alike, and what is shown are the
+    means."""
     cell = conventional(crystals.LCO).make_supercell((2, 2, 1), in_place=False)
     cell.remove_oxidation_states()
     cell = cell.get_sorted_structure()
     # the lattice drifts along a, so that no frame repeats another
     shift = np.array([0.01, 0, 0])
-    frames = [Structure(Lattice(cell.lattice.matrix * [[1], [1], [1 + 0.004 * k]]), cell.species, cell.frac_coords + k * shift) for k in range(6)]
+    frames = [
+        Structure(
+            Lattice(cell.lattice.matrix * [[1], [1], [1 + 0.004 * k]]), cell.species, cell.frac_coords + k * shift
+        )
+        for k in range(6)
+    ]
     (tmp_path / "XDATCAR_1").write_text(xdatcar(frames[:3], 1))
     (tmp_path / "XDATCAR_2").write_text(xdatcar(frames[3:], 4))
-    document = answer(catholyte("layers", tmp_path / "XDATCAR_1", tmp_path / "XDATCAR_2", "--timestep", 2, "--out", tmp_path / "figures", "--json"))
+    document = answer(
+        catholyte(
+            "layers",
+            tmp_path / "XDATCAR_1",
+            tmp_path / "XDATCAR_2",
+            "--timestep",
+            2,
+            "--out",
+            tmp_path / "figures",
+            "--json",
+        )
+    )
     ideal = answer(catholyte("layers", "LCO", "--json"))
     factors = [1 + 0.004 * k for k in range(6)]
     assert document["n_frames"] == 6
@@ -148,9 +174,17 @@ def test_the_last_frame_of_many_or_all_of_them(catholyte: Run, tmp_path: Path) -
 
     cell = conventional(crystals.LCO)
     cell.remove_oxidation_states()
-    images = [AseAtomsAdaptor.get_atoms(Structure(Lattice(cell.lattice.matrix * [[1], [1], [f]]), cell.species, cell.frac_coords)) for f in (1.0, 1.01)]
+    images = [
+        AseAtomsAdaptor.get_atoms(
+            Structure(Lattice(cell.lattice.matrix * [[1], [1], [f]]), cell.species, cell.frac_coords)
+        )
+        for f in (1.0, 1.01)
+    ]
     write(tmp_path / "run.extxyz", images)
-    last, series = answer(catholyte("layers", tmp_path / "run.extxyz", "--json")), answer(catholyte("layers", tmp_path / "run.extxyz", "--every", 1, "--json"))
+    last, series = (
+        answer(catholyte("layers", tmp_path / "run.extxyz", "--json")),
+        answer(catholyte("layers", tmp_path / "run.extxyz", "--every", 1, "--json")),
+    )
     assert last["repeat"] == pytest.approx(1.01 * 14.054 / 3)
     assert series["n_frames"] == 2
     assert series["repeat"] == pytest.approx(1.005 * 14.054 / 3)

@@ -22,10 +22,20 @@ def _store_with(folder: Path, energy_per_atom: float) -> Path:
     document = made_document("LPSCl", label="mine", energy=13 * energy_per_atom, signature=signature)
     entry, store = planned("own-1", "bulk", "mine"), open_store(folder)
     outputs: Any = store.outputs
-    outputs.update([{"uuid": "own-1", "index": 1, "output": json.loads(json.dumps(document, cls=MontyEncoder))}], key=["uuid", "index"])
+    outputs.update(
+        [{"uuid": "own-1", "index": 1, "output": json.loads(json.dumps(document, cls=MontyEncoder))}],
+        key=["uuid", "index"],
+    )
     store.states.insert_one({**entry.plan, "state": "done"})
     recipe, _ = load_recipe("gsirr")
-    record = {"name": "gsirr", "recipe": recipe.model_dump(mode="json"), "jobs": [entry.plan], "reused": [], "updated": "2026", "skipped": []}
+    record = {
+        "name": "gsirr",
+        "recipe": recipe.model_dump(mode="json"),
+        "jobs": [entry.plan],
+        "reused": [],
+        "updated": "2026",
+        "skipped": [],
+    }
     store.campaigns.insert_one(record)
     store.close()
     return folder
@@ -34,10 +44,16 @@ def _store_with(folder: Path, energy_per_atom: float) -> Path:
 def test_a_label_of_the_store_is_a_material_of_the_set(catholyte: Run, tmp_path: Path) -> None:
     known = load_phase_set(DEFAULT_PHASE_SET).resolve("LPSCl").entry
     assert known is not None
-    same = answer(catholyte("reactions", "LCO", "mine", "--own", _store_with(tmp_path / "same", known.energy_per_atom), "--json"))
+    same = answer(
+        catholyte("reactions", "LCO", "mine", "--own", _store_with(tmp_path / "same", known.energy_per_atom), "--json")
+    )
     library = answer(catholyte("reactions", "LCO", "LPSCl", "--json"))
     assert abs(same["total"]["energy"] - library["total"]["energy"]) < 1e-5
-    higher = answer(catholyte("reactions", "LCO", "mine", "--own", _store_with(tmp_path / "higher", known.energy_per_atom + 0.1), "--json"))
+    higher = answer(
+        catholyte(
+            "reactions", "LCO", "mine", "--own", _store_with(tmp_path / "higher", known.energy_per_atom + 0.1), "--json"
+        )
+    )
     assert abs(higher["self"]["b"] - library["self"]["b"] + 0.1) < 1e-5  # a metastable phase falls further
     assert higher["phase_set"]["sha256"] != library["phase_set"]["sha256"]
     assert answer(catholyte("window", "mine", "--own", tmp_path / "higher", "--json"))["energy_above_hull"] > 0.1

@@ -1,4 +1,5 @@
-"""What VASP is asked in the oxygen-loss step: every job of the plan, and every job that its flow adds, at the settings of the recipe."""
+"""What VASP is asked in the oxygen-loss step: every job of the plan, and every job that its flow adds, at the settings
+of the recipe."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ def counted(names: Iterable[str]) -> Counter[str]:
 
 
 def tags(folder: str) -> tuple[Incar, Structure]:
-    return Incar.from_file(Path(folder) / "INCAR"), Poscar.from_file(Path(folder) / "POSCAR", check_for_potcar=False).structure
+    return Incar.from_file(Path(folder) / "INCAR"), Poscar.from_file(
+        Path(folder) / "POSCAR", check_for_potcar=False
+    ).structure
 
 
 def u_of(incar: Incar, cell: Structure) -> dict[str, float]:
@@ -57,7 +60,10 @@ def plan() -> Plan:
 
 def test_the_plan_of_the_shipped_recipe_ranks_thirty_orderings_and_says_what_follows(plan: Plan):
     engines = Counter((job.engine, job.tier) for job in plan.jobs)
-    assert engines == {("chgnet", "chgnet"): 30, ("vasp", "vasp"): 3}  # orderings; Li, O2 and what follows from energies
+    assert engines == {
+        ("chgnet", "chgnet"): 30,
+        ("vasp", "vasp"): 3,
+    }  # orderings; Li, O2 and what follows from energies
     assert {job.n_atoms for job in plan.jobs if job.material == "NCM532"} == {120}
     assert {job.formula for job in plan.jobs if job.engine == "chgnet"} == {"Li30Mn9Co6Ni15O60"}
     choice = next(job for job in plan.jobs if job.variant == "choice of orderings")
@@ -72,7 +78,11 @@ def test_the_plan_carries_the_settings_of_the_source(plan: Plan):
             assert (method["functional"], method["cutoff"]) == ("PBE", 500)
     choice = next(job for job in plan.flow.jobs if job.name == "NCM532 choice of orderings")
     level = choice.function_args[4][0]
-    assert (level.method["functional"], level.method["cutoff"], tuple(level.method["kpoints"])) == ("PBE", 500, (2, 2, 2))
+    assert (level.method["functional"], level.method["cutoff"], tuple(level.method["kpoints"])) == (
+        "PBE",
+        500,
+        (2, 2, 2),
+    )
     assert level.method["hubbard_u"] == U
 
 
@@ -114,7 +124,11 @@ def test_the_ion_of_a_substitution_is_written_with_its_u(tmp_path: Path):
     assert (told["LRMO W-Mn 1 vasp relax"], told["LRMO W-Li 1 vasp relax"]) == (1, 1)
     assert 2 <= told["LRMO W-Mn 1 O vasp relax"] <= 4
     assert told["LRMO W-0 1 O vasp relax"] >= 2
-    assert {name for name in told if name.endswith("dos")} == {"LRMO W-0 1 vasp dos", "LRMO W-Mn 1 vasp dos", "LRMO W-Li 1 vasp dos"}
+    assert {name for name in told if name.endswith("dos")} == {
+        "LRMO W-0 1 vasp dos",
+        "LRMO W-Mn 1 vasp dos",
+        "LRMO W-Li 1 vasp dos",
+    }
     incar, cell = tags(jobs["LRMO W-Mn 1 vasp relax"]["directories"][0])
     assert u_of(incar, cell) == {"Mn": 3.9, "Co": 3.32, "Ni": 6.2, "W": 6.2}
     assert cell.composition.element_composition["W"] == 1

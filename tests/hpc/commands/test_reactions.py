@@ -1,4 +1,5 @@
-"""Commands of reaction thermodynamics: JSON contracts, several values after one option, files, and one message for each bad input."""
+"""Commands of reaction thermodynamics: JSON contracts, several values after one option, files, and one message for each
+bad input."""
 
 from __future__ import annotations
 
@@ -13,7 +14,10 @@ from catholyte.tests.support.command_line import Run, answer
 
 
 def test_open_reaction_names_its_reservoir(catholyte: Run) -> None:
-    closed, opened = (answer(catholyte("reactions", "LCO", "LPSCl", *options, "--json")) for options in ((), ("--voltage", "4.2", "--threshold", "0.1")))
+    closed, opened = (
+        answer(catholyte("reactions", "LCO", "LPSCl", *options, "--json"))
+        for options in ((), ("--voltage", "4.2", "--threshold", "0.1"))
+    )
     assert {"phase_set", "self", "mutual", "total", "kinks", "uncertainty", "volumes"} <= set(opened)
     assert "open" not in closed
     assert opened["open"]["voltage"] == 4.2
@@ -33,7 +37,9 @@ def test_map_of_a_pair(catholyte: Run) -> None:
     assert [high for _, high in bounds[:-1]] == [low for low, _ in bounds[1:]]
 
 
-@pytest.mark.parametrize("products", [("LiCl", "P2S5", "S"), ("LiCl,P2S5,S",), ("LiCl", "--products", "1/2 P2S5 + 5/2 S")])
+@pytest.mark.parametrize(
+    "products", [("LiCl", "P2S5", "S"), ("LiCl,P2S5,S",), ("LiCl", "--products", "1/2 P2S5 + 5/2 S")]
+)
 def test_volumes_of_named_products(catholyte: Run, products: tuple[str, ...]) -> None:
     found = answer(catholyte("volumes", "LPSCl", "--products", *products, "--json"))
     assert found["reaction"] == "Li6PS5Cl -> LiCl + 0.5 P2S5 + 2.5 S + 5 Li"
@@ -55,17 +61,44 @@ def test_volumes_along_the_ladder(catholyte: Run) -> None:
 
 
 def test_screen_writes_tables_and_figures(catholyte: Run, tmp_path: Path) -> None:
-    options = ("--cathode", "LCO", "--electrolyte", "LPSCl", "LPS", "--coating", "Li2CO3", "Li3PO4", "--lithium", "1", "0.5", "--range", "2", "4")
+    options = (
+        "--cathode",
+        "LCO",
+        "--electrolyte",
+        "LPSCl",
+        "LPS",
+        "--coating",
+        "Li2CO3",
+        "Li3PO4",
+        "--lithium",
+        "1",
+        "0.5",
+        "--range",
+        "2",
+        "4",
+    )
     status, out, err = catholyte("screen", *options, "--out", tmp_path / "new", "--json")
     assert status == 0, err
     found = json.loads(out)
     assert "[16/16] window of Li3PO4" in err
-    assert {(pair["a"], pair["b"]) for pair in found["pairs"]} >= {("LCO", "LPSCl"), ("LCO-x0.5", "LPS"), ("LCO", "Li3PO4"), ("Li2CO3", "LPSCl")}
+    assert {(pair["a"], pair["b"]) for pair in found["pairs"]} >= {
+        ("LCO", "LPSCl"),
+        ("LCO-x0.5", "LPS"),
+        ("LCO", "Li3PO4"),
+        ("Li2CO3", "LPSCl"),
+    }
     assert all(pair["mutual"] <= 0 and pair["total"] <= 0 for pair in found["pairs"])
     assert found["operating_range"] == [2, 4]
     files = {Path(file).name for file in found["files"]}
     assert files == {path.name for path in (tmp_path / "new").iterdir()}
-    assert {"screen.csv", "screen.parquet", "screen_pairs.parquet", "screen_heat_map.png", "screen_curves_1.svg", "map_LCO_LPS.png"} <= files
+    assert {
+        "screen.csv",
+        "screen.parquet",
+        "screen_pairs.parquet",
+        "screen_heat_map.png",
+        "screen_curves_1.svg",
+        "map_LCO_LPS.png",
+    } <= files
     table = parquet.read_table(tmp_path / "new" / "screen.parquet").to_pylist()
     assert table == found["ranking"]
     with (tmp_path / "new" / "screen.csv").open(encoding="utf-8", newline="") as file:
@@ -81,7 +114,10 @@ def test_screen_takes_all_coatings_of_the_library(catholyte: Run) -> None:
 
 def test_tables_for_people(catholyte: Run) -> None:
     for arguments, wanted in (
-        (("reactions", "LCO", "LPSCl", "--map"), ("interphases", "releases less than 0.05 eV/atom with probability", "mL/mol")),
+        (
+            ("reactions", "LCO", "LPSCl", "--map"),
+            ("interphases", "releases less than 0.05 eV/atom with probability", "mL/mol"),
+        ),
         (("volumes", "LPSCl"), ("molar volume (mL/mol)", "ladder", "given to the anode")),
         (("screen", "--cathode", "LCO", "--electrolyte", "LPSCl", "--coating", "Li2CO3"), ("rank", "cathode|coating")),
     ):
@@ -109,7 +145,10 @@ def test_tables_for_people(catholyte: Run) -> None:
         (("volumes", "LPSCl", "--density", "LPSCl=heavy"), "density in g/cm³ > 0"),
         (("volumes", "LPSCl", "--density", "LPSCl=-1"), "density in g/cm³ > 0"),
         (("screen", "--cathode", "LC0x", "--electrolyte", "LPSCl"), "neither a material"),
-        (("screen", "--cathode", "LCO", "--electrolyte", "LPSCl", "--range", "4", "2"), "the lower voltage must lie below"),
+        (
+            ("screen", "--cathode", "LCO", "--electrolyte", "LPSCl", "--range", "4", "2"),
+            "the lower voltage must lie below",
+        ),
         (("screen", "--cathode", "LCO", "--electrolyte", "LPSCl", "--lithium", "1.5"), "lithium"),
         (("screen", "--cathode", "LCO", "LCO", "--electrolyte", "LPSCl"), "LCO is named twice"),
         (("screen", "--cathode", "LCO"), "--electrolyte"),

@@ -25,14 +25,37 @@ def test_document(catholyte: Run) -> None:
 
 @pytest.mark.parametrize("file_format", ["poscar", "cif", "extxyz", "json"])
 def test_files(catholyte: Run, tmp_path: Path, file_format: str) -> None:
-    document = answer(catholyte("slabs", "CoO", "--miller", 1, 1, -1, "--fix-core", 2, "--vacuum", 12, "--out", tmp_path, "--format", file_format, "--json"))
+    document = answer(
+        catholyte(
+            "slabs",
+            "CoO",
+            "--miller",
+            1,
+            1,
+            -1,
+            "--fix-core",
+            2,
+            "--vacuum",
+            12,
+            "--out",
+            tmp_path,
+            "--format",
+            file_format,
+            "--json",
+        )
+    )
     assert len(document["slabs"]) == 2
     for row in document["slabs"]:
         structure = read_structure(row["file"])
         assert len(structure) == row["n_atoms"]
         assert structure.lattice.c == pytest.approx(row["thickness"] + 12)
         assert sum(structure.site_properties["magmom"]) == pytest.approx(row["net_moment"])
-        assert {name for name in structure.site_properties if name != "wyckoff_label"} == {"magmom", "layer", "origin", "selective_dynamics"}
+        assert {name for name in structure.site_properties if name != "wyckoff_label"} == {
+            "magmom",
+            "layer",
+            "origin",
+            "selective_dynamics",
+        }
     assert len({row["file"] for row in document["slabs"]}) == 2
 
 
@@ -46,14 +69,18 @@ def test_all_low_index_facets_as_a_table(catholyte: Run) -> None:
 
 def test_ordered_cells_take_the_smallest_member_of_a_family(catholyte: Run) -> None:
     document = answer(catholyte("slabs", "NCM111", "--miller", 1, 0, 4, "--layers", 1, "--json"))
-    exact = answer(catholyte("slabs", "NCM111", "--miller", 0, 1, 2, "--layers", 1, "--exact", "--no-reconstruct", "--json"))
+    exact = answer(
+        catholyte("slabs", "NCM111", "--miller", 0, 1, 2, "--layers", 1, "--exact", "--no-reconstruct", "--json")
+    )
     assert all(row["tasker"] == 1 for row in document["slabs"])
     assert {tuple(row["miller"]) for row in exact["slabs"]} == {(0, 1, 2)}
     assert not any(row["reconstructed"] for row in exact["slabs"])
 
 
 @pytest.mark.parametrize(("moments", "area"), [(True, 4.26**2), (False, 4.26**2 / 2)])
-def test_a_structure_file_keeps_its_moments_and_refers_to_its_conventional_cell(catholyte: Run, tmp_path: Path, moments: bool, area: float) -> None:
+def test_a_structure_file_keeps_its_moments_and_refers_to_its_conventional_cell(
+    catholyte: Run, tmp_path: Path, moments: bool, area: float
+) -> None:
     cell = calculation_cell(crystals.COO)
     if not moments:  # the file then starts ferromagnetic, in half of the antiferromagnet's cell
         cell.remove_site_property("magmom")

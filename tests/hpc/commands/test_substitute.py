@@ -1,4 +1,5 @@
-"""``catholyte substitute``: every place at one composition, files that read back, one clear message for each bad input."""
+"""``catholyte substitute``: every place at one composition, files that read back, one clear message for each bad
+input."""
 
 from __future__ import annotations
 
@@ -12,7 +13,22 @@ from catholyte.tests.support.command_line import Run, answer
 
 @pytest.mark.parametrize("compensation", ["reduction", "lithium-vacancies"])
 def test_places_and_files(catholyte: Run, tmp_path: Path, compensation: str) -> None:
-    arguments = ("substitute", "LRMO", "W6+", "--leaving", "Mn", "--site", "Mn", "--site", "Co", "--compensation", compensation, "--out", tmp_path, "--json")
+    arguments = (
+        "substitute",
+        "LRMO",
+        "W6+",
+        "--leaving",
+        "Mn",
+        "--site",
+        "Mn",
+        "--site",
+        "Co",
+        "--compensation",
+        compensation,
+        "--out",
+        tmp_path,
+        "--json",
+    )
     document = answer(catholyte(*arguments))
     places = document["places"]
     lithium = 36 if compensation == "reduction" else 34

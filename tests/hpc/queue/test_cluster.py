@@ -1,4 +1,5 @@
-"""Cluster files: what is allowed, what is asked of the scheduler, and what is found wrong before anything is submitted."""
+"""Cluster files: what is allowed, what is asked of the scheduler, and what is found wrong before anything is
+submitted."""
 
 from __future__ import annotations
 
@@ -64,7 +65,9 @@ def test_every_example_is_valid_and_found_by_name(name: str) -> None:
 
 def test_first_rule_that_fits_counts(tmp_path: Path) -> None:
     mine = cluster(tmp_path)
-    assert mine.resources_for("vasp", "md", 104) == Resources(nodes=4, tasks_per_node=64, wall_time=86400, memory="180G", partition="large")
+    assert mine.resources_for("vasp", "md", 104) == Resources(
+        nodes=4, tasks_per_node=64, wall_time=86400, memory="180G", partition="large"
+    )
     assert mine.resources_for("vasp", "md", 99) == Resources(tasks_per_node=16, wall_time=129600, partition="standard")
     assert mine.resources_for("chgnet", "relax", 4).cpus_per_task == 8
     assert mine.resources_for("vasp", "md", 104).cores == 256
@@ -92,7 +95,9 @@ def test_wrong_file_is_named_with_line_and_key(change: tuple[str, str], told: st
     assert caught.value.exit_status == 2
 
 
-def test_unknown_name_gives_the_nearest_and_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_name_gives_the_nearest_and_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cluster_file(tmp_path)
     monkeypatch.setenv(CLUSTERS_VARIABLE, str(tmp_path))
     assert load_cluster("mine").name == "mine"
@@ -121,13 +126,18 @@ def test_wall_times_mean_the_same_in_every_spelling(seconds: int) -> None:
     assert slurm_seconds(spelled[2]) == seconds
 
 
-@pytest.mark.parametrize(("limit", "seconds"), [("infinite", float("inf")), ("30:00", 1800.0), ("1:00:00", 3600.0), ("2-00:00:00", 172800.0)])
+@pytest.mark.parametrize(
+    ("limit", "seconds"), [("infinite", float("inf")), ("30:00", 1800.0), ("1:00:00", 3600.0), ("2-00:00:00", 172800.0)]
+)
 def test_limits_as_sinfo_prints_them(limit: str, seconds: float) -> None:
     assert slurm_seconds(limit) == seconds
 
 
 def test_environment_of_jobs(tmp_path: Path) -> None:
-    mine = cluster(tmp_path, ("store:", "vasp_command: srun vasp_std\nvasp_gamma_command: srun vasp_gam\npotcars: /potcars\nstore:"))
+    mine = cluster(
+        tmp_path,
+        ("store:", "vasp_command: srun vasp_std\nvasp_gamma_command: srun vasp_gam\npotcars: /potcars\nstore:"),
+    )
     assert mine.environment == {
         "CATHOLYTE_VASP_COMMAND": "srun vasp_std",
         "CATHOLYTE_VASP_GAMMA_COMMAND": "srun vasp_gam",
@@ -159,7 +169,11 @@ def database() -> Iterator[str]:
 
 def ready(folder: Path, uri: str, *changes: tuple[str, str]) -> Path:
     """A cluster file on which nothing is wrong but what is changed."""
-    fitting = (("mongodb://127.0.0.1:1/catholyte", uri), ("24 h", "10 h"), ("partition: standard", f"partition: standard\npython: {sys.executable}"))
+    fitting = (
+        ("mongodb://127.0.0.1:1/catholyte", uri),
+        ("24 h", "10 h"),
+        ("partition: standard", f"partition: standard\npython: {sys.executable}"),
+    )
     return cluster_file(folder, *fitting, *changes)
 
 
@@ -167,18 +181,34 @@ def test_a_cluster_on_which_nothing_is_wrong(tmp_path: Path, scheduler: Path, da
     mine = load_cluster(str(ready(tmp_path, database))).model_copy(update={"rehearsal": True})
     found = check_cluster(mine)
     assert [check.name for check in found if not check.ok] == []
-    assert [check.name for check in found] == ["scheduler", "partition", "work_dir", "worker", "VASP command", "POTCAR files", "database"]
+    assert [check.name for check in found] == [
+        "scheduler",
+        "partition",
+        "work_dir",
+        "worker",
+        "VASP command",
+        "POTCAR files",
+        "database",
+    ]
     refuse(found)
 
 
 @pytest.mark.parametrize(
     ("change", "check", "told"),
     [
-        (("partition: standard", "partition: standrad"), "partition", "no partition 'standrad'; did you mean standard?"),
+        (
+            ("partition: standard", "partition: standrad"),
+            "partition",
+            "no partition 'standrad'; did you mean standard?",
+        ),
         (("10 h", "13 h"), "partition", "46800 s is asked for, partition large allows 43200 s"),
         (("/cluster", "/bin/sinfo"), "work_dir", "cannot be written"),
         (("python: ", "python: /nowhere"), "worker", "No such file or directory"),
-        ((sys.executable, f"{sys.executable} -S"), "worker", "cannot import catholyte: ModuleNotFoundError: No module named"),
+        (
+            (sys.executable, f"{sys.executable} -S"),
+            "worker",
+            "cannot import catholyte: ModuleNotFoundError: No module named",
+        ),
     ],
 )
 def test_each_fault_of_a_cluster_is_one_clear_message(
@@ -195,7 +225,10 @@ def test_each_fault_of_a_cluster_is_one_clear_message(
 
 
 def test_database_that_is_not_there_or_lets_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = finding([cluster_checks._database(cluster(tmp_path, ("/catholyte\n", "/catholyte?serverSelectionTimeoutMS=300\n")))], "database")
+    closed = finding(
+        [cluster_checks._database(cluster(tmp_path, ("/catholyte\n", "/catholyte?serverSelectionTimeoutMS=300\n")))],
+        "database",
+    )
     assert not closed.ok
     assert "does not answer" in closed.detail
 
@@ -216,7 +249,12 @@ def test_database_that_is_not_there_or_lets_nobody_in(tmp_path: Path, monkeypatc
 
 
 def test_password_stays_out_of_every_message(tmp_path: Path) -> None:
-    found = cluster_checks._database(cluster(tmp_path, ("mongodb://127.0.0.1:1/catholyte", "mongodb://me:secret@127.0.0.1:1/x?serverSelectionTimeoutMS=300")))
+    found = cluster_checks._database(
+        cluster(
+            tmp_path,
+            ("mongodb://127.0.0.1:1/catholyte", "mongodb://me:secret@127.0.0.1:1/x?serverSelectionTimeoutMS=300"),
+        )
+    )
     assert "secret" not in found.detail + found.mend
 
 
@@ -230,15 +268,24 @@ def test_scheduler_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_partitions_of_other_schedulers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = {
-        "qstat": "Queue              Max   Tot Ena Str   Que   Run   Hld   Wat   Trn   Ext Type\n----------------  ----\nworkq 0 0 yes yes 0 0 0 0 0 0 Exec\n",
+        "qstat": (
+            "Queue              Max   Tot Ena Str   Que   Run   Hld   Wat   Trn   Ext Type\n----------------  "
+            "----\nworkq 0 0 yes yes 0 0 0 0 0 0 Exec\n"
+        ),
         "qconf": "all.q\nshort.q\n",
     }
-    monkeypatch.setattr(cluster_checks.subprocess, "run", lambda command, **kw: subprocess.CompletedProcess(command, 0, said[command[0]], ""))
+    monkeypatch.setattr(
+        cluster_checks.subprocess,
+        "run",
+        lambda command, **kw: subprocess.CompletedProcess(command, 0, said[command[0]], ""),
+    )
     assert list(partition_limits(load_cluster("pbs-example"))) == ["workq"]
     assert list(partition_limits(load_cluster("sge-example"))) == ["all.q", "short.q"]
 
 
-def test_jobs_of_a_recipe_are_checked_with_the_wall_time_they_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_of_a_recipe_are_checked_with_the_wall_time_they_get(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CATHOLYTE_POTCAR_SPEC", "1")
     plan = read_plan("gsirr", "vasp")
     fine = check_plan(plan, cluster(tmp_path))
@@ -249,7 +296,9 @@ def test_jobs_of_a_recipe_are_checked_with_the_wall_time_they_get(tmp_path: Path
     assert "one ionic step takes about" in wall[0].detail
     monkeypatch.delenv("CATHOLYTE_POTCAR_SPEC")
     monkeypatch.delenv("PMG_VASP_PSP_DIR", raising=False)
-    missing = finding(check_plan(plan, cluster(tmp_path, ("store:", f"potcars: {tmp_path}/none\nstore:"))), "POTCAR files")
+    missing = finding(
+        check_plan(plan, cluster(tmp_path, ("store:", f"potcars: {tmp_path}/none\nstore:"))), "POTCAR files"
+    )
     assert "none does not exist" in missing.detail
 
 
@@ -302,11 +351,15 @@ def test_submit_refuses_with_one_message_and_status_2(
     assert "Traceback" not in err
 
 
-def test_plan_shows_core_hours(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_shows_core_hours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = cluster_file(tmp_path)
     status, out, _ = command(capsys, monkeypatch, "plan", "gsirr", "--engine", "vasp", "--cluster", str(path), "--json")
     document = json.loads(out)
     assert status == 0
     chunk = next(job for job in document["jobs"] if "md" in job["name"])
     assert (chunk["cores"], chunk["wall_time"], chunk["core_hours_at_most"]) == (256, 86400, 256 * 24)
-    assert document["totals"]["core_hours"] == pytest.approx(sum(job["cost_seconds"] for job in document["jobs"]) / 3600)
+    assert document["totals"]["core_hours"] == pytest.approx(
+        sum(job["cost_seconds"] for job in document["jobs"]) / 3600
+    )

@@ -56,9 +56,19 @@ def test_queue_script(scheduler: str, tmp_path: Path) -> None:
 
 
 def test_what_is_not_asked_for_leaves_no_line(tmp_path: Path) -> None:
-    plain = Cluster.model_validate({"name": "t", "scheduler": "slurm", "work_dir": tmp_path, "store": "mongodb://h/d", "resources": [{"resources": {}}]})
+    plain = Cluster.model_validate(
+        {
+            "name": "t",
+            "scheduler": "slurm",
+            "work_dir": tmp_path,
+            "store": "mongodb://h/d",
+            "resources": [{"resources": {}}],
+        }
+    )
     made = adapter(plain, Path("c.yaml"))
-    made.update(fireworks_queue._firework("k", serialised(add("log", "a", 1.0)), plain, waits=False).spec["_queueadapter"])
+    made.update(
+        fireworks_queue._firework("k", serialised(add("log", "a", 1.0)), plain, waits=False).spec["_queueadapter"]
+    )
     script = made.get_script_str(".")
     assert "--account" not in script
     assert "--mem" not in script
@@ -70,7 +80,9 @@ def test_name_in_the_queue_follows_from_the_content() -> None:
     here, there = Path("/here"), Path("/there")
     assert re.fullmatch(r"cat-[0-9a-f]{4}-0123456789abc", queue_name("0123456789abcdef", here))
     assert queue_name("0123456789abcdef:2", here) == queue_name("0123456789abcdef", here) + "-2"
-    assert queue_name("0123456789abcdef", here) != queue_name("0123456789abcdef", there), "the same question in another campaign is another job"
+    assert queue_name("0123456789abcdef", here) != queue_name("0123456789abcdef", there), (
+        "the same question in another campaign is another job"
+    )
 
 
 def test_engine_kind_and_size_of_a_job() -> None:
@@ -97,16 +109,30 @@ def test_a_chained_job_asks_for_the_resources_of_its_planned_cell() -> None:
         ("SLURM", "17\n18\n", ["17", "18"]),
         ("SLURM", "", []),
         ("PBS", "1021.head\n", ["1021.head"]),
-        ("SGE", "     55 0.55 cat-012345 me r 11/21/2026 05:00:00 all.q 4\n       Full jobname:     cat-0123456789abc\n", ["55"]),
-        ("SGE", "     56 0.55 cat-012345 me qw 11/21/2026 05:00:00 4\n       Full jobname:     cat-0123456789abc-2\n", []),
+        (
+            "SGE",
+            "     55 0.55 cat-012345 me r 11/21/2026 05:00:00 all.q 4\n       Full jobname:     cat-0123456789abc\n",
+            ["55"],
+        ),
+        (
+            "SGE",
+            "     56 0.55 cat-012345 me qw 11/21/2026 05:00:00 4\n       Full jobname:     cat-0123456789abc-2\n",
+            [],
+        ),
     ],
 )
-def test_jobs_of_a_name_in_the_queue(scheduler: str, answer: str, found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fireworks_queue.subprocess, "run", lambda command, **kw: subprocess.CompletedProcess(command, 0, answer, ""))
+def test_jobs_of_a_name_in_the_queue(
+    scheduler: str, answer: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        fireworks_queue.subprocess, "run", lambda command, **kw: subprocess.CompletedProcess(command, 0, answer, "")
+    )
     assert jobs_in_queue(scheduler, "cat-0123456789abc") == found
 
 
-def test_scheduler_that_does_not_answer_is_an_error_not_an_empty_queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_scheduler_that_does_not_answer_is_an_error_not_an_empty_queue(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StoreError, match="the scheduler does not answer"):
         jobs_in_queue("SLURM", "cat-0")
@@ -191,7 +217,9 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     monkeypatch.setattr(tend, "_queue", lambda cluster: set(alive))
     with mongo_server() as uri:
         file = tmp_path / "c.yaml"
-        file.write_text(f"name: t\nscheduler: slurm\nwork_dir: {tmp_path}/w\nstore: {uri}\nresources: [{{resources: {{}}}}]\n")
+        file.write_text(
+            f"name: t\nscheduler: slurm\nwork_dir: {tmp_path}/w\nstore: {uri}\nresources: [{{resources: {{}}}}]\n"
+        )
         cluster, store, _ = open_cluster(str(file))
         with opened_launchpad(uri) as pad:
             yield Queue(cluster, store, pad, tmp_path / "log", alive)
@@ -265,7 +293,9 @@ def test_job_that_failed_by_itself_waits_for_a_person(queue: Queue) -> None:
     assert queue.states()["left"] == "FIZZLED"
 
 
-def test_job_that_failed_on_a_full_disk_is_tried_again_when_there_is_room(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_that_failed_on_a_full_disk_is_tried_again_when_there_is_room(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     submit(queue.store, *queue.flow(), queue.cluster, queue.pad)
     key = failed(queue, "OSError: [Errno 28] No space left on device")
     room = {"free": 0}

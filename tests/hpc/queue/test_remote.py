@@ -1,4 +1,5 @@
-"""jobflow-remote without a scheduler: its project file, resources in its words, adoption, states in the ledger; the database is the stand-in."""
+"""jobflow-remote without a scheduler: its project file, resources in its words, adoption, states in the ledger; the
+database is the stand-in."""
 
 from __future__ import annotations
 
@@ -44,7 +45,15 @@ TRACE = 'Traceback (most recent call last):\n  File ".../jobflow/core/job.py", l
                 "mem": "10G",
             },
         ),
-        ("pbs-example", {"select": "select=2:ncpus=64:mpiprocs=32:mem=10G", "walltime": "25:00:00", "queue": "fast", "account": "my-project"}),
+        (
+            "pbs-example",
+            {
+                "select": "select=2:ncpus=64:mpiprocs=32:mem=10G",
+                "walltime": "25:00:00",
+                "queue": "fast",
+                "account": "my-project",
+            },
+        ),
         ("sge-example", {"parallel_environment": "mpi", "nproc": 128, "walltime": "25:00:00", "queue": "fast"}),
     ],
 )
@@ -86,7 +95,10 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     with mongo_server() as uri:
         file = tmp_path / "c.yaml"
         file.write_text(
-            f"name: t\nscheduler: slurm\nsetup: [source venv]\nvasp_command: srun vasp_std\nwork_dir: {tmp_path}/w\nstore: {uri}\nresources: [{{resources: {{}}}}]\n"
+            (
+                "name: t\nscheduler: slurm\nsetup: [source venv]\nvasp_command: srun vasp_std\nwork_dir: "
+                f"{tmp_path}/w\nstore: {uri}\nresources: [{{resources: {{}}}}]\n"
+            )
         )
         cluster, store, _ = open_cluster(str(file))
         write_project(cluster)
@@ -151,7 +163,9 @@ def test_lost_job_is_put_back_three_times_then_waits(remote: Remote) -> None:
     for lost in range(1, LOST_LIMIT + 2):
         found = remote.says("left", "FAILED", error="the remote process ended without a result")
         assert (len(found.put_back), len(found.paused)) == ((1, 0) if lost <= LOST_LIMIT else (0, 1))
-        assert remote.jobs.jobs.find_one({"uuid": remote.key("left")})["state"] == ("READY" if lost <= LOST_LIMIT else "FAILED")
+        assert remote.jobs.jobs.find_one({"uuid": remote.key("left")})["state"] == (
+            "READY" if lost <= LOST_LIMIT else "FAILED"
+        )
         mirror(remote.store, remote.cluster, remote.jobs)
 
 
@@ -187,7 +201,12 @@ def test_runner_submits_under_the_name_of_the_content_hash_and_looks_first(monke
     monkeypatch.setattr(remote_runner, "jobs_in_queue", lambda q_type, name: asked.append((q_type, name)) or found)  # type: ignore[func-returns-value]
     monkeypatch.setattr(QueueManager, "submit", lambda self, commands, options, work_dir: submitted.append(options))
     queue = remote_runner.LookFirstQueue(SlurmIO(), None)
-    assert queue.submit("x", options={"job_name": "people"}, work_dir="/w/jobflow-remote-jobs/01/23/45/01234567-89ab_1").job_id == "17"
+    assert (
+        queue.submit(
+            "x", options={"job_name": "people"}, work_dir="/w/jobflow-remote-jobs/01/23/45/01234567-89ab_1"
+        ).job_id
+        == "17"
+    )
     found.clear()
     queue.submit("x", options={"job_name": "people"}, work_dir="/w/jobflow-remote-jobs/01/23/45/01234567-89ab_2")
     first, second = (queue_name(key, Path("/w")) for key in ("01234567-89ab", "01234567-89ab:2"))

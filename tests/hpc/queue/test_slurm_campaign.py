@@ -1,4 +1,5 @@
-"""The gsirr flow on a real Slurm: rehearsal executable, custodian, queue, database, branching at run time, under both managers."""
+"""The gsirr flow on a real Slurm: rehearsal executable, custodian, queue, database, branching at run time, under both
+managers."""
 
 from __future__ import annotations
 
@@ -44,16 +45,35 @@ def in_order(chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @needs_slurm
-@pytest.mark.parametrize("manager", [MANAGERS[0], *(pytest.param(manager, marks=pytest.mark.slow) for manager in MANAGERS[1:])])
+@pytest.mark.parametrize(
+    "manager", [MANAGERS[0], *(pytest.param(manager, marks=pytest.mark.slow) for manager in MANAGERS[1:])]
+)
 def test_whole_campaign_with_a_branch_at_run_time(manager: str, tmp_path: Path) -> None:
     plan = rehearsal_plan(tmp_path, shortened(tmp_path))
-    relaxed = [job for job in plan.flow.jobs if isinstance(job, Job) and isinstance(job.maker, CalculationMaker) and job.maker.task["kind"] == "relax"][:2]
-    dos = next(job for job in plan.flow.jobs if isinstance(job, Job) and isinstance(job.maker, CalculationMaker) and job.maker.task["kind"] == "dos")
+    relaxed = [
+        job
+        for job in plan.flow.jobs
+        if isinstance(job, Job) and isinstance(job.maker, CalculationMaker) and job.maker.task["kind"] == "relax"
+    ][:2]
+    dos = next(
+        job
+        for job in plan.flow.jobs
+        if isinstance(job, Job) and isinstance(job.maker, CalculationMaker) and job.maker.task["kind"] == "dos"
+    )
     # a job that does not exist before the energies of two others are known
-    branch = refine_lowest(str(tmp_path / "log"), "branch", [j.output.energy for j in relaxed], [j.output.structure for j in relaxed], dos.maker)
+    branch = refine_lowest(
+        str(tmp_path / "log"),
+        "branch",
+        [j.output.energy for j in relaxed],
+        [j.output.structure for j in relaxed],
+        dos.maker,
+    )
     whole, _ = content_address(Flow([plan.flow, branch], name="gsirr"))
     known = {job.uuid: job.record() for job in plan.jobs}
-    records = [known.get(job.uuid) or {"key": job.uuid, "uuid": job.uuid, "index": 1, "name": job.name} for job in iter_jobs(whole)]
+    records = [
+        known.get(job.uuid) or {"key": job.uuid, "uuid": job.uuid, "index": 1, "name": job.name}
+        for job in iter_jobs(whole)
+    ]
     with campaign(tmp_path / "gsirr", manager=manager) as here:
         save_campaign(here.store, plan, [])
         assert len(here.submit(whole, records).jobs) == len(plan.jobs) + 1
@@ -62,7 +82,9 @@ def test_whole_campaign_with_a_branch_at_run_time(manager: str, tmp_path: Path) 
         found = here.records()
         assert len(found) == len(plan.jobs) + 2 >= 12
         assert {(r["state"], r["computed"]) for r in found} == {("done", 1)}, here.said()
-        documents = [d["output"] for d in here.store.outputs.query({}, load=True) if d["output"]]  # what is replaced has none
+        documents = [
+            d["output"] for d in here.store.outputs.query({}, load=True) if d["output"]
+        ]  # what is replaced has none
         assert {output["tier"] for output in documents} == {"rehearsal"}
         chunks = in_order([output for output in documents if output["kind"] == "md"])
         assert [len(chunk["trajectory"]["positions"]) for chunk in chunks] == [5] * 5

@@ -1,4 +1,5 @@
-"""What happens to queue jobs, on a real Slurm: the campaign goes on without help, to the same numbers, each job computed once.
+"""What happens to queue jobs, on a real Slurm: the campaign goes on without help, to the same numbers, each job
+computed once.
 
 The outcomes are recorded in ``tests/hpc/queue/golden/queue_faults.yaml``, from which ``docs/queue-faults.md`` is made.
 """
@@ -18,7 +19,14 @@ import pytest
 from catholyte.hpc.run.local import run_flow
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.hpc.store.ledger import Ledger
-from catholyte.tests.support.campaigns.queue_campaign import Campaign, answers, campaign, needs_slurm, reaches, rehearsal_plan
+from catholyte.tests.support.campaigns.queue_campaign import (
+    Campaign,
+    answers,
+    campaign,
+    needs_slurm,
+    reaches,
+    rehearsal_plan,
+)
 from catholyte.tests.support.docs.queue_faults_page import MANAGERS, record_outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -104,12 +112,19 @@ def crash_node(here: Campaign) -> None:
     try:
         reaches(lambda: not there & set(here.queue()), 120, "jobs of the node to end")
     finally:
-        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], capture_output=True, check=False)  # fails where it came back by itself
+        subprocess.run(
+            ["scontrol", "update", f"nodename={node}", "state=resume"], capture_output=True, check=False
+        )  # fails where it came back by itself
 
 
 @needs_slurm
-@pytest.mark.parametrize(("fault", "strike"), [("kill -9 of the launcher", kill_launcher), ("queue job killed", kill_queue_job), ("node crash", crash_node)])
-def test_killed_in_the_middle_of_dynamics(fault: str, strike: Callable[[Campaign], None], manager: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "strike"),
+    [("kill -9 of the launcher", kill_launcher), ("queue job killed", kill_queue_job), ("node crash", crash_node)],
+)
+def test_killed_in_the_middle_of_dynamics(
+    fault: str, strike: Callable[[Campaign], None], manager: str, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
     with campaign(tmp_path / "killed", manager=manager, faults=FREEZE % 3600) as here:
         started(here)
         struck(here)
@@ -118,8 +133,12 @@ def test_killed_in_the_middle_of_dynamics(fault: str, strike: Callable[[Campaign
 
 
 @needs_slurm
-@pytest.mark.parametrize(("fault", "warning"), [("wall time, with a warning", 90), ("wall time, without a warning", 10)])
-def test_wall_time_ends_in_the_middle_of_dynamics(fault: str, warning: int, manager: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "warning"), [("wall time, with a warning", 90), ("wall time, without a warning", 10)]
+)
+def test_wall_time_ends_in_the_middle_of_dynamics(
+    fault: str, warning: int, manager: str, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
     wall = 180 if warning == 90 else 120  # 90 s or more to reach the dynamics on a busy machine
     with campaign(tmp_path / "wall", manager=manager, wall_time=wall, warning=warning, faults=FREEZE % 3600) as here:
         started(here)
@@ -133,7 +152,9 @@ def test_wall_time_ends_in_the_middle_of_dynamics(fault: str, warning: int, mana
 
 
 @needs_slurm
-def test_database_away_for_a_minute_while_dynamics_end(manager: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
+def test_database_away_for_a_minute_while_dynamics_end(
+    manager: str, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
     with campaign(tmp_path / "away", manager=manager, faults=FREEZE % 20) as here:
         started(here)
         struck(here)
@@ -146,7 +167,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 48 MB of its own."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)], check=False).returncode:
+    if (
+        os.geteuid()
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)], check=False).returncode
+    ):
         pytest.skip("only root may mount a small file system")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
@@ -164,7 +188,9 @@ def fill(folder: Path) -> Path:
 
 
 @needs_slurm
-def test_disk_full_in_the_middle_of_dynamics(manager: str, undisturbed: dict[str, Any], tmp_path: Path, small_disk: Path) -> None:
+def test_disk_full_in_the_middle_of_dynamics(
+    manager: str, undisturbed: dict[str, Any], tmp_path: Path, small_disk: Path
+) -> None:
     with campaign(tmp_path / "full", manager=manager, work_dir=small_disk, faults=FREEZE % 10) as here:
         started(here)
         struck(here)

@@ -43,7 +43,15 @@ def test_a_ladder_of_oxygen_loss_completes_under_a_queue(tmp_path: Path) -> None
         documents = [d["output"] for d in here.store.outputs.query({}, ["output"]) if d["output"]]
         assert {document["tier"] for document in documents} == {"rehearsal"}
         labels = sorted(re.sub(r"O-\d+$", "O", document["label"]) for document in documents)
-        assert labels == ["Li", "NCM532 Li-0 1 O", "NCM532 Li-6 1", "NCM532 Li-6 1 O", "NCM532 host 1", "NCM532 host 2", "O2"]
+        assert labels == [
+            "Li",
+            "NCM532 Li-0 1 O",
+            "NCM532 Li-6 1",
+            "NCM532 Li-6 1 O",
+            "NCM532 host 1",
+            "NCM532 host 2",
+            "O2",
+        ]
         atoms = {re.sub(r"O-\d+$", "O", document["label"]): document["n_sites"] for document in documents}
         assert (atoms["NCM532 host 1"], atoms["NCM532 Li-6 1"], atoms["NCM532 Li-6 1 O"]) == (120, 114, 113)
         here.drains()

@@ -17,7 +17,9 @@ def test_flow_that_branches_ends_with_each_job_computed_once(tmp_path: Path) -> 
     log = tmp_path / "log"
     with campaign(tmp_path / "toys", manager="jobflow-remote") as here:
         split, turn = replace_once(str(log), "split", 3.0), detour(str(log), "turn", 2.0)
-        flow, records = prepared(Flow([split, turn, total(str(log), "sum", [split.output, turn.output.value])], name="toys"))
+        flow, records = prepared(
+            Flow([split, turn, total(str(log), "sum", [split.output, turn.output.value])], name="toys")
+        )
         assert len(here.submit(flow, records).jobs) == 3
         assert here.submit(flow, records).jobs == []
         here.tend()

@@ -33,7 +33,9 @@ def check(kind: str, task: str, place: Path, undisturbed: dict[str, CalculationD
 
 
 @pytest.mark.parametrize(("kind", "task"), QUICK)
-def test_a_fault_ends_in_a_named_state(kind: str, task: str, tmp_path: Path, undisturbed: dict[str, CalculationDocument]) -> None:
+def test_a_fault_ends_in_a_named_state(
+    kind: str, task: str, tmp_path: Path, undisturbed: dict[str, CalculationDocument]
+) -> None:
     row = check(kind, task, tmp_path, undisturbed)
     assert row in YAML(typ="safe").load(RECORD)
 
@@ -48,7 +50,9 @@ def test_all_faults_end_as_recorded(tmp_path: Path, undisturbed: dict[str, Calcu
     writer = YAML()
     writer.width = 10_000
     writer.dump(rows, tmp_path / "found.yaml")
-    assert rows == YAML(typ="safe").load(RECORD), f"the record differs from {tmp_path / 'found.yaml'}: look at what changed, then replace {RECORD.name}"
+    assert rows == YAML(typ="safe").load(RECORD), (
+        f"the record differs from {tmp_path / 'found.yaml'}: look at what changed, then replace {RECORD.name}"
+    )
 
 
 def test_the_page_is_made_of_the_record() -> None:

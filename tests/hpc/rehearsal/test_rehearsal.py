@@ -1,4 +1,5 @@
-"""The rehearsal executable: what it writes is read by the libraries, is stamped, continues exactly, and breaks as told."""
+"""The rehearsal executable: what it writes is read by the libraries, is stamped, continues exactly, and breaks as
+told."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def write_inputs(directory: Path, name: str = "CoO", **tags: object) -> Path:
         "LDAUJ": [0.0] * len(symbols),
     }
     Poscar(cell).write_file(directory / "POSCAR")
-    Incar({"ISPIN": 2, "MAGMOM": moments, "LORBIT": 11, "EDIFF": 1e-5, "NELM": 40, **hubbard, **tags}).write_file(directory / "INCAR")
+    Incar({"ISPIN": 2, "MAGMOM": moments, "LORBIT": 11, "EDIFF": 1e-5, "NELM": 40, **hubbard, **tags}).write_file(
+        directory / "INCAR"
+    )
     Kpoints.gamma_automatic((2, 2, 2)).write_file(directory / "KPOINTS")
     (directory / "POTCAR.spec").write_text("\n".join(symbols) + "\n")
     return directory
@@ -94,7 +97,9 @@ def test_forces_and_stress_are_derivatives_of_the_energy() -> None:
         atoms.rattle(0.05, seed=1)
         atoms.calc = RehearsalPotential()
         assert np.abs(atoms.get_forces() - calculate_numerical_forces(atoms, eps=1e-5)).max() < 1e-5
-        assert np.abs(atoms.get_stress(voigt=True) - calculate_numerical_stress(atoms, eps=1e-5, voigt=True)).max() < 1e-6
+        assert (
+            np.abs(atoms.get_stress(voigt=True) - calculate_numerical_stress(atoms, eps=1e-5, voigt=True)).max() < 1e-6
+        )
     element = bulk("Au")
     element.calc = RehearsalPotential()
     assert np.abs(element.get_forces()).max() < 1e-10
@@ -145,7 +150,9 @@ def test_selective_dynamics_holds_atoms(tmp_path: Path) -> None:
     directory = write_inputs(tmp_path, "LCO", **RELAX)
     structure = Poscar.from_file(directory / "POSCAR", check_for_potcar=False).structure.perturb(0.05)
     structure.scale_lattice(0.7 * structure.volume)  # until the atoms touch
-    Poscar(structure, selective_dynamics=[[False] * 3, *[[True] * 3] * (len(structure) - 1)]).write_file(directory / "POSCAR", significant_figures=16)
+    Poscar(structure, selective_dynamics=[[False] * 3, *[[True] * 3] * (len(structure) - 1)]).write_file(
+        directory / "POSCAR", significant_figures=16
+    )
     rehearse(directory)
     run = vasprun(directory)
     moved = np.linalg.norm(run.final_structure.frac_coords - run.initial_structure.frac_coords, axis=1)
@@ -184,7 +191,8 @@ def test_taskdoc_accepts_it(tmp_path: Path) -> None:
     ],
 )
 def test_every_field_is_needed_by_the_parser(tmp_path: Path, file: str, start: str, end: str) -> None:
-    """A release of the parser that needs less passes here and fails this test; one that needs more fails the test above."""
+    """A release of the parser that needs less passes here and fails this test; one that needs more fails the test
+    above."""
     from emmet.core.tasks import TaskDoc
 
     rehearse(write_inputs(tmp_path, NSW=0))
@@ -227,7 +235,10 @@ def test_positive_energy(tmp_path: Path) -> None:
 
 
 def test_dropped_magnetization_and_wrong_hubbard(tmp_path: Path) -> None:
-    rehearse(write_inputs(tmp_path, NSW=0), faults(tmp_path, "faults:\n  - {kind: drop_magnetization}\n  - {kind: wrong_ldau}\n"))
+    rehearse(
+        write_inputs(tmp_path, NSW=0),
+        faults(tmp_path, "faults:\n  - {kind: drop_magnetization}\n  - {kind: wrong_ldau}\n"),
+    )
     assert not Outcar(tmp_path / "OUTCAR").magnetization
     assert vasprun(tmp_path).hubbards["Co"] == 9.9
     assert Incar.from_file(str(tmp_path / "INCAR"))["LDAUU"] == [3.9, 0.0]
@@ -248,12 +259,17 @@ def test_broken_files_at_the_end(tmp_path: Path, kind: str) -> None:
         assert Poscar.from_file(tmp_path / "CONTCAR", check_for_potcar=False).velocities is None
 
 
-@pytest.mark.parametrize(("kind", "status", "evidence"), [("sigkill", -9, ""), ("oom", -9, "oom-kill"), ("disk_full", 38, "No space left on device")])
+@pytest.mark.parametrize(
+    ("kind", "status", "evidence"),
+    [("sigkill", -9, ""), ("oom", -9, "oom-kill"), ("disk_full", 38, "No space left on device")],
+)
 def test_deaths_leave_whole_steps(tmp_path: Path, kind: str, status: int, evidence: str) -> None:
     directory = write_inputs(tmp_path / "run", **MD)
     path = faults(tmp_path, f"faults:\n  - {{kind: {kind}, at_ionic_step: 5}}\n")
     command = [sys.executable, "-c", "from catholyte.hpc.rehearsal.program import main; main()"]
-    ended = subprocess.run(command, cwd=directory, env={**os.environ, VARIABLE: str(path)}, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command, cwd=directory, env={**os.environ, VARIABLE: str(path)}, capture_output=True, text=True, check=False
+    )
     assert ended.returncode == status
     assert evidence in ended.stderr
     text = (directory / "vasprun.xml").read_text()
@@ -263,8 +279,13 @@ def test_deaths_leave_whole_steps(tmp_path: Path, kind: str, status: int, eviden
 
 def test_slow_and_freeze_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("catholyte.hpc.rehearsal.program.time", SimpleNamespace(sleep=pauses.append))  # not the sleep of every other thread
-    text = "faults:\n  - {kind: slow, seconds: 0.5, at_ionic_step: 10}\n  - {kind: freeze, seconds: 99, at_ionic_step: 2}\n"
+    monkeypatch.setattr(
+        "catholyte.hpc.rehearsal.program.time", SimpleNamespace(sleep=pauses.append)
+    )  # not the sleep of every other thread
+    text = (
+        "faults:\n  - {kind: slow, seconds: 0.5, at_ionic_step: 10}\n  - {kind: freeze, seconds: 99, "
+        "at_ionic_step: 2}\n"
+    )
     rehearse(write_inputs(tmp_path, **MD), faults(tmp_path, text))
     assert pauses == [99, 0.5, 0.5, 0.5]
 

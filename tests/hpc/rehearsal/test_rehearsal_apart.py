@@ -38,7 +38,9 @@ TASK = Static(method=Method(hubbard_u={"Co": 3.9}, cutoff=500, kpoints=(1, 1, 1)
 @pytest.fixture(scope="module")
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[CalculationDocument, Path]:
     place = tmp_path_factory.mktemp("run")
-    return RehearsalBackend({"polling_time": 0.1}).calculate(calculation_cell(material("CoO")), TASK, "CoO", place), place
+    return RehearsalBackend({"polling_time": 0.1}).calculate(
+        calculation_cell(material("CoO")), TASK, "CoO", place
+    ), place
 
 
 def plan() -> Plan:
@@ -83,7 +85,9 @@ def test_it_is_not_run_into_a_store_of_results(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fields", [(), ("version",), ("version", "provenance")])
-def test_a_copy_in_another_store_under_another_tier_is_refused(tmp_path: Path, rehearsed: tuple[CalculationDocument, Path], fields: tuple[str, ...]) -> None:
+def test_a_copy_in_another_store_under_another_tier_is_refused(
+    tmp_path: Path, rehearsed: tuple[CalculationDocument, Path], fields: tuple[str, ...]
+) -> None:
     records = deliver(open_store(tmp_path / "results"), _renamed(rehearsed[0], *fields))
     with pytest.raises(InputError, match="is a rehearsal: its numbers are invented"):
         records.document(plan().jobs[0].uuid)
@@ -115,7 +119,11 @@ def test_its_result_is_never_the_answer_to_a_job_of_vasp() -> None:
 def test_status_and_why_find_it_when_told(tmp_path: Path, rehearsed: tuple[CalculationDocument, Path]) -> None:
     place = str(tmp_path / "results")
     records = deliver(open_store(rehearsal_location(place)), _stored(rehearsed[0]))
-    assert Records(records._outputs, records._states, records._campaigns, rehearsals=True).document(plan().jobs[0].uuid).rehearsed
+    assert (
+        Records(records._outputs, records._states, records._campaigns, rehearsals=True)
+        .document(plan().jobs[0].uuid)
+        .rehearsed
+    )
     runner = CliRunner()
     assert "there is no store here" in str(runner.invoke(app, ["status", "--store", place]).exception)
     told = runner.invoke(app, ["status", "--store", place, "--rehearsal", "--json"])

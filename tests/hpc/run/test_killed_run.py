@@ -22,7 +22,17 @@ from catholyte.hpc.run import local
 from catholyte.hpc.run.worker import run_job
 from catholyte.hpc.store.campaign_store import CampaignStore, open_store
 from catholyte.hpc.store.ledger import Ledger
-from catholyte.tests.support.engines.toy_jobs import InlineExecutor, array, computed, detour, execute, prepared, replace_once, slow_arrays, total
+from catholyte.tests.support.engines.toy_jobs import (
+    InlineExecutor,
+    array,
+    computed,
+    detour,
+    execute,
+    prepared,
+    replace_once,
+    slow_arrays,
+    total,
+)
 
 #: seconds that a job of the flow to be killed sleeps
 NAP = 0.6
@@ -90,20 +100,32 @@ def _killed_at(point: str, location: str, serialised: dict[str, Any]) -> None:
 
 def _flow(log: Path, kind: str) -> Flow:
     path = str(log)
-    parent = array(path, "parent", 3.0, 50) if kind == "array" else {"detour": detour, "replacement": replace_once}[kind](path, "parent", 3.0)
+    parent = (
+        array(path, "parent", 3.0, 50)
+        if kind == "array"
+        else {"detour": detour, "replacement": replace_once}[kind](path, "parent", 3.0)
+    )
     value = parent.output if kind == "replacement" else parent.output.value
     return Flow([parent, total(path, "child", [value])])
 
 
 @pytest.mark.parametrize(
-    ("kind", "point"), [(kind, point) for kind in ("array", "detour", "replacement") for point in POINTS if kind == "array" or point != "arrays"]
+    ("kind", "point"),
+    [
+        (kind, point)
+        for kind in ("array", "detour", "replacement")
+        for point in POINTS
+        if kind == "array" or point != "arrays"
+    ],
 )
 def test_delivery_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, point: str) -> None:
     monkeypatch.setattr(local, "_new_executor", InlineExecutor)
     log, store = tmp_path / "log", open_store(tmp_path / "store")
     flow, records = prepared(_flow(log, kind))
     Ledger(store).register(records)
-    process = multiprocessing.get_context("fork").Process(target=_killed_at, args=(point, store.location, flow.jobs[0].as_dict()))
+    process = multiprocessing.get_context("fork").Process(
+        target=_killed_at, args=(point, store.location, flow.jobs[0].as_dict())
+    )
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
@@ -156,7 +178,13 @@ if __name__ == "__main__":
 def _start(folder: Path, log: Path, store: Path, seconds: float) -> subprocess.Popen[str]:
     script = folder / "run.py"
     script.write_text(RUN.format(log=str(log), store=str(store), seconds=seconds))
-    return subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def _kill_after(process: subprocess.Popen[str], seconds: float) -> list[psutil.Process]:

@@ -65,7 +65,11 @@ def _outputs(store: CampaignStore) -> dict[tuple[str, int], Any]:
 def _by_argument(store: CampaignStore, flow: Flow) -> dict[str, dict[str, Any]]:
     """Ledger records under the names that the toy jobs write to the log."""
     names = {job.uuid: job.function_args[1] for job in flow.jobs}
-    return {names[record["uuid"]]: record for record in Ledger(store).records() if record["uuid"] in names and record["index"] == 1}
+    return {
+        names[record["uuid"]]: record
+        for record in Ledger(store).records()
+        if record["uuid"] in names and record["index"] == 1
+    }
 
 
 def _no_leftovers(store: CampaignStore) -> None:
@@ -76,7 +80,9 @@ def _no_leftovers(store: CampaignStore) -> None:
 
 
 @pytest.mark.usefixtures("inline")
-def test_inputs_come_first_and_a_second_run_reuses_all(store: CampaignStore, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inputs_come_first_and_a_second_run_reuses_all(
+    store: CampaignStore, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     events: list[local.Event] = []
     first = execute(store, pipeline(str(log)), on_event=events.append)
     assert len(first.completed) == 3
@@ -97,14 +103,20 @@ def test_inputs_come_first_and_a_second_run_reuses_all(store: CampaignStore, log
 
 
 @pytest.mark.usefixtures("inline")
-def test_failure_blocks_its_descendants_alone_and_is_tried_again(store: CampaignStore, log: Path, tmp_path: Path) -> None:
+def test_failure_blocks_its_descendants_alone_and_is_tried_again(
+    store: CampaignStore, log: Path, tmp_path: Path
+) -> None:
     flag = tmp_path / "flag"
 
     def flow() -> Flow:
         broken = fail_until(str(log), "broken", str(flag))
         child = add(str(log), "child", broken.output)
         other = add(str(log), "other", 5.0)
-        return prepared(Flow([broken, child, add(str(log), "grandchild", child.output), other, add(str(log), "cousin", other.output)]))[0]
+        return prepared(
+            Flow(
+                [broken, child, add(str(log), "grandchild", child.output), other, add(str(log), "cousin", other.output)]
+            )
+        )[0]
 
     summary = execute(store, flow())
     assert (len(summary.completed), len(summary.failed), len(summary.blocked)) == (2, 1, 2)
@@ -149,12 +161,24 @@ def _growing(log: Path, kind: str) -> tuple[Flow, dict[str, int], float]:
         parent = replace_by_two(path, "parent", 3.0)
         numbers = {"parent": 1, "parent.first": 1, "parent.second": 1, "child": 1}
         first = 3 + _first_draw(3)
-        return Flow([parent, add(path, "child", parent.output.value)]), numbers, pytest.approx(first + _first_draw(int(first)))
+        return (
+            Flow([parent, add(path, "child", parent.output.value)]),
+            numbers,
+            pytest.approx(first + _first_draw(int(first))),
+        )
     if kind == "detour":
         parent = detour(path, "parent", 3.0)
-        return Flow([parent, add(path, "child", parent.output.value)]), {"parent": 1, "parent.detour": 1, "child": 1}, 3.0
+        return (
+            Flow([parent, add(path, "child", parent.output.value)]),
+            {"parent": 1, "parent.detour": 1, "child": 1},
+            3.0,
+        )
     parent = grow(path, "parent", 2)
-    return Flow([parent, add(path, "child", parent.output)]), {"parent": 1, "parent+": 1, "parent++": 1, "child": 1}, 2.0
+    return (
+        Flow([parent, add(path, "child", parent.output)]),
+        {"parent": 1, "parent+": 1, "parent++": 1, "child": 1},
+        2.0,
+    )
 
 
 def _first_draw(seed: int) -> float:
@@ -168,14 +192,20 @@ GROWING = ["one replacement", "several replacements", "detour", "additions"]
 
 @pytest.mark.usefixtures("inline")
 @pytest.mark.parametrize("kind", GROWING)
-def test_flow_that_grows_ends_in_order_and_is_reused_whole(store: CampaignStore, log: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flow_that_grows_ends_in_order_and_is_reused_whole(
+    store: CampaignStore, log: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flow, numbers, value = _growing(log, kind)
     summary = execute(store, flow)
     assert (summary.failed, summary.blocked) == ([], [])
     assert Counter(computed(log)) == numbers
     if kind != "additions":
         assert computed(log)[-1] == "child"
-    child = next(key for key, name in summary.names.items() if name == "add" and ":" not in key and key in {job.uuid for job in prepared(flow)[0].jobs})
+    child = next(
+        key
+        for key, name in summary.names.items()
+        if name == "add" and ":" not in key and key in {job.uuid for job in prepared(flow)[0].jobs}
+    )
     assert store.outputs.get_output(child) == value
     assert {(r["state"], r["computed"]) for r in Ledger(store).records()} == {("done", 1)}
     _no_leftovers(store)
@@ -187,7 +217,9 @@ def test_flow_that_grows_ends_in_order_and_is_reused_whole(store: CampaignStore,
 
 
 @pytest.mark.usefixtures("inline")
-def test_failed_side_job_of_a_replacement_does_not_hold_the_children(store: CampaignStore, log: Path, tmp_path: Path) -> None:
+def test_failed_side_job_of_a_replacement_does_not_hold_the_children(
+    store: CampaignStore, log: Path, tmp_path: Path
+) -> None:
     parent = replace_by_two(str(log), "parent", 3.0, str(tmp_path / "never"))
     summary = execute(store, Flow([parent, add(str(log), "child", parent.output.value)]))
     assert [summary.names[key] for key in summary.failed] == ["fail_until"]
@@ -196,7 +228,9 @@ def test_failed_side_job_of_a_replacement_does_not_hold_the_children(store: Camp
 
 
 @pytest.mark.usefixtures("inline")
-def test_failure_inside_a_replacement_blocks_children_and_grandchildren(store: CampaignStore, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_inside_a_replacement_blocks_children_and_grandchildren(
+    store: CampaignStore, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from catholyte.tests.support.engines import toy_jobs
 
     monkeypatch.setattr(toy_jobs.np.random, "default_rng", lambda seed: 1 / 0)
@@ -260,7 +294,9 @@ def test_two_runs_at_once_compute_each_job_once(store: CampaignStore, log: Path)
 
     other = open_store(store.location)
     summaries: list[local.RunSummary] = []
-    threads = [threading.Thread(target=lambda s=s: summaries.append(execute(s, flow(), workers=1))) for s in (store, other)]
+    threads = [
+        threading.Thread(target=lambda s=s: summaries.append(execute(s, flow(), workers=1))) for s in (store, other)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

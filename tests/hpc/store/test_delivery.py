@@ -48,7 +48,9 @@ def flow(tmp_path: Path) -> Flow:
 
 
 @pytest.mark.parametrize("place", ["claim", "arrays", "announce", "document", "finish"])
-def test_a_database_that_is_away_costs_no_result(tmp_path: Path, store: CampaignStore, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+def test_a_database_that_is_away_costs_no_result(
+    tmp_path: Path, store: CampaignStore, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
     data: Any = store.outputs.additional_stores["data"]
     documents: Any = store.outputs.docs_store
     if place == "arrays":
@@ -64,7 +66,9 @@ def test_a_database_that_is_away_costs_no_result(tmp_path: Path, store: Campaign
     assert list(store.work.iterdir()) == []
 
 
-def test_patience_ends_and_the_result_is_kept(tmp_path: Path, store: CampaignStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_ends_and_the_result_is_kept(
+    tmp_path: Path, store: CampaignStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(PATIENCE_VARIABLE, "0")
     documents: Any = store.outputs.docs_store
     with monkeypatch.context() as outage:
@@ -80,7 +84,9 @@ def test_patience_ends_and_the_result_is_kept(tmp_path: Path, store: CampaignSto
 
 
 def test_other_errors_of_the_database_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "time", SimpleNamespace(sleep=lambda seconds: pytest.fail("waited"), monotonic=time.monotonic))
+    monkeypatch.setattr(
+        delivery, "time", SimpleNamespace(sleep=lambda seconds: pytest.fail("waited"), monotonic=time.monotonic)
+    )
 
     def refuse() -> None:
         raise OperationFailure("not authorised")
@@ -108,7 +114,9 @@ def test_pauses_grow_and_the_wait_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_document_that_is_too_large_is_named(tmp_path: Path, store: CampaignStore) -> None:
     held = Delivery(tmp_path, store.outputs)
-    held.documents = [{"uuid": "u", "index": 1, "name": "LCO relax", "output": {"energy": -1.0, "forces": [0.5] * 2_000_000}}]
+    held.documents = [
+        {"uuid": "u", "index": 1, "name": "LCO relax", "output": {"energy": -1.0, "forces": [0.5] * 2_000_000}}
+    ]
     with pytest.raises(StoreError, match=r"LCO relax has .* MiB, more than 12; largest: forces"):
         held.keep({})
     assert not held.kept

@@ -87,7 +87,10 @@ def test_what_was_announced_reaches_the_next_attempt(ledger: Ledger, dynamic: di
 def test_known_jobs_keep_their_record(ledger: Ledger) -> None:
     ledger.claim("job")
     ledger.register([{"key": key, "uuid": key, "index": 1, "name": "new"} for key in ("job", "other", "other")])
-    assert {r["key"]: (r["state"], r["name"]) for r in ledger.records()} == {"job": ("running", "a job"), "other": ("waiting", "new")}
+    assert {r["key"]: (r["state"], r["name"]) for r in ledger.records()} == {
+        "job": ("running", "a job"),
+        "other": ("waiting", "new"),
+    }
     assert [r["key"] for r in ledger.records(["other"])] == ["other"]
     assert job_key("u") == "u"
     assert job_key("u", 2) == "u:2"
@@ -120,7 +123,13 @@ def test_life_is_told_by_process_and_start_time() -> None:
 
 @pytest.mark.parametrize(("age", "alive"), [(0, True), (LOST_SECONDS - 30, True), (LOST_SECONDS + 1, False)])
 def test_other_host_is_alive_while_its_heart_beats(ledger: Ledger, age: float, alive: bool) -> None:
-    record = {"state": "running", "host": "elsewhere", "pid": os.getpid(), "pid_started": psutil.Process().create_time(), "heartbeat": time.time() - age}
+    record = {
+        "state": "running",
+        "host": "elsewhere",
+        "pid": os.getpid(),
+        "pid_started": psutil.Process().create_time(),
+        "heartbeat": time.time() - age,
+    }
     ledger.store.states.update_one({"key": "job"}, {"$set": record})
     assert is_alive(record) is alive
     assert ledger.claim("job").state == ("held" if alive else "taken")

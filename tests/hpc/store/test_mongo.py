@@ -22,7 +22,16 @@ from catholyte.configs.errors import StoreError
 from catholyte.hpc.run import local, worker
 from catholyte.hpc.store.campaign_store import CampaignStore, open_store
 from catholyte.hpc.store.ledger import Ledger
-from catholyte.tests.support.engines.toy_jobs import InlineExecutor, array, calculation, computed, execute, pipeline, prepared, slow_arrays
+from catholyte.tests.support.engines.toy_jobs import (
+    InlineExecutor,
+    array,
+    calculation,
+    computed,
+    execute,
+    pipeline,
+    prepared,
+    slow_arrays,
+)
 from catholyte.tests.support.standins.mongo_server import mongo_server
 
 #: URI of a real server; a database of a random name is made there and dropped
@@ -71,7 +80,9 @@ def test_flow_runs_with_its_ledger_in_the_database(store: CampaignStore, tmp_pat
     assert list(store.work.iterdir()) == []
 
 
-def test_same_answers_as_the_embedded_store(store: CampaignStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_answers_as_the_embedded_store(
+    store: CampaignStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local, "_new_executor", InlineExecutor)
     embedded = open_store(tmp_path / "store")
     worker._OPEN[embedded.location] = embedded
@@ -83,7 +94,9 @@ def test_same_answers_as_the_embedded_store(store: CampaignStore, tmp_path: Path
     embedded.close()
 
 
-def test_arrays_lie_in_gridfs_and_come_back_equal(store: CampaignStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arrays_lie_in_gridfs_and_come_back_equal(
+    store: CampaignStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local, "_new_executor", InlineExecutor)
     flow, _ = prepared(Flow([calculation(str(tmp_path / "log"), "LiH", 5000)]))
     assert execute(store, flow).failed == []
@@ -97,13 +110,17 @@ def test_arrays_lie_in_gridfs_and_come_back_equal(store: CampaignStore, tmp_path
     assert whole == calculation.original(str(tmp_path / "log"), "LiH", 5000)
 
 
-def test_arrays_of_a_killed_delivery_are_replaced(store: CampaignStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arrays_of_a_killed_delivery_are_replaced(
+    store: CampaignStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local, "_new_executor", InlineExecutor)
     flow, records = prepared(Flow([array(str(tmp_path / "log"), "a", 1.0, 50)]))
     key = flow.jobs[0].uuid
     Ledger(store).register(records)
     Ledger(store).claim(key)
-    store.outputs.additional_stores["data"].update([{"blob_uuid": "orphan", "data": [1.0], "job_uuid": key, "job_index": 1}], key="blob_uuid")
+    store.outputs.additional_stores["data"].update(
+        [{"blob_uuid": "orphan", "data": [1.0], "job_uuid": key, "job_index": 1}], key="blob_uuid"
+    )
     Ledger(store).release(key)
     assert execute(store, flow).failed == []
     assert store.states.database["data.files"].count_documents({"metadata.job_uuid": key}) == 1

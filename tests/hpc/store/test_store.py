@@ -87,7 +87,9 @@ def test_threads_of_one_process_may_write_too(store: CampaignStore) -> None:
     assert store.outputs.count({}) == 20
 
 
-def test_location_comes_from_the_call_the_variable_or_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_location_comes_from_the_call_the_variable_or_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(STORE_VARIABLE, raising=False)
     places = [None, None, tmp_path / "named"]
@@ -129,7 +131,9 @@ def test_file_that_is_no_database_is_an_error_of_the_store(tmp_path: Path) -> No
         open_store(tmp_path / "store")
 
 
-def test_lock_that_is_not_given_back_is_an_error_of_the_store(store: CampaignStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_that_is_not_given_back_is_an_error_of_the_store(
+    store: CampaignStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from catholyte.hpc.store import campaign_store as module
 
     monkeypatch.setattr(module, "LOCK_SECONDS", 0.2)
@@ -137,7 +141,9 @@ def test_lock_that_is_not_given_back_is_an_error_of_the_store(store: CampaignSto
         open_store(store.location)
 
 
-def test_arrays_lie_in_the_additional_store_and_come_back_equal(store: CampaignStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arrays_lie_in_the_additional_store_and_come_back_equal(
+    store: CampaignStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local, "_new_executor", InlineExecutor)
     flow, _ = prepared(Flow([calculation(str(tmp_path / "log"), "LiH", 5000)]))
     assert execute(store, flow).failed == []

@@ -43,7 +43,9 @@ def test_calculation_cell(material):
     distances = cell.distance_matrix + 9 * np.eye(len(cell))
     assert distances.min() > 0.7
     wanted = (material.ordered_cell and material.ordered_cell.composition) or material.formula
-    assert cell.composition.element_composition.fractional_composition.almost_equals(Composition(wanted).fractional_composition)
+    assert cell.composition.element_composition.fractional_composition.almost_equals(
+        Composition(wanted).fractional_composition
+    )
     if material.magnetism.order.startswith("AFM"):
         assert sum(cell.site_properties["magmom"]) == 0
     assert any(cell.site_properties["magmom"]) == (material.magnetism.order != "nonmagnetic")

@@ -42,7 +42,12 @@ def test_known_compounds(formula: str, kind: str) -> None:
     assert chemical_class(Composition(formula)) == kind
 
 
-@given(amounts=st.dictionaries(st.sampled_from(["Li", "Co", "O", "S", "Cl", "P", "C", "B", "F", "N"]), st.integers(1, 9), min_size=1), factor=st.integers(2, 5))
+@given(
+    amounts=st.dictionaries(
+        st.sampled_from(["Li", "Co", "O", "S", "Cl", "P", "C", "B", "F", "N"]), st.integers(1, 9), min_size=1
+    ),
+    factor=st.integers(2, 5),
+)
 def test_the_kind_does_not_depend_on_the_formula_unit(amounts: dict[str, int], factor: int) -> None:
     composition = Composition(amounts)
     assert chemical_class(composition) in CHEMICAL_CLASSES

@@ -35,7 +35,12 @@ def test_nickel_is_oxidised_before_cobalt_and_manganese_never():
     (found,) = order(conventional(charged), charged.ordered_cell)
     assert ions(found.structure) == {"Li+": 18, "Mn4+": 9, "Co3+": 6, "Ni3+": 12, "Ni4+": 3, "O2-": 60}
     empty = delithiated(material("NCM532"), 0.0)
-    assert ions(order(conventional(empty), empty.ordered_cell)[0].structure) == {"Mn4+": 9, "Co4+": 6, "Ni4+": 15, "O2-": 60}
+    assert ions(order(conventional(empty), empty.ordered_cell)[0].structure) == {
+        "Mn4+": 9,
+        "Co4+": 6,
+        "Ni4+": 15,
+        "O2-": 60,
+    }
 
 
 def test_charged_cobalt_carries_a_moment():
@@ -56,16 +61,22 @@ def test_every_state_of_charge_is_neutral_and_keeps_the_framework(name, tenths):
     before = conventional(full).composition.element_composition
     after = composition.element_composition
     assert after["Li"] == pytest.approx(before["Li"] * tenths / 10, abs=1e-9)
-    assert {str(e): after[e] for e in before if e.symbol != "Li"} == pytest.approx({str(e): before[e] for e in before if e.symbol != "Li"})
+    assert {str(e): after[e] for e in before if e.symbol != "Li"} == pytest.approx(
+        {str(e): before[e] for e in before if e.symbol != "Li"}
+    )
 
 
 def test_a_composition_chooses_its_cell():
     found = in_cell(material("LCO"), "Li6Co12O24")
     assert found.ordered_cell.supercell == (2, 2, 1)
-    assert order(conventional(found), found.ordered_cell)[0].structure.composition.element_composition == Composition("Li6Co12O24")
+    assert order(conventional(found), found.ordered_cell)[0].structure.composition.element_composition == Composition(
+        "Li6Co12O24"
+    )
     other = in_cell(material("NCM532"), "Li20Ni15Mn9Co6O60")
     assert other.ordered_cell.supercell == (5, 2, 1)
-    assert order(conventional(other), other.ordered_cell)[0].structure.composition.element_composition == Composition("Li20Ni15Mn9Co6O60")
+    assert order(conventional(other), other.ordered_cell)[0].structure.composition.element_composition == Composition(
+        "Li20Ni15Mn9Co6O60"
+    )
 
 
 def test_another_supercell_gives_other_arrangements():
@@ -94,7 +105,11 @@ def test_what_cannot_be_is_an_error():
 
 
 @given(
-    amounts=st.dictionaries(st.sampled_from(sorted({s for step in LADDER for s in step})).map(Species.from_str), st.integers(1, 9).map(float), min_size=1),
+    amounts=st.dictionaries(
+        st.sampled_from(sorted({s for step in LADDER for s in step})).map(Species.from_str),
+        st.integers(1, 9).map(float),
+        min_size=1,
+    ),
     charge=st.integers(-9, 9),
 )
 def test_the_ladder_conserves_atoms_and_moves_the_charge(amounts, charge):
@@ -103,7 +118,9 @@ def test_the_ladder_conserves_atoms_and_moves_the_charge(amounts, charge):
     except StructureError:
         return
     for symbol in {s.symbol for s in amounts}:
-        assert sum(n for s, n in after.items() if s.symbol == symbol) == pytest.approx(sum(n for s, n in amounts.items() if s.symbol == symbol))
+        assert sum(n for s, n in after.items() if s.symbol == symbol) == pytest.approx(
+            sum(n for s, n in amounts.items() if s.symbol == symbol)
+        )
     total = [sum(s.oxi_state * n for s, n in table.items()) for table in (amounts, after)]
     assert total[1] - total[0] == pytest.approx(charge)
 

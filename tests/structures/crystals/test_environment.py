@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from catholyte.configs.errors import StructureError
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.structures.crystals.crystal import conventional, primitive
-from catholyte.structures.crystals.environment import anion_environments, bonds, coordination_numbers, group_by_environment
+from catholyte.structures.crystals.environment import (
+    anion_environments,
+    bonds,
+    coordination_numbers,
+    group_by_environment,
+)
 from catholyte.tests.support import crystals
 from catholyte.tests.support.strategies import rock_salts, structures_with_moments
 
@@ -39,7 +44,9 @@ def test_spinel_oxygen_has_one_tetrahedral_and_three_octahedral_cobalts():
     assert {(labels[i], int(n)) for i, n in enumerate(coordination_numbers(cell))} == {("A", 4), ("B", 6), ("O", 4)}
 
 
-@pytest.mark.parametrize("material", [crystals.LCO, crystals.COO, crystals.LI2CO3, crystals.LI2MNO3], ids=lambda m: m.name)
+@pytest.mark.parametrize(
+    "material", [crystals.LCO, crystals.COO, crystals.LI2CO3, crystals.LI2MNO3], ids=lambda m: m.name
+)
 def test_environments_need_no_oxidation_states(material):
     decorated = conventional(material)
     bare = decorated.copy()

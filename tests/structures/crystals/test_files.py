@@ -57,7 +57,9 @@ def test_round_trips_lose_nothing(tmp_path, structure, name):
 
 
 def test_species_of_a_poscar_are_sorted_and_other_programs_read_it(tmp_path):
-    mixed = Structure(Lattice.cubic(6), ["O2-", "Co3+", "O2-", "Co2+", "Li+"], np.eye(5, 3) / 2 + np.arange(5)[:, None] / 10)
+    mixed = Structure(
+        Lattice.cubic(6), ["O2-", "Co3+", "O2-", "Co2+", "Li+"], np.eye(5, 3) / 2 + np.arange(5)[:, None] / 10
+    )
     path = write_structure(mixed, tmp_path / "POSCAR")
     assert path.read_text().splitlines()[5:7] == ["Li Co O", "1 2 2"]
     atoms = ase.io.read(path)

@@ -12,7 +12,13 @@ from catholyte.configs.errors import StructureError
 from catholyte.configs.models import Magnetism
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.structures.crystals.crystal import conventional, primitive
-from catholyte.structures.crystals.magnetism import assess_moments, expected_window, moment_magnitudes, unpaired_electrons, with_moments
+from catholyte.structures.crystals.magnetism import (
+    assess_moments,
+    expected_window,
+    moment_magnitudes,
+    unpaired_electrons,
+    with_moments,
+)
 from catholyte.tests.support import crystals
 from catholyte.tests.support.strategies import rock_salts
 
@@ -70,7 +76,14 @@ def test_oxidation_state_is_needed_and_f_electrons_are_refused():
 
 @pytest.mark.parametrize(
     ("species", "spin", "moment"),
-    [("Co2+", "high", 2.60), ("Co3+", "low", 0.04), ("Ni2+", "high", 1.7), ("Mn4+", "high", 3.1), ("Ni3+", "low", 1.0), ("Fe3+", "high", 4.2)],
+    [
+        ("Co2+", "high", 2.60),
+        ("Co3+", "low", 0.04),
+        ("Ni2+", "high", 1.7),
+        ("Mn4+", "high", 3.1),
+        ("Ni3+", "low", 1.0),
+        ("Fe3+", "high", 4.2),
+    ],
 )
 def test_windows_hold_computed_moments_and_tell_spin_states_apart(species, spin, moment):
     ion = Species.from_str(species)
@@ -136,7 +149,10 @@ def test_orders_that_do_not_fit_are_errors():
     with pytest.raises(StructureError, match="no rock salt"):
         with_moments(primitive(crystals.CO3O4), Magnetism(order="AFM-II", spin_states={"Co3+": "low"}))
     with pytest.raises(StructureError, match="net moment"):
-        with_moments(Structure(Lattice.cubic(3), ["Ni2+"] * 3, [[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0]]), Magnetism(order="AFM-sublattice"))
+        with_moments(
+            Structure(Lattice.cubic(3), ["Ni2+"] * 3, [[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0]]),
+            Magnetism(order="AFM-sublattice"),
+        )
 
 
 def test_neutral_atoms_take_the_moment_of_the_source():

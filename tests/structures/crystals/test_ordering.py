@@ -46,7 +46,14 @@ def test_orderings_are_distinct_crystals(ncm):
 
 def test_energy_is_that_of_the_ewald_sum(ncm, refereed):
     away = abs(ncm[0].energy - EwaldSummation(ncm[0].structure).total_energy)
-    refereed("electrostatic energy of a 120-atom ordering", away, 1e-5, of="structures.ordering.order", by="pymatgen, EwaldSummation", unit="eV")
+    refereed(
+        "electrostatic energy of a 120-atom ordering",
+        away,
+        1e-5,
+        of="structures.ordering.order",
+        by="pymatgen, EwaldSummation",
+        unit="eV",
+    )
 
 
 def test_a_seed_gives_the_same_bits_and_another_seed_other_samples():
@@ -68,10 +75,19 @@ def test_enumeration_equals_the_count_of_distinct_structures(refereed):
     candidates = []
     for kept in combinations(lithium, len(lithium) // 2):
         sites = [i for i in range(len(full)) if i not in lithium or i in kept]
-        candidates.append(Structure(full.lattice, [full[i].species.elements[0].symbol for i in sites], full.frac_coords[sites]))
+        candidates.append(
+            Structure(full.lattice, [full[i].species.elements[0].symbol for i in sites], full.frac_coords[sites])
+        )
     groups = StructureMatcher(scale=False, attempt_supercell=False).group_structures(candidates)
     by = "pymatgen, StructureMatcher.group_structures"
-    refereed("number of distinct orderings", abs(len(found) - len(groups)), 0, of="structures.ordering.order", by=by, unit="orderings")
+    refereed(
+        "number of distinct orderings",
+        abs(len(found) - len(groups)),
+        0,
+        of="structures.ordering.order",
+        by=by,
+        unit="orderings",
+    )
     assert found[0].method == "enumeration"
     assert found[0].n_samples == len(candidates)
 
@@ -104,7 +120,11 @@ def test_split_positions_are_not_both_occupied(cell):
 
 def test_too_dense_split_positions_keep_the_largest_separation_that_exists():
     """A row of four sites 1 Å apart in a ring of 4 Å: two of them fit 2 Å apart, three only 1 Å."""
-    ring = Structure(Lattice.orthorhombic(4, 8, 8), [{"Li+": 0.5}] * 4 + ["O2-"], [[k / 4, 0, 0] for k in range(4)] + [[0.5, 0.5, 0.5]])
+    ring = Structure(
+        Lattice.orthorhombic(4, 8, 8),
+        [{"Li+": 0.5}] * 4 + ["O2-"],
+        [[k / 4, 0, 0] for k in range(4)] + [[0.5, 0.5, 0.5]],
+    )
     (found,) = order(ring, OrderedCell())
     lithium = found.structure.frac_coords[:2, 0]
     assert abs(lithium[0] - lithium[1]) == pytest.approx(0.5)
@@ -155,7 +175,8 @@ def test_stripes_along_either_axis_of_an_oblong_cell_are_one_crystal():
 
 
 def test_occupancies_that_round_to_overlapping_atoms_are_shared_out():
-    """Split pairs 0.4 Å apart hold one atom each: 0.54 of eight positions is four, not five, and the other position takes the rest."""
+    """Split pairs 0.4 Å apart hold one atom each: 0.54 of eight positions is four, not five, and the other position
+    takes the rest."""
     pairs = [[x, 0, z] for z in (0.0, 0.25, 0.5, 0.75) for x in (0.24, 0.26)]
     others = [[x, 0.5, z] for z in (0.0, 0.25, 0.5, 0.75) for x in (0.0, 0.5)]
     anions = [[x, 0.25, z] for z in (0.125, 0.375, 0.625, 0.875) for x in (0.1, 0.6)]

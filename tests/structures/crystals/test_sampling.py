@@ -53,7 +53,9 @@ def test_forbidden_pairs_stay_apart():
     """Eight sites on a ring, four atoms that attract: forbidding neighbours leaves the two alternating states."""
     ring = np.roll(np.eye(8), 1, axis=1)
     near = ring + ring.T
-    model = PairModel(({0: 4, 1: 4},), np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([-near, 500 * near]), np.zeros((2, 8)), 0.0)
+    model = PairModel(
+        ({0: 4, 1: 4},), np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([-near, 500 * near]), np.zeros((2, 8)), 0.0
+    )
     states, _ = anneal(model, np.random.default_rng(0), replicas=16)
     assert model.allowed(states).all()
     assert {tuple(s) for s in states.tolist()} == {(0, 1) * 4, (1, 0) * 4}

@@ -11,7 +11,14 @@ from pymatgen.core.composition import Composition
 from catholyte.configs.errors import InputError, StructureError
 from catholyte.configs.load import material
 from catholyte.structures.crystals.crystal import conventional
-from catholyte.structures.defects.glass import PACKING_RADII, borate_network, glass_composition, lithia_fraction, measured_density, pack
+from catholyte.structures.defects.glass import (
+    PACKING_RADII,
+    borate_network,
+    glass_composition,
+    lithia_fraction,
+    measured_density,
+    pack,
+)
 
 
 @settings(max_examples=6, deadline=None)

@@ -18,7 +18,14 @@ from catholyte.structures.defects.reconstruction import reconstruct, rock_salt_l
 from catholyte.structures.surfaces.facet import source_cell
 from catholyte.structures.surfaces.slab import SlabSpec, slabs
 
-FACETS = [("LCO", (1, 0, 4), 6), ("LCO", (0, 0, 1), 5), ("LCO", (1, 1, 0), 6), ("LCO", (0, 1, 2), 5), ("NCM811", (1, 0, 4), 5), ("NCM811", (0, 0, 1), 3)]
+FACETS = [
+    ("LCO", (1, 0, 4), 6),
+    ("LCO", (0, 0, 1), 5),
+    ("LCO", (1, 1, 0), 6),
+    ("LCO", (0, 1, 2), 5),
+    ("NCM811", (1, 0, 4), 5),
+    ("NCM811", (0, 0, 1), 3),
+]
 
 
 @cache
@@ -43,9 +50,13 @@ def test_invariants(facet, n, faces):
     assert np.array_equal(after.frac_coords, before.frac_coords)
     assert after.lattice == before.lattice
     assert after.charge == pytest.approx(0)
-    assert [i for i, s in enumerate(after) if s.specie.symbol == "O"] == [i for i, s in enumerate(before) if s.specie.symbol == "O"]
+    assert [i for i, s in enumerate(after) if s.specie.symbol == "O"] == [
+        i for i, s in enumerate(before) if s.specie.symbol == "O"
+    ]
     first, second = elements(before), elements(after)
-    assert {e: second.get(e, 0) - first.get(e, 0) for e in first | second if second.get(e, 0) != first.get(e, 0)} == made.mass_balance
+    assert {
+        e: second.get(e, 0) - first.get(e, 0) for e in first | second if second.get(e, 0) != first.get(e, 0)
+    } == made.mass_balance
     assert sum(made.mass_balance.values()) == 0
     assert len(made.converted) == 2 * -made.mass_balance["Li"] == len(made.oxygen)
     assert {str(after[i].specie)[-2:] for i in made.converted} == {"2+"}
@@ -69,7 +80,10 @@ def test_half_of_the_lithium_sheet_is_replaced_at_the_end_of_a_polar_region():
     before = slab("LCO", (0, 0, 1), 4)
     made = reconstruct(before.structure, 1, "top")
     heights = before.structure.cart_coords[:, 2].round(2)
-    by_height = {float(h): sorted(str(made.structure[int(i)].specie) for i in np.flatnonzero(heights == h)) for h in sorted(set(heights))[-6:]}
+    by_height = {
+        float(h): sorted(str(made.structure[int(i)].specie) for i in np.flatnonzero(heights == h))
+        for h in sorted(set(heights))[-6:]
+    }
     cations = [species for species in by_height.values() if species[0] != "O2-"]
     assert cations[-3:] == [["Co2+", "Li+"], ["Co2+", "Co2+"], ["Co2+"]]
 
@@ -104,7 +118,8 @@ def test_scatter_of_an_ordering_is_paid_for_outside_the_layer():
 
 @pytest.mark.parametrize(("name", "free"), [("CoO", 4.2667), ("NiO", 4.1771)])
 def test_coherent_layer_has_the_spacing_of_the_free_rock_salt(name, free):
-    """(104) of LiCoO2 continues as (100) of the rock salt, planes a/2 apart; the two lattices agree to the cube root of volumes."""
+    """(104) of LiCoO2 continues as (100) of the rock salt, planes a/2 apart; the two lattices agree to the cube root of
+    volumes."""
     before = slab("LCO", (1, 0, 4), 8).structure
     made = rock_salt_layer(before, material(name), 3, "top")
     cell = made.structure
@@ -113,7 +128,9 @@ def test_coherent_layer_has_the_spacing_of_the_free_rock_salt(name, free):
     heights = np.array(sorted({round(float(cell[i].coords[2]), 4) for i in made.converted}))
     assert np.diff(heights) == pytest.approx(conventional(material(name)).lattice.a / 2, rel=0.01)
     assert conventional(material(name)).lattice.a == pytest.approx(free, rel=0.01)
-    assert np.ptp(before.cart_coords[:, 2]) - before.lattice.c == pytest.approx(np.ptp(cell.cart_coords[:, 2]) - cell.lattice.c)
+    assert np.ptp(before.cart_coords[:, 2]) - before.lattice.c == pytest.approx(
+        np.ptp(cell.cart_coords[:, 2]) - cell.lattice.c
+    )
     assert set(coordination_numbers(cell)[list(made.converted)]) == {5, 6}
     assert made.mismatch > 0
 

@@ -1,4 +1,5 @@
-"""Substitution: composition and charge are accounted for, sites are told apart, and places are compared at one composition."""
+"""Substitution: composition and charge are accounted for, sites are told apart, and places are compared at one
+composition."""
 
 from __future__ import annotations
 
@@ -15,7 +16,12 @@ from catholyte.configs.load import material
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.structures.crystals.crystal import conventional
 from catholyte.structures.crystals.redox import net_charge
-from catholyte.structures.defects.substitution import site_preference, substitute, substitution_places, substitution_sites
+from catholyte.structures.defects.substitution import (
+    site_preference,
+    substitute,
+    substitution_places,
+    substitution_sites,
+)
 from catholyte.structures.defects.substitution_effect import substitution_effect
 from catholyte.tests.support import crystals
 
@@ -69,7 +75,9 @@ def test_tungsten_on_manganese_reduces_the_two_nearest() -> None:
     index = of_element("Mn")
     made = substitute(LRMO, index, "W6+")
     assert made.ions == {"Mn3+": 2, "Mn4+": -2}
-    reduced = [i for i, (a, b) in enumerate(zip(LRMO, made.structure, strict=True)) if a.specie != b.specie and i != index]
+    reduced = [
+        i for i, (a, b) in enumerate(zip(LRMO, made.structure, strict=True)) if a.specie != b.specie and i != index
+    ]
     distances = LRMO.lattice.get_all_distances(LRMO[index].frac_coords, LRMO.frac_coords)[0]
     manganese = sorted(distances[i] for i in CATIONS if LRMO[i].specie.symbol == "Mn" and i != index)
     assert sorted(distances[reduced]) == pytest.approx(manganese[:2])
@@ -171,7 +179,8 @@ def test_what_cannot_be_substituted() -> None:
 
 
 def test_effect_on_the_oxygen_of_lithium_manganate() -> None:
-    """W in place of the metal layer's lithium, Mn3+ paying: its six oxygen atoms lose their Li-O-Li configuration, unrelaxed nothing moves."""
+    """W in place of the metal layer's lithium, Mn3+ paying: its six oxygen atoms lose their Li-O-Li configuration,
+    unrelaxed nothing moves."""
     before = conventional(crystals.LI2MNO3).make_supercell((2, 1, 2), in_place=False)
     index = next(i for i, site in enumerate(before) if site.properties["wyckoff_label"] == "Li1")
     made = substitute(before, index, "W6+")
@@ -205,13 +214,17 @@ def test_effect_of_a_relaxation() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad:UserWarning")  # of torch, inside CHGNet
 def test_a_model_finds_the_sites_equal_that_symmetry_does() -> None:
-    """CHGNet as the referee: W6+ on any member of a class of Li2MnO3 costs the same, on another class of the same element it does not."""
+    """CHGNet as the referee: W6+ on any member of a class of Li2MnO3 costs the same, on another class of the same
+    element it does not."""
     from chgnet.model import CHGNet
 
     model = CHGNet.load(use_device="cpu", verbose=False)
     host = conventional(crystals.LI2MNO3)
     energies = {
-        site.label: [float(model.predict_structure(substitute(host, member, "W6+").structure, task="e")["e"]) * len(host) for member in site.members]
+        site.label: [
+            float(model.predict_structure(substitute(host, member, "W6+").structure, task="e")["e"]) * len(host)
+            for member in site.members
+        ]
         for site in substitution_sites(host)
     }
     assert {label: len(values) for label, values in energies.items()} == {"Li1": 2, "Li2": 2, "Li3": 4, "Mn": 4}

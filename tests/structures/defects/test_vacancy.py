@@ -39,7 +39,14 @@ def test_pairs_of_vacancies_are_those_that_the_matcher_tells_apart(lco, refereed
     groups = StructureMatcher(scale=False, attempt_supercell=False, primitive_cell=False).group_structures(candidates)
     found = lithium_vacancies(lco, 2, 50)
     by = "pymatgen, StructureMatcher.group_structures"
-    refereed("number of distinct pairs of vacancies", abs(len(found) - len(groups)), 0, of="structures.vacancy.lithium_vacancies", by=by, unit="pairs")
+    refereed(
+        "number of distinct pairs of vacancies",
+        abs(len(found) - len(groups)),
+        0,
+        of="structures.vacancy.lithium_vacancies",
+        by=by,
+        unit="pairs",
+    )
     assert [one.energy for one in found] == sorted(one.energy for one in found)
     assert {len(one.removed) for one in found} == {2}
 
@@ -75,7 +82,9 @@ def test_distances_are_those_of_the_cell(lco):
 
 def test_oxygen_sites_of_an_ordering_and_of_the_average_crystal(ncm, lco):
     classes = oxygen_sites(ncm)
-    assert sorted(i for site in classes for i in site.members) == [i for i, site in enumerate(ncm) if site.specie.symbol == "O"]
+    assert sorted(i for site in classes for i in site.members) == [
+        i for i, site in enumerate(ncm) if site.specie.symbol == "O"
+    ]
     told = {environment.index: environment.label for environment in anion_environments(ncm, "O")}
     assert all(told[member] == site.environment for site in classes for member in site.members)
     (single,) = oxygen_sites(lco)
@@ -88,7 +97,11 @@ def test_an_oxygen_vacancy_reduces_its_neighbours(lco):
     assert cell.charge == pytest.approx(0)
     assert found.oxidised == {"Co2+": 2, "Co3+": -2}
     near = sorted(lco.get_distance(found.removed[0], i) for i, site in enumerate(lco) if site.specie.symbol == "Co")[:3]
-    reduced = [lco.get_distance(found.removed[0], int(cell[i].properties["origin"])) for i, site in enumerate(cell) if str(site.specie) == "Co2+"]
+    reduced = [
+        lco.get_distance(found.removed[0], int(cell[i].properties["origin"]))
+        for i, site in enumerate(cell)
+        if str(site.specie) == "Co2+"
+    ]
     assert max(reduced) <= max(near) + 1e-6
     assert {site.properties["magmom"] for site in cell if str(site.specie) == "Co2+"} == {3.0}
 

@@ -38,7 +38,9 @@ def _fingerprint(a: np.ndarray, b: np.ndarray, strain: float = 0.06, area: float
     return sorted((*map(int, n), round(e, 7)) for n, e in zip(found.multiples, found.strain, strict=True))
 
 
-@pytest.mark.parametrize(("lattice", "order"), [(SQUARE, 8), (HEX, 12), (np.diag([1.0, 1.3]), 4), (np.array([[1.0, 0], [0.3, 1.2]]), 2)])
+@pytest.mark.parametrize(
+    ("lattice", "order"), [(SQUARE, 8), (HEX, 12), (np.diag([1.0, 1.3]), 4), (np.array([[1.0, 0], [0.3, 1.2]]), 2)]
+)
 def test_point_group(lattice: np.ndarray, order: int) -> None:
     assert len(plane_point_group(lattice)) == order
 
@@ -47,7 +49,14 @@ def test_square_on_diagonal_square(refereed: Referee) -> None:
     """By hand: a square of 1 Å and one of √2 Å coincide without strain in the cell of 2 Å²."""
     found = match(SQUARE, np.sqrt(2) * SQUARE, Limits(1e-6, 2.0))
     assert found.multiples.tolist() == [[2, 1]]
-    refereed("strain of a square on a diagonal square", found.strain[0], 1e-12, of="structures.match.match", by="analytic: 0", unit="strain")
+    refereed(
+        "strain of a square on a diagonal square",
+        found.strain[0],
+        1e-12,
+        of="structures.match.match",
+        by="analytic: 0",
+        unit="strain",
+    )
 
 
 def test_hexagonal_coincidences_of_one_lattice() -> None:
@@ -60,10 +69,14 @@ def test_hexagonal_coincidences_of_one_lattice() -> None:
     assert {min(angle, round(60 - angle, 1)) for angle in angles} == {0.0, 21.8}
 
 
-@pytest.mark.parametrize(("principal", "expected"), [((0.03, 0.03), 0.02), ((0.03, 0.0), 0.02), ((0.03, -0.03), 0.06 / np.sqrt(3))])
+@pytest.mark.parametrize(
+    ("principal", "expected"), [((0.03, 0.03), 0.02), ((0.03, 0.0), 0.02), ((0.03, -0.03), 0.06 / np.sqrt(3))]
+)
 def test_von_mises_by_hand(principal: tuple[float, float], expected: float, refereed: Referee) -> None:
     away = abs(von_mises(np.array(principal)) - expected)
-    refereed("von Mises strain of three strains", away, 1e-12, of="structures.match.von_mises", by="analytic", unit="strain")
+    refereed(
+        "von Mises strain of three strains", away, 1e-12, of="structures.match.von_mises", by="analytic", unit="strain"
+    )
 
 
 def test_von_mises_equals_pymatgen_to_first_order(refereed: Referee) -> None:
@@ -71,7 +84,10 @@ def test_von_mises_equals_pymatgen_to_first_order(refereed: Referee) -> None:
 
     logs = np.array([0.002, -0.001])
     theirs = Deformation(np.diag([*np.exp(logs), 1.0])).green_lagrange_strain.von_mises_strain
-    away, by = abs(von_mises(logs) / theirs - 1), "pymatgen, Deformation.green_lagrange_strain.von_mises_strain, to first order"
+    away, by = (
+        abs(von_mises(logs) / theirs - 1),
+        "pymatgen, Deformation.green_lagrange_strain.von_mises_strain, to first order",
+    )
     refereed("von Mises strain", away, 0.01, of="structures.match.von_mises", by=by, unit="relative")
 
 
@@ -106,7 +122,8 @@ def test_coincidence_shares_the_strain(a: np.ndarray, b: np.ndarray, share: floa
 @settings(max_examples=10, deadline=None)
 @given(lattices(), lattices())
 def test_complete_against_brute_force(refereed: Referee, a: np.ndarray, b: np.ndarray) -> None:
-    """Every pair of superlattices up to 24 Å² and every association of bases with entries up to 2, proper ones, by loops."""
+    """Every pair of superlattices up to 24 Å² and every association of bases with entries up to 2, proper ones, by
+    loops."""
     bases = [np.array(m).reshape(2, 2) for m in product(range(-2, 3), repeat=4) if m[0] * m[3] - m[1] * m[2] == 1]
     expected = set()
     largest = [int(24.0 / np.linalg.det(lattice) + 1e-9) for lattice in (a, b)]
@@ -148,16 +165,25 @@ def _reduced(cell: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("first", "second"), FACET_PAIRS, ids=[f"{a}|{b}" for a, b in FACET_PAIRS])
 def test_holds_every_match_of_zsl(first: str, second: str, refereed: Referee) -> None:
-    """pymatgen's ZSLGenerator up to 130 Å² on the primitive in-plane cells; a von Mises strain of 0.12 holds its tolerances."""
+    """pymatgen's ZSLGenerator up to 130 Å² on the primitive in-plane cells; a von Mises strain of 0.12 holds its
+    tolerances."""
     a, b = plane_lattice(first), plane_lattice(second)
     theirs = zsl_keys(a, b, 130.0)
     assert theirs
     missing = len(theirs - match_keys(a, b, 130.0, 0.12))
-    refereed("lattice matches of seven pairs of facets, missing", missing, 0, of="structures.match.match", by="pymatgen, ZSLGenerator", unit="matches")
+    refereed(
+        "lattice matches of seven pairs of facets, missing",
+        missing,
+        0,
+        of="structures.match.match",
+        by="pymatgen, ZSLGenerator",
+        unit="matches",
+    )
 
 
 def test_adds_matches_that_zsl_misses() -> None:
-    """Li3InCl6(110) on LCO(104): cells within all of ZSL's tolerances that it does not list, for it compares one pair of reduced vectors alone."""
+    """Li3InCl6(110) on LCO(104): cells within all of ZSL's tolerances that it does not list, for it compares one pair
+    of reduced vectors alone."""
     a, b = plane_lattice("LIC:110"), plane_lattice("LCO:104")
     theirs = zsl_keys(a, b, 130.0)
     found = match(a, b, Limits(0.08, 130.0))

@@ -26,9 +26,12 @@ def _block(name: str, miller: tuple[int, int, int]) -> Block:
     return as_block(faces_of(slabs(source_cell(material(name)), miller, SlabSpec(thickness=8.0))[0])[0])
 
 
-@pytest.mark.parametrize(("name", "miller"), [("CoO", (1, 0, 0)), ("NiO", (1, 0, 0)), ("LCO", (1, 0, 4)), ("LCO", (1, 1, 0))])
+@pytest.mark.parametrize(
+    ("name", "miller"), [("CoO", (1, 0, 0)), ("NiO", (1, 0, 0)), ("LCO", (1, 0, 4)), ("LCO", (1, 1, 0))]
+)
 def test_a_crystal_on_itself_continues_itself(name: str, miller: tuple[int, int, int]) -> None:
-    """Nothing is told of the stacking: shift and gap of least energy are those of the bulk, up to a translation of it."""
+    """Nothing is told of the stacking: shift and gap of least energy are those of the bulk, up to a translation of
+    it."""
     block = _block(name, miller)
     found = search(block, block, (ONE, ONE))[0]
     facet = block.layers[0].face.slab.facet
@@ -50,7 +53,10 @@ def test_rock_salt_bond_is_the_sum_of_radii() -> None:
 
     def energy(r: float) -> float:
         bonds = 6 * potential.amplitudes[0, 1] * np.exp((d - r) / 0.345)
-        next_ones = sum(6 * potential.amplitudes[k, k] * np.exp((2 * ionic_radius(ions[k]) - np.sqrt(2) * r) / 0.345) for k in (0, 1))
+        next_ones = sum(
+            6 * potential.amplitudes[k, k] * np.exp((2 * ionic_radius(ions[k]) - np.sqrt(2) * r) / 0.345)
+            for k in (0, 1)
+        )
         return float(-1.747565 * 4 * COULOMB / r + bonds + next_ones)
 
     assert (energy(d + 1e-4) - energy(d - 1e-4)) / 2e-4 == pytest.approx(0.0, abs=1e-3)

@@ -44,7 +44,9 @@ def test_bulk_references(case: tuple[str, Miller, str, Miller], share: float) ->
             assert bulk.volume / len(bulk) == pytest.approx(source.volume / len(source))
             assert StructureMatcher(primitive_cell=True, scale=False).fit(_bare(bulk), _bare(source))
         else:
-            assert bulk.volume / len(bulk) == pytest.approx(source.volume / len(source) * _area_change(layer.vectors, found.block.cell))
+            assert bulk.volume / len(bulk) == pytest.approx(
+                source.volume / len(source) * _area_change(layer.vectors, found.block.cell)
+            )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}|{case[2]}")

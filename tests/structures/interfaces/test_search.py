@@ -60,7 +60,9 @@ def test_fronts_are_sound(parts: tuple[tuple[object, ...], ...], max_atoms: int)
 def test_coherent_oxides_by_hand() -> None:
     """LCO(104) on CoO(100): 2.816 × 5.70 Å against 3.017 × 6.03 Å, logarithmic strains of 6.9 and 5.6 %."""
     found = _oxides(share=1.0)
-    logs = sorted(np.log([4.2667 / np.sqrt(2) / 2.816, np.sqrt(2) * 4.2667 / np.linalg.norm(found.block.layers[0].vectors[1])]))
+    logs = sorted(
+        np.log([4.2667 / np.sqrt(2) / 2.816, np.sqrt(2) * 4.2667 / np.linalg.norm(found.block.layers[0].vectors[1])])
+    )
     deviator = np.array([*logs, 0.0]) - sum(logs) / 3
     assert found.strain == pytest.approx(np.sqrt(2 / 3 * (deviator**2).sum()), abs=1e-6)
     assert found.strains == pytest.approx((0.0, found.strain), abs=1e-9)
@@ -94,12 +96,21 @@ def test_periodic_form_has_two_interfaces() -> None:
 
 
 @settings(max_examples=4, deadline=None)
-@given(st.sampled_from([((2, 0, 0), (0, 1, 0), (0, 0, 1)), ((1, 1, 0), (0, 1, 0), (0, 0, 2)), ((1, 0, 1), (0, 2, 0), (0, 0, 1))]))
+@given(
+    st.sampled_from(
+        [((2, 0, 0), (0, 1, 0), (0, 0, 1)), ((1, 1, 0), (0, 1, 0), (0, 0, 2)), ((1, 0, 1), (0, 2, 0), (0, 0, 1))]
+    )
+)
 def test_supercells_of_a_bulk_give_the_same_front(matrix: tuple[tuple[int, ...], ...]) -> None:
     cell = _cell("LCO")
-    larger = SourceCell(cell.structure.make_supercell(matrix, in_place=False), cell.conventional, cell.label, cell.average)
+    larger = SourceCell(
+        cell.structure.make_supercell(matrix, in_place=False), cell.conventional, cell.label, cell.average
+    )
     fronts = [
-        [(len(f.structure), round(f.strain, 6), round(f.area, 3)) for f in interfaces([Part(c, ((1, 0, 4),)), _part("CoO", 1, 0, 0)], InterfaceSpec(80))]
+        [
+            (len(f.structure), round(f.strain, 6), round(f.area, 3))
+            for f in interfaces([Part(c, ((1, 0, 4),)), _part("CoO", 1, 0, 0)], InterfaceSpec(80))
+        ]
         for c in (cell, larger)
     ]
     assert fronts[0] == fronts[1]
@@ -160,12 +171,15 @@ def test_pareto_front_by_hand() -> None:
 
 def _claims(found: Interface) -> list[Claim]:
     return [
-        Claim(layer.label, layer.face.slab.facet.cell.structure, layer.vectors, strain) for layer, strain in zip(found.block.layers, found.strains, strict=True)
+        Claim(layer.label, layer.face.slab.facet.cell.structure, layer.vectors, strain)
+        for layer, strain in zip(found.block.layers, found.strains, strict=True)
     ]
 
 
 def _verdicts(structure: Structure, found: Interface, mismatch: float | None = None) -> set[str]:
-    checks = check_interface(structure, _claims(found), found.strain if mismatch is None else mismatch, found.block.gaps, found.empty)
+    checks = check_interface(
+        structure, _claims(found), found.strain if mismatch is None else mismatch, found.block.gaps, found.empty
+    )
     return {check.name for check in checks if not check.ok}
 
 
@@ -185,9 +199,13 @@ def test_checker_sees_a_lost_or_turned_moment() -> None:
     found = _oxides()
     moments: list[float | None] = list(found.structure.site_properties["magmom"])
     turned = [abs(moment) for moment in moments if moment is not None]
-    assert "sites of CoO" in _verdicts(found.structure.copy(site_properties={**found.structure.site_properties, "magmom": turned}), found)
+    assert "sites of CoO" in _verdicts(
+        found.structure.copy(site_properties={**found.structure.site_properties, "magmom": turned}), found
+    )
     moments[0] = None
-    assert "moments" in _verdicts(found.structure.copy(site_properties={**found.structure.site_properties, "magmom": moments}), found)
+    assert "moments" in _verdicts(
+        found.structure.copy(site_properties={**found.structure.site_properties, "magmom": moments}), found
+    )
 
 
 def test_checker_sees_a_wrong_strain_gap_or_cell() -> None:
@@ -202,7 +220,9 @@ def test_checker_sees_a_wrong_strain_gap_or_cell() -> None:
     assert {"strain of LCO", "strain of CoO"} <= _verdicts(stretched, found)
     tilted = found.structure.lattice.matrix.copy()
     tilted[2, 0] = 0.5
-    tilted_cell = Structure(tilted, found.structure.species, found.structure.frac_coords, site_properties=found.structure.site_properties)
+    tilted_cell = Structure(
+        tilted, found.structure.species, found.structure.frac_coords, site_properties=found.structure.site_properties
+    )
     assert "cell" in _verdicts(tilted_cell, found)
 
 
@@ -225,12 +245,33 @@ def test_checker_sees_vectors_that_are_no_translations() -> None:
 
 def test_checker_sees_foreign_layers() -> None:
     found = _oxides()
-    renamed = found.structure.copy(site_properties={**found.structure.site_properties, "layer": ["X"] * len(found.structure)})
+    renamed = found.structure.copy(
+        site_properties={**found.structure.site_properties, "layer": ["X"] * len(found.structure)}
+    )
     assert _verdicts(renamed, found) == {"layers"}
 
 
-@pytest.mark.parametrize("name", ["LCO", "CoO", "NiO", "Co3O4", "LPSCl", "LGPS", "LPS", "LIC", "Li2CO3", "Li3BO3", "Li2WO4", "NCM532", "Li2O2", "CoS2"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LCO",
+        "CoO",
+        "NiO",
+        "Co3O4",
+        "LPSCl",
+        "LGPS",
+        "LPS",
+        "LIC",
+        "Li2CO3",
+        "Li3BO3",
+        "Li2WO4",
+        "NCM532",
+        "Li2O2",
+        "CoS2",
+    ],
+)
 def test_every_bulk_passes_the_check_of_distances(name: str) -> None:
-    """The radii are those of ions in crystals: peroxides, disulfides and carbonates keep the distances that interfaces are held to."""
+    """The radii are those of ions in crystals: peroxides, disulfides and carbonates keep the distances that interfaces
+    are held to."""
     check = check_distances_by_radii(_cell(name).structure)
     assert check.ok, check.detail

@@ -11,7 +11,14 @@ from catholyte.configs.errors import StructureError
 from catholyte.configs.load import load_materials
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.structures.crystals.symmetry import primitive_lattice
-from catholyte.structures.surfaces.facet import SourceCell, equivalent_millers, facet, low_index_millers, smallest_facet, source_cell
+from catholyte.structures.surfaces.facet import (
+    SourceCell,
+    equivalent_millers,
+    facet,
+    low_index_millers,
+    smallest_facet,
+    source_cell,
+)
 from catholyte.tests.support import crystals
 from catholyte.tests.support.strategies import supercell_matrices
 
@@ -26,7 +33,9 @@ def lengths(lattice):
 @pytest.mark.parametrize("material", [*crystals.ALL, *LIBRARY], ids=lambda m: m.name)
 def test_miller_indices_refer_to_axes_in_the_frame_of_the_cell(material):
     cell = source_cell(material)
-    distances = cell.average.lattice.get_all_distances(cell.average.lattice.get_fractional_coords(cell.structure.cart_coords), cell.average.frac_coords)
+    distances = cell.average.lattice.get_all_distances(
+        cell.average.lattice.get_fractional_coords(cell.structure.cart_coords), cell.average.frac_coords
+    )
     nearest = distances.argmin(axis=1)
     assert distances.min(axis=1).max() < 1e-3
     assert all(site.specie in cell.average[int(k)].species for site, k in zip(cell.structure, nearest, strict=True))
@@ -67,24 +76,40 @@ def test_oriented_cells_hold_the_crystal(material):
         assert 2 * abs(a @ b) <= a @ a + 1e-6 <= b @ b + 2e-6  # Gauss-reduced
         assert plane.spacing / plane.layer == pytest.approx(round(plane.spacing / plane.layer))
         back = plane.oriented.cart_coords @ plane.rotation
-        gaps = cell.structure.lattice.get_fractional_coords(back - cell.structure.cart_coords[plane.oriented.site_properties["origin"]])
+        gaps = cell.structure.lattice.get_fractional_coords(
+            back - cell.structure.cart_coords[plane.oriented.site_properties["origin"]]
+        )
         assert np.allclose(gaps, np.rint(gaps), atol=1e-6)
         outward = np.array(miller) @ np.linalg.inv(cell.conventional).T
         assert plane.rotation[2] == pytest.approx(outward / np.linalg.norm(outward), abs=1e-9)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.sampled_from(SMALL), supercell_matrices(), st.integers(0, 2**32 - 1), st.tuples(*[st.integers(-2, 2)] * 3).filter(lambda m: any(m)))
+@given(
+    st.sampled_from(SMALL),
+    supercell_matrices(),
+    st.integers(0, 2**32 - 1),
+    st.tuples(*[st.integers(-2, 2)] * 3).filter(lambda m: any(m)),
+)
 def test_facets_do_not_depend_on_the_cell_the_crystal_is_given_in(material, matrix, seed, miller):
     rng = np.random.default_rng(seed)
     cell = source_cell(material)
     turn = Rotation.random(rng=rng).as_matrix()
     large = cell.structure.make_supercell(matrix, in_place=False)
-    turned = Structure(large.lattice.matrix @ turn.T, large.species, large.frac_coords + rng.random(3), site_properties=large.site_properties)
+    turned = Structure(
+        large.lattice.matrix @ turn.T,
+        large.species,
+        large.frac_coords + rng.random(3),
+        site_properties=large.site_properties,
+    )
     other = SourceCell(turned, cell.conventional @ turn.T, cell.label, turned)
     mine, theirs = facet(cell, miller), facet(other, miller)
     assert len(theirs.oriented) == len(mine.oriented)
-    assert (theirs.area, theirs.spacing, theirs.layer) == (pytest.approx(mine.area), pytest.approx(mine.spacing), pytest.approx(mine.layer))
+    assert (theirs.area, theirs.spacing, theirs.layer) == (
+        pytest.approx(mine.area),
+        pytest.approx(mine.spacing),
+        pytest.approx(mine.layer),
+    )
     assert lengths(theirs.in_plane) == pytest.approx(lengths(mine.in_plane))
 
 
@@ -104,7 +129,9 @@ def test_families_and_low_index_facets():
     assert (0, 1, -4) in equivalent_millers(layered, (1, 0, 4))
     assert low_index_millers(source_cell(crystals.COO)) == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
     for miller in low_index_millers(layered, 2):
-        assert facet(layered, miller).area == pytest.approx(facet(layered, equivalent_millers(layered, miller)[-1]).area)
+        assert facet(layered, miller).area == pytest.approx(
+            facet(layered, equivalent_millers(layered, miller)[-1]).area
+        )
 
 
 def test_an_ordering_takes_the_plane_of_the_family_with_the_smallest_repeat():

@@ -1,4 +1,5 @@
-"""Slabs: every termination, its polarity, and what must hold for all of them; pymatgen's SlabGenerator is the referee."""
+"""Slabs: every termination, its polarity, and what must hold for all of them; pymatgen's SlabGenerator is the
+referee."""
 
 from collections import Counter
 
@@ -21,12 +22,16 @@ from catholyte.structures.surfaces.slab import SlabSpec, flipped, slabs
 from catholyte.tests.support import crystals
 from catholyte.tests.support.strategies import supercell_matrices
 
-CELLS = {m.name: source_cell(m) for m in (crystals.LCO, crystals.COO, crystals.LI2CO3, crystals.LI2MNO3, crystals.LPSCL, crystals.CO3O4)}
+CELLS = {
+    m.name: source_cell(m)
+    for m in (crystals.LCO, crystals.COO, crystals.LI2CO3, crystals.LI2MNO3, crystals.LPSCL, crystals.CO3O4)
+}
 PLAIN = SlabSpec(reconstruct=False)
 
 
 def profile(structure):
-    """Heights of each species above the lowest atom, and the same upside down; a slab may lie across the cell's seam."""
+    """Heights of each species above the lowest atom, and the same upside down; a slab may lie across the cell's
+    seam."""
     rising = np.sort(structure.cart_coords[:, 2] % structure.lattice.c)
     gaps = np.diff(rising, append=rising[0] + structure.lattice.c)
     heights = (structure.cart_coords[:, 2] - rising[int(np.argmax(gaps)) - len(rising) + 1] + 0.5) % structure.lattice.c
@@ -37,7 +42,11 @@ def profile(structure):
 
 def same_profile(a, b):
     """Whether two slabs have the same species at the same heights, upside down or not."""
-    return any(way.keys() == a[0].keys() and all(len(way[s]) == len(a[0][s]) and np.allclose(way[s], a[0][s], atol=0.03) for s in way) for way in b)
+    return any(
+        way.keys() == a[0].keys()
+        and all(len(way[s]) == len(a[0][s]) and np.allclose(way[s], a[0][s], atol=0.03) for s in way)
+        for way in b
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,7 +56,11 @@ def same_profile(a, b):
         ("LCO", (1, 0, 4), [("LiCoO2", 1, True, False)]),
         ("LCO", (1, 1, 0), [("LiCoO2", 1, True, False)]),
         ("LCO", (1, 0, 0), [("LiCoO2", 1, True, False)]),
-        ("LCO", (0, 0, 1), [("Li", 3, True, True), ("Co", 3, True, True), ("O-1", 3, False, False), ("O-2", 3, False, False)]),
+        (
+            "LCO",
+            (0, 0, 1),
+            [("Li", 3, True, True), ("Co", 3, True, True), ("O-1", 3, False, False), ("O-2", 3, False, False)],
+        ),
         ("LCO", (0, 1, 2), [("LiCo", 3, True, True), ("O", 3, True, True)]),
         ("CoO", (1, 0, 0), [("CoO", 1, True, False)]),
         ("CoO", (1, 1, 0), [("CoO", 1, True, False)]),
@@ -66,7 +79,11 @@ def test_shared_lithium_of_the_basal_plane():
     heights = slab.structure.cart_coords[:, 2]
     lithium = np.array([site.specie.symbol == "Li" for site in slab.structure])
     top, bottom = lithium & (heights > heights.max() - 0.1), lithium & (heights < heights.min() + 0.1)
-    assert (top.sum(), bottom.sum(), lithium.sum()) == (1, 1, 6)  # half a plane each, two full planes inside, in a doubled cell
+    assert (top.sum(), bottom.sum(), lithium.sum()) == (
+        1,
+        1,
+        6,
+    )  # half a plane each, two full planes inside, in a doubled cell
     assert slab.area == pytest.approx(2 * slab.facet.area)
     assert slab.thickness == pytest.approx(14.054)
     assert slab.structure.composition.element_composition.reduced_formula == "LiCoO2"
@@ -76,7 +93,10 @@ def test_a_plane_of_two_cations_is_shared_by_charge():
     slab = slabs(CELLS["LCO"], (0, 1, 2), SlabSpec(layers=4))[0]
     heights = slab.structure.cart_coords[:, 2]
     for outer in (heights > heights.max() - 0.4, heights < heights.min() + 0.4):
-        assert Counter(site.specie.symbol for site, mine in zip(slab.structure, outer, strict=True) if mine) == {"Li": 1, "Co": 1}
+        assert Counter(site.specie.symbol for site, mine in zip(slab.structure, outer, strict=True) if mine) == {
+            "Li": 1,
+            "Co": 1,
+        }
 
 
 def test_the_dipole_grows_with_the_thickness_and_the_shared_plane_stops_it():
@@ -97,7 +117,9 @@ def test_moments_charges_and_origin_are_those_of_the_bulk():
         assert structure.species == [source.species[k] for k in origin]
         assert set(structure.site_properties["layer"]) == {slab.facet.cell.label}
         assert structure.charge == 0
-        assert len({len([k for k in origin if k == site]) for site in origin}) == 1  # every site of the bulk equally often
+        assert (
+            len({len([k for k in origin if k == site]) for site in origin}) == 1
+        )  # every site of the bulk equally often
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -111,21 +133,30 @@ def test_every_slab_of_a_crystal(name):
             assert heights.max() + heights.min() == pytest.approx(structure.lattice.c)
             assert np.ptp(heights) == pytest.approx(slab.thickness)
             assert slab.stoichiometric
-            assert len(structure) / len(cell.structure) == pytest.approx(slab.area * slab.n_layers * slab.facet.layer / cell.structure.volume)
+            assert len(structure) / len(cell.structure) == pytest.approx(
+                slab.area * slab.n_layers * slab.facet.layer / cell.structure.volume
+            )
             assert slab.n_layers * slab.facet.layer >= 6 - 1e-6
             dipole = site_charges(structure) @ heights / slab.area
             assert slab.dipole == pytest.approx(dipole, abs=1e-6)
             if not slab.reconstructed:
-                assert slab.dipole == pytest.approx(slab.termination.dipole * slab.n_layers * slab.facet.layer / slab.facet.spacing, abs=1e-6)
+                assert slab.dipole == pytest.approx(
+                    slab.termination.dipole * slab.n_layers * slab.facet.layer / slab.facet.spacing, abs=1e-6
+                )
             if slab.symmetric:
                 assert abs(slab.dipole) < 1e-3
-                mirrored = Structure(structure.lattice, structure.species, structure.frac_coords * [1, 1, -1] + [0, 0, 1])
+                mirrored = Structure(
+                    structure.lattice, structure.species, structure.frac_coords * [1, 1, -1] + [0, 0, 1]
+                )
                 assert same_profile(profile(mirrored)[:1], profile(structure)[:1])
             assert flipped(slab).dipole == pytest.approx(-slab.dipole)
             assert flipped(flipped(slab)).termination.label == slab.termination.label
 
 
-@pytest.mark.parametrize(("name", "miller"), [("LPSCl", (1, 0, 0)), ("LPSCl", (1, 1, 1)), ("LCO", (0, 0, 1)), ("Li2CO3", (0, 0, 1)), ("Li2MnO3", (0, 1, 0))])
+@pytest.mark.parametrize(
+    ("name", "miller"),
+    [("LPSCl", (1, 0, 0)), ("LPSCl", (1, 1, 1)), ("LCO", (0, 0, 1)), ("Li2CO3", (0, 0, 1)), ("Li2MnO3", (0, 1, 0))],
+)
 def test_no_slab_is_returned_twice(name, miller):
     matcher = StructureMatcher(primitive_cell=False, scale=False, ltol=0.01, stol=0.02, angle_tol=0.5)
     found = [slab.structure for slab in slabs(CELLS[name], miller, PLAIN)]
@@ -149,22 +180,40 @@ def test_slab_generator_as_referee(name, miller, refereed):
         bulk.remove_site_property(key)
     to_cell = bulk.lattice.matrix @ np.linalg.inv(cell.conventional) @ np.array(miller)
     scaled = next(to_cell * k for k in range(1, 13) if np.allclose(to_cell * k, np.rint(to_cell * k), atol=1e-3))
-    theirs = SlabGenerator(bulk, np.rint(scaled).astype(int).tolist(), 3, 3, in_unit_planes=True, primitive=True, center_slab=True)
+    theirs = SlabGenerator(
+        bulk, np.rint(scaled).astype(int).tolist(), 3, 3, in_unit_planes=True, primitive=True, center_slab=True
+    )
     their_slabs = theirs.get_slabs(ftol=0.05, symmetrize=False)
     ours = slabs(cell, miller, SlabSpec(thickness=0.5, reconstruct=False, plane_width=0.05), exact=True)
     assert len(ours) >= len(their_slabs)
     missing = 0
     for slab in their_slabs:
         repeats = round(len(slab) / len(plane.oriented) * plane.area / slab.surface_area)
-        assert slab.surface_area % plane.area == pytest.approx(0, abs=1e-3) or slab.surface_area == pytest.approx(plane.area)
-        same = slabs(cell, miller, SlabSpec(thickness=repeats * plane.spacing, reconstruct=False, plane_width=0.05), exact=True)
+        assert slab.surface_area % plane.area == pytest.approx(0, abs=1e-3) or slab.surface_area == pytest.approx(
+            plane.area
+        )
+        same = slabs(
+            cell, miller, SlabSpec(thickness=repeats * plane.spacing, reconstruct=False, plane_width=0.05), exact=True
+        )
         mine = [profile(mine.structure) for mine in same]
         missing += not any(same_profile(profile(slab.get_orthogonal_c_slab()), other) for other in mine)
-    refereed("terminations of 11 facets, missing", missing, 0, of="structures.slab.slabs", by="pymatgen, SlabGenerator", unit="terminations")
+    refereed(
+        "terminations of 11 facets, missing",
+        missing,
+        0,
+        of="structures.slab.slabs",
+        by="pymatgen, SlabGenerator",
+        unit="terminations",
+    )
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.sampled_from(sorted(CELLS)), supercell_matrices(3), st.integers(0, 2**32 - 1), st.sampled_from([(0, 0, 1), (1, 0, 0), (1, 1, 0), (0, 1, 2)]))
+@given(
+    st.sampled_from(sorted(CELLS)),
+    supercell_matrices(3),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([(0, 0, 1), (1, 0, 0), (1, 1, 0), (0, 1, 2)]),
+)
 def test_terminations_do_not_depend_on_the_cell_the_crystal_is_given_in(name, matrix, seed, miller):
     cell, rng = CELLS[name], np.random.default_rng(seed)
     turn, shift = Rotation.random(rng=rng).as_matrix(), rng.random(3)
@@ -175,13 +224,20 @@ def test_terminations_do_not_depend_on_the_cell_the_crystal_is_given_in(name, ma
     mine, theirs = (terminations(facet(source, miller)) for source in (cell, other))
 
     def told(found):
-        return sorted((t.label.split("-")[0], t.tasker, round(t.dipole, 4), round(t.broken_units, 4), round(t.broken_strength, 4)) for t in found)
+        return sorted(
+            (t.label.split("-")[0], t.tasker, round(t.dipole, 4), round(t.broken_units, 4), round(t.broken_strength, 4))
+            for t in found
+        )
 
     assert told(theirs) == told(mine)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 699), min_size=1, max_size=30), st.integers(-2000, 2000), st.sampled_from([0.055, 0.105, 0.305, 0.995]))
+@given(
+    st.lists(st.integers(0, 699), min_size=1, max_size=30),
+    st.integers(-2000, 2000),
+    st.sampled_from([0.055, 0.105, 0.305, 0.995]),
+)
 def test_planes_are_narrow_and_do_not_depend_on_the_origin(heights, shift, width):
     heights = np.array(heights) / 100
 
@@ -198,7 +254,9 @@ def test_planes_are_narrow_and_do_not_depend_on_the_origin(heights, shift, width
 
 def test_reflection_of_a_cut():
     plane = facet(CELLS["LCO"], (0, 0, 1))
-    lithium = next(float(site.coords[2]) for site in plane.oriented if site.specie.symbol == "Li")  # an inversion centre
+    lithium = next(
+        float(site.coords[2]) for site in plane.oriented if site.specie.symbol == "Li"
+    )  # an inversion centre
     for cut in terminations(plane):
         top = cut.shift * plane.spacing
         assert any(same_height(image, 2 * lithium - top, plane.spacing) for image in opposite_cuts(plane, top))
@@ -241,16 +299,25 @@ def test_cuts_around_complex_ions(name, centre, ligand, number, miller):
         assert slab.termination.broken_units == 0
         assert slab.stoichiometric
         if not slab.reconstructed:
-            assert slab.dipole == pytest.approx(slab.termination.dipole * slab.n_layers * slab.facet.layer / slab.facet.spacing, abs=1e-6)
-    assert slabs(CELLS["LCO"], (1, 0, 4), SlabSpec(complex_ions="whole"))[0].structure == slabs(CELLS["LCO"], (1, 0, 4))[0].structure
+            assert slab.dipole == pytest.approx(
+                slab.termination.dipole * slab.n_layers * slab.facet.layer / slab.facet.spacing, abs=1e-6
+            )
+    assert (
+        slabs(CELLS["LCO"], (1, 0, 4), SlabSpec(complex_ions="whole"))[0].structure
+        == slabs(CELLS["LCO"], (1, 0, 4))[0].structure
+    )
 
 
 def test_complex_ions_by_bond_strength():
     carbonate = complex_ions(CELLS["Li2CO3"].structure)
     assert carbonate.strength[carbonate.inside] == pytest.approx(4 / 3)
     assert carbonate.inside.sum() == 3 * 2
-    assert not carbonate.bound[[k for k, site in enumerate(CELLS["Li2CO3"].structure) if site.specie.symbol == "Li"]].any()
-    assert np.linalg.norm(carbonate.shift, axis=1) == pytest.approx([0] * 4 + [np.linalg.norm(v) for v in carbonate.shift[4:]])
+    assert not carbonate.bound[
+        [k for k, site in enumerate(CELLS["Li2CO3"].structure) if site.specie.symbol == "Li"]
+    ].any()
+    assert np.linalg.norm(carbonate.shift, axis=1) == pytest.approx(
+        [0] * 4 + [np.linalg.norm(v) for v in carbonate.shift[4:]]
+    )
     for name in ("LCO", "CoO", "Li2MnO3", "Co3O4"):
         assert not complex_ions(CELLS[name].structure).bound.any()
     network = complex_ions(source_cell(material("GeO2-quartz")).structure)

@@ -85,7 +85,9 @@ for i in itertools.count():
 @pytest.mark.parametrize("frames", [1, 8, 29])
 def test_a_killed_writer_leaves_every_whole_frame(tmp_path: Path, frames: int) -> None:
     file = tmp_path / "killed.h5"
-    with subprocess.Popen([sys.executable, "-c", _ENDLESS, str(file)], stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", _ENDLESS, str(file)], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
         assert process.stdout is not None
         reported = [int(process.stdout.readline()) for _ in range(frames)]
         process.send_signal(signal.SIGKILL)
@@ -94,10 +96,17 @@ def test_a_killed_writer_leaves_every_whole_frame(tmp_path: Path, frames: int) -
     assert read.steps.tolist() == list(range(len(read)))
     assert len(read) >= reported[-1] + 1
     assert read.energies is not None
-    for series in (read.positions.reshape(len(read), -1), read.cells.reshape(len(read), -1), read.times[:, None] / 2, -read.energies[:, None]):
+    for series in (
+        read.positions.reshape(len(read), -1),
+        read.cells.reshape(len(read), -1),
+        read.times[:, None] / 2,
+        -read.energies[:, None],
+    ):
         assert np.array_equal(series, np.broadcast_to(read.steps[:, None], series.shape))
     with TrajectoryWriter(file, ["Li"] * 40, 2.0, continue_after=len(read) - 2) as writer:
-        writer.append(Frames(("Li",) * 40, np.ones((1, 3, 3)), np.ones((1, 40, 3)), np.array([999]), np.array([1998.0])))
+        writer.append(
+            Frames(("Li",) * 40, np.ones((1, 3, 3)), np.ones((1, 40, 3)), np.array([999]), np.array([1998.0]))
+        )
     assert np.concatenate([b.steps for b in read_blocks(file)]).tolist() == [*range(len(read) - 1), 999]
     assert [f.name for f in tmp_path.iterdir()] == ["killed.h5"]
 
@@ -120,7 +129,12 @@ def test_the_layout_is_h5md(tmp_path: Path) -> None:
         assert file["h5md"].attrs["version"].tolist() == [1, 1]
         assert file["particles/all/species"][:].tolist() == [3, 15, 16]
         assert file["particles/all/box"].attrs["boundary"].tolist() == [b"periodic"] * 3
-        for group in ("particles/all/position", "particles/all/box/edges", "observables/potential_energy", "observables/temperature"):
+        for group in (
+            "particles/all/position",
+            "particles/all/box/edges",
+            "observables/potential_energy",
+            "observables/temperature",
+        ):
             assert file[group]["step"][:].tolist() == [0, 2]
             assert file[group]["time"][:].tolist() == [0.0, 3.0]
         assert file["particles/all/position/value"].attrs["unit"] == "Angstrom"

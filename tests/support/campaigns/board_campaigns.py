@@ -7,20 +7,43 @@ from typing import Any
 from catholyte.analysis.records import Entry
 from catholyte.configs.load import load_recipe
 from catholyte.hpc.board.snapshot import BoardSource
-from catholyte.tests.support.campaigns.campaign_documents import MadeRecords, cell_of, edges, made_document, oxygen_dos, planned
+from catholyte.tests.support.campaigns.campaign_documents import (
+    MadeRecords,
+    cell_of,
+    edges,
+    made_document,
+    oxygen_dos,
+    planned,
+)
 from catholyte.tests.support.motion.moving_chunks import chunk
 from catholyte.workflows.documents import Acceptance, CalculationDocument, Check, Trajectory
 
 __all__ = ["HOSTILE_NAME", "many_jobs", "mixed_campaign", "moving_campaign"]
 
 HOSTILE_NAME = "<script>alert(1)</script>"
-_CAUSE = {"message": "the moment of Co 3 is 0.1 µB", "evidence": ["OUTCAR: magnetization", "INCAR: MAGMOM = 0"], "advice": "start from the high-spin moments"}
+_CAUSE = {
+    "message": "the moment of Co 3 is 0.1 µB",
+    "evidence": ["OUTCAR: magnetization", "INCAR: MAGMOM = 0"],
+    "advice": "start from the high-spin moments",
+}
 
 
 def _entry(key: str, step: str, name: str, state: str, **more: Any) -> Entry:
-    entry = planned(key, step, name, state, **{"started": "2026-01-01T00:00:00+00:00", "wall_seconds": 36.0 if state in ("done", "failed") else None, **more})
+    entry = planned(
+        key,
+        step,
+        name,
+        state,
+        **{
+            "started": "2026-01-01T00:00:00+00:00",
+            "wall_seconds": 36.0 if state in ("done", "failed") else None,
+            **more,
+        },
+    )
     kind = "dos" if step == "electronic" else "md" if step == "interface" else "relax"
-    return Entry({**entry.plan, "kind": kind, "cost_seconds": 72.0}, state, {"state": state, "attempts": 1, **entry.record})
+    return Entry(
+        {**entry.plan, "kind": kind, "cost_seconds": 72.0}, state, {"state": state, "attempts": 1, **entry.record}
+    )
 
 
 def mixed_campaign() -> BoardSource:
@@ -29,13 +52,24 @@ def mixed_campaign() -> BoardSource:
     assert whole.reactions is not None
     assert whole.windows is not None
     few = {"pairs": (("LCO", "LPSCl"),), "maps": (), "voltages": ()}
-    less = {"reactions": whole.reactions.model_copy(update=few), "windows": whole.windows.model_copy(update={"materials": ("LPSCl",)})}
+    less = {
+        "reactions": whole.reactions.model_copy(update=few),
+        "windows": whole.windows.model_copy(update={"materials": ("LPSCl",)}),
+    }
     recipe = whole.model_copy(update={**less, "screen": None, "volumes": None})
     cell = cell_of("LCO")
-    steps = Trajectory(positions=[cell.cart_coords.tolist()] * 3, cells=[cell.lattice.matrix.tolist()] * 3, energies=[-20.0, -20.1, -20.15])
-    review = Acceptance.of([Check(name="converged", ok=True), Check(name="moments", ok=False, detail="Co 0.3 µB", refuses=False)])
+    steps = Trajectory(
+        positions=[cell.cart_coords.tolist()] * 3,
+        cells=[cell.lattice.matrix.tolist()] * 3,
+        energies=[-20.0, -20.1, -20.15],
+    )
+    review = Acceptance.of(
+        [Check(name="converged", ok=True), Check(name="moments", ok=False, detail="Co 0.3 µB", refuses=False)]
+    )
     relaxed = made_document("LCO", trajectory=steps, acceptance=Acceptance.of([Check(name="converged", ok=True)]))
-    electrons = made_document("LCO", dos=oxygen_dos(cell, -3.0), kind="dos", band_edges=edges(cell, 2.5), acceptance=review)
+    electrons = made_document(
+        "LCO", dos=oxygen_dos(cell, -3.0), kind="dos", band_edges=edges(cell, 2.5), acceptance=review
+    )
     jobs: list[tuple[Entry, CalculationDocument | None]] = [
         (_entry("aaaa-1", "bulk", "LCO", "done", finished="2026-01-01T00:01:00+00:00"), relaxed),
         (_entry("bbbb-2", "electronic", "LCO", "done", depends_on=["aaaa-1"]), electrons),
@@ -47,7 +81,8 @@ def mixed_campaign() -> BoardSource:
 
 
 def moving_campaign() -> BoardSource:
-    """An interface whose second chunk breaks a P-S bond at 0.8 ps, its control, a replica without frames, and chunks that failed, wait and were rehearsed."""
+    """An interface whose second chunk breaks a P-S bond at 0.8 ps, its control, a replica without frames, and chunks
+    that failed, wait and were rehearsed."""
     recipe, _ = load_recipe("gsirr")
     whole, other = "LCO|LPSCl", "CoO|LPSCl"
     lost = chunk(whole, 0, 2, None).model_copy(update={"trajectory": None})
@@ -59,9 +94,17 @@ def moving_campaign() -> BoardSource:
         (_entry("m4", "interface", whole, "waiting", variant="replica 1, chunk 4"), None),
         (_entry("n1", "interface", whole, "done", variant="replica 2, chunk 1"), lost),
         (_entry("r1", "interface", other, "done", variant="chunk 1"), invented),
-        (_entry("c1", "interface", "LPSCl control", "done", variant="chunk 1"), chunk("LPSCl control", 400, 100, None, slice(4, 8))),
+        (
+            _entry("c1", "interface", "LPSCl control", "done", variant="chunk 1"),
+            chunk("LPSCl control", 400, 100, None, slice(4, 8)),
+        ),
     ]
-    return BoardSource(MadeRecords(recipe.model_copy(update={"reactions": None, "windows": None, "screen": None, "volumes": None}), jobs), "a store in memory")
+    return BoardSource(
+        MadeRecords(
+            recipe.model_copy(update={"reactions": None, "windows": None, "screen": None, "volumes": None}), jobs
+        ),
+        "a store in memory",
+    )
 
 
 def many_jobs(number: int) -> BoardSource:
@@ -69,7 +112,16 @@ def many_jobs(number: int) -> BoardSource:
     recipe, _ = load_recipe("gsirr")
     document = made_document("LCO")
     jobs = [
-        (_entry(f"key-{i:06d}", "bulk", f"LCO{i % 40}", "failed" if i % 10 == 0 else "done", cause=_CAUSE if i % 10 == 0 else None), document)
+        (
+            _entry(
+                f"key-{i:06d}",
+                "bulk",
+                f"LCO{i % 40}",
+                "failed" if i % 10 == 0 else "done",
+                cause=_CAUSE if i % 10 == 0 else None,
+            ),
+            document,
+        )
         for i in range(number)
     ]
     return BoardSource(MadeRecords(recipe, list(jobs)), "a store in memory")

@@ -15,7 +15,14 @@ from catholyte.configs.errors import CalculationError
 from catholyte.configs.load import material
 from catholyte.configs.recipe import Recipe
 from catholyte.structures.crystals.cells import calculation_cell
-from catholyte.workflows.documents import BandEdges, CalculationDocument, Convergence, ProjectedDos, Provenance, Signature
+from catholyte.workflows.documents import (
+    BandEdges,
+    CalculationDocument,
+    Convergence,
+    ProjectedDos,
+    Provenance,
+    Signature,
+)
 
 __all__ = ["MadeRecords", "cell_of", "edges", "made_document", "oxygen_dos", "planned", "strained"]
 
@@ -41,11 +48,18 @@ def oxygen_dos(structure: Structure, center: float) -> ProjectedDos:
         return states * np.exp(-((GRID - position) ** 2) / (2 * 0.3**2)) / (0.3 * np.sqrt(2 * np.pi))
 
     nothing = np.zeros_like(GRID)
-    sites = [[peak(-18, 1), peak(center, 3), nothing] if site.specie.symbol == "O" else [nothing] * 3 for site in structure]
+    sites = [
+        [peak(-18, 1), peak(center, 3), nothing] if site.specie.symbol == "O" else [nothing] * 3 for site in structure
+    ]
     channel = np.array(sites)
     total = channel.sum(axis=(0, 1))
     return ProjectedDos(
-        energies=GRID.tolist(), densities=[channel.tolist()] * 2, total=[total.tolist()] * 2, orbitals=["s", "p", "d"], broadening=0.0, n_bands=20
+        energies=GRID.tolist(),
+        densities=[channel.tolist()] * 2,
+        total=[total.tolist()] * 2,
+        orbitals=["s", "p", "d"],
+        broadening=0.0,
+        n_bands=20,
     )
 
 
@@ -55,12 +69,20 @@ def edges(structure: Structure, gap: float) -> BandEdges:
     return BandEdges(efermi=gap / 2, vbm=0.0 if gap else None, cbm=gap or None, gap=gap, **known)
 
 
-def made_document(name: str, structure: Structure | None = None, initial: Structure | None = None, **changes: Any) -> CalculationDocument:
+def made_document(
+    name: str, structure: Structure | None = None, initial: Structure | None = None, **changes: Any
+) -> CalculationDocument:
     """A document of a library material: relaxed by chgnet where no density of states is given, else by gpaw."""
     start = initial or cell_of(name)
     cell = structure or start
     tier = "gpaw" if "dos" in changes else "chgnet"
-    signature = {"engine": tier, "version": "1.0", "functional": "PBE", "hubbard_u": {"Co": 3.9}, "potentials": "made up"}
+    signature = {
+        "engine": tier,
+        "version": "1.0",
+        "functional": "PBE",
+        "hubbard_u": {"Co": 3.9},
+        "potentials": "made up",
+    }
     given: dict[str, Any] = {
         "label": name,
         "kind": "dos" if "dos" in changes else "relax",
@@ -74,7 +96,13 @@ def made_document(name: str, structure: Structure | None = None, initial: Struct
         "convergence": Convergence(electronic=True, max_force=0.001),
         "signature": Signature(**signature),
         "settings": {"method": {"cutoff": 600.0}, "device": "cpu"},
-        "provenance": Provenance(host="node", started="2026-01-01T00:00:00", finished="2026-01-01T00:01:00", wall_seconds=60, versions={tier: "1.0"}),
+        "provenance": Provenance(
+            host="node",
+            started="2026-01-01T00:00:00",
+            finished="2026-01-01T00:01:00",
+            wall_seconds=60,
+            versions={tier: "1.0"},
+        ),
     }
     return CalculationDocument(**{**given, **changes})
 
@@ -82,8 +110,21 @@ def made_document(name: str, structure: Structure | None = None, initial: Struct
 def planned(key: str, step: str, name: str, state: str = "done", *, variant: str = "main", **record: Any) -> Entry:
     """A job of a campaign."""
     tier = "chgnet" if step == "bulk" else "gpaw"
-    plan = {"key": key, "uuid": key, "name": f"{name} {step} {variant}", "step": step, "material": name, "variant": variant, "engine": tier, "tier": tier}
-    return Entry({**plan, "kind": "relax", "n_atoms": 4, "depends_on": record.pop("depends_on", [])}, state, {"host": "node", **record})
+    plan = {
+        "key": key,
+        "uuid": key,
+        "name": f"{name} {step} {variant}",
+        "step": step,
+        "material": name,
+        "variant": variant,
+        "engine": tier,
+        "tier": tier,
+    }
+    return Entry(
+        {**plan, "kind": "relax", "n_atoms": 4, "depends_on": record.pop("depends_on", [])},
+        state,
+        {"host": "node", **record},
+    )
 
 
 class MadeRecords(Records):
@@ -96,7 +137,12 @@ class MadeRecords(Records):
         return [self._recipe.name]
 
     def campaign(self, name: str | None = None) -> dict[str, Any]:
-        return {"name": self._recipe.name, "recipe": self._recipe.model_dump(mode="json"), "updated": "2026-01-01T00:00:00+00:00", "skipped": []}
+        return {
+            "name": self._recipe.name,
+            "recipe": self._recipe.model_dump(mode="json"),
+            "updated": "2026-01-01T00:00:00+00:00",
+            "skipped": [],
+        }
 
     def entries(self, name: str | None = None) -> list[Entry]:
         return [entry for entry, _ in self._jobs]

@@ -13,7 +13,8 @@ __all__ = ["campaign"]
 
 
 def campaign(tier: str = "chgnet", levels: int = 3) -> list[CalculationDocument]:
-    """Orderings, a host, 0 to `levels` - 1 lithium vacancies, two oxygen vacancies in the lowest arrangement of each; energies fall with the lithium."""
+    """Orderings, a host, 0 to `levels` - 1 lithium vacancies, two oxygen vacancies in the lowest arrangement of each;
+    energies fall with the lithium."""
     cell = prepared_cell(conventional(LCO).make_supercell((2, 1, 1)), LCO)
     base = toy_document("LCO host 1", cell)
 
@@ -28,5 +29,9 @@ def campaign(tier: str = "chgnet", levels: int = 3) -> list[CalculationDocument]
             found.append(made(f"LCO Li-{n} {k}", one.structure, base.energy + 7.0 * n + 0.01 * k))
         parent, energy = (sets[0].structure, base.energy + 7.0 * n + 0.01) if n else (cell, base.energy)
         for site in oxygen_sites(parent)[:2]:
-            found.append(made(f"LCO Li-{n} 1 O-{site.index}", oxygen_vacancy(parent, site.index).structure, energy + 7.3 - 0.4 * n))
+            found.append(
+                made(
+                    f"LCO Li-{n} 1 O-{site.index}", oxygen_vacancy(parent, site.index).structure, energy + 7.3 - 0.4 * n
+                )
+            )
     return found

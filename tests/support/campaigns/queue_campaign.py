@@ -59,15 +59,22 @@ vasp:
 
 @functools.cache
 def _without_slurm() -> str:
-    """Why no job can run: empty where this machine alone is the partition `debug` of a Slurm, so that a site's cluster is left in peace."""
+    """Why no job can run: empty where this machine alone is the partition `debug` of a Slurm, so that a site's cluster
+    is left in peace."""
     if OWN_SLURM.is_file():
         os.environ.setdefault("SLURM_CONF", str(OWN_SLURM))
     try:
-        nodes = subprocess.run(["sinfo", "-h", "-p", "debug", "-o", "%n %T"], capture_output=True, text=True, check=True, timeout=30).stdout.split()
+        nodes = subprocess.run(
+            ["sinfo", "-h", "-p", "debug", "-o", "%n %T"], capture_output=True, text=True, check=True, timeout=30
+        ).stdout.split()
     except (OSError, subprocess.SubprocessError) as error:
         return f"no Slurm answers: {error}"
     here = socket.gethostname().partition(".")[0]
-    return "" if nodes[:1] == [here] and nodes[1:] in (["idle"], ["mixed"], ["allocated"], ["completing"]) else f"no Slurm of {here} alone: {nodes}"
+    return (
+        ""
+        if nodes[:1] == [here] and nodes[1:] in (["idle"], ["mixed"], ["allocated"], ["completing"])
+        else f"no Slurm of {here} alone: {nodes}"
+    )
 
 
 def needs_slurm(test: Any) -> Any:
@@ -99,7 +106,10 @@ def answers(store: CampaignStore) -> dict[str, Any]:
     for document in store.outputs.query({}, load=True):
         output = document["output"]
         if isinstance(output, dict):
-            output = {name: output.get(name) for name in ("energy", "forces", "stress", "magmoms", "convergence", "trajectory", "signature", "value")}
+            output = {
+                name: output.get(name)
+                for name in ("energy", "forces", "stress", "magmoms", "convergence", "trajectory", "signature", "value")
+            }
         found[f"{document['uuid']}:{document['index']}"] = output
     return found
 
@@ -136,7 +146,8 @@ class Campaign:
         self.file.write_text(
             f"name: {self.folder.name}\nscheduler: slurm\npartition: debug\npython: {sys.executable}\n"
             f"setup:\n  - export OMP_NUM_THREADS=1 CATHOLYTE_REHEARSE_FAULTS={self.fault_file}\n"
-            f"work_dir: {self.work_dir or self.folder / 'cluster'}\nstore: {self.server.uri}\nwarning_seconds: {self.warning}\n"
+            f"work_dir: {self.work_dir or self.folder / 'cluster'}\nstore: {self.server.uri}\nwarning_seconds: "
+            f"{self.warning}\n"
             f"resources:\n  - resources: {{wall_time: {self.wall_time}}}\n"
         )
         self.cluster, self.store, self.config = open_cluster(str(self.file), rehearsal=True)
@@ -174,21 +185,39 @@ class Campaign:
 
     def tend(self) -> subprocess.Popen[bytes]:
         """Start `catholyte tend`."""
-        command = [sys.executable, "-c", "from catholyte.hpc.commands.app import main; main()", "tend", "--cluster", str(self.file), "--rehearsal"]
+        command = [
+            sys.executable,
+            "-c",
+            "from catholyte.hpc.commands.app import main; main()",
+            "tend",
+            "--cluster",
+            str(self.file),
+            "--rehearsal",
+        ]
         with (self.folder / "tend.log").open("ab") as log:
-            self.helpers.append(subprocess.Popen([*command, "--manager", self.manager, "--pause", "2"], stdout=log, stderr=log, cwd=self.folder))
+            self.helpers.append(
+                subprocess.Popen(
+                    [*command, "--manager", self.manager, "--pause", "2"], stdout=log, stderr=log, cwd=self.folder
+                )
+            )
         return self.helpers[-1]
 
     def finishes(self, seconds: float) -> float:
         """Wait until `tend` says that nothing is left; returns the s that it took."""
         started = time.monotonic()
-        status = reaches(lambda: (code := self.helpers[-1].poll()) is not None and [code], seconds, f"end of the campaign; {self.said()}")
+        status = reaches(
+            lambda: (code := self.helpers[-1].poll()) is not None and [code],
+            seconds,
+            f"end of the campaign; {self.said()}",
+        )
         assert status == [0], self.said()
         return time.monotonic() - started
 
     def said(self) -> str:
         """The end of what `tend` said, and the states of the jobs."""
-        states = ", ".join(f"{r['name']} {r['state']} {(r.get('cause') or {}).get('message', '')}" for r in self.records())
+        states = ", ".join(
+            f"{r['name']} {r['state']} {(r.get('cause') or {}).get('message', '')}" for r in self.records()
+        )
         return f"{states}\n{(self.folder / 'tend.log').read_text()[-3000:]}"
 
     def records(self) -> list[dict[str, Any]]:
@@ -205,7 +234,8 @@ class Campaign:
         return [line.split()[0] for line in listed.splitlines() if str(self.cluster.work_dir) in line]
 
     def drains(self, seconds: float = 120) -> None:
-        """Wait until none of this campaign's jobs is in Slurm: a launcher that found nothing left to do needs a moment to end."""
+        """Wait until none of this campaign's jobs is in Slurm: a launcher that found nothing left to do needs a moment
+        to end."""
         reaches(lambda: not self.queue(), seconds, f"the queue to empty; {self.queue()} are left")
 
     def away(self, seconds: float) -> None:

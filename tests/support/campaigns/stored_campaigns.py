@@ -26,7 +26,11 @@ def stored_campaign(folder: Path) -> BoardSource:
         store.states.insert_one({**entry.plan, **entry.record, "key": entry.plan["key"]})
         if entry.state == "done":
             document = json.loads(json.dumps(records.document(entry.plan["uuid"], arrays=True), cls=MontyEncoder))
-            outputs.update([{"uuid": entry.plan["uuid"], "index": 1, "output": document}], key=["uuid", "index"], save={"data": list(LARGE_FIELDS)})
+            outputs.update(
+                [{"uuid": entry.plan["uuid"], "index": 1, "output": document}],
+                key=["uuid", "index"],
+                save={"data": list(LARGE_FIELDS)},
+            )
     campaign = {**records.campaign(), "jobs": [entry.plan for entry in records.entries()], "reused": []}
     store.campaigns.insert_one(campaign)
     store.close()

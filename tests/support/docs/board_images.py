@@ -1,4 +1,5 @@
-"""The pictures of docs/board.md: the board of the shipped campaigns and of campaigns made by hand, in Debian's chromium.
+"""The pictures of docs/board.md: the board of the shipped campaigns and of campaigns made by hand, in Debian's
+chromium.
 
 ``python tests/support/docs/board_images.py`` writes docs/images/board-*.png anew.
 """
@@ -32,7 +33,9 @@ _WIDE, _PHONE = 1180, 390
 def shipped_source(folder: Path) -> BoardSource:
     """The store of tests/data, unpacked into `folder`."""
     with tarfile.open(ROOT / "tests" / "data" / "campaigns.tar.xz") as packed:
-        packed.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # Python 3.11.4 brought the filter
+        packed.extractall(
+            folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
+        )  # Python 3.11.4 brought the filter
     opened = open_store(folder, create=False)
     return BoardSource(Records(opened.outputs, opened.states, opened.campaigns), "a folder on this machine")
 
@@ -46,23 +49,40 @@ def write_images(out: Path) -> list[Path]:
     """
     with tempfile.TemporaryDirectory() as folder:
         source = shipped_source(Path(folder))
-        electrons = next(entry.plan["key"] for entry in source.snapshot("gsirr").entries if entry.plan["name"] == "LCO gpaw dos")
-        with serve(create_app(source)) as finished, serve(create_app(mixed_campaign())) as mixed, serve(create_app(moving_campaign())) as moving:
+        electrons = next(
+            entry.plan["key"] for entry in source.snapshot("gsirr").entries if entry.plan["name"] == "LCO gpaw dos"
+        )
+        with (
+            serve(create_app(source)) as finished,
+            serve(create_app(mixed_campaign())) as mixed,
+            serve(create_app(moving_campaign())) as moving,
+        ):
             matrix = f"{finished}/campaign/gsirr"
             with open_browser(_WIDE, 900) as browser:
                 files = [
                     _picture(browser, matrix, out / "board-matrix.png", "td.cell .flag", 6, height=1400),
                     _picture(browser, f"{matrix}/job/{electrons}", out / "board-job.png", ".plot[data-drawn]", 2),
-                    _picture(browser, f"{mixed}/campaign/gsirr/job/cccc-3", out / "board-cause.png", ".evidence", height=620),
-                    _picture(browser, f"{moving}/campaign/gsirr/job/m1", out / "board-trajectory.png", "#plot-motion[data-drawn]", section=".ledger"),
+                    _picture(
+                        browser, f"{mixed}/campaign/gsirr/job/cccc-3", out / "board-cause.png", ".evidence", height=620
+                    ),
+                    _picture(
+                        browser,
+                        f"{moving}/campaign/gsirr/job/m1",
+                        out / "board-trajectory.png",
+                        "#plot-motion[data-drawn]",
+                        section=".ledger",
+                    ),
                 ]
             with open_browser(_PHONE, 844, phone=True) as browser:
                 files.append(_picture(browser, matrix, out / "board-phone.png", "td.cell.value"))
     return files
 
 
-def _picture(browser: Any, address: str, path: Path, awaited: str, number: int = 1, height: int = 1000, section: str = "") -> Path:
-    """The page at an address, once `number` elements of a selector are there: its first `height` pixels, or one section."""
+def _picture(
+    browser: Any, address: str, path: Path, awaited: str, number: int = 1, height: int = 1000, section: str = ""
+) -> Path:
+    """The page at an address, once `number` elements of a selector are there: its first `height` pixels, or one
+    section."""
     from PIL import Image
 
     browser.get(address)
@@ -71,9 +91,13 @@ def _picture(browser: Any, address: str, path: Path, awaited: str, number: int =
     if section:
         height = browser.execute_script("return document.documentElement.scrollHeight") + 200
     if "phone" not in path.stem:
-        browser.set_window_size(_WIDE, height + browser.execute_script("return window.outerHeight - window.innerHeight"))
+        browser.set_window_size(
+            _WIDE, height + browser.execute_script("return window.outerHeight - window.innerHeight")
+        )
     time.sleep(1.5)  # figures follow the window
-    shot = browser.find_element("css selector", section).screenshot_as_png if section else browser.get_screenshot_as_png()
+    shot = (
+        browser.find_element("css selector", section).screenshot_as_png if section else browser.get_screenshot_as_png()
+    )
     if problems(browser):
         raise RuntimeError(f"{address}: the browser complains: {problems(browser)}")
     image = Image.open(io.BytesIO(shot)).convert("RGB")

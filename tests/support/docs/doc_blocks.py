@@ -15,9 +15,17 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
     """Language and content of the fenced blocks of a page."""
-    return [(language, text) for language, text in _BLOCK.findall(page.read_text(encoding="utf-8")) if not languages or language in languages]
+    return [
+        (language, text)
+        for language, text in _BLOCK.findall(page.read_text(encoding="utf-8"))
+        if not languages or language in languages
+    ]
 
 
 def lines_of(text: str) -> list[str]:
     """Commands of a console block, comments left out."""
-    return [line for line in (re.sub(r"\s+# .*$", "", line).strip() for line in text.splitlines()) if line and not line.startswith("#")]
+    return [
+        line
+        for line in (re.sub(r"\s+# .*$", "", line).strip() for line in text.splitlines())
+        if line and not line.startswith("#")
+    ]

@@ -1,4 +1,5 @@
-"""Every fault of the rehearsal, in a relaxation and in dynamics: the state that the job ends in, and what the next attempt gives."""
+"""Every fault of the rehearsal, in a relaxation and in dynamics: the state that the job ends in, and what the next
+attempt gives."""
 
 from __future__ import annotations
 
@@ -57,14 +58,20 @@ def run(place: Path, task: Task, frozen_time: float = 21600.0) -> CalculationDoc
 
 def outcome(kind: str, task_kind: str, place: Path, undisturbed: CalculationDocument) -> dict[str, str]:
     """The state after the fault, and that of the next attempt where there is one."""
-    step = undisturbed.convergence.n_steps if kind == "drop_magnetization" else _STEP  # moments are those of the last step
-    (place / "faults.yaml").write_text(f"faults:\n  - {{kind: {kind}, at_ionic_step: {step}, seconds: {120 if kind == 'freeze' else 0.05}}}\n")
+    step = (
+        undisturbed.convergence.n_steps if kind == "drop_magnetization" else _STEP
+    )  # moments are those of the last step
+    (place / "faults.yaml").write_text(
+        f"faults:\n  - {{kind: {kind}, at_ionic_step: {step}, seconds: {120 if kind == 'freeze' else 0.05}}}\n"
+    )
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = str(place / "faults.yaml")
     try:
         row = {"kind": kind, "task": task_kind, "state": _attempt(kind, task_kind, place / "run", undisturbed)}
         again = row["state"].startswith(("refused", "failed"))
-        row["next attempt"] = _attempt(kind, task_kind, place / "run", undisturbed, again=True) if again else "not needed"
+        row["next attempt"] = (
+            _attempt(kind, task_kind, place / "run", undisturbed, again=True) if again else "not needed"
+        )
     finally:
         if before is None:
             del os.environ[VARIABLE]
@@ -84,7 +91,11 @@ def _attempt(kind: str, task_kind: str, place: Path, undisturbed: CalculationDoc
     equal = _equal(document, undisturbed)
     checks = {check.name: check for check in document.acceptance.checks} if document.acceptance else {}
     if again:
-        joined = f"continued ({checks['parts joined'].detail.partition(' steps')[0]} steps)" if "parts joined" in checks else "run again"
+        joined = (
+            f"continued ({checks['parts joined'].detail.partition(' steps')[0]} steps)"
+            if "parts joined" in checks
+            else "run again"
+        )
         return f"{joined}: {'equal to the undisturbed run' if equal else 'accepted'}"
     changes = document.settings["changes"]
     if changes:
@@ -95,7 +106,11 @@ def _attempt(kind: str, task_kind: str, place: Path, undisturbed: CalculationDoc
     corrections = _corrections(place)
     if corrections:
         return f"corrected: {', '.join(corrections)}"
-    review = [f"{check.name}: {check.detail}" for check in document.acceptance.failed(refusing=False)] if document.acceptance else []
+    review = (
+        [f"{check.name}: {check.detail}" for check in document.acceptance.failed(refusing=False)]
+        if document.acceptance
+        else []
+    )
     return f"review: {'; '.join(review)}" if review else f"silent ({'equal' if equal else 'another result'})"
 
 
@@ -104,11 +119,15 @@ def _corrections(place: Path) -> list[str]:
 
     log = place / "custodian.json"
     found: list[Any] = json.loads(log.read_text()) if log.is_file() else []
-    return [str(name) for entry in found for correction in entry.get("corrections", []) for name in correction["errors"]]
+    return [
+        str(name) for entry in found for correction in entry.get("corrections", []) for name in correction["errors"]
+    ]
 
 
 def _equal(document: CalculationDocument, other: CalculationDocument) -> bool:
-    return document.energy == other.energy and np.array_equal(document.structure.frac_coords, other.structure.frac_coords)
+    return document.energy == other.energy and np.array_equal(
+        document.structure.frac_coords, other.structure.frac_coords
+    )
 
 
 def page(rows: list[dict[str, str]]) -> str:
@@ -116,12 +135,34 @@ def page(rows: list[dict[str, str]]) -> str:
     lines = [
         "# What each fault ends in",
         "",
-        f"Every fault that `catholyte-rehearse` can inject ({len(KINDS)} kinds), at ionic step {_STEP} (drop_magnetization: the last) of a relaxation and of dynamics of CoO, through the VASP engine with",
-        "custodian and the gate behind it. *corrected*: an error handler mended it, and what it changed is on record. *review*: the result stands, with a named",
-        "check that points the fault out. *refused*: the run ended, and a named check keeps its result out of the store. *failed*: the run gave no result, the cause is named. *Next attempt*: the same job in the same directory, after the",
+        (
+            f"Every fault that `catholyte-rehearse` can inject ({len(KINDS)} kinds), at ionic step {_STEP} "
+            "(drop_magnetization: the last) of a relaxation and of dynamics of CoO, through the VASP engine with"
+        ),
+        (
+            "custodian and the gate behind it. *corrected*: an error handler mended it, and what it changed is on "
+            "record. "
+            "*review*: the result stands, with a named"
+        ),
+        (
+            "check that points the fault out. *refused*: the run ended, and a named check keeps its result out of the "
+            "store. *failed*: the run gave no result, the cause is named. *Next attempt*: the same job in the same "
+            "directory, after the"
+        ),
         "fault is gone. The table is written by `pytest -m slow tests/hpc/rehearsal/test_fault_matrix.py`.",
         "",
         "| fault | job | state | next attempt |",
         "|---|---|---|---|",
     ]
-    return "\n".join([*lines, *(f"| {row['kind']} | {row['task']} | {row['state'].replace('|', '/')} | {row['next attempt']} |" for row in rows)]) + "\n"
+    return (
+        "\n".join(
+            [
+                *lines,
+                *(
+                    f"| {row['kind']} | {row['task']} | {row['state'].replace('|', '/')} | {row['next attempt']} |"
+                    for row in rows
+                ),
+            ]
+        )
+        + "\n"
+    )

@@ -15,9 +15,24 @@ from catholyte.analysis.figures.depth import DepthPanel, alignment_figure, depth
 from catholyte.analysis.figures.dos import DosPanel, centers_figure, dos_figure
 from catholyte.analysis.figures.layers import layer_content_figure, layer_series_figure, layers_figure
 from catholyte.analysis.figures.motion import coordination_figure, drift_figure, events_figure, survival_figure
-from catholyte.analysis.figures.oxygen import ladder_figure, ordering_figure, oxygen_potential_figure, redox_figure, substitution_figure, voltage_figure
+from catholyte.analysis.figures.oxygen import (
+    ladder_figure,
+    ordering_figure,
+    oxygen_potential_figure,
+    redox_figure,
+    substitution_figure,
+    voltage_figure,
+)
 from catholyte.analysis.figures.reactions import MixingCurve, WindowLadder, reaction_figure, window_figure
-from catholyte.analysis.figures.screen import Curve, HeatMap, RangeBar, coverage_figure, curves_figure, heat_map_figure, voltage_map_figure
+from catholyte.analysis.figures.screen import (
+    Curve,
+    HeatMap,
+    RangeBar,
+    coverage_figure,
+    curves_figure,
+    heat_map_figure,
+    voltage_map_figure,
+)
 from catholyte.analysis.figures.volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure
 from catholyte.analysis.layers.geometry import layered_geometry
 from catholyte.analysis.layers.series import layer_series
@@ -53,8 +68,19 @@ def make_bands(n_spin: int = 2) -> Bands:
     density = np.zeros((n_spin, 3, 1, len(grid)))
     density[:, 1, 0] = np.exp(-((grid + 3) ** 2))
     density[:, 2, 0] = np.exp(-((grid + 4) ** 2))
-    dos = ProjectedDos(energies=grid.tolist(), densities=density.tolist(), total=density.sum(axis=(1, 2)).tolist(), orbitals=["p"], broadening=0.0, n_bands=3)
-    return Bands(dos, BandEdges(efermi=1.0, vbm=0.0, cbm=2.0, gap=2.0), Structure(Lattice.cubic(4), ["Co", "O", "O"], [[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0]]))
+    dos = ProjectedDos(
+        energies=grid.tolist(),
+        densities=density.tolist(),
+        total=density.sum(axis=(1, 2)).tolist(),
+        orbitals=["p"],
+        broadening=0.0,
+        n_bands=3,
+    )
+    return Bands(
+        dos,
+        BandEdges(efermi=1.0, vbm=0.0, cbm=2.0, gap=2.0),
+        Structure(Lattice.cubic(4), ["Co", "O", "O"], [[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0]]),
+    )
 
 
 def make_comparison(aligned: float | None = None) -> Comparison:
@@ -76,21 +102,48 @@ CURVE = MixingCurve(
     published=-0.52,
 )
 LADDERS = [
-    WindowLadder("Li6PS5Cl", 1.717, 2.140, [(2.31, "Li3PS4 -> 3 Li + 0.5 P2S5 + 1.5 S"), (1.717, "Li6PS5Cl + 2 Li -> P + 5 Li2S + LiCl")], (1.7, 2.1)),
+    WindowLadder(
+        "Li6PS5Cl",
+        1.717,
+        2.140,
+        [(2.31, "Li3PS4 -> 3 Li + 0.5 P2S5 + 1.5 S"), (1.717, "Li6PS5Cl + 2 Li -> P + 5 Li2S + LiCl")],
+        (1.7, 2.1),
+    ),
     WindowLadder("Li2CO3", None, 4.2),
     WindowLadder("LGPS", None, None),
 ]
-LATTICE = [LatticeParameter("LiCoO2", "a", 2.838, 2.816), LatticeParameter("LiCoO2", "c", 14.2, 14.054), LatticeParameter("CoO", "a", 4.2, 4.2612)]
+LATTICE = [
+    LatticeParameter("LiCoO2", "a", 2.838, 2.816),
+    LatticeParameter("LiCoO2", "c", 14.2, 14.054),
+    LatticeParameter("CoO", "a", 4.2, 4.2612),
+]
 
 NAN = float("nan")
-HEAT = HeatMap(["LCO", "LCO-x0.5", "Li2CO3"], ["LPSCl", "Li2CO3"], [[-0.36, 0.0], [-0.48, -0.01], [-0.04, NAN]], (2, 1), (1, 1), "phase set toy (tier chgnet)")
+HEAT = HeatMap(
+    ["LCO", "LCO-x0.5", "Li2CO3"],
+    ["LPSCl", "Li2CO3"],
+    [[-0.36, 0.0], [-0.48, -0.01], [-0.04, NAN]],
+    (2, 1),
+    (1, 1),
+    "phase set toy (tier chgnet)",
+)
 BARS = [RangeBar("LPSCl", 1.72, 2.26, False), RangeBar("Li3BO3", 0.5, 4.6, True), RangeBar("CoO", 0.9, None, False)]
 CURVES = [
-    (f"LCO | {name}", [Curve("LCO", [0, 0.4, 1], [0, -0.36, 0]), Curve("LCO-x0.5", [0, 0.5, 1], [0, -0.48, 0])]) for name in ("LPSCl", "LPS", "LGPS", "LYC")
+    (f"LCO | {name}", [Curve("LCO", [0, 0.4, 1], [0, -0.36, 0]), Curve("LCO-x0.5", [0, 0.5, 1], [0, -0.48, 0])])
+    for name in ("LPSCl", "LPS", "LGPS", "LYC")
 ]
 VOLUMES = [
-    VolumeBars("Li6PS5Cl -> LiCl + 0.5 P2S5 + 2.5 S + 5 Li", [("Li6PS5Cl", 143.9)], [("LiCl", 20.5), ("P2S5", 53.2), ("S", 38.7)], (163.6, 114.5)),
-    VolumeBars("Li6PS5Cl + 8 Li -> 5 Li2S + LiCl + Li3P", [("Li6PS5Cl", 143.9)], [("Li2S", 140.1), ("LiCl", 20.5), ("Li3P", 36.2)]),
+    VolumeBars(
+        "Li6PS5Cl -> LiCl + 0.5 P2S5 + 2.5 S + 5 Li",
+        [("Li6PS5Cl", 143.9)],
+        [("LiCl", 20.5), ("P2S5", 53.2), ("S", 38.7)],
+        (163.6, 114.5),
+    ),
+    VolumeBars(
+        "Li6PS5Cl + 8 Li -> 5 Li2S + LiCl + Li3P",
+        [("Li6PS5Cl", 143.9)],
+        [("Li2S", 140.1), ("LiCl", 20.5), ("Li3P", 36.2)],
+    ),
 ]
 VOLUME_LADDERS = [
     VolumeLadder("LPSCl", [(0.9, 36.7), (1.7, None)], [(2.26, -10.3), (2.46, -21.0)]),
@@ -109,7 +162,13 @@ def moving_study() -> MotionStudy:
             ("bulk", [chunk("bulk", 300, 120, None, slice(4, 8))]),
         )
     )
-    return study_motion(run, [replica], [control], StudySpec(layers=StoredTrajectory([chunk("x", 0, 1, None)]).layers, tier="chgnet"), _phases())
+    return study_motion(
+        run,
+        [replica],
+        [control],
+        StudySpec(layers=StoredTrajectory([chunk("x", 0, 1, None)]).layers, tier="chgnet"),
+        _phases(),
+    )
 
 
 @cache
@@ -141,7 +200,14 @@ def _depth() -> Figure:
     document = joint((3, 4), (0.2, 0.9))
     stack, bands = stack_of(document.structure), bands_of(document)
     return depth_figure(
-        DepthPanel(document.label, bands, depth_report(bands, SPEC, stack), stack, document.tier, potential_profile(planar_of(document), stack))
+        DepthPanel(
+            document.label,
+            bands,
+            depth_report(bands, SPEC, stack),
+            stack,
+            document.tier,
+            potential_profile(planar_of(document), stack),
+        )
     )
 
 
@@ -153,17 +219,33 @@ def _alignment() -> Figure:
 def _layer_series() -> Figure:
     structure = conventional(crystals.LCO)
     cells = np.array([structure.lattice.matrix * [[1], [1], [factor]] for factor in 1 + 0.01 * np.arange(5)])
-    frames = Frames(tuple(site.specie.symbol for site in structure), cells, structure.frac_coords @ cells, np.arange(5), 2000.0 * np.arange(5))
+    frames = Frames(
+        tuple(site.specie.symbol for site in structure),
+        cells,
+        structure.frac_coords @ cells,
+        np.arange(5),
+        2000.0 * np.arange(5),
+    )
     return layer_series_figure(layer_series([frames]), "LiCoO2", "a run, tier chgnet")
 
 
 def _substitution() -> Figure:
     pairs = [
-        PairedVacancy(site, k, k < 2, 2.0 + k + 0.4 * (site == "Li"), ("Li3Mn3", "Li3Mn2W"), ("Mn-O-Li", "W-O-Li"), (2.0, 2.5 - 0.1 * k))
+        PairedVacancy(
+            site,
+            k,
+            k < 2,
+            2.0 + k + 0.4 * (site == "Li"),
+            ("Li3Mn3", "Li3Mn2W"),
+            ("Mn-O-Li", "W-O-Li"),
+            (2.0, 2.5 - 0.1 * k),
+        )
         for site in ("Mn", "Li")
         for k in range(3)
     ]
-    return substitution_figure(SubstitutionResults("LRMO", "W6+", "chgnet", "O2 of the phase set", (), tuple(pairs), (), ()))
+    return substitution_figure(
+        SubstitutionResults("LRMO", "W6+", "chgnet", "O2 of the phase set", (), tuple(pairs), (), ())
+    )
 
 
 def _oxygen_ladder() -> Figure:
@@ -194,17 +276,28 @@ _SOURCE = "phase set toy (tier chgnet)"
 _IONS = {"host": {"Co3+": 12.0, "Ni2+": 3.0}, "4 V_Li": {"Co3+": 8.0, "Co4+": 4.0, "Ni3+ low spin": 3.0}}
 #: name of the function to the figure
 FIGURES: dict[str, Callable[[], Figure]] = {
-    **{f"{name}_figure": partial(_motion, name) for name in ("events", "coordination", "survival", "drift", "pair", "msd", "density")},
+    **{
+        f"{name}_figure": partial(_motion, name)
+        for name in ("events", "coordination", "survival", "drift", "pair", "msd", "density")
+    },
     "depth_figure": _depth,
     "alignment_figure": _alignment,
     "dos_figure": lambda: dos_figure(
-        [DosPanel("LiCoO2", make_bands(), "gpaw"), DosPanel("CoO", make_bands(1), "gpaw", {"Co–O–Co": [1], "Co–O–Li": [2]})], SPEC
+        [
+            DosPanel("LiCoO2", make_bands(), "gpaw"),
+            DosPanel("CoO", make_bands(1), "gpaw", {"Co–O–Co": [1], "Co–O–Li": [2]}),
+        ],
+        SPEC,
     ),
     "centers_figure": lambda: centers_figure(make_comparison(aligned=-0.6)),
-    "stack_figure": lambda: stack_figure([StackView("as built", cell()), StackView("relaxed", cell())], ["Tier: chgnet."]),
+    "stack_figure": lambda: stack_figure(
+        [StackView("as built", cell()), StackView("relaxed", cell())], ["Tier: chgnet."]
+    ),
     "layers_figure": lambda: layers_figure(layered_geometry(conventional(crystals.LCO)), "LiCoO2", "LCO.cif"),
     "layer_series_figure": _layer_series,
-    "layer_content_figure": lambda: layer_content_figure([(x, layered_geometry(conventional(crystals.LCO))) for x in (1.0, 0.5)], "LCO", "chgnet"),
+    "layer_content_figure": lambda: layer_content_figure(
+        [(x, layered_geometry(conventional(crystals.LCO))) for x in (1.0, 0.5)], "LCO", "chgnet"
+    ),
     "ladder_figure": _oxygen_ladder,
     "oxygen_potential_figure": _oxygen_potential,
     "voltage_figure": _voltage,
@@ -217,7 +310,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "heat_map_figure": lambda: heat_map_figure(HEAT),
     "coverage_figure": lambda: coverage_figure(BARS, (2.5, 4.3), _SOURCE),
     "curves_figure": lambda: curves_figure(CURVES, _SOURCE),
-    "voltage_map_figure": lambda: voltage_map_figure(voltage_map("Li2O2", "Li2S", phase_set(BY_HAND)), "phase set toy (tier vasp)"),
+    "voltage_map_figure": lambda: voltage_map_figure(
+        voltage_map("Li2O2", "Li2S", phase_set(BY_HAND)), "phase set toy (tier vasp)"
+    ),
     "volume_figure": lambda: volume_figure(VOLUMES, "crystal; sources in the table"),
     "volume_ladder_figure": lambda: volume_ladder_figure(VOLUME_LADDERS, (0.0, 5.0), "crystal"),
 }

@@ -24,15 +24,27 @@ FAULTS = {
         "dynamics stand still until the launcher's own clock strikes",
         "the launcher puts the job back; the chunk goes on where it was",
     ),
-    "wall time, without a warning": ("the launcher is stopped (SIGSTOP), so that Slurm ends the job", "`tend` misses the queue job, and puts the job back"),
-    "kill -9 of the launcher": ("SIGKILL to the process that computes", "`tend` misses the queue job, and puts the job back"),
+    "wall time, without a warning": (
+        "the launcher is stopped (SIGSTOP), so that Slurm ends the job",
+        "`tend` misses the queue job, and puts the job back",
+    ),
+    "kill -9 of the launcher": (
+        "SIGKILL to the process that computes",
+        "`tend` misses the queue job, and puts the job back",
+    ),
     "queue job killed": ("`scancel --full --signal=KILL`", "`tend` misses the queue job, and puts the job back"),
     "node crash": (
         "processes stopped (SIGSTOP), `scontrol update state=down`, then `resume`",
         "the launcher, where it still hears of it, or `tend` puts it back",
     ),
-    "database away for 60 s": ("the server stops while a job computes, and comes back with its data", "results wait beside the job; every process waits"),
-    "disk full": ("work_dir is filled to the last byte for 25 s", "the failed job is tried again once a twentieth of the disk is free"),
+    "database away for 60 s": (
+        "the server stops while a job computes, and comes back with its data",
+        "results wait beside the job; every process waits",
+    ),
+    "disk full": (
+        "work_dir is filled to the last byte for 25 s",
+        "the failed job is tried again once a twentieth of the disk is free",
+    ),
     "submitted three times": ("before, during and after the run", "every job is adopted, none entered again"),
 }
 HEAD = """\
@@ -52,17 +64,28 @@ def record_outcome(fault: str, manager: str, **outcome: Any) -> None:
     with FileLock(Path(tempfile.gettempdir()) / "catholyte-queue-faults.lock"):
         yaml = YAML()
         found = (yaml.load(OUTCOMES) if OUTCOMES.exists() else None) or {}
-        found.setdefault(fault, {})[manager] = {name: round(value) if isinstance(value, float) else value for name, value in outcome.items()}
-        yaml.dump({name: {m: found[name][m] for m in MANAGERS if m in found[name]} for name in FAULTS if name in found}, OUTCOMES)
+        found.setdefault(fault, {})[manager] = {
+            name: round(value) if isinstance(value, float) else value for name, value in outcome.items()
+        }
+        yaml.dump(
+            {name: {m: found[name][m] for m in MANAGERS if m in found[name]} for name in FAULTS if name in found},
+            OUTCOMES,
+        )
 
 
 def page() -> str:
     """The page that the record makes."""
     found = YAML(typ="safe").load(OUTCOMES)
-    lines = ["| fault | how it is made | what follows | manager | s to the end | jobs put back |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| fault | how it is made | what follows | manager | s to the end | jobs put back |",
+        "|---|---|---|---|---|---|",
+    ]
     for fault, outcomes in found.items():
         made, follows = FAULTS[fault]
-        lines += [f"| {fault} | {made} | {follows} | {manager} | {o['seconds']} | {o['put_back']} |" for manager, o in outcomes.items()]
+        lines += [
+            f"| {fault} | {made} | {follows} | {manager} | {o['seconds']} | {o['put_back']} |"
+            for manager, o in outcomes.items()
+        ]
     return HEAD + "\n".join(lines) + "\n"
 
 

@@ -33,7 +33,8 @@ class ToySettings(Spec):
 
 
 class ToyBackend(EngineBackend):
-    """Energies are sums over atoms, less a little that tells arrangements apart where `rugged`; cells swell by 1 % where they may."""
+    """Energies are sums over atoms, less a little that tells arrangements apart where `rugged`; cells swell by 1 %
+    where they may."""
 
     name: ClassVar = "toy"
     tier: ClassVar = "chgnet"
@@ -63,13 +64,18 @@ class RuggedBackend(ToyBackend):
     rugged: ClassVar[bool] = True
 
 
-def toy_document(label: str, structure: Structure, start: Structure | None = None, rugged: bool = False, **changes: Any) -> CalculationDocument:
+def toy_document(
+    label: str, structure: Structure, start: Structure | None = None, rugged: bool = False, **changes: Any
+) -> CalculationDocument:
     """The document of atoms that do not interact; moments are those of the ions that the cell is labelled with."""
     energy = sum(SITE_ENERGIES[site.specie.symbol] for site in structure)
     if rugged:
         metals = [i for i, site in enumerate(structure) if site.specie.symbol in ("Li", "Ni")]
         energy += float(np.sin(9 * structure.frac_coords[metals] @ [1, 2, 3]).sum())
-    moments = [SHOWN * ionic_moment(Species.from_str(str(site.specie))) if is_redox_active(site.specie) else 0.0 for site in structure]
+    moments = [
+        SHOWN * ionic_moment(Species.from_str(str(site.specie))) if is_redox_active(site.specie) else 0.0
+        for site in structure
+    ]
     given: dict[str, Any] = {
         "label": label,
         "kind": "relax",
@@ -83,7 +89,13 @@ def toy_document(label: str, structure: Structure, start: Structure | None = Non
         "magmoms": moments,
         "moments_signed": False,
         "convergence": Convergence(electronic=True, max_force=0.0),
-        "signature": Signature(engine="chgnet", version="0.4.2", functional="CHGNet PBE/PBE+U, MP2020-corrected", hubbard_u={}, potentials="weights 0.3.0"),
+        "signature": Signature(
+            engine="chgnet",
+            version="0.4.2",
+            functional="CHGNet PBE/PBE+U, MP2020-corrected",
+            hubbard_u={},
+            potentials="weights 0.3.0",
+        ),
         "provenance": Provenance(host="here", started="now", finished="now", wall_seconds=0.0, versions={}),
     }
     return CalculationDocument(**{**given, **changes})
@@ -105,4 +117,7 @@ def recorded_documents(flow: Flow) -> list[CalculationDocument]:
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     run_locally(flow, store=store, log=False, ensure_success=True)
     outputs = [record["output"] for record in store.query({}, ["output"], load=True) if record["output"] is not None]
-    return [CalculationDocument.model_validate({k: v for k, v in output.items() if not re.match("@", k)}) for output in outputs]
+    return [
+        CalculationDocument.model_validate({k: v for k, v in output.items() if not re.match("@", k)})
+        for output in outputs
+    ]

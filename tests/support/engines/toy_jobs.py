@@ -19,7 +19,15 @@ from pymatgen.core import Lattice, Structure
 from catholyte.configs.errors import CalculationError
 from catholyte.hpc.run.local import Event, RunSummary, run_flow
 from catholyte.hpc.store.campaign_store import CampaignStore
-from catholyte.workflows.documents import LARGE_FIELDS, CalculationDocument, Convergence, ProjectedDos, Provenance, Signature, Trajectory
+from catholyte.workflows.documents import (
+    LARGE_FIELDS,
+    CalculationDocument,
+    Convergence,
+    ProjectedDos,
+    Provenance,
+    Signature,
+    Trajectory,
+)
 from catholyte.workflows.identity import content_address
 
 __all__ = [
@@ -148,7 +156,9 @@ def calculation(log: str, name: str, n_frames: int) -> CalculationDocument:
             n_bands=8,
         ),
         trajectory=Trajectory(
-            positions=rng.random((n_frames, 2, 3)).tolist(), cells=rng.random((n_frames, 3, 3)).tolist(), energies=rng.random(n_frames).tolist()
+            positions=rng.random((n_frames, 2, 3)).tolist(),
+            cells=rng.random((n_frames, 3, 3)).tolist(),
+            energies=rng.random(n_frames).tolist(),
         ),
         signature=Signature(engine="toy", version="1", functional="none", hubbard_u={}, potentials="none"),
         provenance=Provenance(host="here", started="now", finished="now", wall_seconds=0.0, versions={}),
@@ -228,7 +238,9 @@ def prepared(flow: Flow) -> tuple[Flow, list[dict[str, Any]]]:
     return addressed, [{"key": job.uuid, "uuid": job.uuid, "index": 1, "name": job.name} for job in addressed.jobs]
 
 
-def execute(store: CampaignStore, flow: Flow, workers: int = 2, on_event: Callable[[Event], None] = lambda event: None) -> RunSummary:
+def execute(
+    store: CampaignStore, flow: Flow, workers: int = 2, on_event: Callable[[Event], None] = lambda event: None
+) -> RunSummary:
     """Run a flow on this machine."""
     return run_flow(store, *prepared(flow), on_event, workers)
 

@@ -23,17 +23,26 @@ BLOCK = 250
 
 @cache
 def _cell() -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
-    """A piece of one layer of LiCoO2 (96 atoms) under two cubes of Li6PS5Cl (104 atoms), in a skew box as wide as these."""
+    """A piece of one layer of LiCoO2 (96 atoms) under two cubes of Li6PS5Cl (104 atoms), in a skew box as wide as
+    these."""
     hexagonal = conventional(material("LCO")).make_supercell((16, 16, 1), in_place=False)
     a, c = hexagonal.lattice.a / 16, hexagonal.lattice.c
     places = hexagonal.cart_coords - [0.01, 6.01 * np.sqrt(3) * a / 2, c / 4]
     inside = (places >= 0).all(axis=1) & (places < [6 * a, 2 * np.sqrt(3) * a, c / 3]).all(axis=1)
     primitive = calculation_cell(material("LPSCl"))
     edge = primitive.lattice.a * np.sqrt(2)
-    cubes = primitive.make_supercell(np.diag([2, 1, 1]) @ np.round(edge * np.linalg.inv(primitive.lattice.matrix)), in_place=False)
+    cubes = primitive.make_supercell(
+        np.diag([2, 1, 1]) @ np.round(edge * np.linalg.inv(primitive.lattice.matrix)), in_place=False
+    )
     lower, upper = places[inside], cubes.cart_coords + np.array([0.0, 0.0, c / 3 + 2.0])
-    species = tuple(site.specie.symbol for site, kept in zip(hexagonal, inside, strict=True) if kept) + tuple(site.specie.symbol for site in cubes)
-    return species, np.array([[2 * edge, 0.0, 0.0], [0.0, edge, 0.0], [3.0, 2.0, c / 3 + edge + 4.0]]), np.concatenate([lower, upper])
+    species = tuple(site.specie.symbol for site, kept in zip(hexagonal, inside, strict=True) if kept) + tuple(
+        site.specie.symbol for site in cubes
+    )
+    return (
+        species,
+        np.array([[2 * edge, 0.0, 0.0], [0.0, edge, 0.0], [3.0, 2.0, c / 3 + edge + 4.0]]),
+        np.concatenate([lower, upper]),
+    )
 
 
 SPECIES = _cell()[0]

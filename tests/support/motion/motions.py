@@ -18,7 +18,11 @@ Floats = NDArray[np.float64]
 
 CUBE = 10.0 * np.eye(3)
 TRICLINIC = np.array([[9.0, 0.0, 0.0], [-3.9, 8.4, 0.0], [2.7, -3.6, 7.7]])
-RULES = (BondRule("P", "S", 2.6, 2.4, 2.8, "by hand"), BondRule("S", "S", 2.5, 2.3, 2.7, "by hand"), BondRule("Co", "O", 2.6, 2.4, 2.8, "by hand"))
+RULES = (
+    BondRule("P", "S", 2.6, 2.4, 2.8, "by hand"),
+    BondRule("S", "S", 2.5, 2.3, 2.7, "by hand"),
+    BondRule("Co", "O", 2.6, 2.4, 2.8, "by hand"),
+)
 
 
 def frames(species: Sequence[str], positions: Floats, cell: Floats = CUBE, timestep: float = 10.0) -> Frames:
@@ -28,7 +32,9 @@ def frames(species: Sequence[str], positions: Floats, cell: Floats = CUBE, times
     return Frames(tuple(species), cells, np.asarray(positions, dtype=float), np.arange(n), timestep * np.arange(n))
 
 
-def ledger(motion: Frames, rules: Sequence[BondRule] = RULES, persistence: float = 100.0, block: int = 64) -> BondEvents:
+def ledger(
+    motion: Frames, rules: Sequence[BondRule] = RULES, persistence: float = 100.0, block: int = 64
+) -> BondEvents:
     """The ledger of frames in memory."""
     finder, books = PairFinder(motion.species, rules), BondLedger(rules, persistence)
     for part in motion.blocks(block):
@@ -43,4 +49,12 @@ def repeated(motion: Frames, repeats: Sequence[int]) -> Frames:
     shifts = np.einsum("ck,fkx->fcx", copies, motion.cells)
     positions = (motion.positions[:, :, None] + shifts[:, None]).reshape(len(motion), -1, 3)
     species = tuple(symbol for symbol in motion.species for _ in copies)
-    return Frames(species, motion.cells * np.array(repeats)[:, None], positions, motion.steps, motion.times, motion.energies, motion.temperatures)
+    return Frames(
+        species,
+        motion.cells * np.array(repeats)[:, None],
+        positions,
+        motion.steps,
+        motion.times,
+        motion.energies,
+        motion.temperatures,
+    )

@@ -22,11 +22,16 @@ __all__ = ["Faulty", "Morse", "copper", "dynamics_task", "move"]
 class Morse(Calculator):
     """A Morse potential over the nearest images: forces that depend on the positions alone, to the last bit.
 
-    ASE's own potentials keep a neighbour list from step to step, whose order, and with it the last bit, depends on when it was built.
+    ASE's own potentials keep a neighbour list from step to step, whose order, and with it the last bit, depends on when
+    it was built.
     """
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012
-    depth, stiffness, distance = 0.34, 1.36, 2.87  # eV, 1/Å, Å: copper, Girifalco and Weizer, Phys. Rev. 114, 687 (1959)
+    depth, stiffness, distance = (
+        0.34,
+        1.36,
+        2.87,
+    )  # eV, 1/Å, Å: copper, Girifalco and Weizer, Phys. Rev. 114, 687 (1959)
 
     def __init__(self, seconds: float = 0.0) -> None:
         super().__init__()
@@ -43,7 +48,10 @@ class Morse(Calculator):
         r[r < 1e-9] = np.inf
         decay = np.exp(-self.stiffness * (r - self.distance))
         slope = 2 * self.stiffness * self.depth * (decay - decay**2)
-        self.results = {"energy": 0.5 * self.depth * (decay**2 - 2 * decay).sum(), "forces": -((slope / r)[..., None] * apart).sum(axis=(1, 2))}
+        self.results = {
+            "energy": 0.5 * self.depth * (decay**2 - 2 * decay).sum(),
+            "forces": -((slope / r)[..., None] * apart).sum(axis=(1, 2)),
+        }
         time.sleep(self.seconds)
 
 

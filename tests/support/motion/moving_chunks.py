@@ -18,11 +18,18 @@ TAGS = ["LCO"] * 2 + ["LCO"] * 2 + ["LPSCl"] * 4
 
 
 def cell(sites: slice = slice(None)) -> Structure:
-    return Structure(Lattice(np.diag([10.0, 10.0, 14.0])), SPECIES[sites], PLACES[sites], coords_are_cartesian=True, site_properties={"layer": TAGS[sites]})
+    return Structure(
+        Lattice(np.diag([10.0, 10.0, 14.0])),
+        SPECIES[sites],
+        PLACES[sites],
+        coords_are_cartesian=True,
+        site_properties={"layer": TAGS[sites]},
+    )
 
 
 def chunk(label: str, first: int, n: int, breaks: int | None, sites: slice = slice(None)) -> CalculationDocument:
-    """Frames `first` to `first + n` of a trajectory of 10 fs a frame in which the second S leaves its P at the frame `breaks`."""
+    """Frames `first` to `first + n` of a trajectory of 10 fs a frame in which the second S leaves its P at the frame
+    `breaks`."""
     positions = np.repeat(PLACES[None], n, axis=0)
     if breaks is not None:
         positions[max(0, breaks - first) :, 7, 1] = 3.0

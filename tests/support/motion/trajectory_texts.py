@@ -18,7 +18,13 @@ SPECIES = ("Li", "Li", "P", "S", "S")
 CELL = np.array([[6.0, 0.0, 0.0], [-2.5, 5.0, 0.0], [1.0, 1.5, 7.0]])
 
 
-def walk(n_frames: int, cell: NDArray[np.float64] = CELL, step: float = 0.05, seed: int = 0, species: tuple[str, ...] = SPECIES) -> Frames:
+def walk(
+    n_frames: int,
+    cell: NDArray[np.float64] = CELL,
+    step: float = 0.05,
+    seed: int = 0,
+    species: tuple[str, ...] = SPECIES,
+) -> Frames:
     """Atoms that wander by `step` Å per frame and axis, wrapped into the cell; steps from 1, 2 fs each."""
     rng = np.random.default_rng(seed)
     path = rng.random((len(species), 3)) @ cell + np.cumsum(rng.normal(0, step, (n_frames, len(species), 3)), axis=0)
@@ -32,7 +38,10 @@ def head(species: Iterable[str], cell: NDArray[np.float64], scale: float = 1.0) 
     names = list(species)
     kinds = list(dict.fromkeys(names))
     rows = "".join("  " + "  ".join(f"{value:18.12f}" for value in row / scale) + "\n" for row in cell)
-    return f"made for a test\n  {scale:.12f}\n{rows} {' '.join(kinds)}\n {' '.join(str(names.count(kind)) for kind in kinds)}\n"
+    return (
+        f"made for a test\n  {scale:.12f}\n{rows} {' '.join(kinds)}\n "
+        f"{' '.join(str(names.count(kind)) for kind in kinds)}\n"
+    )
 
 
 def xdatcar(frames: Frames, *, heads: bool = False, decimals: int = 12, scale: float = 1.0) -> str:
@@ -50,16 +59,22 @@ def vasprun(frames: Frames, potim: float = 2.0, version: str = "6.4.1", ibrion: 
     atoms = "".join(f"<rc><c>{name:2s}</c><c>   1</c></rc>" for name in frames.species)
     text = (
         '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n <generator>\n'
-        f'  <i name="program" type="string">vasp</i>\n  <i name="version" type="string">{version}  </i>\n </generator>\n'
+        f'  <i name="program" type="string">vasp</i>\n  <i name="version" type="string">{version}  </i>\n '
+        "</generator>\n"
         f' <incar>\n  <i type="int" name="IBRION">  {ibrion}</i>\n  <i name="POTIM">  {potim:.8f}</i>\n </incar>\n'
         f' <atominfo>\n  <array name="atoms" ><set>{atoms}</set></array>\n </atominfo>\n'
     )
     for i, (cell, rows) in enumerate(zip(frames.cells, frames.fractional(), strict=True), 1):
-        basis, positions = ("".join("<v>" + " ".join(f"{value:.14f}" for value in row) + "</v>\n" for row in table) for table in (cell, rows))
+        basis, positions = (
+            "".join("<v>" + " ".join(f"{value:.14f}" for value in row) + "</v>\n" for row in table)
+            for table in (cell, rows)
+        )
         text += (
             " <calculation>\n  <scstep><energy><i name='e_fr_energy'> 99.0 </i></energy></scstep>\n"
-            f"  <structure>\n   <crystal><varray name='basis'>\n{basis}</varray></crystal>\n   <varray name='positions'>\n{positions}</varray>\n  </structure>\n"
-            f"  <energy><i name='e_fr_energy'> {-float(i)} </i><i name='e_0_energy'> 0.0 </i><i name='kinetic'> 0.1 </i></energy>\n </calculation>\n"
+            f"  <structure>\n   <crystal><varray name='basis'>\n{basis}</varray></crystal>\n   <varray "
+            f"name='positions'>\n{positions}</varray>\n  </structure>\n"
+            f"  <energy><i name='e_fr_energy'> {-float(i)} </i><i name='e_0_energy'> 0.0 </i><i name='kinetic'> 0.1 "
+            "</i></energy>\n </calculation>\n"
         )
     return text + "</modeling>\n"
 
@@ -89,7 +104,10 @@ def extxyz(path: Path, frames: Frames, **info: Callable[[int], float]) -> Path:
     from ase import Atoms
     from ase.io import write
 
-    images = [Atoms(frames.species, positions=rows, cell=cell, pbc=True) for rows, cell in zip(frames.positions, frames.cells, strict=True)]
+    images = [
+        Atoms(frames.species, positions=rows, cell=cell, pbc=True)
+        for rows, cell in zip(frames.positions, frames.cells, strict=True)
+    ]
     for i, atoms in enumerate(images):
         atoms.info.update({key: value(i) for key, value in info.items()})
     write(str(path), images, format="extxyz")

@@ -1,7 +1,9 @@
 """What the tests measure, on record: time and memory beside a peer's, and deviations from independent references.
 
-Each record is a YAML file beside the tests and a page of the documentation made of it. Without ``--write-evidence`` a test that measures
-something which its page does not list fails; with it, the rows of the tests that ran are written anew and the others keep their date.
+Each record is a YAML file beside the tests and a page of the documentation made of it. Without ``--write-evidence`` a
+test that measures
+something which its page does not list fails; with it, the rows of the tests that ran are written anew and the others
+keep their date.
 """
 
 from __future__ import annotations
@@ -75,7 +77,8 @@ class Record:
         return tuple(str(row.get(name)) for name in self.told)
 
     def write(self) -> None:
-        """Put the rows of this run in the place of older ones of the same tests, leave out tests that are gone, and write the page."""
+        """Put the rows of this run in the place of older ones of the same tests, leave out tests that are gone, and
+        write the page."""
         again = {row["test"] for row in self.fresh.values()} - self.partial
         there = users_of(self.fixture)
         with FileLock(Path(tempfile.gettempdir()) / f"catholyte-{self.file.name}.lock"):
@@ -101,7 +104,10 @@ def users_of(fixture: str) -> set[str]:
 @cache
 def _tests() -> list[tuple[str, set[str]]]:
     return [
-        (f"{file.relative_to(TESTS).as_posix()}::{node.name}", {argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]})
+        (
+            f"{file.relative_to(TESTS).as_posix()}::{node.name}",
+            {argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]},
+        )
         for file in sorted(TESTS.rglob("test_*.py"))
         for node in ast.parse(file.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test")
@@ -123,8 +129,15 @@ def _today() -> str:
 
 
 def _machine() -> str:
-    names = (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    return f"{os.cpu_count()} cores, {next(names, platform.processor() or platform.machine())}, Python {platform.python_version()}, numpy {version('numpy')}"
+    names = (
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    )
+    return (
+        f"{os.cpu_count()} cores, {next(names, platform.processor() or platform.machine())}, Python "
+        f"{platform.python_version()}, numpy {version('numpy')}"
+    )
 
 
 def number(value: float, unit: str = "") -> str:
@@ -148,7 +161,8 @@ def _named(name: str, mark: str, row: dict[str, Any]) -> str:
 
 @dataclass
 class Evidence:
-    """What one benchmark measures: every comparison is put on record, and at the end of the test a limit that does not hold fails it.
+    """What one benchmark measures: every comparison is put on record, and at the end of the test a limit that does not
+    hold fails it.
 
     A library as a peer is named ``distribution: what of it``; its version is added.
     """
@@ -159,17 +173,42 @@ class Evidence:
     def faster(self, what: str, ours: float, theirs: float, *, peer: str, times: float, unit: str = "CPU s") -> None:
         """Ours takes at most a `times`-th of the peer's time."""
         self._add(
-            what, ours, unit, f"≥ {times:g} times faster", theirs >= times * ours, peer=peer, theirs=theirs, ratio=f"{number(theirs / ours)} times faster"
+            what,
+            ours,
+            unit,
+            f"≥ {times:g} times faster",
+            theirs >= times * ours,
+            peer=peer,
+            theirs=theirs,
+            ratio=f"{number(theirs / ours)} times faster",
         )
 
     def costs(self, what: str, ours: float, theirs: float, *, peer: str, at_most: float, unit: str = "CPU s") -> None:
         """Ours takes at most `at_most` times what the peer takes."""
-        self._add(what, ours, unit, f"≤ {at_most:g} of the peer", ours <= at_most * theirs, peer=peer, theirs=theirs, ratio=f"{ours / theirs:.3f} of the peer")
+        self._add(
+            what,
+            ours,
+            unit,
+            f"≤ {at_most:g} of the peer",
+            ours <= at_most * theirs,
+            peer=peer,
+            theirs=theirs,
+            ratio=f"{ours / theirs:.3f} of the peer",
+        )
 
     def lower(self, what: str, ours: float, theirs: float, *, peer: str, unit: str, by: float = 0.0) -> None:
         """Ours lies below the peer's by no less than `by`, which may be a measured error."""
         limit = "below the peer by 2 standard errors" if by else "not above the peer"
-        self._add(what, ours, unit, limit, ours <= theirs - by, peer=peer, theirs=theirs, ratio=f"lower by {theirs - ours:.3g}")
+        self._add(
+            what,
+            ours,
+            unit,
+            limit,
+            ours <= theirs - by,
+            peer=peer,
+            theirs=theirs,
+            ratio=f"lower by {theirs - ours:.3g}",
+        )
 
     def within(self, what: str, ours: float, unit: str, *, limit: float) -> None:
         """Ours stays within a limit of its own."""
@@ -177,12 +216,26 @@ class Evidence:
 
     def _add(self, what: str, ours: float, unit: str, limit: str, holds: bool, **peer: Any) -> None:
         name, library, _ = peer.get("peer", "").partition(": ")
-        row = {"test": _running(), "what": what, "unit": unit, "ours": float(ours), "limit": limit, "holds": bool(holds)}
+        row = {
+            "test": _running(),
+            "what": what,
+            "unit": unit,
+            "ours": float(ours),
+            "limit": limit,
+            "holds": bool(holds),
+        }
         if name:
-            row |= {"peer": peer["peer"], "version": version(name) if library else "", "theirs": float(peer["theirs"]), "ratio": peer["ratio"]}
+            row |= {
+                "peer": peer["peer"],
+                "version": version(name) if library else "",
+                "theirs": float(peer["theirs"]),
+                "ratio": peer["ratio"],
+            }
         row |= {"date": _today(), "machine": _machine(), "load": round(os.getloadavg()[0], 1)}
         told = (
-            f"{what}: {number(ours, unit)} {unit}" + (f", {name} {number(peer['theirs'], unit)} {unit}, {peer['ratio']}" if name else "") + f" (limit: {limit})"
+            f"{what}: {number(ours, unit)} {unit}"
+            + (f", {name} {number(peer['theirs'], unit)} {unit}, {peer['ratio']}" if name else "")
+            + f" (limit: {limit})"
         )
         print(f"\n{told}")
         self.record.add(row)
@@ -200,15 +253,25 @@ def _benchmark_page(rows: list[dict[str, Any]]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Every benchmark of `tests/benchmarks`, as it was measured; `make benchmark` measures anew and writes this page. Where a peer is named, both ran on the same input in the same run.",
-        "Times are the best of several; *CPU s* is processor time, *s* the time on the clock. *Load* is the mean number of processes that wanted a core in the minute before: with more than the machine has,",
+        (
+            "Every benchmark of `tests/benchmarks`, as it was measured; `make benchmark` measures anew and writes this "
+            "page. Where a peer is named, both ran on the same input in the same run."
+        ),
+        (
+            "Times are the best of several; *CPU s* is processor time, *s* the time on the clock. *Load* is the mean "
+            "number of processes that wanted a core in the minute before: with more than the machine has,"
+        ),
         "times on the clock grow, and ratios keep their meaning. A limit that did not hold is shown as such.",
         "",
         "| what | ours | the peer's | ratio | limit | holds | measured |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        theirs = f"{number(row['theirs'], row['unit'])} {row['unit']}: {_named(row['peer'], ': ', row)}" if "peer" in row else "–"
+        theirs = (
+            f"{number(row['theirs'], row['unit'])} {row['unit']}: {_named(row['peer'], ': ', row)}"
+            if "peer" in row
+            else "–"
+        )
         when = f"{row['date']}, load {row['load']:g}, {letter[row['machine']]}"
         ours, holds = f"{number(row['ours'], row['unit'])} {row['unit']}", "yes" if row["holds"] else "**no**"
         lines.append(_line(row["what"], ours, theirs, row.get("ratio", "–"), row["limit"], holds, when))
@@ -220,7 +283,8 @@ def _benchmark_page(rows: list[dict[str, Any]]) -> str:
 
 @dataclass
 class Referee:
-    """Deviations of our numbers from independent ones; the largest of a test, whatever its examples and parameters, is put on record."""
+    """Deviations of our numbers from independent ones; the largest of a test, whatever its examples and parameters, is
+    put on record."""
 
     record: Record
 
@@ -262,8 +326,16 @@ def _referee_page(rows: list[dict[str, Any]]) -> str:
     lines = [
         "# Referees",
         "",
-        "Every number of the package that a test holds against an independent one: another library on the same input, a published table, or a value worked out by hand. *Deviation* is the largest absolute",
-        "difference over all examples of the test, *tolerance* what the test allows. `make referees` runs these tests and writes this page; in every run of the tests a comparison that is not listed here fails.",
+        (
+            "Every number of the package that a test holds against an independent one: another library on the same "
+            "input, "
+            "a published table, or a value worked out by hand. *Deviation* is the largest absolute"
+        ),
+        (
+            "difference over all examples of the test, *tolerance* what the test allows. `make referees` runs these "
+            "tests "
+            "and writes this page; in every run of the tests a comparison that is not listed here fails."
+        ),
         "",
         "| quantity, and our function | referee | deviation | tolerance | test | measured |",
         "|---|---|---|---|---|---|",
@@ -272,14 +344,26 @@ def _referee_page(rows: list[dict[str, Any]]) -> str:
         deviation = f"{row['deviation']:.1e}" if row["deviation"] else "0"
         file = row["test"].partition("::")[0].partition("/")[2]
         told = f"{row['quantity']}<br>{row['of']}", _named(row["by"], ", ", row)
-        lines.append(_line(*told, f"{deviation} {row['unit']}", f"{row['tolerance']:.3g} {row['unit']}", file, row["date"]))
+        lines.append(
+            _line(*told, f"{deviation} {row['unit']}", f"{row['tolerance']:.3g} {row['unit']}", file, row["date"])
+        )
     return "\n".join(lines) + "\n"
 
 
 DOCS = ROOT / "docs"
 BENCHMARKS = Record(
-    TESTS / "benchmarks" / "measured.yaml", DOCS / "benchmarks.md", "measured", "make benchmark", ("test", "what", "peer", "limit"), _benchmark_page
+    TESTS / "benchmarks" / "measured.yaml",
+    DOCS / "benchmarks.md",
+    "measured",
+    "make benchmark",
+    ("test", "what", "peer", "limit"),
+    _benchmark_page,
 )
 REFEREES = Record(
-    TESTS / "referees.yaml", DOCS / "referees.md", "refereed", "make referees", ("test", "quantity", "of", "by", "unit", "tolerance"), _referee_page
+    TESTS / "referees.yaml",
+    DOCS / "referees.md",
+    "refereed",
+    "make referees",
+    ("test", "quantity", "of", "by", "unit", "tolerance"),
+    _referee_page,
 )

@@ -1,4 +1,5 @@
-"""Common cells of two materials put together by hand from two bulk cells, so that every alignment has one known answer. Not to be changed in place."""
+"""Common cells of two materials put together by hand from two bulk cells, so that every alignment has one known answer.
+Not to be changed in place."""
 
 from __future__ import annotations
 
@@ -10,7 +11,15 @@ import numpy as np
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
-from catholyte.workflows.documents import BandEdges, CalculationDocument, Convergence, PlanarPotential, ProjectedDos, Provenance, Signature
+from catholyte.workflows.documents import (
+    BandEdges,
+    CalculationDocument,
+    Convergence,
+    PlanarPotential,
+    ProjectedDos,
+    Provenance,
+    Signature,
+)
 
 __all__ = ["GRID", "MATERIALS", "Made", "bulk", "joint", "slab"]
 
@@ -20,7 +29,8 @@ _A, _B = 2.9, 5.8
 
 @dataclass(frozen=True)
 class Made:
-    """One material: species of a plane, plane spacing (Å), O 2p and O 2s centres, potential at O and Co cores, and averaged potential (eV, on its own zero)."""
+    """One material: species of a plane, plane spacing (Å), O 2p and O 2s centres, potential at O and Co cores, and
+    averaged potential (eV, on its own zero)."""
 
     species: tuple[str, ...]
     spacing: float
@@ -54,11 +64,20 @@ def _ripple(heights: np.ndarray, spacing: float, size: float = 6.0) -> np.ndarra
     return size * np.cos(2 * np.pi * heights / spacing) + 0.3 * size * np.sin(4 * np.pi * heights / spacing)
 
 
-def _document(label: str, structure: Structure, parts: list[tuple[Made, float]], potential: np.ndarray, **changes: Any) -> CalculationDocument:
+def _document(
+    label: str, structure: Structure, parts: list[tuple[Made, float]], potential: np.ndarray, **changes: Any
+) -> CalculationDocument:
     """`parts`: the material of each site and how far its levels are shifted, eV."""
-    channel = np.array([_site_dos(site.specie.symbol, of, shift) for site, (of, shift) in zip(structure, parts, strict=True)])
+    channel = np.array(
+        [_site_dos(site.specie.symbol, of, shift) for site, (of, shift) in zip(structure, parts, strict=True)]
+    )
     edges = BandEdges(
-        efermi=0.0, vbm=-1.0, cbm=1.0, gap=2.0, average_potential=float(potential.mean()), core_potentials=[of.core + shift for of, shift in parts]
+        efermi=0.0,
+        vbm=-1.0,
+        cbm=1.0,
+        gap=2.0,
+        average_potential=float(potential.mean()),
+        core_potentials=[of.core + shift for of, shift in parts],
     )
     given: dict[str, Any] = {
         "label": label,
@@ -81,8 +100,16 @@ def _document(label: str, structure: Structure, parts: list[tuple[Made, float]],
             n_bands=20,
         ),
         "potential": PlanarPotential(values=potential.tolist(), kind="made by hand"),
-        "signature": Signature(engine="gpaw", version="1.0", functional="PBE", hubbard_u={"Co": 3.9}, potentials="made up"),
-        "provenance": Provenance(host="node", started="2026-01-01T00:00:00", finished="2026-01-01T00:01:00", wall_seconds=60, versions={"gpaw": "1.0"}),
+        "signature": Signature(
+            engine="gpaw", version="1.0", functional="PBE", hubbard_u={"Co": 3.9}, potentials="made up"
+        ),
+        "provenance": Provenance(
+            host="node",
+            started="2026-01-01T00:00:00",
+            finished="2026-01-01T00:01:00",
+            wall_seconds=60,
+            versions={"gpaw": "1.0"},
+        ),
     }
     return CalculationDocument(**{**given, **changes})
 
@@ -115,7 +142,11 @@ def bulk(name: str, planes: int = 2, points: int = 60) -> CalculationDocument:
 
 @cache
 def joint(
-    planes: tuple[int, int] = (6, 6), shifts: tuple[float, float] = (0.0, 0.0), origin: float = 0.0, turned: bool = False, points: int = 600
+    planes: tuple[int, int] = (6, 6),
+    shifts: tuple[float, float] = (0.0, 0.0),
+    origin: float = 0.0,
+    turned: bool = False,
+    points: int = 600,
 ) -> CalculationDocument:
     """LCO below CoO with two abrupt interfaces, every level of a material moved by its shift, eV.
 
@@ -142,9 +173,14 @@ def joint(
     grid = np.mod(np.arange(points) / points * height - origin, height)
     potential = np.zeros(points)
     for name in names:
-        of, inside = MATERIALS[name], (grid >= starts[name]) & (grid < starts[name] + counts[name] * MATERIALS[name].spacing)
+        of, inside = (
+            MATERIALS[name],
+            (grid >= starts[name]) & (grid < starts[name] + counts[name] * MATERIALS[name].spacing),
+        )
         sign = -1 if turned else 1
-        potential[inside] = of.average + moved[name] + _ripple(sign * (grid[inside] - starts[name] - 0.5 * of.spacing), of.spacing)
+        potential[inside] = (
+            of.average + moved[name] + _ripple(sign * (grid[inside] - starts[name] - 0.5 * of.spacing), of.spacing)
+        )
     tags = structure.site_properties["layer"]
     return _document("LCO | CoO", structure, [(MATERIALS[tag], moved[tag]) for tag in tags], potential)
 

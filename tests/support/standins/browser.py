@@ -16,7 +16,14 @@ from starlette.applications import Starlette
 
 __all__ = ["open_browser", "problems", "requested", "serve"]
 
-_ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
+_ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+)
 
 
 @contextmanager
@@ -49,7 +56,9 @@ def open_browser(width: int = 1280, height: int = 900, phone: bool = False) -> I
     for argument in (*_ARGUMENTS, f"--window-size={width},{height}"):
         options.add_argument(argument)
     if phone:
-        options.add_experimental_option("mobileEmulation", {"deviceMetrics": {"width": width, "height": height, "pixelRatio": 2.0}})
+        options.add_experimental_option(
+            "mobileEmulation", {"deviceMetrics": {"width": width, "height": height, "pixelRatio": 2.0}}
+        )
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(driver))
     try:

@@ -61,7 +61,9 @@ class MongoServer(socketserver.ThreadingTCPServer):
 
     def start(self) -> MongoServer:
         """Serve in a thread of this process."""
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="mongo stand-in").start()
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="mongo stand-in"
+        ).start()
         return self
 
     def stop(self) -> None:
@@ -231,7 +233,11 @@ def _distinct(server: MongoServer, command: Document) -> Document:
 def _list_collections(server: MongoServer, command: Document) -> Document:
     names = server.client[command["$db"]].list_collection_names()
     wanted = (command.get("filter") or {}).get("name")
-    found = [{"name": name, "type": "collection", "options": {}, "info": {"readOnly": False}} for name in names if wanted in (None, name)]
+    found = [
+        {"name": name, "type": "collection", "options": {}, "info": {"readOnly": False}}
+        for name in names
+        if wanted in (None, name)
+    ]
     return server.batch(f"{command['$db']}.$cmd.listCollections", found, len(found))
 
 
@@ -295,7 +301,9 @@ def _update(server: MongoServer, command: Document) -> Document:
         nonlocal matched, modified
         change, upsert = item["u"], item.get("upsert", False)
         if _is_update(change):
-            result = (collection.update_many if item.get("multi") else collection.update_one)(item["q"], change, upsert=upsert)
+            result = (collection.update_many if item.get("multi") else collection.update_one)(
+                item["q"], change, upsert=upsert
+            )
         else:
             result = collection.replace_one(item["q"], change, upsert=upsert)
         matched, modified = matched + result.matched_count, modified + (result.modified_count or 0)
@@ -314,7 +322,9 @@ def _is_update(change: Any) -> bool:
 def _delete(server: MongoServer, command: Document) -> Document:
     collection, deleted = _collection(server, command), 0
     for item in command["deletes"]:
-        deleted += (collection.delete_one if item.get("limit") == 1 else collection.delete_many)(item["q"]).deleted_count
+        deleted += (collection.delete_one if item.get("limit") == 1 else collection.delete_many)(
+            item["q"]
+        ).deleted_count
     return {"n": deleted, **OK}
 
 
@@ -331,7 +341,11 @@ def _find_and_modify(server: MongoServer, command: Document) -> Document:
         options |= {"upsert": command.get("upsert", False), "return_document": bool(command.get("new"))}
         change = collection.find_one_and_update if _is_update(command["update"]) else collection.find_one_and_replace
         found = change(query, command["update"], **options)
-    return {"value": found, "lastErrorObject": {"n": int(found is not None), "updatedExisting": found is not None}, **OK}
+    return {
+        "value": found,
+        "lastErrorObject": {"n": int(found is not None), "updatedExisting": found is not None},
+        **OK,
+    }
 
 
 _HANDLERS: dict[str, Callable[[Any, Document], Document]] = {

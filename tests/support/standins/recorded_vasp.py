@@ -1,6 +1,7 @@
 """Stands where VASP would: puts recorded output of a real run into the working directory.
 
-``python recorded_vasp.py PREFIX [TAG=VALUE ...]``: PREFIX of the recorded files (``…_vasprun.xml.gz``); each TAG=VALUE is
+``python recorded_vasp.py PREFIX [TAG=VALUE ...]``: PREFIX of the recorded files (``…_vasprun.xml.gz``); each TAG=VALUE
+is
 written into INCAR first, as an error handler would.
 """
 
@@ -15,7 +16,12 @@ def main(prefix: str, *changes: str) -> None:
     """Write vasprun.xml, OUTCAR, CONTCAR and a minimal OSZICAR."""
     for name in ("vasprun.xml", "OUTCAR", "CONTCAR"):
         Path(name).write_bytes(gzip.decompress(Path(f"{prefix}_{name}.gz").read_bytes()))
-    Path("OSZICAR").write_text("DAV:  20    -0.104174248021E+03   -0.90000E-07\n   1 F= -.10417425E+03 E0= -.10417425E+03  d E =0.0  mag= 0.0\n")
+    Path("OSZICAR").write_text(
+        (
+            "DAV:  20    -0.104174248021E+03   -0.90000E-07\n   1 F= -.10417425E+03 E0= -.10417425E+03  d E =0.0  mag= "
+            "0.0\n"
+        )
+    )
     incar = Path("INCAR").read_text().splitlines()
     for change in changes:
         tag, _, value = change.partition("=")

@@ -30,7 +30,13 @@ from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
 
 METHOD = Method(hubbard_u={"Co": 3.9}, cutoff=500, kpoints=(4, 4, 4))
-CELL = Structure(Lattice.cubic(4.26), ["Co2+", "Co2+", "O2-", "O2-"], [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0], [0, 0.5, 0]], site_properties={"magmom": [3.0, -3.0, 0, 0]})  # fmt: skip
+# fmt: skip
+CELL = Structure(
+    Lattice.cubic(4.26),
+    ["Co2+", "Co2+", "O2-", "O2-"],
+    [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0], [0, 0.5, 0]],
+    site_properties={"magmom": [3.0, -3.0, 0, 0]},
+)
 
 
 def _document(**changed: Any) -> CalculationDocument:
@@ -46,7 +52,9 @@ def _document(**changed: Any) -> CalculationDocument:
         "forces": [[0.0, 0.0, 0.001]] * 4,
         "magmoms": [2.65, -2.65, 0.01, 0.0],
         "convergence": Convergence(electronic=True, max_force=0.001),
-        "signature": Signature(engine="vasp", version="6.4", functional="PBE", hubbard_u={"Co": 3.9}, potentials="PBE_54", cutoff=500),
+        "signature": Signature(
+            engine="vasp", version="6.4", functional="PBE", hubbard_u={"Co": 3.9}, potentials="PBE_54", cutoff=500
+        ),
         "provenance": Provenance(host="h", started="a", finished="b", wall_seconds=1.0, versions={}),
     }
     return CalculationDocument(**{**fields, **changed})
@@ -133,9 +141,14 @@ def _chunk(timestep: float, velocities: bool = True) -> CalculationDocument:
     if velocities:
         cell.add_site_property("velocities", [[0.0, 0.0, 0.0]] * 4)
     frames = Trajectory(
-        positions=[CELL.cart_coords.tolist()] * 3, cells=[CELL.lattice.matrix.tolist()] * 3, energies=[-25.0] * 3, times=[0.0, timestep, 2 * timestep]
+        positions=[CELL.cart_coords.tolist()] * 3,
+        cells=[CELL.lattice.matrix.tolist()] * 3,
+        energies=[-25.0] * 3,
+        times=[0.0, timestep, 2 * timestep],
     )
-    return _document(kind="md", structure=cell, trajectory=frames, convergence=Convergence(electronic=True, max_force=1.0, n_steps=3))
+    return _document(
+        kind="md", structure=cell, trajectory=frames, convergence=Convergence(electronic=True, max_force=1.0, n_steps=3)
+    )
 
 
 def test_a_chunk_keeps_its_time_step_and_its_velocities() -> None:
@@ -147,7 +160,14 @@ def test_a_chunk_keeps_its_time_step_and_its_velocities() -> None:
 
 def test_a_dos_is_there_only_if_something_is_in_it() -> None:
     def dos(height: float) -> ProjectedDos:
-        return ProjectedDos(energies=[0.0, 1.0], densities=[[[[height, height]]] * 4], total=[[1.0, 1.0]], orbitals=["s"], broadening=0.0, n_bands=20)
+        return ProjectedDos(
+            energies=[0.0, 1.0],
+            densities=[[[[height, height]]] * 4],
+            total=[[1.0, 1.0]],
+            orbitals=["s"],
+            broadening=0.0,
+            n_bands=20,
+        )
 
     assert assess(_document(kind="dos", dos=dos(0.5)), Dos(method=METHOD)).accepted
     assert not assess(_document(kind="dos", dos=dos(0.0)), Dos(method=METHOD)).accepted
@@ -158,7 +178,9 @@ def test_whether_a_cell_has_u_is_compared_by_element_and_not_by_the_functionals_
     without = Signature(engine="gpaw", version="1", functional="PBE", hubbard_u={}, potentials="p")
     require_same_signature({"LCO": with_u, "Li2CO3": without})
     assert with_u.differences(without.model_copy(update={"hubbard_u": {"Co": 0.0}})) == ["U(Co): 3.9 eV against 0.0 eV"]
-    assert with_u.differences(without.model_copy(update={"functional": "PBEsol"})) == ["functional: PBE+U against PBEsol"]
+    assert with_u.differences(without.model_copy(update={"functional": "PBEsol"})) == [
+        "functional: PBE+U against PBEsol"
+    ]
 
 
 def test_every_engine_goes_through_the_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

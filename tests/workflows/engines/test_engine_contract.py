@@ -50,7 +50,11 @@ def _gpaw_calculator() -> Any:
     from gpaw import GPAW
 
     return GPAW(
-        mode={"name": "pw", "ecut": 250}, xc="PBE", kpts={"size": (2, 2, 2), "gamma": True}, occupations={"name": "fermi-dirac", "width": 0.05}, txt=None
+        mode={"name": "pw", "ecut": 250},
+        xc="PBE",
+        kpts={"size": (2, 2, 2), "gamma": True},
+        occupations={"name": "fermi-dirac", "width": 0.05},
+        txt=None,
     )
 
 
@@ -58,7 +62,12 @@ _GPAW: dict[str, Any] = {"cutoff": 250, "kpoints": (2, 2, 2), "smearing": 0.05, 
 CASES = {
     "chgnet": Case(
         method=None,
-        magnetic=Structure(Lattice(2.13 * (1 - np.eye(3))), ["Co2+", "O2-"], [[0, 0, 0], [0.5, 0.5, 0.5]], site_properties={"magmom": [-3.0, 0.0]}),
+        magnetic=Structure(
+            Lattice(2.13 * (1 - np.eye(3))),
+            ["Co2+", "O2-"],
+            [[0, 0, 0], [0.5, 0.5, 0.5]],
+            site_properties={"magmom": [-3.0, 0.0]},
+        ),
         own_calculator=_chgnet_calculator,
         other={"weights": "0.2.0"},
     ),
@@ -88,10 +97,14 @@ def _lih(shift: float = 0.15, strain: float = 0.0) -> Structure:
     return Structure(cell.lattice.matrix @ np.diag([1 + strain, 1, 1]), cell.species, cell.frac_coords)
 
 
-def _static(name: str, structure: Structure, directory: Path, method: Method | None = None, **settings: Any) -> CalculationDocument:
+def _static(
+    name: str, structure: Structure, directory: Path, method: Method | None = None, **settings: Any
+) -> CalculationDocument:
     case = CASES[name]
     directory.mkdir(parents=True, exist_ok=True)
-    return load_backend(name, {**case.settings, **settings}).calculate(structure, Static(method=method or case.method), "cell", directory)
+    return load_backend(name, {**case.settings, **settings}).calculate(
+        structure, Static(method=method or case.method), "cell", directory
+    )
 
 
 @every_engine
@@ -109,7 +122,11 @@ def test_document_through_the_job_store_and_back(name: str, tmp_path: Path, monk
     stored = store.query_one({"uuid": relax.uuid}, load=False)["output"]
     assert {key for key in LARGE_FIELDS if stored[key] is not None and "blob_uuid" in stored[key]} == {"trajectory"}
     loaded = store.get_output(relax.uuid, load=True)
-    again = loaded if isinstance(loaded, CalculationDocument) else CalculationDocument.model_validate({k: v for k, v in loaded.items() if k[0] != "@"})
+    again = (
+        loaded
+        if isinstance(loaded, CalculationDocument)
+        else CalculationDocument.model_validate({k: v for k, v in loaded.items() if k[0] != "@"})
+    )
     assert again == document
     assert json.loads(json.dumps(document, cls=MontyEncoder), cls=MontyDecoder) == document
 
@@ -138,24 +155,39 @@ def test_document_through_the_job_store_and_back(name: str, tmp_path: Path, monk
 
 
 @every_engine
-def test_energy_and_forces_are_the_engines_own_in_electronvolt_and_angstrom(name: str, tmp_path: Path, refereed: Referee) -> None:
+def test_energy_and_forces_are_the_engines_own_in_electronvolt_and_angstrom(
+    name: str, tmp_path: Path, refereed: Referee
+) -> None:
     step = 0.02
     below, middle, above = (_static(name, _lih(0.15 + x), tmp_path / f"{x}") for x in (-step, 0.0, step))
     atoms = AseAtomsAdaptor.get_atoms(_lih(), msonable=False)
     atoms.set_initial_magnetic_moments(None)
     atoms.calc = CASES[name].own_calculator()
     ours, by = f"workflows.engines.{name}", f"{name} itself, called through ASE"
-    refereed(f"energy of {name}", abs(middle.energy - float(atoms.get_potential_energy())), 2e-3, of=ours, by=by, unit="eV")
+    refereed(
+        f"energy of {name}", abs(middle.energy - float(atoms.get_potential_energy())), 2e-3, of=ours, by=by, unit="eV"
+    )
     refereed(f"forces of {name}", np.abs(middle.forces - atoms.get_forces()).max(), 5e-3, of=ours, by=by, unit="eV/Å")
     numeric = -(above.energy - below.energy) / (2 * step)
     assert abs(numeric) > 0.1
     away = abs(middle.forces[1][0] - numeric) / (abs(numeric) + 0.1)
-    refereed(f"forces of {name}, relative beyond 0.1 eV/Å", away, 0.02, of=ours, by="the difference of its energies", unit="relative")
+    refereed(
+        f"forces of {name}, relative beyond 0.1 eV/Å",
+        away,
+        0.02,
+        of=ours,
+        by="the difference of its energies",
+        unit="relative",
+    )
     assert np.abs(np.sum(middle.forces, axis=0)).max() < 5e-3  # Newton's third law
 
 
-@pytest.mark.parametrize("name", ["chgnet", pytest.param("gpaw", marks=[pytest.mark.gpaw, pytest.mark.slow, _needs_gpaw])])
-def test_stress_is_the_strain_derivative_of_the_energy_over_the_volume(name: str, tmp_path: Path, refereed: Referee) -> None:
+@pytest.mark.parametrize(
+    "name", ["chgnet", pytest.param("gpaw", marks=[pytest.mark.gpaw, pytest.mark.slow, _needs_gpaw])]
+)
+def test_stress_is_the_strain_derivative_of_the_energy_over_the_volume(
+    name: str, tmp_path: Path, refereed: Referee
+) -> None:
     step, method = 0.01, CASES[name].strain_method
     below, middle, above = (_static(name, _lih(0.0, x), tmp_path / f"{x}", method) for x in (-step, 0.0, step))
     numeric = (above.energy - below.energy) / (2 * step) / _lih().volume
@@ -163,8 +195,14 @@ def test_stress_is_the_strain_derivative_of_the_energy_over_the_volume(name: str
     away, by = abs(middle.stress[0][0] - numeric), "the difference of its energies"
     refereed(f"stress of {name}", away, 0.003, of=f"workflows.engines.{name}", by=by, unit="eV/Å³")
     np.testing.assert_allclose(middle.stress, np.transpose(middle.stress), atol=1e-6)
-    # a positive bulk modulus: dE/dε falls as the cell is squeezed (its zero is not asked for: one k point puts it elsewhere)
-    squeezed = _static(name, Structure(_lih(0.0).lattice.matrix * 0.93, ["Li+", "H-"], _lih(0.0).frac_coords), tmp_path / "squeezed", method)
+    # a positive bulk modulus: dE/dε falls as the cell is squeezed (its zero is not asked for: one k point puts it
+    # elsewhere)
+    squeezed = _static(
+        name,
+        Structure(_lih(0.0).lattice.matrix * 0.93, ["Li+", "H-"], _lih(0.0).frac_coords),
+        tmp_path / "squeezed",
+        method,
+    )
     assert squeezed.stress is not None
     assert squeezed.stress[0][0] < middle.stress[0][0] - 0.01
 
@@ -172,7 +210,9 @@ def test_stress_is_the_strain_derivative_of_the_energy_over_the_volume(name: str
 @every_engine
 def test_moments_have_a_sign_or_the_document_says_that_they_have_none(name: str, tmp_path: Path) -> None:
     case = CASES[name]
-    method = None if case.method is None else case.method.model_copy(update={"spin_polarized": True, "kpoints": (1, 1, 1)})
+    method = (
+        None if case.method is None else case.method.model_copy(update={"spin_polarized": True, "kpoints": (1, 1, 1)})
+    )
     document = _static(name, case.magnetic, tmp_path, method)
     assert document.magmoms is not None
     assert len(document.magmoms) == len(case.magnetic)
@@ -202,7 +242,10 @@ def test_calculation_that_the_engine_does_not_have_is_refused(name: str) -> None
     refused = [task for task in tasks if task.kind not in kinds]
     assert refused
     for task in refused:
-        with pytest.raises(EngineUnavailableError, match=f"engine {name} has no calculation of kind '{task.kind}'; it has {', '.join(kinds)}"):
+        with pytest.raises(
+            EngineUnavailableError,
+            match=f"engine {name} has no calculation of kind '{task.kind}'; it has {', '.join(kinds)}",
+        ):
             Engine(name).maker(task)
     for task in [task for task in tasks if task.kind in kinds]:
         assert load_backend(name, {}).estimate_seconds(4, task.model_copy(update={"method": Method(**_GPAW)})) > 0
@@ -214,7 +257,15 @@ HAVE_MD = [name for name in CASES if "md" in load_backend(name, {}).kinds]
 
 
 def _md(name: str, structure: Structure, directory: Path, **settings: Any) -> CalculationDocument:
-    asked = {"n_steps": 40, "timestep": 0.5, "temperature": 300.0, "thermostat": "none", "frame_interval": 1, "seed": 3, **settings}
+    asked = {
+        "n_steps": 40,
+        "timestep": 0.5,
+        "temperature": 300.0,
+        "thermostat": "none",
+        "frame_interval": 1,
+        "seed": 3,
+        **settings,
+    }
     directory.mkdir(exist_ok=True)
     return load_backend(name, {}).calculate(structure, MolecularDynamics(**asked), "LiH", directory)
 
@@ -235,19 +286,26 @@ def test_verlet_keeps_the_energy_and_a_second_chunk_goes_on_where_the_first_ende
     assert np.ptp(total) < 0.05 * exchanged
     velocities = np.array(whole.structure.site_properties["velocities"])  # Å/fs
     masses = np.array([float(site.specie.atomic_mass) for site in whole.structure])
-    assert (masses @ (velocities / units.fs) ** 2).sum() / 3 / len(cell) / units.kB == pytest.approx(frames.temperatures[-1], rel=1e-3)
+    assert (masses @ (velocities / units.fs) ** 2).sum() / 3 / len(cell) / units.kB == pytest.approx(
+        frames.temperatures[-1], rel=1e-3
+    )
 
     first = _md(name, cell, tmp_path / "first", n_steps=20)
     second = _md(name, first.structure, tmp_path / "second", n_steps=20, seed=99)
     np.testing.assert_allclose(second.structure.cart_coords, whole.structure.cart_coords, atol=1e-4)
-    np.testing.assert_allclose(second.structure.site_properties["velocities"], velocities, atol=1e-4 * np.abs(velocities).max() + 1e-6)
+    np.testing.assert_allclose(
+        second.structure.site_properties["velocities"], velocities, atol=1e-4 * np.abs(velocities).max() + 1e-6
+    )
 
 
 @pytest.mark.parametrize("name", HAVE_MD)
 @pytest.mark.parametrize("thermostat", ["none", "nose-hoover-chain", "langevin"])
 def test_same_seed_same_path(name: str, thermostat: str, tmp_path: Path) -> None:
     runs = {"one": 1, "same": 1, "other": 2}
-    one, same, other = (_md(name, _lih(), tmp_path / run, n_steps=5, thermostat=thermostat, seed=seed).structure.cart_coords for run, seed in runs.items())
+    one, same, other = (
+        _md(name, _lih(), tmp_path / run, n_steps=5, thermostat=thermostat, seed=seed).structure.cart_coords
+        for run, seed in runs.items()
+    )
     np.testing.assert_allclose(one, same, atol=1e-6)
     assert np.abs(one - other).max() > 1e-3
 

@@ -26,7 +26,15 @@ from catholyte.workflows.engines.ase.dynamics import CHECKPOINT
 from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.engines.registry import load_backend
 from catholyte.workflows.engines.tasks import MolecularDynamics
-from catholyte.workflows.flows.dynamics import FIRST_STEPS, DynamicsPlan, TemperatureLadder, chunk_jobs, dynamics_flow, go_on, ladder_jobs
+from catholyte.workflows.flows.dynamics import (
+    FIRST_STEPS,
+    DynamicsPlan,
+    TemperatureLadder,
+    chunk_jobs,
+    dynamics_flow,
+    go_on,
+    ladder_jobs,
+)
 from catholyte.workflows.identity import content_address, identity
 
 CHGNET = Engine("chgnet")
@@ -44,10 +52,14 @@ def plan(**settings: Any) -> DynamicsPlan:
 
 def test_replicas_and_chunks_go_on_from_each_other() -> None:
     flow = dynamics_flow(lih(), "LiH", CHGNET, plan(seeds=(3, 7)))
-    assert [job.name for job in flow.jobs] == [f"LiH chgnet md (replica {r}, chunk {k})" for r in (1, 2) for k in (1, 2, 3)]
+    assert [job.name for job in flow.jobs] == [
+        f"LiH chgnet md (replica {r}, chunk {k})" for r in (1, 2) for k in (1, 2, 3)
+    ]
     assert [job.maker.task["n_steps"] for job in flow.jobs] == [12, 12, 6] * 2
     assert [job.maker.task["seed"] for job in flow.jobs] == [3] * 3 + [7] * 3
-    assert [[reference.uuid for reference in replica] for replica in flow.output] == [[job.uuid for job in flow.jobs[i : i + 3]] for i in (0, 3)]
+    assert [[reference.uuid for reference in replica] for replica in flow.output] == [
+        [job.uuid for job in flow.jobs[i : i + 3]] for i in (0, 3)
+    ]
     for before, after in zip(flow.jobs[:2], flow.jobs[1:3], strict=True):
         assert after.function_args[0] == before.output.structure
         assert after.function_kwargs["restart"] == before.output.restart
@@ -118,17 +130,23 @@ def test_what_cannot_be_planned_is_an_error() -> None:
 
 def test_the_wall_time_of_the_engine_holds_where_the_plan_has_none() -> None:
     method = {"cutoff": 400.0, "kpoints": (1, 1, 1)}
-    first, following = dynamics_flow(lih(), "LiH", Engine("vasp", {"wall_time": 3600}), plan(length=1e5, chunk=None, method=method)).jobs
+    first, following = dynamics_flow(
+        lih(), "LiH", Engine("vasp", {"wall_time": 3600}), plan(length=1e5, chunk=None, method=method)
+    ).jobs
     assert first.maker.task["n_steps"] == FIRST_STEPS
     assert following.name == "LiH vasp md (replica 1, chunk 1): go on"
 
 
 def test_the_next_chunk_follows_from_the_time_of_the_last() -> None:
-    """200 s for 100 steps and an hour of wall time: 1080 steps of 2 s fill 60 % of it; the last chunk is what is left."""
+    """200 s for 100 steps and an hour of wall time: 1080 steps of 2 s fill 60 % of it; the last chunk is what is
+    left."""
     _, following = dynamics_flow(lih(), "LiH", CHGNET, plan(length=2000.0, chunk=None, wall_time=3600.0)).jobs
     chain = following.function_args[0]
     more: Any = go_on.original(chain, lih(), None, 200.0, 100).replace
-    assert [job.name for job in more.jobs] == ["LiH chgnet md (replica 1, chunk 2)", "LiH chgnet md (replica 1, chunk 2): go on"]
+    assert [job.name for job in more.jobs] == [
+        "LiH chgnet md (replica 1, chunk 2)",
+        "LiH chgnet md (replica 1, chunk 2): go on",
+    ]
     assert more.jobs[0].maker.task["n_steps"] == 1080
     last: Any = go_on.original(more.jobs[1].function_args[0], lih(), None, 2160.0, 1080).replace
     assert last.jobs[0].maker.task["n_steps"] == 2000 - 100 - 1080
@@ -140,9 +158,12 @@ def test_the_next_chunk_follows_from_the_time_of_the_last() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True", "ignore:cd is deprecated:FutureWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Converting a tensor with requires_grad=True", "ignore:cd is deprecated:FutureWarning"
+)
 def test_chunks_as_long_as_the_wall_time_lets_them_be(tmp_path: Path) -> None:
-    """Through our own worker: the chunks are as many as the measured time asks for, and together they are the undivided run."""
+    """Through our own worker: the chunks are as many as the measured time asks for, and together they are the undivided
+    run."""
     asked = plan(length=130.0, chunk=None, wall_time=60.0, frame_interval=10)
     store = open_store(tmp_path / "store")
     flow = dynamics_flow(lih(), "LiH", CHGNET, asked)
@@ -150,7 +171,10 @@ def test_chunks_as_long_as_the_wall_time_lets_them_be(tmp_path: Path) -> None:
     assert not summary.failed
     outputs: Any = store.outputs
     stored = list(outputs.query({"output.kind": "md"}, load=True))
-    documents = [CalculationDocument.model_validate({k: v for k, v in entry["output"].items() if k[0] != "@"}) for entry in stored]
+    documents = [
+        CalculationDocument.model_validate({k: v for k, v in entry["output"].items() if k[0] != "@"})
+        for entry in stored
+    ]
     documents.sort(key=lambda document: document.restart.step if document.restart else 0)
     steps = [document.convergence.n_steps for document in documents]
     assert steps[0] == FIRST_STEPS
@@ -171,15 +195,21 @@ def test_documents_that_are_not_one_trajectory_are_named(tmp_path: Path) -> None
         (tmp_path / f"{k}").mkdir()
         task = MolecularDynamics(n_steps=2, timestep=1.0)
         documents.append(
-            backend.calculate(start, task, "LiH", tmp_path / f"{k}") if state is None else backend.proceed(start, task, "LiH", tmp_path / f"{k}", state)
+            backend.calculate(start, task, "LiH", tmp_path / f"{k}")
+            if state is None
+            else backend.proceed(start, task, "LiH", tmp_path / f"{k}", state)
         )
         start, state = documents[-1].structure, documents[-1].restart
     require_one_trajectory(documents)
     one, two, three = documents
-    with pytest.raises(InputError, match="chunk 2 of LiH did not begin where the one before ended: the largest displacement is"):
+    with pytest.raises(
+        InputError, match="chunk 2 of LiH did not begin where the one before ended: the largest displacement is"
+    ):
         require_one_trajectory([one, three])
     slower = two.model_copy(update={"settings": {**two.settings, "timestep": 0.5}})
-    with pytest.raises(InputError, match=r"chunk 2 of LiH ran by other rules than the one before: timestep 1.0 → 0.5 fs"):
+    with pytest.raises(
+        InputError, match=r"chunk 2 of LiH ran by other rules than the one before: timestep 1.0 → 0.5 fs"
+    ):
         require_one_trajectory([one, slower, three])
     other = two.model_copy(update={"initial_structure": lih().replace(0, "Na+")})
     with pytest.raises(InputError, match="chunk 2 of LiH has other atoms than the one before"):
@@ -193,13 +223,20 @@ def test_documents_that_are_not_one_trajectory_are_named(tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True")
 def test_a_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
-    """kill -9 in the middle of a chunk: the same job, taken again, goes on from its checkpoint and delivers the undisturbed document."""
-    store, task = open_store(tmp_path / "store"), MolecularDynamics(n_steps=200, timestep=1.0, frame_interval=5, thermostat="langevin")
+    """kill -9 in the middle of a chunk: the same job, taken again, goes on from its checkpoint and delivers the
+    undisturbed document."""
+    store, task = (
+        open_store(tmp_path / "store"),
+        MolecularDynamics(n_steps=200, timestep=1.0, frame_interval=5, thermostat="langevin"),
+    )
     flow, records = prepared(Flow([CHGNET.maker(task).job_for(lih(), "LiH")]))
     Ledger(store).register(records)
     serialised = tmp_path / "job.json"
     serialised.write_text(json.dumps(flow.jobs[0].as_dict(), cls=MontyEncoder))
-    program = "import json, sys; from catholyte.hpc.run.worker import run_job; run_job(sys.argv[1], json.load(open(sys.argv[2])))"
+    program = (
+        "import json, sys; from catholyte.hpc.run.worker import run_job; run_job(sys.argv[1], "
+        "json.load(open(sys.argv[2])))"
+    )
     process = subprocess.Popen([sys.executable, "-c", program, store.location, str(serialised)])
     checkpoint = work_directory(store, records[0]["key"]) / CHECKPOINT
     try:

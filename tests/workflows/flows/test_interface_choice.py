@@ -1,4 +1,5 @@
-"""The choice among candidates rests on energies above the strained crystals, and a whole small step runs and is resumed."""
+"""The choice among candidates rests on energies above the strained crystals, and a whole small step runs and is
+resumed."""
 
 from __future__ import annotations
 
@@ -22,10 +23,14 @@ from catholyte.workflows.plan.build import build_plan
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltInterfaces:
     path = write_recipe(
-        tmp_path_factory.mktemp("recipe"), ("max_atoms: 32", "max_atoms: 150\n      max_strain: 0.1\n      cells: 2"), ("b: CoO:100", "b: LPSCl:100")
+        tmp_path_factory.mktemp("recipe"),
+        ("max_atoms: 32", "max_atoms: 150\n      max_strain: 0.1\n      cells: 2"),
+        ("b: CoO:100", "b: LPSCl:100"),
     )
     plan = build_plan(*load_recipe(str(path)), only="interface")
-    maker = next(job.maker for job in plan.flow.jobs if isinstance(job, Job) and isinstance(job.maker, BuildInterfaceMaker))
+    maker = next(
+        job.maker for job in plan.flow.jobs if isinstance(job, Job) and isinstance(job.maker, BuildInterfaceMaker)
+    )
     assert isinstance(maker, BuildInterfaceMaker)
     return maker.build("LCO|CoO")
 
@@ -46,11 +51,17 @@ def test_candidates_are_registries_of_cells_with_references_of_their_own(built: 
 
 def test_the_least_energy_above_the_strained_crystals_is_taken(built: BuiltInterfaces) -> None:
     """Per atom the crystals have -1 eV; each candidate is put so many eV/Å² above them."""
-    crystals = [{key: {"structure": cell, "energy": -1.0 * len(cell)} for key, cell in references.bulks.items()} for references in built.references]
+    crystals = [
+        {key: {"structure": cell, "energy": -1.0 * len(cell)} for key, cell in references.bulks.items()}
+        for references in built.references
+    ]
 
     def chosen(*excess: float) -> ChosenInterface:
         relaxed = [
-            {"structure": candidate.structure, "energy": -1.0 * len(candidate.structure) + above * candidate.record["area"]}
+            {
+                "structure": candidate.structure,
+                "energy": -1.0 * len(candidate.structure) + above * candidate.record["area"],
+            }
             for candidate, above in zip(built.candidates, excess, strict=True)
         ]
         return choose(built, "chgnet", relaxed, crystals)
@@ -76,7 +87,9 @@ def test_a_small_step_runs_is_resumed_and_is_reported(tmp_path: Path) -> None:
     assert again.completed == []
     assert set(again.reused) == set(first.completed)
     full = run_campaign(store, build_plan(*load_recipe(str(path)), only="interface", full=True), lambda event: None, 2)
-    assert sorted(full.names[key] for key in full.completed) == sorted(name for name in full.names.values() if "chunk" in name and name[-2] in "3456")
+    assert sorted(full.names[key] for key in full.completed) == sorted(
+        name for name in full.names.values() if "chunk" in name and name[-2] in "3456"
+    )
 
     records = Records(store.outputs, store.states, store.campaigns)
     answers = {entry.plan["name"]: records.result(entry.plan["uuid"]) for entry in records.entries()}

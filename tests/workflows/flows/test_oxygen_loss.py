@@ -36,7 +36,9 @@ from catholyte.workflows.identity import content_address, iter_jobs
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:cd is deprecated:FutureWarning"),  # jobflow's own call of monty
-    pytest.mark.filterwarnings("ignore:Some jobs are not connected:UserWarning"),  # oxygen vacancies do not depend on each other
+    pytest.mark.filterwarnings(
+        "ignore:Some jobs are not connected:UserWarning"
+    ),  # oxygen vacancies do not depend on each other
 ]
 
 Documents = dict[str, CalculationDocument]
@@ -84,11 +86,22 @@ def run(flow: Flow) -> Documents:
 
 def test_a_ladder_takes_lithium_out_and_one_oxygen_atom_at_a_time(small: Documents):
     documents, host = small, small["LCO host 1"]
-    found = {label: tuple(len(atoms) for atoms in missing_atoms(document, host)) for label, document in documents.items()}
+    found = {
+        label: tuple(len(atoms) for atoms in missing_atoms(document, host)) for label, document in documents.items()
+    }
     assert found["LCO host 1"] == (0, 0)
     assert {counts for label, counts in found.items() if " O-" in label} == {(0, 1), (1, 1), (2, 1)}
-    assert sorted(label for label in found if " O-" not in label) == ["LCO Li-1 1", "LCO Li-2 1", "LCO Li-2 2", "LCO host 1"]
-    assert all(label.endswith(f"O-{missing_atoms(document, host)[1][0]}") for label, document in documents.items() if " O-" in label)
+    assert sorted(label for label in found if " O-" not in label) == [
+        "LCO Li-1 1",
+        "LCO Li-2 1",
+        "LCO Li-2 2",
+        "LCO host 1",
+    ]
+    assert all(
+        label.endswith(f"O-{missing_atoms(document, host)[1][0]}")
+        for label, document in documents.items()
+        if " O-" in label
+    )
 
 
 def test_each_oxygen_vacancy_stands_in_the_relaxed_cell_of_its_parent(small: Documents):
@@ -143,7 +156,11 @@ def test_the_host_is_the_lowest_of_the_orderings_that_were_kept():
 def test_without_a_ranking_every_ordering_is_a_candidate_for_the_host():
     ladder = OxygenLossPlan(lithium_vacancies=(0,), candidates=1, samples=1, max_sites=1)
     documents = run(oxygen_loss_flow(ncm(2), "NCM111", ladder, level("rugged")))
-    assert sorted(re.sub(r"O-\d+$", "O", label) for label in documents) == ["NCM111 Li-0 1 O", "NCM111 host 1", "NCM111 host 2"]
+    assert sorted(re.sub(r"O-\d+$", "O", label) for label in documents) == [
+        "NCM111 Li-0 1 O",
+        "NCM111 host 1",
+        "NCM111 host 2",
+    ]
 
 
 def test_an_ordering_flow_ends_with_the_refined_orderings_where_nothing_follows():
@@ -183,7 +200,12 @@ def test_a_second_engine_calculates_the_very_same_cells():
 def test_levels_for_the_voltage_alone_lose_no_oxygen():
     plan = OxygenLossPlan(lithium_vacancies=(0,), voltage_only=(3, 6), candidates=1, samples=1, max_sites=1)
     documents = run(oxygen_loss_flow([lco()], "LCO", plan, level()))
-    assert sorted(re.sub(r"O-\d+$", "O", label) for label in documents) == ["LCO Li-0 1 O", "LCO Li-3 1", "LCO Li-6 1", "LCO host 1"]
+    assert sorted(re.sub(r"O-\d+$", "O", label) for label in documents) == [
+        "LCO Li-0 1 O",
+        "LCO Li-3 1",
+        "LCO Li-6 1",
+        "LCO host 1",
+    ]
     assert plan.most_calculations == len(documents)
 
 
@@ -203,7 +225,9 @@ def test_sites_are_one_per_environment_or_all_that_differ():
     assert {site.index for site in every} == {site.index for site in classes}
     one_each = chosen_sites(cell, OxygenLossPlan(max_sites=100))
     assert sorted(site.environment for site in one_each) == sorted({site.environment for site in classes})
-    atoms = {site.environment: sum(len(c.members) for c in classes if c.environment == site.environment) for site in one_each}
+    atoms = {
+        site.environment: sum(len(c.members) for c in classes if c.environment == site.environment) for site in one_each
+    }
     assert [atoms[site.environment] for site in one_each] == sorted(atoms.values(), reverse=True)
     assert chosen_sites(cell, OxygenLossPlan(max_sites=1)) == one_each[:1]
 
@@ -251,14 +275,17 @@ def test_a_level_of_theory_travels_with_every_relaxation():
     assert all(task["method"] == method for task in tasks)
 
 
-@pytest.mark.parametrize(("energies", "n", "found"), [([3.0, 1.0, 2.0], 2, [1, 2]), ([1.0, 1.0], 1, [0]), ([5.0], 3, [0])])
+@pytest.mark.parametrize(
+    ("energies", "n", "found"), [([3.0, 1.0, 2.0], 2, [1, 2]), ([1.0, 1.0], 1, [0]), ([5.0], 3, [0])]
+)
 def test_the_lowest_are_taken_and_ties_go_to_the_first(energies: list[float], n: int, found: list[int]):
     assert lowest(energies, n) == found
 
 
 @pytest.mark.slow
 def test_chgnet_makes_oxygen_loss_cheaper_as_lithium_leaves():
-    """24 atoms of LiCoO2, with none and with a third of the lithium taken out: the price of an oxygen vacancy falls, and Co pays it."""
+    """24 atoms of LiCoO2, with none and with a third of the lithium taken out: the price of an oxygen vacancy falls,
+    and Co pays it."""
     plan = OxygenLossPlan(lithium_vacancies=(0, 2), candidates=2, samples=1, max_sites=2)
     documents = run(oxygen_loss_flow([lco()], "LCO", plan, level("chgnet")))
     host = documents.pop("LCO host 1")

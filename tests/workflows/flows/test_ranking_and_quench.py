@@ -62,7 +62,8 @@ def test_an_engine_without_dynamics_cannot_quench():
 def test_a_small_melt_becomes_a_borate_network(tmp_path):
     """23 atoms of Li2O·4B2O3 in 1 ps: every B ends with three or four O at covalent distance.
 
-    Such a cell says little of the density: it is asked to be that of a solid borate, and its deviation from the measured one is printed.
+    Such a cell says little of the density: it is asked to be that of a solid borate, and its deviation from the
+    measured one is printed.
     """
     from jobflow import SETTINGS, run_locally
 

@@ -1,4 +1,5 @@
-"""An ion put into the host of a ladder: which oxygen atoms leave, with it and without it, and what the recipe refuses."""
+"""An ion put into the host of a ladder: which oxygen atoms leave, with it and without it, and what the recipe
+refuses."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ from catholyte.workflows.plan.oxygen_loss import add_oxygen_loss
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:cd is deprecated:FutureWarning"),  # jobflow's own call of monty
-    pytest.mark.filterwarnings("ignore:Some jobs are not connected:UserWarning"),  # oxygen vacancies do not depend on each other
+    pytest.mark.filterwarnings(
+        "ignore:Some jobs are not connected:UserWarning"
+    ),  # oxygen vacancies do not depend on each other
 ]
 LADDER = OxygenLossPlan(lithium_vacancies=(0,), candidates=1, samples=1, max_sites=1)
 TUNGSTEN = SubstitutionPlan(ion="W6+", leaving="Co", sites=("Co", "Li"), near=1, far=2)
@@ -73,12 +76,16 @@ def test_every_vacancy_beside_the_ion_has_its_twin_without_it(documents: dict[st
 
 
 def test_atoms_that_do_not_interact_make_no_difference(documents: dict[str, CalculationDocument]):
-    found = substitution_results("LCO", "W6+", list(documents.values()), reference_from_phase_set(load_phase_set("solidstate")))
+    found = substitution_results(
+        "LCO", "W6+", list(documents.values()), reference_from_phase_set(load_phase_set("solidstate"))
+    )
     assert found.problems == ()
     assert found.tier == "chgnet"
     assert [v.change for v in found.vacancies] == pytest.approx([0.0] * len(found.vacancies), abs=1e-9)
     assert {v.site for v in found.vacancies} == {"Co", "Li"}
-    assert [place.relative for place in found.places] == pytest.approx([0.0, 0.0], abs=1e-9)  # one composition: the same atoms
+    assert [place.relative for place in found.places] == pytest.approx(
+        [0.0, 0.0], abs=1e-9
+    )  # one composition: the same atoms
     near, far = [v for v in found.vacancies if v.near], [v for v in found.vacancies if not v.near]
     assert near
     assert far
@@ -93,7 +100,9 @@ def test_a_shift_of_one_vacancy_is_found_where_it_was_put(documents: dict[str, C
     label = f"LCO W-{first.site} 1 O-{first.origin}"
     changed = [d.model_copy(update={"energy": d.energy + 0.25}) if d.label == label else d for d in documents.values()]
     again = substitution_results("LCO", "W6+", changed, reference)
-    assert [round(v.change, 9) for v in again.vacancies] == [0.25 if (v.site, v.origin) == (first.site, first.origin) else 0 for v in again.vacancies]
+    assert [round(v.change, 9) for v in again.vacancies] == [
+        0.25 if (v.site, v.origin) == (first.site, first.origin) else 0 for v in again.vacancies
+    ]
     assert again.to_json()["vacancies"][0]["change"] == pytest.approx(0.25)
 
 
@@ -102,7 +111,9 @@ def test_what_is_missing_is_named(documents: dict[str, CalculationDocument]):
     twin = next(label for label in documents if " W-0 1 O-" in label)
     found = substitution_results("LCO", "W6+", [d for label, d in documents.items() if label != twin], reference)
     assert any("the same vacancy without W6+" in problem for problem in found.problems)
-    assert substitution_results("LCO", "W6+", [], reference).problems == ("LCO, W6+: a cell with the ion has not been calculated yet",)
+    assert substitution_results("LCO", "W6+", [], reference).problems == (
+        "LCO, W6+: a cell with the ion has not been calculated yet",
+    )
 
 
 def test_oxygen_near_and_far_are_told_by_the_first_shell():
@@ -117,7 +128,9 @@ def test_oxygen_near_and_far_are_told_by_the_first_shell():
     lonely = cell.copy()
     lonely.remove_sites([one.index for one in every if one.bonded])
     with pytest.raises(StructureError, match="no oxygen in its first shell"):
-        oxygen_beside(lonely, next(i for i, site in enumerate(lonely) if site.coords == pytest.approx(cell[metal].coords)))
+        oxygen_beside(
+            lonely, next(i for i, site in enumerate(lonely) if site.coords == pytest.approx(cell[metal].coords))
+        )
 
 
 def test_candidates_are_the_lowest_of_the_point_charges():
@@ -127,15 +140,21 @@ def test_candidates_are_the_lowest_of_the_point_charges():
     few = candidate_places(cell, TUNGSTEN.model_copy(update={"sites": ("Li",), "candidates": 1}))["Li"]
     every = candidate_places(cell, TUNGSTEN.model_copy(update={"sites": ("Li",), "candidates": 99}))["Li"]
     assert len(few) == 1
-    assert electrostatic_energy(few[0].made.structure) == pytest.approx(min(electrostatic_energy(place.made.structure) for place in every))
+    assert electrostatic_energy(few[0].made.structure) == pytest.approx(
+        min(electrostatic_energy(place.made.structure) for place in every)
+    )
     assert group_label("LRMO", "W6+", "Mn") == "LRMO W-Mn"
 
 
-def recipe(tmp_path: Path, ion: str = "W6+", leaving: str = "Co", sites: str = "[Co]", u: str = "  W: 6.2 eV\n") -> Path:
+def recipe(
+    tmp_path: Path, ion: str = "W6+", leaving: str = "Co", sites: str = "[Co]", u: str = "  W: 6.2 eV\n"
+) -> Path:
     path = tmp_path / "w.yaml"
     path.write_text(
-        f"name: w\ntitle: W\nsource: a test\nhubbard_u:\n  Co: 3.9 eV\n{u}oxygen_loss:\n  cutoff: 400 eV\n  systems:\n    - material: LCO\n"
-        "      supercell: [2, 1, 1]\n      ladder: {lithium_vacancies: [0], candidates: 1, samples: 1, max_sites: 1}\n      kpoints: [2, 2, 1]\n"
+        f"name: w\ntitle: W\nsource: a test\nhubbard_u:\n  Co: 3.9 eV\n{u}oxygen_loss:\n  cutoff: 400 eV\n  "
+        "systems:\n    - material: LCO\n"
+        "      supercell: [2, 1, 1]\n      ladder: {lithium_vacancies: [0], candidates: 1, samples: 1, max_sites: "
+        "1}\n      kpoints: [2, 2, 1]\n"
         f"      substitutions:\n        - ion: {ion}\n          leaving: {leaving}\n          sites: {sites}\n"
     )
     return path
@@ -151,7 +170,9 @@ def recipe(tmp_path: Path, ion: str = "W6+", leaving: str = "Co", sites: str = "
         ({"sites": "[Co, Co]"}, 17, "sites", "each element once"),
     ],
 )
-def test_bad_input_is_one_message_with_file_line_and_key(tmp_path: Path, given: dict[str, str], line: int, key: str, words: str):
+def test_bad_input_is_one_message_with_file_line_and_key(
+    tmp_path: Path, given: dict[str, str], line: int, key: str, words: str
+):
     path = recipe(tmp_path, **given)
     with pytest.raises(CatholyteError) as caught:
         build_plan(*load_recipe(str(path)), only="oxygen_loss")
@@ -170,7 +191,11 @@ def test_an_ion_without_u_is_refused_where_the_engine_needs_one(tmp_path: Path):
 
 def test_a_charge_that_nobody_pays_is_refused_before_anything_runs(tmp_path: Path):
     path = recipe(tmp_path)
-    path.write_text(path.read_text().replace("ion: W6+", "ion: Na1+").replace("sites: [Co]", "sites: [Co]\n          compensation: lithium vacancies"))
+    path.write_text(
+        path.read_text()
+        .replace("ion: W6+", "ion: Na1+")
+        .replace("sites: [Co]", "sites: [Co]\n          compensation: lithium vacancies")
+    )
     with pytest.raises(InputError, match="lithium vacancies do not pay"):
         build_plan(*load_recipe(str(path)), only="oxygen_loss")
 
@@ -192,5 +217,8 @@ def test_the_plan_says_what_follows_and_takes_the_u_of_the_ion():
     step = builder.recipe.oxygen_loss
     assert step is not None
     assert step.systems[0].substitutions
-    add_oxygen_loss(builder, OxygenLossStep(systems=step.systems, conditions=step.conditions, engine=step.engine, ranking=step.ranking))
+    add_oxygen_loss(
+        builder,
+        OxygenLossStep(systems=step.systems, conditions=step.conditions, engine=step.engine, ranking=step.ranking),
+    )
     assert any("W6+ on sites of" in note and "near" in note for note in builder.notes)

@@ -37,7 +37,13 @@ from catholyte.workflows.phases.build import (
     main,
     verify,
 )
-from catholyte.workflows.phases.public_entries import PublicEntry, corrected, holds_molecular_oxygen, lowest_per_formula, public_entries
+from catholyte.workflows.phases.public_entries import (
+    PublicEntry,
+    corrected,
+    holds_molecular_oxygen,
+    lowest_per_formula,
+    public_entries,
+)
 
 U = {"Co": 3.32, "Mn": 3.9, "Ni": 6.2, "W": 6.2, "Fe": 5.3}
 #: Materials Project (CC-BY 4.0), lowest entry per formula of the correction fit: eV/atom before and after MP2020
@@ -62,7 +68,11 @@ GOLDEN = [
 def raw_entry(formula: str, energy_per_atom: float, oxide_type: str | None = None) -> dict[str, Any]:
     composition = Composition(formula)
     with_u = "O" in composition
-    hubbards = {e.symbol: U.get(e.symbol, 0.0) for e in composition.elements} if with_u and set(U) & {e.symbol for e in composition.elements} else {}
+    hubbards = (
+        {e.symbol: U.get(e.symbol, 0.0) for e in composition.elements}
+        if with_u and set(U) & {e.symbol for e in composition.elements}
+        else {}
+    )
     return {
         "@module": "pymatgen.entries.computed_entries",
         "@class": "ComputedEntry",
@@ -71,16 +81,30 @@ def raw_entry(formula: str, energy_per_atom: float, oxide_type: str | None = Non
         "entry_id": f"mp-{formula}",
         "correction": 0.0,
         "energy_adjustments": [],
-        "parameters": {"run_type": "GGA+U" if hubbards else "GGA", "is_hubbard": bool(hubbards), "hubbards": hubbards, "potcar_symbols": []},
+        "parameters": {
+            "run_type": "GGA+U" if hubbards else "GGA",
+            "is_hubbard": bool(hubbards),
+            "hubbards": hubbards,
+            "potcar_symbols": [],
+        },
         "data": {"oxide_type": oxide_type} if oxide_type else {},
     }
 
 
 @pytest.mark.parametrize(("formula", "oxide_type", "before", "after"), GOLDEN, ids=[row[0] for row in GOLDEN])
-def test_correction_step_gives_the_known_energies(formula: str, oxide_type: str | None, before: float, after: float, refereed: Referee) -> None:
+def test_correction_step_gives_the_known_energies(
+    formula: str, oxide_type: str | None, before: float, after: float, refereed: Referee
+) -> None:
     energy, error = corrected(raw_entry(formula, before, oxide_type), reprocess=True)
     by = "Materials Project, published energies of the correction fit"
-    refereed("corrected energies of 14 compounds", abs(energy - after), 2e-6, of="workflows.public_entries.corrected", by=by, unit="eV/atom")
+    refereed(
+        "corrected energies of 14 compounds",
+        abs(energy - after),
+        2e-6,
+        of="workflows.public_entries.corrected",
+        by=by,
+        unit="eV/atom",
+    )
     assert (error > 0) == (abs(after - before) > 1e-9)
 
 
@@ -116,7 +140,9 @@ LICL = primitive(material("LiCl"))
 
 
 def public(formula: str, energy: float, structure: Structure | None = None, entry_id: str = "") -> PublicEntry:
-    return PublicEntry(entry_id or f"mp-{formula}-{energy}", Composition(formula), energy, 0.002, "mp-calc-compounds", structure)
+    return PublicEntry(
+        entry_id or f"mp-{formula}-{energy}", Composition(formula), energy, 0.002, "mp-calc-compounds", structure
+    )
 
 
 @settings(deadline=None)
@@ -197,7 +223,13 @@ SPEC = PhaseSetSpec(
 
 
 def test_build_prefers_public_energies_and_fills_the_rest() -> None:
-    entries = [public("Li", -1.9), public("Cl2", -1.85), public("O2", -4.9), public("LiCl", -4.0, LICL, "mp-22905"), public("NaCl", -3.0, entry_id="mp-1")]
+    entries = [
+        public("Li", -1.9),
+        public("Cl2", -1.85),
+        public("O2", -4.9),
+        public("LiCl", -4.0, LICL, "mp-22905"),
+        public("NaCl", -3.0, entry_id="mp-1"),
+    ]
     relaxations = Counting(lambda structure: -3.9)
     document, rows = build(SPEC, entries, relaxations)
     verify(document)
@@ -209,7 +241,11 @@ def test_build_prefers_public_energies_and_fills_the_rest() -> None:
     assert "chgnet-LiCl" not in found
     assert "mp-1" not in found
     assert found["chgnet-LiClO4"]["tier"] == "chgnet"
-    assert found["chgnet-LiClO4"]["error"] == document["errors"]["chgnet"]["other"] == pytest.approx(chgnet_error(rows), abs=1e-6)
+    assert (
+        found["chgnet-LiClO4"]["error"]
+        == document["errors"]["chgnet"]["other"]
+        == pytest.approx(chgnet_error(rows), abs=1e-6)
+    )
     assert set(document["sources"]) == {"mp-calc-compounds", "chgnet"}
     assert document["signatures"]["chgnet"]["version"] == "1"
     assert not any(kind == "relax" and label in {"Li", "Cl2", "O2", "LiCl"} for kind, label in relaxations.asked)
@@ -240,11 +276,24 @@ def test_a_crystal_that_is_left_out_is_no_entry() -> None:
 
 
 def test_an_element_from_the_specification_has_its_crystal_and_no_correction() -> None:
-    boron = {"id": "mp-160", "formula": "B", "space_group": "R-3m", "energy_per_atom": -6.68, "source": "mp-calc-compounds"}
+    boron = {
+        "id": "mp-160",
+        "formula": "B",
+        "space_group": "R-3m",
+        "energy_per_atom": -6.68,
+        "source": "mp-calc-compounds",
+    }
     spec = SPEC.model_copy(update={"elements": ("Li", "Cl", "B"), "references": (ReferenceEnergy(**boron),)})
-    document, _ = build(spec, [public("Li", -1.9), public("Cl2", -1.85), public("LiCl", -4.0, LICL)], Counting(lambda structure: -3.9))
+    document, _ = build(
+        spec, [public("Li", -1.9), public("Cl2", -1.85), public("LiCl", -4.0, LICL)], Counting(lambda structure: -3.9)
+    )
     found = next(entry for entry in document["entries"] if entry["id"] == "mp-160")
-    assert (found["energy_per_atom"], found["error"], found["space_group"], found["tier"]) == (-6.68, 0.0, "R-3m", "vasp")
+    assert (found["energy_per_atom"], found["error"], found["space_group"], found["tier"]) == (
+        -6.68,
+        0.0,
+        "R-3m",
+        "vasp",
+    )
 
 
 @settings(deadline=None)
@@ -267,7 +316,9 @@ def write_entries(directory: Path) -> None:
         with gzip.open(directory / name, "wt") as stream:
             json.dump(content, stream)
     (directory / "matgenb_LiPS_entries.json").write_text(json.dumps([{**raw_entry("Li3PS4", -4.1), "entry_id": None}]))
-    (directory / "pymatgen_TiO2_entries.json").write_text(json.dumps([{**raw_entry("TiO2", -9.0, "oxide"), "entry_id": 390}]))
+    (directory / "pymatgen_TiO2_entries.json").write_text(
+        json.dumps([{**raw_entry("TiO2", -9.0, "oxide"), "entry_id": 390}])
+    )
 
 
 def test_public_files_are_read_whole(tmp_path: Path) -> None:

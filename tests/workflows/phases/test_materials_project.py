@@ -52,7 +52,11 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[Any, ...]]
 
         client, core = ModuleType("mp_api.client"), ModuleType("mp_api.client.core")
         client.MPRester, core.MPRestError = Rester, RestError  # type: ignore[attr-defined]
-        for name, module in {"mp_api": ModuleType("mp_api"), "mp_api.client": client, "mp_api.client.core": core}.items():
+        for name, module in {
+            "mp_api": ModuleType("mp_api"),
+            "mp_api.client": client,
+            "mp_api.client.core": core,
+        }.items():
             monkeypatch.setitem(sys.modules, name, module)
         return asked
 
@@ -71,7 +75,9 @@ def test_entries_keep_their_correction_and_its_error(fake: Callable[..., list[tu
     assert asked == [("k" * 32,), (["Li", "Cl"], {"additional_criteria": {"thermo_types": ["GGA_GGA+U"]}})]
 
 
-def test_the_key_comes_from_the_environment(fake: Callable[..., list[tuple[Any, ...]]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_comes_from_the_environment(
+    fake: Callable[..., list[tuple[Any, ...]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = fake([lithium_chloride()])
     with pytest.raises(InputError, match="needs a key: set MP_API_KEY or PMG_MAPI_KEY"):
         download(["Li", "Cl"])
@@ -91,19 +97,26 @@ def test_the_key_comes_from_the_environment(fake: Callable[..., list[tuple[Any, 
             "refused the request, most likely the key: .*invalid key$",
         ),
         (ValueError("Please obtain a valid API key"), InputError, "refused the request, most likely the key"),
-        (requests.ConnectionError("Name or service not known"), EngineUnavailableError, "cannot be reached: Name or service not known"),
+        (
+            requests.ConnectionError("Name or service not known"),
+            EngineUnavailableError,
+            "cannot be reached: Name or service not known",
+        ),
         (requests.Timeout(), EngineUnavailableError, "cannot be reached: Timeout"),
         ([], InputError, "holds no entry of Li-Cl"),
     ],
 )
-def test_one_clear_message_for_each_failure(fake: Callable[..., Any], answer: Any, error: type[Exception], said: str) -> None:
+def test_one_clear_message_for_each_failure(
+    fake: Callable[..., Any], answer: Any, error: type[Exception], said: str
+) -> None:
     fake(answer)
     with pytest.raises(error, match=said):
         download(["Li", "Cl"], "key")
 
 
 @pytest.mark.parametrize(
-    ("elements", "said"), [(["Li", "Xx"], "'Xx' is not an element"), (["Li"] * (LARGEST_SYSTEM + 1), f"allowed: {LARGEST_SYSTEM} elements")]
+    ("elements", "said"),
+    [(["Li", "Xx"], "'Xx' is not an element"), (["Li"] * (LARGEST_SYSTEM + 1), f"allowed: {LARGEST_SYSTEM} elements")],
 )
 def test_a_system_that_cannot_be_asked_for(elements: list[str], said: str) -> None:
     with pytest.raises(InputError, match=said):
@@ -117,7 +130,11 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         download(["Li"], "key")
 
 
-def test_the_command_prints_the_message_and_fails(fake: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_message_and_fails(
+    fake: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     fake(RestError("invalid key"))
     assert main(["solidstate", "--entries", str(tmp_path), "--materials-project", "Li-Cl", "--key", "wrong"]) == 2
-    assert capsys.readouterr().err.splitlines() == ["the Materials Project refused the request, most likely the key: invalid key"]
+    assert capsys.readouterr().err.splitlines() == [
+        "the Materials Project refused the request, most likely the key: invalid key"
+    ]

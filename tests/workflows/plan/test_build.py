@@ -83,9 +83,17 @@ def test_jobs_and_dependencies(tmp_path: Path) -> None:
         assert job.key == job.uuid
         assert job.cost_seconds > 0
     assert [job.uuid for job in plan.flow.jobs] == [job.uuid for job in plan.jobs]
-    assert {(job.material, job.formula, job.n_atoms) for job in plan.jobs} == {("LCO", "Li1Co1O2", 4), ("CoO", "Co2O2", 4), ("Li2O", "Li2O1", 3)}
+    assert {(job.material, job.formula, job.n_atoms) for job in plan.jobs} == {
+        ("LCO", "Li1Co1O2", 4),
+        ("CoO", "Co2O2", 4),
+        ("Li2O", "Li2O1", 3),
+    }
     task = next(job for job in plan.flow.jobs if job.uuid == names["electronic CoO cutoff 500 eV"]).maker.task
-    assert (task["method"]["cutoff"], task["method"]["hubbard_u"], task["method"]["kpoints"]) == (500.0, {"Co": 3.9}, [2, 2, 2])
+    assert (task["method"]["cutoff"], task["method"]["hubbard_u"], task["method"]["kpoints"]) == (
+        500.0,
+        {"Co": 3.9},
+        [2, 2, 2],
+    )
     assert plan.jobs[0].record()["name"] == "LCO chgnet relax"
 
 
@@ -93,7 +101,9 @@ def test_jobs_and_dependencies(tmp_path: Path) -> None:
 def test_every_shipped_recipe_names_substances_and_phase_sets_that_exist(name: str) -> None:
     found, source = load_recipe(name)
     build_plan(found, source, only="reactions" if found.reactions else None)
-    sets = {step.phase_set for step in (found.reactions, found.windows, found.volumes, found.screen) if step is not None}
+    sets = {
+        step.phase_set for step in (found.reactions, found.windows, found.volumes, found.screen) if step is not None
+    }
     assert all((CONFIGS / "phases" / f"{phases}.json").is_file() for phases in sets), sets
 
 
@@ -113,7 +123,14 @@ def test_shipped_recipe_has_a_plan() -> None:
 
 def test_two_recipes_share_the_jobs_that_ask_the_same(tmp_path: Path) -> None:
     first = _names(_plan(tmp_path))
-    second = _names(_plan(tmp_path, ("name: small", "name: other"), ("cutoff: 400 eV", "cutoff: 450 eV"), ("[LCO, CoO, Li2O]", "[CoO, LCO]")))
+    second = _names(
+        _plan(
+            tmp_path,
+            ("name: small", "name: other"),
+            ("cutoff: 400 eV", "cutoff: 450 eV"),
+            ("[LCO, CoO, Li2O]", "[CoO, LCO]"),
+        )
+    )
     shared = {"bulk LCO main", "bulk CoO main", "electronic LCO cutoff 500 eV", "electronic CoO cutoff 500 eV"}
     assert {name for name in second if second[name] == first.get(name)} == shared
     # U is no part of CHGNet's question, and changes every job of GPAW
@@ -124,7 +141,12 @@ def test_two_recipes_share_the_jobs_that_ask_the_same(tmp_path: Path) -> None:
 
 def test_aliases_and_repeated_materials_are_one_question(tmp_path: Path) -> None:
     plain = _names(_plan(tmp_path))
-    alias = _plan(tmp_path, ("[LCO, CoO, Li2O]", "[LiCoO2, CoO, Li2O, LCO]"), ("[LCO, CoO]", "[LiCoO2, CoO]"), ("    LCO: [2, 2, 2]", "    LiCoO2: [2, 2, 2]"))
+    alias = _plan(
+        tmp_path,
+        ("[LCO, CoO, Li2O]", "[LiCoO2, CoO, Li2O, LCO]"),
+        ("[LCO, CoO]", "[LiCoO2, CoO]"),
+        ("    LCO: [2, 2, 2]", "    LiCoO2: [2, 2, 2]"),
+    )
     assert sorted(_names(alias).values()) == sorted(plain.values())
 
 
@@ -151,32 +173,80 @@ def test_engine_of_the_call_skips_what_it_cannot_do_and_says_so(tmp_path: Path) 
     assert "step electronic: engine chgnet has no calculation of kind 'dos'" in reason
     assert "relax, static, md" in reason
     gpaw = _plan(tmp_path, ("[LCO, CoO, Li2O]", "[LCO, CoO]"), engine="gpaw")
-    assert {(job.step, job.engine, job.tier) for job in gpaw.jobs} == {("bulk", "gpaw", "gpaw"), ("electronic", "gpaw", "gpaw")}
+    assert {(job.step, job.engine, job.tier) for job in gpaw.jobs} == {
+        ("bulk", "gpaw", "gpaw"),
+        ("electronic", "gpaw", "gpaw"),
+    }
     assert gpaw.skipped == []
 
 
 @pytest.mark.parametrize(
     ("old", "new", "key", "told"),
     [
-        ("materials: [LCO, CoO, Li2O]", "materials: [LCO, CoOO, Li2O]", "bulk.materials.1", "unknown material 'CoOO'; did you mean CoO"),
-        ("pairs: [[LCO, LPSCl]]", "pairs: [[LCO, LPSC]]", "reactions.pairs.0.1", "unknown material 'LPSC'; did you mean LPSCl"),
-        ("[[LCO, LPSCl]]", "[[LCO, LPSCl]]\n  maps: [[LCO, Li6PS5C1x]]", "reactions.maps.0.1", "unknown material 'Li6PS5C1x'; did you mean"),
+        (
+            "materials: [LCO, CoO, Li2O]",
+            "materials: [LCO, CoOO, Li2O]",
+            "bulk.materials.1",
+            "unknown material 'CoOO'; did you mean CoO",
+        ),
+        (
+            "pairs: [[LCO, LPSCl]]",
+            "pairs: [[LCO, LPSC]]",
+            "reactions.pairs.0.1",
+            "unknown material 'LPSC'; did you mean LPSCl",
+        ),
+        (
+            "[[LCO, LPSCl]]",
+            "[[LCO, LPSCl]]\n  maps: [[LCO, Li6PS5C1x]]",
+            "reactions.maps.0.1",
+            "unknown material 'Li6PS5C1x'; did you mean",
+        ),
         (MORE, f"{VOLUMES}  materials: [LPSC]\n", "volumes.materials.0", "did you mean LPSCl"),
-        (MORE, VOLUMES + DECOMPOSITION.replace("LPSCl", "LPSC"), "volumes.decompositions.0.material", "did you mean LPSCl"),
+        (
+            MORE,
+            VOLUMES + DECOMPOSITION.replace("LPSCl", "LPSC"),
+            "volumes.decompositions.0.material",
+            "did you mean LPSCl",
+        ),
         (MORE, VOLUMES, "volumes", "give 'materials' or 'decompositions'"),
-        (MORE, SCREEN.replace("NCM811-x0.5", "NCM81-x0.5"), "screen.cathodes.1", "unknown material 'NCM81'; did you mean NCM811"),
+        (
+            MORE,
+            SCREEN.replace("NCM811-x0.5", "NCM81-x0.5"),
+            "screen.cathodes.1",
+            "unknown material 'NCM81'; did you mean NCM811",
+        ),
         (MORE, SCREEN.replace("[Li3BO3]", "[Li3BOO3x]"), "screen.coatings.0", "unknown material 'Li3BOO3x'"),
         (MORE, SCREEN.replace("[LPSCl]", "[]"), "screen.electrolytes", "at least 1 item"),
         (MORE, SCREEN.replace("[2.5 V, 4.3 V]", "[4.3 V, 2.5 V]"), "screen", "the lower bound of 'operating_range'"),
         (MORE, SCREEN.replace("4.3 V", "4.3 eV"), "screen.operating_range.1", "unknown unit 'eV'"),
         (MORE, f"{SCREEN}  lithium: [1, 1.5]\n", "screen.lithium.1", "less than or equal to 1"),
-        ("engine: chgnet", "engine: chgnt", "bulk.engine", "unknown engine 'chgnt'; did you mean chgnet? allowed: chgnet, gpaw"),
-        ("engine: gpaw", "engine: chgnet", "electronic.engine", "engine chgnet has no calculation of kind 'dos'; it has relax, static, md"),
+        (
+            "engine: chgnet",
+            "engine: chgnt",
+            "bulk.engine",
+            "unknown engine 'chgnt'; did you mean chgnet? allowed: chgnet, gpaw",
+        ),
+        (
+            "engine: gpaw",
+            "engine: chgnet",
+            "electronic.engine",
+            "engine chgnet has no calculation of kind 'dos'; it has relax, static, md",
+        ),
         ("Co: 3.9 eV", "Co: -3.9 eV", "hubbard_u.Co", "greater than or equal to 0"),
         ("Co: 3.9 eV", "Ni: 6.2 eV", "hubbard_u", "no entry for the transition metal Co of LCO"),
         ("Co: 3.9 eV", "Cx: 3.9 eV", "hubbard_u", "'Cx' is not an element"),
-        ("      LCO: [3, 3, 3]", "      LCOO: [3, 3, 3]", "electronic.convergence.kpoints.LCOO", "unknown material 'LCOO'"),
-        ("    CoO: [2, 2, 2]", "    CoO: [2, 2, 2]\n    CoOO: [2, 2, 2]", "electronic.kpoints.CoOO", "unknown material 'CoOO'"),
+        (
+            "      LCO: [3, 3, 3]",
+            "      LCOO: [3, 3, 3]",
+            "electronic.convergence.kpoints.LCOO",
+            "unknown material 'LCOO'",
+        ),
+        (
+            "    CoO: [2, 2, 2]",
+            "    CoO: [2, 2, 2]\n    CoOO: [2, 2, 2]",
+            "electronic.kpoints.CoOO",
+            "unknown material 'CoOO'",
+        ),
         ("cutoff: 400 eV", "cutof: 400 eV", "electronic.cutof", "unknown key; did you mean cutoff"),
     ],
 )

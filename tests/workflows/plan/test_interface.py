@@ -1,4 +1,5 @@
-"""The interface step: which jobs it drafts under which engine, what it says before a cell is built, and what is refused where."""
+"""The interface step: which jobs it drafts under which engine, what it says before a cell is built, and what is refused
+where."""
 
 from __future__ import annotations
 
@@ -21,7 +22,12 @@ from catholyte.workflows.preflight.run import planned_runs
 
 
 def _plan(
-    folder: Path, *changes: tuple[str, str], engine: str | None = None, only: str | None = "interface", full: bool = False, name: str = "small.yaml"
+    folder: Path,
+    *changes: tuple[str, str],
+    engine: str | None = None,
+    only: str | None = "interface",
+    full: bool = False,
+    name: str = "small.yaml",
 ) -> Plan:
     return build_plan(*load_recipe(str(write_recipe(folder, *changes, name=name))), engine, only, full=full)
 
@@ -72,7 +78,9 @@ def test_a_cell_to_be_built_has_its_budget_and_says_so(tmp_path: Path) -> None:
 def test_the_step_runs_only_where_it_is_asked_for(tmp_path: Path) -> None:
     plain, whole = _plan(tmp_path, only=None), _plan(tmp_path, only=None, full=True)
     assert [job.name for job in plain.jobs] == ["LCO chgnet relax"]
-    assert plain.skipped == ["step interface: it runs with --only interface, or with every other step and at full length with --full"]
+    assert plain.skipped == [
+        "step interface: it runs with --only interface, or with every other step and at full length with --full"
+    ]
     assert {job.key for job in plain.jobs} < {job.key for job in whole.jobs}
     steps = {job.step for job in whole.jobs if job.name == "LCO chgnet relax"}
     assert steps == {"bulk"}  # the free crystal of the interface is the bulk step's own job
@@ -81,17 +89,28 @@ def test_the_step_runs_only_where_it_is_asked_for(tmp_path: Path) -> None:
 def test_the_full_length_goes_on_from_the_short_run(tmp_path: Path) -> None:
     short, full = _plan(tmp_path), _plan(tmp_path, full=True)
     assert {job.key for job in short.jobs} < {job.key for job in full.jobs}
-    assert [job.name for job in full.jobs if "LCO|CoO chgnet md" in job.name] == [f"LCO|CoO chgnet md (chunk {k})" for k in range(1, 7)]
+    assert [job.name for job in full.jobs if "LCO|CoO chgnet md" in job.name] == [
+        f"LCO|CoO chgnet md (chunk {k})" for k in range(1, 7)
+    ]
 
 
 def test_settings_reach_the_tasks(tmp_path: Path) -> None:
     plan = _plan(tmp_path)
     dos, bulk = _task(plan, "LCO|CoO gpaw dos")["method"], _task(plan, "LCO|CoO bulk LCO gpaw dos")["method"]
-    assert (dos["kpoints"], dos["cutoff"], dos["hubbard_u"], dos["spin_polarized"]) == ([4, 2, 1], 400.0, {"Co": 3.9}, True)
+    assert (dos["kpoints"], dos["cutoff"], dos["hubbard_u"], dos["spin_polarized"]) == (
+        [4, 2, 1],
+        400.0,
+        {"Co": 3.9},
+        True,
+    )
     assert bulk["kpoints"] == [4, 2, 4]
     assert _jobs(plan)["LCO|CoO gpaw dos"].maker.engine.settings == {"moment_scales": [0.9]}
     choice = _jobs(plan)["LCO|CoO chgnet candidates"].maker
-    assert (choice.stack["relax_cell"], choice.bulk["relax_cell"], choice.stack["max_force"]) == ("height", "height", 2.0)
+    assert (choice.stack["relax_cell"], choice.bulk["relax_cell"], choice.stack["max_force"]) == (
+        "height",
+        "height",
+        2.0,
+    )
     assert _task(plan, "LCO|CoO slab LCO chgnet relax")["relax_cell"] is False
     vacuum = _plan(tmp_path, ("      strain_on: shared", "      form: vacuum\n      strain_on: shared"))
     assert _jobs(vacuum)["LCO|CoO chgnet candidates"].maker.stack["relax_cell"] is False
@@ -100,7 +119,10 @@ def test_settings_reach_the_tasks(tmp_path: Path) -> None:
 def test_identity_follows_the_question_and_not_the_file(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     first = {job.name: job.key for job in _plan(tmp_path).jobs}
-    moved = {job.name: job.key for job in _plan(tmp_path / "other", ("title: one interface", "title: one\n\n\n"), name="other.yaml").jobs}
+    moved = {
+        job.name: job.key
+        for job in _plan(tmp_path / "other", ("title: one interface", "title: one\n\n\n"), name="other.yaml").jobs
+    }
     assert moved == first
     thicker = {job.name: job.key for job in _plan(tmp_path, ("thickness: [8 Å, 8 Å]", "thickness: [9 Å, 8 Å]")).jobs}
     changed = {name for name in first if thicker[name] != first[name]}
@@ -133,7 +155,12 @@ def test_production_takes_the_sources_settings(tmp_path: Path) -> None:
     plan = _plan(tmp_path, engine="vasp")
     relax, md = _task(plan, "LCO|CoO vasp relax"), _task(plan, "LCO|CoO vasp md (chunk 1)")
     assert (relax["relax_cell"], relax["max_force"], relax["method"]["cutoff"]) == (False, 0.02, 500.0)
-    assert (md["n_steps"], md["method"]["cutoff"], md["method"]["kpoints"], md["method"]["hubbard_u"]) == (250, 400.0, [1, 1, 1], {"Co": 0.0})
+    assert (md["n_steps"], md["method"]["cutoff"], md["method"]["kpoints"], md["method"]["hubbard_u"]) == (
+        250,
+        400.0,
+        [1, 1, 1],
+        {"Co": 0.0},
+    )
     assert _task(plan, "LCO|CoO vasp dos")["method"]["kpoints"] == [4, 2, 1]
     waits = {job.name: job.depends_on for job in plan.jobs}
     keys = {job.name: job.key for job in plan.jobs}
@@ -151,7 +178,9 @@ def test_preflight_builds_the_cells_that_vasp_starts_from(tmp_path: Path) -> Non
 
 
 def test_a_ready_cell_is_taken_as_it_is(tmp_path: Path) -> None:
-    built = next(job for job in _plan(tmp_path).flow.jobs if isinstance(job, Job) and isinstance(job.maker, BuildInterfaceMaker))
+    built = next(
+        job for job in _plan(tmp_path).flow.jobs if isinstance(job, Job) and isinstance(job.maker, BuildInterfaceMaker)
+    )
     assert isinstance(built.maker, BuildInterfaceMaker)
     cell = built.maker.build("LCO|CoO").candidates[0].structure
     write_structure(cell, tmp_path / "ready.json")
@@ -159,7 +188,9 @@ def test_a_ready_cell_is_taken_as_it_is(tmp_path: Path) -> None:
     plan = _plan(tmp_path, (asked, "      file: ready.json\n"))
     assert next(job for job in plan.jobs if job.kind == "build").n_atoms == 32
     assert not any("slab" in job.name or "bulk" in job.name for job in plan.jobs)
-    maker = next(job.maker for job in plan.flow.jobs if isinstance(job, Job) and isinstance(job.maker, BuildInterfaceMaker))
+    maker = next(
+        job.maker for job in plan.flow.jobs if isinstance(job, Job) and isinstance(job.maker, BuildInterfaceMaker)
+    )
     assert isinstance(maker, BuildInterfaceMaker)
     taken = maker.build("LCO|CoO").candidates[0].structure
     assert taken.species == cell.species
@@ -172,23 +203,23 @@ def test_a_ready_cell_is_taken_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("a: LCO:104", "a: LCO:10", "small.yaml:14: key 'interface.systems.0.a': 'LCO:10': the facet '10' is not three integers"),
-        ("a: LCO:104", "a: LCO:000", "small.yaml:14: key 'interface.systems.0.a': 'LCO:000': the Miller index 0 0 0 names no plane"),
-        ("b: CoO:100", "b: CoOO:100", "small.yaml:15: key 'interface.systems.0.b': unknown material 'CoOO'; did you mean CoO"),
-        ("      kpoints: [4, 2, 1]\n", "", "small.yaml:13: key 'interface.systems.0': LCO|CoO: an electronic-structure engine needs a mesh: give the key 'kpoints'"),
-        ("max_atoms: 32", "max_atom: 32", "small.yaml:16: key 'interface.systems.0.max_atom': unknown key; did you mean max_atoms"),
+        ("a: LCO:104", "a: LCO:10", ("small.yaml:14: key 'interface.systems.0.a': 'LCO:10': the facet '10' is not " "three integers")),
+        ("a: LCO:104", "a: LCO:000", ("small.yaml:14: key 'interface.systems.0.a': 'LCO:000': the Miller index 0 0 0 " "names no plane")),
+        ("b: CoO:100", "b: CoOO:100", ("small.yaml:15: key 'interface.systems.0.b': unknown material 'CoOO'; did you " "mean CoO")),
+        ("      kpoints: [4, 2, 1]\n", "", ("small.yaml:13: key 'interface.systems.0': LCO|CoO: an " "electronic-structure engine needs a mesh: give the key 'kpoints'")),
+        ("max_atoms: 32", "max_atom: 32", ("small.yaml:16: key 'interface.systems.0.max_atom': unknown key; did you " "mean max_atoms")),
         ("thickness: [8 Å, 8 Å]", "thickness: [8 Å]", "small.yaml:17: key 'interface.systems.0.thickness'"),
         ("thickness: [8 Å, 8 Å]", "thickness: [8 Å, 8 Å, 8 Å]", "'thickness' has 3 values, and the stack 2 materials"),
-        ("      b: CoO:100\n", "      b: LCO:003\n", "the parts of a stack need different names, for each site is tagged with its own; given: LCO, LCO"),
+        ("      b: CoO:100\n", "      b: LCO:003\n", ("the parts of a stack need different names, for each site is " "tagged with its own; given: LCO, " "LCO")),
         ("      b: CoO:100\n", "", "give 'a' and 'b' of a stack to build, or 'file' of a ready one"),
-        ("      b: CoO:100\n", "      b: CoO:100\n      file: ready.cif\n", "give 'a' and 'b' of a stack to build, or 'file' of a ready one"),
-        ("      a: LCO:104\n      b: CoO:100\n", "      file: none.cif\n", "small.yaml:14: key 'interface.systems.0.file': "),
+        ("      b: CoO:100\n", "      b: CoO:100\n      file: ready.cif\n", ("give 'a' and 'b' of a stack to build, " "or " "'file' of a ready " "one")),
+        ("      a: LCO:104\n      b: CoO:100\n", "      file: none.cif\n", ("small.yaml:14: key " "'interface.systems.0.file': ")),
         ("material: CoO", "material: CoOO", "key 'interface.dynamics.controls.0.material': unknown material 'CoOO'"),
         ("length: 20 fs", "length: 80 fs", "must not fall in this order"),
         ("strain_on: shared", "strain_on: c", "'c' is not allowed"),
-        ("  electronic: {cutoff: 400 eV, settings: {moment_scales: [0.9]}}\n", "", "a system asks for electronic, and the section 'electronic' is missing"),
-        ("cutoff: 400 eV, settings", "cutof: 400 eV, settings", "small.yaml:29: key 'interface.electronic.cutof': unknown key; did you mean cutoff"),
-        ("relaxation: {max_force", "relaxation: {engine: gpaw, max_force", "key 'interface.relaxation.engine': engine gpaw needs a level of theory"),
+        ("  electronic: {cutoff: 400 eV, settings: {moment_scales: [0.9]}}\n", "", ("a system asks for electronic, " "and " "the section 'electronic' is " "missing")),
+        ("cutoff: 400 eV, settings", "cutof: 400 eV, settings", ("small.yaml:29: key 'interface.electronic.cutof': " "unknown key; did you mean " "cutoff")),
+        ("relaxation: {max_force", "relaxation: {engine: gpaw, max_force", ("key 'interface.relaxation.engine': " "engine " "gpaw needs a level of " "theory")),
         ("Co: 3.9 eV", "Ni: 3.9 eV", "no entry for the transition metal Co of LCO|CoO"),
     ],
 )  # fmt: skip
@@ -201,9 +232,13 @@ def test_what_is_wrong_is_named_with_file_line_and_key(tmp_path: Path, old: str,
 
 def test_a_search_without_a_match_says_where_it_was_asked_for(tmp_path: Path) -> None:
     plan = _plan(tmp_path, ("max_atoms: 32", "max_atoms: 20"))
-    maker = next(job.maker for job in plan.flow.jobs if isinstance(job, Job) and isinstance(job.maker, BuildInterfaceMaker))
+    maker = next(
+        job.maker for job in plan.flow.jobs if isinstance(job, Job) and isinstance(job.maker, BuildInterfaceMaker)
+    )
     assert isinstance(maker, BuildInterfaceMaker)
     with pytest.raises(InputError) as caught:
         maker.build("LCO|CoO")
-    assert caught.value.message.startswith(f"{tmp_path / 'small.yaml'}:13: key 'interface.systems.0': no cell of LCO | CoO with at most 20 atoms")
+    assert caught.value.message.startswith(
+        f"{tmp_path / 'small.yaml'}:13: key 'interface.systems.0': no cell of LCO | CoO with at most 20 atoms"
+    )
     assert "the smallest has 32 atoms" in caught.value.message

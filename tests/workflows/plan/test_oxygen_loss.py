@@ -16,7 +16,9 @@ from catholyte.workflows.plan.oxygen_loss import add_oxygen_loss, oxygen_molecul
 from catholyte.workflows.preflight.run import planned_runs, preflight
 
 LADDER = OxygenLossPlan(lithium_vacancies=(0, 3), candidates=2, samples=1, max_sites=2)
-SYSTEM = OxygenSystem(material="NCM111", supercell=(3, 1, 1), orderings=OrderingPlan(n=4, keep=2), ladder=LADDER, kpoints=(2, 2, 2))
+SYSTEM = OxygenSystem(
+    material="NCM111", supercell=(3, 1, 1), orderings=OrderingPlan(n=4, keep=2), ladder=LADDER, kpoints=(2, 2, 2)
+)
 
 
 def drafts(step: OxygenLossStep, engine: str | None = None, recipe: str = "nmc532-lgps") -> tuple[Builder, list[Draft]]:
@@ -27,8 +29,13 @@ def drafts(step: OxygenLossStep, engine: str | None = None, recipe: str = "nmc53
 
 def test_orderings_are_ranked_by_chgnet_and_the_rest_is_added_while_it_runs():
     builder, found = drafts(OxygenLossStep(systems=(SYSTEM,)))
-    assert [draft.variant for draft in found] == [*(f"ordering {k} chgnet relax" for k in range(1, 5)), "choice of orderings"]
-    assert {(draft.step, draft.material, draft.engine.name, len(draft.cell)) for draft in found if draft.engine} == {("oxygen_loss", "NCM111", "chgnet", 36)}
+    assert [draft.variant for draft in found] == [
+        *(f"ordering {k} chgnet relax" for k in range(1, 5)),
+        "choice of orderings",
+    ]
+    assert {(draft.step, draft.material, draft.engine.name, len(draft.cell)) for draft in found if draft.engine} == {
+        ("oxygen_loss", "NCM111", "chgnet", 36)
+    }
     assert [draft.runs for draft in found] == [1, 1, 1, 1, LADDER.most_calculations]
     assert found[-1].seconds > found[0].seconds
     assert any("added while it runs" in note for note in builder.notes)
@@ -64,20 +71,31 @@ def test_what_vasp_starts_with_passes_preflight():
     builder, found = drafts(OxygenLossStep(systems=(SYSTEM.model_copy(update={"orderings": None}),)), "vasp")
     flow, renamed = content_address(Flow([draft.job for draft in found]))
     runs = planned_runs(Plan(builder.recipe, flow, planned(found, flow, renamed)), {"potcar_spec": True})
-    assert [(run.name, len(run.structure)) for run in runs] == [("NCM111 host 1 vasp relax", 36), ("Li vasp relax", 1), ("O2 vasp relax", 2)]
+    assert [(run.name, len(run.structure)) for run in runs] == [
+        ("NCM111 host 1 vasp relax", 36),
+        ("Li vasp relax", 1),
+        ("O2 vasp relax", 2),
+    ]
     assert [finding.name for finding in preflight(runs) if not finding.ok and finding.refuses] == []
 
 
 def test_a_rehearsal_ranks_nothing():
     builder, found = drafts(OxygenLossStep(systems=(SYSTEM,)), "rehearsal")
     assert {draft.engine.name for draft in found if draft.engine} == {"rehearsal"}
-    assert [draft.variant for draft in found[:3]] == ["host 1 rehearsal relax", "host 2 rehearsal relax", "oxygen-loss ladder"]
+    assert [draft.variant for draft in found[:3]] == [
+        "host 1 rehearsal relax",
+        "host 2 rehearsal relax",
+        "oxygen-loss ladder",
+    ]
     assert any("ranks no orderings" in note for note in builder.notes)
 
 
 def test_a_crystal_without_partial_occupancies_takes_the_supercell_that_is_asked():
     _, found = drafts(OxygenLossStep(systems=(OxygenSystem(material="LCO", supercell=(2, 2, 1), ladder=LADDER),)))
-    assert [(draft.variant, len(draft.cell)) for draft in found] == [("host 1 chgnet relax", 48), ("oxygen-loss ladder", 48)]
+    assert [(draft.variant, len(draft.cell)) for draft in found] == [
+        ("host 1 chgnet relax", 48),
+        ("oxygen-loss ladder", 48),
+    ]
 
 
 def test_orderings_alone_need_no_ladder():
@@ -88,10 +106,18 @@ def test_orderings_alone_need_no_ladder():
 @pytest.mark.parametrize(
     ("system", "engine", "message"),
     [
-        (SYSTEM.model_copy(update={"kpoints": None}), "vasp", "NCM111: engine vasp needs a mesh: give the key 'kpoints'"),
+        (
+            SYSTEM.model_copy(update={"kpoints": None}),
+            "vasp",
+            "NCM111: engine vasp needs a mesh: give the key 'kpoints'",
+        ),
         (OxygenSystem(material="NCM532", ladder=None), None, "neither orderings nor a ladder"),
         (OxygenSystem(material="NCM533"), None, "unknown material 'NCM533'; did you mean NCM532"),
-        (OxygenSystem(material="NCM532", composition="Li30Ni15Mn9Co6O61"), None, "no supercell of NCM532 has these anions"),
+        (
+            OxygenSystem(material="NCM532", composition="Li30Ni15Mn9Co6O61"),
+            None,
+            "no supercell of NCM532 has these anions",
+        ),
     ],
 )
 def test_what_is_missing_is_named_with_the_file(system: OxygenSystem, engine: str | None, message: str):

@@ -1,4 +1,5 @@
-"""The plan of production: cells that fit the stated meshes, chunks that go on from each other, and what is refused where."""
+"""The plan of production: cells that fit the stated meshes, chunks that go on from each other, and what is refused
+where."""
 
 from __future__ import annotations
 
@@ -59,7 +60,11 @@ def _maker(plan: Plan, name: str) -> CalculationMaker:
 
 
 def test_production_replaces_the_laptops_steps_and_only_under_its_engine(tmp_path: Path) -> None:
-    assert [job.name for job in _plan(tmp_path).jobs if job.step != "dynamics"] == ["LCO vasp relax", "CoO vasp relax", "LCO vasp dos"]
+    assert [job.name for job in _plan(tmp_path).jobs if job.step != "dynamics"] == [
+        "LCO vasp relax",
+        "CoO vasp relax",
+        "LCO vasp dos",
+    ]
     assert [job.name for job in _plan(tmp_path, engine=None).jobs] == ["Li2O chgnet relax"]
     assert {job.step for job in _plan(tmp_path, only="bulk").jobs} == {"bulk"}
     assert {job.name for job in _plan(tmp_path, only="electronic").jobs} == {"LCO vasp relax", "LCO vasp dos"}
@@ -67,7 +72,10 @@ def test_production_replaces_the_laptops_steps_and_only_under_its_engine(tmp_pat
 
 def test_the_cell_is_the_one_that_the_mesh_belongs_to(tmp_path: Path) -> None:
     plan = _plan(tmp_path)
-    assert {(job.material, job.formula) for job in plan.jobs if job.step == "bulk"} == {("LCO", "Li3Co3O6"), ("CoO", "Co2O2")}
+    assert {(job.material, job.formula) for job in plan.jobs if job.step == "bulk"} == {
+        ("LCO", "Li3Co3O6"),
+        ("CoO", "Co2O2"),
+    }
     lco, coo = _maker(plan, "LCO vasp relax"), _maker(plan, "CoO vasp relax")
     assert (lco.task["method"]["kpoints"], coo.task["method"]["kpoints"]) == ([4, 4, 2], [4, 4, 4])
     assert lco.engine.settings == {"centring": "monkhorst-pack"}
@@ -82,7 +90,16 @@ def test_chunks_add_up_and_each_goes_on_from_the_one_before(tmp_path: Path) -> N
     assert [job.depends_on for job in chunks] == [[], [chunks[0].key], [chunks[1].key]]
     tasks = [_maker(plan, job.name).task for job in chunks]
     assert [task["n_steps"] for task in tasks] == [200, 200, 100]
-    assert {(task["timestep"], task["method"]["cutoff"], task["method"]["hubbard_u"]["Co"], task["method"]["spin_polarized"]) for task in tasks} == {(2.0, 400.0, 0.0, True)}  # fmt: skip
+    # fmt: skip
+    assert {
+        (
+            task["timestep"],
+            task["method"]["cutoff"],
+            task["method"]["hubbard_u"]["Co"],
+            task["method"]["spin_polarized"],
+        )
+        for task in tasks
+    } == {(2.0, 400.0, 0.0, True)}
     assert {job.n_atoms for job in chunks} == {16}
     assert _maker(plan, "CoO vasp relax").task["method"]["hubbard_u"] == {"Co": 3.9}
 
@@ -90,7 +107,9 @@ def test_chunks_add_up_and_each_goes_on_from_the_one_before(tmp_path: Path) -> N
 def test_the_same_question_has_the_same_identity_whatever_the_machine(tmp_path: Path) -> None:
     first, again = _plan(tmp_path), _plan(tmp_path)
     assert [job.key for job in first.jobs] == [job.key for job in again.jobs]
-    faster = _plan(tmp_path, ("centring: monkhorst-pack", "centring: monkhorst-pack, ncore: 16, vasp_command: srun vasp_std"))
+    faster = _plan(
+        tmp_path, ("centring: monkhorst-pack", "centring: monkhorst-pack, ncore: 16, vasp_command: srun vasp_std")
+    )
     assert [job.key for job in faster.jobs] == [job.key for job in first.jobs]
     centred = _plan(tmp_path, ("centring: monkhorst-pack", "centring: gamma"))
     assert not {job.key for job in centred.jobs} & {job.key for job in first.jobs}
@@ -103,7 +122,11 @@ def test_the_same_question_has_the_same_identity_whatever_the_machine(tmp_path: 
         ("conventional: [LCO]", "conventional: [LCOO]", "key 'vasp.conventional.0': unknown material 'LCOO'"),
         ("kpoints: {LCO: [4, 4, 2]}", "kpoints: {LCOO: [4, 4, 2]}", "key 'vasp.kpoints.LCOO': unknown material"),
         ("Co: 3.9 eV", "Ni: 6.2 eV", "no entry for the transition metal Co of LCO"),
-        ("chunk: 0.4 ps", "chunk: 4 ps", "'chunk' (4000 fs) must lie between one timestep (2 fs) and the length (1000 fs)"),
+        (
+            "chunk: 0.4 ps",
+            "chunk: 4 ps",
+            "'chunk' (4000 fs) must lie between one timestep (2 fs) and the length (1000 fs)",
+        ),
         ("cutoff: 400 eV", "cutoff: 400 fs", "unknown unit 'fs'"),
         ("    hubbard_u: false\n", "", "key 'vasp.dynamics.hubbard_u': this key is needed and missing"),
     ],

@@ -14,7 +14,13 @@ from catholyte.workflows.engines.vasp import inputs as vasp_inputs
 from catholyte.workflows.preflight.run import Finding, PlannedRun, preflight
 
 METHOD = Method(hubbard_u={"Co": 3.9}, cutoff=500, kpoints=(4, 4, 4))
-CELL = Structure(Lattice.cubic(4.26), ["O2-", "Co2+", "Co2+", "O2-"], [[0.5, 0, 0], [0, 0, 0], [0.5, 0.5, 0], [0, 0.5, 0]], site_properties={"magmom": [0, 3.0, -3.0, 0]})  # fmt: skip
+# fmt: skip
+CELL = Structure(
+    Lattice.cubic(4.26),
+    ["O2-", "Co2+", "Co2+", "O2-"],
+    [[0.5, 0, 0], [0, 0, 0], [0.5, 0.5, 0], [0, 0.5, 0]],
+    site_properties={"magmom": [0, 3.0, -3.0, 0]},
+)
 SETTINGS: dict[str, Any] = {"potcar_spec": True}
 
 
@@ -32,14 +38,23 @@ def _method(**changed: Any) -> Method:
 
 def _slab(vacuum: float, tilt: float = 0.0, polar: bool = False) -> Structure:
     height = 4.2 + vacuum
-    species, coords = ["Co2+", "O2-", "Co2+", "O2-"], [[0, 0, 0], [1.5, 1.5, 0.5 if polar else 0], [1.5, 1.5, 4.2], [0, 0, 4.2]]
+    species, coords = (
+        ["Co2+", "O2-", "Co2+", "O2-"],
+        [[0, 0, 0], [1.5, 1.5, 0.5 if polar else 0], [1.5, 1.5, 4.2], [0, 0, 4.2]],
+    )
     lattice = Lattice([[3.0, 0, 0], [0, 3.0, 0], [tilt, 0, height]])
     return Structure(lattice, species, coords, coords_are_cartesian=True, site_properties={"magmom": [3.0, 0, -3.0, 0]})
 
 
 def test_nothing_is_found_where_nothing_is_wrong() -> None:
     md = MolecularDynamics(method=_method(kpoints=(1, 1, 1), cutoff=400), n_steps=1000)
-    runs = [_run("relax", task=Relax(method=METHOD)), _run("dos", task=Dos(method=METHOD)), _run("md", task=md), _run("slab", _slab(15), Relax(method=_method(kpoints=(6, 6, 1))))]  # fmt: skip
+    # fmt: skip
+    runs = [
+        _run("relax", task=Relax(method=METHOD)),
+        _run("dos", task=Dos(method=METHOD)),
+        _run("md", task=md),
+        _run("slab", _slab(15), Relax(method=_method(kpoints=(6, 6, 1)))),
+    ]
     findings = preflight(runs, wall_time=86_400, ranks=16)
     assert [finding for finding in findings if not finding.ok] == []
     assert len(findings) == len({finding.name for finding in findings}) == 18
@@ -53,18 +68,18 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
         ([_run(task=Static(method=_method(hubbard_u={})))], "U of every transition metal", "CoO has no U for Co", True),
         ([_run("a"), _run("b", task=Dos(method=_method(hubbard_u={"Co": 3.3})))], "one U per element", "U(Co) is 3.9 eV in a and 3.3 eV in b", True),
         ([_run(potcars={"Co": {"symbol": "Co", "valence": 9}})], "POTCAR names", "no POTCAR is named for O", True),
-        ([_run(potcars={"Co": {"symbol": "Co_xx", "valence": 9}, "O": {"symbol": "O", "valence": 6}})], "POTCAR names", "no POTCAR Co_xx; did you mean", True),
-        ([_run(potcar_spec=False, potcar_directory="/nowhere")], "POTCAR files", "the POTCAR folder /nowhere does not exist", True),
+        ([_run(potcars={"Co": {"symbol": "Co_xx", "valence": 9}, "O": {"symbol": "O", "valence": 6}})], "POTCAR names", ("no POTCAR Co_xx; did you " "mean"), True),
+        ([_run(potcar_spec=False, potcar_directory="/nowhere")], "POTCAR files", ("the POTCAR folder /nowhere does " "not " "exist"), True),
         ([_run(structure=Structure(CELL.lattice, ["Co2+", "Cl-"], [[0, 0, 0], [0.5, 0.5, 0]], site_properties={"magmom": [3.0, 0]}))], "neutral cells", "add up to +1", False),
-        ([_run(structure=CELL.copy().remove_site_property("magmom"))], "starting moments", "CoO has transition metals without the site property magmom", True),
+        ([_run(structure=CELL.copy().remove_site_property("magmom"))], "starting moments", ("CoO has transition " "metals " "without the site property " "magmom"), True),
         ([_run("a"), _run("b", real_space_projection=True)], "one rule per campaign", "LREAL: False in a, True in b", False),
-        ([_run("a"), _run("b", task=Static(method=_method(smearing=0.2)))], "one rule per campaign", "SIGMA: 0.05 in a, 0.2 in b", False),
-        ([_run("a"), _run("b", task=Static(method=_method(kpoints=(4, 4, 1))))], "k meshes", "Å⁻¹ (a) to 1.475 Å⁻¹ (b)", False),
-        ([_run(structure=_slab(8), task=Static(method=_method(kpoints=(4, 4, 1))))], "vacuum", "CoO has 8.0 Å of vacuum, at least 10 Å are needed", True),
+        ([_run("a"), _run("b", task=Static(method=_method(smearing=0.2)))], "one rule per campaign", ("SIGMA: 0.05 in " "a, 0.2 in b"), False),
+        ([_run("a"), _run("b", task=Static(method=_method(kpoints=(4, 4, 1))))], "k meshes", ("Å⁻¹ (a) to 1.475 Å⁻¹ " "(b)"), False),
+        ([_run(structure=_slab(8), task=Static(method=_method(kpoints=(4, 4, 1))))], "vacuum", ("CoO has 8.0 Å of " "vacuum, at least 10 Å are " "needed"), True),
         ([_run(structure=_slab(15))], "vacuum", "CoO has 4 k points along its vacuum, 1 is right", True),
-        ([_run(structure=_slab(15, 2.0, True), task=Static(method=_method(kpoints=(4, 4, 1))))], "vacuum", "c is not perpendicular", True),
-        ([_run(structure=_slab(15), task=Relax(method=_method(kpoints=(4, 4, 1))), energy_tolerance=1e-5)], "EDIFF of slabs", "relaxes a slab with EDIFF 1e-05 eV", False),
-        ([_run(task=MolecularDynamics(method=METHOD, n_steps=100_000, frame_interval=1))], "size of the stored frames", "would store 23 MiB of frames", False),
+        ([_run(structure=_slab(15, 2.0, True), task=Static(method=_method(kpoints=(4, 4, 1))))], "vacuum", ("c is not " "perpendicular"), True),
+        ([_run(structure=_slab(15), task=Relax(method=_method(kpoints=(4, 4, 1))), energy_tolerance=1e-5)], "EDIFF of slabs", ("relaxes a slab with EDIFF 1e-05 " "eV"), False),
+        ([_run(task=MolecularDynamics(method=METHOD, n_steps=100_000, frame_interval=1))], ("size of the stored " "frames"), ("would store 23 MiB of " "frames"), False),
     ],
 )  # fmt: skip
 def test_each_cause_is_found_by_name(runs: list[PlannedRun], name: str, told: str, refuses: bool) -> None:

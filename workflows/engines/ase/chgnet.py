@@ -94,21 +94,30 @@ class ChgnetBackend(EngineBackend):
             return "missing"
 
     def estimate_seconds(self, n_atoms: int, task: Task) -> float:
-        """On one thread about 6 ms per atom and step of a dense oxide, 3 ms of an interface with a sulfide; 5 s to load; 100 steps a relaxation (measured)."""
+        """On one thread about 6 ms per atom and step of a dense oxide, 3 ms of an interface with a sulfide; 5 s to
+        load; 100 steps a relaxation (measured)."""
         steps, seconds = {"relax": (100, 0.006), "md": (getattr(task, "n_steps", 1), 0.003)}.get(task.kind, (1, 0.006))
         return 5.0 + seconds * n_atoms * steps
 
     def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
-        """Run `task`. Molecular dynamics keeps frames and checkpoint in `directory` and goes on from them; nothing else is written."""
+        """Run `task`. Molecular dynamics keeps frames and checkpoint in `directory` and goes on from them; nothing else
+        is written."""
         return self._calculate(structure, task, label, directory, None)
 
-    def proceed(self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart) -> CalculationDocument:
+    def proceed(
+        self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart
+    ) -> CalculationDocument:
         """Go on with molecular dynamics exactly where another run ended."""
         return self._calculate(structure, task, label, directory, restart)
 
-    def _calculate(self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart | None) -> CalculationDocument:
+    def _calculate(
+        self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart | None
+    ) -> CalculationDocument:
         if self.version() == "missing":
-            raise EngineUnavailableError("engine chgnet needs the package chgnet, which is not installed", "pip install torch==2.13.0, then pip install chgnet")
+            raise EngineUnavailableError(
+                "engine chgnet needs the package chgnet, which is not installed",
+                "pip install torch==2.13.0, then pip install chgnet",
+            )
         from ase import units
         from pymatgen.io.ase import AseAtomsAdaptor
 
@@ -127,7 +136,12 @@ class ChgnetBackend(EngineBackend):
                 if velocities is not None:
                     atoms.set_velocities(np.asarray(velocities) / units.fs)
                 atoms.calc = EnergyForcesStress(calculator.model, calculator.device)
-                metadata = {"tier": self.tier, "engine": f"{self.name} {self.version()}", "label": label, **task.model_dump(mode="json", exclude_none=True)}
+                metadata = {
+                    "tier": self.tier,
+                    "engine": f"{self.name} {self.version()}",
+                    "label": label,
+                    **task.model_dump(mode="json", exclude_none=True),
+                }
                 outcome = run_dynamics(atoms, task, directory, label, restart, metadata)
                 convergence = _convergence(task, outcome)
                 trajectory = stored_trajectory(directory)
@@ -165,7 +179,13 @@ class ChgnetBackend(EngineBackend):
     def signature(self) -> Signature:
         """What every energy of these weights shares."""
         functional = "CHGNet r2SCAN" if self.settings.weights == "r2scan" else "CHGNet PBE/PBE+U, MP2020-corrected"
-        return Signature(engine=self.name, version=self.version(), functional=functional, hubbard_u={}, potentials=f"weights {self.settings.weights}")
+        return Signature(
+            engine=self.name,
+            version=self.version(),
+            functional=functional,
+            hubbard_u={},
+            potentials=f"weights {self.settings.weights}",
+        )
 
 
 @cache
@@ -199,7 +219,9 @@ def _known_warnings() -> Iterator[None]:
 
 def _convergence(task: MolecularDynamics, outcome: Outcome) -> Convergence:
     resumed = "" if outcome.resumed is None else f", resumed at step {outcome.resumed}"
-    return Convergence(electronic=True, max_force=0.0, n_steps=task.n_steps, detail=f"{task.thermostat}, {task.timestep} fs{resumed}")
+    return Convergence(
+        electronic=True, max_force=0.0, n_steps=task.n_steps, detail=f"{task.thermostat}, {task.timestep} fs{resumed}"
+    )
 
 
 def _relax(atoms: Atoms, task: Relax, label: str) -> tuple[Convergence, Trajectory]:
@@ -219,10 +241,19 @@ def _relax(atoms: Atoms, task: Relax, label: str) -> tuple[Convergence, Trajecto
     atoms.set_constraint()
     if not converged:
         raise CalculationError(
-            f"{label}: the relaxation did not reach {task.max_force} eV/Å within {task.max_steps} steps; the last energy is {recorder.energies[-1]:.6f} eV",
+            (
+                f"{label}: the relaxation did not reach {task.max_force} eV/Å within {task.max_steps} steps; the last "
+                f"energy is {recorder.energies[-1]:.6f} eV"
+            ),
             "raise bulk.max_steps, or look at the structure: atoms that fly apart are not a matter of steps",
         )
-    return Convergence(electronic=True, ionic=True, max_force=0.0, n_steps=steps, detail=f"FIRE, {steps} steps to {task.max_force} eV/Å"), recorder.trajectory()
+    return Convergence(
+        electronic=True,
+        ionic=True,
+        max_force=0.0,
+        n_steps=steps,
+        detail=f"FIRE, {steps} steps to {task.max_force} eV/Å",
+    ), recorder.trajectory()
 
 
 def _moved(structure: Structure, atoms: Atoms, with_velocities: bool) -> Structure:
@@ -236,16 +267,24 @@ def _moved(structure: Structure, atoms: Atoms, with_velocities: bool) -> Structu
     if with_velocities:
         properties["velocities"] = (atoms.get_velocities() * units.fs).tolist()
     return Structure(
-        atoms.cell[:], structure.species_and_occu, atoms.get_positions(), coords_are_cartesian=True, site_properties=properties, to_unit_cell=False
+        atoms.cell[:],
+        structure.species_and_occu,
+        atoms.get_positions(),
+        coords_are_cartesian=True,
+        site_properties=properties,
+        to_unit_cell=False,
     )
 
 
 class EnergyForcesStress(Calculator):
     """Energy, eV, forces, eV/Å, and stress, eV/Å³, of a CHGNet model; moments are not computed.
 
-    The model differentiates its energy twice, by positions and by strain, such that a loss could differentiate the result again, and
-    keeps everything for that. Here the energy is differentiated once, by the fractional coordinates and the lattice of the graph: the
-    same forces and stress, to the rounding of single precision, in less time and memory. With the lattice vectors as rows of L, the
+    The model differentiates its energy twice, by positions and by strain, such that a loss could differentiate the
+    result again, and
+    keeps everything for that. Here the energy is differentiated once, by the fractional coordinates and the lattice of
+    the graph: the
+    same forces and stress, to the rounding of single precision, in less time and memory. With the lattice vectors as
+    rows of L, the
     fractional coordinates held and V the volume, the stress is Lᵀ (dE/dL) / V.
 
     Parameters
@@ -262,15 +301,23 @@ class EnergyForcesStress(Calculator):
         self.model, self.device = model.eval(), device
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
-        """What has changed since the last computation, to the last bit: ASE's own comparison costs a percent of a step, five times a step."""
+        """What has changed since the last computation, to the last bit: ASE's own comparison costs a percent of a step,
+        five times a step."""
         last = self.atoms
         same = last is not None and all(
             np.array_equal(mine, theirs)
-            for mine, theirs in ((last.positions, atoms.positions), (last.cell[:], atoms.cell[:]), (last.numbers, atoms.numbers), (last.pbc, atoms.pbc))
+            for mine, theirs in (
+                (last.positions, atoms.positions),
+                (last.cell[:], atoms.cell[:]),
+                (last.numbers, atoms.numbers),
+                (last.pbc, atoms.pbc),
+            )
         )
         return [] if same else list(all_changes)
 
-    def calculate(self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes) -> None:
+    def calculate(
+        self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes
+    ) -> None:
         """Compute all, whatever of them is asked for."""
         import torch
         from pymatgen.io.ase import AseAtomsAdaptor
@@ -279,7 +326,10 @@ class EnergyForcesStress(Calculator):
         structure = AseAtomsAdaptor.get_structure(self.atoms)  # type: ignore[arg-type]
         graph = self.model.graph_converter(structure).to(self.device)
         energy = self.model([graph], task="e")["e"].sum()
-        by_fraction, by_lattice = (gradient.cpu().numpy().astype(float) for gradient in torch.autograd.grad(energy, (graph.atom_frac_coord, graph.lattice)))
+        by_fraction, by_lattice = (
+            gradient.cpu().numpy().astype(float)
+            for gradient in torch.autograd.grad(energy, (graph.atom_frac_coord, graph.lattice))
+        )
         scale, matrix = len(structure) if self.model.is_intensive else 1, structure.lattice.matrix
         whole = scale * float(energy.detach())
         virial = scale * matrix.T @ by_lattice

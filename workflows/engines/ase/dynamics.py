@@ -1,6 +1,8 @@
-"""Molecular dynamics by ASE's integrators that may be killed, continued and cut into chunks without a trace in the trajectory.
+"""Molecular dynamics by ASE's integrators that may be killed, continued and cut into chunks without a trace in the
+trajectory.
 
-The next step depends on positions, momenta, the thermostat's variables and the state of its random numbers. All of them are
+The next step depends on positions, momenta, the thermostat's variables and the state of its random numbers. All of them
+are
 kept in full precision: in a checkpoint beside the frames while the run goes on, and in the document when it has ended.
 Any ASE calculator will do. Bit-identical continuation needs one whose forces are a function of the positions
 alone: CHGNet on a CPU with one number of threads. On a GPU sums run in no fixed order, and two runs part in time.
@@ -62,17 +64,25 @@ class Outcome:
 
 
 def run_dynamics(
-    atoms: Atoms, task: MolecularDynamics, directory: Path, label: str, start: Restart | None = None, metadata: Mapping[str, Any] | None = None
+    atoms: Atoms,
+    task: MolecularDynamics,
+    directory: Path,
+    label: str,
+    start: Restart | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Run `task` on `atoms` in `directory`, from its checkpoint where it holds one.
 
-    Frames go to ``trajectory.h5`` at the multiples of ``task.frame_interval``, counted from the first step of the first chunk, each
-    with a checkpoint. A chunk that goes on begins after the last frame of the one before: none is missing, none comes twice.
+    Frames go to ``trajectory.h5`` at the multiples of ``task.frame_interval``, counted from the first step of the first
+    chunk, each
+    with a checkpoint. A chunk that goes on begins after the last frame of the one before: none is missing, none comes
+    twice.
 
     Parameters
     ----------
     atoms : Atoms
-        With calculator. Momenta are kept where it has them and are drawn from the Maxwell-Boltzmann distribution otherwise.
+        With calculator. Momenta are kept where it has them and are drawn from the Maxwell-Boltzmann distribution
+        otherwise.
     task : MolecularDynamics
     directory : Path
         Empty, or with what an interrupted run of the same question left.
@@ -88,7 +98,8 @@ def run_dynamics(
     InputError
         If `start` ran by other rules than `task`, or the directory holds another run, or a longer one.
     CalculationError
-        If energy or forces are not finite, atoms overlap, or the run explodes, with step and atom. The frames so far are kept.
+        If energy or forces are not finite, atoms overlap, or the run explodes, with step and atom. The frames so far
+        are kept.
     """
     if start is not None:
         _require_same_rules(start, task, len(atoms), label)
@@ -98,11 +109,15 @@ def run_dynamics(
     state, earlier = (kept.restart, kept.wall_seconds) if kept else (start, 0.0)
     step, last = state.step if state else 0, first + task.n_steps
     if step > last:
-        raise InputError(f"{label}: {directory} holds {step - first} steps of this run, and {task.n_steps} were asked for")
+        raise InputError(
+            f"{label}: {directory} holds {step - first} steps of this run, and {task.n_steps} were asked for"
+        )
     random = np.random.default_rng(task.seed)
     dynamics = _integrator(atoms, task, random, state)
     watch, clock = _Watch(atoms, task, label), time.monotonic()
-    with TrajectoryWriter(directory / TRAJECTORY, atoms.get_chemical_symbols(), task.timestep, metadata, continue_after=step) as writer:
+    with TrajectoryWriter(
+        directory / TRAJECTORY, atoms.get_chemical_symbols(), task.timestep, metadata, continue_after=step
+    ) as writer:
         while state is None or step < last:
             if state is not None:
                 step += 1
@@ -154,7 +169,11 @@ class _Place:
         found = json.loads(checkpoint.read_text(encoding="utf-8"))
         if found["question"] != self.question:
             raise InputError(
-                f"{self.directory} holds the checkpoint of another run: another start, time step, thermostat, seed or frame interval",
+                (
+                    f"{self.directory} holds the checkpoint of another run: another start, time step, thermostat, "
+                    "seed or "
+                    "frame interval"
+                ),
                 "give every run a directory of its own",
             )
         kept = _Kept(Restart.model_validate(found["restart"]), found["wall_seconds"])
@@ -162,7 +181,9 @@ class _Place:
         expected = list(range(first * self.frame_interval, kept.restart.step + 1, self.frame_interval))
         if self._steps()[: len(expected)] == expected:
             return kept
-        logging.getLogger(__name__).warning("frames before step %d are missing in %s: the run begins anew", kept.restart.step, trajectory)
+        logging.getLogger(__name__).warning(
+            "frames before step %d are missing in %s: the run begins anew", kept.restart.step, trajectory
+        )
         checkpoint.unlink()
         self._set_aside()
         return None
@@ -211,7 +232,13 @@ class _Watch:
         temperature = self.atoms.get_temperature()
         if not temperature <= self.hottest:
             fastest = int(np.argmax((self.atoms.get_velocities() ** 2).sum(axis=1)))
-            raise self._error(step, f"the temperature is {temperature:.0f} K, above {self.hottest:.0f} K; the fastest atom is {self._atom(fastest)}")
+            raise self._error(
+                step,
+                (
+                    f"the temperature is {temperature:.0f} K, above {self.hottest:.0f} K; the fastest atom is "
+                    f"{self._atom(fastest)}"
+                ),
+            )
 
     def distances(self, step: int) -> None:
         """No two atoms overlap."""
@@ -219,12 +246,21 @@ class _Watch:
 
         points, cell = np.ascontiguousarray(self.atoms.positions), np.ascontiguousarray(self.atoms.cell[:])
         periodic = np.ascontiguousarray(self.atoms.pbc, dtype=np.int64)
-        i, j, _, distance = find_points_in_spheres(points, points, r=MINIMUM_DISTANCE, pbc=periodic, lattice=cell, tol=1e-8)
+        i, j, _, distance = find_points_in_spheres(
+            points, points, r=MINIMUM_DISTANCE, pbc=periodic, lattice=cell, tol=1e-8
+        )
         pairs = np.flatnonzero(distance > 1e-8)
         if len(pairs):
             closest = pairs[np.argmin(distance[pairs])]
             first, second = self._atom(int(i[closest])), self._atom(int(j[closest]))
-            raise self._error(step, f"atoms {first} and {second} are {distance[closest]:.3f} Å apart, at least {MINIMUM_DISTANCE} Å are needed")
+            raise self._error(
+                step,
+                (
+                    f"atoms {first} and {second} are {distance[closest]:.3f} Å apart, at least {MINIMUM_DISTANCE} Å "
+                    "are "
+                    "needed"
+                ),
+            )
 
     def _atom(self, index: int) -> str:
         return f"{index} ({self.atoms.symbols[index]})"
@@ -249,12 +285,16 @@ def _question(atoms: Atoms, task: MolecularDynamics, start: Restart | None) -> s
 
 def _require_same_rules(start: Restart, task: MolecularDynamics, n_atoms: int, label: str) -> None:
     changed = [
-        f"{rule} {getattr(start, rule)} → {getattr(task, rule)} {unit}".strip() for rule, unit in _RULES.items() if getattr(start, rule) != getattr(task, rule)
+        f"{rule} {getattr(start, rule)} → {getattr(task, rule)} {unit}".strip()
+        for rule, unit in _RULES.items()
+        if getattr(start, rule) != getattr(task, rule)
     ]
     if changed:
         raise InputError(f"{label}: the dynamics would go on by other rules than before: {', '.join(changed)}")
     if len(start.positions) != n_atoms:
-        raise InputError(f"{label}: the state to go on from has {len(start.positions)} atoms, and the structure has {n_atoms}")
+        raise InputError(
+            f"{label}: the state to go on from has {len(start.positions)} atoms, and the structure has {n_atoms}"
+        )
 
 
 def _integrator(atoms: Atoms, task: MolecularDynamics, random: np.random.Generator, state: Restart | None) -> Any:
@@ -277,7 +317,9 @@ def _integrator(atoms: Atoms, task: MolecularDynamics, random: np.random.Generat
     if task.thermostat == "langevin":
         if state is not None and state.random_state is not None:
             random.bit_generator.state = json.loads(state.random_state)
-        return Langevin(atoms, timestep=step, temperature_K=task.temperature, friction=1 / damping, fixcm=False, rng=random)
+        return Langevin(
+            atoms, timestep=step, temperature_K=task.temperature, friction=1 / damping, fixcm=False, rng=random
+        )
     dynamics = NoseHooverChainNVT(atoms, timestep=step, temperature_K=task.temperature, tdamp=damping)
     if state is not None:  # ASE has no public name for the variables of the chain
         dynamics._thermostat._eta = np.array(state.chain_positions)

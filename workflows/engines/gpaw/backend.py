@@ -35,7 +35,8 @@ from .process import INPUT, LOG, RESULT, TEXT, TRAJECTORY, input_hash
 __all__ = ["GpawBackend", "GpawSettings"]
 
 INSTALL_ADVICE = (
-    "with g++ alone: write the four lines 'mpi = False', \"compiler = 'g++'\", 'noblas = True', 'nolibxc = True' to a file, name it in the variable GPAW_CONFIG, "
+    "with g++ alone: write the four lines 'mpi = False', \"compiler = 'g++'\", 'noblas = True', 'nolibxc = True' to a "
+    "file, name it in the variable GPAW_CONFIG, "
     "then pip install gpaw gpaw-data; the README shows the faster build with MPI"
 )
 #: lines of evidence quoted from the end of a log
@@ -46,18 +47,30 @@ class GpawSettings(Spec):
     """Content of ``configs/engines/gpaw.yaml``."""
 
     processes: int = Field(ge=1, description="MPI ranks of one calculation; more than one needs a GPAW built with MPI")
-    mpi_command: Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)] = Field(
+    mpi_command: Annotated[
+        tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+    ] = Field(
         min_length=1, description="put before the interpreter where processes > 1; {processes} stands for their number"
     )
-    gamma_centred: bool = Field(description="true: the mesh holds Γ; false: Monkhorst-Pack, which leaves Γ out of even meshes")
-    energy_tolerance: PositiveElectronVolt = Field(description="eV per valence electron, largest change over three iterations")
+    gamma_centred: bool = Field(
+        description="true: the mesh holds Γ; false: Monkhorst-Pack, which leaves Γ out of even meshes"
+    )
+    energy_tolerance: PositiveElectronVolt = Field(
+        description="eV per valence electron, largest change over three iterations"
+    )
     density_tolerance: float = Field(gt=0, description="electrons per valence electron")
     eigenstates_tolerance: float = Field(gt=0, description="eV² per valence electron")
     max_iterations: int = Field(ge=1, description="of the self-consistent cycle")
     empty_bands: float = Field(ge=0, description="empty bands of a density of states per occupied band")
     min_empty_bands: int = Field(ge=4, description="fewest empty bands of a density of states")
-    moment_scales: Annotated[tuple[float, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)] = Field(
-        min_length=1, description="a magnetic cell with U starts from its initial moments times each of these; the state of lowest energy is kept"
+    moment_scales: Annotated[
+        tuple[float, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+    ] = Field(
+        min_length=1,
+        description=(
+            "a magnetic cell with U starts from its initial moments times each of these; the state of lowest "
+            "energy is kept"
+        ),
     )
     use_symmetry: bool = Field(description="compute irreducible k points only")
 
@@ -91,7 +104,9 @@ class GpawBackend(EngineBackend):
         if method is None:
             return 0.0
         steps = 20 if task.kind == "relax" else 1
-        scaled: float = 45.0 * steps * (n_atoms / 4) ** 2.2 * (math.prod(method.kpoints) / 64) * (method.cutoff / 600) ** 1.5
+        scaled: float = (
+            45.0 * steps * (n_atoms / 4) ** 2.2 * (math.prod(method.kpoints) / 64) * (method.cutoff / 600) ** 1.5
+        )
         return scaled
 
     def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
@@ -109,7 +124,9 @@ class GpawBackend(EngineBackend):
         version = self.version()
         if version.endswith("missing"):
             missing = "gpaw" if version == "missing" else "gpaw-data"
-            raise EngineUnavailableError(f"engine gpaw needs the package {missing}, which is not installed", INSTALL_ADVICE)
+            raise EngineUnavailableError(
+                f"engine gpaw needs the package {missing}, which is not installed", INSTALL_ADVICE
+            )
         if isinstance(task, MolecularDynamics):
             raise EngineUnavailableError(f"engine gpaw has no calculation of kind 'md'; it has {', '.join(self.kinds)}")
         method = _checked_method(structure, task, label)
@@ -140,7 +157,15 @@ class GpawBackend(EngineBackend):
         """Start the process, wait, and turn its death into an error with evidence."""
         ranks = self.settings.processes
         launcher = [part.format(processes=ranks) for part in self.settings.mpi_command] if ranks > 1 else []
-        command = [*launcher, sys.executable, "-P", "-m", f"{__package__}.process", str(directory), f"{socket.gethostname()}:{os.getpid()}"]
+        command = [
+            *launcher,
+            sys.executable,
+            "-P",
+            "-m",
+            f"{__package__}.process",
+            str(directory),
+            f"{socket.gethostname()}:{os.getpid()}",
+        ]
         try:
             with (directory / LOG).open("ab") as log:
                 status = subprocess.run(
@@ -154,24 +179,36 @@ class GpawBackend(EngineBackend):
                 ).returncode
         except FileNotFoundError as error:
             raise EngineUnavailableError(
-                f"engine gpaw is to run with {ranks} processes, but {error.filename} is not installed", "set processes: 1, or install MPI"
+                f"engine gpaw is to run with {ranks} processes, but {error.filename} is not installed",
+                "set processes: 1, or install MPI",
             ) from None
         if status == 0:
             return
         if status < 0:
             raise CalculationError(
-                f"{label}: the GPAW process was killed by {signal.Signals(-status).name}; its last output: {_tail(directory / TEXT)}",
+                (
+                    f"{label}: the GPAW process was killed by {signal.Signals(-status).name}; its last output: "
+                    f"{_tail(directory / TEXT)}"
+                ),
                 "SIGKILL is mostly the system running out of memory: fewer k points, a lower cutoff or a smaller cell",
             )
         log_end = _tail(directory / LOG)
         if "KohnShamConvergenceError" in log_end:
             raise CalculationError(
-                f"{label}: the electronic cycle did not converge within {self.settings.max_iterations} iterations: {_iterations(directory / TEXT)}",
+                (
+                    f"{label}: the electronic cycle did not converge within {self.settings.max_iterations} iterations: "
+                    f"{_iterations(directory / TEXT)}"
+                ),
                 "raise max_iterations or the smearing, or start from other moments",
             )
-        raise CalculationError(f"{label}: GPAW failed with exit status {status}: {log_end}", f"the whole output is in {directory / LOG} and {directory / TEXT}")
+        raise CalculationError(
+            f"{label}: GPAW failed with exit status {status}: {log_end}",
+            f"the whole output is in {directory / LOG} and {directory / TEXT}",
+        )
 
-    def _document(self, structure: Structure, task: Task, label: str, result: dict[str, Any], method: Method) -> CalculationDocument:
+    def _document(
+        self, structure: Structure, task: Task, label: str, result: dict[str, Any], method: Method
+    ) -> CalculationDocument:
         elements = {element.symbol for element in structure.composition.remove_charges()}
         detail = "; ".join(filter(None, [result["convergence"]["detail"], *result["warnings"]]))
         return CalculationDocument(
@@ -182,7 +219,9 @@ class GpawBackend(EngineBackend):
             n_sites=len(structure),
             initial_structure=structure,
             structure=_final_structure(structure, result),
-            convergence=Convergence(**{**result["convergence"], "detail": detail}, max_force=_largest(result["forces"])),
+            convergence=Convergence(
+                **{**result["convergence"], "detail": detail}, max_force=_largest(result["forces"])
+            ),
             signature=Signature(
                 engine=self.name,
                 version=self.version(),
@@ -200,22 +239,44 @@ class GpawBackend(EngineBackend):
             },
             **{
                 key: result[key]
-                for key in ("energy", "forces", "stress", "magmoms", "total_magnetization", "band_edges", "dos", "potential", "trajectory", "provenance")
+                for key in (
+                    "energy",
+                    "forces",
+                    "stress",
+                    "magmoms",
+                    "total_magnetization",
+                    "band_edges",
+                    "dos",
+                    "potential",
+                    "trajectory",
+                    "provenance",
+                )
             },
         )
 
 
 def _checked_method(structure: Structure, task: Task, label: str) -> Method:
     if task.method is None:
-        raise InputError(f"{label}: engine gpaw needs a method (functional, cutoff, kpoints) for a calculation of kind {task.kind!r}")
+        raise InputError(
+            f"{label}: engine gpaw needs a method (functional, cutoff, kpoints) for a calculation of kind {task.kind!r}"
+        )
     if not structure.is_ordered:
         raise InputError(
-            f"{label}: {structure.composition.reduced_formula} has partly occupied sites, which no electronic-structure code can run; order it first"
+            (
+                f"{label}: {structure.composition.reduced_formula} has partly occupied sites, which no "
+                "electronic-structure code can run; order it first"
+            )
         )
     elements = [element for element in structure.composition.remove_charges() if element.is_transition_metal]
     without = [element.symbol for element in elements if element.symbol not in task.method.hubbard_u]
     if without:
-        raise InputError(f"{label}: hubbard_u has no entry for {', '.join(sorted(without))}; every transition metal needs one, and no U is written as 0")
+        raise InputError(
+            (
+                f"{label}: hubbard_u has no entry for {', '.join(sorted(without))}; every transition metal needs one, "
+                "and "
+                "no U is written as 0"
+            )
+        )
     return task.method
 
 
@@ -240,11 +301,19 @@ def _finished(directory: Path, text: str) -> dict[str, Any] | None:
 
 
 def _final_structure(structure: Structure, result: dict[str, Any]) -> Structure:
-    """`structure` with the final cell and positions, and the computed moments as ``magmom``; other site properties are kept."""
+    """`structure` with the final cell and positions, and the computed moments as ``magmom``; other site properties are
+    kept."""
     properties = dict(structure.site_properties)
     if result["magmoms"] is not None:
         properties["magmom"] = result["magmoms"]
-    return Structure(result["cell"], structure.species, result["positions"], coords_are_cartesian=True, site_properties=properties, to_unit_cell=False)
+    return Structure(
+        result["cell"],
+        structure.species,
+        result["positions"],
+        coords_are_cartesian=True,
+        site_properties=properties,
+        to_unit_cell=False,
+    )
 
 
 def _largest(forces: list[list[float]]) -> float:

@@ -75,7 +75,8 @@ def forget(directory: Path) -> None:
 #: share of the allowed iterations that MSR1 gets
 PATIENCE = 0.3
 
-#: step length, densities kept and weight of the metric: more cautious than the defaults of GPAW 26.7 (0.08, 16, 20); chosen by the two cells above
+#: step length, densities kept and weight of the metric: more cautious than the defaults of GPAW 26.7 (0.08, 16, 20);
+#: chosen by the two cells above
 PULAY = {"name": "pulay", "beta": 0.05, "nmaxold": 5, "weight": 50}
 
 

@@ -11,10 +11,19 @@ from numpy.typing import NDArray
 
 from ....configs.arrays import Floats
 
-__all__ = ["SPHERE", "band_edges", "complete_below", "linear_histogram", "planar_average", "projected_dos", "symmetrized"]
+__all__ = [
+    "SPHERE",
+    "band_edges",
+    "complete_below",
+    "linear_histogram",
+    "planar_average",
+    "projected_dos",
+    "symmetrized",
+]
 
 
-#: Å, standard deviation of the Gaussian by which a correction inside a PAW sphere (radius 1.0 to 1.3 Å) enters a planar average
+#: Å, standard deviation of the Gaussian by which a correction inside a PAW sphere (radius 1.0 to 1.3 Å) enters a planar
+#: average
 SPHERE = 0.5
 
 
@@ -37,7 +46,11 @@ def band_edges(eigenvalues: Floats, efermi: float, smearing: float) -> dict[str,
         return metal
     tops = [channel[:, n - 1] for channel, (n, *_) in zip(eigenvalues, occupied, strict=True) if n > 0]
     bottoms = [channel[:, n] for channel, (n, *_) in zip(eigenvalues, occupied, strict=True)]
-    direct = [(channel[:, n] - channel[:, n - 1]).min() for channel, (n, *_) in zip(eigenvalues, occupied, strict=True) if n > 0]
+    direct = [
+        (channel[:, n] - channel[:, n - 1]).min()
+        for channel, (n, *_) in zip(eigenvalues, occupied, strict=True)
+        if n > 0
+    ]
     if not tops:
         return metal
     vbm, cbm = float(np.max(tops)), float(np.min(bottoms))
@@ -95,7 +108,9 @@ def linear_histogram(values: Floats, weights: Floats, start: float, spacing: flo
     return np.reshape(rows, (*np.shape(weights)[:-1], n)) / spacing
 
 
-def projected_dos(eigenvalues: Floats, k_weights: Floats, projections: Floats, limit: float, spacing: float) -> dict[str, Floats]:
+def projected_dos(
+    eigenvalues: Floats, k_weights: Floats, projections: Floats, limit: float, spacing: float
+) -> dict[str, Floats]:
     """Return the densities of all states below `limit` on an even grid of multiples of `spacing`.
 
     States above `limit`, where the computed bands no longer hold every state, are left out. A
@@ -125,13 +140,18 @@ def projected_dos(eigenvalues: Floats, k_weights: Floats, projections: Floats, l
         shares = channel.reshape(-1, n_sites, n_orbitals)[kept].transpose(1, 2, 0) * weights
         total.append(linear_histogram(values, weights, first * spacing, spacing, n))
         densities.append(linear_histogram(values, shares, first * spacing, spacing, n))
-    return {"energies": np.asarray((first + np.arange(n)) * spacing, dtype=float), "total": np.array(total), "densities": np.array(densities)}
+    return {
+        "energies": np.asarray((first + np.arange(n)) * spacing, dtype=float),
+        "total": np.array(total),
+        "densities": np.array(densities),
+    }
 
 
 def planar_average(potential: Floats, corrections: Floats, heights: Floats, volume: float, period: float) -> Floats:
     """Average of the all-electron potential over the planes parallel to a and b.
 
-    The corrections inside the PAW spheres are spread as Gaussians of :data:`SPHERE`: their integral, and with it every average over whole
+    The corrections inside the PAW spheres are spread as Gaussians of :data:`SPHERE`: their integral, and with it every
+    average over whole
     atomic planes, is exact; the shape within an atom is not that of the all-electron potential.
 
     Parameters
@@ -149,7 +169,8 @@ def planar_average(potential: Floats, corrections: Floats, heights: Floats, volu
     Returns
     -------
     (n_c,) float array, eV
-        At the fractional heights 0, 1/n_c, …; the mean is that of `potential` plus the sum of the corrections divided by the volume.
+        At the fractional heights 0, 1/n_c, …; the mean is that of `potential` plus the sum of the corrections divided
+        by the volume.
     """
     smooth = potential.mean(axis=(0, 1))
     waves = np.arange(len(smooth) // 2 + 1)

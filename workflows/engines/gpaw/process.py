@@ -1,4 +1,5 @@
-"""One GPAW calculation in a process of its own: ``python -m catholyte.workflows.engines.gpaw.process DIRECTORY HOST:PID``.
+"""One GPAW calculation in a process of its own: ``python -m catholyte.workflows.engines.gpaw.process DIRECTORY
+HOST:PID``.
 
 Reads ``input.json``, writes ``result.json`` in one step when all is done, and ends when the process
 HOST:PID, which asked for it, is gone. A relaxation continues from the last frame of ``relax.traj``, a single
@@ -75,7 +76,9 @@ def end_with(asker: str) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def calculator_parameters(symbols: list[str], task: dict[str, Any], settings: dict[str, Any], n_occupied: int) -> dict[str, Any]:
+def calculator_parameters(
+    symbols: list[str], task: dict[str, Any], settings: dict[str, Any], n_occupied: int
+) -> dict[str, Any]:
     """Return the keyword arguments of GPAW.
 
     Parameters
@@ -96,7 +99,9 @@ def calculator_parameters(symbols: list[str], task: dict[str, Any], settings: di
     parameters = {
         "mode": {"name": "pw", "ecut": method["cutoff"]},
         "xc": method["functional"],
-        "kpts": {"size": list(method["kpoints"]), "gamma": True} if settings["gamma_centred"] else {"size": list(method["kpoints"])},
+        "kpts": {"size": list(method["kpoints"]), "gamma": True}
+        if settings["gamma_centred"]
+        else {"size": list(method["kpoints"])},
         "setups": {element: f":d,{u},0" for element, u in method["hubbard_u"].items() if u > 0 and element in symbols},
         "occupations": {"name": "fermi-dirac", "width": method["smearing"]},
         "spinpol": method["spin_polarized"],
@@ -123,7 +128,11 @@ def _attach_lowest(atoms: Any, request: dict[str, Any], directory: Path, resumed
     from gpaw import KohnShamConvergenceError
 
     method, moments = request["task"]["method"], np.asarray(atoms.get_initial_magnetic_moments())
-    correlated = method["spin_polarized"] and np.any(moments) and any(method["hubbard_u"].get(s, 0) > 0 for s in atoms.get_chemical_symbols())
+    correlated = (
+        method["spin_polarized"]
+        and np.any(moments)
+        and any(method["hubbard_u"].get(s, 0) > 0 for s in atoms.get_chemical_symbols())
+    )
     scales = request["settings"]["moment_scales"] if correlated and not resumed else [1.0]
     best: tuple[float, Any, dict[str, Any], Any] | None = None
     told, failure = [], None
@@ -179,7 +188,9 @@ def _potentials_identity(functional: str) -> str:
 
     files: dict[str, Path] = {}
     for folder in reversed(gpaw.setup_paths):
-        files |= {path.name: path for path in Path(folder).glob(f"*.{functional}.gz") if re.match(r"[A-Z][a-z]?\.", path.name)}
+        files |= {
+            path.name: path for path in Path(folder).glob(f"*.{functional}.gz") if re.match(r"[A-Z][a-z]?\.", path.name)
+        }
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(name.encode() + gzip.decompress(files[name].read_bytes()))
@@ -208,7 +219,12 @@ def _relax(atoms: Any, task: dict[str, Any], directory: Path, done: int) -> dict
         }
     steps = len(trajectory["energies"]) - 1
     resumed = f", resumed after step {done - 1}" if done else ""
-    return {"ionic": converged, "n_steps": max(steps, 1), "detail": f"BFGS, {steps} steps to {task['max_force']} eV/Å{resumed}", "trajectory": trajectory}
+    return {
+        "ionic": converged,
+        "n_steps": max(steps, 1),
+        "detail": f"BFGS, {steps} steps to {task['max_force']} eV/Å{resumed}",
+        "trajectory": trajectory,
+    }
 
 
 def _continue_from(path: Path, atoms: Any, spin_polarized: bool) -> int:
@@ -251,7 +267,10 @@ def _electrons(calc: Any, task: dict[str, Any], n_converged: int | None) -> dict
         "core_potentials": [float(v) for v in calc.get_atomic_electrostatic_potentials()],
         "core_potential_kind": "electrostatic pseudopotential averaged over the PAW compensation charge of each site",
     }
-    potential = {"values": profile.tolist(), "kind": f"all-electron, with the corrections of the PAW spheres as Gaussians of {SPHERE:g} Å"}
+    potential = {
+        "values": profile.tolist(),
+        "kind": f"all-electron, with the corrections of the PAW spheres as Gaussians of {SPHERE:g} Å",
+    }
     if n_converged is None:
         return {"band_edges": edges, "dos": None, "potential": None if task["kind"] == "relax" else potential}
     n_sites = len(calc.atoms)
@@ -264,7 +283,11 @@ def _electrons(calc: Any, task: dict[str, Any], n_converged: int | None) -> dict
     limit = complete_below(eigenvalues, n_converged)
     arrays = projected_dos(eigenvalues, np.asarray(dos.weight_k), projections, limit, task["energy_spacing"])
     densities = {name: array.tolist() for name, array in arrays.items()}
-    return {"band_edges": edges, "potential": potential, "dos": {**densities, "orbitals": list(ORBITALS), "broadening": 0.0, "n_bands": eigenvalues.shape[2]}}
+    return {
+        "band_edges": edges,
+        "potential": potential,
+        "dos": {**densities, "orbitals": list(ORBITALS), "broadening": 0.0, "n_bands": eigenvalues.shape[2]},
+    }
 
 
 def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:
@@ -286,9 +309,17 @@ def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
     task = request["task"]
     atoms = AseAtomsAdaptor.get_atoms(Structure.from_dict(request["structure"]), msonable=False)
-    done = _continue_from(directory / TRAJECTORY, atoms, task["method"]["spin_polarized"]) if task["kind"] == "relax" else 0
+    done = (
+        _continue_from(directory / TRAJECTORY, atoms, task["method"]["spin_polarized"])
+        if task["kind"] == "relax"
+        else 0
+    )
     used = _attach_lowest(atoms, request, directory, resumed=bool(done))
-    ionic = _relax(atoms, task, directory, done) if task["kind"] == "relax" else {"ionic": True, "n_steps": 1, "detail": "", "trajectory": None}
+    ionic = (
+        _relax(atoms, task, directory, done)
+        if task["kind"] == "relax"
+        else {"ionic": True, "n_steps": 1, "detail": "", "trajectory": None}
+    )
     energy, forces, stress = float(atoms.get_potential_energy()), atoms.get_forces(), atoms.get_stress(voigt=False)
     spin_polarized = task["method"]["spin_polarized"]
     return {
@@ -316,7 +347,9 @@ def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:
             "finished": datetime.now(UTC).isoformat(),
             "wall_seconds": time.perf_counter() - clock,
             "cpu_seconds": time.process_time() - cpu,
-            "versions": {package: installed_version(package) for package in ("gpaw", "gpaw-data", "ase", "numpy", "pymatgen")},
+            "versions": {
+                package: installed_version(package) for package in ("gpaw", "gpaw-data", "ase", "numpy", "pymatgen")
+            },
         },
     }
 
@@ -334,7 +367,9 @@ def main(arguments: list[str]) -> None:
     text = (directory / INPUT).read_text(encoding="utf-8")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
-        warnings.simplefilter("ignore", ResourceWarning)  # a file that the restart left open says nothing about the result
+        warnings.simplefilter(
+            "ignore", ResourceWarning
+        )  # a file that the restart left open says nothing about the result
         result = compute(json.loads(text), directory)
     result["warnings"] = sorted({" ".join(str(warning.message).split()) for warning in caught})
 

@@ -73,13 +73,21 @@ class VaspBackend(EngineBackend):
         return f"VASP {self.settings.version}"
 
     def estimate_seconds(self, n_atoms: int, task: Task) -> float:
-        """Scaled from a static run of Mg2Mn4O8 (14 atoms, 680 eV, 4×4×4, 8 irreducible k points): 195 s of one core (VASP 6.3.2, its own OUTCAR)."""
+        """Scaled from a static run of Mg2Mn4O8 (14 atoms, 680 eV, 4×4×4, 8 irreducible k points): 195 s of one core
+        (VASP 6.3.2, its own OUTCAR)."""
         method = task.method
         if method is None:
             return 0.0
         steps = {"relax": 20, "md": getattr(task, "n_steps", 1)}.get(task.kind, 1)
         cycles = 0.3 if task.kind == "md" else 1.0  # a step of dynamics starts from extrapolated wave functions
-        return float(195.0 * steps * cycles * (n_atoms / 14) ** 2.5 * (math.prod(method.kpoints) / 64) * (method.cutoff / 680) ** 1.5)
+        return float(
+            195.0
+            * steps
+            * cycles
+            * (n_atoms / 14) ** 2.5
+            * (math.prod(method.kpoints) / 64)
+            * (method.cutoff / 680) ** 1.5
+        )
 
     def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
         """Write the inputs, run VASP under custodian, read the result.
@@ -105,8 +113,16 @@ class VaspBackend(EngineBackend):
             command = self._command()
             end_processes(directory)
             start = _interrupted(directory, structure, cell) if mine and isinstance(task, Relax) else None
-            last = set_aside(directory) if mine and isinstance(task, MolecularDynamics) and not (directory / FINISHED).is_file() else None
-            if last is not None and isinstance(task, MolecularDynamics) and sum(len(part.frames) for part in parts(directory)) >= task.n_steps:
+            last = (
+                set_aside(directory)
+                if mine and isinstance(task, MolecularDynamics) and not (directory / FINISHED).is_file()
+                else None
+            )
+            if (
+                last is not None
+                and isinstance(task, MolecularDynamics)
+                and sum(len(part.frames) for part in parts(directory)) >= task.n_steps
+            ):
                 last = None  # every step was taken and only the end is damaged: there is nothing to go on with
             if last is None:
                 _clear(directory)
@@ -125,10 +141,15 @@ class VaspBackend(EngineBackend):
                 self._require_all_steps(directory, task, label)
             write_atomically(directory / FINISHED, "")
             document = document_from_files(directory, label, self._asked(structure, cell, task, directory))
-        return self._canonical(document, task, label, directory) if document.signature.altered and isinstance(task, Relax) else document
+        return (
+            self._canonical(document, task, label, directory)
+            if document.signature.altered and isinstance(task, Relax)
+            else document
+        )
 
     def _require_all_steps(self, directory: Path, task: MolecularDynamics, label: str) -> None:
-        """Dynamics that ended early, as STOPCAR asks, is no result yet: its frames are kept, and it goes on when it is run again."""
+        """Dynamics that ended early, as STOPCAR asks, is no result yet: its frames are kept, and it goes on when it is
+        run again."""
         live = salvage(directory)
         if live is None:
             return
@@ -137,12 +158,22 @@ class VaspBackend(EngineBackend):
             return
         advice = "run it again: it goes on from there"
         if self.settings.wall_time is not None:
-            seconds = (read_outcar(locate(directory).outcar, 0).get("wall_seconds") or self.settings.wall_time) / len(live.frames)
-            advice += f"; at {seconds:.3g} s a step, chunks of {steps_per_chunk(seconds, self.settings.wall_time)} steps fit this wall time"
-        raise CalculationError(f"{label}: stopped (STOPCAR) after {done} of {task.n_steps} steps, which are kept", advice)
+            seconds = (read_outcar(locate(directory).outcar, 0).get("wall_seconds") or self.settings.wall_time) / len(
+                live.frames
+            )
+            advice += (
+                f"; at {seconds:.3g} s a step, chunks of {steps_per_chunk(seconds, self.settings.wall_time)} "
+                "steps fit this wall time"
+            )
+        raise CalculationError(
+            f"{label}: stopped (STOPCAR) after {done} of {task.n_steps} steps, which are kept", advice
+        )
 
-    def _finished(self, structure: Structure, cell: VaspCell, task: Task, label: str, directory: Path) -> CalculationDocument | None:
-        """The document of a complete run of this very question; None where there is none that would be accepted: then it is run again."""
+    def _finished(
+        self, structure: Structure, cell: VaspCell, task: Task, label: str, directory: Path
+    ) -> CalculationDocument | None:
+        """The document of a complete run of this very question; None where there is none that would be accepted: then
+        it is run again."""
         if not (directory / FINISHED).is_file():
             return None
         try:
@@ -160,20 +191,40 @@ class VaspBackend(EngineBackend):
         static = self.calculate(relaxed.structure, Static(method=task.method), label, directory / CANONICAL)
         names = ("energy", "forces", "stress", "magmoms", "total_magnetization", "band_edges", "signature")
         told = "; ".join(f"{tag}: {change}" for tag, change in relaxed.signature.altered.items())
-        verdict = [*(relaxed.acceptance.checks if relaxed.acceptance else []), *(static.acceptance.checks if static.acceptance else [])]
-        verdict.append(Check(name="relaxed as asked", ok=False, refuses=False, detail=f"{told}; energy and forces are of a static run as asked"))
-        update = {name: getattr(static, name) for name in names} | {"structure": static.structure, "acceptance": Acceptance.of(verdict)}
+        verdict = [
+            *(relaxed.acceptance.checks if relaxed.acceptance else []),
+            *(static.acceptance.checks if static.acceptance else []),
+        ]
+        verdict.append(
+            Check(
+                name="relaxed as asked",
+                ok=False,
+                refuses=False,
+                detail=f"{told}; energy and forces are of a static run as asked",
+            )
+        )
+        update = {name: getattr(static, name) for name in names} | {
+            "structure": static.structure,
+            "acceptance": Acceptance.of(verdict),
+        }
         return relaxed.model_copy(update=update)
 
     def _question(self, structure: Structure, task: Task) -> str:
-        return json.dumps({"structure": structure.as_dict(), "task": task.model_dump(mode="json"), "numerics": self.numerics()}, sort_keys=True, default=float)
+        return json.dumps(
+            {"structure": structure.as_dict(), "task": task.model_dump(mode="json"), "numerics": self.numerics()},
+            sort_keys=True,
+            default=float,
+        )
 
     def _command(self) -> str:
         command = os.path.expandvars(self.settings.vasp_command).strip()
         if not command or "$" in command:
             raise EngineUnavailableError(
                 f"engine vasp has no command to run (vasp_command is {self.settings.vasp_command!r})",
-                "set the variable CATHOLYTE_VASP_COMMAND or the key vasp_command, for example to 'srun vasp_std'; `catholyte inputs` writes the files without it",
+                (
+                    "set the variable CATHOLYTE_VASP_COMMAND or the key vasp_command, for example to 'srun vasp_std'; "
+                    "`catholyte inputs` writes the files without it"
+                ),
             )
         return command
 
@@ -190,14 +241,23 @@ class VaspBackend(EngineBackend):
                 warnings.filterwarnings("ignore", message="No POTCAR file with matching TITEL")
                 run_vasp(
                     vasp_cmd=command,
-                    vasp_gamma_cmd=os.path.expandvars(self.settings.vasp_gamma_command).replace("$CATHOLYTE_VASP_GAMMA_COMMAND", command),
+                    vasp_gamma_cmd=os.path.expandvars(self.settings.vasp_gamma_command).replace(
+                        "$CATHOLYTE_VASP_GAMMA_COMMAND", command
+                    ),
                     max_errors=self.settings.max_errors,
                     handlers=tuple(handler() for handler in handlers(task.kind, self.settings.frozen_time)),
                     wall_time=None if self.settings.wall_time is None else int(self.settings.wall_time),
-                    vasp_job_kwargs={"auto_npar": False, "copy_magmom": False, "output_file": "vasp.out", "stderr_file": "std_err.txt"},
+                    vasp_job_kwargs={
+                        "auto_npar": False,
+                        "copy_magmom": False,
+                        "output_file": "vasp.out",
+                        "stderr_file": "std_err.txt",
+                    },
                     custodian_kwargs={
                         "polling_time_step": self.settings.polling_time,
-                        "monitor_freq": math.ceil(min(MONITOR_SECONDS, self.settings.frozen_time / 2) / self.settings.polling_time),
+                        "monitor_freq": math.ceil(
+                            min(MONITOR_SECONDS, self.settings.frozen_time / 2) / self.settings.polling_time
+                        ),
                         "terminate_on_nonzero_returncode": False,
                     },
                     scratch_dir=None,  # type: ignore[arg-type]  # None: run here, where progress can be seen
@@ -207,9 +267,18 @@ class VaspBackend(EngineBackend):
                 f"{label}: VASP gave no usable run: {_first_line(error)}{_damage(directory)}{_met(directory)}",
                 f"the whole output is in {directory}; custodian.json lists every correction",
             ) from error
-        except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:  # its handlers stumble over output that VASP left unfinished
+        except (
+            TypeError,
+            ValueError,
+            KeyError,
+            AttributeError,
+            IndexError,
+        ) as error:  # its handlers stumble over output that VASP left unfinished
             raise CalculationError(
-                f"{label}: custodian failed on what VASP left: {type(error).__name__}: {_first_line(error)}{_met(directory)}",
+                (
+                    f"{label}: custodian failed on what VASP left: {type(error).__name__}: "
+                    f"{_first_line(error)}{_met(directory)}"
+                ),
                 f"the whole output is in {directory}",
             ) from error
         finally:
@@ -219,7 +288,11 @@ class VaspBackend(EngineBackend):
     def _asked(self, structure: Structure, cell: VaspCell, task: Task, directory: Path) -> Asked:
         amounts = cell.structure.composition.get_el_amt_dict()
         manifest = directory / MANIFEST
-        hashes = {entry["element"]: entry["sha256"] for entry in json.loads(manifest.read_text())["files"]} if manifest.is_file() else {}
+        hashes = (
+            {entry["element"]: entry["sha256"] for entry in json.loads(manifest.read_text())["files"]}
+            if manifest.is_file()
+            else {}
+        )
         method = requested_method(structure, task, "")
         return Asked(
             structure=structure,
@@ -229,22 +302,32 @@ class VaspBackend(EngineBackend):
             bands=n_bands(cell, self.settings, method.spin_polarized) if isinstance(task, Dos) else None,
             version=self.settings.version,
             release=self.settings.functional_library,
-            settings={**self.numerics(), **task.model_dump(mode="json"), "stages": [stage for stage, _ in stages(cell, task)]},
+            settings={
+                **self.numerics(),
+                **task.model_dump(mode="json"),
+                "stages": [stage for stage, _ in stages(cell, task)],
+            },
             hashes=hashes,
         )
 
 
 def end_processes(directory: Path) -> None:
-    """End processes that still work in `directory`: a VASP whose own job was stopped or killed, and would write over the next run.
+    """End processes that still work in `directory`: a VASP whose own job was stopped or killed, and would write over
+    the next run.
 
-    Only processes on this machine, of this user, with exactly this working directory; never this process or one it descends from.
+    Only processes on this machine, of this user, with exactly this working directory; never this process or one it
+    descends from.
     """
     own = psutil.Process()
     spared = {own.pid, *(process.pid for process in own.parents())}
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid not in spared and process.username() == own.username() and Path(process.cwd()) == directory.resolve():
+            if (
+                process.pid not in spared
+                and process.username() == own.username()
+                and Path(process.cwd()) == directory.resolve()
+            ):
                 process.terminate()
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -254,7 +337,8 @@ def end_processes(directory: Path) -> None:
 
 
 def handlers(kind: Kind, frozen_time: float = 21600.0) -> tuple[Callable[[], ErrorHandler], ...]:
-    """Custodian's handlers of one kind of run, as classes; a run counts as frozen when its output is `frozen_time` seconds old.
+    """Custodian's handlers of one kind of run, as classes; a run counts as frozen when its output is `frozen_time`
+    seconds old.
 
     Left out everywhere: the handlers that only trade the campaign's smearing or mesh for another one (LargeSigma,
     IncorrectSmearing, KspacingMetal). Dynamics also does without those that change the time step on their own account
@@ -264,7 +348,8 @@ def handlers(kind: Kind, frozen_time: float = 21600.0) -> tuple[Callable[[], Err
     from custodian.vasp import handlers as known
 
     class DynamicsErrors(known.VaspErrorHandler):
-        """Before a correction goes on from CONTCAR, the steps so far are kept as a part, and only the missing ones are run."""
+        """Before a correction goes on from CONTCAR, the steps so far are kept as a part, and only the missing ones are
+        run."""
 
         def correct(self, directory: str = "./") -> dict[str, Any]:
             found: dict[str, Any] = super().correct(directory)  # type: ignore[no-untyped-call]
@@ -291,7 +376,12 @@ def handlers(kind: Kind, frozen_time: float = 21600.0) -> tuple[Callable[[], Err
     always = (known.MeshSymmetryErrorHandler, known.StdErrHandler)
     if kind == "md":
         return (DynamicsErrors, *always, FrozenDynamics)
-    statics = (known.UnconvergedErrorHandler, known.NonConvergingErrorHandler, known.PositiveEnergyErrorHandler, FrozenRun)
+    statics = (
+        known.UnconvergedErrorHandler,
+        known.NonConvergingErrorHandler,
+        known.PositiveEnergyErrorHandler,
+        FrozenRun,
+    )
     return (known.VaspErrorHandler, *always, *statics, *([known.PotimErrorHandler] if kind == "relax" else []))
 
 
@@ -309,7 +399,8 @@ def _interrupted(directory: Path, structure: Structure, cell: VaspCell) -> Struc
 
 
 def _clear(directory: Path) -> None:
-    """Remove what an interrupted or another run left, so that no old file is taken for a new one; the queue manager's files are not ours."""
+    """Remove what an interrupted or another run left, so that no old file is taken for a new one; the queue manager's
+    files are not ours."""
     if directory.is_dir():
         for path in directory.iterdir():
             if path.is_dir() and (path.name in (PRECONVERGE, CANONICAL, MOVING, COPYING) or path.name.startswith(PART)):
@@ -332,7 +423,11 @@ def _damage(directory: Path) -> str:
         said = f"; {error.message}"
     for name in ("vasp.out", "std_err.txt"):
         file = directory / name
-        printed = [line.strip() for line in file.read_text(errors="replace").splitlines() if line.strip()] if file.is_file() else []
+        printed = (
+            [line.strip() for line in file.read_text(errors="replace").splitlines() if line.strip()]
+            if file.is_file()
+            else []
+        )
         said += f"; last line of {name}: {printed[-1][:200]}" if printed else ""
     return said
 
@@ -342,5 +437,10 @@ def _met(directory: Path) -> str:
     log = directory / "custodian.json"
     if not log.is_file():
         return ""
-    names = [str(name) for run in json.loads(log.read_text()) for correction in run.get("corrections", []) for name in correction.get("errors", [])]
+    names = [
+        str(name)
+        for run in json.loads(log.read_text())
+        for correction in run.get("corrections", [])
+        for name in correction.get("errors", [])
+    ]
     return f"; errors met: {', '.join(names)}" if names else "; custodian met no error that it knows"

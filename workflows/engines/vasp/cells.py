@@ -72,7 +72,12 @@ def vasp_cell(structure: Structure, label: str = "structure") -> VaspCell:
         If sites are partly occupied.
     """
     if not structure.is_ordered:
-        raise InputError(f"{label}: {structure.composition.reduced_formula} has partly occupied sites, which VASP cannot run; order it first")
+        raise InputError(
+            (
+                f"{label}: {structure.composition.reduced_formula} has partly occupied sites, which VASP cannot run; "
+                "order it first"
+            )
+        )
     elements = [site.specie.element if hasattr(site.specie, "element") else site.specie for site in structure]
     order = tuple(sorted(range(len(structure)), key=lambda i: (elements[i].X, elements[i].symbol, i)))
     kept = {
@@ -84,11 +89,19 @@ def vasp_cell(structure: Structure, label: str = "structure") -> VaspCell:
         structure.lattice,
         [elements[i].symbol for i in order],
         structure.frac_coords[list(order)],
-        site_properties={name: [values[i] for i in order] for name, values in kept.items() if all(value is not None for value in values)},
+        site_properties={
+            name: [values[i] for i in order]
+            for name, values in kept.items()
+            if all(value is not None for value in values)
+        },
     )
     if "predictor_corrector_preamble" in structure.properties:
         cell.properties["predictor_corrector_preamble"] = structure.properties["predictor_corrector_preamble"]
-    thickness = _gap(np.array(cell.frac_coords)[:, 2])[1] * cell.volume / float(np.linalg.norm(np.cross(*cell.lattice.matrix[:2])))
+    thickness = (
+        _gap(np.array(cell.frac_coords)[:, 2])[1]
+        * cell.volume
+        / float(np.linalg.norm(np.cross(*cell.lattice.matrix[:2])))
+    )
     vacuum = float(thickness) if thickness >= VACUUM and len(cell) > 1 else 0.0
     return VaspCell(cell, order, vacuum, bool(vacuum) and not _faces_are_equal(cell))
 
@@ -107,4 +120,7 @@ def _faces_are_equal(cell: Structure) -> bool:
 
     bare = Structure(cell.lattice, cell.species, cell.frac_coords)
     operations = SpacegroupAnalyzer(bare, symprec=SYMMETRY_PRECISION).get_symmetry_operations()
-    return any(operation.rotation_matrix[2][2] < 0 and not np.any(np.abs(operation.rotation_matrix[2][:2]) > 1e-8) for operation in operations)
+    return any(
+        operation.rotation_matrix[2][2] < 0 and not np.any(np.abs(operation.rotation_matrix[2][:2]) > 1e-8)
+        for operation in operations
+    )

@@ -140,7 +140,10 @@ def changes(directory: Path, kind: Kind) -> list[Change]:
         if before != after:
             found.append(Change("KPOINTS", before, after, "breaks comparability"))
     if (directory / "POSCAR.orig").is_file() and kind != "relax":
-        old, new = (Poscar.from_file(directory / name, check_for_potcar=False).structure.lattice for name in ("POSCAR.orig", "POSCAR"))
+        old, new = (
+            Poscar.from_file(directory / name, check_for_potcar=False).structure.lattice
+            for name in ("POSCAR.orig", "POSCAR")
+        )
         if not np.allclose(old.matrix, new.matrix, atol=_CELL):
             found.append(Change("cell", f"{old.volume:.3f} Å³", f"{new.volume:.3f} Å³", "breaks comparability"))
     return found

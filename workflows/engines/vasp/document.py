@@ -19,8 +19,27 @@ from pymatgen.core.structure import Structure
 from ....configs.constants import BOLTZMANN, KBAR
 from ....configs.errors import InputError
 from ....configs.models import Tier
-from ...documents import Acceptance, CalculationDocument, Check, Convergence, Kind, ProjectedDos, Provenance, Signature, Trajectory
-from ...vasp_output import VaspFiles, band_edges, locate, parse_vasprun, projected_dos, read_contcar, read_locpot, read_outcar
+from ...documents import (
+    Acceptance,
+    CalculationDocument,
+    Check,
+    Convergence,
+    Kind,
+    ProjectedDos,
+    Provenance,
+    Signature,
+    Trajectory,
+)
+from ...vasp_output import (
+    VaspFiles,
+    band_edges,
+    locate,
+    parse_vasprun,
+    projected_dos,
+    read_contcar,
+    read_locpot,
+    read_outcar,
+)
 from ..tasks import MolecularDynamics, Relax, Task
 from .cells import VaspCell, vasp_cell
 from .changes import Change, changes
@@ -32,7 +51,16 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "document_from_files"]
 
 #: GGA tag to the functional's name (VASP wiki, GGA); two dashes: the POTCAR's own, PBE for PAW_PBE
-_FUNCTIONALS = {"PE": "PBE", "--": "PBE", "PS": "PBEsol", "RP": "RPBE", "RE": "revPBE", "91": "PW91", "AM": "AM05", "CA": "LDA"}
+_FUNCTIONALS = {
+    "PE": "PBE",
+    "--": "PBE",
+    "PS": "PBEsol",
+    "RP": "RPBE",
+    "RE": "revPBE",
+    "91": "PW91",
+    "AM": "AM05",
+    "CA": "LDA",
+}
 #: electrons, by which NELECT may differ from the sum of the valences
 _CHARGE = 1e-3
 #: eV, last digit of two printed energies
@@ -100,7 +128,12 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
     if not asked and cell.order != tuple(range(len(cell.order))):
         cell = VaspCell(run.initial_structure, tuple(range(len(cell.order))), cell.vacuum, cell.polar)
     if [s.specie.symbol for s in run.final_structure] != [s.specie.symbol for s in cell.structure]:
-        raise InputError(f"{files.vasprun} holds {run.final_structure.composition.formula}, asked was {cell.structure.composition.formula}: it is another run")
+        raise InputError(
+            (
+                f"{files.vasprun} holds {run.final_structure.composition.formula}, asked was "
+                f"{cell.structure.composition.formula}: it is another run"
+            )
+        )
     outcar = read_outcar(files.outcar, len(cell.structure))
     kind: Kind = asked.task.kind if asked else _kind(run)
     earlier = parts(path) if kind == "md" and path.is_dir() else []
@@ -139,7 +172,17 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
 
 
 def _joined(told: str) -> list[Check]:
-    return [Check(name="parts joined", ok=True, detail=f"{told} steps, by the same time step and thermostat, none missing or repeated")] if told else []
+    return (
+        [
+            Check(
+                name="parts joined",
+                ok=True,
+                detail=f"{told} steps, by the same time step and thermostat, none missing or repeated",
+            )
+        ]
+        if told
+        else []
+    )
 
 
 def _convergence(run: Vasprun, kind: Kind) -> Convergence:
@@ -170,11 +213,18 @@ def _restored_dos(dos: ProjectedDos, cell: VaspCell) -> ProjectedDos:
     return dos.model_copy(update={"densities": [cell.restored(channel) for channel in dos.densities]})
 
 
-def _final_structure(run: Vasprun, files: VaspFiles, initial: Structure, cell: VaspCell, moments: list[float] | None, kind: Kind) -> Structure:
-    """`initial` with the final cell, positions and moments; after dynamics, with the positions and velocities that the next chunk starts from."""
+def _final_structure(
+    run: Vasprun, files: VaspFiles, initial: Structure, cell: VaspCell, moments: list[float] | None, kind: Kind
+) -> Structure:
+    """`initial` with the final cell, positions and moments; after dynamics, with the positions and velocities that the
+    next chunk starts from."""
     final = run.final_structure
     last = read_contcar(files.contcar) if files.contcar is not None and kind in ("relax", "md") else None
-    properties = {name: values for name, values in initial.site_properties.items() if name not in ("velocities", "predictor_corrector")}
+    properties = {
+        name: values
+        for name, values in initial.site_properties.items()
+        if name not in ("velocities", "predictor_corrector")
+    }
     preamble = None
     if kind == "md" and last is not None:
         final = last
@@ -185,7 +235,9 @@ def _final_structure(run: Vasprun, files: VaspFiles, initial: Structure, cell: V
     if moments is not None:
         properties["magmom"] = moments
     coords = cell.restored(np.asarray(final.frac_coords).tolist())
-    structure = Structure(final.lattice.matrix, initial.species_and_occu, coords, site_properties=properties, to_unit_cell=False)
+    structure = Structure(
+        final.lattice.matrix, initial.species_and_occu, coords, site_properties=properties, to_unit_cell=False
+    )
     if preamble is not None:
         structure.properties["predictor_corrector_preamble"] = preamble
     return structure
@@ -207,7 +259,9 @@ def _trajectory(run: Vasprun, cell: VaspCell, task: Task | None) -> Trajectory:
         positions=positions.tolist(),
         cells=cells[::stride].tolist(),
         energies=[_step_energy(step) for step in run.ionic_steps][::stride],
-        temperatures=[2 * k / (freedom * BOLTZMANN) for k in kinetic[::stride]] if moving and len(kinetic) == len(run.ionic_steps) else None,
+        temperatures=[2 * k / (freedom * BOLTZMANN) for k in kinetic[::stride]]
+        if moving and len(kinetic) == len(run.ionic_steps)
+        else None,
         times=[i * timestep for i in range(0, len(run.ionic_steps), stride)] if moving else None,
     )
 
@@ -221,7 +275,11 @@ def _step_energy(step: dict[str, Any]) -> float:
 def _signature(run: Vasprun, cell: VaspCell, asked: Asked | None, altered: list[Change]) -> Signature:
     p = run.parameters
     symbols = list(dict.fromkeys(site.specie.symbol for site in cell.structure))
-    hubbards = {site.specie.symbol: float(run.hubbards.get(site.specie.symbol, 0.0)) for site in cell.structure if _has_d_shell(site.specie)}
+    hubbards = {
+        site.specie.symbol: float(run.hubbards.get(site.specie.symbol, 0.0))
+        for site in cell.structure
+        if _has_d_shell(site.specie)
+    }
     titles = dict(zip(symbols, [str(spec["titel"]) for spec in run.potcar_spec], strict=True))
     hashes = asked.hashes if asked else {}
     tag = str(p.get("GGA", "--")).upper()
@@ -231,15 +289,29 @@ def _signature(run: Vasprun, cell: VaspCell, asked: Asked | None, altered: list[
         functional=str(p["METAGGA"]) if str(p.get("METAGGA", "--")).strip("-N") else _FUNCTIONALS.get(tag, tag),
         hubbard_u=hubbards,
         potentials=asked.release if asked else " ".join(sorted({title.split()[0] for title in titles.values()})),
-        potcars={element: f"{title} sha256:{hashes[element][:16]}" if element in hashes else title for element, title in titles.items()},
+        potcars={
+            element: f"{title} sha256:{hashes[element][:16]}" if element in hashes else title
+            for element, title in titles.items()
+        },
         cutoff=float(p.get("ENCUT") or p["ENMAX"]),
-        kpoint_density=float(np.prod(run.kpoints.kpts[0]) * len(cell.structure)) if len(run.kpoints.kpts) == 1 else None,
+        kpoint_density=float(np.prod(run.kpoints.kpts[0]) * len(cell.structure))
+        if len(run.kpoints.kpts) == 1
+        else None,
         smearing=_smearing(int(p["ISMEAR"]), float(p["SIGMA"])),
         real_space_projection=bool(p.get("LREAL")),
-        precision={"acc": "Accurate", "nor": "Normal", "sin": "Single", "low": "Low", "med": "Medium", "hig": "High"}.get(
-            str(p["PREC"]).lower()[:3], str(p["PREC"])
-        ),
-        altered={change.tag: f"{change.asked} → {change.used}" for change in altered if change.verdict == "breaks comparability"},
+        precision={
+            "acc": "Accurate",
+            "nor": "Normal",
+            "sin": "Single",
+            "low": "Low",
+            "med": "Medium",
+            "hig": "High",
+        }.get(str(p["PREC"]).lower()[:3], str(p["PREC"])),
+        altered={
+            change.tag: f"{change.asked} → {change.used}"
+            for change in altered
+            if change.verdict == "breaks comparability"
+        },
     )
 
 
@@ -256,11 +328,21 @@ def _smearing(kind: int, width: float) -> str:
 def _settings(run: Vasprun, asked: Asked | None, altered: list[Change]) -> dict[str, Any]:
     told = {**(asked.settings if asked else {}), "incar": {key: _plain(value) for key, value in run.incar.items()}}
     mesh = run.kpoints.kpts[0] if len(run.kpoints.kpts) == 1 else []
-    return {**told, "kpoints": {"style": run.kpoints.style.name, "mesh": [int(n) for n in mesh]}, "changes": [str(change) for change in altered]}
+    return {
+        **told,
+        "kpoints": {"style": run.kpoints.style.name, "mesh": [int(n) for n in mesh]},
+        "changes": [str(change) for change in altered],
+    }
 
 
 def _plain(value: Any) -> Any:
-    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value.item() if isinstance(value, np.generic) else value
+    return (
+        [_plain(v) for v in value]
+        if isinstance(value, (list, tuple))
+        else value.item()
+        if isinstance(value, np.generic)
+        else value
+    )
 
 
 def _provenance(run: Vasprun, files: VaspFiles, outcar: dict[str, Any]) -> Provenance:
@@ -272,35 +354,54 @@ def _provenance(run: Vasprun, files: VaspFiles, outcar: dict[str, Any]) -> Prove
         finished=finished.isoformat(),
         wall_seconds=wall,
         cpu_seconds=outcar.get("cpu_seconds"),
-        versions={"vasp": str(run.vasp_version), **{package: installed_version(package) for package in ("pymatgen", "atomate2", "custodian")}},
+        versions={
+            "vasp": str(run.vasp_version),
+            **{package: installed_version(package) for package in ("pymatgen", "atomate2", "custodian")},
+        },
     )
 
 
 def _checks(run: Vasprun, outcar: dict[str, Any], asked: Asked | None, altered: list[Change]) -> list[Check]:
     """What only VASP's own files can tell."""
     p, cycle = run.parameters, run.ionic_steps[-1]["electronic_steps"]
-    drop = abs(cycle[-1]["e_fr_energy"] - cycle[-2]["e_fr_energy"]) if len(cycle) > 1 and "e_fr_energy" in cycle[-2] and "e_fr_energy" in cycle[-1] else 0.0
+    drop = (
+        abs(cycle[-1]["e_fr_energy"] - cycle[-2]["e_fr_energy"])
+        if len(cycle) > 1 and "e_fr_energy" in cycle[-2] and "e_fr_energy" in cycle[-1]
+        else 0.0
+    )
     highest = max(_step_energy(step) for step in run.ionic_steps)
     full = [i for i, step in enumerate(run.ionic_steps, start=1) if len(step["electronic_steps"]) >= int(p["NELM"])]
     checks = [
         Check(
-            name="EDIFF met on the last step", ok=drop <= float(p["EDIFF"]) + _PRINTED, detail=f"last change {drop:.1e} eV, EDIFF {float(p['EDIFF']):.1e} eV"
+            name="EDIFF met on the last step",
+            ok=drop <= float(p["EDIFF"]) + _PRINTED,
+            detail=f"last change {drop:.1e} eV, EDIFF {float(p['EDIFF']):.1e} eV",
         ),
         Check(name="energies negative", ok=highest < 0, detail=f"highest of all steps {highest:.4f} eV"),
         Check(
             name="every step converged",
             ok=not full,
-            refuses=int(p["IBRION"]) == 0,  # a wrong force on the way to a minimum is mended by the next step, in dynamics it stays
+            refuses=int(p["IBRION"])
+            == 0,  # a wrong force on the way to a minimum is mended by the next step, in dynamics it stays
             detail=f"steps at NELM: {', '.join(map(str, full[:8]))}" if full else "no electronic cycle ended at NELM",
         ),
-        Check(name="error handler", ok=not altered, refuses=False, detail="; ".join(map(str, altered)) or "nothing was changed"),
+        Check(
+            name="error handler",
+            ok=not altered,
+            refuses=False,
+            detail="; ".join(map(str, altered)) or "nothing was changed",
+        ),
     ]
     if asked is None:
         return checks
     found = float(p.get("NELECT") or 0.0)
     tier, version = _tier(run), str(run.vasp_version)
     checks += [
-        Check(name="electrons", ok=tier == "rehearsal" or abs(found - asked.electrons) <= _CHARGE, detail=f"{found:g}, the POTCARs have {asked.electrons:g}"),
+        Check(
+            name="electrons",
+            ok=tier == "rehearsal" or abs(found - asked.electrons) <= _CHARGE,
+            detail=f"{found:g}, the POTCARs have {asked.electrons:g}",
+        ),
         Check(
             name="version of VASP",
             ok=tier == "rehearsal" or version == asked.version or version.startswith(asked.version + "."),
@@ -310,14 +411,34 @@ def _checks(run: Vasprun, outcar: dict[str, Any], asked: Asked | None, altered: 
     if not isinstance(asked.task, Relax):  # a relaxation may go on from where it was interrupted
         shift = np.asarray(run.initial_structure.frac_coords) - np.asarray(asked.cell.structure.frac_coords)
         away = float(np.abs((shift - np.round(shift)) @ asked.cell.structure.lattice.matrix).max())
-        checks.append(Check(name="started where asked", ok=away < _SAME_PLACE, detail=f"largest displacement {away:.1e} Å"))
+        checks.append(
+            Check(name="started where asked", ok=away < _SAME_PLACE, detail=f"largest displacement {away:.1e} Å")
+        )
     if isinstance(asked.task, Relax):  # a run that STOPCAR ended before its last step looks converged otherwise
         largest = _largest_free_force(run, asked.cell)
-        checks.append(Check(name="force limit met", ok=largest <= asked.task.max_force, detail=f"{largest:.4f} eV/Å, limit {asked.task.max_force:g} eV/Å"))
+        checks.append(
+            Check(
+                name="force limit met",
+                ok=largest <= asked.task.max_force,
+                detail=f"{largest:.4f} eV/Å, limit {asked.task.max_force:g} eV/Å",
+            )
+        )
     if isinstance(asked.task, MolecularDynamics):
-        checks.append(Check(name="time step as asked", ok=abs(float(p["POTIM"]) - asked.task.timestep) < 1e-9, detail=f"{float(p['POTIM']):g} fs"))
+        checks.append(
+            Check(
+                name="time step as asked",
+                ok=abs(float(p["POTIM"]) - asked.task.timestep) < 1e-9,
+                detail=f"{float(p['POTIM']):g} fs",
+            )
+        )
     if asked.bands is not None:
-        checks.append(Check(name="NBANDS as asked", ok=int(p["NBANDS"]) == asked.bands, detail=f"{int(p['NBANDS'])}, asked {asked.bands}"))
+        checks.append(
+            Check(
+                name="NBANDS as asked",
+                ok=int(p["NBANDS"]) == asked.bands,
+                detail=f"{int(p['NBANDS'])}, asked {asked.bands}",
+            )
+        )
     return checks
 
 

@@ -22,7 +22,18 @@ from .settings import PotcarName, VaspSettings, check_tags
 if TYPE_CHECKING:
     from pymatgen.io.vasp.inputs import Kpoints, VaspInput
 
-__all__ = ["MANIFEST", "SITE_ORDER", "Stage", "incar_tags", "input_files", "n_bands", "needs_stages", "requested_method", "start_velocities", "write_inputs"]
+__all__ = [
+    "MANIFEST",
+    "SITE_ORDER",
+    "Stage",
+    "incar_tags",
+    "input_files",
+    "n_bands",
+    "needs_stages",
+    "requested_method",
+    "start_velocities",
+    "write_inputs",
+]
 
 #: hashes of the POTCAR of a run; the order of its sites
 MANIFEST, SITE_ORDER = "potcar-manifest.json", "site-order.json"
@@ -44,11 +55,19 @@ def requested_method(structure: Structure, task: Task, label: str) -> Method:
         If the task has no method, or its U table leaves out a transition metal of the cell.
     """
     if task.method is None:
-        raise InputError(f"{label}: engine vasp needs a method (functional, cutoff, kpoints) for a calculation of kind {task.kind!r}")
+        raise InputError(
+            f"{label}: engine vasp needs a method (functional, cutoff, kpoints) for a calculation of kind {task.kind!r}"
+        )
     elements = structure.composition.remove_charges().elements
     missing = sorted(e.symbol for e in elements if e.is_transition_metal and e.symbol not in task.method.hubbard_u)
     if missing:
-        raise InputError(f"{label}: hubbard_u has no entry for {', '.join(missing)}; every transition metal needs one, and no U is written as 0")
+        raise InputError(
+            (
+                f"{label}: hubbard_u has no entry for {', '.join(missing)}; every transition metal needs one, and no "
+                "U is "
+                "written as 0"
+            )
+        )
     return task.method
 
 
@@ -58,8 +77,12 @@ def needs_stages(cell: VaspCell, task: Task) -> bool:
 
 
 def n_bands(cell: VaspCell, settings: VaspSettings, spin_polarized: bool = True) -> int:
-    """NBANDS of a density of states: the occupied bands of the fuller spin channel and the empty ones asked for, rounded up to a multiple."""
-    electrons = sum(_potcar(element, settings).valence * amount for element, amount in cell.structure.composition.get_el_amt_dict().items())
+    """NBANDS of a density of states: the occupied bands of the fuller spin channel and the empty ones asked for,
+    rounded up to a multiple."""
+    electrons = sum(
+        _potcar(element, settings).valence * amount
+        for element, amount in cell.structure.composition.get_el_amt_dict().items()
+    )
     unpaired = sum(abs(m) for m in cell.structure.site_properties.get("magmom", ())) if spin_polarized else 0.0
     occupied = ceil((electrons + unpaired) / 2)
     wanted = occupied + max(settings.min_empty_bands, ceil(settings.empty_bands * occupied))
@@ -91,7 +114,12 @@ def incar_tags(cell: VaspCell, task: Task, settings: VaspSettings, stage: Stage 
     tags |= _spin_and_u(cell, method)
     tags |= {"NSW": 0, "IBRION": -1} if stage == "preconverge" else _motion(cell, task)
     tags |= {} if stage == "dipole" else {"ICHARG": 2}
-    if cell.vacuum or isinstance(task, MolecularDynamics) or _has_no_symmetry(cell) or not getattr(task, "keep_symmetry", True):
+    if (
+        cell.vacuum
+        or isinstance(task, MolecularDynamics)
+        or _has_no_symmetry(cell)
+        or not getattr(task, "keep_symmetry", True)
+    ):
         tags["ISYM"] = 0
     if stage == "dipole":
         tags |= {"LDIPOL": True, "IDIPOL": 3, "DIPOL": cell.dipole_centre}
@@ -120,20 +148,42 @@ def _spin_and_u(cell: VaspCell, method: Method) -> dict[str, Any]:
     symbols = list(dict.fromkeys(site.specie.symbol for site in cell.structure))
     table = [method.hubbard_u.get(symbol, 0.0) for symbol in symbols]
     if any(table):
-        tags |= {"LDAU": True, "LDAUTYPE": 2, "LDAUL": [2 if u else -1 for u in table], "LDAUU": table, "LDAUJ": [0.0] * len(table)}
+        tags |= {
+            "LDAU": True,
+            "LDAUTYPE": 2,
+            "LDAUL": [2 if u else -1 for u in table],
+            "LDAUU": table,
+            "LDAUJ": [0.0] * len(table),
+        }
     return tags
 
 
 def _motion(cell: VaspCell, task: Task) -> dict[str, Any]:
     if isinstance(task, Relax):
-        return {"NSW": task.max_steps, "IBRION": 2, "POTIM": 0.5, "ISIF": 3 if task.relax_cell and not cell.vacuum else 2, "EDIFFG": -task.max_force}
+        return {
+            "NSW": task.max_steps,
+            "IBRION": 2,
+            "POTIM": 0.5,
+            "ISIF": 3 if task.relax_cell and not cell.vacuum else 2,
+            "EDIFFG": -task.max_force,
+        }
     if not isinstance(task, MolecularDynamics):
         return {"NSW": 0, "IBRION": -1}
-    tags = {"NSW": task.n_steps, "IBRION": 0, "POTIM": task.timestep, "TEBEG": task.temperature, "TEEND": task.temperature, "ISIF": 2, "NBLOCK": 1}
+    tags = {
+        "NSW": task.n_steps,
+        "IBRION": 0,
+        "POTIM": task.timestep,
+        "TEBEG": task.temperature,
+        "TEEND": task.temperature,
+        "ISIF": 2,
+        "NBLOCK": 1,
+    }
     if task.thermostat == "langevin":
         n_species = len({site.specie for site in cell.structure})
         return tags | {"MDALGO": 3, "LANGEVIN_GAMMA": [1e3 / task.damping] * n_species}
-    return tags | {"MDALGO": 2, "SMASS": _nose_mass(cell, task)} if task.thermostat != "none" else tags | {"SMASS": -3.0}
+    return (
+        tags | {"MDALGO": 2, "SMASS": _nose_mass(cell, task)} if task.thermostat != "none" else tags | {"SMASS": -3.0}
+    )
 
 
 def _nose_mass(cell: VaspCell, task: MolecularDynamics) -> float:
@@ -147,7 +197,8 @@ def _nose_mass(cell: VaspCell, task: MolecularDynamics) -> float:
 
 
 def start_velocities(structure: Structure, task: MolecularDynamics) -> Structure:
-    """Return `structure` with velocities, Å/fs: its own where it has them, or drawn at the asked temperature with the task's seed."""
+    """Return `structure` with velocities, Å/fs: its own where it has them, or drawn at the asked temperature with the
+    task's seed."""
     if "velocities" in structure.site_properties:
         return structure
     from ase import units
@@ -178,9 +229,16 @@ def input_files(cell: VaspCell, task: Task, settings: VaspSettings, stage: Stage
     if problems:
         raise InputError("; ".join(problems))
     symbols = {element: _potcar(element, settings).symbol for element in cell.structure.composition.get_el_amt_dict()}
-    per_element = {name: dict(zip(symbols, tags[name], strict=True)) for name in ("LDAUL", "LDAUU", "LDAUJ") if name in tags}
+    per_element = {
+        name: dict(zip(symbols, tags[name], strict=True)) for name in ("LDAUL", "LDAUU", "LDAUJ") if name in tags
+    }
     generator = VaspInputGenerator(
-        config_dict={"INCAR": {**tags, **per_element}, "KPOINTS": {}, "POTCAR": symbols, "POTCAR_FUNCTIONAL": settings.functional_library},
+        config_dict={
+            "INCAR": {**tags, **per_element},
+            "KPOINTS": {},
+            "POTCAR": symbols,
+            "POTCAR_FUNCTIONAL": settings.functional_library,
+        },
         user_kpoints_settings=_kpoints(method, settings),  # type: ignore[arg-type]  # its own docstring allows Kpoints
         sort_structure=False,
         inherit_incar=False,
@@ -193,11 +251,15 @@ def input_files(cell: VaspCell, task: Task, settings: VaspSettings, stage: Stage
         warnings.filterwarnings("ignore", message="Relaxation of likely metal")
         warnings.filterwarnings("ignore", message="ISMEAR = 0 with a small SIGMA")
         files = generator.get_input_set(cell.structure, potcar_spec=True)
-    files["INCAR"].update(tags)  # the generator drops tags that it takes for unused; what is written is exactly the table
+    files["INCAR"].update(
+        tags
+    )  # the generator drops tags that it takes for unused; what is written is exactly the table
     return files
 
 
-def write_inputs(structure: Structure, task: Task, settings: VaspSettings, directory: Path, stage: Stage = "only") -> VaspCell:
+def write_inputs(
+    structure: Structure, task: Task, settings: VaspSettings, directory: Path, stage: Stage = "only"
+) -> VaspCell:
     """Write the input of one run into `directory` and return its cell.
 
     POSCAR (velocities of dynamics included), INCAR, KPOINTS, POTCAR with the manifest of its hashes or
@@ -226,7 +288,11 @@ def write_inputs(structure: Structure, task: Task, settings: VaspSettings, direc
     manifest = potcar_manifest({s: _potcar(s, settings) for s in files["POSCAR"].site_symbols}, settings)
     joined = b"".join(found.content for found in manifest)
     (directory / "POTCAR").write_bytes(joined)
-    told = {"library": settings.functional_library, "sha256": hashlib.sha256(joined).hexdigest(), "files": [found.told() for found in manifest]}
+    told = {
+        "library": settings.functional_library,
+        "sha256": hashlib.sha256(joined).hexdigest(),
+        "files": [found.told() for found in manifest],
+    }
     (directory / MANIFEST).write_text(json.dumps(told, indent=1), encoding="utf-8")
     return cell
 
@@ -240,5 +306,10 @@ def _kpoints(method: Method, settings: VaspSettings) -> Kpoints:
 
 def _potcar(element: str, settings: VaspSettings) -> PotcarName:
     if element not in settings.potcars:
-        raise InputError(f"no POTCAR is named for {element}: add it to potcars in configs/engines/vasp.yaml; {near_match_hint(element, settings.potcars)}")
+        raise InputError(
+            (
+                f"no POTCAR is named for {element}: add it to potcars in configs/engines/vasp.yaml; "
+                f"{near_match_hint(element, settings.potcars)}"
+            )
+        )
     return settings.potcars[element]

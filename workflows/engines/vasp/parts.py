@@ -1,7 +1,10 @@
-"""Dynamics in parts: what a killed, stopped or corrected run has left is kept up to the last whole step, and the run goes on from there.
+"""Dynamics in parts: what a killed, stopped or corrected run has left is kept up to the last whole step, and the run
+goes on from there.
 
-Each part lies in ``part-001``, ``part-002``, … of the job's directory; the last one runs in the directory itself. A part ends
-with the frame that its CONTCAR follows, so that no frame is lost and none stands twice; whether a CONTCAR follows a frame is
+Each part lies in ``part-001``, ``part-002``, … of the job's directory; the last one runs in the directory itself. A
+part ends
+with the frame that its CONTCAR follows, so that no frame is lost and none stands twice; whether a CONTCAR follows a
+frame is
 decided by Verlet's formula, x(t+Δt) = 2 x(t) - x(t-Δt) + F(t) Δt²/m (Phys. Rev. 159, 98 (1967)).
 """
 
@@ -24,7 +27,21 @@ from ...vasp_output import parse_vasprun, read_contcar, read_text
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
-__all__ = ["ASKED", "COPYING", "MOVING", "PART", "Part", "go_on", "join", "keep_copy", "lower_nsw", "parts", "salvage", "set_aside", "steps_per_chunk"]
+__all__ = [
+    "ASKED",
+    "COPYING",
+    "MOVING",
+    "PART",
+    "Part",
+    "go_on",
+    "join",
+    "keep_copy",
+    "lower_nsw",
+    "parts",
+    "salvage",
+    "set_aside",
+    "steps_per_chunk",
+]
 
 
 PART = "part-"
@@ -36,7 +53,8 @@ MOVING, COPYING = "moving", "copying"
 _RULES = ("IBRION", "POTIM", "MDALGO", "SMASS", "TEBEG", "TEEND", "ISIF", "LANGEVIN_GAMMA")
 #: Å, within which two printed coordinates are the same
 _SAME_PLACE = 1e-5
-#: root mean square deviation from the predicted positions, in units of the predicted step, within which a geometry is the next frame: the
+#: root mean square deviation from the predicted positions, in units of the predicted step, within which a geometry is
+#: the next frame: the
 #: thermostat's share is a few percent, one frame missing or repeated makes it 1
 _CONTINUOUS = 0.5
 _TO_ACCELERATION = 9.648533212e-3  # Å/fs² per eV/Å and atomic mass unit, CODATA 2018
@@ -77,7 +95,13 @@ def parts(directory: Path) -> list[Part]:
     for folder in sorted(directory.glob(f"{PART}*")):
         part = salvage(folder)
         if part is None:
-            raise InputError(f"{folder}: this part of the trajectory cannot be read any more; remove the job's directory to begin again")
+            raise InputError(
+                (
+                    f"{folder}: this part of the trajectory cannot be read any more; remove the job's directory to "
+                    "begin "
+                    "again"
+                )
+            )
         found.append(part)
     return found
 
@@ -88,7 +112,8 @@ def salvage(directory: Path) -> Part | None:
     Returns
     -------
     Part or None
-        None where nothing can be continued: no whole step, no whole CONTCAR with velocities, or one that follows no frame.
+        None where nothing can be continued: no whole step, no whole CONTCAR with velocities, or one that follows no
+        frame.
     """
     run = _whole_steps(directory / "vasprun.xml")
     try:
@@ -99,7 +124,10 @@ def salvage(directory: Path) -> Part | None:
         return None
     if [site.specie for site in following] != [site.specie for site in run.initial_structure]:
         return None
-    for count in (len(run.ionic_steps), len(run.ionic_steps) - 1):  # a kill between two files leaves the last frame without its CONTCAR
+    for count in (
+        len(run.ionic_steps),
+        len(run.ionic_steps) - 1,
+    ):  # a kill between two files leaves the last frame without its CONTCAR
         if count > 0 and _follows(run, count, following):
             run.ionic_steps = run.ionic_steps[:count]
             return Part(directory, run, following)
@@ -130,7 +158,8 @@ def set_aside(directory: Path) -> Part | None:
 
 
 def keep_copy(directory: Path) -> Part | None:
-    """Copy a run that an error handler is about to continue into the next part's folder; None where nothing can be kept."""
+    """Copy a run that an error handler is about to continue into the next part's folder; None where nothing can be
+    kept."""
     part = salvage(directory)
     if part is not None:
         copy = directory / COPYING
@@ -144,7 +173,8 @@ def keep_copy(directory: Path) -> Part | None:
 
 
 def go_on(last: Part, steps: int, directory: Path) -> None:
-    """Let the run whose inputs lie in `directory` go on for `steps` from where `last` ended: every digit of its positions, velocities and thermostat."""
+    """Let the run whose inputs lie in `directory` go on for `steps` from where `last` ended: every digit of its
+    positions, velocities and thermostat."""
     from pymatgen.io.vasp.inputs import Incar
 
     shutil.copy(last.directory / "CONTCAR", directory / "POSCAR")
@@ -181,7 +211,9 @@ def steps_per_chunk(seconds_per_step: float, wall_time: float, share: float = 0.
     """
     steps = int(share * wall_time / seconds_per_step)
     if steps < 1:
-        raise InputError(f"a step takes {seconds_per_step:.0f} s: not one fits into {share:.0%} of a wall time of {wall_time:.0f} s")
+        raise InputError(
+            f"a step takes {seconds_per_step:.0f} s: not one fits into {share:.0%} of a wall time of {wall_time:.0f} s"
+        )
     return steps
 
 
@@ -202,18 +234,25 @@ def join(run: Vasprun, earlier: list[Part]) -> str:
     Raises
     ------
     InputError
-        If time step or thermostat changed from one part to the next, or a frame is missing, repeated or reached with other velocities.
+        If time step or thermostat changed from one part to the next, or a frame is missing, repeated or reached with
+        other velocities.
     """
     chain = [*earlier, Part(Path(), run, run.final_structure)]
     for number, (before, after) in enumerate(pairwise(chain), start=2):
         where = f"part {number} of the trajectory"
-        changed = [f"{rule} {_rule(before.run, rule)} → {_rule(after.run, rule)}" for rule in _RULES if _rule(before.run, rule) != _rule(after.run, rule)]
+        changed = [
+            f"{rule} {_rule(before.run, rule)} → {_rule(after.run, rule)}"
+            for rule in _RULES
+            if _rule(before.run, rule) != _rule(after.run, rule)
+        ]
         if changed:
             raise InputError(f"{where} ran by other rules than the one before: {', '.join(changed)}")
         start = after.run.initial_structure
         away = float(np.abs(_difference(start, before.following) @ start.lattice.matrix).max())
         if away > _SAME_PLACE:
-            raise InputError(f"{where} did not begin where the one before ended: the largest displacement is {away:.1e} Å")
+            raise InputError(
+                f"{where} did not begin where the one before ended: the largest displacement is {away:.1e} Å"
+            )
         if not _goes_on(before, after):
             raise InputError(f"{where} does not go on with the velocities of the one before")
     told = " + ".join(str(len(part.frames)) for part in chain)
@@ -259,7 +298,8 @@ def _follows(run: Vasprun, count: int, following: Structure) -> bool:
 
 
 def _goes_on(before: Part, after: Part) -> bool:
-    """Whether the second frame of a part is what its first and the one before predict; a part of one frame has no second."""
+    """Whether the second frame of a part is what its first and the one before predict; a part of one frame has no
+    second."""
     if len(after.frames) < 2:
         return True
     first, second = after.frames[:2]

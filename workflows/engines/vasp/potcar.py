@@ -44,7 +44,8 @@ class PotcarFile:
 
 @cache
 def known_titles(library: str) -> dict[str, frozenset[str]]:
-    """Name to the titles, blanks left out, that a release has for it; from pymatgen's table of published summary statistics."""
+    """Name to the titles, blanks left out, that a release has for it; from pymatgen's table of published summary
+    statistics."""
     from pymatgen.io.vasp import inputs
 
     found: dict[str, set[str]] = {}
@@ -59,7 +60,10 @@ def check_names(settings: VaspSettings, elements: set[str]) -> list[str]:
     titles = known_titles(settings.functional_library)
     names = {element: settings.potcars[element].symbol for element in sorted(elements & set(settings.potcars))}
     return [
-        f"{settings.functional_library} has no POTCAR {name}; {near_match_hint(name, [s for s in titles if s.split('_')[0] == element])}"
+        (
+            f"{settings.functional_library} has no POTCAR {name}; "
+            f"{near_match_hint(name, [s for s in titles if s.split('_')[0] == element])}"
+        )
         for element, name in names.items()
         if name not in titles
     ]
@@ -83,18 +87,28 @@ def _library_folder(settings: VaspSettings) -> Path:
     place = os.path.expanduser(os.path.expandvars(settings.potcar_directory))
     if "$" in place or not place:
         raise InputError(
-            f"no POTCAR folder is named: set the variable PMG_VASP_PSP_DIR or the key potcar_directory of engine vasp (now {settings.potcar_directory!r})",
+            (
+                "no POTCAR folder is named: set the variable PMG_VASP_PSP_DIR or the key potcar_directory of engine "
+                "vasp "
+                f"(now {settings.potcar_directory!r})"
+            ),
             "without a licence, potcar_spec: true (--potcar-spec) writes the names instead",
         )
     root = Path(place)
     if not root.is_dir():
-        raise InputError(f"the POTCAR folder {root} does not exist", "name another one in PMG_VASP_PSP_DIR, or write names only with potcar_spec: true")
+        raise InputError(
+            f"the POTCAR folder {root} does not exist",
+            "name another one in PMG_VASP_PSP_DIR, or write names only with potcar_spec: true",
+        )
     wanted = PotcarSingle.functional_dir[settings.functional_library]
     if not (root / wanted).is_dir():
         releases = {directory: name for name, directory in PotcarSingle.functional_dir.items()}
         here = [f"{path.name} ({releases[path.name]})" for path in sorted(root.iterdir()) if path.name in releases]
         raise InputError(
-            f"{root} has no {wanted}, the POTCARs of release {settings.functional_library}; it has {', '.join(here) or 'no release that is known'}",
+            (
+                f"{root} has no {wanted}, the POTCARs of release {settings.functional_library}; it has "
+                f"{', '.join(here) or 'no release that is known'}"
+            ),
             f"put the release's files under {root / wanted} (`pmg config -p` does so), or name another folder",
         )
     return root / wanted
@@ -104,7 +118,9 @@ def _identified(element: str, name: PotcarName, folder: Path, library: str) -> P
     tried = [folder / f"POTCAR.{name.symbol}", folder / name.symbol / "POTCAR"]
     path = next((p for plain in tried for p in (plain, plain.with_name(plain.name + ".gz")) if p.is_file()), None)
     if path is None:
-        raise InputError(f"{folder} has no POTCAR of {name.symbol}; looked for {' and '.join(f'{p}(.gz)' for p in tried)}")
+        raise InputError(
+            f"{folder} has no POTCAR of {name.symbol}; looked for {' and '.join(f'{p}(.gz)' for p in tried)}"
+        )
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -115,10 +131,17 @@ def _identified(element: str, name: PotcarName, folder: Path, library: str) -> P
         raise InputError(f"{path} is not a POTCAR: it has no line TITEL or ZVAL")
     found, compact = title.group(1).strip(), title.group(1).replace(" ", "").strip()
     if compact not in known_titles(library).get(name.symbol, frozenset()):
-        others = [other for other in ("PBE", "PBE_52", "PBE_54", "PBE_64", "LDA_54") if compact in known_titles(other).get(name.symbol, frozenset())]
+        others = [
+            other
+            for other in ("PBE", "PBE_52", "PBE_54", "PBE_64", "LDA_54")
+            if compact in known_titles(other).get(name.symbol, frozenset())
+        ]
         raise InputError(
-            f"{path} holds {found!r}, which is not {name.symbol} of release {library}" + (f"; it is {name.symbol} of {' and '.join(others)}" if others else "")
+            f"{path} holds {found!r}, which is not {name.symbol} of release {library}"
+            + (f"; it is {name.symbol} of {' and '.join(others)}" if others else "")
         )
     if abs(float(valence.group(1)) - name.valence) > 1e-6:
-        raise InputError(f"{path} has {valence.group(1)} valence electrons, the settings say {name.valence:g} for {name.symbol}")
+        raise InputError(
+            f"{path} has {valence.group(1)} valence electrons, the settings say {name.valence:g} for {name.symbol}"
+        )
     return PotcarFile(element, name.symbol, found, hashlib.sha256(content).hexdigest(), content)

@@ -16,7 +16,8 @@ from .backend import VaspBackend
 
 __all__ = ["RehearsalBackend"]
 
-#: the stand-in for the binary, and names of POTCARs instead of licensed files; custodian looks often, since a run takes a second
+#: the stand-in for the binary, and names of POTCARs instead of licensed files; custodian looks often, since a run takes
+#: a second
 _STAND_IN: dict[str, Any] = {"vasp_command": "catholyte-rehearse", "potcar_spec": True, "polling_time": 1.0}
 
 

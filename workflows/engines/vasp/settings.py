@@ -21,7 +21,18 @@ SPEC_VARIABLE = "CATHOLYTE_POTCAR_SPEC"
 Tag = bool | int | float | str | list[float]
 #: settings that say where and how fast a run goes, never what it computes
 RESOURCES = frozenset(
-    {"vasp_command", "vasp_gamma_command", "potcar_directory", "potcar_spec", "ncore", "kpar", "wall_time", "max_errors", "polling_time", "frozen_time"}
+    {
+        "vasp_command",
+        "vasp_gamma_command",
+        "potcar_directory",
+        "potcar_spec",
+        "ncore",
+        "kpar",
+        "wall_time",
+        "max_errors",
+        "polling_time",
+        "frozen_time",
+    }
 )
 
 
@@ -53,7 +64,9 @@ class VaspSettings(Spec):
     vasp_command: str = Field(description="run by custodian; variables are expanded")
     vasp_gamma_command: str = Field(description="run for a Γ-only mesh; vasp_command where its variable is not set")
     potcar_directory: str = Field(description="folder with the releases as subfolders")
-    potcar_spec: bool = Field(description="write POTCAR.spec instead of POTCAR; the variable CATHOLYTE_POTCAR_SPEC=1 says the same")
+    potcar_spec: bool = Field(
+        description="write POTCAR.spec instead of POTCAR; the variable CATHOLYTE_POTCAR_SPEC=1 says the same"
+    )
     ncore: int = Field(ge=1, description="NCORE")
     kpar: int = Field(ge=1, description="KPAR")
     wall_time: float | None = Field(None, gt=0, description="s")
@@ -70,7 +83,11 @@ class VaspSettings(Spec):
     @field_validator("extra_tags")
     @classmethod
     def _tags_exist(cls, tags: dict[str, Tag]) -> dict[str, Tag]:
-        problems = [f"{tag} follows from recipe and settings: set it there" for tag in tags if tag in REASONS or tag in NEVER_WRITTEN] + check_tags(tags)
+        problems = [
+            f"{tag} follows from recipe and settings: set it there"
+            for tag in tags
+            if tag in REASONS or tag in NEVER_WRITTEN
+        ] + check_tags(tags)
         if problems:
             raise ValueError("; ".join(problems))
         return tags
@@ -84,7 +101,9 @@ def check_tags(tags: dict[str, Tag]) -> list[str]:
     from pymatgen.io.vasp.inputs import BadIncarWarning, Incar
 
     known = set(Incar.INCAR_PARAMS)
-    problems = [f"{tag} is not an INCAR tag; {near_match_hint(tag, known).split('? ')[0]}?" for tag in tags if tag not in known]
+    problems = [
+        f"{tag} is not an INCAR tag; {near_match_hint(tag, known).split('? ')[0]}?" for tag in tags if tag not in known
+    ]
     problems = [p if "did you mean" in p else p.split(";")[0] + "; no tag has a similar name" for p in problems]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", BadIncarWarning)

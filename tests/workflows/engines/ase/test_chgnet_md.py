@@ -1,4 +1,5 @@
-"""CHGNet's molecular dynamics: the forces and the stress of the ordinary steps, exact chunks, and what the document holds."""
+"""CHGNet's molecular dynamics: the forces and the stress of the ordinary steps, exact chunks, and what the document
+holds."""
 
 from __future__ import annotations
 
@@ -36,18 +37,23 @@ SHEAR = np.array([[0.02, 0.03, -0.01], [0.01, -0.02, 0.02], [0.03, 0.01, 0.01]])
 
 def lih() -> Structure:
     """Four ions with one out of place."""
-    cell = Structure(Lattice(2.0 * (1 - np.eye(3))), ["Li+", "H-"], [[0, 0, 0], [0.5, 0.5, 0.5]]).make_supercell([2, 1, 1], in_place=False)
+    cell = Structure(Lattice(2.0 * (1 - np.eye(3))), ["Li+", "H-"], [[0, 0, 0], [0.5, 0.5, 0.5]]).make_supercell(
+        [2, 1, 1], in_place=False
+    )
     return cell.translate_sites([1], [0.05, 0, 0], frac_coords=False, to_unit_cell=False)
 
 
 def task(n_steps: int, thermostat: str = "nose-hoover-chain", **settings: Any) -> MolecularDynamics:
     """Short steps with frames at every third."""
-    return MolecularDynamics.model_validate({"n_steps": n_steps, "timestep": 0.5, "thermostat": thermostat, "seed": 3, "frame_interval": 3, **settings})
+    return MolecularDynamics.model_validate(
+        {"n_steps": n_steps, "timestep": 0.5, "thermostat": thermostat, "seed": 3, "frame_interval": 3, **settings}
+    )
 
 
 @pytest.mark.parametrize("name", ["LCO", "LPSCl"])
 def test_energy_forces_and_stress_are_the_models_own(name: str) -> None:
-    """Against the model's own prediction on the same cell, to the rounding of single precision; energies are the very same."""
+    """Against the model's own prediction on the same cell, to the rounding of single precision; energies are the very
+    same."""
     from chgnet.model import CHGNet
 
     from catholyte.workflows.engines.ase.chgnet import EnergyForcesStress
@@ -73,7 +79,9 @@ def test_chunks_are_the_whole_run(thermostat: str, tmp_path: Path) -> None:
     assert [job.name for job in jobs] == [f"LiH chgnet md (chunk {k})" for k in (1, 2, 3)]
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     (tmp_path / "jobs").mkdir()
-    responses = run_locally(jobs, create_folders=True, root_dir=tmp_path / "jobs", ensure_success=True, store=store, log=False)
+    responses = run_locally(
+        jobs, create_folders=True, root_dir=tmp_path / "jobs", ensure_success=True, store=store, log=False
+    )
     documents: list[CalculationDocument] = [responses[job.uuid][1].output for job in jobs]
     assert documents[-1].restart == whole.restart
     assert documents[-1].structure == whole.structure
@@ -106,14 +114,20 @@ def test_the_document_of_a_run(tmp_path: Path) -> None:
     assert again.convergence.detail == "nose-hoover-chain, 0.5 fs, resumed at step 3"
     assert again.restart == document.restart
     header = read_header(tmp_path / TRAJECTORY)
-    assert (header.metadata["tier"], header.metadata["label"], header.metadata["temperature"]) == ("chgnet", "LiH", 300.0)
+    assert (header.metadata["tier"], header.metadata["label"], header.metadata["temperature"]) == (
+        "chgnet",
+        "LiH",
+        300.0,
+    )
     assert header.timestep == 0.5
 
 
 def test_a_chunk_by_other_rules_is_refused(tmp_path: Path) -> None:
     document = CHGNET.calculate(lih(), task(1), "LiH", tmp_path)
     assert document.restart is not None
-    with pytest.raises(InputError, match=r"LiH: the dynamics would go on by other rules than before: timestep 0.5 → 1.0 fs"):
+    with pytest.raises(
+        InputError, match=r"LiH: the dynamics would go on by other rules than before: timestep 0.5 → 1.0 fs"
+    ):
         CHGNET.proceed(document.structure, task(1, timestep=1.0), "LiH", tmp_path, document.restart)
     assert not load_backend("gpaw", {}).restarts
     with pytest.raises(EngineUnavailableError, match="engine gpaw does not go on from a stored state"):

@@ -1,4 +1,5 @@
-"""Molecular dynamics that is killed, continued or cut into chunks is the undisturbed one, to the last bit; what goes wrong is named."""
+"""Molecular dynamics that is killed, continued or cut into chunks is the undisturbed one, to the last bit; what goes
+wrong is named."""
 
 from __future__ import annotations
 
@@ -44,7 +45,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def frames(*directories: Path) -> dict[str, np.ndarray]:
     """Everything that the trajectories hold, one after the other."""
     blocks = [block for directory in directories for block in read_blocks(directory / TRAJECTORY)]
-    return {name: np.concatenate([getattr(block, name) for block in blocks]) for name in ("steps", "times", "positions", "cells", "energies", "temperatures")}
+    return {
+        name: np.concatenate([getattr(block, name) for block in blocks])
+        for name in ("steps", "times", "positions", "cells", "energies", "temperatures")
+    }
 
 
 def same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> bool:
@@ -59,7 +63,14 @@ def test_the_steps_are_those_of_ase(undisturbed: dict[str, Any], refereed: Refer
     VelocityVerlet(atoms, timestep=4.0 * units.fs).run(23)
     state, found = undisturbed["none"]
     away = np.abs(atoms.positions - state.positions).max()
-    refereed("positions after 23 steps of dynamics", away, 0, of="workflows.engines.ase_md.run_dynamics", by="ASE, VelocityVerlet alone", unit="Å")
+    refereed(
+        "positions after 23 steps of dynamics",
+        away,
+        0,
+        of="workflows.engines.ase_md.run_dynamics",
+        by="ASE, VelocityVerlet alone",
+        unit="Å",
+    )
     assert np.array_equal(atoms.get_momenta(), state.momenta)
     assert found["steps"].tolist() == list(range(0, 24, 3))
     assert found["times"].tolist() == [4.0 * step for step in range(0, 24, 3)]
@@ -87,7 +98,11 @@ class _PluggedOutError(Exception):
 @settings(deadline=None, max_examples=20)
 @given(at=st.integers(0, 8), before_checkpoint=st.booleans(), thermostat=st.sampled_from(THERMOSTATS))
 def test_a_run_that_stops_anywhere_goes_on_as_if_it_had_not(
-    at: int, before_checkpoint: bool, thermostat: str, undisturbed: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    at: int,
+    before_checkpoint: bool,
+    thermostat: str,
+    undisturbed: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     whole, expected = undisturbed[thermostat]
     directory, name = tmp_path_factory.mktemp("stopped"), "write_atomically" if before_checkpoint else "_frame"
@@ -112,7 +127,9 @@ def test_a_run_that_stops_anywhere_goes_on_as_if_it_had_not(
     assert same(frames(directory), expected)
 
 
-@pytest.mark.parametrize("thermostat", ["langevin", *(pytest.param(name, marks=pytest.mark.slow) for name in ("none", "nose-hoover-chain"))])
+@pytest.mark.parametrize(
+    "thermostat", ["langevin", *(pytest.param(name, marks=pytest.mark.slow) for name in ("none", "nose-hoover-chain"))]
+)
 def test_a_killed_process_goes_on(thermostat: str, tmp_path: Path) -> None:
     task = dynamics_task(thermostat, 400)
     run = subprocess.Popen([sys.executable, moving_atoms.__file__, str(tmp_path / "killed"), thermostat, "400"])
@@ -163,12 +180,18 @@ def test_another_question_does_not_go_on_here(tmp_path: Path) -> None:
 
 def test_a_chunk_by_other_rules_is_refused(tmp_path: Path) -> None:
     state = move(tmp_path / "first", dynamics_task("nose-hoover-chain", 3)).restart
-    with pytest.raises(InputError, match=r"other rules than before: timestep 4.0 → 2.0 fs, temperature 600.0 → 300.0 K"):
+    with pytest.raises(
+        InputError, match=r"other rules than before: timestep 4.0 → 2.0 fs, temperature 600.0 → 300.0 K"
+    ):
         move(tmp_path / "second", dynamics_task("nose-hoover-chain", 3, timestep=2.0, temperature=300.0), start=state)
     with pytest.raises(InputError, match="thermostat nose-hoover-chain → langevin"):
         move(tmp_path / "second", dynamics_task("langevin", 3), start=state)
     with pytest.raises(InputError, match="has 4 atoms, and the structure has 8"):
-        move(tmp_path / "second", dynamics_task("nose-hoover-chain", 3), start=state.model_copy(update={"positions": state.positions[:4]}))
+        move(
+            tmp_path / "second",
+            dynamics_task("nose-hoover-chain", 3),
+            start=state.model_copy(update={"positions": state.positions[:4]}),
+        )
 
 
 @pytest.mark.parametrize("damage", ["missing", "torn", "shortened"])
@@ -200,7 +223,10 @@ def test_frames_that_do_not_reach_the_checkpoint_are_set_aside(
         (Faulty(4, np.nan), r"Cu: step 4 \(16 fs\): the force on atom 2 \(Cu\) is not finite"),
         (Faulty(5, 0.0, np.inf), r"Cu: step 5 \(20 fs\): the energy is not finite"),
         (Faulty(4, 0.0, fails=True), r"Cu: step 4 \(16 fs\): no energy and forces: ValueError: an atom is alone"),
-        (Faulty(4, 500.0), r"Cu: step 4 \(16 fs\): the temperature is \d+ K, above \d+ K; the fastest atom is 2 \(Cu\)"),
+        (
+            Faulty(4, 500.0),
+            r"Cu: step 4 \(16 fs\): the temperature is \d+ K, above \d+ K; the fastest atom is 2 \(Cu\)",
+        ),
     ],
 )
 def test_numbers_that_mean_nothing_end_the_run_by_name(calculator: Faulty, told: str, tmp_path: Path) -> None:
@@ -216,7 +242,10 @@ def test_overlapping_atoms_end_the_run_by_name(tmp_path: Path) -> None:
     atoms = copper(Faulty(0, 0.0))
     atoms.set_momenta(np.zeros((8, 3)))
     atoms.positions[6] = atoms.positions[1] + [0.3, 0.3, atoms.cell[2, 2]]  # through the border of the cell
-    with pytest.raises(CalculationError, match=r"step 0 \(0 fs\): atoms 1 \(Cu\) and 6 \(Cu\) are 0\.4\d\d Å apart, at least 0.7 Å are needed"):
+    with pytest.raises(
+        CalculationError,
+        match=r"step 0 \(0 fs\): atoms 1 \(Cu\) and 6 \(Cu\) are 0\.4\d\d Å apart, at least 0.7 Å are needed",
+    ):
         ase_md.run_dynamics(atoms, dynamics_task("none", 3), tmp_path, "Cu")
 
 

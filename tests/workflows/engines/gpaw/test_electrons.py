@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catholyte.workflows.engines.gpaw.electrons import SPHERE, band_edges, complete_below, linear_histogram, planar_average, projected_dos, symmetrized
+from catholyte.workflows.engines.gpaw.electrons import (
+    SPHERE,
+    band_edges,
+    complete_below,
+    linear_histogram,
+    planar_average,
+    projected_dos,
+    symmetrized,
+)
 
 
 @given(
@@ -54,7 +62,12 @@ def test_gap_between_the_spin_channels() -> None:
     ],
 )
 def test_metals_have_no_gap(levels: Any, efermi: float) -> None:
-    assert band_edges(np.array([levels]), efermi, smearing=0.05) == {"vbm": None, "cbm": None, "gap": 0.0, "direct_gap": None}
+    assert band_edges(np.array([levels]), efermi, smearing=0.05) == {
+        "vbm": None,
+        "cbm": None,
+        "gap": 0.0,
+        "direct_gap": None,
+    }
 
 
 def test_symmetrized_projections_are_equal_on_exchanged_atoms_and_keep_their_sum() -> None:

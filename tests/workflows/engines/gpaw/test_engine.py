@@ -36,7 +36,9 @@ CHEAP = Method(cutoff=250, kpoints=(2, 2, 2), spin_polarized=False)
 
 
 def _lih(shift: float = 0.0, strain: float = 0.0) -> Structure:
-    cell = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.0), ["Li", "H"], [[0, 0, 0], [0.5, 0.5, 0.5]]).get_primitive_structure()
+    cell = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.0), ["Li", "H"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    ).get_primitive_structure()
     cell.translate_sites([1], [shift, 0, 0], frac_coords=False)
     deformation = np.diag([1 + strain, 1, 1])
     return Structure(cell.lattice.matrix @ deformation, cell.species, cell.frac_coords)
@@ -58,7 +60,9 @@ def test_every_setting_has_a_unit_or_a_meaning() -> None:
 
 
 @pytest.mark.parametrize(("version", "package"), [("missing", "gpaw,"), ("26.7.0, gpaw-data missing", "gpaw-data,")])
-def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, package: str) -> None:
+def test_missing_package_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, package: str
+) -> None:
     monkeypatch.setattr(GpawBackend, "version", lambda self: version)
     with pytest.raises(EngineUnavailableError, match=package) as caught:
         GpawBackend({}).calculate(_lih(), Static(method=CHEAP), "LiH", tmp_path)
@@ -73,7 +77,12 @@ def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch,
         (_lih(), Static(), InputError, "needs a method"),
         (_lih(), MolecularDynamics(n_steps=1), EngineUnavailableError, "relax, static, dos"),
         (Structure(Lattice.cubic(3), [{"Li": 0.5}], [[0, 0, 0]]), Static(method=CHEAP), InputError, "partly occupied"),
-        (Structure(Lattice.cubic(4.2), ["Co2+", "O2-"], [[0, 0, 0], [0.5] * 3]), Static(method=CHEAP), InputError, "no entry for Co"),
+        (
+            Structure(Lattice.cubic(4.2), ["Co2+", "O2-"], [[0, 0, 0], [0.5] * 3]),
+            Static(method=CHEAP),
+            InputError,
+            "no entry for Co",
+        ),
     ],
 )
 def test_refused_calls(tmp_path: Path, structure: Structure, task: Any, error: type[Exception], message: str) -> None:
@@ -92,10 +101,16 @@ def lih(tmp_path_factory: pytest.TempPathFactory) -> tuple[CalculationDocument, 
     return GpawBackend({}).calculate(_lih(), Dos(method=method), "LiH", directory), directory
 
 
-def _computed(structure: Structure, method: Method, directory: Path, kind: str = "static", **settings: Any) -> dict[str, Any]:
+def _computed(
+    structure: Structure, method: Method, directory: Path, kind: str = "static", **settings: Any
+) -> dict[str, Any]:
     """Run in this process, without the child."""
     task: Any = Dos(method=method) if kind == "dos" else Static(method=method)
-    request = {"structure": structure.as_dict(), "task": task.model_dump(mode="json"), "settings": GpawBackend(settings).settings.model_dump(mode="json")}
+    request = {
+        "structure": structure.as_dict(),
+        "task": task.model_dump(mode="json"),
+        "settings": GpawBackend(settings).settings.model_dump(mode="json"),
+    }
     return gpaw_process.compute(request, directory)
 
 
@@ -132,7 +147,9 @@ def test_density_of_states_counts_the_electrons(lih: tuple[CalculationDocument, 
     # one valence electron of Li and one of H
     assert total[:, occupied].sum() * spacing == pytest.approx(2, abs=1e-9)
     # the hydride ion: of the s functions, hydrogen's makes the occupied band
-    hydrogen, lithium = ([i for i, site in enumerate(lih[0].structure) if site.specie.symbol == symbol] for symbol in ("H", "Li"))
+    hydrogen, lithium = (
+        [i for i, site in enumerate(lih[0].structure) if site.specie.symbol == symbol] for symbol in ("H", "Li")
+    )
     assert dos.projected(hydrogen, "s")[:, occupied].sum() > 2 * dos.projected(lithium, "s")[:, occupied].sum()
     # all states up to the end of the grid, several eV above the conduction band minimum
     assert energies[-1] > edges.cbm + 5
@@ -140,10 +157,14 @@ def test_density_of_states_counts_the_electrons(lih: tuple[CalculationDocument, 
 
 @pytest.mark.gpaw
 @needs_gpaw
-def test_complete_result_is_used_again_and_a_foreign_one_is_not(lih: tuple[CalculationDocument, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_complete_result_is_used_again_and_a_foreign_one_is_not(
+    lih: tuple[CalculationDocument, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     document, directory = lih
     calls: list[Any] = []
-    monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: calls.append(args) or subprocess.CompletedProcess(args, 0))
+    monkeypatch.setattr(
+        subprocess, "run", lambda *args, **kwargs: calls.append(args) or subprocess.CompletedProcess(args, 0)
+    )
     task = Dos(method=Method(**document.settings["method"]))
     again = GpawBackend({}).calculate(_lih(), task, "LiH", directory)
     assert again == document
@@ -191,7 +212,9 @@ def test_helium_gives_projection_core_level_and_average_potential(tmp_path: Path
     occupied = np.array(dos["energies"]) < large["band_edges"]["vbm"] + 1
     # an isolated atom's own level projects to 1 on its own partial wave: two electrons
     away = np.abs(np.array(dos["densities"])[0, 0, :, occupied].sum(axis=0) * 0.01 - [2, 0, 0]).max()
-    refereed("projected states of helium", away, 0.02, of="workflows.engines.gpaw", by="two 1s electrons", unit="electrons")
+    refereed(
+        "projected states of helium", away, 0.02, of="workflows.engines.gpaw", by="two 1s electrons", unit="electrons"
+    )
 
     def change(name: str) -> float:
         first, second = (np.ravel(result["band_edges"][name])[0] for result in (small, large))
@@ -265,7 +288,9 @@ def test_killed_process_is_named(tmp_path: Path) -> None:
 
 @needs_gpaw
 def test_failed_process_quotes_its_log(tmp_path: Path) -> None:
-    backend = GpawBackend({"processes": 2, "mpi_command": ["sh", "-c", "echo no slots left on {processes} ranks; exit 3"]})
+    backend = GpawBackend(
+        {"processes": 2, "mpi_command": ["sh", "-c", "echo no slots left on {processes} ranks; exit 3"]}
+    )
     with pytest.raises(CalculationError, match="exit status 3: no slots left on 2 ranks"):
         backend.calculate(_lih(), Static(method=CHEAP), "LiH", tmp_path)
 
@@ -273,12 +298,17 @@ def test_failed_process_quotes_its_log(tmp_path: Path) -> None:
 @needs_gpaw
 def test_missing_mpi_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailableError, match="no-such-mpirun is not installed"):
-        GpawBackend({"processes": 2, "mpi_command": ["no-such-mpirun"]}).calculate(_lih(), Static(method=CHEAP), "LiH", tmp_path)
+        GpawBackend({"processes": 2, "mpi_command": ["no-such-mpirun"]}).calculate(
+            _lih(), Static(method=CHEAP), "LiH", tmp_path
+        )
 
 
 def test_process_ends_when_the_asking_one_is_gone() -> None:
     asker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    script = f"from catholyte.workflows.engines.gpaw.process import end_with; import time; end_with('{socket.gethostname()}:{asker.pid}'); print('on', flush=True); time.sleep(60)"
+    script = (
+        "from catholyte.workflows.engines.gpaw.process import end_with; import time; "
+        f"end_with('{socket.gethostname()}:{asker.pid}'); print('on', flush=True); time.sleep(60)"
+    )
     watcher = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert watcher.stdout is not None
     with watcher.stdout:
@@ -306,7 +336,10 @@ def test_interrupted_relaxation_continues_from_its_last_frame(tmp_path: Path) ->
     broken = tmp_path / "broken"
     broken.mkdir()
     shutil.copy(tmp_path / "whole" / "input.json", broken)
-    with Trajectory(str(tmp_path / "whole" / "relax.traj")) as frames, Trajectory(str(broken / "relax.traj"), "w") as writer:
+    with (
+        Trajectory(str(tmp_path / "whole" / "relax.traj")) as frames,
+        Trajectory(str(broken / "relax.traj"), "w") as writer,
+    ):
         for frame in list(frames)[:2]:
             writer.write(frame)
     resumed = GpawBackend({}).calculate(molecule, task, "H2", broken)
@@ -330,7 +363,9 @@ def _interrupt(calculator: Any, iteration: int) -> None:
 
 @pytest.mark.gpaw
 @needs_gpaw
-def test_interrupted_single_point_continues_from_its_wave_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_single_point_continues_from_its_wave_functions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def keep_and_end(calculator: Any, path: Path) -> None:
         keep(calculator, path)
         _interrupt(calculator, 8)
@@ -357,7 +392,9 @@ def test_interrupted_single_point_continues_from_its_wave_functions(tmp_path: Pa
     assert "unclosed" not in resumed.convergence.detail
     before, after = (part.count("|iter:") for part in told.split("Reading from"))
     assert before > 0
-    assert after < (tmp_path / "whole" / "gpaw.txt").read_text().count("|iter:")  # shorter than a run from the beginning
+    assert after < (tmp_path / "whole" / "gpaw.txt").read_text().count(
+        "|iter:"
+    )  # shorter than a run from the beginning
     assert resumed.energy == pytest.approx(whole.energy, abs=2e-3)
     assert resumed.total_magnetization == pytest.approx(whole.total_magnetization, abs=1e-3)
     assert resumed.band_edges is not None
@@ -386,7 +423,11 @@ def test_cycle_that_does_not_settle_goes_on_with_pulay_mixing(tmp_path: Path, mo
     slow = impatient.calculate(atom, task, "O", tmp_path / "slow")
     before, after = iterations(tmp_path / "slow")
     assert (before, after > 0) == (9, True)
-    told = [line.split("|")[5] for line in (tmp_path / "slow" / "gpaw.txt").read_text().splitlines() if line.startswith("|iter:")]
+    told = [
+        line.split("|")[5]
+        for line in (tmp_path / "slow" / "gpaw.txt").read_text().splitlines()
+        if line.startswith("|iter:")
+    ]
     assert all(density.strip() for density in told[1:])  # GPAW tells no change of density where there is no history
 
     settle = gpaw_mixing.settle
@@ -409,7 +450,12 @@ def test_cycle_that_does_not_settle_goes_on_with_pulay_mixing(tmp_path: Path, mo
 @needs_gpaw
 def test_relaxation_out_of_steps_is_an_error_that_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     molecule = Structure(Lattice.cubic(4.0), ["H", "H"], [[0, 0, 0], [0, 0, 0.25]])
-    task = Relax(method=Method(cutoff=200, kpoints=(1, 1, 1), spin_polarized=False), max_force=0.001, max_steps=1, relax_cell=False)
+    task = Relax(
+        method=Method(cutoff=200, kpoints=(1, 1, 1), spin_polarized=False),
+        max_force=0.001,
+        max_steps=1,
+        relax_cell=False,
+    )
     with pytest.raises(CalculationError, match="did not reach its force limit"):
         GpawBackend({}).calculate(molecule, task, "H2", tmp_path)
     assert json.loads((tmp_path / "result.json").read_text())["convergence"]["n_steps"] == 1
@@ -425,7 +471,9 @@ def test_relaxation_out_of_steps_is_an_error_that_stays(tmp_path: Path, monkeypa
     ("name", "gap", "moments"),
     [("LiCoO2", 2.67, {"Co": 0.0}), ("CoO", 1.77, {"Co": 2.60})],
 )
-def test_cobalt_oxides_at_the_recorded_settings(tmp_path: Path, name: str, gap: float, moments: dict[str, float], refereed: Referee) -> None:
+def test_cobalt_oxides_at_the_recorded_settings(
+    tmp_path: Path, name: str, gap: float, moments: dict[str, float], refereed: Referee
+) -> None:
     """PBE+U (3.9 eV), 400 eV, Γ-centred 4×4×4, experimental lattices: gap and moments recorded for GPAW 26.7.0."""
     method = Method(hubbard_u={"Co": 3.9}, cutoff=400, kpoints=(4, 4, 4))
     structure = _licoo2() if name == "LiCoO2" else _coo()
@@ -434,7 +482,14 @@ def test_cobalt_oxides_at_the_recorded_settings(tmp_path: Path, name: str, gap: 
     assert document.dos is not None
     assert document.magmoms is not None
     by = "GPAW 26.7.0 alone, recorded"
-    refereed("gaps of LiCoO2 and CoO, PBE+U", abs(document.band_edges.gap - gap), 0.1, of="workflows.engines.gpaw", by=by, unit="eV")
+    refereed(
+        "gaps of LiCoO2 and CoO, PBE+U",
+        abs(document.band_edges.gap - gap),
+        0.1,
+        of="workflows.engines.gpaw",
+        by=by,
+        unit="eV",
+    )
     found = [abs(m) for site, m in zip(document.structure, document.magmoms, strict=True) if site.specie.symbol == "Co"]
     away = max(abs(moment - moments["Co"]) for moment in found)
     refereed("moments of cobalt in LiCoO2 and CoO, PBE+U", away, 0.1, of="workflows.engines.gpaw", by=by, unit="µB")
@@ -447,7 +502,9 @@ def test_cobalt_oxides_at_the_recorded_settings(tmp_path: Path, name: str, gap: 
 
 def _licoo2() -> Structure:
     sites = [[0, 0, 0], [0, 0, 0.5], [0, 0, 0.2605]]
-    cell = Structure.from_spacegroup("R-3m", Lattice.hexagonal(2.816, 14.054), ["Co", "Li", "O"], sites).get_primitive_structure()
+    cell = Structure.from_spacegroup(
+        "R-3m", Lattice.hexagonal(2.816, 14.054), ["Co", "Li", "O"], sites
+    ).get_primitive_structure()
     return cell.add_site_property("magmom", [0.0] * 4)
 
 

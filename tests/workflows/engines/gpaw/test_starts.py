@@ -27,7 +27,9 @@ class Calculator:
         return self.energy
 
 
-def _lowest(monkeypatch: pytest.MonkeyPatch, energies: dict[float, float | None], method: dict[str, Any], resumed: bool = False) -> tuple[Atoms, list[str]]:
+def _lowest(
+    monkeypatch: pytest.MonkeyPatch, energies: dict[float, float | None], method: dict[str, Any], resumed: bool = False
+) -> tuple[Atoms, list[str]]:
     atoms = Atoms("CoO", positions=[[0, 0, 0], [0, 0, 2]], magmoms=[3.0, 0.0])
 
     def attach(target: Atoms, request: dict[str, Any], text: Path, kept: Path) -> dict[str, Any]:
@@ -40,8 +42,13 @@ def _lowest(monkeypatch: pytest.MonkeyPatch, energies: dict[float, float | None]
     return atoms, used["starts"]
 
 
-@pytest.mark.parametrize(("energies", "moment"), [({2.7: -25.7, 3.3: -23.9}, 2.7), ({2.7: -23.9, 3.3: -25.7}, 3.3), ({2.7: None, 3.3: -25.7}, 3.3)])
-def test_the_lowest_converged_state_is_kept(monkeypatch: pytest.MonkeyPatch, energies: dict[float, float | None], moment: float) -> None:
+@pytest.mark.parametrize(
+    ("energies", "moment"),
+    [({2.7: -25.7, 3.3: -23.9}, 2.7), ({2.7: -23.9, 3.3: -25.7}, 3.3), ({2.7: None, 3.3: -25.7}, 3.3)],
+)
+def test_the_lowest_converged_state_is_kept(
+    monkeypatch: pytest.MonkeyPatch, energies: dict[float, float | None], moment: float
+) -> None:
     atoms, told = _lowest(monkeypatch, energies, METHOD)
     assert atoms.calc.energy == -25.7
     assert atoms.get_initial_magnetic_moments()[0] == pytest.approx(moment)

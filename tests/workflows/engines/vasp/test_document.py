@@ -51,7 +51,14 @@ def test_energy_forces_stress_and_moments_are_pymatgens(
     name: str, runs: dict[str, Vasprun], documents: dict[str, CalculationDocument], refereed: Referee
 ) -> None:
     run, found = runs[name], documents[name]
-    refereed("energies of recorded VASP runs", abs(found.energy - float(run.final_energy)), 1e-10, of=OURS, by=VASPRUN, unit="eV")
+    refereed(
+        "energies of recorded VASP runs",
+        abs(found.energy - float(run.final_energy)),
+        1e-10,
+        of=OURS,
+        by=VASPRUN,
+        unit="eV",
+    )
     away = np.abs(np.subtract(found.forces, run.ionic_steps[-1]["forces"])).max()
     refereed("forces of recorded VASP runs", away, 1e-12, of=OURS, by=VASPRUN, unit="eV/Å")
     assert found.stress is not None
@@ -71,7 +78,13 @@ def test_energy_forces_stress_and_moments_are_pymatgens(
 
 
 def test_kinds_u_gaps_and_functionals(documents: dict[str, CalculationDocument]) -> None:
-    assert {name: documents[name].kind for name in ALL} == {STATIC: "dos", RELAX: "relax", METAL: "dos", SLAB: "dos", MD: "md"}
+    assert {name: documents[name].kind for name in ALL} == {
+        STATIC: "dos",
+        RELAX: "relax",
+        METAL: "dos",
+        SLAB: "dos",
+        MD: "md",
+    }
     assert documents[STATIC].magmoms is not None
     assert documents[STATIC].magmoms[2:6] == [-3.823, -3.823, 3.823, 3.823]
     assert documents[METAL].total_magnetization == pytest.approx(22.956673)
@@ -81,11 +94,17 @@ def test_kinds_u_gaps_and_functionals(documents: dict[str, CalculationDocument])
     assert gaps == pytest.approx({STATIC: 1.5131, RELAX: 1.5130, METAL: 0.0, SLAB: 0.0}, abs=1e-3)
     assert [documents[name].signature.functional for name in (STATIC, METAL, SLAB)] == ["PBEsol", "PBE", "RPBE"]
     assert documents[MD].signature.real_space_projection
-    assert documents[STATIC].signature.potcars == {"Mg": "PAW_PBE Mg 13Apr2007", "Mn": "PAW_PBE Mn_pv 02Aug2007", "O": "PAW_PBE O 08Apr2002"}
+    assert documents[STATIC].signature.potcars == {
+        "Mg": "PAW_PBE Mg 13Apr2007",
+        "Mn": "PAW_PBE Mn_pv 02Aug2007",
+        "O": "PAW_PBE O 08Apr2002",
+    }
 
 
 @pytest.mark.parametrize("name", [STATIC, METAL, SLAB])
-def test_gap_and_projected_dos_are_pymatgens(name: str, runs: dict[str, Vasprun], documents: dict[str, CalculationDocument], refereed: Referee) -> None:
+def test_gap_and_projected_dos_are_pymatgens(
+    name: str, runs: dict[str, Vasprun], documents: dict[str, CalculationDocument], refereed: Referee
+) -> None:
     run, found = runs[name], documents[name]
     bands, edges = run.get_band_structure(efermi="smart"), found.band_edges
     assert edges is not None
@@ -99,12 +118,21 @@ def test_gap_and_projected_dos_are_pymatgens(name: str, runs: dict[str, Vasprun]
     ours = found.dos.projected(sites, orbital)
     theirs = run.complete_dos.get_element_spd_dos(element)[OrbitalType[orbital]].densities
     away = max(np.abs(mine - theirs[spin]).max() for mine, spin in zip(ours, (Spin.up, Spin.down), strict=True))
-    refereed("projected densities of states", away, 1e-9, of=OURS, by="pymatgen, CompleteDos.get_element_spd_dos", unit="states/eV")
+    refereed(
+        "projected densities of states",
+        away,
+        1e-9,
+        of=OURS,
+        by="pymatgen, CompleteDos.get_element_spd_dos",
+        unit="states/eV",
+    )
     away = np.abs(np.subtract(found.dos.total[0], run.tdos.densities[Spin.up])).max()
     refereed("total densities of states", away, 1e-9, of=OURS, by=VASPRUN, unit="states/eV")
 
 
-def test_dynamics_has_its_times_temperatures_and_unwrapped_path(runs: dict[str, Vasprun], documents: dict[str, CalculationDocument]) -> None:
+def test_dynamics_has_its_times_temperatures_and_unwrapped_path(
+    runs: dict[str, Vasprun], documents: dict[str, CalculationDocument]
+) -> None:
     frames, run = documents[MD].trajectory, runs[MD]
     assert frames is not None
     assert frames.times == pytest.approx(np.arange(100) * 2.0)
@@ -136,7 +164,9 @@ def test_energies_of_different_settings_are_not_subtracted(documents: dict[str, 
     with pytest.raises(SignatureMismatchError, match=r"smearing: tetrahedron \(Blöchl\) against Gaussian 0\.2 eV"):
         require_same_signature({"static": documents[STATIC].signature, "relax": documents[RELAX].signature})
     changed = documents[STATIC].signature.model_copy(update={"potcars": {"Mn": "PAW_PBE Mn 06Sep2000"}})
-    with pytest.raises(SignatureMismatchError, match="POTCAR of Mn: PAW_PBE Mn_pv 02Aug2007 against PAW_PBE Mn 06Sep2000"):
+    with pytest.raises(
+        SignatureMismatchError, match="POTCAR of Mn: PAW_PBE Mn_pv 02Aug2007 against PAW_PBE Mn 06Sep2000"
+    ):
         require_same_signature({"one": documents[STATIC].signature, "other": changed})
 
 
@@ -163,7 +193,13 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "gz-damaged": lambda raw: raw[:2000] + bytes(200) + raw[2200:],
     "not-gz": lambda raw: b"nothing",
 }
-TOLD = {"truncated": "is truncated", "empty": "is empty", "gz-cut": "is truncated: the gzip", "gz-damaged": "is corrupt", "not-gz": "is corrupt"}
+TOLD = {
+    "truncated": "is truncated",
+    "empty": "is empty",
+    "gz-cut": "is truncated: the gzip",
+    "gz-damaged": "is corrupt",
+    "not-gz": "is corrupt",
+}
 
 
 @pytest.mark.parametrize("damage", list(DAMAGE))
@@ -180,7 +216,9 @@ def test_broken_copies_are_refused_by_name(tmp_path: Path, file: str, damage: st
     assert "\n" not in caught.value.message
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"", "is empty"), (b"Si\n1.0\n 1 0 0\n", "is corrupt: it is no whole POSCAR")])
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"", "is empty"), (b"Si\n1.0\n 1 0 0\n", "is corrupt: it is no whole POSCAR")]
+)
 def test_a_broken_contcar_of_dynamics_is_refused_by_name(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "vasprun.xml.gz").write_bytes((DATA / f"{MD}_vasprun.xml.gz").read_bytes())
     (tmp_path / "CONTCAR").write_bytes(content)

@@ -57,7 +57,9 @@ def answered(asked: Structure, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 @needs_data
-def test_a_run_under_custodian_comes_back_in_the_asked_order(asked: Structure, answered: tuple[CalculationDocument, Path]) -> None:
+def test_a_run_under_custodian_comes_back_in_the_asked_order(
+    asked: Structure, answered: tuple[CalculationDocument, Path]
+) -> None:
     document, place = answered
     assert document.energy == pytest.approx(-104.17424802)
     assert [site.species_string for site in document.structure] == [site.species_string for site in asked]
@@ -83,30 +85,44 @@ def test_the_verdict_travels_with_the_document(answered: tuple[CalculationDocume
     assert verdict.accepted
     assert verdict.failed(refusing=False) == []
     names = {check.name for check in verdict.checks}
-    assert {"finite numbers", "electronic convergence", "forces present", "shortest distance", "moments in their windows", "U as asked", "electrons"} <= names
+    assert {
+        "finite numbers",
+        "electronic convergence",
+        "forces present",
+        "shortest distance",
+        "moments in their windows",
+        "U as asked",
+        "electrons",
+    } <= names
 
 
 @needs_data
-def test_a_finished_directory_is_read_and_not_run_again(asked: Structure, answered: tuple[CalculationDocument, Path], tmp_path: Path) -> None:
+def test_a_finished_directory_is_read_and_not_run_again(
+    asked: Structure, answered: tuple[CalculationDocument, Path], tmp_path: Path
+) -> None:
     shutil.copytree(answered[1], tmp_path / "run")
     unrunnable = VaspBackend({**_settings(), "vasp_command": "false"})
     again = unrunnable.calculate(asked, Static(method=METHOD), "MgMn2O4", tmp_path / "run")
     assert again.energy == answered[0].energy
     with pytest.raises(CalculationError, match="MgMn2O4: VASP gave no usable run"):
-        unrunnable.calculate(asked, Static(method=METHOD.model_copy(update={"cutoff": 690.0})), "MgMn2O4", tmp_path / "run")
+        unrunnable.calculate(
+            asked, Static(method=METHOD.model_copy(update={"cutoff": 690.0})), "MgMn2O4", tmp_path / "run"
+        )
 
 
 @needs_data
 @pytest.mark.parametrize(
     ("task", "settings", "told"),
     [
-        (Static(method=METHOD.model_copy(update={"hubbard_u": {"Mn": 4.2}})), {}, "U as asked: Mn: 3.9 eV, asked 4.2 eV"),
+        (Static(method=METHOD.model_copy(update={"hubbard_u": {"Mn": 4.2}})), {}, ("U as asked: Mn: 3.9 eV, asked 4.2 " "eV")),
         (Static(method=METHOD), {"version": "6.4"}, "version of VASP: 6.3.2, asked 6.4"),
-        (Static(method=METHOD), {"potcars": {"Mg": {"symbol": "Mg_pv", "valence": 8}, "Mn": {"symbol": "Mn_pv", "valence": 13}, "O": {"symbol": "O", "valence": 6}}}, "electrons: 104, the POTCARs have 116"),
+        (Static(method=METHOD), {"potcars": {"Mg": {"symbol": "Mg_pv", "valence": 8}, "Mn": {"symbol": "Mn_pv", "valence": 13}, "O": {"symbol": "O", "valence": 6}}}, ("electrons: 104, the POTCARs have " "116")),
         (MolecularDynamics(method=METHOD, n_steps=5), {}, "steps complete: 1 of 5 steps"),
     ],
 )  # fmt: skip
-def test_what_was_not_asked_is_not_accepted(asked: Structure, tmp_path: Path, task: Task, settings: dict[str, Any], told: str) -> None:
+def test_what_was_not_asked_is_not_accepted(
+    asked: Structure, tmp_path: Path, task: Task, settings: dict[str, Any], told: str
+) -> None:
     document = VaspBackend(_settings(**settings)).calculate(asked, task, "MgMn2O4", tmp_path)
     with pytest.raises(CalculationError) as caught:
         accept(document, task)
@@ -131,9 +147,14 @@ def _without_last(structure: Structure) -> Structure:
 
 
 @needs_data
-def test_a_change_that_breaks_comparability_enters_the_signature(asked: Structure, answered: tuple[CalculationDocument, Path], tmp_path: Path) -> None:
+def test_a_change_that_breaks_comparability_enters_the_signature(
+    asked: Structure, answered: tuple[CalculationDocument, Path], tmp_path: Path
+) -> None:
     task = Static(method=METHOD)
-    document = accept(VaspBackend(_settings("ALGO=All", "SIGMA=0.01", "SYMPREC=1e-4")).calculate(asked, task, "MgMn2O4", tmp_path), task)
+    document = accept(
+        VaspBackend(_settings("ALGO=All", "SIGMA=0.01", "SYMPREC=1e-4")).calculate(asked, task, "MgMn2O4", tmp_path),
+        task,
+    )
     assert document.settings["changes"] == [
         "ALGO: Normal → All (harmless)",
         "SIGMA: 0.05 → 0.01 (breaks comparability)",
@@ -141,7 +162,10 @@ def test_a_change_that_breaks_comparability_enters_the_signature(asked: Structur
     ]
     assert document.signature.altered == {"SIGMA": "0.05 → 0.01"}
     assert document.acceptance is not None
-    assert {check.name for check in document.acceptance.failed(refusing=False)} == {"settings kept by the error handler", "error handler"}
+    assert {check.name for check in document.acceptance.failed(refusing=False)} == {
+        "settings kept by the error handler",
+        "error handler",
+    }
     (difference,) = document.signature.differences(answered[0].signature)
     assert difference == "SIGMA, changed by the error handler: 0.05 → 0.01 against as asked"
 
@@ -166,7 +190,8 @@ def test_a_relaxation_with_changed_settings_gets_its_energy_as_asked(asked: Stru
 
 @needs_data
 def test_a_finished_run_that_is_not_accepted_is_run_again(asked: Structure, tmp_path: Path) -> None:
-    """A result that the gate refuses must not be read for ever: with another VASP behind it, the same question is answered anew."""
+    """A result that the gate refuses must not be read for ever: with another VASP behind it, the same question is
+    answered anew."""
     task = Static(method=METHOD)
     place = tmp_path / "run"
     spoiled = tmp_path / "spoiled"
@@ -178,13 +203,18 @@ def test_a_finished_run_that_is_not_accepted_is_run_again(asked: Structure, tmp_
     with pytest.raises(CalculationError, match="U as asked"):
         accept(wrong, task)
     assert (place / FINISHED).is_file()
-    assert accept(VaspBackend(_settings()).calculate(asked, task, "MgMn2O4", place), task).signature.hubbard_u == {"Mn": 3.9}
+    assert accept(VaspBackend(_settings()).calculate(asked, task, "MgMn2O4", place), task).signature.hubbard_u == {
+        "Mn": 3.9
+    }
 
 
 def test_a_process_left_over_in_the_directory_is_ended_and_no_other(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "other").mkdir()
-    left, other = (subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=tmp_path / name) for name in ("mine", "other"))
+    left, other = (
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=tmp_path / name)
+        for name in ("mine", "other")
+    )
     try:
         end_processes(tmp_path / "mine")
         assert not psutil.pid_exists(left.pid)
@@ -274,7 +304,11 @@ def test_resources_are_no_part_of_the_identity_and_settings_are() -> None:
     task = Static(method=METHOD)
     plain, cluster, other = (
         Engine("vasp", settings).maker(task)
-        for settings in ({}, {"vasp_command": "srun vasp_std", "ncore": 8, "kpar": 4, "wall_time": 3600.0, "potcar_spec": True}, {"energy_tolerance": 1e-5})
+        for settings in (
+            {},
+            {"vasp_command": "srun vasp_std", "ncore": 8, "kpar": 4, "wall_time": 3600.0, "potcar_spec": True},
+            {"energy_tolerance": 1e-5},
+        )
     )
     assert plain.numerics == cluster.numerics
     assert plain.numerics != other.numerics

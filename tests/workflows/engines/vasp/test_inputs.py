@@ -32,7 +32,12 @@ NAMES_ONLY = engine_settings("vasp", VaspSettings, {"potcar_spec": True})
 METHOD = Method(hubbard_u={"Co": 3.9, "Mn": 4.2, "Ni": 6.7, "Ti": 0, "W": 0}, cutoff=500, kpoints=(2, 2, 2))
 #: what section 3 of the specification states, independent of the recipe files
 STATED: dict[str, dict[str, Any]] = {
-    "gsirr": {"U": {"Co": 3.9}, "ENCUT": 500, "mesh": {"LCO": (4, 4, 2), "CoO": (4, 4, 4), "LPSCl": (4, 4, 4)}, "style": "Gamma"},
+    "gsirr": {
+        "U": {"Co": 3.9},
+        "ENCUT": 500,
+        "mesh": {"LCO": (4, 4, 2), "CoO": (4, 4, 4), "LPSCl": (4, 4, 4)},
+        "style": "Gamma",
+    },
     "nmc532-lgps": {
         "U": {"Ni": 6.7, "Mn": 4.2, "Co": 4.91},
         "ENCUT": 500,
@@ -46,7 +51,10 @@ STATED: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The document of ``inputs`` per recipe."""
-    return {recipe: inputs_document(recipe, tmp_path_factory.mktemp(recipe), "vasp", {"potcar_spec": True}) for recipe in STATED}
+    return {
+        recipe: inputs_document(recipe, tmp_path_factory.mktemp(recipe), "vasp", {"potcar_spec": True})
+        for recipe in STATED
+    }
 
 
 def _files(directory: str) -> dict[str, Any]:
@@ -98,19 +106,30 @@ def test_every_stated_tag_is_in_every_job(written: dict[str, dict[str, Any]], re
         assert files["KPOINTS"]["style"] == stated["style"]
         if set(files["sites"]) & set(stated["U"]):
             assert (incar["LDAU"], incar["LDAUTYPE"]) == (True, 2)
-            assert dict(zip(files["sites"], incar["LDAUU"], strict=True)) == {e: stated["U"].get(e, 0) for e in files["sites"]}
-            assert dict(zip(files["sites"], incar["LDAUL"], strict=True)) == {e: 2 if e in stated["U"] else -1 for e in files["sites"]}
+            assert dict(zip(files["sites"], incar["LDAUU"], strict=True)) == {
+                e: stated["U"].get(e, 0) for e in files["sites"]
+            }
+            assert dict(zip(files["sites"], incar["LDAUL"], strict=True)) == {
+                e: 2 if e in stated["U"] else -1 for e in files["sites"]
+            }
         else:
             assert "LDAUU" not in incar
         if dynamics:
             assert (incar["IBRION"], incar["POTIM"], incar["TEBEG"], incar["MDALGO"]) == (0, 2, 300, 2)
-    lengths = [_files(job["directories"][-1])["INCAR"]["NSW"] * 2 for job in written[recipe]["jobs"] if job["kind"] == "md"]
+    lengths = [
+        _files(job["directories"][-1])["INCAR"]["NSW"] * 2 for job in written[recipe]["jobs"] if job["kind"] == "md"
+    ]
     assert sum(lengths) == {"gsirr": 20_000, "nmc532-lgps": 2_000}[recipe]
     assert len(lengths) > 1
 
 
 def test_every_tag_has_its_reason_and_the_page_shows_it(written: dict[str, dict[str, Any]]) -> None:
-    used = {tag for document in written.values() for job in document["jobs"] for tag in _files(job["directories"][-1])["INCAR"]}
+    used = {
+        tag
+        for document in written.values()
+        for job in document["jobs"]
+        for tag in _files(job["directories"][-1])["INCAR"]
+    }
     assert used <= set(REASONS)
     assert not used & set(NEVER_WRITTEN)
     assert (ROOT / "docs" / "vasp-settings.md").read_text() == settings_page()
@@ -119,7 +138,11 @@ def test_every_tag_has_its_reason_and_the_page_shows_it(written: dict[str, dict[
 def test_jobs_on_cells_still_to_come_stand_apart(written: dict[str, dict[str, Any]]) -> None:
     for job in written["gsirr"]["jobs"]:
         assert all(("/later/" in directory) is not job["first_stage"] for directory in job["directories"])
-        assert all((Path(directory) / name).is_file() for directory in job["directories"] for name in ("POSCAR", "INCAR", "KPOINTS", "POTCAR.spec"))
+        assert all(
+            (Path(directory) / name).is_file()
+            for directory in job["directories"]
+            for name in ("POSCAR", "INCAR", "KPOINTS", "POTCAR.spec")
+        )
     assert {job["name"] for job in written["gsirr"]["jobs"] if job["first_stage"]} == {
         *(f"{m} vasp relax" for m in ("LCO", "CoO", "LPSCl", "Li2CO3")),
         "LPSCl vasp md (chunk 1)",
@@ -148,15 +171,24 @@ def test_a_transition_metal_without_u_is_an_error_and_zero_must_be_written(tmp_p
 
 @settings(max_examples=20, deadline=None)
 @given(structure=structures_with_moments(), seed=st.integers(0, 2**16))
-def test_each_atom_keeps_its_moment_through_the_files(tmp_path_factory: pytest.TempPathFactory, structure: Structure, seed: int) -> None:
+def test_each_atom_keeps_its_moment_through_the_files(
+    tmp_path_factory: pytest.TempPathFactory, structure: Structure, seed: int
+) -> None:
     shuffled = Structure.from_sites([structure[i] for i in np.random.default_rng(seed).permutation(len(structure))])
     place = tmp_path_factory.mktemp("run")
-    cell = write_inputs(shuffled, Static(method=METHOD.model_copy(update={"hubbard_u": dict.fromkeys(("Co", "Ni", "Mn", "Ti", "W"), 1.0)})), NAMES_ONLY, place)
+    cell = write_inputs(
+        shuffled,
+        Static(method=METHOD.model_copy(update={"hubbard_u": dict.fromkeys(("Co", "Ni", "Mn", "Ti", "W"), 1.0)})),
+        NAMES_ONLY,
+        place,
+    )
     back, incar = Poscar.from_file(place / "POSCAR", check_for_potcar=False), Incar.from_file(place / "INCAR")
     assert len(back.site_symbols) == len(set(back.site_symbols)) == len((place / "POTCAR.spec").read_text().split())
     np.testing.assert_allclose(cell.restored(incar["MAGMOM"]), shuffled.site_properties["magmom"], atol=1e-6)
     np.testing.assert_allclose(cell.restored(back.structure.frac_coords.tolist()), shuffled.frac_coords, atol=1e-12)
-    assert cell.restored([site.specie.symbol for site in back.structure]) == [site.specie.element.symbol for site in shuffled]
+    assert cell.restored([site.specie.symbol for site in back.structure]) == [
+        site.specie.element.symbol for site in shuffled
+    ]
 
 
 def _slab(turned: bool) -> Structure:
@@ -168,7 +200,9 @@ def _slab(turned: bool) -> Structure:
         for symbol, x, y in atoms:
             species.append(symbol)
             coords.append([x + n * 0.5, y + n * 0.5, (z + (0.4 if turned and n and symbol == "O2-" else 0.0)) / 24])
-    return Structure(Lattice.orthorhombic(3.0, 3.0, 24.0), species, coords, site_properties={"magmom": [3.0, 0.0, -3.0, 0.0]})
+    return Structure(
+        Lattice.orthorhombic(3.0, 3.0, 24.0), species, coords, site_properties={"magmom": [3.0, 0.0, -3.0, 0.0]}
+    )
 
 
 def test_a_polar_slab_runs_in_two_stages_and_a_symmetric_one_in_one(tmp_path: Path) -> None:
@@ -216,7 +250,12 @@ def test_an_unknown_or_owned_tag_is_refused_with_the_nearest(tags: dict[str, Any
 
 def test_a_known_extra_tag_reaches_every_incar() -> None:
     chosen = engine_settings("vasp", VaspSettings, {"extra_tags": {"IVDW": 12}})
-    tasks: list[Task] = [Relax(method=METHOD), Static(method=METHOD), Dos(method=METHOD), MolecularDynamics(method=METHOD, n_steps=3)]
+    tasks: list[Task] = [
+        Relax(method=METHOD),
+        Static(method=METHOD),
+        Dos(method=METHOD),
+        MolecularDynamics(method=METHOD, n_steps=3),
+    ]
     assert [incar_tags(vasp_cell(_pair("Co2+", "O2-")), task, chosen)["IVDW"] for task in tasks] == [12] * 4
 
 
@@ -230,19 +269,25 @@ def test_dynamics_draws_once_and_goes_on_with_the_velocities_it_has(tmp_path: Pa
     masses = np.array([float(site.specie.atomic_mass) for site in first])
     kinetic = 0.5 * 103.642696562 * float(masses @ (drawn**2).sum(axis=1))
     assert 200 < 2 * kinetic / (3 * (len(cell) - 1) * 8.617333262e-5) < 600
-    assert np.abs(masses @ drawn).max() < 1e-3 * np.abs(masses[:, None] * drawn).max()  # at rest, but for the last digit of the masses
+    assert (
+        np.abs(masses @ drawn).max() < 1e-3 * np.abs(masses[:, None] * drawn).max()
+    )  # at rest, but for the last digit of the masses
     moving = cell.copy()
     moving.add_site_property("velocities", [[1e-3 * i, 0.0, -2e-3] for i in range(len(cell))])
     write_inputs(moving, task, NAMES_ONLY, tmp_path / "c")
     kept = Poscar.from_file(tmp_path / "c" / "POSCAR", check_for_potcar=False).velocities
-    np.testing.assert_allclose(vasp_cell(cell).restored(np.asarray(kept).tolist()), moving.site_properties["velocities"], atol=1e-12)
+    np.testing.assert_allclose(
+        vasp_cell(cell).restored(np.asarray(kept).tolist()), moving.site_properties["velocities"], atol=1e-12
+    )
 
 
 def test_the_thermostat_mass_is_vasps_own() -> None:
     """VASP 6.4.1 prints SMASS = 0.10 for its default period of 40 steps: 16 Si, 500 K, 2 fs, first axis 7.6746 Å."""
     cell = Structure(Lattice.cubic(7.674629), ["Si"] * 16, np.array(list(np.ndindex(2, 2, 4))) / [2, 2, 4])
     method = METHOD.model_copy(update={"hubbard_u": {}})
-    task = MolecularDynamics(method=method, n_steps=1, temperature=500, timestep=2, damping=np.sqrt(2) * 80 / (2 * np.pi))
+    task = MolecularDynamics(
+        method=method, n_steps=1, temperature=500, timestep=2, damping=np.sqrt(2) * 80 / (2 * np.pi)
+    )
     assert incar_tags(vasp_cell(cell), task, NAMES_ONLY)["SMASS"] == pytest.approx(0.10, abs=0.005)
 
 

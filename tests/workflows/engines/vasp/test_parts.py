@@ -1,4 +1,5 @@
-"""Dynamics that is killed, stopped or corrected on the way: every frame once, and the same trajectory as without the trouble."""
+"""Dynamics that is killed, stopped or corrected on the way: every frame once, and the same trajectory as without the
+trouble."""
 
 from __future__ import annotations
 
@@ -52,10 +53,14 @@ def same(found: CalculationDocument, wanted: CalculationDocument) -> None:
 
 def joined(document: CalculationDocument) -> str:
     assert document.acceptance is not None
-    return next(check.detail for check in document.acceptance.checks if check.name == "parts joined").partition(" steps")[0]
+    return next(check.detail for check in document.acceptance.checks if check.name == "parts joined").partition(
+        " steps"
+    )[0]
 
 
-def test_a_run_killed_twice_equals_the_undisturbed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: CalculationDocument) -> None:
+def test_a_run_killed_twice_equals_the_undisturbed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: CalculationDocument
+) -> None:
     fault(tmp_path, monkeypatch, "kind: sigkill, at_ionic_step: 5", "kind: oom, at_ionic_step: 3")
     place = tmp_path / "run"
     for kept in (2, 6):  # the first strike ends step 3, the second the next run's step 5
@@ -81,7 +86,9 @@ def test_a_soft_stop_is_named_and_goes_on(tmp_path: Path, undisturbed: Calculati
     assert joined(document) == "1 + 8"
 
 
-def test_a_correction_that_goes_on_from_contcar_is_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: CalculationDocument) -> None:
+def test_a_correction_that_goes_on_from_contcar_is_joined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: CalculationDocument
+) -> None:
     fault(tmp_path, monkeypatch, "kind: edddav, at_ionic_step: 4")
     document = run(tmp_path / "run")
     assert joined(document) == "3 + 6"
@@ -96,7 +103,9 @@ def test_a_correction_that_goes_on_from_contcar_is_joined(tmp_path: Path, monkey
         ("CONTCAR", None, None, "cannot be read any more"),
     ],
 )
-def test_a_part_that_does_not_fit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, old: str | None, new: str | None, told: str) -> None:
+def test_a_part_that_does_not_fit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, old: str | None, new: str | None, told: str
+) -> None:
     fault(tmp_path, monkeypatch, "kind: sigkill, at_ionic_step: 5")
     place = tmp_path / "run"
     with pytest.raises(CalculationError):
@@ -110,7 +119,9 @@ def test_a_part_that_does_not_fit_is_refused(tmp_path: Path, monkeypatch: pytest
         join(parse_vasprun(place / "vasprun.xml"), parts(place))
 
 
-def test_what_cannot_be_continued_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: CalculationDocument) -> None:
+def test_what_cannot_be_continued_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: CalculationDocument
+) -> None:
     fault(tmp_path, monkeypatch, "kind: disk_full, at_ionic_step: 5")  # leaves an empty CONTCAR
     place = tmp_path / "run"
     with pytest.raises(CalculationError):

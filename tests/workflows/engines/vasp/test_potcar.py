@@ -1,4 +1,5 @@
-"""POTCARs: found, identified, hashed, or refused in one sentence. The files here are made up: titles and valences, no potential."""
+"""POTCARs: found, identified, hashed, or refused in one sentence. The files here are made up: titles and valences, no
+potential."""
 
 from __future__ import annotations
 
@@ -20,13 +21,18 @@ from catholyte.workflows.engines.vasp.potcar import check_names, known_titles
 from catholyte.workflows.engines.vasp.settings import PotcarName, VaspSettings
 
 RELEASE = "POT_GGA_PAW_PBE_54"
-CELL = Structure(Lattice.cubic(4.2), ["O2-", "Co2+"], [[0.5, 0.5, 0.5], [0, 0, 0]], site_properties={"magmom": [0.0, 3.0]})
+CELL = Structure(
+    Lattice.cubic(4.2), ["O2-", "Co2+"], [[0.5, 0.5, 0.5], [0, 0, 0]], site_properties={"magmom": [0.0, 3.0]}
+)
 TASK = Static(method=Method(hubbard_u={"Co": 3.9}, cutoff=500, kpoints=(2, 2, 2)))
 TITLES = {"Co": ("PAW_PBE Co 02Aug2007", 9), "O": ("PAW_PBE O 08Apr2002", 6)}
 
 
 def _text(title: str, valence: float) -> str:
-    return f"  {title}\n  {valence}\n parameters from PSCTR are:\n   TITEL  = {title}\n   POMASS = 1.0; ZVAL   = {valence:.3f}    mass and valenz\nEnd of Dataset\n"
+    return (
+        f"  {title}\n  {valence}\n parameters from PSCTR are:\n   TITEL  = {title}\n   POMASS = 1.0; ZVAL   = "
+        f"{valence:.3f}    mass and valenz\nEnd of Dataset\n"
+    )
 
 
 @pytest.fixture
@@ -59,7 +65,10 @@ def test_a_missing_folder_or_release_is_named(folder: Path, tmp_path: Path, monk
     with pytest.raises(InputError, match=r"the POTCAR folder .*nowhere does not exist"):
         _write(tmp_path / "nowhere", tmp_path / "run")
     (folder / RELEASE).rename(folder / "POT_GGA_PAW_PBE_52")
-    with pytest.raises(InputError, match=r"has no POT_GGA_PAW_PBE_54, the POTCARs of release PBE_54; it has POT_GGA_PAW_PBE_52 \(PBE_52\)"):
+    with pytest.raises(
+        InputError,
+        match=r"has no POT_GGA_PAW_PBE_54, the POTCARs of release PBE_54; it has POT_GGA_PAW_PBE_52 \(PBE_52\)",
+    ):
         _write(folder, tmp_path / "run")
     monkeypatch.delenv("PMG_VASP_PSP_DIR", raising=False)
     with pytest.raises(InputError, match="no POTCAR folder is named: set the variable PMG_VASP_PSP_DIR"):
@@ -69,7 +78,10 @@ def test_a_missing_folder_or_release_is_named(folder: Path, tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (_text("PAW_PBE Co_pv 23Apr2009", 9).encode(), "holds 'PAW_PBE Co_pv 23Apr2009', which is not Co of release PBE_54"),
+        (
+            _text("PAW_PBE Co_pv 23Apr2009", 9).encode(),
+            "holds 'PAW_PBE Co_pv 23Apr2009', which is not Co of release PBE_54",
+        ),
         (_text("PAW Co 01Jan1997", 9).encode(), "which is not Co of release PBE_54"),
         (_text("PAW_PBE Co 02Aug2007", 15).encode(), "has 15.000 valence electrons, the settings say 9 for Co"),
         (b"", "is not a POTCAR: it has no line TITEL or ZVAL"),
@@ -90,7 +102,9 @@ def test_a_title_of_another_release_is_named_with_it(folder: Path, tmp_path: Pat
     (folder / RELEASE / "POTCAR.W_pv").write_text(_text(older, 12))
     cell = Structure(Lattice.cubic(4), ["W"], [[0, 0, 0]], site_properties={"magmom": [0.0]})
     task = Static(method=TASK.method.model_copy(update={"hubbard_u": {"W": 0.0}}) if TASK.method else None)
-    chosen = engine_settings("vasp", VaspSettings, {"potcar_directory": str(folder), "potcars": {"W": {"symbol": "W_pv", "valence": 12}}})
+    chosen = engine_settings(
+        "vasp", VaspSettings, {"potcar_directory": str(folder), "potcars": {"W": {"symbol": "W_pv", "valence": 12}}}
+    )
     with pytest.raises(InputError, match=r"which is not W_pv of release PBE_54; it is W_pv of PBE"):
         write_inputs(cell, task, chosen, tmp_path / "run")
 
@@ -101,7 +115,9 @@ def test_damaged_and_missing_files_are_named(folder: Path, tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"POTCAR\.Co\.gz is damaged"):
         _write(folder, tmp_path / "run")
     packed.unlink()
-    with pytest.raises(InputError, match=r"has no POTCAR of Co; looked for .*POTCAR\.Co\(\.gz\) and .*Co/POTCAR\(\.gz\)"):
+    with pytest.raises(
+        InputError, match=r"has no POTCAR of Co; looked for .*POTCAR\.Co\(\.gz\) and .*Co/POTCAR\(\.gz\)"
+    ):
         _write(folder, tmp_path / "run")
 
 
