@@ -108,10 +108,8 @@ class Cluster(Spec):
         for rule in self.resources:
             if rule.resources.wall_time <= self.warning_seconds:
                 raise ValueError(
-                    (
-                        f"a wall time of {rule.resources.wall_time} s leaves no time before the warning at "
-                        f"{self.warning_seconds} s"
-                    )
+                    f"a wall time of {rule.resources.wall_time} s leaves no time before the warning at "
+                    f"{self.warning_seconds} s"
                 )
         if self.scheduler == "sge" and self.parallel_environment is None:
             raise ValueError("scheduler sge needs the key 'parallel_environment'")

@@ -233,10 +233,8 @@ def load_recipe(name_or_path: str) -> tuple[Recipe, SourceFile]:
     if "/" in name_or_path or name_or_path.endswith((".yaml", ".yml")):
         return parse_file(Path(name_or_path), Recipe)
     raise UnknownNameError(
-        (
-            f"unknown recipe {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml); "
-            f"{near_match_hint(name_or_path, recipe_names())}"
-        )
+        f"unknown recipe {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml); "
+        f"{near_match_hint(name_or_path, recipe_names())}"
     )
 
 

@@ -243,9 +243,24 @@ class _Named(dict[str, Any]):
 
 
 _COLUMNS = [
-    "job", "key", "step", "material", "variant", "kind", "tier", "formula", "n_sites", "energy", "energy_per_atom", "volume", "max_force", "gap",
-    "total_magnetization", "accepted", "signature",
-]  # fmt: skip
+    "job",
+    "key",
+    "step",
+    "material",
+    "variant",
+    "kind",
+    "tier",
+    "formula",
+    "n_sites",
+    "energy",
+    "energy_per_atom",
+    "volume",
+    "max_force",
+    "gap",
+    "total_magnetization",
+    "accepted",
+    "signature",
+]
 
 
 def _row(plan: Mapping[str, Any], document: CalculationDocument) -> dict[str, Any]:

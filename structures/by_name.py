@@ -105,11 +105,9 @@ def _label(path: Path) -> str:
 def _require_ordered(structure: Structure, path: Path) -> None:
     if not structure.is_ordered:
         raise StructureError(
-            (
-                f"{path}: partial occupancies, and an ordered cell is needed; write the material as a YAML with the "
-                "key "
-                "'ordered_cell' (see configs/materials/NCM532.yaml)"
-            )
+            f"{path}: partial occupancies, and an ordered cell is needed; write the material as a YAML with the "
+            "key "
+            "'ordered_cell' (see configs/materials/NCM532.yaml)"
         )
 
 
@@ -122,11 +120,9 @@ def _with_charges(structure: Structure, path: Path) -> Structure:
     if not guesses:
         if len(bare.composition.elements) > 1:
             raise StructureError(
-                (
-                    f"{path}: no oxidation states of {bare.composition.reduced_formula} balance; write the material "
-                    "as a "
-                    "YAML with its species, e.g. Co3+"
-                )
+                f"{path}: no oxidation states of {bare.composition.reduced_formula} balance; write the material "
+                "as a "
+                "YAML with its species, e.g. Co3+"
             )
         return bare.copy().add_oxidation_state_by_element({bare.composition.elements[0].symbol: 0})
     return bare.add_oxidation_state_by_element(guesses[0])

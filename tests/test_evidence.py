@@ -47,7 +47,7 @@ def test_a_comparison_that_fails_or_is_not_listed_is_told(request: pytest.Fixtur
     record = replace(
         REFEREES, file=tmp_path / "rows.yaml", page=tmp_path / "page.md", writing=True, fresh={}, partial=set()
     )
-    known = {"of": "analysis.hull.Phases", "by": "pymatgen, PhaseDiagram", "unit": "eV"}
+    known = {"of": "analysis.thermodynamics.hull.Phases", "by": "pymatgen, PhaseDiagram", "unit": "eV"}
     compare = Referee(record)
     compare("an energy", 1e-9, 1e-6, **known)
     compare("an energy", 1e-7, 1e-6, **known)

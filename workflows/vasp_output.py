@@ -137,11 +137,9 @@ def parse_vasprun(file: Path, projected: bool = False, *, states: bool = True) -
         raise InputError(f"{file} is corrupt: the XML is not well formed ({error.msg})") from None
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
-            (
-                f"{file} is corrupt: a section that a complete run has is missing or unreadable "
-                f"({type(error).__name__}: "
-                f"{error})"
-            )
+            f"{file} is corrupt: a section that a complete run has is missing or unreadable "
+            f"({type(error).__name__}: "
+            f"{error})"
         ) from None
 
 
@@ -181,11 +179,9 @@ def read_outcar(file: Path | None, n_sites: int) -> dict[str, Any]:
         steps = outcar.read_avg_core_poten()
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
-            (
-                f"{file} is corrupt: a section that a complete run has is missing or unreadable "
-                f"({type(error).__name__}: "
-                f"{error})"
-            )
+            f"{file} is corrupt: a section that a complete run has is missing or unreadable "
+            f"({type(error).__name__}: "
+            f"{error})"
         ) from None
     # the tables of charges and moments come in pairs: without its partner, the last table of moments is of an earlier
     # step

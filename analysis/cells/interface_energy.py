@@ -176,11 +176,9 @@ def _require_fit(
     ):
         formula = document.structure.composition.remove_charges().formula
         raise InputError(
-            (
-                f"{stack.label}: {name} holds {len(part)} atoms in the stack, of which {document.label} ({formula}) "
-                "is no "
-                "reference"
-            )
+            f"{stack.label}: {name} holds {len(part)} atoms in the stack, of which {document.label} ({formula}) "
+            "is no "
+            "reference"
         )
     if in_plane:
         fit = np.asarray(
@@ -189,10 +187,8 @@ def _require_fit(
         off = float(np.abs((fit - np.rint(fit)) @ document.structure.lattice.matrix[:2, :2]).max())
         if off > SAME_LATTICE or not np.rint(fit).any():
             raise InputError(
-                (
-                    f"{stack.label}: {document.label} has another lattice in the plane, off by {off:.3f} Å; references "
-                    "are strained as the stack is"
-                )
+                f"{stack.label}: {document.label} has another lattice in the plane, off by {off:.3f} Å; references "
+                "are strained as the stack is"
             )
 
 

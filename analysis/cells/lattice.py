@@ -170,19 +170,15 @@ def _transformation(crystal: Structure, cell: Structure, name: str) -> NDArray[n
         matrix = _aligned(crystal.lattice, cell.lattice)
     if matrix is None:
         raise StructureError(
-            (
-                f"{name}: the cell that was relaxed ({_shape(cell)}) is not a cell of the library's crystal "
-                f"({_shape(crystal)}) in any orientation"
-            )
+            f"{name}: the cell that was relaxed ({_shape(cell)}) is not a cell of the library's crystal "
+            f"({_shape(crystal)}) in any orientation"
         )
     atoms, expected = abs(np.linalg.det(matrix)) * len(cell), crystal.composition.num_atoms
     if abs(atoms / expected - 1) > _CONTENT:
         raise StructureError(
-            (
-                f"{name}: the conventional volume holds {atoms:.2f} atoms of the relaxed cell, and {expected:.2f} in "
-                "the "
-                "library's crystal"
-            )
+            f"{name}: the conventional volume holds {atoms:.2f} atoms of the relaxed cell, and {expected:.2f} in "
+            "the "
+            "library's crystal"
         )
     return matrix
 

@@ -181,10 +181,8 @@ def lattice_figure(parameters: Sequence[LatticeParameter], tier: Tier) -> Figure
     kinds = list(dict.fromkeys(p.parameter for p in parameters))
     if not parameters or len(kinds) > len(MARKERS):
         raise InputError(
-            (
-                f"{len(parameters)} lattice parameters of {len(kinds)} kinds given; at least one and at most "
-                f"{len(MARKERS)} kinds can be drawn"
-            )
+            f"{len(parameters)} lattice parameters of {len(kinds)} kinds given; at least one and at most "
+            f"{len(MARKERS)} kinds can be drawn"
         )
     largest = max(max(abs(p.deviation) for p in parameters), 0.5)
     with style():

@@ -67,10 +67,8 @@ def reaction_figure(curve: MixingCurve) -> Figure:
     x, mutual, total = (np.asarray(values, dtype=float) for values in (curve.x, curve.mutual, curve.total))
     if not len(x) == len(mutual) == len(total) == len(curve.products):
         raise InputError(
-            (
-                f"x, mutual, total and products have {len(x)}, {len(mutual)}, {len(total)} and {len(curve.products)} "
-                "values; equal numbers are needed"
-            )
+            f"x, mutual, total and products have {len(x)}, {len(mutual)}, {len(total)} and {len(curve.products)} "
+            "values; equal numbers are needed"
         )
     named = [i for i, products in enumerate(curve.products) if products]
     lines = {i: textwrap.wrap(curve.products[i], 46) for i in named}

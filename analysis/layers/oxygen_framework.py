@@ -109,20 +109,16 @@ def oxygen_framework(structure: Structure, parts: tuple[str, ...] = ()) -> Frame
     oxide, without = _oxide_oxygen(found, symbols, nonmetals, numbers)
     if not (oxide & allowed).any():
         raise StructureError(
-            (
-                f"{structure.composition.reduced_formula}: no oxygen that is bonded to an octahedral metal, and "
-                "layered "
-                "geometry is that of oxides"
-            )
+            f"{structure.composition.reduced_formula}: no oxygen that is bonded to an octahedral metal, and "
+            "layered "
+            "geometry is that of oxides"
         )
     network = _connected(structure, np.flatnonzero(oxide & allowed), np.flatnonzero(without & allowed))
     translations = _translations(len(network.oxygen), network.pairs, network.images) @ structure.lattice.matrix
     if len(translations) < 2:
         raise StructureError(
-            (
-                f"{structure.composition.reduced_formula}: the oxygen framework repeats in {len(translations)} "
-                "directions; a crystal (3) or a slab (2) is needed"
-            )
+            f"{structure.composition.reduced_formula}: the oxygen framework repeats in {len(translations)} "
+            "directions; a crystal (3) or a slab (2) is needed"
         )
     inside = np.isin(found.anions, network.oxygen)
     mine = np.bincount(found.cations[inside], minlength=len(structure))
@@ -133,10 +129,8 @@ def oxygen_framework(structure: Structure, parts: tuple[str, ...] = ()) -> Frame
         )
     if np.isin(symbols[cations], ALKALI[1:]).sum() > (symbols[cations] == "Li").sum():
         raise StructureError(
-            (
-                f"{structure.composition.reduced_formula}: sodium and potassium spread the layers too far; layered "
-                "geometry is that of lithium oxides"
-            )
+            f"{structure.composition.reduced_formula}: sodium and potassium spread the layers too far; layered "
+            "geometry is that of lithium oxides"
         )
     use = inside & np.isin(found.cations, cations)
     return Framework(
@@ -178,10 +172,8 @@ def _tagged(structure: Structure, parts: tuple[str, ...]) -> NDArray[np.bool_]:
     unknown = sorted(set(parts) - set(known))
     if unknown:
         raise StructureError(
-            (
-                f"{structure.composition.reduced_formula}: no layer {', '.join(unknown)}; layers: "
-                f"{', '.join(known) or 'the structure has no layer tags'}"
-            )
+            f"{structure.composition.reduced_formula}: no layer {', '.join(unknown)}; layers: "
+            f"{', '.join(known) or 'the structure has no layer tags'}"
         )
     return np.array([str(tag) in parts for tag in tags or []])
 

@@ -65,10 +65,8 @@ def choose_rules(
     for pair in given:
         if pair not in pairs:
             raise InputError(
-                (
-                    f"a cut-off for {'-'.join(pair)}: this pair is not watched; watched: "
-                    f"{', '.join('-'.join(known) for known in pairs) or 'none'}"
-                )
+                f"a cut-off for {'-'.join(pair)}: this pair is not watched; watched: "
+                f"{', '.join('-'.join(known) for known in pairs) or 'none'}"
             )
     rules = []
     for pair in pairs:

@@ -80,10 +80,8 @@ class Displacements:
         chosen = np.isin(self.species, list(self.species if reference is None else reference))
         if reference and not chosen.any():
             raise InputError(
-                (
-                    f"no atom of {', '.join(reference)} to measure displacements against; elements: "
-                    f"{', '.join(sorted(set(species)))}"
-                )
+                f"no atom of {', '.join(reference)} to measure displacements against; elements: "
+                f"{', '.join(sorted(set(species)))}"
             )
         masses = np.array([atomic_masses[atomic_numbers[symbol]] for symbol in self.species]) * chosen
         self._weights: Floats | None = masses / masses.sum() if chosen.any() else None
@@ -186,10 +184,8 @@ def layers_by_height(frame: Frames, edges: Sequence[float]) -> tuple[str, ...]:
     borders = np.array([0.0, *edges, tall])
     if not (np.diff(borders) > 0).all():
         raise InputError(
-            (
-                f"borders of layers rise between 0 and the cell's height of {tall:.2f} Å; given: "
-                f"{', '.join(f'{edge:g}' for edge in edges)}"
-            )
+            f"borders of layers rise between 0 and the cell's height of {tall:.2f} Å; given: "
+            f"{', '.join(f'{edge:g}' for edge in edges)}"
         )
     indices = np.searchsorted(borders[1:-1], heights(frame.select(slice(0, 1)))[0], side="right")
     return tuple(f"{borders[i]:.1f}-{borders[i + 1]:.1f} Å" for i in indices)

@@ -85,10 +85,8 @@ class PairCounter:
     def __init__(self, species: Sequence[str], rmax: float = 8.0, width: float = 0.02, every: int = 1) -> None:
         if not (np.isfinite(rmax) and 0 < width <= rmax) or every < 1:
             raise InputError(
-                (
-                    f"a range of {rmax} Å in bins of {width} Å with every {every}. frame is not possible: all must be "
-                    "positive, bins below the range"
-                )
+                f"a range of {rmax} Å in bins of {width} Å with every {every}. frame is not possible: all must be "
+                "positive, bins below the range"
             )
         self.rmax, self.n_bins, self.every = float(rmax), int(np.ceil(rmax / width - 1e-9)), every
         self.species = tuple(species)

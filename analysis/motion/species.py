@@ -227,10 +227,8 @@ def _amounts(symbols: Sequence[str], reactants: tuple[str, str]) -> tuple[float,
     left = np.abs(matrix @ amounts - [whole[element] for element in elements]).sum() / len(symbols)
     if left > 0.1 or not (amounts > 0).all():
         raise InputError(
-            (
-                f"the atoms {whole.formula} are no mixture of {reactants[0]} and {reactants[1]}: {100 * left:.0f} % of "
-                "them are left over or missing"
-            )
+            f"the atoms {whole.formula} are no mixture of {reactants[0]} and {reactants[1]}: {100 * left:.0f} % of "
+            "them are left over or missing"
         )
     return float(amounts[0]), float(amounts[1])
 

@@ -201,11 +201,9 @@ def study_motion(
     for replica in replicas:
         if replica.trajectory.species != species:
             raise InputError(
-                (
-                    f"{replica.name}: its {len(replica.trajectory.species)} atoms are not those of {run.name}; "
-                    "replicas "
-                    "start from one cell"
-                )
+                f"{replica.name}: its {len(replica.trajectory.species)} atoms are not those of {run.name}; "
+                "replicas "
+                "start from one cell"
             )
     given = parse_cutoffs(spec.cutoffs, species)
     tell("pair functions, displacements and density profile")
@@ -274,10 +272,8 @@ def _notes(run: Run, others: Sequence[Run], motion: Motion, *, with_control: boo
         interval = motion.ledger.duration / (motion.n_frames - 1)
         if motion.ledger.persistence < 2 * interval:
             notes.append(
-                (
-                    f"frames are {interval:g} fs apart: hardly two of them see a change that must last "
-                    f"{motion.ledger.persistence:g} fs"
-                )
+                f"frames are {interval:g} fs apart: hardly two of them see a change that must last "
+                f"{motion.ledger.persistence:g} fs"
             )
     if not with_control:
         notes.append("no control run: the counts hold what the bulk would show too, and the cut-offs are the run's own")

@@ -40,10 +40,8 @@ def defect_energy(defect: CalculationDocument, host: CalculationDocument, potent
     if not ratios or max(ratios) - min(ratios) > _TINY or min(ratios) == 0 or max(ratios) == float("inf"):
         kept = ", ".join(sorted(potentials))
         raise InputError(
-            (
-                f"{defect.label} ({mine.formula}) and {host.label} ({whole.formula}) differ in more than {kept}, for "
-                "which there is a reservoir"
-            )
+            f"{defect.label} ({mine.formula}) and {host.label} ({whole.formula}) differ in more than {kept}, for "
+            "which there is a reservoir"
         )
     cells = next(iter(ratios))
     exchanged = sum(

@@ -257,11 +257,9 @@ def missing_atoms(document: CalculationDocument, host: CalculationDocument) -> t
     others = sorted({symbols[i] for i in missing} - {"Li", "O"})
     if others:
         raise InputError(
-            (
-                f"{document.label} lacks {', '.join(others)} of {host.label}; a ladder of oxygen loss takes out "
-                "lithium "
-                "and oxygen"
-            )
+            f"{document.label} lacks {', '.join(others)} of {host.label}; a ladder of oxygen loss takes out "
+            "lithium "
+            "and oxygen"
         )
     return tuple(i for i in missing if symbols[i] == "Li"), tuple(i for i in missing if symbols[i] == "O")
 
@@ -411,10 +409,8 @@ def _notes(rungs: Sequence[Rung]) -> list[str]:
             sum(len(rung.arrangements) for rung in rungs if rung.n_vacancies in swollen),
         )
         notes.append(
-            (
-                f"{_listed(list(swollen))} Li vacancies: {number} of {of} cells change their volume by up to "
-                f"{100 * change:+.0f} %"
-            )
+            f"{_listed(list(swollen))} Li vacancies: {number} of {of} cells change their volume by up to "
+            f"{100 * change:+.0f} %"
         )
     partial = {
         rung.n_vacancies: min(a.coverage for a in rung.sampled)
@@ -425,10 +421,8 @@ def _notes(rungs: Sequence[Rung]) -> list[str]:
         least, most = (f"{100 * share:.0f}" for share in (min(partial.values()), max(partial.values())))
         share = least if least == most else f"{least} to {most}"
         notes.append(
-            (
-                f"{_listed(list(partial))} Li vacancies: the oxygen vacancies stand for {share} % of the oxygen atoms, "
-                "averages are over these"
-            )
+            f"{_listed(list(partial))} Li vacancies: the oxygen vacancies stand for {share} % of the oxygen atoms, "
+            "averages are over these"
         )
     single = [rung.n_vacancies for rung in rungs if len(rung.sampled) == 1 and rung.n_vacancies]
     if single:

@@ -305,10 +305,8 @@ def _charge_of_metals(document: CalculationDocument, metals: Sequence[int]) -> i
             charge = getattr(site.specie, "oxi_state", None)
             if charge is None:
                 raise InputError(
-                    (
-                        f"{document.label}: {site.specie} {i} has no oxidation state, and the charges of the metals "
-                        "follow from those of the rest"
-                    )
+                    f"{document.label}: {site.specie} {i} has no oxidation state, and the charges of the metals "
+                    "follow from those of the rest"
                 )
             others += charge
     return round(-others) - oxygen_electrons(document) if metals else 0

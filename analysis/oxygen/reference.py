@@ -103,10 +103,8 @@ class Gas(Spec):
             if part.low <= temperature <= part.high:
                 return part
         raise InputError(
-            (
-                f"{temperature:g} K: gas data of {self.formula} reach from {self.shomate[0].low:g} to "
-                f"{self.shomate[-1].high:g} K, and 0 K is allowed"
-            )
+            f"{temperature:g} K: gas data of {self.formula} reach from {self.shomate[0].low:g} to "
+            f"{self.shomate[-1].high:g} K, and 0 K is allowed"
         )
 
 
@@ -323,11 +321,9 @@ def reference_from_document(molecule: CalculationDocument, correction: Correctio
     require_real(molecule)
     if molecule.tier == "chgnet":
         raise InputError(
-            (
-                f"{molecule.label}: CHGNet's energies of elements are not usable as references; take the O2 of the "
-                "phase "
-                "set"
-            )
+            f"{molecule.label}: CHGNet's energies of elements are not usable as references; take the O2 of the "
+            "phase "
+            "set"
         )
     structure = molecule.structure
     if {site.specie.symbol for site in structure} != {"O"} or len(structure) % 2:
@@ -335,10 +331,8 @@ def reference_from_document(molecule: CalculationDocument, correction: Correctio
     bonds = _bonds(molecule)
     if not all(_BOND[0] <= bond <= _BOND[1] for bond in bonds):
         raise InputError(
-            (
-                f"{molecule.label}: O–O distances of {min(bonds):.3f} to {max(bonds):.3f} Å; O2 has {_BOND[0]} to "
-                f"{_BOND[1]} Å"
-            )
+            f"{molecule.label}: O–O distances of {min(bonds):.3f} to {max(bonds):.3f} Å; O2 has {_BOND[0]} to "
+            f"{_BOND[1]} Å"
         )
     moment = sum(abs(m) for m in molecule.magmoms or []) * 2 / len(structure)
     if moment < _TRIPLET:

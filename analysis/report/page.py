@@ -144,28 +144,22 @@ def questions(recipe: Recipe) -> list[str]:
     if recipe.screen:
         among = f": {_listed(recipe.screen.coatings)}" if recipe.screen.coatings else ""
         asked.append(
-            (
-                f"Which coating keeps {_listed(recipe.screen.cathodes)} and {_listed(recipe.screen.electrolytes)} "
-                f"apart{among}?"
-            )
+            f"Which coating keeps {_listed(recipe.screen.cathodes)} and {_listed(recipe.screen.electrolytes)} "
+            f"apart{among}?"
         )
     if recipe.electronic and len(recipe.electronic.materials) > 1:
         first, *others = recipe.electronic.materials
         spec = recipe.electronic.band_center
         asked.append(
-            (
-                f"Where does the {spec.element} {shell_name(spec.element, spec.orbital)} band centre of "
-                f"{_listed(others)} "
-                f"lie relative to that of {first}?"
-            )
+            f"Where does the {spec.element} {shell_name(spec.element, spec.orbital)} band centre of "
+            f"{_listed(others)} "
+            f"lie relative to that of {first}?"
         )
     if recipe.oxygen_loss:
         asked.append(
-            (
-                f"When does oxygen leave {_listed([system.material for system in recipe.oxygen_loss.systems])}, and "
-                "which "
-                "ion pays?"
-            )
+            f"When does oxygen leave {_listed([system.material for system in recipe.oxygen_loss.systems])}, and "
+            "which "
+            "ion pays?"
         )
     if recipe.bulk and not asked:
         asked.append(f"How well do the relaxed cells of {_listed(recipe.bulk.materials)} agree with experiment?")

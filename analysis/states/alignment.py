@@ -90,10 +90,8 @@ class Alignment(Result):
             if row.way == way and detail in (None, row.detail):
                 return row.difference
         raise InputError(
-            (
-                f"no alignment by {way}{f' ({detail})' if detail else ''}; there are "
-                f"{', '.join(f'{r.way} ({r.detail})' for r in self.rows)}"
-            )
+            f"no alignment by {way}{f' ({detail})' if detail else ''}; there are "
+            f"{', '.join(f'{r.way} ({r.detail})' for r in self.rows)}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -189,11 +187,9 @@ def _pair(joint: CalculationDocument, stack: Stack) -> tuple[str, str]:
     labels = list(dict.fromkeys(layer.label for layer in stack.layers))
     if len(labels) != 2 or not stack.tagged:
         raise InputError(
-            (
-                f"{joint.label}: two layers are compared, and the cell has {len(labels)} ({', '.join(labels)}); tag "
-                "its "
-                "sites (property layer), or name two"
-            )
+            f"{joint.label}: two layers are compared, and the cell has {len(labels)} ({', '.join(labels)}); tag "
+            "its "
+            "sites (property layer), or name two"
         )
     return labels[0], labels[1]
 

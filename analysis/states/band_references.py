@@ -131,10 +131,8 @@ def o2s_window(dos: ProjectedDos, edges: BandEdges, oxygens: Sequence[int]) -> t
             semicore.append((float(low), float(high)))
     if not semicore:
         raise InputError(
-            (
-                f"no O 2s band separated by {_SEPARATION} eV below the valence band in a DOS from {energies[0]:.1f} to "
-                f"{energies[-1]:.1f} eV"
-            )
+            f"no O 2s band separated by {_SEPARATION} eV below the valence band in a DOS from {energies[0]:.1f} to "
+            f"{energies[-1]:.1f} eV"
         )
     return semicore[0][0], semicore[-1][1]
 

@@ -154,11 +154,9 @@ def bands_of(document: CalculationDocument) -> Bands:
     require_real(document)
     if document.dos is None or document.band_edges is None:
         raise InputError(
-            (
-                f"{document.label} ({document.kind}, {document.tier}) has no projected DOS: only an "
-                "electronic-structure "
-                "step stores one"
-            )
+            f"{document.label} ({document.kind}, {document.tier}) has no projected DOS: only an "
+            "electronic-structure "
+            "step stores one"
         )
     return Bands(document.dos, document.band_edges, document.structure)
 
@@ -344,11 +342,9 @@ def compare(
         shifts = [d.difference for d in differences if d.reference == "average_potential"]
         if not shifts:
             raise InputError(
-                (
-                    f"{document_a.label} or {document_b.label} stores no averaged potential, so the potential step "
-                    "cannot "
-                    "align them"
-                )
+                f"{document_a.label} or {document_b.label} stores no averaged potential, so the potential step "
+                "cannot "
+                "align them"
             )
         aligned = shifts[0] + potential_step
         note = (
@@ -415,10 +411,8 @@ def convergence(documents: Sequence[CalculationDocument], spec: BandCenterSpec) 
     for number, other in enumerate(documents[1:], start=1):
         if (other.formula, other.n_sites) != (baseline.formula, baseline.n_sites):
             raise InputError(
-                (
-                    f"{other.label} ({other.formula}, {other.n_sites} sites) is not the cell of {baseline.label} "
-                    f"({baseline.formula}, {baseline.n_sites} sites)"
-                )
+                f"{other.label} ({other.formula}, {other.n_sites} sites) is not the cell of {baseline.label} "
+                f"({baseline.formula}, {baseline.n_sites} sites)"
             )
         signatures = {
             f"{baseline.label} (baseline)": baseline.signature,

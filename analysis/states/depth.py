@@ -277,9 +277,7 @@ def ion_notes(structure: Structure) -> list[str]:
             low, high = moment_window(ionic_moment(site.specie))
             if moment is not None and not low <= abs(float(moment)) <= high:
                 notes.append(
-                    (
-                        f"site {index} is labelled {site.specie} and has {float(moment):.2f} µB, outside {low:.2f} to "
-                        f"{high:.2f} µB: another state of charge or spin"
-                    )
+                    f"site {index} is labelled {site.specie} and has {float(moment):.2f} µB, outside {low:.2f} to "
+                    f"{high:.2f} µB: another state of charge or spin"
                 )
     return notes

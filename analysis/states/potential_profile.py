@@ -148,10 +148,8 @@ def macroscopic_average(values: Floats, period: float, boxes: Sequence[float]) -
 
     if not period > 0 or any(not box > 0 for box in boxes):
         raise InputError(
-            (
-                "the boxes of a macroscopic average and its period must be longer than 0 Å, and "
-                f"{', '.join(f'{b:g}' for b in boxes)} and {period:g} were given"
-            )
+            "the boxes of a macroscopic average and its period must be longer than 0 Å, and "
+            f"{', '.join(f'{b:g}' for b in boxes)} and {period:g} were given"
         )
     heights = np.linspace(0, period, len(values) + 1)
     averaged = np.asarray(values, dtype=float)
@@ -178,11 +176,9 @@ def planar_of(document: CalculationDocument) -> PlanarPotential:
     require_real(document)
     if document.potential is None:
         raise InputError(
-            (
-                f"{document.label} ({document.kind}, {document.tier}) stores no planar potential: gpaw always does, "
-                "VASP "
-                "with LVHAR = .TRUE."
-            )
+            f"{document.label} ({document.kind}, {document.tier}) stores no planar potential: gpaw always does, "
+            "VASP "
+            "with LVHAR = .TRUE."
         )
     return document.potential
 

@@ -59,18 +59,14 @@ def oxygen_potential(temperature: float, pressure: float = 1.0) -> float:
     """
     if not TEMPERATURES[0] <= temperature <= TEMPERATURES[1]:
         raise InputError(
-            (
-                f"the temperature is {temperature} K: {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g} K are covered by the "
-                "oxygen data"
-            )
+            f"the temperature is {temperature} K: {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g} K are covered by the "
+            "oxygen data"
         )
     if not PRESSURES[0] <= pressure <= PRESSURES[1]:
         raise InputError(
-            (
-                f"the oxygen pressure is {pressure} bar: a positive number up to {PRESSURES[1]:g} bar, where the gas "
-                "is "
-                "still nearly ideal, is needed"
-            )
+            f"the oxygen pressure is {pressure} bar: a positive number up to {PRESSURES[1]:g} bar, where the gas "
+            "is "
+            "still nearly ideal, is needed"
         )
     a, b, c, d, e, f, g, h = next(values for limit, values in _SHOMATE.items() if temperature <= limit)
     t = temperature / 1000
@@ -104,19 +100,15 @@ class OpenSpecies:
             raise InputError("an open system needs a voltage (lithium), an oxygen potential, or both")
         if self.voltage is not None and not VOLTAGES[0] <= self.voltage <= VOLTAGES[1]:
             raise InputError(
-                (
-                    f"the voltage is {self.voltage} V vs Li/Li+: {VOLTAGES[0]:g} to {VOLTAGES[1]:g} V are allowed "
-                    "(below "
-                    "0 V lithium metal plates without end)"
-                )
+                f"the voltage is {self.voltage} V vs Li/Li+: {VOLTAGES[0]:g} to {VOLTAGES[1]:g} V are allowed "
+                "(below "
+                "0 V lithium metal plates without end)"
             )
         if self.oxygen is not None and not _OXYGEN[0] <= self.oxygen <= _OXYGEN[1]:
             raise InputError(
-                (
-                    f"the oxygen potential is {self.oxygen} eV per O2 relative to O2: {_OXYGEN[0]:g} to "
-                    f"{_OXYGEN[1]:g} eV "
-                    "are allowed"
-                )
+                f"the oxygen potential is {self.oxygen} eV per O2 relative to O2: {_OXYGEN[0]:g} to "
+                f"{_OXYGEN[1]:g} eV "
+                "are allowed"
             )
 
     @classmethod

@@ -102,20 +102,16 @@ class OpenPair:
         missing = sorted(open_elements - set(phase_set.elements))
         if missing:
             raise InputError(
-                (
-                    f"the phase set {phase_set.name} holds no {', '.join(missing)}, which is to be open; its elements: "
-                    f"{', '.join(phase_set.elements)}"
-                )
+                f"the phase set {phase_set.name} holds no {', '.join(missing)}, which is to be open; its elements: "
+                f"{', '.join(phase_set.elements)}"
             )
         subjects = phase_set.resolve(a), phase_set.resolve(b)
         for subject in subjects:
             if {element.symbol for element in subject.composition} <= open_elements:
                 raise InputError(
-                    (
-                        f"{subject.label} holds nothing but open elements ({', '.join(sorted(open_elements))}): "
-                        "nothing "
-                        "of it is conserved"
-                    )
+                    f"{subject.label} holds nothing but open elements ({', '.join(sorted(open_elements))}): "
+                    "nothing "
+                    "of it is conserved"
                 )
         elements = {element.symbol for subject in subjects for element in subject.composition} | open_elements
         return cls(*subjects, Phases.of(phase_set, elements), frozenset(open_elements))
@@ -162,11 +158,9 @@ class OpenPair:
             if endless >= 0:
                 formula = self.closed.entries[endless].formula
                 raise InputError(
-                    (
-                        f"at {species} the reservoirs alone form {formula} without end: no equilibrium; choose a "
-                        "higher "
-                        "voltage or less oxygen"
-                    )
+                    f"at {species} the reservoirs alone form {formula} without end: no equilibrium; choose a "
+                    "higher "
+                    "voltage or less oxygen"
                 )
         a, b = (np.tile(end, (len(many), 1)) for end in self.ends)
         own = [None if s.entry is None else grand[:, self.closed.position[s.entry.id]] for s in (self.a, self.b)]

@@ -160,10 +160,8 @@ class PhaseSet(Spec):
             seen.add(entry.id)
             if entry.source not in self.sources:
                 raise InputError(
-                    (
-                        f"phase set {self.name}, entry {entry.id!r}: unknown source {entry.source!r}; "
-                        f"{near_match_hint(entry.source, self.sources)}"
-                    )
+                    f"phase set {self.name}, entry {entry.id!r}: unknown source {entry.source!r}; "
+                    f"{near_match_hint(entry.source, self.sources)}"
                 )
             self._require_scale(entry)
             self.require_elements(entry.composition, f"entry {entry.id!r}")
@@ -187,10 +185,8 @@ class PhaseSet(Spec):
         outside = [element.symbol for element in composition.elements if element.symbol not in self.elements]
         if outside:
             raise InputError(
-                (
-                    f"{label} holds {', '.join(outside)}, outside the phase set {self.name}; its elements: "
-                    f"{', '.join(self.elements)}"
-                )
+                f"{label} holds {', '.join(outside)}, outside the phase set {self.name}; its elements: "
+                f"{', '.join(self.elements)}"
             )
 
     @cached_property
@@ -305,11 +301,9 @@ class PhaseSet(Spec):
         except UnknownNameError:
             if "/" in name or Path(name).suffix.lower() in {".cif", ".json", ".vasp", ".yaml", ".yml"}:
                 raise InputError(
-                    (
-                        f"{name!r} is a file: phase sets go by composition, so give the formula, a name of the "
-                        "library, "
-                        f"or a material of your own folder ({load.MATERIALS_VARIABLE})"
-                    )
+                    f"{name!r} is a file: phase sets go by composition, so give the formula, a name of the "
+                    "library, "
+                    f"or a material of your own folder ({load.MATERIALS_VARIABLE})"
                 ) from None
             known = {*load.load_materials(), *(entry.material for entry in self.entries if entry.material)}
             raise UnknownNameError(
@@ -368,10 +362,8 @@ def _locate(name_or_path: str | Path) -> Path:
     names = [path.stem for path in PHASES.glob("*.json")]
     if text not in names:
         raise UnknownNameError(
-            (
-                f"unknown phase set {text!r} (a file is named by its path, e.g. ./{text}.json); "
-                f"{near_match_hint(text, names)}"
-            )
+            f"unknown phase set {text!r} (a file is named by its path, e.g. ./{text}.json); "
+            f"{near_match_hint(text, names)}"
         )
     return PHASES / f"{text}.json"
 

@@ -200,10 +200,8 @@ def lithium_from_document(metal: CalculationDocument) -> LithiumReference:
     require_real(metal)
     if metal.tier == "chgnet":
         raise InputError(
-            (
-                f"{metal.label}: CHGNet's energies of elements are not usable as references; take the lithium of the "
-                "phase set"
-            )
+            f"{metal.label}: CHGNet's energies of elements are not usable as references; take the lithium of the "
+            "phase set"
         )
     if {site.specie.symbol for site in metal.structure} != {"Li"}:
         raise InputError(f"{metal.label} ({metal.structure.composition.formula}) is not lithium metal")
@@ -302,10 +300,8 @@ def _multiple(document: CalculationDocument, full: CalculationDocument) -> float
     ratios = {name: float(mine[name]) / float(whole[name]) if whole[name] else float("inf") for name in names}
     if not ratios or max(ratios.values()) - min(ratios.values()) > _TINY or min(ratios.values()) == 0:
         raise InputError(
-            (
-                f"{document.label} ({mine.formula}) and {full.label} ({whole.formula}) differ in more than lithium: no "
-                "voltage lies between them"
-            )
+            f"{document.label} ({mine.formula}) and {full.label} ({whole.formula}) differ in more than lithium: no "
+            "voltage lies between them"
         )
     return next(iter(ratios.values()))
 

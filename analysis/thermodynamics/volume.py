@@ -179,10 +179,8 @@ class VolumeBalance:
         told = [f"{', '.join(gases)}: a gas at 298 K and 1 bar, leaves and counts no volume"] if gases else []
         if len(kinds) > 1:
             told.append(
-                (
-                    f"volumes of different kinds ({', '.join(kinds)}) stand side by side: relaxed cells are "
-                    "systematically a few percent off experiment"
-                )
+                f"volumes of different kinds ({', '.join(kinds)}) stand side by side: relaxed cells are "
+                "systematically a few percent off experiment"
             )
         if self.unknown:
             told.append(f"no volume is known of {', '.join(self.unknown)}")

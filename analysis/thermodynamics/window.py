@@ -357,10 +357,8 @@ def stability_window(
 def _profile(subject: Subject, phase_set: PhaseSet) -> _Profile:
     if "Li" not in phase_set.elements:
         raise InputError(
-            (
-                f"the phase set {phase_set.name} holds no lithium metal, the zero of the voltage; its elements: "
-                f"{', '.join(phase_set.elements)}"
-            )
+            f"the phase set {phase_set.name} holds no lithium metal, the zero of the voltage; its elements: "
+            f"{', '.join(phase_set.elements)}"
         )
     host = Composition({element: amount for element, amount in subject.composition.items() if element.symbol != "Li"})
     if not host:

@@ -120,10 +120,8 @@ class LimitDeviation:
             told.append(f"On this set's energies the printed reaction would need {self.printed_reaction:.3f} V.")
             share = self.voltage - self.printed_reaction
             told.append(
-                (
-                    f"So {share:+.3f} V of the deviation come from these phases and "
-                    f"{self.printed_reaction - self.published:+.3f} V from energies."
-                )
+                f"So {share:+.3f} V of the deviation come from these phases and "
+                f"{self.printed_reaction - self.published:+.3f} V from energies."
             )
         return told
 

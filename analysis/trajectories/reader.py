@@ -76,11 +76,9 @@ def open_trajectory(paths: Sequence[Path], timestep: float | None = None, block:
     for source in sources:
         if timestep is not None and source.timestep is not None and abs(timestep / source.timestep - 1) > _SAME_TIME:
             raise InputError(
-                (
-                    f"the time step of {timestep:g} fs that was given is not that of {source.path}, "
-                    f"{source.timestep:g} "
-                    "fs: leave it out"
-                )
+                f"the time step of {timestep:g} fs that was given is not that of {source.path}, "
+                f"{source.timestep:g} "
+                "fs: leave it out"
             )
     return Trajectory(sources, timestep, block)
 
@@ -182,10 +180,8 @@ class Trajectory:
         known = [value for value in told if value is not None]
         if not known:
             self._opening.append(
-                (
-                    f"nothing tells the time step: {_ASSUMED_TIMESTEP:g} fs is assumed, so times count steps, and "
-                    "diffusivities and rates have no meaning: give the time step"
-                )
+                f"nothing tells the time step: {_ASSUMED_TIMESTEP:g} fs is assumed, so times count steps, and "
+                "diffusivities and rates have no meaning: give the time step"
             )
         for source, value in zip(self._sources, told, strict=True):
             if source.timestep is None and given is None and known and "OUTCAR" not in source.path.name:
@@ -193,11 +189,9 @@ class Trajectory:
                 self._opening.append(f"{source.path}: the time step of {value or known[0]:g} fs is that of {origin}")
             elif value is not None and abs(value / known[0] - 1) > _SAME_TIME:
                 self._opening.append(
-                    (
-                        f"{source.path}: its time step is {value:g} fs, that of {self._sources[0].path} {known[0]:g} "
-                        "fs; "
-                        "each counts for its own frames"
-                    )
+                    f"{source.path}: its time step is {value:g} fs, that of {self._sources[0].path} {known[0]:g} "
+                    "fs; "
+                    "each counts for its own frames"
                 )
         return [value or (known[0] if known else _ASSUMED_TIMESTEP) for value in told], bool(known)
 
@@ -267,18 +261,14 @@ class _Chain:
             )
         if self._overlap:
             self._damage.say(
-                (
-                    f"{len(self._overlap)} frame{'s' if len(self._overlap) > 1 else ''} of it stood in the files "
-                    "before, "
-                    f"steps {min(self._overlap)} to {max(self._overlap)}: dropped"
-                )
+                f"{len(self._overlap)} frame{'s' if len(self._overlap) > 1 else ''} of it stood in the files "
+                "before, "
+                f"steps {min(self._overlap)} to {max(self._overlap)}: dropped"
             )
         if self._wrong_times:
             self._damage.say(
-                (
-                    f"its times do not follow from its steps (up to {self._wrong_times:g} fs apart): steps of "
-                    f"{self._timestep:g} fs are used"
-                )
+                f"its times do not follow from its steps (up to {self._wrong_times:g} fs apart): steps of "
+                f"{self._timestep:g} fs are used"
             )
 
     def joined(self, frames: Frames) -> Iterator[Frames]:
@@ -330,11 +320,9 @@ class _Chain:
         again = run.select(run.steps == last.raw_step)
         if len(again) and _same_frame(last.frame, again) is None:
             self._damage.say(
-                (
-                    f"its steps overlap those before, but step {last.raw_step} is not the same frame there: is it "
-                    "another "
-                    "run?"
-                )
+                f"its steps overlap those before, but step {last.raw_step} is not the same frame there: is it "
+                "another "
+                "run?"
             )
         repeated = run.steps <= last.raw_step
         self._overlap += run.steps[repeated].tolist()

@@ -180,10 +180,8 @@ class _Reader:
         if head.species != self.species:
             self.ended = True
             self.damage.say(
-                (
-                    f"from frame {self.frame + 1} on there are other atoms ({len(head.species)}, before "
-                    f"{len(self.species)}): they are not used"
-                )
+                f"from frame {self.frame + 1} on there are other atoms ({len(head.species)}, before "
+                f"{len(self.species)}): they are not used"
             )
         return True
 

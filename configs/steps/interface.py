@@ -77,10 +77,8 @@ class InterfaceSystem(Spec):
         materials = [text.split(":")[0] for text in self.names.values()]
         if len(set(materials)) < len(materials):
             raise ValueError(
-                (
-                    "the parts of a stack need different names, for each site is tagged with its own; given: "
-                    f"{', '.join(materials)}"
-                )
+                "the parts of a stack need different names, for each site is tagged with its own; given: "
+                f"{', '.join(materials)}"
             )
         return self
 

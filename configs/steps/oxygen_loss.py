@@ -118,11 +118,9 @@ class OxygenLossPlan(Spec):
         twice = sorted(set(self.lithium_vacancies) & set(self.voltage_only))
         if twice:
             raise ValueError(
-                (
-                    f"voltage_only: {', '.join(map(str, twice))} stands among lithium_vacancies, whose voltages are "
-                    "known "
-                    "anyway"
-                )
+                f"voltage_only: {', '.join(map(str, twice))} stands among lithium_vacancies, whose voltages are "
+                "known "
+                "anyway"
             )
         return self
 

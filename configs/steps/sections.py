@@ -194,10 +194,8 @@ class DynamicsPart(Spec):
     def _chunks_are_whole_steps(self) -> DynamicsPart:
         if self.chunk > self.length or self.chunk < self.timestep:
             raise ValueError(
-                (
-                    f"'chunk' ({self.chunk:g} fs) must lie between one timestep ({self.timestep:g} fs) and the length "
-                    f"({self.length:g} fs)"
-                )
+                f"'chunk' ({self.chunk:g} fs) must lie between one timestep ({self.timestep:g} fs) and the length "
+                f"({self.length:g} fs)"
             )
         return self
 

@@ -99,10 +99,8 @@ def plan(
     typer.echo(f"{totals['jobs']} {'job' if totals['jobs'] == 1 else 'jobs'}, {effort} (an order of magnitude)")
     if cluster is not None:
         typer.echo(
-            (
-                f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most "
-                f"{totals['core_hours_at_most']:.0f} by the wall times"
-            )
+            f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most "
+            f"{totals['core_hours_at_most']:.0f} by the wall times"
         )
     for line in document["notes"]:
         typer.echo(f"note: {line}")
@@ -130,11 +128,9 @@ def run(
     opened = open_store(rehearsal_location(store) if rehearsed else store)
     if rehearsed:
         narrate(
-            (
-                f"a rehearsal: its numbers are invented, and kept apart in {opened.shown}; `status` and `why` show "
-                "them "
-                "with --rehearsal"
-            )
+            f"a rehearsal: its numbers are invented, and kept apart in {opened.shown}; `status` and `why` show "
+            "them "
+            "with --rehearsal"
         )
     if not planned.jobs:
         narrate("no job is needed: this recipe is evaluated from the phase set by `catholyte report`")

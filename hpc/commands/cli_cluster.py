@@ -53,11 +53,9 @@ def submit(
         " --rehearsal" if document["rehearsal"] else ""
     )
     typer.echo(
-        (
-            f"`catholyte tend --cluster {cluster}{flags}` hands ready jobs to the scheduler and puts lost ones back; "
-            "keep "
-            "it running, or call it from cron with --once"
-        )
+        f"`catholyte tend --cluster {cluster}{flags}` hands ready jobs to the scheduler and puts lost ones back; "
+        "keep "
+        "it running, or call it from cron with --once"
     )
 
 
@@ -87,11 +85,9 @@ def tend(
         rounds.append(look)
         if look.put_back or look.paused or look.queued:
             narrate(
-                (
-                    f"queued {len(look.queued)}, put back {len(look.put_back)}, paused {len(look.paused)}, on their "
-                    "way "
-                    f"{look.left}"
-                )
+                f"queued {len(look.queued)}, put back {len(look.put_back)}, paused {len(look.paused)}, on their "
+                "way "
+                f"{look.left}"
             )
 
     try:

@@ -56,10 +56,8 @@ def orderings(
     )
     told = document["sampling"]
     typer.echo(
-        (
-            f"{told['method']}, seed {told['seed']}: {told['n_distinct']} distinct out of {told['n_samples']} samples; "
-            f"spread {1000 * told['spread']:.3g} meV/atom"
-        )
+        f"{told['method']}, seed {told['seed']}: {told['n_distinct']} distinct out of {told['n_samples']} samples; "
+        f"spread {1000 * told['spread']:.3g} meV/atom"
     )
     for note in document["notes"]:
         typer.echo(f"note: {note}")

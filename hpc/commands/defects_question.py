@@ -344,11 +344,9 @@ def _slabs_of(asked: ReconstructQuestion) -> list[tuple[str, Structure]]:
     if any(Path(asked.slab).match(pattern) for patterns in FORMATS.values() for pattern in patterns):
         if asked.miller is not None:
             raise InputError(
-                (
-                    f"{asked.slab} is a structure file and is taken as the slab itself; --miller cuts one from a "
-                    "material "
-                    "of the library"
-                )
+                f"{asked.slab} is a structure file and is taken as the slab itself; --miller cuts one from a "
+                "material "
+                "of the library"
             )
         return [(Path(asked.slab).name.split(".")[0], read_structure(asked.slab))]
     if asked.miller is None:

@@ -112,11 +112,9 @@ def dynamics(
 
 def _show(document: dict[str, Any]) -> None:
     typer.echo(
-        (
-            f"{document['formula']}, {document['n_atoms']} atoms, {document['n_frames']} frames, "
-            f"{document['start']:g} to "
-            f"{document['end']:g} fs; {document['label']}"
-        )
+        f"{document['formula']}, {document['n_atoms']} atoms, {document['n_frames']} frames, "
+        f"{document['start']:g} to "
+        f"{document['end']:g} fs; {document['label']}"
     )
     rows = [
         (
@@ -181,10 +179,8 @@ def _show_score(score: dict[str, Any] | None) -> None:
     typer.echo(f"predicted by {score['phase_set']}: {score['reaction'] or 'no reaction'}")
     if score["score"] is not None:
         typer.echo(
-            (
-                f"agreement of the bonds that came and went with the prediction: {score['score']:.2f} (random mixing: "
-                f"{_number(score['baseline'])}), skill {_number(score['skill'])}; progress {score['progress']:.3f}"
-            )
+            f"agreement of the bonds that came and went with the prediction: {score['score']:.2f} (random mixing: "
+            f"{_number(score['baseline'])}), skill {_number(score['skill'])}; progress {score['progress']:.3f}"
         )
     for note in score["notes"]:
         typer.echo(f"note: {note}")

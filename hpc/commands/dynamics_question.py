@@ -122,10 +122,8 @@ def _tags(path: Path, species: Sequence[str]) -> tuple[str, ...]:
             min(len(symbols), len(species)),
         )
         raise InputError(
-            (
-                f"--cell {path}: {len(symbols)} sites against {len(species)} atoms of the trajectory, different from "
-                "atom "
-                f"{first} (from 0) on"
-            )
+            f"--cell {path}: {len(symbols)} sites against {len(species)} atoms of the trajectory, different from "
+            "atom "
+            f"{first} (from 0) on"
         )
     return tuple(str(tag) for tag in cell.site_properties["layer"])

@@ -123,18 +123,14 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
     polar = sum(row["polarity"] == "polar" for row in rows)
     if polar:
         notes.append(
-            (
-                f"{polar} of {len(rows)} cells hold a polar slab: no stack of non-polar ones fits the limits; a "
-                "calculation needs a dipole correction"
-            )
+            f"{polar} of {len(rows)} cells hold a polar slab: no stack of non-polar ones fits the limits; a "
+            "calculation needs a dipole correction"
         )
     if rows:
         notes.append(
-            (
-                "slabs are rigid and keep their bulk heights: relax before use; the interaction energy ranks "
-                "registries, "
-                "it is no adhesion energy"
-            )
+            "slabs are rigid and keep their bulk heights: relax before use; the interaction energy ranks "
+            "registries, "
+            "it is no adhesion energy"
         )
     return notes
 

@@ -70,11 +70,9 @@ def layers_document(asked: LayersQuestion, out: Path | None = None) -> dict[str,
         return _of_trajectory(asked, out)
     if len(asked.files) > 1:
         raise InputError(
-            (
-                f"{len(asked.files)} files were given, and they are read as one trajectory with --every N only; else "
-                "give "
-                "one structure"
-            )
+            f"{len(asked.files)} files were given, and they are read as one trajectory with --every N only; else "
+            "give "
+            "one structure"
         )
     return _of_structure(asked, out)
 
@@ -123,11 +121,9 @@ def _of_trajectory(asked: LayersQuestion, out: Path | None) -> dict[str, Any]:
     notes = [f"means over {len(series.steps)} frames; `layers` and `stacking` are those of the last one", *opened.notes]
     if series.lost:
         notes.append(
-            (
-                f"{series.lost} of {len(series.steps)} frames have no close-packed oxygen: they count as disordered, "
-                "and "
-                "not in the means"
-            )
+            f"{series.lost} of {len(series.steps)} frames have no close-packed oxygen: they count as disordered, "
+            "and "
+            "not in the means"
         )
     document = {
         "file": asked.files[0],
@@ -207,26 +203,20 @@ def _notes(geometry: LayeredGeometry) -> list[str]:
         )
     if geometry.structure == "spinel":
         notes.append(
-            (
-                "spinel: its four stacking directions are equivalent; S(MO2) lies around the layers with three "
-                "quarters "
-                "of the octahedral metal"
-            )
+            "spinel: its four stacking directions are equivalent; S(MO2) lies around the layers with three "
+            "quarters "
+            "of the octahedral metal"
         )
     if geometry.planes:
         notes.append(
-            (
-                "the layers are inclined: `layers` are atomic planes parallel to the surface or interface, from the "
-                "bottom up; `stacking` are the layers themselves"
-            )
+            "the layers are inclined: `layers` are atomic planes parallel to the surface or interface, from the "
+            "bottom up; `stacking` are the layers themselves"
         )
     if geometry.left_out:
         notes.append(
-            (
-                f"{geometry.left_out} oxygen atoms are left out: they belong to no octahedral metal, to a nonmetal, "
-                "or to "
-                "another part"
-            )
+            f"{geometry.left_out} oxygen atoms are left out: they belong to no octahedral metal, to a nonmetal, "
+            "or to "
+            "another part"
         )
     return notes
 

@@ -208,19 +208,15 @@ def _notes(asked: OrderingQuestion, found: Sequence[Ordering], how: Ranking) -> 
     if len(found) < asked.n:
         known = "exist" if found[0].method == "enumeration" else "were found"
         notes.append(
-            (
-                f"{asked.n} orderings were asked for and {len(found)} that symmetry tells apart {known} in this cell; "
-                "--supercell gives a larger one"
-            )
+            f"{asked.n} orderings were asked for and {len(found)} that symmetry tells apart {known} in this cell; "
+            "--supercell gives a larger one"
         )
     energies = [ordering.energy for ordering in found]
     if how.by == "ewald" and len(found) > 1 and max(energies) - min(energies) < 1e-6:
         notes.append(
-            (
-                "all arrangements have the same electrostatic energy, as ions of one charge do; --rank chgnet tells "
-                "them "
-                "apart"
-            )
+            "all arrangements have the same electrostatic energy, as ions of one charge do; --rank chgnet tells "
+            "them "
+            "apart"
         )
     return notes
 

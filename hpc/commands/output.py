@@ -6,11 +6,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from pymatgen.core.structure import Structure
+from typing import TYPE_CHECKING, Any
 
 from ...configs.errors import InputError, UnknownNameError, near_match_hint
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
 
 __all__ = ["FILE_FORMATS", "emit_json", "ending", "narrate", "table", "write_cell"]
 

@@ -97,10 +97,8 @@ def bands_document(
         document["notes"] += [note for note in report.notes if note not in document["notes"]]
     if vacuum is not None and not vacuum.flat:
         document["notes"].append(
-            (
-                f"the potential varies by {vacuum.variation:.2f} eV in the middle of the vacuum: no level there is the "
-                "vacuum level"
-            )
+            f"the potential varies by {vacuum.variation:.2f} eV in the middle of the vacuum: no level there is the "
+            "vacuum level"
         )
     return document
 

@@ -154,10 +154,8 @@ def volumes_document(question: VolumeQuestion, phase_set: PhaseSet | str | None 
     if ledger.unknown:
         names = ", ".join(ledger.unknown)
         raise InputError(
-            (
-                f"no volume is known of {names} in {ledger.reaction}: give a density, e.g. --density "
-                f"{ledger.unknown[0]}=2.5 (g/cm³)"
-            )
+            f"no volume is known of {names} in {ledger.reaction}: give a density, e.g. --density "
+            f"{ledger.unknown[0]}=2.5 (g/cm³)"
         )
     units = {
         "volume": "mL per mole of reaction, molar volumes mL/mol",

@@ -118,11 +118,9 @@ def _notes(asked: SlabQuestion, found: list[Slab]) -> list[str]:
     if polar:
         cause = "a polar cut" if any(slab.tasker == 3 for slab in polar) else "the scatter of charges in the ordering"
         notes.append(
-            (
-                f"{len(polar)} of {len(found)} slabs have a dipole from {cause}: their energy grows with thickness, "
-                "and a "
-                "calculation needs a dipole correction"
-            )
+            f"{len(polar)} of {len(found)} slabs have a dipole from {cause}: their energy grows with thickness, "
+            "and a "
+            "calculation needs a dipole correction"
         )
     return notes
 

@@ -158,10 +158,8 @@ def _notes(asked: SubstitutionQuestion, how: Ranking) -> list[str]:
     ]
     if how.by == "ewald":
         notes.append(
-            (
-                "point charges know neither size nor covalency: they rank charges, not chemistry; --rank "
-                "chgnet-relaxed "
-                "asks a model"
-            )
+            "point charges know neither size nor covalency: they rank charges, not chemistry; --rank "
+            "chgnet-relaxed "
+            "asks a model"
         )
     return notes

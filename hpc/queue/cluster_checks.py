@@ -155,10 +155,8 @@ def _partitions(cluster: Cluster) -> Finding:
             problems.append(f"{cluster.scheduler} has no partition {name!r}; {near_match_hint(name, limits)}")
         elif rule.resources.wall_time > limits[name]:
             problems.append(
-                (
-                    f"a wall time of {rule.resources.wall_time} s is asked for, partition {name} allows "
-                    f"{limits[name]:.0f} s"
-                )
+                f"a wall time of {rule.resources.wall_time} s is asked for, partition {name} allows "
+                f"{limits[name]:.0f} s"
             )
     return finding(
         "partition",

@@ -173,10 +173,8 @@ class Outputs:
     def _outcar_ionic(self, frame: Frame, converged: bool, magnetization: bool) -> None:
         write = self.outcar.write
         write(
-            (
-                f"{'-' * 24} aborting loop "
-                f"{'because EDIFF is reached' if converged else 'EDIFF was not reached (unconverged)'} {'-' * 24}\n\n"
-            )
+            f"{'-' * 24} aborting loop "
+            f"{'because EDIFF is reached' if converged else 'EDIFF was not reached (unconverged)'} {'-' * 24}\n\n"
         )
         write(f" E-fermi : {self.electrons.efermi:9.4f}     XC(G=0):   0.0000     alpha+bet :  0.0000\n\n")
         self._table("total charge", self.electrons.charges)
@@ -222,10 +220,8 @@ class Outputs:
             rows.append(f"{i:5d}     {0.0:8.3f}{value - d:8.3f}{d:8.3f}{value:8.3f}\n")
         line = "-" * 42
         self.outcar.write(
-            (
-                f"\n {title}\n\n# of ion       s       p       d       tot\n{line}\n{''.join(rows)}{line}\ntot       "
-                f"{0.0:8.3f}{0.0:8.3f}{values.sum():8.3f}{values.sum():8.3f}\n\n"
-            )
+            f"\n {title}\n\n# of ion       s       p       d       tot\n{line}\n{''.join(rows)}{line}\ntot       "
+            f"{0.0:8.3f}{0.0:8.3f}{values.sum():8.3f}{values.sum():8.3f}\n\n"
         )
 
 

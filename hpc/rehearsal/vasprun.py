@@ -120,10 +120,8 @@ class VasprunWriter:
             rows += [f"    <rc><c>{symbol:<2}</c><c>{number:4d}</c></rc>\n"] * count
             mass = float(Element(symbol).atomic_mass)
             types.append(
-                (
-                    f"    <rc><c>{count:4d}</c><c>{symbol:<2}</c><c>{mass:12.4f}</c><c>{1.0:12.4f}</c><c> "
-                    f"{title:<36}</c></rc>\n"
-                )
+                f"    <rc><c>{count:4d}</c><c>{symbol:<2}</c><c>{mass:12.4f}</c><c>{1.0:12.4f}</c><c> "
+                f"{title:<36}</c></rc>\n"
             )
         return (
             f" <atominfo>\n  <atoms>{len(inputs.structure):8d} </atoms>\n  <types>{len(types):8d} </types>\n"

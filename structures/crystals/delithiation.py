@@ -121,10 +121,8 @@ def in_cell(material: Material, composition: str | None = None, supercell: Mesh 
         supercell = cell.supercell if fits and cell is not None else _squarest(multiple)
     elif prod(supercell) != multiple:
         raise StructureError(
-            (
-                f"{composition} has the anions of {multiple} conventional cells of {material.name}, and the supercell "
-                f"{supercell} is {prod(supercell)}"
-            )
+            f"{composition} has the anions of {multiple} conventional cells of {material.name}, and the supercell "
+            f"{supercell} is {prod(supercell)}"
         )
     share = float(wanted["Li"]) / (float(full.composition.element_composition["Li"] or 1.0) * multiple)
     base = (
@@ -165,10 +163,8 @@ def _cell(material: Material, x: float, lithium: float, supercell: Mesh | None) 
     if supercell is not None:
         if not whole(x * lithium * prod(supercell)):
             raise StructureError(
-                (
-                    f"x = {x:g} is {x * lithium * prod(supercell):.3f} Li atoms in the supercell {supercell} of "
-                    f"{material.name}: give another supercell or x"
-                )
+                f"x = {x:g} is {x * lithium * prod(supercell):.3f} Li atoms in the supercell {supercell} of "
+                f"{material.name}: give another supercell or x"
             )
         return OrderedCell(supercell=supercell)
     if own is not None and not own.primitive and whole(x * lithium * prod(own.supercell)):
@@ -179,10 +175,8 @@ def _cell(material: Material, x: float, lithium: float, supercell: Mesh | None) 
         if a >= b and a * b * atoms <= _LARGEST and whole(x * lithium * a * b) and _metals_are_whole(material, a * b):
             return OrderedCell(supercell=(a, b, 1))
     raise StructureError(
-        (
-            f"x = {x:g}: no supercell of {material.name} up to {_LARGEST} atoms holds a whole number of Li atoms; give "
-            "another x"
-        )
+        f"x = {x:g}: no supercell of {material.name} up to {_LARGEST} atoms holds a whole number of Li atoms; give "
+        "another x"
     )
 
 

@@ -102,10 +102,8 @@ def bonds(structure: Structure) -> Bonds:
     """
     if not structure.is_ordered:
         raise StructureError(
-            (
-                f"{structure.composition.reduced_formula}: environments need an ordered structure, and this one has "
-                "partial occupancies"
-            )
+            f"{structure.composition.reduced_formula}: environments need an ordered structure, and this one has "
+            "partial occupancies"
         )
     species = list(dict.fromkeys(site.specie for site in structure))
     longest = _longest_bonds(species)
@@ -139,10 +137,8 @@ def anion_environments(structure: Structure, anion: str = "O") -> list[Environme
     sites = [i for i, site in enumerate(structure) if site.specie.symbol == anion]
     if not sites:
         raise StructureError(
-            (
-                f"no {anion} in {structure.composition.reduced_formula}; elements: "
-                f"{', '.join(sorted(map(str, structure.elements)))}"
-            )
+            f"no {anion} in {structure.composition.reduced_formula}; elements: "
+            f"{', '.join(sorted(map(str, structure.elements)))}"
         )
     found = bonds(structure)
     symbols = np.array([site.specie.symbol for site in structure])

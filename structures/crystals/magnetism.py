@@ -170,11 +170,9 @@ def with_moments(structure: Structure, magnetism: Magnetism) -> Structure:
     net = sum(cell.site_properties["magmom"])
     if abs(net) > 1e-6:
         raise StructureError(
-            (
-                f"{cell.composition.formula}: the order {magnetism.order!r} leaves a net moment of {net:.3f} µB in "
-                "this "
-                "cell"
-            )
+            f"{cell.composition.formula}: the order {magnetism.order!r} leaves a net moment of {net:.3f} µB in "
+            "this "
+            "cell"
         )
     return cell
 

@@ -256,16 +256,12 @@ def _numbers(sublattices: list[_Sublattice], composition: str | None, name: str)
         text = composition or f"whole atoms next to the occupancies of {name}"
         if solve(rows, totals) is None:
             raise StructureError(
-                (
-                    f"{name}: the sites and their species cannot give {text} in a cell of "
-                    f"{int(sum(totals[: len(sublattices)]))} sites"
-                )
+                f"{name}: the sites and their species cannot give {text} in a cell of "
+                f"{int(sum(totals[: len(sublattices)]))} sites"
             )
         raise StructureError(
-            (
-                f"{name}: the charges cannot balance for {text}; species: "
-                f"{', '.join(sorted({str(s) for _, s in keys if s is not None}))}"
-            )
+            f"{name}: the charges cannot balance for {text}; species: "
+            f"{', '.join(sorted({str(s) for _, s in keys if s is not None}))}"
         )
     return [{s: int(found[k]) for k, (h, s) in enumerate(keys) if h == g} for g in range(len(sublattices))]
 
@@ -277,10 +273,8 @@ def _target(composition: str, elements: set[str], name: str) -> dict[str, float]
         raise StructureError(f"{name}: the composition {composition!r} cannot be read: {error}") from None
     if set(target) - elements:
         raise StructureError(
-            (
-                f"{name}: no site holds {', '.join(sorted(set(target) - elements))} of {composition}; allowed: "
-                f"{', '.join(sorted(elements))}"
-            )
+            f"{name}: no site holds {', '.join(sorted(set(target) - elements))} of {composition}; allowed: "
+            f"{', '.join(sorted(elements))}"
         )
     return {element: target.get(element, 0.0) for element in sorted(elements)}
 

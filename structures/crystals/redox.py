@@ -102,10 +102,8 @@ def net_charge(structure: Structure) -> float:
     missing = sorted(str(species) for species, charge in charges.items() if charge is None)
     if missing:
         raise StructureError(
-            (
-                f"{structure.composition.reduced_formula}: {', '.join(missing)} without oxidation state; charges are "
-                "needed, for example Co3+"
-            )
+            f"{structure.composition.reduced_formula}: {', '.join(missing)} without oxidation state; charges are "
+            "needed, for example Co3+"
         )
     return float(
         sum(charge * structure.composition[species] for species, charge in charges.items() if charge is not None)

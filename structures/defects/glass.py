@@ -147,10 +147,8 @@ def pack(formula: str, density: float | None = None, n_units: int = 8, seed: int
     value = measured_density(unit) if density is None else density
     if value is None:
         raise InputError(
-            (
-                f"{formula}: no measured density is known at x = {lithia_fraction(unit):.3f} Li2O (known: "
-                f"{min(DENSITIES):g} to {max(DENSITIES):g}, {DENSITY_SOURCE}); give a density in g/cm³"
-            )
+            f"{formula}: no measured density is known at x = {lithia_fraction(unit):.3f} Li2O (known: "
+            f"{min(DENSITIES):g} to {max(DENSITIES):g}, {DENSITY_SOURCE}); give a density in g/cm³"
         )
     if not value > 0 or not np.isfinite(value):
         raise InputError(f"density {value:g} g/cm³: a number above 0 is needed")
@@ -164,10 +162,8 @@ def pack(formula: str, density: float | None = None, n_units: int = 8, seed: int
     filled = sum(4 / 3 * np.pi * PACKING_RADII[symbol] ** 3 * number for symbol, number in counts.items()) / edge**3
     if filled > _RANDOM_PACKING:
         raise StructureError(
-            (
-                f"{formula} at {value:g} g/cm³ cannot be packed so densely: at most "
-                f"{value * _RANDOM_PACKING / filled:.2f} g/cm³ of these atoms pack at random"
-            )
+            f"{formula} at {value:g} g/cm³ cannot be packed so densely: at most "
+            f"{value * _RANDOM_PACKING / filled:.2f} g/cm³ of these atoms pack at random"
         )
     coords = _packed(counts, edge, seed, f"{formula} at {value:g} g/cm³")
     species = [_IONS[symbol] for symbol, number in counts.items() for _ in range(number)]

@@ -220,11 +220,9 @@ def _heights(structure: Structure) -> Floats:
     widest = int(gaps.argmax())
     if gaps[widest] * structure.lattice.c < VACUUM:
         raise StructureError(
-            (
-                f"{structure.composition.reduced_formula}: the widest gap is {gaps[widest] * structure.lattice.c:.2f} "
-                "Å, "
-                f"and a slab has a vacuum of at least {VACUUM} Å"
-            )
+            f"{structure.composition.reduced_formula}: the widest gap is {gaps[widest] * structure.lattice.c:.2f} "
+            "Å, "
+            f"and a slab has a vacuum of at least {VACUUM} Å"
         )
     lowest = ranked[(widest + 1) % len(ranked)]
     # an atom that sits a rounding error below the lowest one is not a cell higher
@@ -249,11 +247,9 @@ def _regions(slab: _Slab, n_layers: int, faces: Faces) -> list[_Region]:
     used = n_layers * (2 if faces == "both" else 1)
     if used >= len(slab.planes):
         raise StructureError(
-            (
-                f"{used} of the slab's {len(slab.planes)} layers would be converted, and at least one has to stay; "
-                "take "
-                "fewer layers, one face, or a thicker slab"
-            )
+            f"{used} of the slab's {len(slab.planes)} layers would be converted, and at least one has to stay; "
+            "take "
+            "fewer layers, one face, or a thicker slab"
         )
     return [
         _region(slab, n_layers, outward)
@@ -364,10 +360,8 @@ def _common_metal(structure: Structure, metal: list[int]) -> str:
     )
     if not counts:
         raise StructureError(
-            (
-                f"{structure.composition.reduced_formula}: no metal of the slab forms a divalent ion; name the filler: "
-                "Ni, Co, Mn, Fe"
-            )
+            f"{structure.composition.reduced_formula}: no metal of the slab forms a divalent ion; name the filler: "
+            "Ni, Co, Mn, Fe"
         )
     preferred = ("Ni", "Co", "Mn", "Fe")
     return min(counts, key=lambda symbol: (-counts[symbol], preferred.index(symbol)))
@@ -404,11 +398,9 @@ def _centred_oxygen(structure: Structure, slab: _Slab, oxygen: list[int]) -> Str
     ]
     if not complete:
         raise StructureError(
-            (
-                f"{slab.structure.composition.reduced_formula}: no oxygen has three lithium and three metal "
-                "neighbours; "
-                "the slab is too thin or no layered oxide"
-            )
+            f"{slab.structure.composition.reduced_formula}: no oxygen has three lithium and three metal "
+            "neighbours; "
+            "the slab is too thin or no layered oxide"
         )
     cell = structure.copy()
     first = found.anions == complete[0]

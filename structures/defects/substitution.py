@@ -226,11 +226,9 @@ def substitute(
         changed = compensate(changed, -extra, _metals_by_distance(changed, index))
     elif extra < 0:
         raise StructureError(
-            (
-                f"{ion} has a lower charge than {replaced}: lithium vacancies do not pay for that; use reduction, "
-                "which "
-                "oxidises metals here"
-            )
+            f"{ion} has a lower charge than {replaced}: lithium vacancies do not pay for that; use reduction, "
+            "which "
+            "oxidises metals here"
         )
     elif extra > 0:
         removed = _best_vacancies(changed, extra, seed)
@@ -352,10 +350,8 @@ def _best_vacancies(structure: Structure, number: int, seed: int) -> tuple[int, 
     lithium = [i for i, site in enumerate(structure) if site.specie.symbol == "Li"]
     if number > len(lithium):
         raise StructureError(
-            (
-                f"{structure.composition.reduced_formula}: {number} lithium atoms would have to leave, and there are "
-                f"{len(lithium)}"
-            )
+            f"{structure.composition.reduced_formula}: {number} lithium atoms would have to leave, and there are "
+            f"{len(lithium)}"
         )
     if number == len(lithium):
         return tuple(lithium)

@@ -145,10 +145,8 @@ def substitution_effect(before: Structure, made: Substitution, relaxed: Structur
     origin = [int(i) for i in made.structure.site_properties["origin"]]
     if len(after) != len(origin) or max(origin) >= len(before):
         raise StructureError(
-            (
-                f"{len(after)} relaxed sites, {len(origin)} substituted and {len(before)} before: they do not belong "
-                "together"
-            )
+            f"{len(after)} relaxed sites, {len(origin)} substituted and {len(before)} before: they do not belong "
+            "together"
         )
     place = {old: new for new, old in enumerate(origin)}
     site = origin[made.index]

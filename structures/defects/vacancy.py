@@ -118,10 +118,8 @@ def lithium_vacancies(
         raise InputError(f"{n_vacancies} vacancies in {n} arrangements were asked for; at least 0 and 1 are needed")
     if n_vacancies > len(lithium):
         raise StructureError(
-            (
-                f"{n_vacancies} lithium vacancies were asked for, and {structure.composition.formula} holds "
-                f"{len(lithium)} lithium atoms"
-            )
+            f"{n_vacancies} lithium vacancies were asked for, and {structure.composition.formula} holds "
+            f"{len(lithium)} lithium atoms"
         )
     parent, counts = _partly_occupied(structure, lithium, n_vacancies, charged)
     found = order(parent, OrderedCell(), n, seed)
@@ -185,10 +183,8 @@ def oxygen_vacancy(structure: Structure, index: int, charged: bool = False) -> V
         oxygen = [i for i, site in enumerate(structure) if site.specie.symbol == "O"]
         held = f"holds {structure[index].specie}" if 0 <= index < len(structure) else "does not exist"
         raise StructureError(
-            (
-                f"site {index} {held}; oxygen sites are "
-                f"{f'{oxygen[0]} to {oxygen[-1]}' if oxygen else 'not in this structure'}"
-            )
+            f"site {index} {held}; oxygen sites are "
+            f"{f'{oxygen[0]} to {oxygen[-1]}' if oxygen else 'not in this structure'}"
         )
     if "origin" not in structure.site_properties:
         structure = structure.copy(site_properties={**structure.site_properties, "origin": list(range(len(structure)))})
@@ -240,10 +236,8 @@ def vacancy_distances(
 def _require_ordered(structure: Structure, what: str) -> None:
     if not structure.is_ordered:
         raise StructureError(
-            (
-                f"{structure.composition.reduced_formula}: {what} need an ordered cell, and this one has partial "
-                "occupancies; order it first"
-            )
+            f"{structure.composition.reduced_formula}: {what} need an ordered cell, and this one has partial "
+            "occupancies; order it first"
         )
 
 

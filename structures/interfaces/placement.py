@@ -132,10 +132,8 @@ def search(
     if not np.isfinite(coarse).any():
         needed = contact(lower, upper, np.zeros(2))
         raise StructureError(
-            (
-                f"at a gap of {gap:g} Å atoms come closer than {CLOSEST} times the sum of their radii; unshifted, "
-                f"{needed:.2f} Å are needed"
-            )
+            f"at a gap of {gap:g} Å atoms come closer than {CLOSEST} times the sum of their radii; unshifted, "
+            f"{needed:.2f} Å are needed"
         )
     order = [k for k in np.argsort(coarse.round(9), kind="stable")[:_REFINED] if np.isfinite(coarse[k])]
     widths = steps / np.array(_divisions(steps))[:, None]

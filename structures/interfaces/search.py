@@ -235,10 +235,8 @@ def interfaces(parts: Sequence[Part], spec: InterfaceSpec | None = None) -> list
     labels = [part.cell.label for part in parts]
     if len(set(labels)) < len(labels):
         raise InputError(
-            (
-                "the parts of a stack need different names, for each site is tagged with its own; given: "
-                f"{', '.join(labels)}"
-            )
+            "the parts of a stack need different names, for each site is tagged with its own; given: "
+            f"{', '.join(labels)}"
         )
     chosen = spec or InterfaceSpec()
     candidates = _candidates(parts, chosen)

@@ -91,10 +91,8 @@ class SourceCell:
             )
         if len(structure.elements) > 1 and any(getattr(site.specie, "oxi_state", None) is None for site in structure):
             raise StructureError(
-                (
-                    f"{label}: a site has no oxidation state, and the polarity of a facet follows from them; write for "
-                    "example Co3+"
-                )
+                f"{label}: a site has no oxidation state, and the polarity of a facet follows from them; write for "
+                "example Co3+"
             )
         labels = structure.site_properties.get("wyckoff_label") or [site.specie.symbol for site in structure]
         properties = {"magmom": site_moments(structure).tolist(), "wyckoff_label": labels}
@@ -116,10 +114,8 @@ class SourceCell:
         """
         if [site.specie.symbol for site in structure] != [site.specie.symbol for site in self.structure]:
             raise StructureError(
-                (
-                    f"{self.label}: the relaxed cell {structure.composition.formula} has other sites than "
-                    f"{self.structure.composition.formula}"
-                )
+                f"{self.label}: the relaxed cell {structure.composition.formula} has other sites than "
+                f"{self.structure.composition.formula}"
             )
         strain = np.linalg.inv(self.structure.lattice.matrix) @ structure.lattice.matrix
         cell = Structure(

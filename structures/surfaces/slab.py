@@ -79,10 +79,8 @@ class SlabSpec:
             raise StructureError(f"the vacuum must be 0 Å or more, and {self.vacuum:g} Å was asked for")
         if self.complex_ions not in COMPLEX_IONS:
             raise UnknownNameError(
-                (
-                    f"complex ions: unknown choice {self.complex_ions!r}; "
-                    f"{near_match_hint(self.complex_ions, COMPLEX_IONS)}"
-                )
+                f"complex ions: unknown choice {self.complex_ions!r}; "
+                f"{near_match_hint(self.complex_ions, COMPLEX_IONS)}"
             )
         if self.fixed_layers < 0:
             raise StructureError(f"the number of fixed layers must be 0 or more, and {self.fixed_layers} was asked for")
@@ -179,10 +177,8 @@ def slabs(cell: SourceCell, miller: Miller, spec: SlabSpec | None = None, *, exa
         if not whole:
             least = min(termination.broken_units for termination in found)
             raise StructureError(
-                (
-                    f"{plane.name}: every planar cut breaks bonds inside complex ions, at least {least:.3f} per Å²; "
-                    "'whole' cuts around them"
-                )
+                f"{plane.name}: every planar cut breaks bonds inside complex ions, at least {least:.3f} per Å²; "
+                "'whole' cuts around them"
             )
         found = whole
     built: list[Slab] = []

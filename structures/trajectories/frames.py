@@ -59,11 +59,9 @@ class Frames:
             or any(array.shape != (n,) for array in series)
         ):
             raise ValueError(
-                (
-                    f"{n} frames of {len(self.species)} sites: positions {self.positions.shape}, cells "
-                    f"{self.cells.shape} "
-                    "and series do not agree"
-                )
+                f"{n} frames of {len(self.species)} sites: positions {self.positions.shape}, cells "
+                f"{self.cells.shape} "
+                "and series do not agree"
             )
 
     def __len__(self) -> int:

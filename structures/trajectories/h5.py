@@ -142,10 +142,8 @@ class TrajectoryWriter:
         steps = np.concatenate(([self._last_step], frames.steps))
         if np.any(np.diff(steps) <= 0):
             raise ValueError(
-                (
-                    f"{self.path}: steps rise from frame to frame and are not negative; after {self._last_step} came "
-                    f"{frames.steps.tolist()}"
-                )
+                f"{self.path}: steps rise from frame to frame and are not negative; after {self._last_step} came "
+                f"{frames.steps.tolist()}"
             )
         unknown = np.full(len(frames), np.nan)
         values = {
@@ -299,11 +297,9 @@ def _created(path: Path, species: tuple[str, ...], timestep: float, metadata: di
     unknown = [symbol for symbol in species if symbol not in atomic_numbers]
     if unknown or not species:
         raise InputError(
-            (
-                f"{path}: {unknown[0] if unknown else 'nothing'} is no element; a trajectory needs the element "
-                "symbols of "
-                "its sites"
-            )
+            f"{path}: {unknown[0] if unknown else 'nothing'} is no element; a trajectory needs the element "
+            "symbols of "
+            "its sites"
         )
     file = h5py.File(path, "w", libver="latest")
     file.create_group("h5md").attrs["version"] = np.array([1, 1], dtype=np.int32)

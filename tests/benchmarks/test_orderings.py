@@ -121,11 +121,9 @@ def test_lower_model_energy_than_random_arrangements(measured: Evidence) -> None
     mine, random, best_first = energies
     error = np.hypot(mine.std(), random.std()) / np.sqrt(N)
     print(
-        (
-            f"CHGNet eV/atom: ours {mine.mean():.4f} ± {mine.std():.4f}, random {random.mean():.4f} ± "
-            f"{random.std():.4f}, "
-            f"best-first {best_first.mean():.4f}"
-        )
+        f"CHGNet eV/atom: ours {mine.mean():.4f} ± {mine.std():.4f}, random {random.mean():.4f} ± "
+        f"{random.std():.4f}, "
+        f"best-first {best_first.mean():.4f}"
     )
     measured.lower(
         "mean CHGNet energy of thirty orderings",

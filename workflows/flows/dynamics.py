@@ -206,10 +206,8 @@ def _wall_time(engine: Engine, plan: DynamicsPlan) -> float:
     found = plan.wall_time or getattr(engine.backend.settings, "wall_time", None)
     if found is None:
         raise InputError(
-            (
-                "chunks that follow from the wall time need one: give 'wall_time' or 'chunk', or the setting wall_time "
-                f"of engine {engine.name}"
-            )
+            "chunks that follow from the wall time need one: give 'wall_time' or 'chunk', or the setting wall_time "
+            f"of engine {engine.name}"
         )
     return float(found)
 

@@ -84,11 +84,9 @@ def oxygen_loss_flow(
     lithium = min(sum(site.specie.symbol == "Li" for site in cell) for cell in cells)
     if max(plan.levels) > lithium:
         raise InputError(
-            (
-                f"{label}: {max(plan.levels)} Li vacancies were asked for, and the cell holds {lithium} Li atoms; "
-                "take a "
-                "larger supercell"
-            )
+            f"{label}: {max(plan.levels)} Li vacancies were asked for, and the cell holds {lithium} Li atoms; "
+            "take a "
+            "larger supercell"
         )
     task = Relax(
         max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=len(cells) == 1

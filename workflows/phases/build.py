@@ -400,10 +400,8 @@ def verify(document: Mapping[str, Any], label: str = "phase set") -> None:
     computed = canonical_sha256(document)
     if document.get("sha256") != computed:
         raise InputError(
-            (
-                f"{label}: its content does not match its hash (stored {document.get('sha256')}, computed {computed}); "
-                "rebuild it or restore the file"
-            )
+            f"{label}: its content does not match its hash (stored {document.get('sha256')}, computed {computed}); "
+            "rebuild it or restore the file"
         )
 
 
@@ -454,21 +452,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _print_table(rows: Sequence[RefereeRow]) -> None:
     for row in sorted(rows, key=lambda r: -abs(r.deviation)):
         print(
-            (
-                f"{row.formula:12} {row.entry_id:14} public {row.public:9.4f}  CHGNet {row.chgnet:9.4f}  deviation "
-                f"{1000 * row.deviation:+7.1f} meV/atom"
-            )
+            f"{row.formula:12} {row.entry_id:14} public {row.public:9.4f}  CHGNet {row.chgnet:9.4f}  deviation "
+            f"{1000 * row.deviation:+7.1f} meV/atom"
         )
     errors = class_errors(rows)
     for kind in CHEMICAL_CLASSES:
         found = [abs(row.deviation) for row in rows if row.kind == kind]
         if found:
             print(
-                (
-                    f"{kind:14} {len(found):4} compounds, MAE {1000 * fmean(found):5.1f} meV/atom, 1 σ of a CHGNet "
-                    "entry "
-                    f"{1000 * errors[kind]:5.1f} meV/atom"
-                )
+                f"{kind:14} {len(found):4} compounds, MAE {1000 * fmean(found):5.1f} meV/atom, 1 σ of a CHGNet "
+                "entry "
+                f"{1000 * errors[kind]:5.1f} meV/atom"
             )
 
 

@@ -47,10 +47,8 @@ def download(elements: Sequence[str], key: str | None = None) -> list[PublicEntr
     given = key or next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
     if not given:
         raise InputError(
-            (
-                f"the Materials Project's API needs a key: set {KEYS[0]} or {KEYS[1]}, or give it as an option "
-                "(materialsproject.org/api)"
-            )
+            f"the Materials Project's API needs a key: set {KEYS[0]} or {KEYS[1]}, or give it as an option "
+            "(materialsproject.org/api)"
         )
     found = [_public(entry) for entry in _request(elements, given)]
     if not found:
@@ -64,10 +62,8 @@ def _check_elements(elements: Sequence[str]) -> None:
         raise InputError(f"{', '.join(map(repr, wrong))} is not an element; a chemical system is written like Li-Co-O")
     if len(elements) > LARGEST_SYSTEM:
         raise InputError(
-            (
-                f"{len(elements)} elements are {2 ** len(elements) - 1} sub-systems to ask the Materials Project for; "
-                f"allowed: {LARGEST_SYSTEM} elements"
-            )
+            f"{len(elements)} elements are {2 ** len(elements) - 1} sub-systems to ask the Materials Project for; "
+            f"allowed: {LARGEST_SYSTEM} elements"
         )
 
 

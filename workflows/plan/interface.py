@@ -51,10 +51,8 @@ def add_interfaces(builder: Builder, step: InterfaceStep, *, full: bool) -> None
     built = [system.name for system in step.systems if system.file is None]
     if built:
         builder.notes.append(
-            (
-                f"the cells of {', '.join(built)} are built when the step runs: until then atoms are the budget of the "
-                "recipe, and times follow from it"
-            )
+            f"the cells of {', '.join(built)} are built when the step runs: until then atoms are the budget of the "
+            "recipe, and times follow from it"
         )
 
 

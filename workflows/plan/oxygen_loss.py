@@ -61,17 +61,13 @@ def add_oxygen_loss(builder: Builder, step: OxygenLossStep) -> None:
     if second := _second(builder, step):
         _add_references(builder, step, second)
         builder.notes.append(
-            (
-                f"step {STEP}: {second.name} calculates the host, and the cells with vacancies, once more at the "
-                f"geometries of {engine.name}"
-            )
+            f"step {STEP}: {second.name} calculates the host, and the cells with vacancies, once more at the "
+            f"geometries of {engine.name}"
         )
     builder.notes.append(
-        (
-            f"step {STEP}: the jobs of a ladder follow from energies and are added while it runs; its time is that of "
-            "the "
-            "most it can be"
-        )
+        f"step {STEP}: the jobs of a ladder follow from energies and are added while it runs; its time is that of "
+        "the "
+        "most it can be"
     )
 
 
@@ -105,11 +101,9 @@ def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: Oxy
     if orderings is not None and builder.override == "rehearsal":
         cells, orderings = cells[: orderings.keep], None
         builder.notes.append(
-            (
-                f"{material.name}: a rehearsal ranks no orderings and takes the first {len(cells)} as candidates for "
-                "the "
-                "host"
-            )
+            f"{material.name}: a rehearsal ranks no orderings and takes the first {len(cells)} as candidates for "
+            "the "
+            "host"
         )
     if system.ladder is not None:
         ranking = (orderings, _ranking(builder, step)) if orderings is not None else None

@@ -364,10 +364,8 @@ def ranks_divide(runs: Runs, ranks: int) -> Finding:
             )
         elif groups and settings.band_multiple % groups:
             problems.append(
-                (
-                    f"{run.name}: band_multiple {settings.band_multiple} is no multiple of {groups} band groups: VASP "
-                    "would change NBANDS"
-                )
+                f"{run.name}: band_multiple {settings.band_multiple} is no multiple of {groups} band groups: VASP "
+                "would change NBANDS"
             )
     return finding("ranks", problems, "choose ncore, kpar and band_multiple to fit the ranks", f"{ranks} ranks fit")
 
@@ -386,10 +384,8 @@ def wall_time_holds_a_step(runs: Runs, wall_time: float, ranks: int) -> Finding:
         )
         if seconds > wall_time * STEP_SHARE:
             problems.append(
-                (
-                    f"{run.name}: one ionic step takes about {seconds:.0f} s on {ranks} ranks, the wall time is "
-                    f"{wall_time:.0f} s"
-                )
+                f"{run.name}: one ionic step takes about {seconds:.0f} s on {ranks} ranks, the wall time is "
+                f"{wall_time:.0f} s"
             )
     return finding(
         "wall time",

@@ -72,10 +72,8 @@ def interface_section(case: Case) -> Section:
     if not any(entry.plan["step"] == STEP for entry in case.entries):
         section.blocks.append(
             Text(
-                (
-                    "The interface step has not been run: it runs with --only interface, or with every other step with "
-                    "--full."
-                )
+                "The interface step has not been run: it runs with --only interface, or with every other step with "
+                "--full."
             )
         )
         return section

@@ -63,7 +63,7 @@ def test_any_strain_is_recovered(name: str, strain: np.ndarray, refereed: Refere
         "conventional lattice of a strained cell",
         away,
         1e-7,
-        of="analysis.lattice.conventional_lattice",
+        of="analysis.cells.lattice.conventional_lattice",
         by=by,
         unit="Å",
     )

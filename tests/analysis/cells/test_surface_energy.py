@@ -53,7 +53,7 @@ def test_a_wrong_bulk_energy_grows_with_thickness_and_the_slope_has_none(referee
         "surface energy over thicknesses",
         abs(fitted.value - GAMMA),
         1e-9,
-        of="analysis.surface_energy.fitted_surface_energy",
+        of="analysis.cells.surface_energy.fitted_surface_energy",
         by=by,
         unit="eV/Å²",
     )

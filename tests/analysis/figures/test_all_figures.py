@@ -152,8 +152,8 @@ def test_no_figure_escapes() -> None:
 def test_no_other_module_draws() -> None:
     """Notebooks and board are looked at below."""
     drawing = {place for place, tree in sources().items() if draws(tree)}
-    assert "analysis/plots_motion.py" in drawing
-    assert {place for place in drawing if not place.startswith("analysis/plots")} == set()
+    assert "analysis/figures/motion.py" in drawing
+    assert {place for place in drawing if not place.startswith("analysis/figures/")} == set()
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -71,11 +71,18 @@ def test_ideal_crystals_give_the_analytic_values(name: str, kind: str, refereed:
         max(abs(found.s_mo2 - s_mo2), abs(found.i_lio2 - i_lio2)),
         "analytic, from lattice parameters and positions of four crystals",
     )
-    refereed("slab heights S(MO2) and I(LiO2)", away, 1e-9, of="analysis.layers.layered_geometry", by=by, unit="Å")
+    refereed(
+        "slab heights S(MO2) and I(LiO2)", away, 1e-9, of="analysis.layers.geometry.layered_geometry", by=by, unit="Å"
+    )
     assert found.structure == structure
     away = np.abs(np.subtract(found.segregation, segregation)).max()
     refereed(
-        "segregation of cations into layers", away, 1e-6, of="analysis.layers.layered_geometry", by=by, unit="fraction"
+        "segregation of cations into layers",
+        away,
+        1e-6,
+        of="analysis.layers.geometry.layered_geometry",
+        by=by,
+        unit="fraction",
     )
     assert {layer.structure for layer in found.layers} == {structure}
     assert found.shares == {structure: 1.0}

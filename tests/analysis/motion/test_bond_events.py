@@ -386,7 +386,7 @@ def test_distances_agree_with_pymatgen(refereed: Referee, motion: Frames) -> Non
                     "distances of bonded pairs, image by image",
                     away,
                     1e-6,
-                    of="analysis.neighbour_pairs.PairFinder",
+                    of="analysis.motion.neighbour_pairs.PairFinder",
                     by=by,
                     unit="Å",
                 )

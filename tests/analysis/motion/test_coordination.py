@@ -91,7 +91,7 @@ def test_against_ase(refereed: Referee) -> None:
         "mean coordination, frame by frame",
         away,
         1e-9,
-        of="analysis.coordination.CoordinationCounter",
+        of="analysis.motion.coordination.CoordinationCounter",
         by="ASE, neighbor_list",
         unit="neighbours",
     )

@@ -81,7 +81,7 @@ def test_nearest_image_is_that_of_ase(refereed: Referee) -> None:
             "nearest periodic image in skewed cells",
             away,
             1e-10,
-            of="structures.minimum_image.nearest_image",
+            of="structures.trajectories.frames.nearest_image",
             by="ASE, find_mic",
             unit="Å",
         )
@@ -253,7 +253,7 @@ def test_recorded_runs_as_pymatgen_and_ase_unwrap_them(
             "squared displacements of recorded runs",
             away,
             1e-6,
-            of="analysis.displacement.Displacements",
+            of="analysis.motion.displacement.Displacements",
             by=peer,
             unit="Å²",
         )
@@ -264,7 +264,7 @@ def test_recorded_runs_as_pymatgen_and_ase_unwrap_them(
             "mean squared displacements of recorded runs",
             away,
             1e-6,
-            of="analysis.displacement.mean_square",
+            of="analysis.motion.displacement.mean_square",
             by=by,
             unit="Å²",
         )
@@ -288,7 +288,7 @@ def test_diffusivity_of_a_random_walk(refereed: Referee) -> None:
             "diffusivity of a random walk",
             away,
             0.1,
-            of="analysis.diffusivity.diffusivities",
+            of="analysis.motion.diffusivity.diffusivities",
             by="analytic: step² / (2 Δt) of the walk",
             unit="relative",
         )
@@ -299,7 +299,7 @@ def test_diffusivity_of_a_random_walk(refereed: Referee) -> None:
         "diffusivity of a random walk, by its own σ",
         np.abs(deviations).max(),
         3,
-        of="analysis.diffusivity.diffusivities",
+        of="analysis.motion.diffusivity.diffusivities",
         by=by,
         unit="σ",
     )

@@ -17,7 +17,7 @@ from catholyte.structures.trajectories.frames import Frames
 from catholyte.tests.support.motion.trajectory_texts import CELL, SPECIES, walk
 from catholyte.tests.support.referees.evidence import Referee
 
-OURS, PYMATGEN = "analysis.pair_function.PairCounter", "pymatgen, Structure.get_neighbor_list"
+OURS, PYMATGEN = "analysis.motion.pair_function.PairCounter", "pymatgen, Structure.get_neighbor_list"
 DATA = Path(__file__).parents[4] / "shared" / "data" / "vasp"
 recorded = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} holds the recorded trajectories and is not here")
 

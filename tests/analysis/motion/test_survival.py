@@ -47,7 +47,7 @@ def test_the_product_limit_over_replicas(refereed: Referee) -> None:
         "survival of PS4 units",
         away,
         1e-9,
-        of="analysis.survival.survival",
+        of="analysis.motion.survival.survival",
         by="Kaplan and Meier's product, by hand",
         unit="fraction",
     )

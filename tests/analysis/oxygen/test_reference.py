@@ -55,7 +55,7 @@ def test_the_gas_has_the_tables_enthalpy_and_entropy(
     temperature: float, entropy: float, enthalpy: float, refereed: Referee
 ):
     """The fit of the tables is good to a few hundredths of their last digits' unit: 0.02 J/mol/K and 0.003 kJ/mol."""
-    ours, by = "analysis.oxygen_reference.{}", "NIST-JANAF tables (1998)"
+    ours, by = "analysis.oxygen.reference.{}", "NIST-JANAF tables (1998)"
     away = abs(gas_entropy(temperature) * KJ_PER_MOL * 1000 - entropy)
     refereed("entropy of O2, 100 to 2000 K", away, 0.02, of=ours.format("gas_entropy"), by=by, unit="J/mol/K")
     away = abs(gas_enthalpy(temperature) * KJ_PER_MOL + oxygen_data().gas.zero_point - enthalpy)
@@ -78,7 +78,7 @@ def test_statistical_mechanics_of_the_molecule_agrees(temperature: float, refere
         peer.get_enthalpy(temperature, verbose=False) - vibration / 2
     )  # its zero-point energy is not in H(T) - H(0)
     entropy = peer.get_entropy(temperature, 1e5, verbose=False)
-    ours, by = "analysis.oxygen_reference.{}", "ASE, IdealGasThermo from bond length and vibration"
+    ours, by = "analysis.oxygen.reference.{}", "ASE, IdealGasThermo from bond length and vibration"
     refereed(
         "enthalpy of O2, 150 to 1000 K",
         abs(gas_enthalpy(temperature) / enthalpy - 1),
@@ -131,7 +131,7 @@ def test_the_shift_is_that_of_the_table_everyone_uses(temperature: float, shift:
         "chemical potential of oxygen at 1 atm, 100 to 1000 K",
         away,
         0.006,
-        of="analysis.oxygen_reference.OxygenReference.shift",
+        of="analysis.oxygen.reference.OxygenReference.shift",
         by=by,
         unit="eV per O",
     )

@@ -54,7 +54,6 @@ def finished(label: str, variant: str, structure: Structure, energy: float, step
 
 def case(*jobs: Finished, choice: bool = True, waiting: tuple[str, ...] = ()) -> Case:
     stack = cell({"LCO": 2, "CoO": 3}, 20)
-    # fmt: skip
     record = {
         "a_miller": [1, 0, 4],
         "b_miller": [1, 0, 0],

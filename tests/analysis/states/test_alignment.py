@@ -60,7 +60,7 @@ def test_one_box_is_the_running_mean(box: float, refereed: Referee) -> None:
         "macroscopic average of a potential, of amplitude 1 eV",
         away,
         1e-5,
-        of="analysis.potential_profile.macroscopic_average",
+        of="analysis.states.potential_profile.macroscopic_average",
         by=by,
         unit="eV",
     )

@@ -126,7 +126,7 @@ def test_window_moments_of_a_triangle_are_exact_and_cut_bins_fractionally(refere
         "moments of a window that cuts a bin",
         away,
         1e-12,
-        of="analysis.band_center.window_moments",
+        of="analysis.states.band_center.window_moments",
         by="analytic: ∫E dE, ∫E² dE",
         unit="states, eV",
     )
@@ -143,7 +143,7 @@ def test_empty_states_do_not_move_the_occupied_centre(
         "occupied band centre beside empty states",
         away,
         1e-6,
-        of="analysis.band_center.band_center",
+        of="analysis.states.band_center.band_center",
         by="analytic: Gaussian at -3 eV",
         unit="eV",
     )
@@ -163,7 +163,9 @@ def test_occupied_window_of_a_metal_ends_at_the_fermi_level(refereed: Referee) -
     dos = make_dos(centers=(0.0, 0.0))
     found = band_center(dos, make_edges(gap=0.0), SITES, BandCenterSpec(window="occupied", reference="fermi"))
     away, by = abs(found.center + 0.3 * math.sqrt(2 / math.pi)), "analytic: mean of half a Gaussian, -σ √(2/π)"
-    refereed("occupied band centre of a metal", away, 1e-4, of="analysis.band_center.band_center", by=by, unit="eV")
+    refereed(
+        "occupied band centre of a metal", away, 1e-4, of="analysis.states.band_center.band_center", by=by, unit="eV"
+    )
     assert found.states == pytest.approx(6.0, abs=1e-3)
     assert found.bounds[1] == 0.0
     assert not found.arbitrary

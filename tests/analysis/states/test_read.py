@@ -63,7 +63,7 @@ def test_centres_equal_pymatgens_on_the_same_window(
         "band centres of recorded VASP runs, by the square of the grid's step",
         "pymatgen, CompleteDos.get_band_center",
     )
-    refereed(what, abs(found - peer) / step**2, 1 / 6, of="analysis.band_report.band_report", by=by, unit="1/eV")
+    refereed(what, abs(found - peer) / step**2, 1 / 6, of="analysis.states.band_report.band_report", by=by, unit="1/eV")
 
 
 @needs_data
@@ -79,7 +79,7 @@ def test_the_half_step_makes_the_mean_of_the_dos_that_of_the_eigenvalues(referee
             "mean of the density of states",
             away,
             1e-3,
-            of="analysis.vasp_files.read_bands",
+            of="analysis.states.read.read_bands",
             by="the eigenvalues of the same run",
             unit="eV",
         )

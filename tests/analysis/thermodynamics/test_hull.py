@@ -118,7 +118,7 @@ def test_a_linear_programming_library_is_the_referee_where_hulls_degenerate(
         "hull energy, degenerate hulls of 1 to 10 elements",
         max(away),
         1e-8,
-        of="analysis.simplex.follow",
+        of="analysis.thermodynamics.simplex.follow",
         by="SciPy, linprog (HiGHS)",
         unit="eV/atom",
     )
@@ -234,14 +234,14 @@ def test_energies_above_the_hull_are_pymatgens(refereed: Referee) -> None:
         "energies above the hull of 120 entries",
         away,
         1e-9,
-        of="analysis.hull.Phases.above_hull",
+        of="analysis.thermodynamics.hull.Phases.above_hull",
         by="pymatgen, PhaseDiagram.get_e_above_hull",
         unit="eV/atom",
     )
 
 
 def _accept(deviation: Deviation, refereed: Referee, which: str) -> None:
-    ours, by = "analysis.reactions.react_many", "pymatgen, InterfacialReactivity in both modes"
+    ours, by = "analysis.thermodynamics.reactions.react_many", "pymatgen, InterfacialReactivity in both modes"
     refereed(f"mutual and total reaction energy, {which}", deviation.energy, 1e-6, of=ours, by=by, unit="eV/atom")
     refereed(f"mixing ratio of the kinks, {which}", deviation.x, 1e-6, of=ours, by=by, unit="atomic fraction")
     refereed(

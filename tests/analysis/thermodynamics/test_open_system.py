@@ -89,7 +89,7 @@ def test_oxygen_follows_the_tables(refereed: Referee) -> None:
             "chemical potential of O2 gas, 100 to 3000 K",
             away,
             1e-4,
-            of="analysis.open_system.oxygen_potential",
+            of="analysis.thermodynamics.open_system.oxygen_potential",
             by="NIST-JANAF tables (1998)",
             unit="eV",
         )
@@ -201,7 +201,7 @@ def test_pymatgens_grand_potential_reactivity_is_the_referee(
 
 
 def _accept(deviation: Deviation, refereed: Referee, which: str) -> None:
-    ours, by = "analysis.open_system.OpenPair.curves", "pymatgen, GrandPotentialInterfacialReactivity"
+    ours, by = "analysis.thermodynamics.open_system.OpenPair.curves", "pymatgen, GrandPotentialInterfacialReactivity"
     refereed(
         f"mutual and total reaction energy at a voltage, {which}",
         deviation.energy,

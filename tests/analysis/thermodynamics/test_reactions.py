@@ -274,7 +274,7 @@ def test_pymatgen_in_both_modes_is_the_referee(toy: PhaseSet, data: st.DataObjec
             f"{part} reaction energy at kinks and at its minimum",
             np.abs(away).max(),
             1e-7,
-            of="analysis.reactions.react",
+            of="analysis.thermodynamics.reactions.react",
             by=by,
             unit="eV/atom",
         )

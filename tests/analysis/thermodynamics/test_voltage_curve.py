@@ -90,7 +90,7 @@ def test_the_peer_finds_the_same_voltages(refereed: Referee, above: list[float])
         "voltages on delithiation",
         np.abs(away).max(),
         1e-6,
-        of="analysis.voltage_curve.voltage_curve",
+        of="analysis.thermodynamics.voltage_curve.voltage_curve",
         by="pymatgen, InsertionElectrode",
         unit="V",
     )

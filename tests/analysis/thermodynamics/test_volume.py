@@ -50,7 +50,7 @@ def test_oxidation_of_lpscl_is_the_sum_of_molar_masses_over_densities(shipped: P
         "molar volume of the products of LPSCl's oxidation",
         away,
         1e-3,
-        of="analysis.volume_changes.named_reaction",
+        of="analysis.thermodynamics.volume_changes.named_reaction",
         by=by,
         unit="relative",
     )

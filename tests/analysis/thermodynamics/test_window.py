@@ -207,7 +207,7 @@ def test_pymatgens_element_profile_is_the_referee(toy: PhaseSet, data: st.DataOb
         "voltages of the window and of all steps of the ladder",
         away,
         1e-5,
-        of="analysis.window.stability_window",
+        of="analysis.thermodynamics.window.stability_window",
         by=by,
         unit="V",
     )

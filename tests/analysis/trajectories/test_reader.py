@@ -156,7 +156,7 @@ def test_recorded_runs_as_pymatgen_reads_them(name: str, refereed: Referee) -> N
             "energies along recorded dynamics",
             away,
             1e-8,
-            of="analysis.trajectory.open_trajectory",
+            of="analysis.trajectories.reader.open_trajectory",
             by="pymatgen, Vasprun",
             unit="eV",
         )
@@ -164,7 +164,7 @@ def test_recorded_runs_as_pymatgen_reads_them(name: str, refereed: Referee) -> N
     assert len(read) == len(structures) == 100
     for positions, structure in zip(read.positions, structures, strict=True):
         apart = (positions - structure.cart_coords) @ np.linalg.inv(structure.lattice.matrix)
-        away, ours = np.abs(apart - np.round(apart)).max(), "analysis.trajectory.open_trajectory"
+        away, ours = np.abs(apart - np.round(apart)).max(), "analysis.trajectories.reader.open_trajectory"
         if "OUTCAR" in name:  # five decimals
             refereed("positions in an OUTCAR", away, 1e-5, of=ours, by="pymatgen, Vasprun", unit="fraction of the cell")
         else:

@@ -72,10 +72,8 @@ def test_joined_with_itself_it_is_the_crystal(
     )  # eV/Å² in J/m²
     with capsys.disabled():
         print(
-            (
-                f"\n{name}({facet}) on itself, CHGNet: γ {gamma:.4f} J/m², W {adhesion:.4f} J/m², 2 γ of the surface "
-                f"{2 * surface:.4f} J/m²"
-            )
+            f"\n{name}({facet}) on itself, CHGNet: γ {gamma:.4f} J/m², W {adhesion:.4f} J/m², 2 γ of the surface "
+            f"{2 * surface:.4f} J/m²"
         )
     assert adhesion == pytest.approx(2 * surface - gamma, rel=1e-5)
     assert abs(gamma) < share * adhesion

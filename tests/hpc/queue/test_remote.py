@@ -95,10 +95,8 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     with mongo_server() as uri:
         file = tmp_path / "c.yaml"
         file.write_text(
-            (
-                "name: t\nscheduler: slurm\nsetup: [source venv]\nvasp_command: srun vasp_std\nwork_dir: "
-                f"{tmp_path}/w\nstore: {uri}\nresources: [{{resources: {{}}}}]\n"
-            )
+            "name: t\nscheduler: slurm\nsetup: [source venv]\nvasp_command: srun vasp_std\nwork_dir: "
+            f"{tmp_path}/w\nstore: {uri}\nresources: [{{resources: {{}}}}]\n"
         )
         cluster, store, _ = open_cluster(str(file))
         write_project(cluster)

@@ -50,7 +50,7 @@ def test_energy_is_that_of_the_ewald_sum(ncm, refereed):
         "electrostatic energy of a 120-atom ordering",
         away,
         1e-5,
-        of="structures.ordering.order",
+        of="structures.crystals.ordering.order",
         by="pymatgen, EwaldSummation",
         unit="eV",
     )
@@ -84,7 +84,7 @@ def test_enumeration_equals_the_count_of_distinct_structures(refereed):
         "number of distinct orderings",
         abs(len(found) - len(groups)),
         0,
-        of="structures.ordering.order",
+        of="structures.crystals.ordering.order",
         by=by,
         unit="orderings",
     )

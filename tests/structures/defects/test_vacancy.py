@@ -43,7 +43,7 @@ def test_pairs_of_vacancies_are_those_that_the_matcher_tells_apart(lco, refereed
         "number of distinct pairs of vacancies",
         abs(len(found) - len(groups)),
         0,
-        of="structures.vacancy.lithium_vacancies",
+        of="structures.defects.vacancy.lithium_vacancies",
         by=by,
         unit="pairs",
     )

@@ -53,7 +53,7 @@ def test_square_on_diagonal_square(refereed: Referee) -> None:
         "strain of a square on a diagonal square",
         found.strain[0],
         1e-12,
-        of="structures.match.match",
+        of="structures.interfaces.match.match",
         by="analytic: 0",
         unit="strain",
     )
@@ -75,7 +75,12 @@ def test_hexagonal_coincidences_of_one_lattice() -> None:
 def test_von_mises_by_hand(principal: tuple[float, float], expected: float, refereed: Referee) -> None:
     away = abs(von_mises(np.array(principal)) - expected)
     refereed(
-        "von Mises strain of three strains", away, 1e-12, of="structures.match.von_mises", by="analytic", unit="strain"
+        "von Mises strain of three strains",
+        away,
+        1e-12,
+        of="structures.interfaces.match.von_mises",
+        by="analytic",
+        unit="strain",
     )
 
 
@@ -88,7 +93,7 @@ def test_von_mises_equals_pymatgen_to_first_order(refereed: Referee) -> None:
         abs(von_mises(logs) / theirs - 1),
         "pymatgen, Deformation.green_lagrange_strain.von_mises_strain, to first order",
     )
-    refereed("von Mises strain", away, 0.01, of="structures.match.von_mises", by=by, unit="relative")
+    refereed("von Mises strain", away, 0.01, of="structures.interfaces.match.von_mises", by=by, unit="relative")
 
 
 @settings(max_examples=15, deadline=None)
@@ -142,7 +147,7 @@ def test_complete_against_brute_force(refereed: Referee, a: np.ndarray, b: np.nd
         "lattice matches of random lattices, missing or too many",
         len(different),
         0,
-        of="structures.match.match",
+        of="structures.interfaces.match.match",
         by="all superlattices, by loops",
         unit="matches",
     )
@@ -175,7 +180,7 @@ def test_holds_every_match_of_zsl(first: str, second: str, refereed: Referee) ->
         "lattice matches of seven pairs of facets, missing",
         missing,
         0,
-        of="structures.match.match",
+        of="structures.interfaces.match.match",
         by="pymatgen, ZSLGenerator",
         unit="matches",
     )

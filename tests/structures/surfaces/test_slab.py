@@ -201,7 +201,7 @@ def test_slab_generator_as_referee(name, miller, refereed):
         "terminations of 11 facets, missing",
         missing,
         0,
-        of="structures.slab.slabs",
+        of="structures.surfaces.slab.slabs",
         by="pymatgen, SlabGenerator",
         unit="terminations",
     )

@@ -17,10 +17,8 @@ def main(prefix: str, *changes: str) -> None:
     for name in ("vasprun.xml", "OUTCAR", "CONTCAR"):
         Path(name).write_bytes(gzip.decompress(Path(f"{prefix}_{name}.gz").read_bytes()))
     Path("OSZICAR").write_text(
-        (
-            "DAV:  20    -0.104174248021E+03   -0.90000E-07\n   1 F= -.10417425E+03 E0= -.10417425E+03  d E =0.0  mag= "
-            "0.0\n"
-        )
+        "DAV:  20    -0.104174248021E+03   -0.90000E-07\n   1 F= -.10417425E+03 E0= -.10417425E+03  d E =0.0  mag= "
+        "0.0\n"
     )
     incar = Path("INCAR").read_text().splitlines()
     for change in changes:

@@ -30,7 +30,6 @@ from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
 
 METHOD = Method(hubbard_u={"Co": 3.9}, cutoff=500, kpoints=(4, 4, 4))
-# fmt: skip
 CELL = Structure(
     Lattice.cubic(4.26),
     ["Co2+", "Co2+", "O2-", "O2-"],

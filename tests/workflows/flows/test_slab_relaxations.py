@@ -47,11 +47,9 @@ def test_surface_energies_are_converged_and_ordered(tmp_path: Path) -> None:
     found = {facet: energies(*case, tmp_path) for facet, case in CASES.items()}
     for facet, (thin, thick, fitted) in found.items():
         print(
-            (
-                f"{facet}: {thin.joule_per_square_metre:.3f} and {thick.joule_per_square_metre:.3f} J/m², from the "
-                "slope "
-                f"{fitted.joule_per_square_metre:.3f}"
-            )
+            f"{facet}: {thin.joule_per_square_metre:.3f} and {thick.joule_per_square_metre:.3f} J/m², from the "
+            "slope "
+            f"{fitted.joule_per_square_metre:.3f}"
         )
     for thin, thick, fitted in found.values():
         assert thin.value == pytest.approx(thick.value, rel=0.05)

@@ -101,7 +101,7 @@ def test_correction_step_gives_the_known_energies(
         "corrected energies of 14 compounds",
         abs(energy - after),
         2e-6,
-        of="workflows.public_entries.corrected",
+        of="workflows.phases.public_entries.corrected",
         by=by,
         unit="eV/atom",
     )

@@ -90,7 +90,6 @@ def test_chunks_add_up_and_each_goes_on_from_the_one_before(tmp_path: Path) -> N
     assert [job.depends_on for job in chunks] == [[], [chunks[0].key], [chunks[1].key]]
     tasks = [_maker(plan, job.name).task for job in chunks]
     assert [task["n_steps"] for task in tasks] == [200, 200, 100]
-    # fmt: skip
     assert {
         (
             task["timestep"],

@@ -14,7 +14,6 @@ from catholyte.workflows.engines.vasp import inputs as vasp_inputs
 from catholyte.workflows.preflight.run import Finding, PlannedRun, preflight
 
 METHOD = Method(hubbard_u={"Co": 3.9}, cutoff=500, kpoints=(4, 4, 4))
-# fmt: skip
 CELL = Structure(
     Lattice.cubic(4.26),
     ["O2-", "Co2+", "Co2+", "O2-"],
@@ -48,7 +47,6 @@ def _slab(vacuum: float, tilt: float = 0.0, polar: bool = False) -> Structure:
 
 def test_nothing_is_found_where_nothing_is_wrong() -> None:
     md = MolecularDynamics(method=_method(kpoints=(1, 1, 1), cutoff=400), n_steps=1000)
-    # fmt: skip
     runs = [
         _run("relax", task=Relax(method=METHOD)),
         _run("dos", task=Dos(method=METHOD)),

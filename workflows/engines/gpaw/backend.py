@@ -262,20 +262,16 @@ def _checked_method(structure: Structure, task: Task, label: str) -> Method:
         )
     if not structure.is_ordered:
         raise InputError(
-            (
-                f"{label}: {structure.composition.reduced_formula} has partly occupied sites, which no "
-                "electronic-structure code can run; order it first"
-            )
+            f"{label}: {structure.composition.reduced_formula} has partly occupied sites, which no "
+            "electronic-structure code can run; order it first"
         )
     elements = [element for element in structure.composition.remove_charges() if element.is_transition_metal]
     without = [element.symbol for element in elements if element.symbol not in task.method.hubbard_u]
     if without:
         raise InputError(
-            (
-                f"{label}: hubbard_u has no entry for {', '.join(sorted(without))}; every transition metal needs one, "
-                "and "
-                "no U is written as 0"
-            )
+            f"{label}: hubbard_u has no entry for {', '.join(sorted(without))}; every transition metal needs one, "
+            "and "
+            "no U is written as 0"
         )
     return task.method
 

@@ -129,10 +129,8 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
         cell = VaspCell(run.initial_structure, tuple(range(len(cell.order))), cell.vacuum, cell.polar)
     if [s.specie.symbol for s in run.final_structure] != [s.specie.symbol for s in cell.structure]:
         raise InputError(
-            (
-                f"{files.vasprun} holds {run.final_structure.composition.formula}, asked was "
-                f"{cell.structure.composition.formula}: it is another run"
-            )
+            f"{files.vasprun} holds {run.final_structure.composition.formula}, asked was "
+            f"{cell.structure.composition.formula}: it is another run"
         )
     outcar = read_outcar(files.outcar, len(cell.structure))
     kind: Kind = asked.task.kind if asked else _kind(run)

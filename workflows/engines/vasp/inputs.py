@@ -62,11 +62,9 @@ def requested_method(structure: Structure, task: Task, label: str) -> Method:
     missing = sorted(e.symbol for e in elements if e.is_transition_metal and e.symbol not in task.method.hubbard_u)
     if missing:
         raise InputError(
-            (
-                f"{label}: hubbard_u has no entry for {', '.join(missing)}; every transition metal needs one, and no "
-                "U is "
-                "written as 0"
-            )
+            f"{label}: hubbard_u has no entry for {', '.join(missing)}; every transition metal needs one, and no "
+            "U is "
+            "written as 0"
         )
     return task.method
 
@@ -307,9 +305,7 @@ def _kpoints(method: Method, settings: VaspSettings) -> Kpoints:
 def _potcar(element: str, settings: VaspSettings) -> PotcarName:
     if element not in settings.potcars:
         raise InputError(
-            (
-                f"no POTCAR is named for {element}: add it to potcars in configs/engines/vasp.yaml; "
-                f"{near_match_hint(element, settings.potcars)}"
-            )
+            f"no POTCAR is named for {element}: add it to potcars in configs/engines/vasp.yaml; "
+            f"{near_match_hint(element, settings.potcars)}"
         )
     return settings.potcars[element]

@@ -67,7 +67,7 @@ def test_the_steps_are_those_of_ase(undisturbed: dict[str, Any], refereed: Refer
         "positions after 23 steps of dynamics",
         away,
         0,
-        of="workflows.engines.ase_md.run_dynamics",
+        of="workflows.engines.ase.dynamics.run_dynamics",
         by="ASE, VelocityVerlet alone",
         unit="Å",
     )

@@ -213,7 +213,12 @@ def test_helium_gives_projection_core_level_and_average_potential(tmp_path: Path
     # an isolated atom's own level projects to 1 on its own partial wave: two electrons
     away = np.abs(np.array(dos["densities"])[0, 0, :, occupied].sum(axis=0) * 0.01 - [2, 0, 0]).max()
     refereed(
-        "projected states of helium", away, 0.02, of="workflows.engines.gpaw", by="two 1s electrons", unit="electrons"
+        "projected states of helium",
+        away,
+        0.02,
+        of="workflows.engines.gpaw.backend",
+        by="two 1s electrons",
+        unit="electrons",
     )
 
     def change(name: str) -> float:
@@ -230,7 +235,9 @@ def test_helium_gives_projection_core_level_and_average_potential(tmp_path: Path
     inverse_volumes = edges_of[0] ** -3 - edges_of[1] ** -3
     r_squared = -(change("average_potential") - change("vbm")) / inverse_volumes / (2 * np.pi / 3 * hartree_bohr3)
     away, by = abs(r_squared / 2.387 - 1), "⟨r²⟩ of helium, Pekeris, Phys. Rev. 115, 1216 (1959)"
-    refereed("average potential of helium, as ⟨r²⟩", away, 0.1, of="workflows.engines.gpaw", by=by, unit="relative")
+    refereed(
+        "average potential of helium, as ⟨r²⟩", away, 0.1, of="workflows.engines.gpaw.backend", by=by, unit="relative"
+    )
 
 
 @pytest.mark.gpaw
@@ -486,13 +493,15 @@ def test_cobalt_oxides_at_the_recorded_settings(
         "gaps of LiCoO2 and CoO, PBE+U",
         abs(document.band_edges.gap - gap),
         0.1,
-        of="workflows.engines.gpaw",
+        of="workflows.engines.gpaw.backend",
         by=by,
         unit="eV",
     )
     found = [abs(m) for site, m in zip(document.structure, document.magmoms, strict=True) if site.specie.symbol == "Co"]
     away = max(abs(moment - moments["Co"]) for moment in found)
-    refereed("moments of cobalt in LiCoO2 and CoO, PBE+U", away, 0.1, of="workflows.engines.gpaw", by=by, unit="µB")
+    refereed(
+        "moments of cobalt in LiCoO2 and CoO, PBE+U", away, 0.1, of="workflows.engines.gpaw.backend", by=by, unit="µB"
+    )
     assert document.total_magnetization == pytest.approx(0, abs=0.01)
     assert document.signature.hubbard_u == {"Co": 3.9}
     oxygen = [i for i, site in enumerate(document.structure) if site.specie.symbol == "O"]

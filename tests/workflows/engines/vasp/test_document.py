@@ -28,7 +28,7 @@ STATIC, RELAX, METAL, SLAB, MD = (
     "atomate2_Au_slab_static",
     "atomate2_Si16_AIMD",
 )
-OURS, VASPRUN = "workflows.engines.vasp_document.document_from_files", "pymatgen, Vasprun"
+OURS, VASPRUN = "workflows.engines.vasp.document.document_from_files", "pymatgen, Vasprun"
 ALL = (STATIC, RELAX, METAL, SLAB, MD)
 
 
