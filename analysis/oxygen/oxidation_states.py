@@ -182,9 +182,7 @@ def ion_states(document: CalculationDocument) -> list[IonState]:
     fields, lengths, numbers = site_coordination(structure), _mean_bonds(structure), origins(document)
     sites = [i for i, site in enumerate(structure) if _charges(site.specie.symbol)]
     pools = [_pool(structure[i].specie.symbol, fields[i], moments[i]) for i in sites]
-    alone = [
-        min(pool, key=lambda c, m=moments[i]: (not c.holds(m), c.cost(m))) for i, pool in zip(sites, pools, strict=True)
-    ]  # type: ignore[misc]
+    alone = [_nearest(pool, moments[i]) for i, pool in zip(sites, pools, strict=True)]
     chosen = _balanced(pools, [moments[i] for i in sites], _charge_of_metals(document, sites)) or alone
     assert document.magmoms is not None
     return [
@@ -378,6 +376,11 @@ def _pool(element: str, coordination: Coordination, moment: float) -> list[_Cand
     usual = [c for c in candidates if c.spin == _usual_spin(c.ion)]
     unusual = [c for c in candidates if c not in usual and c.holds(moment)]
     return usual if any(c.holds(moment) for c in usual) else [*usual, *unusual]
+
+
+def _nearest(pool: list[_Candidate], moment: float) -> _Candidate:
+    """The ion of one site alone that shows a moment best."""
+    return min(pool, key=lambda candidate: (not candidate.holds(moment), candidate.cost(moment)))
 
 
 def _mean_bonds(structure: Structure) -> list[float]:
