@@ -5,7 +5,7 @@ VENV   ?= .venv
 DEMO   ?= build/demo
 BIN    := $(VENV)/bin
 # GPAW with g++ alone; name your own siteconfig in GPAW_CONFIG for a build with MPI, BLAS and libxc
-export GPAW_CONFIG ?= $(CURDIR)/$(VENV)/gpaw_siteconfig.py
+export GPAW_CONFIG ?= $(abspath $(VENV))/gpaw_siteconfig.py
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test lint types test-slow test-queue test-browser benchmark referees docs docs-images gpaw clean
@@ -31,7 +31,7 @@ lint: $(VENV)/test.stamp
 # mypy wants a folder whose name is the package's
 types: $(VENV)/test.stamp
 	mkdir -p $(VENV)/mypy && ln -sfn $(CURDIR) $(VENV)/mypy/catholyte
-	cd $(VENV)/mypy && $(CURDIR)/$(BIN)/mypy --config-file catholyte/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache \
+	cd $(VENV)/mypy && $(abspath $(BIN))/mypy --config-file catholyte/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache \
 	    catholyte/__init__.py catholyte/analysis catholyte/configs catholyte/hpc catholyte/structures catholyte/workflows
 
 test-slow: $(VENV)/test.stamp $(VENV)/gpaw.stamp
