@@ -1,9 +1,18 @@
 # make demo   install everything into .venv, run the main job on the embedded defaults, write its report
 # make test   install, check style and types, run the tests
-PYTHON ?= python3
-VENV   ?= .venv
-DEMO   ?= build/demo
-BIN    := $(VENV)/bin
+# Both take PYTHON=python3.13 (3.11 or newer). The environment is .venv; where that was made by another Python than PYTHON, a second one
+# goes to .venv/3.13 (its version) and the first stays as it is. A VENV of your own must be of the Python that you name.
+PYTHON  ?= python3
+VERSION := $(or $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'),missing)
+made_by  = $(patsubst $1/lib/python%,%,$(wildcard $1/lib/python3.*))
+VENV    ?= .venv$(if $(filter-out $(VERSION),$(call made_by,.venv)),/$(VERSION))
+DEMO    ?= build/demo
+BIN     := $(VENV)/bin
+ifneq ($(origin PYTHON),file)
+ifneq ($(filter-out $(VERSION),$(call made_by,$(VENV))),)
+$(error $(VENV) was made by Python $(call made_by,$(VENV)) and PYTHON=$(PYTHON) is $(VERSION): name another VENV, or none)
+endif
+endif
 # GPAW with g++ alone; name your own siteconfig in GPAW_CONFIG for a build with MPI, BLAS and libxc
 export GPAW_CONFIG ?= $(abspath $(VENV))/gpaw_siteconfig.py
 export OMP_NUM_THREADS ?= 1
