@@ -7,12 +7,31 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from .models import Spec, check_elements
-from .steps.interface import InterfaceStep
-from .steps.oxygen_loss import OxygenLossStep
-from .steps.sections import BulkStep, ElectronicStep, ProductionStep, ReactionStep, ScreenStep, VolumeStep, WindowStep
+from .steps.bulk import BULK, BulkStep
+from .steps.electronic import ELECTRONIC, ElectronicStep
+from .steps.interface import INTERFACE, InterfaceStep
+from .steps.kind import StepKind
+from .steps.oxygen_loss import OXYGEN_LOSS, OxygenLossStep
+from .steps.production import ProductionStep
+from .steps.reactions import REACTIONS, ReactionStep
+from .steps.screen import SCREEN, ScreenStep
+from .steps.volumes import VOLUMES, VolumeStep
+from .steps.windows import WINDOWS, WindowStep
 from .units import NonNegativeElectronVolt
 
-__all__ = ["Choice", "Recipe", "StatedSetting"]
+__all__ = ["STEP_KINDS", "Choice", "Recipe", "StatedSetting", "questions"]
+
+#: every kind of step in the order in which a recipe is planned and told; a new one is a line here and a field below
+STEP_KINDS: tuple[StepKind, ...] = (
+    BULK,
+    REACTIONS,
+    WINDOWS,
+    VOLUMES,
+    SCREEN,
+    ELECTRONIC,
+    INTERFACE,
+    OXYGEN_LOSS,
+)
 
 
 class StatedSetting(Spec):
@@ -59,3 +78,20 @@ class Recipe(Spec):
     @classmethod
     def _elements(cls, table: Any) -> Any:
         return check_elements(table)
+
+    def step(self, kind: StepKind) -> Any:
+        """The section of one kind; None where the recipe has none."""
+        return getattr(self, kind.name)
+
+
+def questions(recipe: Recipe) -> list[str]:
+    """Say in words what the steps of a recipe answer.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    """
+    present = [kind for kind in STEP_KINDS if recipe.step(kind) is not None]
+    asked = [kind.question(recipe.step(kind)) for kind in present if not kind.last_resort]
+    told = [question for question in asked if question is not None]
+    return told or [kind.question(recipe.step(kind)) or "" for kind in present if kind.last_resort]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...configs.errors import InputError
 from ...configs.models import ReferenceName, Tier
-from ...configs.steps.sections import BandCenterSpec
+from ...configs.steps.electronic import BandCenterSpec
 from ..states.band_references import is_metal, projected_density
 from ..states.band_report import BandReport, Bands, Comparison, band_report, shell_name
 from ..words import formula_text, number

@@ -13,7 +13,7 @@ from typing import Any
 
 from pymatgen.core.periodic_table import Species
 
-from ...configs.steps.sections import BandCenterSpec
+from ...configs.steps.electronic import BandCenterSpec
 from ...workflows.documents import CalculationDocument
 from ..states.band_center import CentersAtReferences, Selection, all_references
 from .loss import missing_atoms

@@ -18,7 +18,7 @@ from typing import Any
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import CatholyteError, InputError
-from ...configs.steps.sections import BandCenterSpec
+from ...configs.steps.electronic import BandCenterSpec
 from ...structures.crystals.environment import anion_environments
 from ...structures.defects.substitution_effect import oxygen_beside
 from ...workflows.documents import CalculationDocument

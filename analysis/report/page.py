@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...configs.errors import InputError, near_match_hint
-from ...configs.recipe import Recipe
+from ...configs.recipe import questions
 from ..records import Records
-from ..states.band_report import shell_name
 from ..words import TIER_MEANINGS, file_stem, formula_text
 from .case import Case, read_case
 from .chapters.electrons import electronic_section
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-__all__ = ["FORMATS", "questions", "report_sections", "write_report"]
+__all__ = ["FORMATS", "report_sections", "write_report"]
 
 #: of the figures' files
 FORMATS = ("svg", "pdf", "png")
@@ -117,58 +116,6 @@ def report_sections(records: Records, campaign: str | None = None) -> list[Secti
     """
     case = read_case(records, campaign)
     return [chapter(case) for chapter in _CHAPTERS]
-
-
-def questions(recipe: Recipe) -> list[str]:
-    """Say in words what the steps of a recipe answer.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    """
-    asked = []
-    if recipe.reactions:
-        asked.append(
-            f"How strongly do {_listed([f'{a} | {b}' for a, b in recipe.reactions.pairs])} react, and to what?"
-        )
-    if recipe.windows:
-        verb = "are" if len(recipe.windows.materials) > 1 else "is"
-        asked.append(f"Between which voltages against lithium {verb} {_listed(recipe.windows.materials)} stable?")
-    if recipe.volumes:
-        named = list(
-            dict.fromkeys([*(found.material for found in recipe.volumes.decompositions), *recipe.volumes.materials])
-        )
-        asked.append(
-            f"How much room {'do' if len(named) > 1 else 'does'} {_listed(named)} take before and after decomposition?"
-        )
-    if recipe.screen:
-        among = f": {_listed(recipe.screen.coatings)}" if recipe.screen.coatings else ""
-        asked.append(
-            f"Which coating keeps {_listed(recipe.screen.cathodes)} and {_listed(recipe.screen.electrolytes)} "
-            f"apart{among}?"
-        )
-    if recipe.electronic and len(recipe.electronic.materials) > 1:
-        first, *others = recipe.electronic.materials
-        spec = recipe.electronic.band_center
-        asked.append(
-            f"Where does the {spec.element} {shell_name(spec.element, spec.orbital)} band centre of "
-            f"{_listed(others)} "
-            f"lie relative to that of {first}?"
-        )
-    if recipe.oxygen_loss:
-        asked.append(
-            f"When does oxygen leave {_listed([system.material for system in recipe.oxygen_loss.systems])}, and "
-            "which "
-            "ion pays?"
-        )
-    if recipe.bulk and not asked:
-        asked.append(f"How well do the relaxed cells of {_listed(recipe.bulk.materials)} agree with experiment?")
-    return asked
-
-
-def _listed(names: Any) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else str(last)
 
 
 def _key_table(numbers: list[KeyNumber]) -> Table:

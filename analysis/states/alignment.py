@@ -21,7 +21,7 @@ from pydantic import Field
 
 from ...configs.errors import InputError
 from ...configs.models import Tier
-from ...configs.steps.sections import BandCenterSpec
+from ...configs.steps.electronic import BandCenterSpec
 from ...workflows.documents import CalculationDocument, require_same_signature
 from .band_references import Result
 from .band_report import Comparison, band_report, bands_of, compare

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from ...configs.errors import InputError
 from ...configs.models import ReferenceName, WindowName
-from ...configs.steps.sections import BandCenterSpec
+from ...configs.steps.electronic import BandCenterSpec
 from ...workflows.documents import BandEdges, ProjectedDos
 from .band_references import (
     REFERENCES,

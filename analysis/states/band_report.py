@@ -17,7 +17,7 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError, UnknownNameError, near_match_hint
 from ...configs.models import ReferenceName, Tier
-from ...configs.steps.sections import BandCenterSpec
+from ...configs.steps.electronic import BandCenterSpec, shell_name
 from ...workflows.documents import BandEdges, CalculationDocument, ProjectedDos, require_real, require_same_signature
 from .band_center import BandCenter, CentersAtReferences, Selection, all_references
 from .band_references import REFERENCES, Result, Spin, is_metal, occupied_top, window_moments
@@ -133,14 +133,6 @@ def parse_orbital(text: str) -> tuple[str, Literal["s", "p", "d"]]:
             f"a projected DOS does not resolve {text}; for {element} it has {element}-{shell_name(element, orbital)}"
         )
     return element, orbital
-
-
-def shell_name(element: str, orbital: str) -> str:
-    """Valence shell of an orbital, e.g. 2p for O; the bare letter where the atom's ground state has none."""
-    from pymatgen.core.periodic_table import Element
-
-    shells = [n for n, letter, _ in Element(element).full_electronic_structure if letter == orbital]
-    return f"{max(shells)}{orbital}" if shells else orbital
 
 
 def bands_of(document: CalculationDocument) -> Bands:

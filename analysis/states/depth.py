@@ -14,7 +14,7 @@ from pymatgen.core.periodic_table import Element, Species
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import UnknownNameError, near_match_hint
-from ...configs.steps.sections import BandCenterSpec
+from ...configs.steps.electronic import BandCenterSpec
 from ...structures.crystals.environment import anion_environments, group_by_environment
 from ...structures.crystals.magnetism import moment_window
 from ...structures.crystals.redox import ionic_moment

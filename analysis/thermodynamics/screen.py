@@ -19,7 +19,7 @@ from pymatgen.core.composition import Composition
 
 from ...configs.errors import InputError
 from ...configs.models import CHARGED
-from ...configs.steps.sections import ScreenStep
+from ...configs.steps.screen import ScreenStep
 from .phase_set import PhaseSet, parse_formula
 from .reactions import ReactionResult, react
 from .window import WindowResult, stability_window

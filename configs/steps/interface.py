@@ -8,8 +8,10 @@ from pydantic import Field, model_validator
 
 from ..models import Mesh, Spec
 from ..units import ElectronVoltPerAngstrom, Femtosecond, Kelvin, PositiveAngstrom, PositiveElectronVolt
+from .kind import StepKind
 
 __all__ = [
+    "INTERFACE",
     "ControlCell",
     "InterfaceDynamics",
     "InterfaceElectronic",
@@ -158,3 +160,10 @@ class InterfaceStep(Spec):
             if any(getattr(system, part) for system in self.systems) and getattr(self, part) is None:
                 raise ValueError(f"a system asks for {part}, and the section '{part}' is missing")
         return self
+
+
+def _question(step: InterfaceStep) -> str | None:
+    return None  # the stacks answer the questions of the reactions and of the electronic step
+
+
+INTERFACE = StepKind("interface", _question, runs_jobs=True, long=True)

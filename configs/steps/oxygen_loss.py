@@ -10,8 +10,10 @@ from pymatgen.core.periodic_table import Element
 
 from ..models import Mesh, Spec
 from ..units import ElectronVoltPerAngstrom, Kelvin, PositiveAngstrom, PositiveElectronVolt
+from .kind import StepKind, listed
 
 __all__ = [
+    "OXYGEN_LOSS",
     "CorrectionName",
     "OrderingPlan",
     "OxygenConditions",
@@ -265,3 +267,10 @@ class OxygenLossStep(Spec):
         if twice:
             raise ValueError(f"{', '.join(twice)} stands twice: documents are told apart by the material's name")
         return value
+
+
+def _question(step: OxygenLossStep) -> str:
+    return f"When does oxygen leave {listed([system.material for system in step.systems])}, and which ion pays?"
+
+
+OXYGEN_LOSS = StepKind("oxygen_loss", _question, runs_jobs=True, long=True)

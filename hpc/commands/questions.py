@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...configs.errors import InputError, UnknownNameError, near_match_hint
 from ...configs.load import load_materials, material
-from ...configs.steps.sections import BandCenterSpec
+from ...configs.steps.electronic import BandCenterSpec
 
 if TYPE_CHECKING:
     from ...analysis.states.band_report import Bands

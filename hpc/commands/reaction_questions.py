@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...analysis.thermodynamics.phase_set import PhaseSet
     from ...analysis.thermodynamics.screen import ScreenResult
     from ...analysis.thermodynamics.volume import Volumes
-    from ...configs.steps.sections import ScreenStep
+    from ...configs.steps.screen import ScreenStep
 
 __all__ = [
     "ReactionQuestion",
@@ -209,7 +209,7 @@ def screen_result(
 
 
 def _screen_step(question: ScreenQuestion, phases: PhaseSet) -> ScreenStep:
-    from ...configs.steps.sections import ScreenStep
+    from ...configs.steps.screen import ScreenStep
 
     low, high = question.operating_range
     if low >= high:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from jobflow import Flow
 from pymatgen.core.composition import Composition
@@ -11,23 +10,23 @@ from pymatgen.core.periodic_table import Element
 
 from ...configs.errors import InputError, UnknownNameError, near_match_hint
 from ...configs.load import SourceFile
-from ...configs.models import CHARGED, Material, Method
-from ...configs.recipe import Recipe
-from ...configs.steps.sections import DynamicsPart, ElectronicStep, ProductionStep
-from ...structures.crystals.cells import canonical_order
-from ..engines.engine import Engine
+from ...configs.models import Material, Method
+from ...configs.recipe import STEP_KINDS, Recipe
+from ...configs.steps.bulk import BulkStep
+from ...configs.steps.electronic import ElectronicStep
+from ...configs.steps.interface import InterfaceStep
+from ...configs.steps.kind import StepKind
+from ...configs.steps.oxygen_loss import OxygenLossStep
 from ..engines.registry import ENGINES
-from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
+from ..engines.tasks import Dos, Relax
 from ..identity import content_address
-from .builder import PRODUCTION, Builder, Plan, TrajectoryRun, add_trajectory, needed, planned
+from .builder import PRODUCTION, Builder, Plan, needed, planned
+from .production import add_production
 
 __all__ = ["STEPS", "build_plan"]
 
-#: sections of a recipe, in order; all but the first two and the last two are evaluated from the phase set and need no
-#: job
-STEPS = ("bulk", "electronic", "reactions", "windows", "volumes", "screen", "interface", "oxygen_loss")
-#: steps of hours, which run only where they are asked for
-_LONG = ("interface", "oxygen_loss")
+#: names of all steps, in the order of the plan
+STEPS = tuple(kind.name for kind in STEP_KINDS)
 
 
 def build_plan(
@@ -44,8 +43,8 @@ def build_plan(
     only : str, optional
         One step of :data:`STEPS`; the jobs that it depends on are kept.
     full : bool
-        Every step, interfaces and oxygen loss too, and molecular dynamics at full length. Otherwise these two,
-        which take an hour and more, run only where `only` asks for one.
+        Every step, long ones too, and molecular dynamics at full length. Otherwise a step that takes an hour and
+        more runs only where `only` asks for it.
 
     Raises
     ------
@@ -56,34 +55,25 @@ def build_plan(
     """
     if only is not None and only not in STEPS:
         raise UnknownNameError(f"unknown step {only!r}; {near_match_hint(only, STEPS)}")
-    produced = engine in PRODUCTION and recipe.vasp is not None and only in ("bulk", "electronic")
-    if only is not None and not produced and getattr(recipe, only) is None:
-        own = [step for step in STEPS if getattr(recipe, step) is not None]
-        raise InputError(f"{source.path}: recipe {recipe.name} has no step {only!r}; it has {', '.join(own)}")
+    produced = engine in PRODUCTION and recipe.vasp is not None
+    present = [kind.name for kind in STEP_KINDS if recipe.step(kind) is not None]
+    if only is not None and only not in present and not (produced and _kind(only).produced):
+        raise InputError(f"{source.path}: recipe {recipe.name} has no step {only!r}; it has {', '.join(present)}")
     if engine is not None and engine not in ENGINES:
         raise UnknownNameError(f"unknown engine {engine!r}; {near_match_hint(engine, ENGINES)}")
     builder = Builder(recipe, source, engine)
     _check_names(builder)
-    if builder.production and only not in _LONG:
-        _produce(builder, builder.production)
-    elif only in (None, "bulk", "electronic"):
-        _bulk(builder)
-    if only in (None, "electronic") and not builder.production:
-        _electronic(builder)
-    if recipe.interface and (only == "interface" or (full and only is None)):
-        from .interface import add_interfaces  # the builder of cells, which no other step needs
-
-        add_interfaces(builder, recipe.interface, full=full)
-    if recipe.oxygen_loss and (only == "oxygen_loss" or (full and only is None)):
-        from .oxygen_loss import add_oxygen_loss
-
-        add_oxygen_loss(builder, recipe.oxygen_loss)
+    wanted = [kind for kind in STEP_KINDS if kind.runs_jobs and _is_wanted(kind, only, full=full)]
+    if builder.production and any(kind.produced for kind in wanted):
+        add_production(builder, builder.production)
+        wanted = [kind for kind in wanted if not kind.produced]
+    for kind in wanted:
+        if (step := recipe.step(kind)) is not None:
+            _ADD[kind.name](builder, step, full=full)
     if only is None and not full:
-        left = [step for step in _LONG if getattr(recipe, step)]
-        builder.skipped += [
-            f"step {step}: it runs with --only {step}, or with every other step and at full length with --full"
-            for step in left
-        ]
+        left = [kind.name for kind in STEP_KINDS if kind.long and recipe.step(kind)]
+        how = "it runs with --only {step}, or with every other step and at full length with --full"
+        builder.skipped += [f"step {step}: {how.format(step=step)}" for step in left]
     skipped = list(dict.fromkeys(builder.skipped))
     notes = list(builder.notes)
     drafts = needed(builder.drafts, only)
@@ -96,49 +86,19 @@ def build_plan(
     return Plan(recipe, flow, planned(drafts, flow, renamed), skipped, notes)
 
 
-def _produce(builder: Builder, production: ProductionStep) -> None:
-    """The steps of production: relaxation, projected density of states, dynamics."""
-    engine = Engine(builder.override or "vasp", dict(production.settings))
-    for i, name in enumerate(production.relax):
-        found = builder.material(name, "vasp", "relax", i)
-        task: Task = Relax(
-            max_force=production.max_force, max_steps=production.max_steps, method=builder.method("vasp", found)
-        )
-        builder.relaxed[found.name] = builder.add("bulk", found, "main", engine, task).output.structure
-    for i, name in enumerate(production.electronic):
-        found = builder.material(name, "vasp", "electronic", i)
-        builder.add("electronic", found, "main", engine, Dos(method=builder.method("vasp", found)))
-    if production.dynamics:
-        _dynamics(builder, production.dynamics, engine)
+def _kind(name: str) -> StepKind:
+    return next(kind for kind in STEP_KINDS if kind.name == name)
 
 
-def _dynamics(builder: Builder, part: DynamicsPart, engine: Engine) -> None:
-    """Chunks, each from the positions and velocities at which the one before ended."""
-    supercells = builder.by_material(part.supercell, "vasp", "dynamics", "supercell")
-    for i, name in enumerate(part.materials):
-        found = builder.material(name, "vasp", "dynamics", "materials", i)
-        method = builder.method("vasp", found, cutoff=part.cutoff, kpoints=part.kpoints)
-        if not part.hubbard_u:
-            method = method.model_copy(update={"hubbard_u": dict.fromkeys(method.hubbard_u, 0.0)})
-        cell = builder.cell(found).make_supercell(supercells.get(found.name, (1, 1, 1)), in_place=False)
-        method = method.model_copy(update={"spin_polarized": any(cell.site_properties.get("magmom", []))})
-        settings = {
-            key: getattr(part, key)
-            for key in ("timestep", "temperature", "thermostat", "damping", "frame_interval", "seed")
-        }
-        task = MolecularDynamics(n_steps=round(part.length / part.timestep), method=method, **settings)
-        add_trajectory(
-            builder,
-            ("dynamics", found.name),
-            canonical_order(cell),
-            cell,
-            TrajectoryRun(engine, task, round(part.chunk / part.timestep)),
-        )
+def _is_wanted(kind: StepKind, only: str | None, *, full: bool) -> bool:
+    """Whether a step's jobs are drafted: those that another step depends on too."""
+    if only is None:
+        return full or not kind.long
+    return kind.name in (only, *_kind(only).after)
 
 
-def _bulk(builder: Builder) -> None:
-    step = builder.recipe.bulk
-    if step is None or (engine := builder.engine("bulk", step.engine, "relax")) is None:
+def _add_bulk(builder: Builder, step: BulkStep, *, full: bool) -> None:
+    if (engine := builder.engine("bulk", step.engine, "relax")) is None:
         return
     for i, name in enumerate(step.materials):
         found = builder.material(name, "bulk", "materials", i)
@@ -147,9 +107,8 @@ def _bulk(builder: Builder) -> None:
         builder.relaxed[found.name] = builder.add("bulk", found, "main", engine, task).output.structure
 
 
-def _electronic(builder: Builder) -> None:
-    step = builder.recipe.electronic
-    if step is None or (engine := builder.engine("electronic", step.engine, "dos")) is None:
+def _add_electronic(builder: Builder, step: ElectronicStep, *, full: bool) -> None:
+    if (engine := builder.engine("electronic", step.engine, "dos")) is None:
         return
     for i, name in enumerate(step.materials):
         found = builder.material(name, "electronic", "materials", i)
@@ -170,28 +129,33 @@ def _variants(builder: Builder, step: ElectronicStep, found: Material) -> list[t
     return variants
 
 
+def _add_interface(builder: Builder, step: InterfaceStep, *, full: bool) -> None:
+    from .interface import add_interfaces  # the builder of cells, which no other step needs
+
+    add_interfaces(builder, step, full=full)
+
+
+def _add_oxygen_loss(builder: Builder, step: OxygenLossStep, *, full: bool) -> None:
+    from .oxygen_loss import add_oxygen_loss
+
+    add_oxygen_loss(builder, step)
+
+
+#: how the jobs of a step are drafted
+_ADD: dict[str, Callable[..., None]] = {
+    "bulk": _add_bulk,
+    "electronic": _add_electronic,
+    "interface": _add_interface,
+    "oxygen_loss": _add_oxygen_loss,
+}
+
+
 def _check_names(builder: Builder) -> None:
     """Names in sections that need no job: materials or chemical formulas."""
-    recipe = builder.recipe
-    if recipe.reactions:
-        for key, pairs in (("pairs", recipe.reactions.pairs), ("maps", recipe.reactions.maps)):
-            for i, pair in enumerate(pairs):
-                _substances(builder, pair, "reactions", key, i)
-    if recipe.windows:
-        _substances(builder, recipe.windows.materials, "windows", "materials")
-    if recipe.volumes:
-        _substances(builder, recipe.volumes.materials, "volumes", "materials")
-        for i, decomposition in enumerate(recipe.volumes.decompositions):
-            _substance(builder, decomposition.material, "volumes", "decompositions", i, "material")
-    if recipe.screen:
-        _substances(builder, [re.sub(CHARGED, "", name) for name in recipe.screen.cathodes], "screen", "cathodes")
-        _substances(builder, recipe.screen.electrolytes, "screen", "electrolytes")
-        _substances(builder, recipe.screen.coatings, "screen", "coatings")
-
-
-def _substances(builder: Builder, names: Sequence[str], *location: str | int) -> None:
-    for i, name in enumerate(names):
-        _substance(builder, name, *location, i)
+    for kind in STEP_KINDS:
+        step = builder.recipe.step(kind)
+        for name, place in kind.names(step) if step is not None else ():
+            _substance(builder, name, kind.name, *place)
 
 
 def _substance(builder: Builder, name: str, *location: str | int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....configs.errors import CatholyteError
-from ....configs.steps.sections import BandCenterSpec
+from ....configs.steps.electronic import BandCenterSpec
 from ....workflows.documents import CalculationDocument
 from ...figures.depth import DepthPanel, alignment_figure, depth_figure
 from ...figures.dos import REFERENCE_TITLES

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....configs.errors import CatholyteError
-from ....configs.steps.sections import BandCenterSpec
+from ....configs.steps.electronic import BandCenterSpec
 from ....structures.crystals.environment import anion_environments, group_by_environment
 from ....workflows.documents import CalculationDocument
 from ...figures.dos import REFERENCE_TITLES, DosPanel, centers_figure, dos_figure

@@ -10,8 +10,8 @@ from typing import Any
 
 from ....configs.constants import J_PER_M2
 from ....configs.errors import CatholyteError
+from ....configs.steps.electronic import BandCenterSpec
 from ....configs.steps.interface import InterfaceStep, InterfaceSystem
-from ....configs.steps.sections import BandCenterSpec
 from ....workflows.documents import CalculationDocument
 from ....workflows.interface_documents import ChosenInterface
 from ...cells.interface_energy import InterfaceEnergies, References, interface_energies

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....configs.errors import CatholyteError
-from ....configs.steps.sections import ReactionStep
+from ....configs.steps.reactions import ReactionStep
 from ...figures.screen import voltage_map_figure
 from ...thermodynamics.open_species import OpenSpecies
 from ...thermodynamics.open_system import react_open

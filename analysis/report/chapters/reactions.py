@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ....configs.errors import CatholyteError
-from ....configs.steps.sections import ReactionStep
+from ....configs.steps.reactions import ReactionStep
 from ...figures.reactions import MixingCurve, reaction_figure
 from ...thermodynamics.own_entries import joined_by_new
 from ...thermodynamics.phase_set import PhaseSet, load_phase_set

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ....configs.errors import CatholyteError
-from ....configs.steps.sections import VolumeStep
+from ....configs.steps.volumes import VolumeStep
 from ...figures.style import PALETTE
 from ...figures.volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure
 from ...thermodynamics.phase_set import PhaseSet

@@ -9,7 +9,7 @@ from typing import Any
 
 from ....configs.errors import CatholyteError
 from ....configs.models import Tier
-from ....configs.steps.sections import WindowStep
+from ....configs.steps.windows import WindowStep
 from ...figures.reactions import WindowLadder, window_figure
 from ...thermodynamics.hull import Phases
 from ...thermodynamics.phase_set import PhaseSet, parse_formula

@@ -19,7 +19,7 @@ from catholyte.analysis.states.depth import depth_report
 from catholyte.analysis.states.depth_planes import stack_of
 from catholyte.analysis.states.potential_profile import planar_of, potential_profile
 from catholyte.configs.errors import InputError
-from catholyte.configs.steps.sections import BandCenterSpec
+from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.referees.joint_cells import MATERIALS, bulk, joint, slab
 from catholyte.workflows.documents import CalculationDocument
 

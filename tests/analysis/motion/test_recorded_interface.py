@@ -22,7 +22,7 @@ from catholyte.analysis.states.alignment import Alignment, alignment
 from catholyte.analysis.states.band_report import bands_of
 from catholyte.analysis.states.depth import DepthReport, depth_report
 from catholyte.analysis.states.depth_planes import stack_of
-from catholyte.configs.steps.sections import BandCenterSpec
+from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.workflows.documents import CalculationDocument
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")

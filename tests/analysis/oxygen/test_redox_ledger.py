@@ -19,7 +19,7 @@ from catholyte.analysis.oxygen.redox_ledger import ion_band_centers, redox_entry
 from catholyte.analysis.report.chapters.redox import ions_table, other_ions
 from catholyte.configs.errors import InputError
 from catholyte.configs.models import OrderedCell
-from catholyte.configs.steps.sections import BandCenterSpec
+from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.structures.crystals.cells import prepared_cell
 from catholyte.structures.crystals.crystal import conventional
 from catholyte.structures.crystals.ordering import order

@@ -22,7 +22,7 @@ from catholyte.analysis.thermodynamics.window import stability_window
 from catholyte.analysis.words import file_stem, number, tier_label
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import material
-from catholyte.configs.steps.sections import BandCenterSpec
+from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.campaigns.campaign_documents import (
     MadeRecords,
     cell_of,

@@ -12,7 +12,7 @@ from catholyte.analysis.states.band_report import compare
 from catholyte.analysis.states.depth_planes import stack_of
 from catholyte.analysis.states.potential_profile import macroscopic_average, planar_of, potential_profile, vacuum_level
 from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
-from catholyte.configs.steps.sections import BandCenterSpec
+from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.tests.support.referees.joint_cells import MATERIALS, bulk, joint, slab
 from catholyte.workflows.documents import CalculationDocument, PlanarPotential

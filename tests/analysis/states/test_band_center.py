@@ -20,7 +20,7 @@ from catholyte.analysis.states.band_center import Selection, all_references, ban
 from catholyte.analysis.states.band_references import is_metal, o2s_window, reference_level, window_moments
 from catholyte.analysis.states.band_report import Bands, band_report, bands_of, compare, convergence, parse_orbital
 from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
-from catholyte.configs.steps.sections import BandCenterSpec
+from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import (
     BandEdges,

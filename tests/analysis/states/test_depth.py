@@ -15,7 +15,7 @@ from catholyte.analysis.states.depth import depth_report, ion_groups, ion_notes
 from catholyte.analysis.states.depth_planes import is_layered, stack_of
 from catholyte.analysis.states.read import read_bands
 from catholyte.configs.errors import InputError, UnknownNameError
-from catholyte.configs.steps.sections import BandCenterSpec
+from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.referees.joint_cells import MATERIALS, bulk, joint, slab
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")

@@ -16,7 +16,7 @@ from pymatgen.io.vasp.outputs import Vasprun
 from catholyte.analysis.states.band_report import band_report
 from catholyte.analysis.states.read import read_bands
 from catholyte.configs.errors import CalculationError, InputError
-from catholyte.configs.steps.sections import BandCenterSpec
+from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.referees.evidence import Referee
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "vasp"

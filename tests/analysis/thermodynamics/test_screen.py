@@ -16,7 +16,7 @@ from catholyte.analysis.thermodynamics.screen import ScreenResult, cathode_state
 from catholyte.analysis.thermodynamics.window import stability_window
 from catholyte.configs.errors import InputError, UnknownNameError
 from catholyte.configs.load import load_materials
-from catholyte.configs.steps.sections import ScreenStep
+from catholyte.configs.steps.screen import ScreenStep
 
 
 @pytest.fixture(scope="module")

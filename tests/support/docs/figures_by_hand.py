@@ -47,8 +47,8 @@ from catholyte.analysis.states.depth_planes import stack_of
 from catholyte.analysis.states.potential_profile import planar_of, potential_profile
 from catholyte.analysis.thermodynamics.phase_set import PhaseSet, load_phase_set
 from catholyte.analysis.thermodynamics.voltage_map import voltage_map
+from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.configs.steps.oxygen_loss import OxygenConditions
-from catholyte.configs.steps.sections import BandCenterSpec
 from catholyte.structures.crystals.crystal import conventional
 from catholyte.structures.trajectories.frames import Frames
 from catholyte.tests.support import crystals

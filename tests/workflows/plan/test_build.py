@@ -285,7 +285,7 @@ def test_engine_override_without_a_mesh_names_the_missing_key(tmp_path: Path) ->
         ("vsp", None, "unknown engine 'vsp'"),
         ("vsp", "reactions", "unknown engine 'vsp'"),
         (None, "electronc", "unknown step 'electronc'; did you mean electronic"),
-        (None, "windows", "recipe small has no step 'windows'; it has bulk, electronic, reactions"),
+        (None, "windows", "recipe small has no step 'windows'; it has bulk, reactions, electronic"),
     ],
 )
 def test_wrong_engine_or_step_of_the_call(tmp_path: Path, engine: str | None, only: str | None, told: str) -> None:

@@ -1,0 +1,29 @@
+"""The section `bulk` of a recipe: crystals that are relaxed."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ..models import Spec
+from ..units import ElectronVoltPerAngstrom
+from .kind import StepKind, listed
+
+__all__ = ["BULK", "BulkStep"]
+
+
+class BulkStep(Spec):
+    """Relaxation of bulk cells."""
+
+    engine: str = "chgnet"
+    materials: tuple[str, ...] = Field(min_length=1)
+    max_force: ElectronVoltPerAngstrom = Field(
+        0.01, description="eV/Å, largest force (and stress × volume per atom) at the end"
+    )
+    max_steps: int = Field(1000, ge=1)
+
+
+def _question(step: BulkStep) -> str:
+    return f"How well do the relaxed cells of {listed(step.materials)} agree with experiment?"
+
+
+BULK = StepKind("bulk", _question, runs_jobs=True, produced=True, last_resort=True)

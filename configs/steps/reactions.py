@@ -1,0 +1,45 @@
+"""The section `reactions` of a recipe: reaction energies of pairs from a phase set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from ..models import Spec
+from ..units import ElectronVolt, PositiveElectronVolt, Volt
+from .kind import Named, StepKind, listed
+
+__all__ = ["REACTIONS", "ReactionStep"]
+
+
+class ReactionStep(Spec):
+    """Closed reaction energies of pairs."""
+
+    phase_set: str
+    pairs: tuple[tuple[str, str], ...] = Field(min_length=1)
+    published: dict[str, ElectronVolt] = Field(
+        default_factory=dict, description="eV/atom, 'A-B' to the published value, for orientation only"
+    )
+    voltages: tuple[Volt, ...] = Field(
+        (), description="V vs Li/Li+, at which each pair is evaluated open to lithium too"
+    )
+    maps: tuple[tuple[str, str], ...] = Field(
+        (), description="pairs that get a map over mixing ratio and voltage, 0 to 5 V vs Li/Li+"
+    )
+    threshold: PositiveElectronVolt = Field(
+        0.05, description="eV/atom, a pair counts as stable while its mutual energy is above minus this"
+    )
+
+
+def _question(step: ReactionStep) -> str:
+    return f"How strongly do {listed([f'{a} | {b}' for a, b in step.pairs])} react, and to what?"
+
+
+def _names(step: ReactionStep) -> Iterator[Named]:
+    for key, pairs in (("pairs", step.pairs), ("maps", step.maps)):
+        for i, pair in enumerate(pairs):
+            yield from ((name, (key, i, k)) for k, name in enumerate(pair))
+
+
+REACTIONS = StepKind("reactions", _question, names=_names)
