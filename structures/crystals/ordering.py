@@ -22,7 +22,7 @@ from ...configs.arrays import Floats, Ints
 from ...configs.errors import InputError, StructureError
 from ...configs.models import OrderedCell
 from .crystal import MINIMUM_DISTANCE
-from .sampling import PairModel, States, all_states, anneal, swap_neighbours
+from .sampling import PairModel, States, all_states, anneal, can_avoid, ewald_matrix, swap_neighbours
 
 __all__ = ["ENUMERATION_LIMIT", "SEPARATION", "Ordering", "order"]
 
@@ -32,8 +32,6 @@ ENUMERATION_LIMIT = 20_000
 SEPARATION = 2.0
 #: eV for each pair of split positions that are both occupied; far above any electrostatic gain of a swap
 _PENALTY = 1000.0
-#: energies are rounded to multiples of this (eV), so that sums are exact and do not depend on their order
-_QUANTUM = 2.0**-32
 
 #: what sits on a site; ``None`` is a vacancy
 Occupant = Species | Element | None
@@ -291,7 +289,7 @@ def _set_up(parent: Structure, sublattices: list[_Sublattice], numbers: list[dic
             blocks.append({occupants.index(s): k for s, k in present.items()})
         else:
             fixed |= {i: s for i in group.sites for s in present if s is not None}
-    matrix = _ewald_matrix(parent)
+    matrix = ewald_matrix(parent)
     mobile, rest = np.array(sites, dtype=np.int64), np.array(list(fixed), dtype=np.int64)
     still = np.array([_charge(s) for s in fixed.values()])
     features, coupling = [[_charge(s) for s in occupants]], [matrix[np.ix_(mobile, mobile)]]
@@ -306,17 +304,6 @@ def _set_up(parent: Structure, sublattices: list[_Sublattice], numbers: list[dic
     return _Problem(parent, mobile, occupants, fixed, model)
 
 
-def _ewald_matrix(parent: Structure) -> Floats:
-    """Energies (n, n) of unit charges, eV: E = q V q for a neutral cell. Split positions may be of any distance but
-    0."""
-    from pymatgen.analysis.ewald import EwaldSummation
-
-    protons = Structure(parent.lattice, ["H+"] * len(parent), parent.frac_coords)
-    matrix: Floats = EwaldSummation(protons).total_energy_matrix  # type: ignore[no-untyped-call]
-    rounded: Floats = np.rint((matrix + matrix.T) / 2 / _QUANTUM) * _QUANTUM
-    return rounded
-
-
 def _conflicts(parent: Structure, sites: Ints, blocks: list[dict[int, int]], occupants: list[Occupant]) -> Floats:
     """Pairs that may not both be occupied: (m, m) array of 0 and 1, for the largest separation up to SEPARATION that
     exists."""
@@ -327,28 +314,14 @@ def _conflicts(parent: Structure, sites: Ints, blocks: list[dict[int, int]], occ
         return np.zeros((len(sites), len(sites)))
     distances: Floats = parent.lattice.get_all_distances(parent.frac_coords[sites], parent.frac_coords[sites])
     distances[~(split[:, None] & split[None, :]) | np.eye(len(sites), dtype=bool)] = np.inf
+    sizes = [sum(block.values()) for block in blocks]
+    filled = [sum(k for s, k in block.items() if occupants[s] is not None) for block in blocks]
     limits = [SEPARATION, *sorted(set(distances[distances < SEPARATION].round(3)), reverse=True)]
     for limit in limits:
         close = distances < limit - 1e-3
-        if not close.any() or _can_avoid(close, blocks, occupants):
+        if not close.any() or can_avoid(close, sizes, filled):
             return np.where(close, 1.0, 0.0)
     return np.zeros_like(distances)
-
-
-def _can_avoid(close: NDArray[np.bool_], blocks: list[dict[int, int]], occupants: list[Occupant]) -> bool:
-    """Whether the sites can be filled without occupying both sites of any close pair."""
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import coo_array
-
-    pairs = np.argwhere(np.triu(close))
-    rows = np.repeat(np.arange(len(pairs)), 2)
-    edges = coo_array((np.ones(2 * len(pairs)), (rows, pairs.ravel())), shape=(len(pairs), len(close)))
-    sizes = [sum(block.values()) for block in blocks]
-    member = np.repeat(np.eye(len(blocks)), sizes, axis=1)
-    filled = [sum(k for s, k in block.items() if occupants[s] is not None) for block in blocks]
-    constraints = [LinearConstraint(edges.tocsr(), ub=1), LinearConstraint(member, lb=filled, ub=filled)]
-    result = milp(np.zeros(len(close)), constraints=constraints, bounds=Bounds(0, 1), integrality=np.ones(len(close)))
-    return result.x is not None
 
 
 @dataclass(frozen=True)

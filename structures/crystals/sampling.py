@@ -12,10 +12,14 @@ from math import comb, prod
 
 import numpy as np
 from numpy.typing import NDArray
+from pymatgen.core.structure import Structure
 
 from ...configs.arrays import Floats
 
-__all__ = ["PairModel", "States", "all_states", "anneal", "swap_neighbours"]
+__all__ = ["PairModel", "States", "all_states", "anneal", "can_avoid", "ewald_matrix", "swap_neighbours"]
+
+#: energies are rounded to multiples of this (eV), so that sums are exact and do not depend on their order
+_QUANTUM = 2.0**-32
 
 #: (n_states, n_sites) numbers of the occupants
 States = NDArray[np.uint8]
@@ -193,3 +197,31 @@ def _quench_together(model: PairModel, states: States) -> States:
         active, (i, j) = active[better], np.divmod(best[better], states.shape[1])
         states[active, i], states[active, j] = states[active, j], states[active, i]
     return states
+
+
+def ewald_matrix(parent: Structure) -> Floats:
+    """Energies (n, n) of unit charges, eV: E = q V q for a neutral cell. Split positions may be of any distance but
+    0."""
+    from pymatgen.analysis.ewald import EwaldSummation
+
+    protons = Structure(parent.lattice, ["H+"] * len(parent), parent.frac_coords)
+    matrix: Floats = EwaldSummation(protons).total_energy_matrix  # type: ignore[no-untyped-call]
+    rounded: Floats = np.rint((matrix + matrix.T) / 2 / _QUANTUM) * _QUANTUM
+    return rounded
+
+
+def can_avoid(close: NDArray[np.bool_], sizes: list[int], filled: list[int]) -> bool:
+    """Whether blocks of sites can be filled without occupying both sites of any close pair.
+
+    close : (n, n) pairs of sites; sizes, filled : sites and occupied sites of each block, in the order of the sites.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import coo_array
+
+    pairs = np.argwhere(np.triu(close))
+    rows = np.repeat(np.arange(len(pairs)), 2)
+    edges = coo_array((np.ones(2 * len(pairs)), (rows, pairs.ravel())), shape=(len(pairs), len(close)))
+    member = np.repeat(np.eye(len(sizes)), sizes, axis=1)
+    constraints = [LinearConstraint(edges.tocsr(), ub=1), LinearConstraint(member, lb=filled, ub=filled)]
+    result = milp(np.zeros(len(close)), constraints=constraints, bounds=Bounds(0, 1), integrality=np.ones(len(close)))
+    return result.x is not None

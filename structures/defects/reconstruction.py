@@ -19,29 +19,23 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.periodic_table import Species
 from pymatgen.core.structure import Structure
 
-from ...configs.arrays import Floats
-from ...configs.errors import InputError, StructureError
+from ...configs.errors import StructureError
 from ...configs.models import Material, OrderedCell
 from ..crystals.crystal import conventional
 from ..crystals.environment import bonds
 from ..crystals.ordering import order
 from ..crystals.redox import compensate, ionic_moment, net_charge, reduced_to_two
+from .outer_layers import Faces, OxideSlab, Region, outer_regions, oxide_slab
 
-__all__ = ["Faces", "Reconstruction", "reconstruct", "rock_salt_layer"]
+__all__ = ["Reconstruction", "reconstruct", "rock_salt_layer"]
 
-Faces = Literal["both", "top", "bottom"]
 
-#: Å; cations whose heights differ by less lie in one plane
-PLANE = 0.5
-#: Å; the vacuum of a slab is at least this wide
-VACUUM = 4.0
 #: site property while sites are arranged
 _LABEL, _INDEX = "wyckoff_label", "slab_site"
 
@@ -80,39 +74,6 @@ class Reconstruction:
     mismatch: float = 0.0
 
 
-@dataclass(frozen=True)
-class _Slab:
-    """What the conversion needs to know of a slab.
-
-    heights : (n_sites,) Å along the normal, from the lowest atom, unwrapped across the cell's boundary;
-    metal : sites of the metal sublattice, whatever sits there; lithium : the other lithium sites;
-    planes : metal sites of each plane, the lowest first.
-    """
-
-    structure: Structure
-    heights: Floats
-    metal: list[int]
-    lithium: list[int]
-    planes: list[list[int]]
-
-
-@dataclass(frozen=True)
-class _Region:
-    """Sites of the converted region on one face.
-
-    metal : metal sites; lithium : lithium sites that are replaced for sure; partly : a sheet of which `n_partly` are;
-    oxygen : oxygen sites; boundary : Å, height at which the region ends; outward : +1 for the top, -1 for the bottom.
-    """
-
-    metal: list[int]
-    lithium: list[int]
-    partly: list[int]
-    n_partly: int
-    oxygen: list[int]
-    boundary: float
-    outward: int
-
-
 def reconstruct(slab: Structure, n_layers: int, faces: Faces = "both", filler: str | None = None) -> Reconstruction:
     """Convert the outer `n_layers` metal layers of a layered-oxide slab to rock salt; oxygen stays where it is.
 
@@ -140,12 +101,12 @@ def reconstruct(slab: Structure, n_layers: int, faces: Faces = "both", filler: s
         If this is no slab of a layered oxide, is disordered or not neutral, has too few layers, the filler forms
         no divalent ion, or the other metals cannot balance the charge.
     """
-    found = _slab(slab)
+    found = oxide_slab(slab)
     name = filler or _common_metal(slab, found.metal)
     ion = reduced_to_two(name)
     if ion is None:
         raise StructureError(f"{name} forms no divalent ion of a rock salt; allowed fillers: Ni, Co, Mn, Fe")
-    return _convert(found, _regions(found, n_layers, faces), ion, uniform=False)
+    return _convert(found, outer_regions(found, n_layers, faces), ion, uniform=False)
 
 
 def rock_salt_layer(slab: Structure, rock_salt: Material, n_layers: int, faces: Faces = "both") -> Reconstruction:
@@ -182,110 +143,15 @@ def rock_salt_layer(slab: Structure, rock_salt: Material, n_layers: int, faces: 
         raise StructureError(
             f"{rock_salt.name} is no rock salt of one divalent metal and oxygen; give for example CoO or NiO"
         )
-    found = _slab(slab)
-    regions = _regions(found, n_layers, faces)
+    found = oxide_slab(slab)
+    regions = outer_regions(found, n_layers, faces)
     made = _convert(found, regions, cations[0], uniform=True)
     ratio = (free.volume / free.composition["O2-"] / _volume_per_oxygen(found)) ** (1 / 3)
     structure = _stretched(_centred_oxygen(made.structure, found, list(made.oxygen)), found, regions, ratio)
     return replace(made, structure=structure, mismatch=float(ratio - 1))
 
 
-def _slab(structure: Structure) -> _Slab:
-    name = structure.composition.reduced_formula
-    if not structure.is_ordered:
-        raise StructureError(
-            f"{name}: a reconstruction needs an ordered slab, and this one has partial occupancies; order it first"
-        )
-    if abs(charge := net_charge(structure)) > 1e-6:
-        raise StructureError(f"{name}: the slab has a charge of {charge:+g} e, and a neutral one is needed")
-    lattice = structure.lattice
-    if np.abs(lattice.matrix[2] @ lattice.matrix[:2].T).max() > 1e-3 * lattice.c:
-        raise StructureError(f"{name}: c is not perpendicular to the surface; a slab with c along its normal is needed")
-    heights = _heights(structure)
-    symbols = [site.specie.symbol for site in structure]
-    labels = structure.site_properties.get(_LABEL) or symbols
-    sublattice = {label for label, site in zip(labels, structure, strict=True) if site.specie.is_transition_metal}
-    metal = [i for i, label in enumerate(labels) if label in sublattice]
-    lithium = [i for i, symbol in enumerate(symbols) if symbol == "Li" and i not in set(metal)]
-    if not metal or not lithium or "O" not in symbols:
-        raise StructureError(f"{name} is no layered oxide: lithium, a transition metal and oxygen are needed")
-    return _Slab(structure, heights, metal, lithium, _planes(metal, heights))
-
-
-def _heights(structure: Structure) -> Floats:
-    """Å along the normal from the lowest atom; the widest gap is the vacuum."""
-    fractions = structure.frac_coords[:, 2] % 1.0
-    ranked = np.sort(fractions)
-    gaps = np.diff(np.append(ranked, ranked[0] + 1.0))
-    widest = int(gaps.argmax())
-    if gaps[widest] * structure.lattice.c < VACUUM:
-        raise StructureError(
-            f"{structure.composition.reduced_formula}: the widest gap is {gaps[widest] * structure.lattice.c:.2f} "
-            "Å, "
-            f"and a slab has a vacuum of at least {VACUUM} Å"
-        )
-    lowest = ranked[(widest + 1) % len(ranked)]
-    # an atom that sits a rounding error below the lowest one is not a cell higher
-    heights: Floats = ((fractions - lowest + 1e-9) % 1.0 - 1e-9) * structure.lattice.c
-    return heights
-
-
-def _planes(sites: list[int], heights: Floats) -> list[list[int]]:
-    ranked = sorted(sites, key=lambda i: (heights[i], i))
-    planes: list[list[int]] = []
-    for site in ranked:
-        if planes and heights[site] - heights[planes[-1][0]] < PLANE:
-            planes[-1].append(site)
-        else:
-            planes.append([site])
-    return planes
-
-
-def _regions(slab: _Slab, n_layers: int, faces: Faces) -> list[_Region]:
-    if n_layers < 1:
-        raise InputError(f"{n_layers} layers were asked for; at least 1 is converted")
-    used = n_layers * (2 if faces == "both" else 1)
-    if used >= len(slab.planes):
-        raise StructureError(
-            f"{used} of the slab's {len(slab.planes)} layers would be converted, and at least one has to stay; "
-            "take "
-            "fewer layers, one face, or a thicker slab"
-        )
-    return [
-        _region(slab, n_layers, outward)
-        for outward in ((1, -1) if faces == "both" else (1,) if faces == "top" else (-1,))
-    ]
-
-
-def _region(slab: _Slab, n_layers: int, outward: int) -> _Region:
-    planes = slab.planes[::-1] if outward > 0 else slab.planes
-    metal = [i for plane in planes[:n_layers] for i in plane]
-    first, last = (float(slab.heights[planes[k]].mean()) for k in (n_layers - 1, n_layers))
-    boundary = (first + last) / 2
-    sheets = _planes(slab.lithium, slab.heights)
-    lithium: list[int] = []
-    partly: list[int] = []
-    for sheet in sheets[::-1] if outward > 0 else sheets:
-        if len(lithium) + len(sheet) > len(metal):
-            partly = sheet
-            break
-        lithium += sheet
-    n_partly = len(metal) - len(lithium)
-    if n_partly > len(partly):
-        raise StructureError(
-            f"{slab.structure.composition.reduced_formula}: the region needs {len(metal)} lithium sites to fill with "
-            f"metal, and there are {len(lithium)}; "
-            "a slab with all its lithium is needed"
-        )
-    oxygen = [
-        i
-        for i, site in enumerate(slab.structure)
-        if site.specie.symbol == "O" and outward * (slab.heights[i] - boundary) > 0
-    ]
-    return _Region(metal, lithium, partly if n_partly else [], n_partly, oxygen, boundary, outward)
-
-
-def _convert(slab: _Slab, regions: list[_Region], ion: Species, uniform: bool) -> Reconstruction:
+def _convert(slab: OxideSlab, regions: list[Region], ion: Species, uniform: bool) -> Reconstruction:
     cell = slab.structure.copy()
     metal = {i for region in regions for i in region.metal}
     sure = {i for region in regions for i in region.lithium}
@@ -315,7 +181,7 @@ def _convert(slab: _Slab, regions: list[_Region], ion: Species, uniform: bool) -
     )
 
 
-def _arranged(cell: Structure, regions: list[_Region], ion: Species) -> Structure:
+def _arranged(cell: Structure, regions: list[Region], ion: Species) -> Structure:
     """Replace part of the boundary sheets, in the arrangement of lowest electrostatic energy."""
     if not any(region.partly for region in regions):
         return cell
@@ -337,7 +203,7 @@ def _arranged(cell: Structure, regions: list[_Region], ion: Species) -> Structur
 
 
 def _describe(
-    cell: Structure, slab: _Slab, metal: set[int], converted: tuple[int, ...], oxygen: tuple[int, ...], tag: str
+    cell: Structure, slab: OxideSlab, metal: set[int], converted: tuple[int, ...], oxygen: tuple[int, ...], tag: str
 ) -> None:
     """Moments, layer tags and origins, in place."""
     moments = [float(m or 0.0) for m in cell.site_properties.get("magmom") or np.zeros(len(cell))]
@@ -379,7 +245,7 @@ def _redox(before: Structure, after: Structure) -> dict[str, int]:
     return {name: change for name, change in sorted(changes.items()) if change}
 
 
-def _volume_per_oxygen(slab: _Slab) -> float:
+def _volume_per_oxygen(slab: OxideSlab) -> float:
     """Å³ per oxygen atom of the cathode, from the distance and filling of its metal planes."""
     levels = np.array([slab.heights[plane].mean() for plane in slab.planes])
     area = slab.structure.volume / slab.structure.lattice.c
@@ -387,7 +253,7 @@ def _volume_per_oxygen(slab: _Slab) -> float:
     return float(area * np.median(np.diff(levels)) / (2 * sites))
 
 
-def _centred_oxygen(structure: Structure, slab: _Slab, oxygen: list[int]) -> Structure:
+def _centred_oxygen(structure: Structure, slab: OxideSlab, oxygen: list[int]) -> Structure:
     """Move oxygen along the old layering axis to the middle between its sheets of cations."""
     found, metal = bonds(slab.structure), set(slab.metal)
     inside = np.array([int(cation) in metal for cation in found.cations], dtype=bool)
@@ -414,7 +280,7 @@ def _centred_oxygen(structure: Structure, slab: _Slab, oxygen: list[int]) -> Str
     return cell
 
 
-def _stretched(structure: Structure, slab: _Slab, regions: list[_Region], ratio: float) -> Structure:
+def _stretched(structure: Structure, slab: OxideSlab, regions: list[Region], ratio: float) -> Structure:
     """Stretch the regions along the normal from where they end; the cell grows with them."""
     moved = structure.cart_coords - slab.structure.cart_coords
     normal = structure.lattice.matrix[2] / structure.lattice.c

@@ -21,7 +21,7 @@ from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import GridFSStore, MongoStore
 
 from catholyte.hpc.queue.fireworks import opened_launchpad, submit
-from catholyte.hpc.queue.remote import write_project
+from catholyte.hpc.queue.remote_project import write_project
 from catholyte.hpc.queue.submission import open_cluster
 from catholyte.tests.support.campaigns.queue_campaign import campaign, needs_slurm
 from catholyte.tests.support.engines.toy_jobs import array, prepared
@@ -126,7 +126,8 @@ def test_second_manager_costs_no_more_than_the_bare_one(
     from jobflow_remote import SETTINGS
     from jobflow_remote.jobs.runner import Runner
 
-    from catholyte.hpc.queue.remote import controller, mirror, project_name, submit_remote
+    from catholyte.hpc.queue.remote import mirror, submit_remote
+    from catholyte.hpc.queue.remote_project import controller, project_name
     from catholyte.hpc.queue.remote_runner import LookFirstRunner
 
     spent: dict[str, float] = {}

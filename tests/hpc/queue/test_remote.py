@@ -17,9 +17,10 @@ from ruamel.yaml import YAML
 from catholyte.configs.cluster import Cluster, Resources, load_cluster
 from catholyte.configs.errors import StoreError
 from catholyte.hpc.queue import remote as remote_queue
-from catholyte.hpc.queue import tend
+from catholyte.hpc.queue import remote_project, tend
 from catholyte.hpc.queue.fireworks import queue_name
-from catholyte.hpc.queue.remote import controller, mirror, project_name, submit_remote, write_project
+from catholyte.hpc.queue.remote import mirror, submit_remote
+from catholyte.hpc.queue.remote_project import controller, project_name, write_project
 from catholyte.hpc.queue.submission import open_cluster
 from catholyte.hpc.queue.tend import LOST_LIMIT
 from catholyte.hpc.store.campaign_store import CampaignStore
@@ -90,7 +91,7 @@ class Remote:
 
 @pytest.fixture
 def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
-    for name in ("CATHOLYTE_WORK", "CATHOLYTE_STORE", "PATH", remote_queue.PROJECTS_VARIABLE):
+    for name in ("CATHOLYTE_WORK", "CATHOLYTE_STORE", "PATH", remote_project.PROJECTS_VARIABLE):
         monkeypatch.setenv(name, "/usr/bin:/bin" if name == "PATH" else str(tmp_path / "work"))  # restored afterwards
     with mongo_server() as uri:
         file = tmp_path / "c.yaml"

@@ -174,7 +174,8 @@ class Campaign:
     def submit(self, flow: Flow, records: list[dict[str, Any]]) -> Any:
         """Enter a flow."""
         if self.manager == "jobflow-remote":
-            from catholyte.hpc.queue.remote import submit_remote, write_project
+            from catholyte.hpc.queue.remote import submit_remote
+            from catholyte.hpc.queue.remote_project import write_project
 
             write_project(self.cluster, quick=2.0)
             return submit_remote(self.store, flow, records, self.cluster)

@@ -22,18 +22,11 @@ from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import Signature
 from catholyte.workflows.engines.tasks import Static
 from catholyte.workflows.phases.build import (
-    DFT_ERROR,
-    FEWEST,
     LARGEST_VOLUME_CHANGE,
     PhaseSetSpec,
-    RefereeRow,
     ReferenceEnergy,
-    Relaxations,
-    Relaxed,
     build,
     canonical_sha256,
-    chgnet_error,
-    class_errors,
     main,
     verify,
 )
@@ -43,6 +36,15 @@ from catholyte.workflows.phases.public_entries import (
     holds_molecular_oxygen,
     lowest_per_formula,
     public_entries,
+)
+from catholyte.workflows.phases.relaxations import (
+    DFT_ERROR,
+    FEWEST,
+    RefereeRow,
+    Relaxations,
+    Relaxed,
+    chgnet_error,
+    class_errors,
 )
 
 U = {"Co": 3.32, "Mn": 3.9, "Ni": 6.2, "W": 6.2, "Fe": 5.3}
