@@ -10,6 +10,7 @@ from ..store.campaign_store import CampaignStore, is_rehearsal_store, rehearsal_
 from ..store.ledger import is_alive, now
 
 if TYPE_CHECKING:
+    from ...configs.recipe import Recipe
     from ...workflows.plan.builder import Plan
     from .local import Event, RunSummary
 
@@ -42,7 +43,7 @@ def save_campaign(store: CampaignStore, plan: Plan, reused: list[str]) -> None:
     with store.exclusive():
         before = store.campaigns.find_one({"name": plan.recipe.name}) or {}
         jobs = {job.key: job.record() for job in plan.jobs}
-        if before.get("recipe") == plan.recipe.model_dump(mode="json"):
+        if _is_recipe(before.get("recipe"), plan.recipe):
             jobs = {job["key"]: job for job in before["jobs"]} | jobs
         record = {
             "name": plan.recipe.name,
@@ -54,6 +55,16 @@ def save_campaign(store: CampaignStore, plan: Plan, reused: list[str]) -> None:
             "updated": now(),
         }
         store.campaigns.replace_one({"name": plan.recipe.name}, record, upsert=True)
+
+
+def _is_recipe(stored: dict[str, Any] | None, recipe: Recipe) -> bool:
+    """Whether a stored recipe asks for the same: keys that did not exist when it was stored have their defaults."""
+    from pydantic import ValidationError
+
+    try:
+        return stored is not None and type(recipe).model_validate(stored) == recipe
+    except ValidationError:
+        return False
 
 
 def run_campaign(store: CampaignStore, plan: Plan, on_event: Callable[[Event], None], workers: int = 0) -> RunSummary:
