@@ -216,13 +216,10 @@ class Campaign:
         """Band centres of one job by environment at every available reference, as the command ``bands`` gives them."""
         from pandas import DataFrame
 
-        from .commands.questions import bands_document
+        from .commands.results.bands import bands
 
-        return DataFrame(
-            bands_document(str(self.records.find(job)["key"]), orbital, window, reference, self._store.location)[
-                "centers"
-            ]
-        )
+        key = str(self.records.find(job)["key"])
+        return DataFrame(bands(key, orbital, window, reference, store=self._store.location)["centers"])
 
     def report(self, out: str | Path) -> Path:
         """Write the report into a folder and return the page."""

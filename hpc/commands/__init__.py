@@ -1,1 +1,1 @@
-"""The command line, one file a command."""
+"""The command line, one file a command: its options, the function that answers, and what a reader is shown."""

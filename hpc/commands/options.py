@@ -1,58 +1,98 @@
-"""A command whose repeatable options take several values after one name: ``--coating Li3BO3 Li2CO3``."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
-__all__ = ["EngineName", "Full", "Json", "RecipeName", "Rehearsal", "SeveralValues", "StepName", "StorePlace"]
+from ...configs.errors import UnknownNameError, near_match_hint
 
-
-class SeveralValues(TyperCommand):
-    """Repeat a repeatable option's name before every further value that follows it, up to the next option."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse as any command does, after spelling the options out."""
-        repeatable = {
-            name for parameter in self.params if getattr(parameter, "multiple", False) for name in parameter.opts
-        }
-        spelled: list[str] = []
-        current = ""
-        for place, argument in enumerate(args):
-            if argument.startswith("--"):
-                current = argument if argument in repeatable else ""
-            elif current and args[place - 1] != current:
-                spelled.append(current)
-            spelled.append(argument)
-        return super().parse_args(ctx, spelled)
-
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+__all__ = [
+    "CampaignName",
+    "ClusterName",
+    "EngineName",
+    "FileFormat",
+    "Full",
+    "Manager",
+    "MaterialOrFile",
+    "OptionalFolder",
+    "OutFolder",
+    "PhaseSetName",
+    "Ranking",
+    "RecipeName",
+    "Rehearsal",
+    "Seed",
+    "StepName",
+    "StorePlace",
+    "require_known",
+]
 
 StorePlace = Annotated[
     str | None,
     typer.Option(
-        "--store", help="Folder or mongodb:// URI; else the variable CATHOLYTE_STORE, else ./catholyte-store."
+        "--store",
+        help="Folder or mongodb:// URI of the store; else the variable CATHOLYTE_STORE, else ./catholyte-store.",
     ),
 ]
-
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE|FILE", help="Name of a shipped recipe, or the path of a YAML file.")
 ]
-
-Rehearsal = Annotated[bool, typer.Option("--rehearsal", help="The store of rehearsals beside the named one.")]
-
-EngineName = Annotated[str | None, typer.Option("--engine", help="Engine for every step that it can do.")]
-
+CampaignName = Annotated[
+    str | None, typer.Option(help="Name of the campaign's recipe; the latest campaign where left out.")
+]
+Rehearsal = Annotated[bool, typer.Option("--rehearsal", help="Read the store of rehearsals beside the named one.")]
+EngineName = Annotated[str | None, typer.Option("--engine", help="Engine of every step that it can do.")]
 StepName = Annotated[
     str | None,
     typer.Option(
-        "--only", help="One step: bulk, electronic, reactions, windows, volumes, screen, interface, oxygen_loss."
+        "--only",
+        help="Take one step alone: bulk, electronic, reactions, windows, volumes, screen, interface, oxygen_loss.",
     ),
 ]
-
 Full = Annotated[
-    bool, typer.Option("--full", help="The steps interface and oxygen_loss too, and molecular dynamics at full length.")
+    bool,
+    typer.Option("--full", help="Include the steps interface and oxygen_loss, and molecular dynamics at full length."),
 ]
+ClusterName = Annotated[
+    str,
+    typer.Option("--cluster", help="Name of a cluster file (folder CATHOLYTE_CLUSTERS, or the examples), or its path."),
+]
+Manager = Annotated[str, typer.Option("--manager", help="Manager of the jobs: fireworks or jobflow-remote.")]
+
+MaterialOrFile = Annotated[
+    str, typer.Argument(help="Name of a material, or the path of its YAML file or of a structure file.")
+]
+OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the structure files.")]
+OptionalFolder = Annotated[
+    Path | None, typer.Option("--out", help="Folder for the structure files; none are written where left out.")
+]
+FileFormat = Annotated[
+    str, typer.Option("--format", help="Format of the structure files: json (keeps everything), extxyz, cif or poscar.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of the random numbers.")]
+Ranking = Annotated[
+    str,
+    typer.Option(
+        help="Energy that ranks: ewald (point charges), chgnet (single points) or chgnet-relaxed; "
+        "eV/atom, of substitutions eV per cell."
+    ),
+]
+PhaseSetName = Annotated[
+    str | None,
+    typer.Option("--phases", help="Pinned phase set, or the path of one; the shipped complete set where left out."),
+]
+
+
+def require_known(option: str, value: str, allowed: Iterable[str], what: str = "value") -> None:
+    """Refuse an unknown value of an option.
+
+    Raises
+    ------
+    UnknownNameError
+        With the values that exist.
+    """
+    if value not in allowed:
+        raise UnknownNameError(f"{option}: unknown {what} {value!r}; {near_match_hint(value, list(allowed))}")

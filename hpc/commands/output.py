@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...configs.errors import InputError, UnknownNameError, near_match_hint
+from ...configs.errors import InputError
+from .options import require_known
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-__all__ = ["FILE_FORMATS", "emit_json", "ending", "narrate", "table", "write_cell"]
+    from ..run.local import Event
+
+__all__ = [
+    "emit_json",
+    "ending",
+    "narrate",
+    "narrate_event",
+    "say",
+    "say_files_and_notes",
+    "signed_amounts",
+    "table",
+    "table_of",
+    "unspaced_formula",
+    "write_cell",
+]
 
 
 def emit_json(document: Any) -> None:
@@ -21,10 +36,31 @@ def emit_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def say(line: str) -> None:
+    """Write one line to standard output."""
+    sys.stdout.write(line + "\n")
+
+
+def say_files_and_notes(rows: Iterable[Mapping[str, Any]], notes: Iterable[str]) -> None:
+    """Write the file of each row that has one, and the notes, to standard output."""
+    for row in rows:
+        if row["file"]:
+            say(row["file"])
+    for note in notes:
+        say(f"note: {note}")
+
+
 def narrate(line: str) -> None:
     """Write one line of progress to standard error."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def narrate_event(event: Event) -> None:
+    """Write what happened to a job to standard error."""
+    took = f" ({event.seconds:.1f} s)" if event.seconds else ""
+    message = f": {event.message}" if event.message else ""
+    narrate(f"[{event.n_finished}/{event.n_total}] {event.state:<8}{event.name}{took}{message}")
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -39,6 +75,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     console.print(drawn)
 
 
+def table_of(title: str, heads: Mapping[str, str], records: Sequence[Mapping[str, Any]]) -> None:
+    """Write a table of records to standard output; `heads` gives the column head of each key."""
+    table(title, tuple(heads.values()), [[record[key] for key in heads] for record in records])
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
@@ -47,6 +88,16 @@ def _cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return str(value)
+
+
+def signed_amounts(counts: Mapping[str, int]) -> str:
+    """Counts with their sign: ``+2 Co3+ -1 O``."""
+    return " ".join(f"{number:+d} {name}" for name, number in counts.items()) or "none"
+
+
+def unspaced_formula(structure: Structure) -> str:
+    """The formula of a cell without charges and spaces: ``Li6Co12O24``."""
+    return str(structure.composition.remove_charges().formula).replace(" ", "")
 
 
 #: ``--format`` to the ending of the file
@@ -61,10 +112,7 @@ def ending(file_format: str) -> str:
     UnknownNameError
         With the formats that exist.
     """
-    if file_format not in FILE_FORMATS:
-        raise UnknownNameError(
-            f"--format: unknown format {file_format!r}; {near_match_hint(file_format, FILE_FORMATS)}"
-        )
+    require_known("--format", file_format, FILE_FORMATS, "format")
     return FILE_FORMATS[file_format]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from catholyte.hpc.commands import orderings_question
+from catholyte.hpc.commands.structures import ranking
 from catholyte.structures.crystals.files import read_structure
 from catholyte.tests.support.command_line import Run, answer
 
@@ -59,11 +59,11 @@ def test_the_engine_has_the_last_word_on_the_ranking(
 ) -> None:
     """An engine that likes the arrangements in the opposite order turns the list round."""
 
-    def computed(flow: Any, store: str | None, tell: Any) -> list[Any]:
+    def computed(flow: Any, store: str | None) -> list[Any]:
         cells = [job.function_args[0] for job in flow.jobs]
         return [SimpleNamespace(energy_per_atom=-1.0 - 0.1 * k, structure=cell) for k, cell in enumerate(cells)]
 
-    monkeypatch.setattr(orderings_question, "engine_documents", computed)
+    monkeypatch.setattr(ranking, "engine_documents", computed)
     rows = answer(catholyte("orderings", "LPSCl", "-n", 3, "--rank", "chgnet", "--out", tmp_path, "--json"))[
         "orderings"
     ]

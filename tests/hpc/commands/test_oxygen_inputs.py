@@ -15,7 +15,7 @@ from pymatgen.io.vasp import Incar, Kpoints, Poscar
 from ruamel.yaml import YAML
 
 from catholyte.configs.load import load_recipe
-from catholyte.hpc.commands.inputs_question import inputs_document
+from catholyte.hpc.commands.campaigns.inputs import inputs
 from catholyte.workflows.engines.engine import CalculationMaker
 from catholyte.workflows.plan.build import build_plan
 from catholyte.workflows.plan.builder import Plan
@@ -88,7 +88,7 @@ def test_the_plan_carries_the_settings_of_the_source(plan: Plan):
 
 def test_every_job_of_the_ladder_is_written_with_the_settings_of_the_source(tmp_path: Path):
     recipe = shortened(tmp_path, "nmc532-lgps", lithium_vacancies=[0, 1], candidates=1, samples=1, max_sites=2)
-    document = inputs_document(str(recipe), tmp_path / "in", overrides={"potcar_spec": True}, only="oxygen_loss")
+    document = inputs(str(recipe), tmp_path / "in", only="oxygen_loss")
     jobs = {job["name"]: job for job in document["jobs"]}
     assert counted(jobs) == {
         "Li vasp relax": 1,
@@ -118,7 +118,7 @@ def test_every_job_of_the_ladder_is_written_with_the_settings_of_the_source(tmp_
 
 def test_the_ion_of_a_substitution_is_written_with_its_u(tmp_path: Path):
     recipe = shortened(tmp_path, "li-rich", lithium_vacancies=[0], candidates=1, samples=1, max_sites=1)
-    document = inputs_document(str(recipe), tmp_path / "in", overrides={"potcar_spec": True}, only="oxygen_loss")
+    document = inputs(str(recipe), tmp_path / "in", only="oxygen_loss")
     jobs = {job["name"]: job for job in document["jobs"]}
     told = counted(jobs)
     assert (told["LRMO W-Mn 1 vasp relax"], told["LRMO W-Li 1 vasp relax"]) == (1, 1)

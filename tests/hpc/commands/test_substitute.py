@@ -57,7 +57,7 @@ def test_table(catholyte: Run, tmp_path: Path) -> None:
         (("LCO", "W6+", "--leaving", "Mn"), "holds no Mn that could leave"),
         (("LRMO", "tungsten", "--leaving", "Mn"), "'tungsten' is no"),
         (("LRMO", "W6+", "--leaving", "Mn", "--site", "Fe"), "no cation Fe"),
-        (("LRMO", "W6+", "--leaving", "Mn", "--compensation", "hope"), "--compensation: unknown 'hope'; "),
+        (("LRMO", "W6+", "--leaving", "Mn", "--compensation", "hope"), "--compensation: unknown value 'hope'; "),
         (("LRMO", "W6+", "--leaving", "Mn", "--rank", "dft"), "--rank: unknown ranking 'dft'"),
         (("LRMOX", "W6+", "--leaving", "Mn"), "unknown material 'LRMOX'"),
         (("LRMO", "W6+", "--leaving", "Mn", "--format", "pdb"), "unknown format 'pdb'"),

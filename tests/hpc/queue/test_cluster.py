@@ -332,7 +332,7 @@ def test_doctor_shows_every_check_of_a_cluster(
     tmp_path: Path, scheduler: Path, database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = ready(tmp_path, database, ("partition: standard", "partition: nowhere"))
-    monkeypatch.setattr("catholyte.hpc.commands.doctor.run_checks", lambda store: [])
+    monkeypatch.setattr("catholyte.hpc.commands.campaigns.doctor.run_checks", lambda store: [])
     status, out, _ = command(capsys, monkeypatch, "doctor", "--cluster", str(path), "--rehearsal", "--json")
     checks = {check["name"]: check for check in json.loads(out)["checks"]}
     assert status == 1

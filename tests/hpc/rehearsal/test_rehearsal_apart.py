@@ -19,7 +19,7 @@ from catholyte.configs.errors import InputError, StoreError
 from catholyte.configs.load import load_recipe, material
 from catholyte.configs.models import Method
 from catholyte.hpc.commands.app import app
-from catholyte.hpc.commands.questions import bands_document
+from catholyte.hpc.commands.results.bands import bands
 from catholyte.hpc.run.campaign import run_campaign, save_campaign
 from catholyte.hpc.store.campaign_store import CampaignStore, is_rehearsal_store, open_store, rehearsal_location
 from catholyte.hpc.store.ledger import Ledger
@@ -100,7 +100,7 @@ def test_its_files_and_documents_are_not_analysed(rehearsed: tuple[CalculationDo
     document, place = rehearsed
     for path in (place, place / "vasprun.xml"):
         with pytest.raises(InputError, match="written by a rehearsal"):
-            bands_document(str(path), "O-2p", "occupied", None, None)
+            bands(str(path))
     disguised = document.model_copy(update={"tier": "chgnet"})
     for one in (document, disguised):
         with pytest.raises(InputError, match="is a rehearsal"):

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import engine_settings
 from catholyte.configs.models import Method
-from catholyte.hpc.commands.inputs_question import inputs_document
+from catholyte.hpc.commands.campaigns.inputs import inputs
 from catholyte.tests.support.strategies import structures_with_moments
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
 from catholyte.workflows.engines.vasp.backend import VaspBackend, stages
@@ -51,10 +51,7 @@ STATED: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The document of ``inputs`` per recipe."""
-    return {
-        recipe: inputs_document(recipe, tmp_path_factory.mktemp(recipe), "vasp", {"potcar_spec": True})
-        for recipe in STATED
-    }
+    return {recipe: inputs(recipe, tmp_path_factory.mktemp(recipe)) for recipe in STATED}
 
 
 def _files(directory: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pymatgen.core import Composition, Lattice, Structure
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import engine_settings, load_materials
 from catholyte.configs.models import Method
-from catholyte.hpc.commands.inputs_question import inputs_document
+from catholyte.hpc.commands.campaigns.inputs import inputs
 from catholyte.workflows.engines.tasks import Static
 from catholyte.workflows.engines.vasp.inputs import MANIFEST, write_inputs
 from catholyte.workflows.engines.vasp.potcar import check_names, known_titles
@@ -140,6 +140,6 @@ def test_an_element_without_a_name_is_an_error(tmp_path: Path) -> None:
 
 def test_inputs_refuses_before_it_writes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"POTCAR files: the POTCAR folder .*nowhere does not exist") as caught:
-        inputs_document("gsirr", tmp_path / "out", "vasp", {"potcar_directory": str(tmp_path / "nowhere")})
+        inputs("gsirr", tmp_path / "out", potcars=tmp_path / "nowhere")
     assert caught.value.message.count("\n") == 0
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""What is installed, reachable and missing here, and how to mend it."""
+"""The command ``doctor``: what is installed, reachable and missing here, and how to mend it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,44 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from ...configs.errors import CatholyteError
+import typer
 
-__all__ = ["cluster_checks", "run_checks"]
+from ....configs.errors import CatholyteError
+from ..command import Command
+from ..options import StorePlace
+from ..output import table
+
+__all__ = ["COMMAND", "doctor"]
 
 #: bytes free below which a store will not hold a campaign
 LEAST_DISK = 1_000_000_000
+
+
+def doctor(
+    store: StorePlace = None,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", help="Check this cluster too: name of a cluster file, or its path.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Check the VASP jobs of this recipe on the cluster of --cluster.")
+    ] = None,
+    rehearsal: Annotated[
+        bool,
+        typer.Option("--rehearsal", help="Check what a rehearsal needs on the cluster, without POTCARs and VASP."),
+    ] = False,
+) -> dict[str, Any]:
+    """Check what is installed, reachable and missing, and say how to mend it."""
+    return {"checks": run_checks(store) + (cluster_checks(cluster, recipe, rehearsal=rehearsal) if cluster else [])}
+
+
+def _show(document: dict[str, Any]) -> None:
+    rows = [(c["name"], "yes" if c["ok"] else "NO", c["detail"], c["mend"]) for c in document["checks"]]
+    table("doctor", ("check", "ok", "detail", "mend"), rows)
+
+
+COMMAND = Command(doctor, _show, failed=lambda document: not all(check["ok"] for check in document["checks"]))
 
 
 def run_checks(store: str | None = None) -> list[dict[str, Any]]:
@@ -42,9 +72,9 @@ def cluster_checks(name: str, recipe: str | None = None, *, rehearsal: bool = Fa
     InputError
         If the cluster file or the recipe is wrong.
     """
-    from ..queue.cluster_checks import check_cluster, check_plan
-    from ..queue.submission import read_cluster
-    from ..run.campaign import read_plan
+    from ...queue.cluster_checks import check_cluster, check_plan
+    from ...queue.submission import read_cluster
+    from ...run.campaign import read_plan
 
     cluster = read_cluster(name, rehearsal=rehearsal)
     found = check_cluster(cluster)
@@ -90,14 +120,14 @@ def _packages() -> tuple[bool, str, str]:
 
 
 def _chgnet() -> tuple[bool, str, str]:
-    from ...workflows.engines.registry import load_backend
+    from ....workflows.engines.registry import load_backend
 
     found = load_backend("chgnet", {}).version()
     return found != "missing", f"chgnet {found}", "pip install torch==2.13.0, then pip install chgnet"
 
 
 def _gpaw() -> tuple[bool, str, str]:
-    from ...workflows.engines.registry import load_backend
+    from ....workflows.engines.registry import load_backend
 
     found = load_backend("gpaw", {}).version()
     mend = "make gpaw builds it with g++ alone; steps that need it fail with this advice, the rest goes on"
@@ -105,14 +135,14 @@ def _gpaw() -> tuple[bool, str, str]:
 
 
 def _library() -> tuple[bool, str, str]:
-    from ...configs.load import load_materials
+    from ....configs.load import load_materials
 
     return True, f"{len(load_materials())} materials", ""
 
 
 def _phases() -> tuple[bool, str, str]:
-    from ...analysis.thermodynamics.phase_set import load_phase_set
-    from ...configs.load import CONFIGS
+    from ....analysis.thermodynamics.phase_set import load_phase_set
+    from ....configs.load import CONFIGS
 
     sets = [load_phase_set(path.stem) for path in sorted((CONFIGS / "phases").glob("*.json"))]
     return (
@@ -123,7 +153,7 @@ def _phases() -> tuple[bool, str, str]:
 
 
 def _store(place: str | None) -> tuple[bool, str, str]:
-    from ..store.campaign_store import DEFAULT_STORE, STORE_VARIABLE, is_uri, open_store
+    from ...store.campaign_store import DEFAULT_STORE, STORE_VARIABLE, is_uri, open_store
 
     chosen = place or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     if not is_uri(chosen) and not Path(chosen).exists():

@@ -1,4 +1,4 @@
-"""The command ``board``."""
+"""The command ``board``: campaigns in the browser."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, Rehearsal, StorePlace
-from .output import emit_json, narrate
+from ..command import Json
+from ..options import Rehearsal, StorePlace
+from ..output import emit_json, narrate, say
 
-__all__ = ["register"]
+__all__ = ["board"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -23,7 +24,7 @@ def board(
     host: Annotated[
         str, typer.Option(help="Address to listen on; anything but loopback asks every visitor for a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 8765,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8765,
     token: Annotated[
         str | None,
         typer.Option(
@@ -36,9 +37,9 @@ def board(
 ) -> None:
     """Show campaigns in the browser: matrix, jobs, causes, structures; read-only, on this machine unless told
     otherwise."""
-    from ...analysis.records import Records
-    from ..board.snapshot import BoardSource
-    from ..store.campaign_store import is_rehearsal_store, open_store, rehearsal_location
+    from ....analysis.records import Records
+    from ...board.snapshot import BoardSource
+    from ...store.campaign_store import is_rehearsal_store, open_store, rehearsal_location
 
     opened = open_store(rehearsal_location(store) if rehearsal else store, create=False)
     rehearsed = is_rehearsal_store(opened.location)
@@ -46,24 +47,19 @@ def board(
         Records(opened.outputs, opened.states, opened.campaigns, rehearsals=rehearsed), opened.shown, rehearsed
     )
     if static is not None:
-        from ..board.export import export_board
+        from ...board.export import export_board
 
         files = [str(path) for path in export_board(source, static)]
-        emit_json({"files": files}) if json else typer.echo(f"{files[0]} ({len(files)} files)")
+        emit_json({"files": files}) if json else say(f"{files[0]} ({len(files)} files)")
         return
     import secrets
 
-    from ..board.server import serve
+    from ...board.server import serve
 
     if host not in _LOOPBACK and token is None:
         token = secrets.token_urlsafe(24)
     address = f"http://{'[::1]' if host == '::1' else host}:{port}/" + (f"?token={token}" if token else "")
-    emit_json({"address": address}) if json else typer.echo(f"{address}  (Ctrl-C ends it)")
+    emit_json({"address": address}) if json else say(f"{address}  (Ctrl-C ends it)")
     if host not in _LOOPBACK:
         narrate("the connection is not encrypted: prefer an ssh tunnel to loopback")
     serve(source, host, port, token, _LOOPBACK)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(board)

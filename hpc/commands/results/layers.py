@@ -1,58 +1,77 @@
-"""The JSON of ``layers``: layered geometry of a structure, or of every frame of a trajectory."""
+"""The command ``layers``: layered geometry of a structure, or of every frame of a trajectory."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ...configs.errors import InputError, StructureError
+import typer
+
+from ....configs.errors import InputError, StructureError
+from ..command import Command
+from ..output import say, table, table_of, unspaced_formula
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-    from ...analysis.layers.geometry import LayeredGeometry
-    from ...analysis.layers.series import LayerSeries
+    from ....analysis.layers.geometry import LayeredGeometry
+    from ....analysis.layers.series import LayerSeries
 
-__all__ = ["LayersQuestion", "layers_document"]
+__all__ = ["COMMAND", "layers"]
 
 #: file names that are trajectories; others are one structure, the last of the file, unless frames are asked for
 TRAJECTORIES = ("*XDATCAR*", "*.traj", "*.h5", "*.hdf5")
 
-
-@dataclass(frozen=True)
-class LayersQuestion:
-    """What is asked of ``layers``.
-
-    Parameters
-    ----------
-    files : tuple of str
-        One structure file, library name or YAML; or the files of one trajectory in order.
-    parts : tuple of str
-        Layer tags of the oxide in an interface; all where left out.
-    every : int, optional
-        Every n-th frame of a trajectory; the last structure of a file alone where left out.
-    planes : bool, optional
-        Describe atomic planes parallel to the surface; where left out, if the layers cut it.
-    timestep : float, optional
-        fs between steps, for trajectory files that do not hold it.
-    """
-
-    files: tuple[str, ...]
-    parts: tuple[str, ...] = ()
-    every: int | None = None
-    planes: bool | None = None
-    timestep: float | None = None
+CATIONS = {"lithium": "Li", "metal": "metal"}
+PLANES = {"height": "height (Å)", **CATIONS, "s_mo2": "S(MO2) (Å)", "i_lio2": "I(LiO2) (Å)", "structure": "structure"}
+LAYERS = {
+    "role": "layer",
+    "thickness": "thickness (Å)",
+    "o_o": "O-O across (Å)",
+    **CATIONS,
+    "sites": "sites",
+    "structure": "structure",
+}
 
 
-def layers_document(asked: LayersQuestion, out: Path | None = None) -> dict[str, Any]:
-    """Measure layers and, where `out` is given, draw them; return the JSON of ``layers``.
+def layers(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE", help="Structure file, library name or YAML; or the files of one trajectory in order."
+        ),
+    ],
+    part: Annotated[
+        list[str] | None,
+        typer.Option("--part", help="Layer tag of the oxide in an interface, repeatable; all oxides where left out."),
+    ] = None,
+    every: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Take every N-th frame of a trajectory; the last structure of a file alone where left out."
+        ),
+    ] = None,
+    planes: Annotated[
+        bool | None,
+        typer.Option(
+            "--planes/--no-planes",
+            help="Describe atomic planes parallel to the surface; where left out, if the layers cut it.",
+        ),
+    ] = None,
+    timestep: Annotated[
+        float | None, typer.Option(help="Time between steps, fs, of trajectory files that do not hold it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the figure; none is drawn where left out.")
+    ] = None,
+) -> dict[str, Any]:
+    """Measure layered geometry: S(MO2), I(LiO2), O-O across the Li layer (Å), Li/TM mixing, layered | spinel | rock
+    salt per layer.
 
-    Lengths are Å, times fs. For a trajectory ``s_mo2`` and the other numbers are means over the frames, ``series``
-    holds
-    them all, and ``layers`` is that of the last frame.
+    The numbers of a trajectory are means over its frames; its layers are those of the last one.
 
     Raises
     ------
@@ -61,58 +80,54 @@ def layers_document(asked: LayersQuestion, out: Path | None = None) -> dict[str,
     StructureError
         If a structure cannot be read or holds no close-packed oxide.
     """
-    trajectory = asked.every is not None or any(
-        Path(name).match(pattern) for name in asked.files for pattern in TRAJECTORIES
-    )
-    if trajectory:
-        if asked.parts:
+    if every is not None or any(Path(name).match(pattern) for name in files for pattern in TRAJECTORIES):
+        if part:
             raise InputError("--part: frames of a trajectory have no layer tags; leave it out")
-        return _of_trajectory(asked, out)
-    if len(asked.files) > 1:
+        return _of_trajectory(files, every or 1, planes, timestep, out)
+    if len(files) > 1:
         raise InputError(
-            f"{len(asked.files)} files were given, and they are read as one trajectory with --every N only; else "
-            "give "
-            "one structure"
+            f"{len(files)} files were given, and they are read as one trajectory with --every N only; else give one "
+            "structure"
         )
-    return _of_structure(asked, out)
+    return _of_structure(files[0], tuple(part or ()), planes, out)
 
 
-def _of_structure(asked: LayersQuestion, out: Path | None) -> dict[str, Any]:
-    from ...analysis.layers.geometry import layered_geometry
+def _of_structure(file: str, parts: tuple[str, ...], planes: bool | None, out: Path | None) -> dict[str, Any]:
+    from ....analysis.layers.geometry import layered_geometry
 
-    structure = _read(asked.files[0])
+    structure = _read(file)
     try:
-        geometry = layered_geometry(structure, asked.parts, planes=asked.planes)
+        geometry = layered_geometry(structure, parts, planes=planes)
     except StructureError as error:
-        raise StructureError(
-            f"{asked.files[0]}: {error.message}" if Path(asked.files[0]).is_file() else error.message
-        ) from None
-    document = _document(geometry, structure.composition.remove_charges().formula.replace(" ", ""), len(structure))
+        raise StructureError(f"{file}: {error.message}" if Path(file).is_file() else error.message) from None
+    document = _document(geometry, unspaced_formula(structure), len(structure))
     document = {
-        "file": asked.files[0],
+        "file": file,
         **document,
-        "domains": _domains(structure, asked.parts, geometry),
+        "domains": _domains(structure, parts, geometry),
         "notes": _notes(geometry),
         "files": [],
     }
     if out is not None:
-        from ...analysis.figures.layers import layers_figure
+        from ....analysis.figures.layers import layers_figure
 
         document["files"] = _save(
-            layers_figure(geometry, document["formula"], Path(asked.files[0]).name),
-            out / f"{_stem(asked.files[0])}_layers",
+            layers_figure(geometry, document["formula"], Path(file).name),
+            out / f"{_stem(file)}_layers",
         )
     return document
 
 
-def _of_trajectory(asked: LayersQuestion, out: Path | None) -> dict[str, Any]:
-    from ...analysis.layers.series import layer_series
-    from ...analysis.trajectories.reader import open_trajectory
+def _of_trajectory(
+    files: Sequence[str], every: int, planes: bool | None, timestep: float | None, out: Path | None
+) -> dict[str, Any]:
+    from ....analysis.layers.series import layer_series
+    from ....analysis.trajectories.reader import open_trajectory
 
-    opened = open_trajectory([Path(name) for name in asked.files], asked.timestep)
-    series = layer_series(opened.blocks(), asked.every or 1, planes=asked.planes)
+    opened = open_trajectory([Path(name) for name in files], timestep)
+    series = layer_series(opened.blocks(), every, planes=planes)
     if series.last is None:
-        raise StructureError(f"{asked.files[0]}: no frame has close-packed oxygen")
+        raise StructureError(f"{files[0]}: no frame has close-packed oxygen")
     document = _document(series.last, _formula(opened.species), len(opened.species))
     means = {name: _mean(values.tolist()) for name, values in series.values.items()}
     document |= {name: means[name] for name in ("s_mo2", "i_lio2", "o_o_li_layer", "o_o_in_plane")}
@@ -126,7 +141,7 @@ def _of_trajectory(asked: LayersQuestion, out: Path | None) -> dict[str, Any]:
             "not in the means"
         )
     document = {
-        "file": asked.files[0],
+        "file": files[0],
         **document,
         "domains": None,
         "n_frames": len(series.steps),
@@ -134,20 +149,20 @@ def _of_trajectory(asked: LayersQuestion, out: Path | None) -> dict[str, Any]:
     }
     document |= {"notes": [*_notes(series.last), *notes], "files": []}
     if out is not None:
-        from ...analysis.figures.layers import layer_series_figure
+        from ....analysis.figures.layers import layer_series_figure
 
-        source = f"{Path(asked.files[0]).name}, tier {opened.metadata.get('tier', 'unknown')}"
+        source = f"{Path(files[0]).name}, tier {opened.metadata.get('tier', 'unknown')}"
         document["files"] = _save(
-            layer_series_figure(series, document["formula"], source), out / f"{_stem(asked.files[0])}_layer_series"
+            layer_series_figure(series, document["formula"], source), out / f"{_stem(files[0])}_layer_series"
         )
     return document
 
 
 def _read(name: str) -> Structure:
     """A structure file as it is, else the calculation cell of a material."""
-    from ...structures.by_name import find_material
-    from ...structures.crystals.cells import calculation_cell
-    from ...structures.crystals.files import FORMATS, read_structure
+    from ....structures.by_name import find_material
+    from ....structures.crystals.cells import calculation_cell
+    from ....structures.crystals.files import FORMATS, read_structure
 
     if any(Path(name).match(pattern) for patterns in FORMATS.values() for pattern in patterns):
         return read_structure(name)
@@ -179,7 +194,7 @@ def _document(geometry: LayeredGeometry, formula: str, n_atoms: int) -> dict[str
 
 def _domains(structure: Structure, parts: tuple[str, ...], geometry: LayeredGeometry) -> dict[str, Any] | None:
     """Lithium-rich domains; None unless the metal layers of a layered oxide hold lithium."""
-    from ...analysis.layers.li_rich import lithium_rich
+    from ....analysis.layers.li_rich import lithium_rich
 
     if geometry.structure != "layered" or geometry.li_in_tm_layer == 0:
         return None
@@ -234,7 +249,7 @@ def _series(series: LayerSeries) -> dict[str, Any]:
 
 
 def _save(figure: Any, path: Path) -> list[str]:
-    from ...analysis.figures.style import save_figure
+    from ....analysis.figures.style import save_figure
 
     try:
         return [str(file) for file in save_figure(figure, path, ("svg", "png"))]
@@ -260,3 +275,35 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def _sum(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else a + b
+
+
+def _show(document: dict[str, Any]) -> None:
+    mixing = document["mixing"]
+    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in document["shares"].items())
+    rows = [
+        ("structure", shares or document["structure"]),
+        ("S(MO2) (Å)", document["s_mo2"]),
+        ("I(LiO2) (Å)", document["i_lio2"]),
+        ("S + I (Å)", document["repeat"]),
+        ("O-O across the Li layer (Å)", document["o_o_li_layer"]),
+        ("O-O in the planes (Å)", document["o_o_in_plane"]),
+        ("metal in Li layers (per site)", mixing["tm_in_li_layer"]),
+        ("Li in metal layers (per site)", mixing["li_in_tm_layer"]),
+        ("layers to surface (degrees)", document["inclination"]),
+    ]
+    table(f"layers of {document['formula']}", ("quantity", "value"), rows)
+    if document["layers"][0]["kind"] == "atomic plane":
+        table_of("atomic planes, from the bottom", PLANES, document["layers"])
+    table_of("along the stacking", LAYERS, document["stacking"])
+    if (domains := document["domains"]) is not None:
+        say(
+            f"{domains['honeycomb_units']} LiM6 units of {domains['lithium_in_metal_layers']} Li in metal layers; "
+            f"{100 * domains['li2mno3_like']:.0f} % of the metal is "
+            f"Li2MnO3-like, domains of {', '.join(map(str, domains['domain_sizes']))} sites; "
+            f"{domains['oxygen_bridges'].get('Li-O-Li', 0)} Li-O-Li of {document['n_oxygen']} oxygen"
+        )
+    for line in [*document["files"], *(f"note: {note}" for note in document["notes"])]:
+        say(line)
+
+
+COMMAND = Command(layers, _show)

@@ -1,0 +1,1 @@
+"""Commands of campaigns: plan, run or submit, watch, report, and check what they need."""

@@ -1,0 +1,76 @@
+"""The command ``plan``: the jobs of a recipe before any of them runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ..command import Command
+from ..options import EngineName, Full, RecipeName, StepName
+from ..output import say, table_of
+
+__all__ = ["COMMAND", "plan"]
+
+HEADS = {
+    "name": "job",
+    "step": "step",
+    "engine": "engine",
+    "formula": "cell",
+    "n_atoms": "atoms",
+    "depends_on": "depends on",
+    "cost_seconds": "estimate (CPU s)",
+}
+CLUSTER_HEADS = {"cores": "cores", "wall_time": "wall time (s)", "core_hours": "core hours"}
+
+
+def plan(
+    recipe: RecipeName,
+    engine: EngineName = None,
+    only: StepName = None,
+    full: Full = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster", help="Add cores, wall times (s) and core hours (h) on this cluster: name or path of its file."
+        ),
+    ] = None,
+) -> dict[str, Any]:
+    """Show the jobs of a recipe, their dependencies, cells and estimated cost; nothing runs."""
+    from ...run.campaign import plan_document, read_plan
+
+    planned = read_plan(recipe, engine, only, full=full)
+    document = plan_document(planned)
+    if cluster is None:
+        return document
+    from ....configs.cluster import load_cluster
+    from ...queue.submission import add_core_hours
+
+    return add_core_hours(document, planned, load_cluster(cluster))
+
+
+def _show(document: dict[str, Any]) -> None:
+    heads = {**HEADS, **CLUSTER_HEADS} if "cluster" in document else HEADS
+    jobs = [{**job, "depends_on": _dependencies(job["depends_on"])} for job in document["jobs"]]
+    table_of(f"plan of {document['recipe']}", heads, jobs)
+    totals = document["totals"]
+    minutes = totals["cpu_seconds"] / 60
+    effort = f"about {minutes:.0f} CPU minutes" if minutes >= 1 else "less than a CPU minute"
+    say(f"{totals['jobs']} {'job' if totals['jobs'] == 1 else 'jobs'}, {effort} (an order of magnitude)")
+    if "cluster" in document:
+        say(
+            f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most "
+            f"{totals['core_hours_at_most']:.0f} by the wall times"
+        )
+    for line in document["notes"]:
+        say(f"note: {line}")
+    for line in document["skipped"]:
+        say(f"left out: {line}")
+
+
+def _dependencies(names: list[str]) -> str:
+    """The jobs that one waits for: by name where they are few."""
+    return ", ".join(names) if len(names) < 5 else f"{len(names)} jobs, {names[0]} the first"
+
+
+COMMAND = Command(plan, _show)

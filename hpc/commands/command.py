@@ -1,0 +1,98 @@
+"""A command: a function that answers with a JSON document, put on the command line with its options and `--json`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from .output import emit_json, narrate
+
+__all__ = ["Command", "Json"]
+
+#: exit status of a command stopped by Ctrl-C, as shells have it
+INTERRUPTED = 130
+
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
+
+
+class SeveralValues(TyperCommand):
+    """Repeat a repeatable option's name before every further value that follows it, up to the next option:
+    ``--coating Li3BO3 Li2CO3``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse as any command does, after spelling the options out."""
+        repeatable = {
+            name for parameter in self.params if getattr(parameter, "multiple", False) for name in parameter.opts
+        }
+        spelled: list[str] = []
+        current = ""
+        for place, argument in enumerate(args):
+            if argument.startswith("--"):
+                current = argument if argument in repeatable else ""
+            elif current and args[place - 1] != current:
+                spelled.append(current)
+            spelled.append(argument)
+        return super().parse_args(ctx, spelled)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command, called by the command line and by Python alike.
+
+    Parameters
+    ----------
+    answer : callable
+        Returns the JSON document. Its annotated parameters are the options, its name is that of the command, and its
+        docstring up to the first section is the help text.
+    show : callable
+        Prints the document for a reader; takes it and, by their names, arguments of the call.
+    failed : callable
+        Whether a document tells of work that failed: exit status 1.
+    interrupted : str
+        Line for standard error when Ctrl-C stops a long command, which then ends with the status that shells have.
+    several_values : bool
+        Whether repeatable options take several values after one name.
+    """
+
+    answer: Callable[..., Any]
+    show: Callable[..., None]
+    failed: Callable[[Any], bool] = lambda document: False
+    interrupted: str = ""
+    several_values: bool = False
+
+    def register(self, app: typer.Typer) -> None:
+        """Add the command to `app`."""
+        signature = inspect.signature(self.answer, eval_str=True)
+        json = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
+        parameters = [*signature.parameters.values(), json]
+
+        def call(**given: Any) -> None:
+            self._call(given.pop("json"), given)
+
+        call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        text = re.split(r"\n\n\w+\n-+\n", inspect.getdoc(self.answer) or "")[0]
+        paragraphs = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+        app.command(self.answer.__name__, help=paragraphs, cls=SeveralValues if self.several_values else None)(call)
+
+    def _call(self, json: bool, given: dict[str, Any]) -> None:
+        try:
+            document = self.answer(**given)
+        except KeyboardInterrupt:
+            if not self.interrupted:
+                raise
+            narrate(self.interrupted)
+            raise typer.Exit(INTERRUPTED) from None
+        if json:
+            emit_json(document)
+        else:
+            _, *wanted = inspect.signature(self.show).parameters
+            self.show(document, **{name: given[name] for name in wanted})
+        if self.failed(document):
+            raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""Commands that analyse results: band centres, layered geometry, trajectories."""

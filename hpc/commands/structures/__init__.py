@@ -1,0 +1,1 @@
+"""Commands that list materials and build structures: slabs, interfaces, orderings, defects, glasses."""

@@ -1,0 +1,183 @@
+"""The command ``interfaces``: the Pareto front of coherent stacks, each checked, and written to files where a folder is
+named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ....configs.errors import InputError
+from ..command import Command
+from ..options import FileFormat, OptionalFolder, Seed, require_known
+from ..output import ending, say_files_and_notes, table_of, write_cell
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+    from ....structures.interfaces.search import Interface
+
+__all__ = ["COMMAND", "interfaces"]
+
+HEADS = {
+    "n_atoms": "atoms",
+    "strain": "strain",
+    "area": "area (Å²)",
+    "a_miller": "A",
+    "a_termination": "A ends in",
+    "b_miller": "B",
+    "b_termination": "B begins with",
+    "polarity": "polarity",
+    "gaps": "gaps (Å)",
+    "empty": "empty (Å)",
+    "min_distance": "closest (Å)",
+    "min_pair": "pair",
+}
+
+
+def interfaces(
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="Material or structure file, with a facet or without: LCO, LCO:104, LCO:1-10, LCO:1,0,-4."
+        ),
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="Material or structure file that is laid on top, in the same form as A.")
+    ],
+    max_atoms: Annotated[int, typer.Option("--max-atoms", help="Largest number of atoms in a cell.")] = 400,
+    max_strain: Annotated[
+        float, typer.Option("--max-strain", help="Largest von Mises strain between the two lattices, 0.08 = 8 %.")
+    ] = 0.08,
+    layer: Annotated[
+        str | None, typer.Option(help="Third material between A and B, in the same form: CoO:100, Li2CO3.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option(help="Form of the cell: vacuum, or periodic with a second interface.")
+    ] = "vacuum",
+    strain_on: Annotated[
+        str,
+        typer.Option(
+            "--strain-on", help="Part that takes the strain: a, b, shared, or auto (the softer one, shared by equals)."
+        ),
+    ] = "auto",
+    gap: Annotated[
+        float | None,
+        typer.Option(help="Distance between the outermost atoms of neighbouring slabs, Å; searched where left out."),
+    ] = None,
+    vacuum: Annotated[float, typer.Option(help="Empty height of the vacuum form, Å.")] = 15.0,
+    thickness: Annotated[tuple[float, float], typer.Option(help="Least thickness of A and of B, Å.", metavar="A B")] = (
+        8.0,
+        8.0,
+    ),
+    layer_thickness: Annotated[float, typer.Option("--layer-thickness", help="Least thickness of the layer, Å.")] = 4.0,
+    all_terminations: Annotated[
+        bool,
+        typer.Option(
+            "--all-terminations", help="Build every pair of terminations of each match, not the most sensible one."
+        ),
+    ] = False,
+    energy: Annotated[
+        str,
+        typer.Option(
+            help="Energy that chooses the lateral position: analytic (formal charges, Born-Mayer), or chgnet among "
+            "the best of it."
+        ),
+    ] = "analytic",
+    seed: Seed = 0,
+    out: OptionalFolder = None,
+    file_format: FileFormat = "json",
+) -> dict[str, Any]:
+    """Find coherent interfaces of A and B: the Pareto front over atoms, strain and area.
+
+    Raises
+    ------
+    InputError
+        If a material, facet or option is wrong, or nothing fits the budget; the message names the smallest cell.
+    StructureError
+        If a slab cannot be cut, the gap is too small, or a cell does not pass its checks.
+    """
+    from ....structures.by_name import find_material
+    from ....structures.interfaces.check import require_sound
+    from ....structures.interfaces.request import STRAIN_ON, interface_record, parse_facet, stack_parts
+    from ....structures.interfaces.search import InterfaceSpec
+    from ....structures.interfaces.search import interfaces as search_interfaces
+
+    require_known("--strain-on", strain_on, STRAIN_ON)
+    require_known("--energy", energy, ("analytic", "chgnet"))
+    least = (*thickness, layer_thickness)
+    if not all(0 < value < float("inf") for value in least):
+        raise InputError(f"a slab needs a thickness above 0 Å, and {min(least):g} Å was asked for")
+    ending(file_format)
+    model = _chgnet_energy() if energy == "chgnet" else None
+    spec = InterfaceSpec(max_atoms, max_strain, form, vacuum, gap, all_terminations, model)
+    named = [(a, thickness[0]), *([(layer, layer_thickness)] if layer is not None else []), (b, thickness[1])]
+    facets = [parse_facet(text) for text, _ in named]
+    parts, shares = stack_parts(
+        [(find_material(name), miller) for name, miller in facets], [height for _, height in named], strain_on, seed
+    )
+    rows = []
+    for number, found in enumerate(search_interfaces(parts, spec), 1):
+        checks = found.checks()
+        require_sound(checks, f"interface {number}")
+        path = None if out is None else write_cell(found.structure, out, _stem(found, number), file_format)
+        checked = {check.name: check.detail for check in checks}
+        rows.append({**interface_record(found), "checks": checked, "file": None if path is None else str(path)})
+    return {
+        "a": parts[0].cell.label,
+        "layer": parts[1].cell.label if layer is not None else None,
+        "b": parts[-1].cell.label,
+        "form": form,
+        "limits": {"max_atoms": max_atoms, "max_strain": max_strain},
+        "strain_share": shares,
+        "energy": energy,
+        "interfaces": rows,
+        "notes": _notes(rows),
+    }
+
+
+def _notes(rows: list[dict[str, Any]]) -> list[str]:
+    notes = []
+    polar = sum(row["polarity"] == "polar" for row in rows)
+    if polar:
+        notes.append(
+            f"{polar} of {len(rows)} cells hold a polar slab: no stack of non-polar ones fits the limits; a "
+            "calculation needs a dipole correction"
+        )
+    if rows:
+        notes.append(
+            "slabs are rigid and keep their bulk heights: relax before use; the interaction energy ranks registries, "
+            "it is no adhesion energy"
+        )
+    return notes
+
+
+def _stem(found: Interface, number: int) -> str:
+    names = "-".join(
+        f"{face.slab.facet.cell.label}_{''.join(map(str, face.slab.facet.miller))}" for face in found.faces
+    )
+    return re.sub(r"[^A-Za-z0-9.\-_]", "-", f"{number:02d}_{names}_{len(found.structure)}")
+
+
+def _chgnet_energy() -> Callable[[Structure], float]:
+    """CHGNet's energy of a cell, eV."""
+    from chgnet.model import CHGNet
+
+    model = CHGNet.load(verbose=False)
+
+    def energy(structure: Structure) -> float:
+        predicted: Any = model.predict_structure(structure, task="e")
+        return float(predicted["e"]) * len(structure)
+
+    return energy
+
+
+def _show(document: dict[str, Any]) -> None:
+    names = " | ".join(name for name in (document["a"], document["layer"], document["b"]) if name)
+    table_of(f"{names}, {document['form']}; every cell passed its checks", HEADS, document["interfaces"])
+    say_files_and_notes(document["interfaces"], document["notes"])
+
+
+COMMAND = Command(interfaces, _show)

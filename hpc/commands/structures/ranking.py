@@ -1,0 +1,57 @@
+"""Ranking arrangements with an engine: its jobs run on this machine and are kept in a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ....configs.errors import CalculationError
+from ..output import narrate_event
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+    from ....workflows.documents import CalculationDocument
+
+__all__ = ["RANKINGS", "chgnet_documents", "engine_documents"]
+
+#: ``--rank``: electrostatic energy of the oxidation states as point charges; CHGNet's energy of the unrelaxed cell;
+#: and after atoms and cell have relaxed
+RANKINGS = ("ewald", "chgnet", "chgnet-relaxed")
+
+
+def chgnet_documents(cells: Sequence[Structure], label: str, rank: str, store: str | None) -> list[CalculationDocument]:
+    """Compute cells with CHGNet, relaxed where the ranking says so, and return their documents in the same order."""
+    from ....workflows.engines.engine import Engine
+    from ....workflows.engines.tasks import Relax
+    from ....workflows.flows.ordering import ranking_flow
+
+    relaxation = Relax(max_force=0.05, keep_symmetry=False) if rank == "chgnet-relaxed" else None
+    return engine_documents(ranking_flow(cells, label, Engine("chgnet"), relaxation), store)
+
+
+def engine_documents(flow: Any, store: str | None) -> list[CalculationDocument]:
+    """Run a flow of independent calculations in a store and return their documents in the order of the jobs.
+
+    Raises
+    ------
+    CalculationError
+        Naming the first job that failed.
+    """
+    from ....analysis.records import Records
+    from ....workflows.identity import content_address, iter_jobs
+    from ...run.local import run_flow
+    from ...store.campaign_store import open_store
+
+    wanted = [job.uuid for job in flow.jobs]
+    addressed, renamed = content_address(flow)
+    opened = open_store(store)
+    records = [{"key": job.uuid, "uuid": job.uuid, "index": 1, "name": job.name} for job in iter_jobs(addressed)]
+    summary = run_flow(opened, addressed, records, narrate_event)
+    if summary.failed:
+        raise CalculationError(
+            f"{len(summary.failed)} of {len(records)} jobs failed, the first is {summary.names[summary.failed[0]]!r}",
+            "catholyte why JOB gives the cause",
+        )
+    read = Records(opened.outputs, opened.states, opened.campaigns)
+    return [read.document(renamed[uuid]) for uuid in wanted]

@@ -1,0 +1,1 @@
+"""Commands of reaction thermodynamics, answered from a pinned phase set and without a job."""

@@ -1,0 +1,92 @@
+"""The command ``reactions``: two materials in contact, closed or open to lithium and oxygen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ..command import Command
+from ..options import PhaseSetName
+from ..output import say, table
+from .phases import OwnStore, amounts, chosen_phases, volume_line
+
+__all__ = ["COMMAND", "reactions"]
+
+KINKS = ("x", "mutual (eV/atom)", "total (eV/atom)", "products")
+INTERPHASES = ("from (V vs Li/Li+)", "to (V vs Li/Li+)", "x", "mutual (eV/atom)", "reaction")
+
+
+def reactions(
+    a: Annotated[str, typer.Argument(metavar="A", help="Name of a material, or its formula.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Name of a material, or its formula.")],
+    voltage: Annotated[
+        float | None, typer.Option(help="Voltage at which the system is open to lithium, V vs Li/Li+.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Temperature at which the system is open to oxygen gas, K.")
+    ] = None,
+    pressure: Annotated[float, typer.Option(help="Pressure of oxygen, bar, with --temperature.")] = 1.0,
+    threshold: Annotated[
+        float, typer.Option(help="Energy up to which a pair counts as stable when released, eV/atom.")
+    ] = 0.05,
+    voltage_map: Annotated[
+        bool,
+        typer.Option(
+            "--map", help="Add the map over mixing ratio and voltage, 0 to 5 V vs Li/Li+, with its interphases."
+        ),
+    ] = False,
+    phase_set: PhaseSetName = None,
+    own: OwnStore = None,
+) -> dict[str, Any]:
+    """Give self, mutual and total reaction energy of A with B (eV/atom); x is the formula-unit fraction of A."""
+    from ....analysis.thermodynamics.open_species import OpenSpecies, oxygen_potential
+    from ....analysis.thermodynamics.open_system import react_open
+    from ....analysis.thermodynamics.reactions import react
+    from ....analysis.thermodynamics.voltage_map import voltage_map as map_voltages
+    from ....analysis.thermodynamics.volume import Volumes
+    from ....analysis.thermodynamics.volume_changes import pair_volumes
+
+    phases = chosen_phases(phase_set, own)
+    if voltage is None and temperature is None:
+        result = react(a, b, phases)
+    else:
+        result = react_open(a, b, phases, OpenSpecies.at(voltage, temperature, pressure))
+    document: dict[str, Any] = dict(result.to_json(threshold))
+    kink = result.mutual.kink
+    document["volumes"] = (
+        pair_volumes(result, kink, phases, Volumes(phases)).to_json() if kink and temperature is None else None
+    )
+    if voltage_map:
+        oxygen = oxygen_potential(temperature, pressure) if temperature is not None else None
+        document["map"] = map_voltages(a, b, phases, oxygen=oxygen).to_json()
+    return document
+
+
+def _show(document: dict[str, Any], a: str, b: str) -> None:
+    rows = [(k["x"], k["mutual"], k["total"], amounts(k["products"])) for k in document["kinks"]]
+    table(f"{a} | {b} on {document['phase_set']['name']}", KINKS, rows)
+    for label, part in (("self A", document["self"]["a"]), ("self B", document["self"]["b"])):
+        say(f"{label}: {'no entry of its own in the set' if part is None else f'{part:.4f} eV/atom'}")
+    spread, stable = document["uncertainty"], document["stable"]
+    for label in ("mutual", "total"):
+        low, high = spread["intervals"][label]
+        say(
+            f"{label}: {document[label]['energy']:.4f} ± {spread[label]:.4f} eV/atom, 16 to 84 %: {low:.4f} to "
+            f"{high:.4f}; releases less than {stable['threshold']:g} eV/atom with probability "
+            f"{stable['probability'][label]:.2f}"
+        )
+    if document["volumes"] and document["volumes"]["change"] is not None:
+        say(f"volume at the mutual minimum: {volume_line(document['volumes'])}")
+    if "map" in document:
+        table("interphases", INTERPHASES, [_interphase(found) for found in document["map"]["interphases"]])
+    for note in document.get("notes", []):
+        say(f"note: {note}")
+
+
+def _interphase(found: dict[str, Any]) -> tuple[Any, ...]:
+    mutual = " to ".join(f"{energy:.3f}" for energy in found["mutual"])
+    return found["low"], found["high"], found["x"], mutual, found["reaction"] or "none"
+
+
+COMMAND = Command(reactions, _show)
