@@ -18,6 +18,7 @@ __all__ = [
     "Full",
     "Manager",
     "MaterialOrFile",
+    "MaterialOrFormula",
     "OptionalFolder",
     "OutFolder",
     "PhaseSetName",
@@ -65,6 +66,7 @@ Manager = Annotated[str, typer.Option("--manager", help="Manager of the jobs: fi
 MaterialOrFile = Annotated[
     str, typer.Argument(help="Name of a material, or the path of its YAML file or of a structure file.")
 ]
+MaterialOrFormula = Annotated[str, typer.Argument(help="Name of a material, or its formula.")]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the structure files.")]
 OptionalFolder = Annotated[
     Path | None, typer.Option("--out", help="Folder for the structure files; none are written where left out.")

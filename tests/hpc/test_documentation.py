@@ -15,6 +15,7 @@ import typer
 from catholyte.docs.pages.commands import commands_page
 from catholyte.hpc.commands.app import app
 from catholyte.tests.support.docs.doc_blocks import PAGES, ROOT, blocks, lines_of
+from catholyte.workflows.plan.build import STEPS
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 #: a line may begin with `nohup` or with the five fields of a crontab
@@ -52,6 +53,35 @@ def test_every_command_and_option_stands_in_the_documentation() -> None:
             for option in parameter.opts if parameter.param_type_name == "option" else ():
                 assert f"`{option}`" in section, (name, option)
             assert parameter.help, (name, parameter.name)
+
+
+def help_texts() -> dict[str, str]:
+    """Every help text of a command, an argument and an option, by where it stands."""
+    texts = {}
+    for name, command in COMMANDS.items():
+        texts[name] = str(command.help)
+        texts |= {f"{name} {parameter.name}": str(parameter.help) for parameter in command.params}
+    return texts
+
+
+@pytest.mark.parametrize(("place", "text"), help_texts().items(), ids=list(help_texts()))
+def test_help_texts_stand_alone(place: str, text: str) -> None:
+    words = text.split()
+    assert len(words) >= 3
+    assert text[0].isupper(), text
+    assert text.endswith("."), text
+    assert words[0] not in {"Also", "And", "Between", "For", "In", "Of", "Such", "That", "The", "To", "With"}, text
+
+
+def test_help_names_every_step() -> None:
+    (only,) = (parameter for parameter in COMMANDS["plan"].params if "--only" in parameter.opts)
+    assert only.help.split(": ")[1].rstrip(".").split(", ") == list(STEPS)
+
+
+def test_every_file_of_a_command_is_on_the_command_line() -> None:
+    files = (ROOT / "hpc" / "commands").glob("*/*.py")
+    found = {path.stem for path in files if "COMMAND = " in path.read_text(encoding="utf-8")}
+    assert found | {"board"} == set(COMMANDS)
 
 
 @pytest.mark.parametrize(("page", "line"), CALLS, ids=[f"{page.name}: {line}" for page, line in CALLS])

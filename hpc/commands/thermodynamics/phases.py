@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ....analysis.thermodynamics.phase_set import PhaseSet
     from ....workflows.documents import CalculationDocument
 
-__all__ = ["OwnStore", "amounts", "chosen_phases", "volume_line"]
+__all__ = ["OwnStore", "chosen_phases", "volume_line"]
 
 OwnStore = Annotated[
     str | None,
@@ -32,13 +32,6 @@ def chosen_phases(phase_set: str | None, store: str | None) -> PhaseSet:
 
     pinned = load_phase_set(phase_set or DEFAULT_PHASE_SET)
     return pinned if store is None else _with_relaxations(pinned, store)
-
-
-def amounts(products: Any) -> str:
-    """Products with their amounts, on one line."""
-    if isinstance(products, dict):
-        return " + ".join(f"{amount:.3g} {formula}" for formula, amount in products.items())
-    return str(products)
 
 
 def volume_line(volumes: dict[str, Any]) -> str:

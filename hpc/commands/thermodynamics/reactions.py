@@ -9,7 +9,7 @@ import typer
 from ..command import Command
 from ..options import PhaseSetName
 from ..output import say, table
-from .phases import OwnStore, amounts, chosen_phases, volume_line
+from .phases import OwnStore, chosen_phases, volume_line
 
 __all__ = ["COMMAND", "reactions"]
 
@@ -28,7 +28,7 @@ def reactions(
     ] = None,
     pressure: Annotated[float, typer.Option(help="Pressure of oxygen, bar, with --temperature.")] = 1.0,
     threshold: Annotated[
-        float, typer.Option(help="Energy up to which a pair counts as stable when released, eV/atom.")
+        float, typer.Option(help="Released energy below which a pair counts as stable, eV/atom.")
     ] = 0.05,
     voltage_map: Annotated[
         bool,
@@ -64,7 +64,7 @@ def reactions(
 
 
 def _show(document: dict[str, Any], a: str, b: str) -> None:
-    rows = [(k["x"], k["mutual"], k["total"], amounts(k["products"])) for k in document["kinks"]]
+    rows = [(k["x"], k["mutual"], k["total"], _amounts(k["products"])) for k in document["kinks"]]
     table(f"{a} | {b} on {document['phase_set']['name']}", KINKS, rows)
     for label, part in (("self A", document["self"]["a"]), ("self B", document["self"]["b"])):
         say(f"{label}: {'no entry of its own in the set' if part is None else f'{part:.4f} eV/atom'}")
@@ -82,6 +82,12 @@ def _show(document: dict[str, Any], a: str, b: str) -> None:
         table("interphases", INTERPHASES, [_interphase(found) for found in document["map"]["interphases"]])
     for note in document.get("notes", []):
         say(f"note: {note}")
+
+
+def _amounts(products: dict[str, float] | str) -> str:
+    if isinstance(products, str):
+        return products
+    return " + ".join(f"{amount:.3g} {formula}" for formula, amount in products.items())
 
 
 def _interphase(found: dict[str, Any]) -> tuple[Any, ...]:

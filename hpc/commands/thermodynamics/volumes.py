@@ -9,7 +9,7 @@ import typer
 
 from ....configs.errors import InputError
 from ..command import Command
-from ..options import PhaseSetName
+from ..options import MaterialOrFormula, PhaseSetName
 from ..output import say, say_files_and_notes, table_of
 from .phases import OwnStore, chosen_phases, volume_line
 
@@ -43,7 +43,7 @@ UNITS = {
 
 
 def volumes(
-    material: Annotated[str, typer.Argument(help="Name of a material, or its formula.")],
+    material: MaterialOrFormula,
     products: Annotated[
         list[str] | None,
         typer.Option(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from ..command import Command
-from ..options import PhaseSetName
+from ..options import MaterialOrFormula, PhaseSetName
 from ..output import say, table_of
 from .phases import OwnStore, chosen_phases
 
@@ -15,7 +13,7 @@ __all__ = ["COMMAND", "window"]
 
 
 def window(
-    material: Annotated[str, typer.Argument(help="Name of a material, or its formula.")],
+    material: MaterialOrFormula,
     phase_set: PhaseSetName = None,
     own: OwnStore = None,
 ) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from catholyte.configs.load import CONFIGS
+from catholyte.hpc.commands.structures.slabs import slabs
+from catholyte.hpc.commands.thermodynamics.window import window
 from catholyte.tests.support.command_line import Run, answer
 
 GSIRR = (CONFIGS / "recipes" / "gsirr.yaml").read_text()
@@ -38,6 +40,12 @@ def test_materials(catholyte: Run) -> None:
     assert one["composition"] == "Li3 Mn0.9 Co0.6 Ni1.5 O6"
     assert one["disordered"] is True
     assert "disordered" in one["says"]
+
+
+def test_python_and_the_command_line_get_one_answer(catholyte: Run, tmp_path: Path) -> None:
+    assert answer(catholyte("window", "LPSCl", "--json")) == window("LPSCl")
+    call = ("slabs", "LCO", "--miller", 1, 0, 4, "--layers", 4, "--out", tmp_path, "--json")
+    assert answer(catholyte(*call)) == json.loads(json.dumps(slabs("LCO", (1, 0, 4), layers=4, out=tmp_path)))
 
 
 def test_plan(catholyte: Run) -> None:
