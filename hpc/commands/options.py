@@ -49,8 +49,7 @@ EngineName = Annotated[str | None, typer.Option("--engine", help="Engine of ever
 StepName = Annotated[
     str | None,
     typer.Option(
-        "--only",
-        help="Take one step alone: bulk, electronic, reactions, windows, volumes, screen, interface, oxygen_loss.",
+        "--only", help="Step to take alone, by the name of its section in the recipe: bulk, interface or another."
     ),
 ]
 Full = Annotated[

@@ -15,7 +15,6 @@ import typer
 from catholyte.docs.pages.commands import commands_page
 from catholyte.hpc.commands.app import app
 from catholyte.tests.support.docs.doc_blocks import PAGES, ROOT, blocks, lines_of
-from catholyte.workflows.plan.build import STEPS
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 #: a line may begin with `nohup` or with the five fields of a crontab
@@ -71,11 +70,6 @@ def test_help_texts_stand_alone(place: str, text: str) -> None:
     assert text[0].isupper(), text
     assert text.endswith("."), text
     assert words[0] not in {"Also", "And", "Between", "For", "In", "Of", "Such", "That", "The", "To", "With"}, text
-
-
-def test_help_names_every_step() -> None:
-    (only,) = (parameter for parameter in COMMANDS["plan"].params if "--only" in parameter.opts)
-    assert only.help.split(": ")[1].rstrip(".").split(", ") == list(STEPS)
 
 
 def test_every_file_of_a_command_is_on_the_command_line() -> None:
