@@ -22,7 +22,8 @@ __all__ = [
     "narrate",
     "narrate_event",
     "say",
-    "say_files_and_notes",
+    "say_files",
+    "say_notes",
     "signed_amounts",
     "table",
     "table_of",
@@ -41,11 +42,15 @@ def say(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-def say_files_and_notes(rows: Iterable[Mapping[str, Any]], notes: Iterable[str]) -> None:
-    """Write the file of each row that has one, and the notes, to standard output."""
+def say_files(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the file of each row that has one to standard output."""
     for row in rows:
         if row["file"]:
             say(row["file"])
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """Write notes to standard output."""
     for note in notes:
         say(f"note: {note}")
 

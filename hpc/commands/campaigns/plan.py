@@ -8,7 +8,7 @@ import typer
 
 from ..command import Command
 from ..options import EngineName, Full, RecipeName, StepName
-from ..output import say, table_of
+from ..output import say, say_notes, table_of
 
 __all__ = ["COMMAND", "plan"]
 
@@ -62,8 +62,7 @@ def _show(document: dict[str, Any]) -> None:
             f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most "
             f"{totals['core_hours_at_most']:.0f} by the wall times"
         )
-    for line in document["notes"]:
-        say(f"note: {line}")
+    say_notes(document["notes"])
     for line in document["skipped"]:
         say(f"left out: {line}")
 

@@ -10,7 +10,7 @@ import typer
 from ....configs.errors import InputError, UnknownNameError, near_match_hint
 from ..command import Command
 from ..options import StorePlace
-from ..output import say_files_and_notes, table, table_of
+from ..output import say_notes, table, table_of
 from ..stores import open_records
 
 if TYPE_CHECKING:
@@ -106,22 +106,27 @@ def _along_c(potential: PlanarPotential | None, stack: Stack) -> dict[str, Any]:
     from ....analysis.states.potential_profile import potential_profile, vacuum_level
 
     layers: list[dict[str, Any]] = [
-        {"layer": layer.label, "bottom": layer.bottom, "top": layer.top, "n_planes": len(layer.planes)}
-        | {"potential": None}
+        {
+            "layer": layer.label,
+            "bottom": layer.bottom,
+            "top": layer.top,
+            "n_planes": len(layer.planes),
+            "potential": None,
+        }
         for layer in stack.layers
     ]
     if potential is None:
         return {"layers": layers, "vacuum": None}
     levels = potential_profile(potential, stack).levels
-    levelled = [
+    described = [
         layer | {"potential": level.model_dump(mode="json", exclude={"layer", "n_planes"})}
         for layer, level in zip(layers, levels, strict=True)
     ]
     if stack.vacuum is None:
-        return {"layers": levelled, "vacuum": None}
+        return {"layers": described, "vacuum": None}
     vacuum = vacuum_level(potential, stack)
     return {
-        "layers": levelled,
+        "layers": described,
         "vacuum": vacuum.model_dump(mode="json") | {"energy": vacuum.energy, "flat": vacuum.flat},
     }
 
@@ -163,7 +168,7 @@ def _show(document: dict[str, Any]) -> None:
             for row in document["depth"]
         ]
         table("by depth", ("kind", "group", "height (Å)", "atoms", *(f"{name} (eV)" for name in zeros)), rows)
-    say_files_and_notes((), document["notes"])
+    say_notes(document["notes"])
 
 
 COMMAND = Command(bands, _show)

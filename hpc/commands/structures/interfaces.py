@@ -12,7 +12,7 @@ import typer
 from ....configs.errors import InputError
 from ..command import Command
 from ..options import FileFormat, OptionalFolder, Seed, require_known
-from ..output import ending, say_files_and_notes, table_of, write_cell
+from ..output import ending, say_files, say_notes, table_of, write_cell
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -177,7 +177,8 @@ def _chgnet_energy() -> Callable[[Structure], float]:
 def _show(document: dict[str, Any]) -> None:
     names = " | ".join(name for name in (document["a"], document["layer"], document["b"]) if name)
     table_of(f"{names}, {document['form']}; every cell passed its checks", HEADS, document["interfaces"])
-    say_files_and_notes(document["interfaces"], document["notes"])
+    say_files(document["interfaces"])
+    say_notes(document["notes"])
 
 
 COMMAND = Command(interfaces, _show)

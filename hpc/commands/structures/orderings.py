@@ -10,7 +10,7 @@ import typer
 from ....configs.errors import InputError, StructureError
 from ..command import Command
 from ..options import FileFormat, OutFolder, Ranking, Seed, StorePlace, require_known
-from ..output import ending, say, say_files_and_notes, table, unspaced_formula, write_cell
+from ..output import ending, say, say_notes, table, unspaced_formula, write_cell
 from .ranking import RANKINGS, chgnet_documents
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _show(document: dict[str, Any], rank: str) -> None:
         f"{sampling['method']}, seed {sampling['seed']}: {sampling['n_distinct']} distinct out of "
         f"{sampling['n_samples']} samples; spread {1000 * sampling['spread']:.3g} meV/atom"
     )
-    say_files_and_notes((), document["notes"])
+    say_notes(document["notes"])
 
 
 COMMAND = Command(orderings, _show)

@@ -9,7 +9,7 @@ import typer
 
 from ..command import Command
 from ..options import FileFormat, MaterialOrFile, OptionalFolder, Seed
-from ..output import ending, say_files_and_notes, table_of, unspaced_formula, write_cell
+from ..output import ending, say_files, say_notes, table_of, unspaced_formula, write_cell
 
 if TYPE_CHECKING:
     from ....structures.surfaces.slab import Slab
@@ -171,7 +171,8 @@ def _stem(slab: Slab) -> str:
 
 def _show(document: dict[str, Any]) -> None:
     table_of(f"slabs of {document['material']}", HEADS, document["slabs"])
-    say_files_and_notes(document["slabs"], document["notes"])
+    say_files(document["slabs"])
+    say_notes(document["notes"])
 
 
 COMMAND = Command(slabs, _show)

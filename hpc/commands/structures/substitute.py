@@ -10,7 +10,7 @@ import typer
 
 from ..command import Command
 from ..options import FileFormat, MaterialOrFile, OutFolder, Ranking, Seed, StorePlace, require_known
-from ..output import ending, say_files_and_notes, table, unspaced_formula, write_cell
+from ..output import ending, say_notes, table, unspaced_formula, write_cell
 from .ranking import RANKINGS, chgnet_documents
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _show(document: dict[str, Any]) -> None:
     heads = ("in place of", "site", "neighbours", "sites", above, "ions that pay", "file")
     title = f"{document['ion']} in {document['material']}: {document['formula']}, {document['compensation']}"
     table(title, heads, rows)
-    say_files_and_notes((), document["notes"])
+    say_notes(document["notes"])
 
 
 def _amounts(counts: dict[str, int]) -> str:

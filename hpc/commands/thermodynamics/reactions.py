@@ -8,7 +8,7 @@ import typer
 
 from ..command import Command
 from ..options import PhaseSetName
-from ..output import say, table
+from ..output import say, say_notes, table
 from .phases import OwnStore, chosen_phases, volume_line
 
 __all__ = ["COMMAND", "reactions"]
@@ -80,8 +80,7 @@ def _show(document: dict[str, Any], a: str, b: str) -> None:
         say(f"volume at the mutual minimum: {volume_line(document['volumes'])}")
     if "map" in document:
         table("interphases", INTERPHASES, [_interphase(found) for found in document["map"]["interphases"]])
-    for note in document.get("notes", []):
-        say(f"note: {note}")
+    say_notes(document.get("notes", []))
 
 
 def _amounts(products: dict[str, float] | str) -> str:

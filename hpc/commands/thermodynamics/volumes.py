@@ -10,7 +10,7 @@ import typer
 from ....configs.errors import InputError
 from ..command import Command
 from ..options import MaterialOrFormula, PhaseSetName
-from ..output import say, say_files_and_notes, table_of
+from ..output import say, say_notes, table_of
 from .phases import OwnStore, chosen_phases, volume_line
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _show(document: dict[str, Any]) -> None:
         say(f"all volumes of kind {name}: {found['before']:.1f} -> {found['after']:.1f} mL/mol")
     if document["steps"]:
         table_of("ladder", STEPS, document["steps"])
-    say_files_and_notes((), document["notes"])
+    say_notes(document["notes"])
 
 
 COMMAND = Command(volumes, _show, several_values=True)
