@@ -239,19 +239,32 @@ def load_recipe(name_or_path: str) -> tuple[Recipe, SourceFile]:
 
 
 @cache
-def _engine_defaults(name: str, model: Any) -> Any:
-    return parse_file(CONFIGS / "engines" / f"{name}.yaml", model)[0]
+def _engine_defaults(file: Path, model: Any) -> Any:
+    return parse_file(file, model)[0]
 
 
-def engine_settings(name: str, model: type[AnyModel], overrides: Mapping[str, Any]) -> AnyModel:
-    """Return ``configs/engines/NAME.yaml`` with `overrides` on top, validated.
+def engine_settings(
+    name: str, model: type[AnyModel], overrides: Mapping[str, Any], file: Path | None = None
+) -> AnyModel:
+    """Return an engine's defaults with `overrides` on top, validated.
+
+    Parameters
+    ----------
+    name : str
+        Of the engine, for messages and for the file.
+    model : type
+        What the settings are validated as.
+    overrides : mapping
+        The user's own settings.
+    file : Path, optional
+        The YAML with the defaults; ``configs/engines/NAME.yaml`` where left out.
 
     Raises
     ------
     InputError
         Naming the file and line of a wrong default, or the key of a wrong override.
     """
-    defaults: AnyModel = _engine_defaults(name, model)
+    defaults: AnyModel = _engine_defaults(file or CONFIGS / "engines" / f"{name}.yaml", model)
     if not overrides:
         return defaults
     try:

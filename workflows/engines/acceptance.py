@@ -24,7 +24,7 @@ MAX_VOLUME_CHANGE = 0.2
 NO_MOMENT = 0.3
 
 
-def assess(document: CalculationDocument, task: Task) -> Acceptance:
+def assess(document: CalculationDocument, task: Task, has_moments: bool = True) -> Acceptance:
     """Return the verdict on a result; checks that the engine has already made are kept.
 
     Parameters
@@ -32,6 +32,8 @@ def assess(document: CalculationDocument, task: Task) -> Acceptance:
     document : CalculationDocument
     task : Relax, Static, Dos or MolecularDynamics
         What was asked.
+    has_moments : bool
+        False for an engine that computes none.
     """
     checks = [
         _finite(document),
@@ -40,7 +42,7 @@ def assess(document: CalculationDocument, task: Task) -> Acceptance:
         _forces(document),
         _distances(document),
         _composition(document),
-        _moments_present(document, task),
+        _moments_present(document, task, has_moments),
         *_moments(document),
         *_volume(document, task),
         *_hubbard(document, task),
@@ -52,15 +54,15 @@ def assess(document: CalculationDocument, task: Task) -> Acceptance:
     return Acceptance.of([*checks, *own])
 
 
-def accept(document: CalculationDocument, task: Task) -> CalculationDocument:
-    """Return the document with its verdict.
+def accept(document: CalculationDocument, task: Task, has_moments: bool = True) -> CalculationDocument:
+    """Return the document with its verdict, as :func:`assess` gives it.
 
     Raises
     ------
     CalculationError
         If a check that refuses has failed, naming every such check.
     """
-    verdict = assess(document, task)
+    verdict = assess(document, task, has_moments)
     if not verdict.accepted:
         told = "; ".join(f"{check.name}: {check.detail}" for check in verdict.failed())
         raise CalculationError(
@@ -120,14 +122,13 @@ def _composition(document: CalculationDocument) -> Check:
     return Check(name="same atoms in the same order", ok=before == after, detail=f"{len(after)} sites")
 
 
-def _moments_present(document: CalculationDocument, task: Task) -> Check:
+def _moments_present(document: CalculationDocument, task: Task, has_moments: bool) -> Check:
     expected = bool(_start(document).any()) and (task.method is None or task.method.spin_polarized)
-    ok = not expected or document.magmoms is not None
-    return Check(
-        name="moments present",
-        ok=ok,
-        detail="expected and there" if expected and ok else "not expected" if not expected else "expected and missing",
-    )
+    there = document.magmoms is not None
+    if expected and not (there or has_moments):
+        return Check(name="moments present", ok=False, refuses=False, detail="this engine computes none")
+    detail = "not expected" if not expected else f"expected and {'there' if there else 'missing'}"
+    return Check(name="moments present", ok=there or not expected, detail=detail)
 
 
 def _start(document: CalculationDocument) -> np.ndarray:

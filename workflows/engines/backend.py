@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from abc import ABC, abstractmethod
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,10 +14,10 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import EngineUnavailableError
 from ...configs.models import Spec, Tier
-from ..documents import CalculationDocument, Kind, Restart
+from ..documents import CalculationDocument, Kind, Provenance, Restart
 from .tasks import Task
 
-__all__ = ["CONTRACT_VERSION", "EngineBackend", "write_atomically"]
+__all__ = ["CONTRACT_VERSION", "EngineBackend", "Stopwatch", "moved", "write_atomically"]
 
 #: raised when the meaning of a stored document changes, so that older results are not reused
 CONTRACT_VERSION = 1
@@ -33,6 +36,8 @@ class EngineBackend(ABC):
     resources: ClassVar[frozenset[str]] = frozenset()
     #: False for an engine with one built-in level of theory
     needs_method: ClassVar[bool] = True
+    #: False for an engine that computes no magnetic moments: their absence is told, not refused
+    has_moments: ClassVar[bool] = True
     #: True for an engine that relaxes the height of a cell alone
     relaxes_height: ClassVar[bool] = False
     #: True for an engine whose molecular dynamics goes on from the state in a document, by `proceed`; others take
@@ -81,6 +86,57 @@ class EngineBackend(ABC):
         raise EngineUnavailableError(
             f"engine {self.name} does not go on from a stored state; its dynamics go on from positions and velocities"
         )
+
+    def document(self, structure: Structure, task: Task, label: str, /, **results: Any) -> CalculationDocument:
+        """Return the document of `task` on `structure` with the `results`, which are fields of the document."""
+        return CalculationDocument(
+            label=label,
+            kind=task.kind,
+            tier=self.tier,
+            formula=structure.composition.remove_charges().formula.replace(" ", ""),
+            n_sites=len(structure),
+            initial_structure=structure,
+            **results,
+        )
+
+
+class Stopwatch:
+    """Runs from where it is made; tells who computed, when and for how long."""
+
+    def __init__(self) -> None:
+        self.started, self.wall, self.cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
+
+    def provenance(self, versions: dict[str, str], earlier: float = 0.0) -> Provenance:
+        """Return the provenance of what has been computed since the start.
+
+        Parameters
+        ----------
+        versions : dict
+            Package to version.
+        earlier : float
+            s, wall time of the attempts before this one.
+        """
+        return Provenance(
+            host=socket.gethostname(),
+            started=self.started.isoformat(),
+            finished=datetime.now(UTC).isoformat(),
+            wall_seconds=time.perf_counter() - self.wall + earlier,
+            cpu_seconds=time.process_time() - self.cpu,
+            versions=versions,
+        )
+
+
+def moved(structure: Structure, cell: Any, positions: Any, **properties: Any) -> Structure:
+    """Return `structure` with another cell, (3, 3) Å, and positions, (n, 3) Å; site properties are kept, those given
+    replaced."""
+    return Structure(
+        cell,
+        structure.species_and_occu,
+        positions,
+        coords_are_cartesian=True,
+        site_properties={**structure.site_properties, **properties},
+        to_unit_cell=False,
+    )
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -1,8 +1,9 @@
 """An engine: a frozen, serialisable family of makers that all answer with the same document.
 
-A flow is written once, over an injected :class:`Engine`. A new engine is one file in ``engines/``
-with a class derived from :class:`~.backend.EngineBackend`, one line in ``registry.py`` and one YAML in
-``configs/engines``; the contract test then holds it to units, forces, stress, moments, tier and signature.
+A flow is written once, over an injected :class:`Engine`. A new engine is one file in ``engines/`` with a class derived
+from :class:`~.backend.EngineBackend` (a potential that ASE can call: :class:`~.ase.backend.AseBackend`), one line in
+``registry.py``, one YAML in ``configs/engines`` and one case of the contract test, which then holds it to units,
+forces, stress, moments, tier and signature.
 """
 
 from __future__ import annotations
@@ -119,8 +120,10 @@ class CalculationMaker(Maker):
         task: Task = TypeAdapter(Task).validate_python(self.task)
         backend = self.engine.backend
         if restart is None:
-            return accept(backend.calculate(structure, task, label, Path.cwd()), task)
-        return accept(backend.proceed(structure, task, label, Path.cwd(), Restart.model_validate(restart)), task)
+            document = backend.calculate(structure, task, label, Path.cwd())
+        else:
+            document = backend.proceed(structure, task, label, Path.cwd(), Restart.model_validate(restart))
+        return accept(document, task, backend.has_moments)
 
     def job_for(
         self, structure: Structure | OutputReference, label: str, restart: Restart | OutputReference | None = None

@@ -27,7 +27,7 @@ from ....configs.load import engine_settings
 from ....configs.models import Method, Spec, Tier
 from ....configs.units import PositiveElectronVolt
 from ...documents import CalculationDocument, Convergence, Kind, Signature
-from ..backend import CONTRACT_VERSION, EngineBackend, write_atomically
+from ..backend import CONTRACT_VERSION, EngineBackend, moved, write_atomically
 from ..tasks import MolecularDynamics, Task
 from . import cycle
 from .process import INPUT, LOG, RESULT, TEXT, TRAJECTORY, input_hash
@@ -211,14 +211,12 @@ class GpawBackend(EngineBackend):
     ) -> CalculationDocument:
         elements = {element.symbol for element in structure.composition.remove_charges()}
         detail = "; ".join(filter(None, [result["convergence"]["detail"], *result["warnings"]]))
-        return CalculationDocument(
-            label=label,
-            kind=task.kind,
-            tier=self.tier,
-            formula=structure.composition.remove_charges().formula.replace(" ", ""),
-            n_sites=len(structure),
-            initial_structure=structure,
-            structure=_final_structure(structure, result),
+        moments = {} if result["magmoms"] is None else {"magmom": result["magmoms"]}
+        return self.document(
+            structure,
+            task,
+            label,
+            structure=moved(structure, result["cell"], result["positions"], **moments),
             convergence=Convergence(
                 **{**result["convergence"], "detail": detail}, max_force=_largest(result["forces"])
             ),
@@ -294,22 +292,6 @@ def _finished(directory: Path, text: str) -> dict[str, Any] | None:
         return None
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return result if result.pop("input_sha256") == input_hash(text) else None
-
-
-def _final_structure(structure: Structure, result: dict[str, Any]) -> Structure:
-    """`structure` with the final cell and positions, and the computed moments as ``magmom``; other site properties are
-    kept."""
-    properties = dict(structure.site_properties)
-    if result["magmoms"] is not None:
-        properties["magmom"] = result["magmoms"]
-    return Structure(
-        result["cell"],
-        structure.species,
-        result["positions"],
-        coords_are_cartesian=True,
-        site_properties=properties,
-        to_unit_cell=False,
-    )
 
 
 def _largest(forces: list[list[float]]) -> float:

@@ -19,7 +19,6 @@ import sys
 import threading
 import time
 import warnings
-from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from ..backend import write_atomically
+from ..backend import Stopwatch, write_atomically
 from . import cycle
 from .electrons import SPHERE, band_edges, complete_below, planar_average, projected_dos, symmetrized
 
@@ -306,8 +305,7 @@ def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:
     from pymatgen.core import Structure
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
-    task = request["task"]
+    watch, task = Stopwatch(), request["task"]
     atoms = AseAtomsAdaptor.get_atoms(Structure.from_dict(request["structure"]), msonable=False)
     done = (
         _continue_from(directory / TRAJECTORY, atoms, task["method"]["spin_polarized"])
@@ -341,16 +339,9 @@ def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:
         "n_irreducible_kpoints": len(atoms.calc.get_ibz_k_points()),
         "potentials": _potentials_identity(task["method"]["functional"]),
         **used,
-        "provenance": {
-            "host": socket.gethostname(),
-            "started": started.isoformat(),
-            "finished": datetime.now(UTC).isoformat(),
-            "wall_seconds": time.perf_counter() - clock,
-            "cpu_seconds": time.process_time() - cpu,
-            "versions": {
-                package: installed_version(package) for package in ("gpaw", "gpaw-data", "ase", "numpy", "pymatgen")
-            },
-        },
+        "provenance": watch.provenance(
+            {package: installed_version(package) for package in ("gpaw", "gpaw-data", "ase", "numpy", "pymatgen")}
+        ).model_dump(),
     }
 
 

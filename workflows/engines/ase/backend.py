@@ -1,0 +1,232 @@
+"""Any potential that ASE can call as an engine: relaxation, static, molecular dynamics, one document.
+
+A potential gives its ASE calculator and the settings of its YAML; all else has a plain default. ASE's own optimisers
+and integrators are driven directly: the ready-made ASE jobs of the workflow libraries return neither moments nor a
+signature.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pymatgen.core.structure import Structure
+
+from ....configs.errors import CalculationError, EngineUnavailableError
+from ....configs.load import engine_settings
+from ....configs.models import Spec
+from ...documents import CalculationDocument, Convergence, Kind, Restart, Signature, Trajectory
+from ..backend import EngineBackend, Stopwatch, moved
+from ..tasks import MolecularDynamics, Relax, Task
+from .dynamics import Outcome, run_dynamics, stored_trajectory
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+__all__ = ["AseBackend"]
+
+#: Å, tolerance with which the space group of the starting cell is found
+SYMMETRY_PRECISION = 1e-4
+#: known to be harmless: the cell filter's matrix logarithm of a tiny strain, off by 1e-13; and the symmetry constraint,
+#: which acts in the optimiser, dropped where a calculator converts the atoms to a structure
+HARMLESS = ("logm result may be inaccurate", "Only FixAtoms and FixCartesian is supported")
+
+
+class AseBackend(EngineBackend):
+    """A potential with one built-in level of theory, in the job's own process.
+
+    A subclass sets `name`, `tier`, `settings_class` and `packages`, and gives its :meth:`calculator`.
+    """
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("relax", "static", "md")
+    needs_method: ClassVar[bool] = False
+    has_moments: ClassVar[bool] = False
+    relaxes_height: ClassVar[bool] = True
+    restarts: ClassVar[bool] = True
+    #: what the engine's YAML is validated as
+    settings_class: ClassVar[type[Spec]]
+    #: the YAML; ``configs/engines/NAME.yaml`` where None
+    defaults: ClassVar[Path | None] = None
+    #: distributions that it needs: the version of the first is the engine's
+    packages: ClassVar[tuple[str, ...]]
+    #: how to install them; pip by their names where empty
+    install: ClassVar[str] = ""
+    #: beginnings of warnings of the potential that are known to be harmless
+    harmless: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = engine_settings(self.name, self.settings_class, settings, self.defaults)
+
+    @abstractmethod
+    def calculator(self) -> Calculator:
+        """Calculator of energy, eV, forces, eV/Å, and stress, eV/Å³; loaded once per process where that takes time."""
+
+    def step_calculator(self) -> Calculator:
+        """A cheaper one with the same numbers for the steps of relaxations and dynamics; the last step is computed
+        again by :meth:`calculator`."""
+        return self.calculator()
+
+    def functional(self) -> str:
+        """What the energies are comparable with, as the signature names it."""
+        return self.name
+
+    def version(self) -> str:
+        """Version of the package, ``"missing"`` where it is not installed."""
+        try:
+            return installed_version(self.packages[0])
+        except PackageNotFoundError:
+            return "missing"
+
+    def versions(self) -> dict[str, str]:
+        """Versions for the provenance of a result."""
+        others = (*self.packages[1:], "ase", "pymatgen")
+        return {self.name: self.version(), **{package: installed_version(package) for package in others}}
+
+    def signature(self) -> Signature:
+        """What every energy at these settings shares."""
+        return Signature(
+            engine=self.name,
+            version=self.version(),
+            functional=self.functional(),
+            hubbard_u={},
+            potentials=", ".join(f"{key} {value}" for key, value in self.numerics().items()),
+        )
+
+    def moments(self, calculator: Calculator) -> list[float] | None:
+        """Magnitudes of the moments of the last computation, µB, (n,); None for a potential that has none."""
+        return [float(m) for m in np.ravel(calculator.results["magmoms"])] if self.has_moments else None
+
+    def estimate_seconds(self, n_atoms: int, task: Task) -> float:
+        """As of CHGNet on one thread: about 6 ms per atom and step of a dense oxide, 3 ms of an interface with a
+        sulfide; 5 s to load; 100 steps a relaxation (measured)."""
+        steps, seconds = {"relax": (100, 0.006), "md": (getattr(task, "n_steps", 1), 0.003)}.get(task.kind, (1, 0.006))
+        return 5.0 + seconds * n_atoms * steps
+
+    def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
+        """Run `task`. Molecular dynamics keeps frames and checkpoint in `directory` and goes on from them; nothing else
+        is written."""
+        return self._calculate(structure, task, label, directory, None)
+
+    def proceed(
+        self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart
+    ) -> CalculationDocument:
+        """Go on with molecular dynamics exactly where another run ended."""
+        return self._calculate(structure, task, label, directory, restart)
+
+    def _calculate(
+        self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart | None
+    ) -> CalculationDocument:
+        if self.version() == "missing":
+            raise EngineUnavailableError(
+                f"engine {self.name} needs the package {self.packages[0]}, which is not installed",
+                self.install or f"pip install {' '.join(self.packages)}",
+            )
+        from ase import units
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        watch = Stopwatch()
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        calculator = self.calculator()
+        convergence, trajectory, outcome, kept = Convergence(electronic=True, max_force=0.0), None, None, {}
+        with _without(*HARMLESS, *self.harmless):
+            if isinstance(task, Relax):
+                atoms.calc = self.step_calculator()
+                convergence, trajectory = _relax(atoms, task, label)
+            elif isinstance(task, MolecularDynamics):
+                velocities = structure.site_properties.get("velocities")  # the adaptor drops them
+                if velocities is not None:
+                    atoms.set_velocities(np.asarray(velocities) / units.fs)
+                atoms.calc = self.step_calculator()
+                outcome = run_dynamics(atoms, task, directory, label, restart, self._metadata(task, label))
+                convergence, trajectory = _steps_done(task, outcome), stored_trajectory(directory)
+                kept = {"velocities": (atoms.get_velocities() * units.fs).tolist()}
+            atoms.calc = calculator
+            forces, stress = atoms.get_forces(), atoms.get_stress(voigt=False)
+        return self.document(
+            structure,
+            task,
+            label,
+            # ``magmom`` stays what the builder gave: the potential's moments have no sign and stand in the document
+            structure=moved(structure, atoms.cell[:], atoms.get_positions(), **kept),
+            energy=float(atoms.get_potential_energy()),
+            forces=forces.tolist(),
+            stress=stress.tolist(),
+            magmoms=self.moments(calculator),
+            moments_signed=False,
+            convergence=convergence.model_copy(update={"max_force": float(np.linalg.norm(forces, axis=1).max())}),
+            trajectory=trajectory,
+            restart=outcome.restart if outcome else None,
+            signature=self.signature(),
+            settings={**self.settings.model_dump(), **task.model_dump(mode="json")},
+            provenance=watch.provenance(self.versions(), outcome.earlier_seconds if outcome else 0.0),
+        )
+
+    def _metadata(self, task: Task, label: str) -> dict[str, Any]:
+        """What a trajectory says of itself."""
+        who = {"tier": self.tier, "engine": f"{self.name} {self.version()}", "label": label}
+        return {**who, **task.model_dump(mode="json", exclude_none=True)}
+
+
+class _Recorder:
+    """Collects frames while an optimiser runs."""
+
+    def __init__(self, atoms: Atoms) -> None:
+        self.atoms = atoms
+        self.frames = Trajectory(positions=[], cells=[], energies=[])
+
+    def __call__(self) -> None:
+        self.frames.positions.append(self.atoms.get_positions().tolist())
+        self.frames.cells.append(self.atoms.cell[:].tolist())
+        self.frames.energies.append(float(self.atoms.get_potential_energy()))
+
+
+def _relax(atoms: Atoms, task: Relax, label: str) -> tuple[Convergence, Trajectory]:
+    from ase.constraints import FixSymmetry
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import FIRE
+
+    recorder = _Recorder(atoms)
+    if task.keep_symmetry:
+        atoms.set_constraint(FixSymmetry(atoms, symprec=SYMMETRY_PRECISION))
+    with open(os.devnull, "w") as log:
+        mask = [False, False, True, False, False, False] if task.relax_cell == "height" else None  # Voigt order: zz
+        optimizer = FIRE(FrechetCellFilter(atoms, mask=mask) if task.relax_cell else atoms, logfile=log)
+        optimizer.attach(recorder)
+        converged = optimizer.run(fmax=task.max_force, steps=task.max_steps)
+    steps = int(optimizer.get_number_of_steps())
+    atoms.set_constraint()
+    if not converged:
+        raise CalculationError(
+            (
+                f"{label}: the relaxation did not reach {task.max_force} eV/Å within {task.max_steps} steps; the last "
+                f"energy is {recorder.frames.energies[-1]:.6f} eV"
+            ),
+            "raise bulk.max_steps, or look at the structure: atoms that fly apart are not a matter of steps",
+        )
+    detail = f"FIRE, {steps} steps to {task.max_force} eV/Å"
+    return Convergence(electronic=True, ionic=True, max_force=0.0, n_steps=steps, detail=detail), recorder.frames
+
+
+def _steps_done(task: MolecularDynamics, outcome: Outcome) -> Convergence:
+    resumed = "" if outcome.resumed is None else f", resumed at step {outcome.resumed}"
+    return Convergence(
+        electronic=True, max_force=0.0, n_steps=task.n_steps, detail=f"{task.thermostat}, {task.timestep} fs{resumed}"
+    )
+
+
+@contextmanager
+def _without(*messages: str) -> Iterator[None]:
+    """Keep quiet about warnings that begin so."""
+    with warnings.catch_warnings():
+        for message in messages:
+            warnings.filterwarnings("ignore", message=message)
+        yield
