@@ -319,7 +319,7 @@ def slab_tolerance(runs: Runs) -> Finding:
 
 def dynamics_handlers(runs: Runs) -> Finding:
     """No error handler of dynamics is there to change the time step."""
-    from ..engines.vasp.backend import handlers
+    from ..engines.vasp.runner import handlers
 
     names = [handler.__name__ for handler in handlers("md")]
     problems = [

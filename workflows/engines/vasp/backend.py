@@ -1,6 +1,6 @@
 """VASP: inputs from the recipe, run under custodian, answered with the one document.
 
-Input sets and the runner are atomate2's; every tag is this package's own (:mod:`.vasp_inputs`). A polar slab runs
+Input sets and the runner are atomate2's; every tag is this package's own (:mod:`.inputs`). A polar slab runs
 twice: wave functions without the dipole correction first, then with it (VASP wiki, LDIPOL).
 """
 
@@ -9,34 +9,28 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shutil
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-import psutil
 from pymatgen.core.structure import Structure
 
 from ....configs.errors import CalculationError, EngineUnavailableError, InputError
 from ....configs.load import engine_settings
 from ....configs.models import Tier
 from ...documents import Acceptance, CalculationDocument, Check, Kind
-from ...vasp_output import locate, parse_vasprun, read_contcar, read_outcar
+from ...vasp_output import locate, read_contcar, read_outcar
 from ..acceptance import assess
 from ..backend import EngineBackend, write_atomically
 from ..tasks import Dos, MolecularDynamics, Relax, Static, Task
 from .cells import VaspCell, vasp_cell
 from .document import Asked, document_from_files
 from .inputs import MANIFEST, Stage, n_bands, needs_stages, requested_method, write_inputs
-from .parts import ASKED, COPYING, MOVING, PART, go_on, keep_copy, lower_nsw, parts, salvage, set_aside, steps_per_chunk
+from .parts import ASKED, COPYING, MOVING, PART, go_on, parts, salvage, set_aside, steps_per_chunk
+from .runner import end_processes, run_stage
 from .settings import RESOURCES, VaspSettings
 
-if TYPE_CHECKING:
-    from custodian.custodian import ErrorHandler
-
-__all__ = ["PRECONVERGE", "VaspBackend", "end_processes", "handlers", "stages"]
+__all__ = ["PRECONVERGE", "VaspBackend", "stages"]
 
 #: folder of the first of two stages
 PRECONVERGE = "preconverge"
@@ -45,10 +39,6 @@ CANONICAL = "canonical"
 FINISHED = "finished"
 #: what jobflow-remote keeps in the directory that its jobs run in
 QUEUE_FILES = ("jfremote_", "remote_job_data", "additional_store_", "queue.", "submit.sh")
-#: s between two looks of custodian's monitors into the files of a running VASP, as in its own defaults
-MONITOR_SECONDS = 300
-#: s that a process gets to end by itself
-PATIENCE = 5
 
 
 def stages(cell: VaspCell, task: Task) -> list[tuple[Stage, str]]:
@@ -134,7 +124,7 @@ class VaspBackend(EngineBackend):
                     shutil.copy(directory / PRECONVERGE / "WAVECAR", directory / "WAVECAR")
                 if last is not None and isinstance(task, MolecularDynamics):
                     go_on(last, task.n_steps - sum(len(part.frames) for part in parts(directory)), directory)
-                self._run(command, directory / folder, task, label)
+                run_stage(command, directory / folder, task.kind, self.settings, label)
             for waves in (directory / PRECONVERGE / "WAVECAR", directory / "WAVECAR"):
                 waves.unlink(missing_ok=True)
             if isinstance(task, MolecularDynamics):
@@ -228,63 +218,6 @@ class VaspBackend(EngineBackend):
             )
         return command
 
-    def _run(self, command: str, directory: Path, task: Task, label: str) -> None:
-        """Run one stage in `directory` with the handlers of its kind."""
-        from atomate2.vasp.run import run_vasp
-        from custodian.custodian import CustodianError
-
-        before = Path.cwd()
-        os.chdir(directory)
-        try:
-            with warnings.catch_warnings():
-                # custodian's validators read vasprun.xml and look for a POTCAR beside it, which POTCAR.spec replaces
-                warnings.filterwarnings("ignore", message="No POTCAR file with matching TITEL")
-                run_vasp(
-                    vasp_cmd=command,
-                    vasp_gamma_cmd=os.path.expandvars(self.settings.vasp_gamma_command).replace(
-                        "$CATHOLYTE_VASP_GAMMA_COMMAND", command
-                    ),
-                    max_errors=self.settings.max_errors,
-                    handlers=tuple(handler() for handler in handlers(task.kind, self.settings.frozen_time)),
-                    wall_time=None if self.settings.wall_time is None else int(self.settings.wall_time),
-                    vasp_job_kwargs={
-                        "auto_npar": False,
-                        "copy_magmom": False,
-                        "output_file": "vasp.out",
-                        "stderr_file": "std_err.txt",
-                    },
-                    custodian_kwargs={
-                        "polling_time_step": self.settings.polling_time,
-                        "monitor_freq": math.ceil(
-                            min(MONITOR_SECONDS, self.settings.frozen_time / 2) / self.settings.polling_time
-                        ),
-                        "terminate_on_nonzero_returncode": False,
-                    },
-                    scratch_dir=None,  # type: ignore[arg-type]  # None: run here, where progress can be seen
-                )
-        except CustodianError as error:
-            raise CalculationError(
-                f"{label}: VASP gave no usable run: {_first_line(error)}{_damage(directory)}{_met(directory)}",
-                f"the whole output is in {directory}; custodian.json lists every correction",
-            ) from error
-        except (
-            TypeError,
-            ValueError,
-            KeyError,
-            AttributeError,
-            IndexError,
-        ) as error:  # its handlers stumble over output that VASP left unfinished
-            raise CalculationError(
-                (
-                    f"{label}: custodian failed on what VASP left: {type(error).__name__}: "
-                    f"{_first_line(error)}{_met(directory)}"
-                ),
-                f"the whole output is in {directory}",
-            ) from error
-        finally:
-            os.chdir(before)
-            end_processes(directory)
-
     def _asked(self, structure: Structure, cell: VaspCell, task: Task, directory: Path) -> Asked:
         amounts = cell.structure.composition.get_el_amt_dict()
         manifest = directory / MANIFEST
@@ -311,80 +244,6 @@ class VaspBackend(EngineBackend):
         )
 
 
-def end_processes(directory: Path) -> None:
-    """End processes that still work in `directory`: a VASP whose own job was stopped or killed, and would write over
-    the next run.
-
-    Only processes on this machine, of this user, with exactly this working directory; never this process or one it
-    descends from.
-    """
-    own = psutil.Process()
-    spared = {own.pid, *(process.pid for process in own.parents())}
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if (
-                process.pid not in spared
-                and process.username() == own.username()
-                and Path(process.cwd()) == directory.resolve()
-            ):
-                process.terminate()
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue  # gone, or somebody else's
-    for process in psutil.wait_procs(found, timeout=PATIENCE)[1]:
-        process.kill()
-
-
-def handlers(kind: Kind, frozen_time: float = 21600.0) -> tuple[Callable[[], ErrorHandler], ...]:
-    """Custodian's handlers of one kind of run, as classes; a run counts as frozen when its output is `frozen_time`
-    seconds old.
-
-    Left out everywhere: the handlers that only trade the campaign's smearing or mesh for another one (LargeSigma,
-    IncorrectSmearing, KspacingMetal). Dynamics also does without those that change the time step on their own account
-    (Potim, PositiveEnergy) or begin the steps again (Unconverged, NonConverging); a frozen run ends with that name.
-    What the remaining ones change is compared with the input after the run.
-    """
-    from custodian.vasp import handlers as known
-
-    class DynamicsErrors(known.VaspErrorHandler):
-        """Before a correction goes on from CONTCAR, the steps so far are kept as a part, and only the missing ones are
-        run."""
-
-        def correct(self, directory: str = "./") -> dict[str, Any]:
-            found: dict[str, Any] = super().correct(directory)  # type: ignore[no-untyped-call]
-            place = Path(directory)
-            if {"file": "CONTCAR", "action": {"_file_copy": {"dest": "POSCAR"}}} in (found["actions"] or []):
-                part = keep_copy(place)
-                if part is None:
-                    return {"errors": found["errors"], "actions": None}  # nothing sound to go on from
-                lower_nsw(place, len(part.frames))
-            return found
-
-    class FrozenRun(known.FrozenJobErrorHandler):
-        """With the timeout of the campaign."""
-
-        def __init__(self) -> None:
-            super().__init__(timeout=frozen_time)
-
-    class FrozenDynamics(FrozenRun):
-        """A frozen run of dynamics is given up by name: custodian's correction would begin its steps again."""
-
-        def correct(self, directory: str = "./") -> dict[str, Any]:
-            return {"errors": ["Frozen job"], "actions": None}
-
-    always = (known.MeshSymmetryErrorHandler, known.StdErrHandler)
-    if kind == "md":
-        return (DynamicsErrors, *always, FrozenDynamics)
-    statics = (
-        known.UnconvergedErrorHandler,
-        known.NonConvergingErrorHandler,
-        known.PositiveEnergyErrorHandler,
-        FrozenRun,
-    )
-    return (known.VaspErrorHandler, *always, *statics, *([known.PotimErrorHandler] if kind == "relax" else []))
-
-
 def _interrupted(directory: Path, structure: Structure, cell: VaspCell) -> Structure | None:
     """`structure` at the last positions that an interrupted relaxation wrote whole; None where it wrote none."""
     contcar = directory / "CONTCAR"
@@ -407,40 +266,3 @@ def _clear(directory: Path) -> None:
                 shutil.rmtree(path)
             elif path.is_file() and not path.name.startswith(QUEUE_FILES):
                 path.unlink()
-
-
-def _first_line(error: BaseException) -> str:
-    line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return re.sub(r"<\S*?(\w+) object at 0x[0-9a-f]+>", r"\1", line)  # custodian names a handler by its address
-
-
-def _damage(directory: Path) -> str:
-    """What is wrong with the files that were left, and the last lines that VASP printed."""
-    said = ""
-    try:
-        parse_vasprun(locate(directory).vasprun)
-    except InputError as error:
-        said = f"; {error.message}"
-    for name in ("vasp.out", "std_err.txt"):
-        file = directory / name
-        printed = (
-            [line.strip() for line in file.read_text(errors="replace").splitlines() if line.strip()]
-            if file.is_file()
-            else []
-        )
-        said += f"; last line of {name}: {printed[-1][:200]}" if printed else ""
-    return said
-
-
-def _met(directory: Path) -> str:
-    """The errors that custodian met, by name."""
-    log = directory / "custodian.json"
-    if not log.is_file():
-        return ""
-    names = [
-        str(name)
-        for run in json.loads(log.read_text())
-        for correction in run.get("corrections", [])
-        for name in correction.get("errors", [])
-    ]
-    return f"; errors met: {', '.join(names)}" if names else "; custodian met no error that it knows"

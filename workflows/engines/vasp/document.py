@@ -1,4 +1,4 @@
-"""From the files of a VASP run to the one document, with the checks that only these files allow.
+"""From the files of a VASP run to the one document.
 
 Energies are extrapolated to zero smearing (``e_0_energy``), on VASP's own scale; the stress of vasprun.xml, kB and
 positive under compression, becomes dE/dε/V in eV/Å³ (1 kB = 6.2415e-4 eV/Å³).
@@ -7,7 +7,6 @@ positive under compression, becomes dE/dε/V in eV/Å³ (1 kB = 6.2415e-4 eV/Å�
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -18,11 +17,9 @@ from pymatgen.core.structure import Structure
 
 from ....configs.constants import BOLTZMANN, KBAR
 from ....configs.errors import InputError
-from ....configs.models import Tier
 from ...documents import (
     Acceptance,
     CalculationDocument,
-    Check,
     Convergence,
     Kind,
     ProjectedDos,
@@ -40,10 +37,11 @@ from ...vasp_output import (
     read_locpot,
     read_outcar,
 )
-from ..tasks import MolecularDynamics, Relax, Task
+from ..tasks import MolecularDynamics, Task
 from .cells import VaspCell, vasp_cell
-from .changes import Change, changes
+from .checks import Asked, run_checks, step_energy, tier_of
 from .parts import join, parts
+from .runner import Change, changes
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
@@ -61,48 +59,6 @@ _FUNCTIONALS = {
     "AM": "AM05",
     "CA": "LDA",
 }
-#: electrons, by which NELECT may differ from the sum of the valences
-_CHARGE = 1e-3
-#: eV, last digit of two printed energies
-_PRINTED = 1e-8
-#: Å, within which printed coordinates are the same
-_SAME_PLACE = 1e-5
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a run was asked for; read from the files themselves where a run of somebody else is taken in.
-
-    Parameters
-    ----------
-    structure : Structure
-        Before sorting, with oxidation states and every site property.
-    cell : VaspCell
-        What VASP got.
-    task : Task
-    electrons : float
-        Sum of the valences of the POTCARs.
-    bands : int or None
-        NBANDS of a density of states.
-    version : str
-        VASP's, or its beginning.
-    release : str
-        Release of the POTCARs.
-    settings : dict
-        Stored with the document.
-    hashes : dict
-        Element to sha256 of its POTCAR, where the files were there.
-    """
-
-    structure: Structure
-    cell: VaspCell
-    task: Task
-    electrons: float
-    bands: int | None
-    version: str
-    release: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    hashes: dict[str, str] = field(default_factory=dict)
 
 
 def document_from_files(path: Path, label: str, asked: Asked | None = None) -> CalculationDocument:
@@ -147,7 +103,7 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
     return CalculationDocument(
         label=label,
         kind=kind,
-        tier=_tier(run),
+        tier=tier_of(run),
         formula=initial.composition.remove_charges().formula.replace(" ", ""),
         n_sites=len(initial),
         initial_structure=initial,
@@ -164,22 +120,8 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
         trajectory=_trajectory(run, cell, asked.task if asked else None) if len(run.ionic_steps) > 1 else None,
         signature=_signature(run, cell, asked, altered),
         settings=_settings(run, asked, altered),
-        acceptance=Acceptance.of([*_checks(run, outcar, asked, altered), *_joined(told)]),
+        acceptance=Acceptance.of(run_checks(run, asked, altered, told)),
         provenance=_provenance(run, files, outcar),
-    )
-
-
-def _joined(told: str) -> list[Check]:
-    return (
-        [
-            Check(
-                name="parts joined",
-                ok=True,
-                detail=f"{told} steps, by the same time step and thermostat, none missing or repeated",
-            )
-        ]
-        if told
-        else []
     )
 
 
@@ -192,10 +134,6 @@ def _convergence(run: Vasprun, kind: Kind) -> Convergence:
         n_steps=len(run.ionic_steps),
         detail=f"last electronic cycle {len(last['electronic_steps'])} of at most {int(run.parameters['NELM'])} steps",
     )
-
-
-def _tier(run: Vasprun) -> Tier:
-    return "rehearsal" if "rehearsal" in str(run.vasp_version).lower() else "vasp"
 
 
 def _kind(run: Vasprun) -> Kind:
@@ -256,18 +194,12 @@ def _trajectory(run: Vasprun, cell: VaspCell, task: Task | None) -> Trajectory:
     return Trajectory(
         positions=positions.tolist(),
         cells=cells[::stride].tolist(),
-        energies=[_step_energy(step) for step in run.ionic_steps][::stride],
+        energies=[step_energy(step) for step in run.ionic_steps][::stride],
         temperatures=[2 * k / (freedom * BOLTZMANN) for k in kinetic[::stride]]
         if moving and len(kinetic) == len(run.ionic_steps)
         else None,
         times=[i * timestep for i in range(0, len(run.ionic_steps), stride)] if moving else None,
     )
-
-
-def _step_energy(step: dict[str, Any]) -> float:
-    """Energy of one ionic step, eV, at the end of its electronic cycle: VASP 5.4 prints 0 for it outside the cycle."""
-    cycle = step["electronic_steps"]
-    return float(cycle[-1]["e_0_energy"] if cycle and "e_0_energy" in cycle[-1] else step["e_0_energy"])
 
 
 def _signature(run: Vasprun, cell: VaspCell, asked: Asked | None, altered: list[Change]) -> Signature:
@@ -357,91 +289,3 @@ def _provenance(run: Vasprun, files: VaspFiles, outcar: dict[str, Any]) -> Prove
             **{package: installed_version(package) for package in ("pymatgen", "atomate2", "custodian")},
         },
     )
-
-
-def _checks(run: Vasprun, outcar: dict[str, Any], asked: Asked | None, altered: list[Change]) -> list[Check]:
-    """What only VASP's own files can tell."""
-    p, cycle = run.parameters, run.ionic_steps[-1]["electronic_steps"]
-    drop = (
-        abs(cycle[-1]["e_fr_energy"] - cycle[-2]["e_fr_energy"])
-        if len(cycle) > 1 and "e_fr_energy" in cycle[-2] and "e_fr_energy" in cycle[-1]
-        else 0.0
-    )
-    highest = max(_step_energy(step) for step in run.ionic_steps)
-    full = [i for i, step in enumerate(run.ionic_steps, start=1) if len(step["electronic_steps"]) >= int(p["NELM"])]
-    checks = [
-        Check(
-            name="EDIFF met on the last step",
-            ok=drop <= float(p["EDIFF"]) + _PRINTED,
-            detail=f"last change {drop:.1e} eV, EDIFF {float(p['EDIFF']):.1e} eV",
-        ),
-        Check(name="energies negative", ok=highest < 0, detail=f"highest of all steps {highest:.4f} eV"),
-        Check(
-            name="every step converged",
-            ok=not full,
-            refuses=int(p["IBRION"])
-            == 0,  # a wrong force on the way to a minimum is mended by the next step, in dynamics it stays
-            detail=f"steps at NELM: {', '.join(map(str, full[:8]))}" if full else "no electronic cycle ended at NELM",
-        ),
-        Check(
-            name="error handler",
-            ok=not altered,
-            refuses=False,
-            detail="; ".join(map(str, altered)) or "nothing was changed",
-        ),
-    ]
-    if asked is None:
-        return checks
-    found = float(p.get("NELECT") or 0.0)
-    tier, version = _tier(run), str(run.vasp_version)
-    checks += [
-        Check(
-            name="electrons",
-            ok=tier == "rehearsal" or abs(found - asked.electrons) <= _CHARGE,
-            detail=f"{found:g}, the POTCARs have {asked.electrons:g}",
-        ),
-        Check(
-            name="version of VASP",
-            ok=tier == "rehearsal" or version == asked.version or version.startswith(asked.version + "."),
-            detail=f"{version}, asked {asked.version}",
-        ),
-    ]
-    if not isinstance(asked.task, Relax):  # a relaxation may go on from where it was interrupted
-        shift = np.asarray(run.initial_structure.frac_coords) - np.asarray(asked.cell.structure.frac_coords)
-        away = float(np.abs((shift - np.round(shift)) @ asked.cell.structure.lattice.matrix).max())
-        checks.append(
-            Check(name="started where asked", ok=away < _SAME_PLACE, detail=f"largest displacement {away:.1e} Å")
-        )
-    if isinstance(asked.task, Relax):  # a run that STOPCAR ended before its last step looks converged otherwise
-        largest = _largest_free_force(run, asked.cell)
-        checks.append(
-            Check(
-                name="force limit met",
-                ok=largest <= asked.task.max_force,
-                detail=f"{largest:.4f} eV/Å, limit {asked.task.max_force:g} eV/Å",
-            )
-        )
-    if isinstance(asked.task, MolecularDynamics):
-        checks.append(
-            Check(
-                name="time step as asked",
-                ok=abs(float(p["POTIM"]) - asked.task.timestep) < 1e-9,
-                detail=f"{float(p['POTIM']):g} fs",
-            )
-        )
-    if asked.bands is not None:
-        checks.append(
-            Check(
-                name="NBANDS as asked",
-                ok=int(p["NBANDS"]) == asked.bands,
-                detail=f"{int(p['NBANDS'])}, asked {asked.bands}",
-            )
-        )
-    return checks
-
-
-def _largest_free_force(run: Vasprun, cell: VaspCell) -> float:
-    """Largest force, eV/Å, along the directions that atoms may move."""
-    forces = np.asarray(run.ionic_steps[-1]["forces"], dtype=float)
-    free = cell.structure.site_properties.get("selective_dynamics")
-    return float(np.linalg.norm(forces if free is None else forces * np.asarray(free, dtype=float), axis=1).max())

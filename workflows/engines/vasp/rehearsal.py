@@ -5,9 +5,6 @@ Its numbers are placeholders, stamped by the executable; documents carry the tie
 
 from __future__ import annotations
 
-import shutil
-import sys
-from pathlib import Path
 from typing import Any, ClassVar
 
 from ....configs.models import Tier
@@ -29,12 +26,6 @@ class RehearsalBackend(VaspBackend):
 
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__({**_STAND_IN, **settings})
-
-    def _command(self) -> str:
-        """The stand-in beside this Python where it is not on the PATH, as in an environment that is not activated."""
-        command = super()._command()
-        beside = Path(sys.executable).with_name(_STAND_IN["vasp_command"])
-        return str(beside) if command == beside.name and shutil.which(command) is None and beside.is_file() else command
 
     def version(self) -> str:
         """No version of VASP: a rehearsal never answers for one."""

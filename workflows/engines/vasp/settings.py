@@ -1,9 +1,13 @@
-"""What a VASP campaign fixes once: the content of ``configs/engines/vasp.yaml``."""
+"""What a VASP campaign fixes once, the content of ``configs/engines/vasp.yaml``, and why each INCAR tag is there.
+
+The table of ``docs/vasp-settings.md`` comes from here, and a test holds the inputs to it.
+"""
 
 from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -11,9 +15,18 @@ from pydantic import Field, field_validator
 from ....configs.errors import near_match_hint
 from ....configs.models import Spec
 from ....configs.units import PositiveElectronVolt
-from .reasons import NEVER_WRITTEN, REASONS
 
-__all__ = ["RESOURCES", "SPEC_VARIABLE", "PotcarName", "VaspSettings", "check_tags"]
+__all__ = [
+    "NEVER_WRITTEN",
+    "REASONS",
+    "RESOURCES",
+    "SPEC_VARIABLE",
+    "PotcarName",
+    "Reason",
+    "VaspSettings",
+    "check_tags",
+    "settings_page",
+]
 
 #: set to 1 on a machine without POTCARs, where a rehearsal stands in for VASP
 SPEC_VARIABLE = "CATHOLYTE_POTCAR_SPEC"
@@ -21,7 +34,7 @@ SPEC_VARIABLE = "CATHOLYTE_POTCAR_SPEC"
 Tag = bool | int | float | str | list[float]
 #: settings that say where and how fast a run goes, never what it computes
 RESOURCES = frozenset(
-    {
+    [
         "vasp_command",
         "vasp_gamma_command",
         "potcar_directory",
@@ -32,8 +45,151 @@ RESOURCES = frozenset(
         "max_errors",
         "polling_time",
         "frozen_time",
-    }
+    ]
 )
+
+Origin = Literal["recipe", "structure", "task", "campaign", "resource"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Where a tag comes from and why it has its value.
+
+    Parameters
+    ----------
+    value : str
+        The rule.
+    origin : str
+        recipe: stated by the source, or listed there as a choice; structure; task; campaign:
+        ``configs/engines/vasp.yaml``; resource.
+    reason : str
+    """
+
+    value: str
+    origin: Origin
+    reason: str
+
+
+REASONS: dict[str, Reason] = {
+    "GGA": Reason("PE", "recipe", "the functional, written out: VASP would else take that of the POTCAR"),
+    "ENCUT": Reason(
+        "cutoff of the recipe", "recipe", "the largest ENMAX of the POTCARs would else change from cell to cell"
+    ),
+    "EDIFF": Reason(
+        "energy_tolerance; md_energy_tolerance in dynamics",
+        "recipe",
+        "stated by the source, or a choice of the recipe; forces of slabs need 1e-6 eV",
+    ),
+    "LDAU": Reason("True where a U > 0", "recipe", "switches U on"),
+    "LDAUTYPE": Reason("2", "recipe", "Dudarev: only U - J counts, and J is 0"),
+    "LDAUL": Reason("2 with U, -1 without", "recipe", "U acts on d shells"),
+    "LDAUU": Reason(
+        "the recipe's table",
+        "recipe",
+        "by element, never by neighbours: an oxide, a sulfide and their interface get the same U",
+    ),
+    "LDAUJ": Reason("0", "recipe", "part of Dudarev's form"),
+    "SIGMA": Reason("smearing of the recipe", "recipe", "with ISMEAR = 0, small enough for gapped cells"),
+    "MAGMOM": Reason(
+        "site property magmom",
+        "structure",
+        "from oxidation state and ligand field, moved along when sites are sorted; zeros are written",
+    ),
+    "ISPIN": Reason(
+        "2; 1 in dynamics without a moment",
+        "structure",
+        "moments decide oxidation states; dynamics of a cell without magnetic ions is half as costly without them",
+    ),
+    "LMAXMIX": Reason(
+        "4; 6 with f elements",
+        "structure",
+        "the charge mixer must carry the d (f) occupations that U acts on; the same for cells without d electrons",
+    ),
+    "ISYM": Reason(
+        "0 for slabs, P1 cells, dynamics",
+        "structure",
+        "no operation is found in one step and lost in the next; elsewhere VASP's default",
+    ),
+    "AMIN": Reason(
+        "0.01 where an axis exceeds 50 Å", "structure", "charge sloshes along a long cell (VASP wiki, AMIN)"
+    ),
+    "LDIPOL": Reason(
+        "True in the second stage of a polar slab",
+        "structure",
+        "removes the field between its images; wave functions are converged without it first",
+    ),
+    "IDIPOL": Reason("3 with LDIPOL", "structure", "the surface normal is c"),
+    "DIPOL": Reason("centre of mass, with LDIPOL", "structure", "an origin inside the slab, not in the vacuum"),
+    "NBANDS": Reason(
+        "density of states only: occupied × 1.6, multiple of band_multiple",
+        "task",
+        "VASP's default changes with the number of ranks, and with it the empty states",
+    ),
+    "NEDOS": Reason(
+        "5001 in a density of states",
+        "task",
+        "the default of 301 points samples d bands too coarsely for their first moment",
+    ),
+    "LVHAR": Reason(
+        ".TRUE. in a density of states of a slab or interface",
+        "structure",
+        "LOCPOT gives the potential step and the vacuum level; no other number changes",
+    ),
+    "NSW": Reason("steps of the task; 0 for static", "task", "what was asked"),
+    "IBRION": Reason("2 relax, 0 dynamics, -1 else", "task", "conjugate gradients are robust far from the minimum"),
+    "ISIF": Reason("3 relax, 2 for slabs, fixed cells and dynamics", "task", "vacuum must not relax away"),
+    "EDIFFG": Reason("minus the force limit", "task", "forces, not energies, say when a relaxation is done"),
+    "POTIM": Reason(
+        "time step in fs; 0.5 in a relaxation",
+        "task",
+        "what was asked; 0.5 is VASP's own scaling of the line search, written out",
+    ),
+    "TEBEG": Reason("temperature", "task", "what was asked"),
+    "TEEND": Reason("temperature", "task", "no ramp"),
+    "MDALGO": Reason("2 Nosé-Hoover, 3 Langevin", "task", "the thermostat of the task"),
+    "SMASS": Reason(
+        "g kB T τ² of the time constant τ; -3 without thermostat",
+        "task",
+        "SMASS = 0 would tie the thermostat to the time step (a period of 40 steps)",
+    ),
+    "LANGEVIN_GAMMA": Reason("1/τ per element, ps⁻¹", "task", "friction of the Langevin thermostat"),
+    "NBLOCK": Reason("1 in dynamics", "task", "every step is written, so that a killed chunk loses none"),
+    "ISTART": Reason("0; 1 in the second stage of a polar slab", "task", "no left-over WAVECAR is read by accident"),
+    "ICHARG": Reason("2; not written with ISTART = 1", "task", "superposed atomic charges, the same start for all"),
+    "LWAVE": Reason(
+        "True in the first stage of a polar slab only", "task", "disk: gigabytes per job that nobody reads"
+    ),
+    "LCHARG": Reason("False", "campaign", "disk; no step reads the charge density"),
+    "PREC": Reason("Accurate", "campaign", "one FFT grid rule for all energies; forces and stress need it"),
+    "ALGO": Reason("Normal", "campaign", "blocked Davidson is the most robust for U and magnetism"),
+    "NELM": Reason(
+        "200", "campaign", "60, the default, is short for magnetic slabs; an unconverged cycle is refused, not used"
+    ),
+    "LREAL": Reason(
+        "False",
+        "campaign",
+        "one rule for the small reference and the large cell, or their energies differ by the projection error",
+    ),
+    "ISMEAR": Reason(
+        "0", "campaign", "Gaussian, for metals, insulators, large and small meshes alike: energies stay comparable"
+    ),
+    "LASPH": Reason(
+        "True", "campaign", "aspherical parts inside the PAW spheres matter for d shells with U (VASP wiki, LASPH)"
+    ),
+    "LORBIT": Reason("11", "campaign", "moments per site in every OUTCAR; the projected density of states"),
+    "NCORE": Reason("ncore", "resource", "speed only"),
+    "KPAR": Reason("kpar", "resource", "speed only"),
+}
+
+#: tags that are left to VASP on purpose
+NEVER_WRITTEN = {
+    "NELECT": (
+        "cells are neutral; the number of electrons is VASP's, and is compared with the sum of the valences "
+        "after the run"
+    ),
+    "KSPACING": "the mesh stands in KPOINTS, as the source states it",
+    "METAGGA": "no recipe asks for one",
+}
 
 
 class PotcarName(Spec):
@@ -109,3 +265,44 @@ def check_tags(tags: dict[str, Tag]) -> list[str]:
         warnings.simplefilter("always", BadIncarWarning)
         Incar({tag: value for tag, value in tags.items() if tag in known}).check_params()
     return problems + [" ".join(str(warning.message).split()) for warning in caught]
+
+
+def settings_page() -> str:
+    """The page ``docs/vasp-settings.md``."""
+    lines = [
+        "# What VASP is told, and why",
+        "",
+        "Every tag of every INCAR stands here; none is a library's default. *recipe*: stated by the source of the "
+        "recipe, or listed as its choice; "
+        "*structure*, *task*: follow from the cell and the kind of calculation; *campaign*: one line of "
+        "`configs/engines/vasp.yaml` for all jobs; "
+        "*resource*: speed only. KPOINTS holds the divisions of the recipe, centred as the recipe says (`settings: "
+        "{centring: …}`).",
+        "",
+        "| tag | value | from | reason |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {tag} | {entry.value} | {entry.origin} | {entry.reason} |" for tag, entry in REASONS.items()]
+    lines += [
+        "",
+        "Left to VASP on purpose:",
+        "",
+        "| tag | reason |",
+        "|---|---|",
+        *(f"| {tag} | {reason} |" for tag, reason in NEVER_WRITTEN.items()),
+    ]
+    lines += [
+        "",
+        "POTCARs are named per element in `configs/engines/vasp.yaml` and belong to one release. `catholyte inputs` "
+        "writes `POTCAR.spec`, the names; "
+        "with `--potcars FOLDER` it writes POTCAR and `potcar-manifest.json` with title and SHA-256 of each. No "
+        "licensed file is part of this package.",
+        "",
+        "After a run, INCAR and KPOINTS are compared with the copies that custodian keeps of the asked ones. Changes "
+        "of ALGO, mixing or parallelisation are "
+        "harmless; a tighter EDIFF, SYMPREC and ISYM are tolerable within a set; any other change makes the energy "
+        "another one and enters the signature. "
+        "A relaxation so changed gets a static run at the asked settings, from which energy, forces and moments are "
+        "taken.",
+    ]
+    return "\n".join(lines) + "\n"

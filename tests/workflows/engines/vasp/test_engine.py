@@ -22,8 +22,8 @@ from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.acceptance import accept
 from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.engines.tasks import MolecularDynamics, Relax, Static, Task
-from catholyte.workflows.engines.vasp.backend import CANONICAL, FINISHED, VaspBackend, end_processes, handlers
-from catholyte.workflows.engines.vasp.changes import changes, classify
+from catholyte.workflows.engines.vasp.backend import CANONICAL, FINISHED, VaspBackend
+from catholyte.workflows.engines.vasp.runner import changes, classify, end_processes, handlers
 
 DATA = Path(__file__).parents[5] / "shared" / "data" / "vasp"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the public VASP files are not at {DATA}")

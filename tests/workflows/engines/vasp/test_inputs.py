@@ -23,8 +23,7 @@ from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Sta
 from catholyte.workflows.engines.vasp.backend import VaspBackend, stages
 from catholyte.workflows.engines.vasp.cells import vasp_cell
 from catholyte.workflows.engines.vasp.inputs import incar_tags, write_inputs
-from catholyte.workflows.engines.vasp.reasons import NEVER_WRITTEN, REASONS, settings_page
-from catholyte.workflows.engines.vasp.settings import VaspSettings
+from catholyte.workflows.engines.vasp.settings import NEVER_WRITTEN, REASONS, VaspSettings, settings_page
 
 ROOT = Path(__file__).parents[4]
 GOLDEN = Path(__file__).parent / "golden"
