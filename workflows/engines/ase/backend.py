@@ -111,20 +111,17 @@ class AseBackend(EngineBackend):
         steps, seconds = {"relax": (100, 0.006), "md": (getattr(task, "n_steps", 1), 0.003)}.get(task.kind, (1, 0.006))
         return 5.0 + seconds * n_atoms * steps
 
-    def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
-        """Run `task`. Molecular dynamics keeps frames and checkpoint in `directory` and goes on from them; nothing else
-        is written."""
-        return self._calculate(structure, task, label, directory, None)
-
     def proceed(
         self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart
     ) -> CalculationDocument:
         """Go on with molecular dynamics exactly where another run ended."""
-        return self._calculate(structure, task, label, directory, restart)
+        return self.calculate(structure, task, label, directory, restart)
 
-    def _calculate(
-        self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart | None
+    def calculate(
+        self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart | None = None
     ) -> CalculationDocument:
+        """Run `task`. Molecular dynamics keeps frames and checkpoint in `directory` and goes on from them; nothing else
+        is written."""
         if self.version() == "missing":
             raise EngineUnavailableError(
                 f"engine {self.name} needs the package {self.packages[0]}, which is not installed",

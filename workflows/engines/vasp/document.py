@@ -208,7 +208,7 @@ def _signature(run: Vasprun, cell: VaspCell, asked: Asked | None, altered: list[
     hubbards = {
         site.specie.symbol: float(run.hubbards.get(site.specie.symbol, 0.0))
         for site in cell.structure
-        if _has_d_shell(site.specie)
+        if site.specie.is_transition_metal
     }
     titles = dict(zip(symbols, [str(spec["titel"]) for spec in run.potcar_spec], strict=True))
     hashes = asked.hashes if asked else {}
@@ -243,10 +243,6 @@ def _signature(run: Vasprun, cell: VaspCell, asked: Asked | None, altered: list[
             if change.verdict == "breaks comparability"
         },
     )
-
-
-def _has_d_shell(element: Any) -> bool:
-    return bool(element.is_transition_metal)
 
 
 def _smearing(kind: int, width: float) -> str:

@@ -37,49 +37,17 @@ __all__ = ["Change", "changes", "classify", "end_processes", "handlers", "run_st
 MONITOR_SECONDS = 300
 #: s that a process gets to end by itself
 PATIENCE = 5
+
 Verdict = Literal["harmless", "tolerable", "breaks comparability"]
 
-_HARMLESS = frozenset(
-    [
-        "ALGO",
-        "IALGO",
-        "NCORE",
-        "NPAR",
-        "KPAR",
-        "NSIM",
-        "IMIX",
-        "AMIX",
-        "BMIX",
-        "AMIX_MAG",
-        "BMIX_MAG",
-        "AMIN",
-        "MAXMIX",
-        "WC",
-        "INIMIX",
-        "MIXPRE",
-        "NELM",
-        "NELMIN",
-        "NELMDL",
-        "TIME",
-        "ISEARCH",
-        "ISTART",
-        "ICHARG",
-        "LPLANE",
-        "LWAVE",
-        "LCHARG",
-        "LAECHG",
-        "LSCALAPACK",
-        "LASYNC",
-        "LORBIT",
-        "NEDOS",
-        "EMIN",
-        "EMAX",
-        "LPEAD",
-        "NSW",
-        "IOPT",
-        "MAXMOVE",
-    ]
-)
+# fmt: off
+_HARMLESS = frozenset([
+    "ALGO", "IALGO", "NCORE", "NPAR", "KPAR", "NSIM", "IMIX", "AMIX", "BMIX", "AMIX_MAG", "BMIX_MAG", "AMIN",
+    "MAXMIX", "WC", "INIMIX", "MIXPRE", "NELM", "NELMIN", "NELMDL", "TIME", "ISEARCH", "ISTART", "ICHARG",
+    "LPLANE", "LWAVE", "LCHARG", "LAECHG", "LSCALAPACK", "LASYNC", "LORBIT", "NEDOS", "EMIN", "EMAX", "LPEAD",
+    "NSW", "IOPT", "MAXMOVE",
+])
+# fmt: on
 #: harmless on the way to a minimum, another trajectory in dynamics
 _MOTION = frozenset(["POTIM", "IBRION", "SMASS", "EDIFFG", "MDALGO", "TEBEG", "TEEND", "LANGEVIN_GAMMA"])
 _TOLERABLE = frozenset(("SYMPREC", "ISYM"))
@@ -225,13 +193,8 @@ def run_stage(command: str, directory: Path, kind: Kind, settings: VaspSettings,
             f"{label}: VASP gave no usable run: {_first_line(error)}{_damage(directory)}{_met(directory)}",
             f"the whole output is in {directory}; custodian.json lists every correction",
         ) from error
-    except (
-        TypeError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        IndexError,
-    ) as error:  # its handlers stumble over output that VASP left unfinished
+    # its handlers stumble over output that VASP left unfinished
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise CalculationError(
             (
                 f"{label}: custodian failed on what VASP left: {type(error).__name__}: "

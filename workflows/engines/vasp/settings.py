@@ -33,20 +33,12 @@ SPEC_VARIABLE = "CATHOLYTE_POTCAR_SPEC"
 
 Tag = bool | int | float | str | list[float]
 #: settings that say where and how fast a run goes, never what it computes
-RESOURCES = frozenset(
-    [
-        "vasp_command",
-        "vasp_gamma_command",
-        "potcar_directory",
-        "potcar_spec",
-        "ncore",
-        "kpar",
-        "wall_time",
-        "max_errors",
-        "polling_time",
-        "frozen_time",
-    ]
-)
+# fmt: off
+RESOURCES = frozenset([
+    "vasp_command", "vasp_gamma_command", "potcar_directory", "potcar_spec", "ncore", "kpar", "wall_time",
+    "max_errors", "polling_time", "frozen_time",
+])
+# fmt: on
 
 Origin = Literal["recipe", "structure", "task", "campaign", "resource"]
 

@@ -3,6 +3,7 @@ trouble."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,10 @@ def test_a_run_killed_twice_equals_the_undisturbed_one(
     same(run(place, vasp_command="false"), undisturbed)  # read, not run again
 
 
-def test_a_soft_stop_is_named_and_goes_on(tmp_path: Path, undisturbed: CalculationDocument) -> None:
+def test_a_soft_stop_is_named_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: CalculationDocument
+) -> None:
+    monkeypatch.setenv("PATH", os.defpath)  # an environment that is not activated: the shell still finds the stand-in
     place = tmp_path / "run"
     stop = f"sh -c 'if test ! -d {PART}001; then echo LSTOP = .TRUE. > STOPCAR; fi; catholyte-rehearse'"
     with pytest.raises(CalculationError, match=r"stopped \(STOPCAR\) after 1 of 9 steps, which are kept") as caught:
