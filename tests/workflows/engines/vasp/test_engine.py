@@ -28,7 +28,7 @@ from catholyte.workflows.engines.vasp.runner import changes, classify, end_proce
 DATA = Path(__file__).parents[5] / "shared" / "data" / "vasp"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the public VASP files are not at {DATA}")
 STATIC = DATA / "atomate2_MgMn2O4_afm_static"
-STAND_IN = Path(__file__).parents[3] / "support" / "recorded_vasp.py"
+STAND_IN = Path(__file__).parents[3] / "support" / "standins" / "recorded_vasp.py"
 METHOD = Method(hubbard_u={"Mn": 3.9}, cutoff=680, kpoints=(4, 4, 4))
 # reading the recorded 4 MB takes a second: the fixtures are shared
 
