@@ -6,7 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["TIER_MEANINGS", "cell_text", "file_stem", "formula_text", "number", "tier_label"]
+from ..configs.trust import weakest_class
+
+__all__ = ["badge", "cell_text", "file_stem", "formula_text", "number", "tier_label", "tiers_in"]
+
+#: between the tiers of a label, and the label of no tier
+_AND, _NO_TIER = " + ", "none"
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -47,19 +52,6 @@ def _subscripts(word: str) -> str:
     return "".join(part.translate(_SUBSCRIPTS) for part in parts)
 
 
-#: what stands behind the tier of a number
-TIER_MEANINGS = {
-    "vasp": (
-        "density functional theory with VASP, own jobs or pinned public data (source and licence in the provenance)"
-    ),
-    "gpaw": "density functional theory with GPAW, computed here",
-    "chgnet": (
-        "machine-learned energies: good to tens of meV/atom, untrained for interfaces; conclusions are hypotheses"
-    ),
-    "rehearsal": "invented numbers of a rehearsal: never a result",
-}
-
-
 def tier_label(tiers: Iterable[str]) -> str:
     """Name every tier behind a number once, e.g. ``chgnet + vasp``.
 
@@ -67,7 +59,24 @@ def tier_label(tiers: Iterable[str]) -> str:
     ----------
     tiers : iterable of str
     """
-    return " + ".join(sorted(set(tiers))) or "none"
+    return _AND.join(sorted(set(tiers))) or _NO_TIER
+
+
+def tiers_in(label: str) -> list[str]:
+    """The tiers that :func:`tier_label` named."""
+    return [tier for tier in label.split(_AND) if tier not in ("", _NO_TIER)]
+
+
+def badge(label: str) -> str:
+    """Style of a label of tiers, that of the least trusted: ``dft``, ``machine-learned``, ``placeholder``, ``unknown``;
+    ``none`` without a tier.
+
+    Parameters
+    ----------
+    label : str
+        From :func:`tier_label`.
+    """
+    return weakest_class(tiers_in(label)) or _NO_TIER
 
 
 def cell_text(value: Any, digits: int | None = None) -> str:

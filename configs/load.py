@@ -21,8 +21,10 @@ from .recipe import Recipe
 
 __all__ = [
     "CONFIGS",
+    "ENGINES_VARIABLE",
     "MATERIALS_VARIABLE",
     "SourceFile",
+    "engine_file",
     "engine_settings",
     "load_materials",
     "load_recipe",
@@ -35,6 +37,8 @@ __all__ = [
 CONFIGS = Path(__file__).parent
 #: a folder of the user's own material files, searched before the library
 MATERIALS_VARIABLE = "CATHOLYTE_MATERIALS"
+#: a folder of files of the user's own engines, searched after the library
+ENGINES_VARIABLE = "CATHOLYTE_ENGINES"
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 Location = Sequence[str | int]
@@ -238,15 +242,26 @@ def load_recipe(name_or_path: str) -> tuple[Recipe, SourceFile]:
     )
 
 
+def engine_file(name: str) -> Path | None:
+    """Return the file of an engine, of the library or of the user's own folder (``CATHOLYTE_ENGINES``); None where
+    there is none."""
+    if Path(name).name != name:
+        return None
+    own = os.environ.get(ENGINES_VARIABLE)
+    folders = [CONFIGS / "engines", *([Path(own)] if own else [])]
+    return next((path for folder in folders if (path := folder / f"{name}.yaml").is_file()), None)
+
+
 @cache
-def _engine_defaults(file: Path, model: Any) -> Any:
-    return parse_file(file, model)[0]
+def _engine_defaults(path: Path, changed: int, model: Any) -> Any:
+    """The settings of a file that was last changed at `changed`, ns; its block ``trust`` is no setting."""
+    source = read_yaml(path)
+    source.data.pop("trust", None)
+    return validate(source, model)
 
 
-def engine_settings(
-    name: str, model: type[AnyModel], overrides: Mapping[str, Any], file: Path | None = None
-) -> AnyModel:
-    """Return an engine's defaults with `overrides` on top, validated.
+def engine_settings(name: str, model: type[AnyModel], overrides: Mapping[str, Any]) -> AnyModel:
+    """Return the settings in an engine's file with `overrides` on top, validated.
 
     Parameters
     ----------
@@ -256,15 +271,16 @@ def engine_settings(
         What the settings are validated as.
     overrides : mapping
         The user's own settings.
-    file : Path, optional
-        The YAML with the defaults; ``configs/engines/NAME.yaml`` where left out.
 
     Raises
     ------
     InputError
-        Naming the file and line of a wrong default, or the key of a wrong override.
+        If there is no file, naming the file and line of a wrong default, or the key of a wrong override.
     """
-    defaults: AnyModel = _engine_defaults(file or CONFIGS / "engines" / f"{name}.yaml", model)
+    path = engine_file(name)
+    if path is None:
+        raise InputError(f"engine {name!r} has no file {name}.yaml", f"name its folder in {ENGINES_VARIABLE}")
+    defaults: AnyModel = _engine_defaults(path, path.stat().st_mtime_ns, model)
     if not overrides:
         return defaults
     try:

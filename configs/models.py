@@ -38,7 +38,8 @@ __all__ = [
     "check_elements",
 ]
 
-Tier = Literal["vasp", "gpaw", "chgnet", "rehearsal"]
+#: name of the engine behind a number; what the number is worth stands in the block `trust` of its file
+Tier = str
 Role = Literal["cathode", "rock salt", "boundary phase", "coating", "electrolyte", "anode", "product"]
 #: what the first moment is taken over; all computed bands is not on offer (FACTS: an artefact of the band count)
 WindowName = Literal["occupied", "range"]

@@ -20,7 +20,7 @@ import numpy as np
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import CalculationError, InputError
-from .documents import BandEdges, PlanarPotential, ProjectedDos
+from .documents import BandEdges, PlanarPotential, ProjectedDos, is_stamped
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
@@ -145,7 +145,7 @@ def parse_vasprun(file: Path, projected: bool = False, *, states: bool = True) -
 
 def refuse_rehearsal(run: Vasprun, file: Path) -> None:
     """Raise InputError if the numbers are a rehearsal's."""
-    if "rehearsal" in str(run.vasp_version).lower():
+    if is_stamped(run.vasp_version):
         raise InputError(
             f"{file} was written by a rehearsal ({run.vasp_version}): its numbers are invented and are not analysed"
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...configs.errors import InputError
+from ...configs.trust import trust_of
 from ..motion.coordination import Coordination, thinned
 from ..motion.drift import BLOCKS
 from ..words import formula_text, number
@@ -30,7 +31,7 @@ _EMPTY = 0.005
 
 def tier_sentence(tier: str) -> str:
     """What made the trajectory; of a machine-learned one that its events are hypotheses."""
-    return f"Tier: {tier}: events are hypotheses." if tier == "chgnet" else f"Tier: {tier}."
+    return f"Tier: {tier}: events are hypotheses." if trust_of(tier).learned else f"Tier: {tier}."
 
 
 def events_figure(motion: Motion, tier: str, controls: Sequence[Motion] = ()) -> Figure:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...configs.errors import InputError
+from ...configs.trust import trust_of
 from ..oxygen.loss import OxygenLadder, Rung
 from ..oxygen.ordering_spread import OrderingSpread
 from ..oxygen.substitution import SubstitutionResults
@@ -39,7 +40,12 @@ _CHARGES = {"2+": (PALETTE[0], HATCHES[0]), "3+": (PALETTE[1], HATCHES[1]), "4+"
 MANY_CONTENTS = 6
 #: bars up to which the elements stand beside each other
 _BARS_IN_A_ROW = 24
-_UNTRAINED = "CHGNet was not trained on such defects: a hypothesis to be checked."
+
+
+def _warning(tier: str) -> str:
+    """Behind the tier in a caption: what a machine-learned energy of a defect is worth."""
+    trust = trust_of(tier)
+    return f" {trust.label} was not trained on such defects: a hypothesis to be checked." if trust.learned else ""
 
 
 def _sampled(ladder: OxygenLadder) -> list[Rung]:
@@ -111,7 +117,7 @@ def ladder_figure(ladder: OxygenLadder, curve: VoltageCurve | None = None) -> Fi
         tier = ladder.host.tier
         caption(
             figure,
-            f"Tier: {tier}.{f' {_UNTRAINED}' if tier == 'chgnet' else ''}",
+            f"Tier: {tier}.{_warning(tier)}",
             (
                 "Size of a point: oxygen atoms that it stands "
                 f"for.{' Bars: standard error over arrangements.' if several else ''} {ladder.reference.short()}"
@@ -297,7 +303,7 @@ def substitution_figure(found: SubstitutionResults) -> Figure:
         left.scatter([], [], s=26, facecolor="white", edgecolor=GREY, label=f"without {found.ion}")
         left.legend(fontsize=7.5)
         left.set_title(f"{formula_text(found.label)}: {found.ion}")
-        caption(figure, f"Tier: {found.tier}.{f' {_UNTRAINED}' if found.tier == 'chgnet' else ''}", found.reference)
+        caption(figure, f"Tier: {found.tier}.{_warning(found.tier)}", found.reference)
     return figure
 
 

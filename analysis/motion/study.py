@@ -11,9 +11,9 @@ from pymatgen.core.composition import Composition
 
 from ...configs.errors import InputError
 from ...configs.load import CONFIGS
+from ...configs.trust import trust_of
 from ...structures.trajectories.frames import Frames
 from ..thermodynamics.phase_set import PhaseSet
-from ..words import TIER_MEANINGS
 from .analyse import Motion, MotionSpec, analyse_motion
 from .bond_cutoffs import Shell, choose_rules, first_shells, parse_cutoffs
 from .bond_events import PERSISTENCE
@@ -121,7 +121,7 @@ class MotionStudy:
     @property
     def label(self) -> str:
         """The tier and what it means for the events."""
-        return f"{self.spec.tier}: {TIER_MEANINGS.get(self.spec.tier, 'the source does not say what made it')}"
+        return f"{self.spec.tier}: {trust_of(self.spec.tier).sentence}"
 
     def rates(self) -> list[EventRate]:
         """Of every kind of event, against the controls."""

@@ -30,6 +30,7 @@ from ...configs.errors import InputError, SignatureMismatchError, near_match_hin
 from ...configs.load import CONFIGS, parse_file
 from ...configs.models import Spec, Tier
 from ...configs.steps.oxygen_loss import CorrectionName
+from ...configs.trust import trust_of
 from ...workflows.documents import CalculationDocument, Signature, require_real, require_same_signature
 from ..thermodynamics.phase_set import PhaseSet
 from ..words import number
@@ -54,12 +55,6 @@ _BOND = (1.15, 1.30)
 #: µB per molecule, below which it is not the triplet; two unpaired electrons, of which spheres around the atoms hold
 #: most
 _TRIPLET = 1.0
-_DEFAULTS: dict[Tier, CorrectionName] = {
-    "chgnet": "mp2020",
-    "gpaw": "wang2006",
-    "vasp": "wang2006",
-    "rehearsal": "none",
-}
 
 
 class ShomateRange(Spec):
@@ -261,8 +256,19 @@ def contained_correction(signature: Signature) -> float:
 
 
 def default_correction(tier: Tier) -> CorrectionName:
-    """Return the correction that is taken where none is named."""
-    return _DEFAULTS[tier]
+    """Return the correction that is taken where none is named.
+
+    Raises
+    ------
+    InputError
+        If nothing says which correction the engine's O2 needs.
+    """
+    found = trust_of(tier).corrections.get("oxygen")
+    if found is None:
+        raise InputError(
+            f"engine {tier!r} names no correction of the O2 molecule; give {', '.join(oxygen_data().corrections)}"
+        )
+    return found
 
 
 def reference_from_phase_set(
@@ -315,13 +321,14 @@ def reference_from_document(molecule: CalculationDocument, correction: Correctio
     Raises
     ------
     InputError
-        If the cell holds anything but O2 molecules, the molecule is not the triplet, the engine is CHGNet, or the
-        correction is unknown.
+        If the cell holds anything but O2 molecules, the molecule is not the triplet, the engine gives no reference for
+        oxygen, or the correction is unknown.
     """
     require_real(molecule)
-    if molecule.tier == "chgnet":
+    trust = trust_of(molecule.tier)
+    if "oxygen" not in trust.references:
         raise InputError(
-            f"{molecule.label}: CHGNet's energies of elements are not usable as references; take the O2 of the "
+            f"{molecule.label}: {trust.label}'s energies of elements are not usable as references; take the O2 of the "
             "phase "
             "set"
         )

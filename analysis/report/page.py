@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ...configs.errors import InputError, near_match_hint
 from ...configs.recipe import questions
+from ...configs.trust import trust_of
 from ..records import Records
-from ..words import TIER_MEANINGS, file_stem, formula_text
+from ..words import badge, file_stem, formula_text, tiers_in
 from .case import Case, read_case
 from .chapters.electrons import electronic_section
 from .chapters.geometry import geometry_section
@@ -136,7 +137,7 @@ def _key_table(numbers: list[KeyNumber]) -> Table:
 def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequence[str]) -> str:
     tiers = sorted(
         {found.document.tier for found in case.finished}
-        | {tier for row in key_table.rows for tier in row["tier"].split(" + ")} & set(TIER_MEANINGS)
+        | {tier for row in key_table.rows for tier in tiers_in(row["tier"])}
     )
     states: dict[str, int] = {}
     for entry in case.entries:
@@ -149,7 +150,7 @@ def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequen
             questions=questions(case.recipe),
             sections=sections,
             key_table=key_table,
-            tiers={tier: TIER_MEANINGS[tier] for tier in tiers},
+            tiers={tier: trust_of(tier).sentence for tier in tiers},
             states=states,
             formats=formats,
             warnings=_unfinished(case) + [warning for section in sections for warning in section.warnings],
@@ -171,7 +172,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"chemical": _chemical, "figure": _inline_figure, "stem": file_stem, "badge": _badge}
+    environment.filters |= {"chemical": _chemical, "figure": _inline_figure, "stem": file_stem, "badge": badge}
     return environment
 
 
@@ -186,11 +187,6 @@ def _chemical(text: str) -> Markup:
             str(escape(formula_text(text))),
         )
     )
-
-
-def _badge(label: str) -> str:
-    """Style of a tier label: machine-learned and rehearsed numbers stand out."""
-    return next((tier for tier in ("rehearsal", "chgnet") if tier in label), "dft")
 
 
 def _inline_figure(picture: Picture) -> Markup:

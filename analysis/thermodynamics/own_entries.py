@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...configs.errors import CatholyteError, InputError, SignatureMismatchError, UnknownNameError
+from ...configs.trust import trust_of
 from ...structures.crystals.chemistry import chemical_class
 from ...workflows.documents import CalculationDocument, require_real
 from .phase_set import PhaseEntry, PhaseSet, PhaseSource
@@ -120,12 +121,12 @@ def _entry(document: CalculationDocument, phase_set: PhaseSet) -> PhaseEntry:
 
 
 def _require_agreement(document: CalculationDocument, phase_set: PhaseSet) -> None:
-    signature = phase_set.signatures.get(document.tier)
-    if signature is None or document.tier not in phase_set.errors:
+    signature, trust = phase_set.signatures.get(document.tier), trust_of(document.tier)
+    if "phase set" not in trust.references or signature is None or document.tier not in phase_set.errors:
         known = ", ".join(phase_set.signatures) or "none"
         raise SignatureMismatchError(
             f"{document.label} is a {document.tier} calculation, which the phase set {phase_set.name} cannot take: "
-            f"its scale is {phase_set.scale!r}; tiers that live on it: {known}"
+            f"its scale is {phase_set.scale!r}; tiers that live on it: {known} (of {document.tier}: {trust.scale})"
         )
     found = document.signature.differences(signature)
     if found:

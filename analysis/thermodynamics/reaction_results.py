@@ -11,6 +11,7 @@ import numpy as np
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from ...configs.models import Tier
+from ...configs.trust import trust_of
 from .hull import NUMERICAL_ZERO, Vertex, settled
 from .open_species import OpenSpecies
 from .phase_set import PhaseEntry, Subject, parse_formula
@@ -208,9 +209,15 @@ class ReactionResult:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know beside the numbers."""
-        learned = sorted(entry for entry, tier in self.tiers.items() if tier == "chgnet")
-        label = (f"machine-learning energies (chgnet) enter through {', '.join(learned)}",) if learned else ()
-        return tuple(f"{r.label}: {r.note}" for r in (self.a, self.b)) + label
+        entries: dict[Tier, list[str]] = {}
+        for entry, tier in sorted(self.tiers.items()):
+            entries.setdefault(tier, []).append(entry)
+        labels = tuple(
+            f"machine-learning energies ({tier}) enter through {', '.join(learned)}"
+            for tier, learned in sorted(entries.items())
+            if trust_of(tier).learned
+        )
+        return tuple(f"{r.label}: {r.note}" for r in (self.a, self.b)) + labels
 
     def to_json(self, threshold: float | None = None) -> dict[str, Any]:
         """Return plain numbers under the keys of the command line's ``reactions --json``.

@@ -19,6 +19,7 @@ from pymatgen.core.composition import Composition
 from ...configs.constants import MAH_PER_MOL
 from ...configs.errors import InputError, SignatureMismatchError
 from ...configs.models import Tier
+from ...configs.trust import trust_of
 from ...workflows.documents import CalculationDocument, Signature, require_real, require_same_signature
 from .phase_set import PhaseSet
 
@@ -163,8 +164,7 @@ class VoltageCurve:
 
 
 def lithium_from_phase_set(phase_set: PhaseSet, tier: Tier = "chgnet") -> LithiumReference:
-    """Return the lithium metal of a phase set, for a tier whose energies live on its scale (CHGNet's own elements are
-    not usable).
+    """Return the lithium metal of a phase set, for a tier whose energies live on its scale.
 
     Raises
     ------
@@ -195,13 +195,14 @@ def lithium_from_document(metal: CalculationDocument) -> LithiumReference:
     Raises
     ------
     InputError
-        If the cell holds anything but lithium, or the engine is CHGNet.
+        If the cell holds anything but lithium, or the engine gives no reference for lithium.
     """
     require_real(metal)
-    if metal.tier == "chgnet":
+    trust = trust_of(metal.tier)
+    if "lithium" not in trust.references:
         raise InputError(
-            f"{metal.label}: CHGNet's energies of elements are not usable as references; take the lithium of the "
-            "phase set"
+            f"{metal.label}: {trust.label}'s energies of elements are not usable as references; take the "
+            "lithium of the phase set"
         )
     if {site.specie.symbol for site in metal.structure} != {"Li"}:
         raise InputError(f"{metal.label} ({metal.structure.composition.formula}) is not lithium metal")

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...configs.errors import InputError
 from ...structures.trajectories.frames import Frames
+from ...workflows.documents import is_stamped
 
 __all__ = ["READ_ERRORS", "Damage", "Stream", "TrajectorySource", "opened", "refuse_rehearsal_stamp"]
 
@@ -138,7 +139,7 @@ def opened(path: Path) -> Iterator[Stream]:
 
 def refuse_rehearsal_stamp(stamp: object, path: Path) -> None:
     """Raise InputError if a version, title or tier is a rehearsal's: its numbers are invented."""
-    if "rehearsal" in str(stamp).lower():
+    if is_stamped(stamp):
         raise InputError(
             f"{path} was written by a rehearsal ({str(stamp).strip()}): its numbers are invented and are not analysed"
         )

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...analysis.records import FINISHED
+from ...analysis.words import badge, tiers_in
 from ...configs.errors import CatholyteError, UnknownNameError
+from ...configs.trust import trust_of
 from ...workflows.documents import CalculationDocument
 from ..run.campaign import explain
 from .evaluation import Value
@@ -124,8 +126,16 @@ class Pages:
             "state": _distinct(states),
         }
         shown = _filtered(whole, asked)
+        tiers = {tier for line in whole.lines for cell in line.cells.values() for tier in tiers_in(cell.tier)}
         return self._render(
-            "matrix", snapshot, links, asked, matrix=shown, filters=filters, pending=name not in self.values
+            "matrix",
+            snapshot,
+            links,
+            asked,
+            matrix=shown,
+            filters=filters,
+            pending=name not in self.values,
+            learned=[tier for tier in sorted(tiers) if trust_of(tier).learned],
         )
 
     def jobs(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
@@ -285,7 +295,7 @@ def figures_of(document: CalculationDocument | None) -> list[str]:
         return []
     found = (
         ["structure"]
-        + (["convergence"] if document.kind in ("relax", "md") and document.tier != "vasp" else [])
+        + (["convergence"] if document.kind in ("relax", "md") else [])
         + (["dos"] if document.kind == "dos" else [])
     )
     return [name for name in found if name in PICTURES]
@@ -369,18 +379,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"badge": _badge, "verdict": _verdict, "script": _script, "together": _together}
+    environment.filters |= {"badge": badge, "verdict": _verdict, "script": _script, "together": _together}
     return environment
 
 
 def _together(text: str) -> str:
     """A number with its uncertainty, and both ends of a window, on one line."""
     return text.replace(" ± ", "\u00a0±\u00a0").replace(" to ", "\u00a0to\u00a0")
-
-
-def _badge(label: str) -> str:
-    """Style of a tier: machine-learned and rehearsed numbers stand out."""
-    return next((tier for tier in ("rehearsal", "chgnet") if tier in label), "dft")
 
 
 def _verdict(quality: Quality) -> str:

@@ -47,7 +47,7 @@ def check_plan(plan: Plan, cluster: Cluster) -> list[Finding]:
     for run in runs:
         job = planned[run.key]
         asked.setdefault(cluster.resources_for(job.engine, job.kind, job.n_atoms), []).append(run)
-    if plan.jobs[0].tier != "rehearsal":
+    if not plan.placeholder:
         for resources, group in asked.items():
             ranks = resources.nodes * resources.tasks_per_node
             found += [

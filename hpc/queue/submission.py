@@ -88,7 +88,7 @@ def submit_campaign(
     """
     _require_manager(manager)
     plan = read_plan(recipe, engine, only, full=full)
-    rehearsal = any(job.tier == "rehearsal" for job in plan.jobs)
+    rehearsal = plan.placeholder
     cluster = read_cluster(cluster_name, rehearsal=rehearsal)
     if not plan.jobs:
         raise InputError(

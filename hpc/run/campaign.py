@@ -77,7 +77,7 @@ def run_campaign(store: CampaignStore, plan: Plan, on_event: Callable[[Event], N
     """
     from .local import run_flow
 
-    if any(job.tier == "rehearsal" for job in plan.jobs) and not is_rehearsal_store(store.location):
+    if plan.placeholder and not is_rehearsal_store(store.location):
         raise StoreError(
             (
                 f"{store.shown} holds results: a rehearsal has a store of its own, "

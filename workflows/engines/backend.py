@@ -14,6 +14,7 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import EngineUnavailableError
 from ...configs.models import Spec, Tier
+from ...configs.trust import Trust, declared_trust
 from ..documents import CalculationDocument, Kind, Provenance, Restart
 from .tasks import Task
 
@@ -30,6 +31,7 @@ class EngineBackend(ABC):
     """
 
     name: ClassVar[str]
+    #: names the file with the block `trust`, and stands in every document
     tier: ClassVar[Tier]
     kinds: ClassVar[tuple[Kind, ...]]
     #: settings that say where and how fast, never what: not part of a job's identity
@@ -43,6 +45,8 @@ class EngineBackend(ABC):
     #: True for an engine whose molecular dynamics goes on from the state in a document, by `proceed`; others take
     #: positions and velocities
     restarts: ClassVar[bool] = False
+    #: True for an engine that runs a recipe's section `vasp`
+    production: ClassVar[bool] = False
     settings: Spec
 
     @abstractmethod
@@ -52,6 +56,11 @@ class EngineBackend(ABC):
     @abstractmethod
     def version(self) -> str:
         """Version of the installed code and of its data, or ``"missing"``; must not import the code."""
+
+    @property
+    def trust(self) -> Trust:
+        """What its numbers are worth; never part of a job's identity."""
+        return declared_trust(self.tier)
 
     def numerics(self) -> dict[str, Any]:
         """The settings that can change a number: part of a job's identity."""

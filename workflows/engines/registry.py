@@ -6,9 +6,10 @@ import importlib
 from typing import Any
 
 from ...configs.errors import UnknownNameError, near_match_hint
+from ...configs.trust import declared_trust
 from .backend import EngineBackend
 
-__all__ = ["ENGINES", "load_backend"]
+__all__ = ["ENGINES", "load_backend", "runs_production"]
 
 #: name → module and class, imported only when asked for
 ENGINES: dict[str, tuple[str, str]] = {
@@ -26,9 +27,22 @@ def load_backend(name: str, settings: dict[str, Any]) -> EngineBackend:
     ------
     UnknownNameError
         With the nearest names.
+    InputError
+        If a setting is wrong, or no file says what the engine's numbers are worth.
     """
     if name not in ENGINES:
         raise UnknownNameError(f"unknown engine {name!r}; {near_match_hint(name, ENGINES)}")
-    module, cls = ENGINES[name]
-    backend: EngineBackend = getattr(importlib.import_module(module, __package__), cls)(settings)
+    backend = _backend_class(name)(settings)
+    declared_trust(backend.tier)
     return backend
+
+
+def runs_production(name: str | None) -> bool:
+    """Whether an engine runs a recipe's section `vasp`; False for what is no engine."""
+    return name is not None and name in ENGINES and _backend_class(name).production
+
+
+def _backend_class(name: str) -> type[EngineBackend]:
+    module, cls = ENGINES[name]
+    found: type[EngineBackend] = getattr(importlib.import_module(module, __package__), cls)
+    return found

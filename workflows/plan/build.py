@@ -17,10 +17,10 @@ from ...configs.steps.electronic import ElectronicStep
 from ...configs.steps.interface import InterfaceStep
 from ...configs.steps.kind import StepKind
 from ...configs.steps.oxygen_loss import OxygenLossStep
-from ..engines.registry import ENGINES
+from ..engines.registry import ENGINES, runs_production
 from ..engines.tasks import Dos, Relax
 from ..identity import content_address
-from .builder import PRODUCTION, Builder, Plan, needed, planned
+from .builder import Builder, Plan, needed, planned
 from .production import add_production
 
 __all__ = ["STEPS", "build_plan"]
@@ -55,7 +55,7 @@ def build_plan(
     """
     if only is not None and only not in STEPS:
         raise UnknownNameError(f"unknown step {only!r}; {near_match_hint(only, STEPS)}")
-    produced = engine in PRODUCTION and recipe.vasp is not None
+    produced = runs_production(engine) and recipe.vasp is not None
     present = [kind.name for kind in STEP_KINDS if recipe.step(kind) is not None]
     if only is not None and only not in present and not (produced and _kind(only).produced):
         raise InputError(f"{source.path}: recipe {recipe.name} has no step {only!r}; it has {', '.join(present)}")

@@ -14,17 +14,17 @@ from ...configs.errors import StructureError, UnknownNameError, near_match_hint
 from ...configs.load import SourceFile
 from ...configs.models import Material, Mesh, Method
 from ...configs.recipe import Recipe
+from ...configs.trust import trust_of
 from ...structures.by_name import find_material
 from ...structures.crystals.cells import calculation_cell, prepared_cell
 from ...structures.crystals.crystal import conventional
 from ..engines.engine import Engine
-from ..engines.registry import ENGINES, load_backend
+from ..engines.registry import ENGINES, load_backend, runs_production
 from ..engines.tasks import MolecularDynamics, Task
 from ..flows.dynamics import chunk_jobs
 from ..identity import iter_jobs
 
 __all__ = [
-    "PRODUCTION",
     "Budget",
     "Builder",
     "Draft",
@@ -36,9 +36,6 @@ __all__ = [
     "planned",
 ]
 
-
-#: engines that run a recipe's section `vasp`: VASP, and the stand-in with which its campaign is rehearsed
-PRODUCTION = ("vasp", "rehearsal")
 
 #: s, estimate of a job of plain Python: the search for a cell takes 1 to 30 s
 PYTHON_SECONDS = 5.0
@@ -101,6 +98,11 @@ class Plan:
     skipped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def placeholder(self) -> bool:
+        """Whether a job of the plan invents its numbers: a rehearsal."""
+        return any(trust_of(job.tier).placeholder for job in self.jobs)
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -157,7 +159,9 @@ class Builder:
 
     def __init__(self, recipe: Recipe, source: SourceFile, engine: str | None) -> None:
         self.recipe, self.source, self.override = recipe, source, engine
-        self.production = recipe.vasp if engine in PRODUCTION else None
+        self.production = recipe.vasp if runs_production(engine) else None
+        #: whether the engine of every step invents its numbers
+        self.placeholder = engine in ENGINES and load_backend(str(engine), {}).trust.placeholder
         self.drafts: list[Draft] = []
         self.skipped: list[str] = []
         self.notes: list[str] = []

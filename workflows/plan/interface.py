@@ -58,9 +58,10 @@ def add_interfaces(builder: Builder, step: InterfaceStep, *, full: bool) -> None
 
 def _relaxing_engine(builder: Builder, step: InterfaceStep) -> Engine:
     """The engine that relaxes candidates: the recipe's, except in a rehearsal, which computes nothing."""
-    name = "rehearsal" if builder.override == "rehearsal" else step.relaxation.engine
-    found = Engine(name, dict(builder.production.settings) if builder.production and name == "rehearsal" else {})
-    if found.backend.needs_method and name != "rehearsal":
+    name = builder.override if builder.override and builder.placeholder else step.relaxation.engine
+    placeholder = Engine(name).backend.trust.placeholder
+    found = Engine(name, dict(builder.production.settings) if builder.production and placeholder else {})
+    if found.backend.needs_method and not placeholder:
         raise builder.source.error(
             ["interface", "relaxation", "engine"],
             f"engine {name} needs a level of theory; candidates are relaxed by chgnet",

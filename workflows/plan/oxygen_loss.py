@@ -98,7 +98,7 @@ def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: Oxy
         Level(second, _method(builder, step, number, material, second)) if second else None,
     )
     orderings = system.orderings
-    if orderings is not None and builder.override == "rehearsal":
+    if orderings is not None and builder.placeholder:
         cells, orderings = cells[: orderings.keep], None
         builder.notes.append(
             f"{material.name}: a rehearsal ranks no orderings and takes the first {len(cells)} as candidates for "

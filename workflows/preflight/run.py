@@ -13,10 +13,11 @@ from pydantic import TypeAdapter
 from pymatgen.core.structure import Structure
 
 from ..engines.engine import CalculationMaker
+from ..engines.registry import runs_production
 from ..engines.tasks import Task
 from ..flows.interface import stand_in
 from ..interface_documents import BuiltInterfaces
-from ..plan.builder import PRODUCTION, Plan
+from ..plan.builder import Plan
 from ..plan.preview import added_jobs
 from . import checks
 from .planned_run import Finding, PlannedRun
@@ -96,7 +97,7 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
                 runs += [
                     _run(one, cell, overrides)
                     for one, cell in added_jobs(job, cells)
-                    if _maker(one).engine.name in PRODUCTION
+                    if runs_production(_maker(one).engine.name)
                 ]
             continue
         given = job.function_args[0]
@@ -107,7 +108,7 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
             if given.uuid in cells
             else stand_in(jobs, given, built)
         )
-        if planned.engine in PRODUCTION:
+        if runs_production(planned.engine):
             runs.append(_run(job, cells[planned.uuid], overrides))
     return runs
 
@@ -115,7 +116,7 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
 def _run(job: Job, cell: Structure, overrides: dict[str, Any] | None) -> PlannedRun:
     maker = _maker(job)
     task: Task = TypeAdapter(Task).validate_python(maker.task)
-    names_only = {"potcar_spec": True} if maker.engine.backend.tier == "rehearsal" else {}
+    names_only = {"potcar_spec": True} if maker.engine.backend.trust.placeholder else {}
     return PlannedRun(job.uuid, job.name, cell, task, {**maker.engine.settings, **names_only, **(overrides or {})})
 
 

@@ -12,6 +12,7 @@ from ....configs.constants import J_PER_M2
 from ....configs.errors import CatholyteError
 from ....configs.steps.electronic import BandCenterSpec
 from ....configs.steps.interface import InterfaceStep, InterfaceSystem
+from ....configs.trust import trust_of
 from ....workflows.documents import CalculationDocument
 from ....workflows.interface_documents import ChosenInterface
 from ...cells.interface_energy import InterfaceEnergies, References, interface_energies
@@ -24,7 +25,7 @@ from .depth import DepthData, add_depth
 __all__ = ["interface_section"]
 
 STEP = "interface"
-_NO_TRAINING = "CHGNet was not trained on interfaces: its interface energies rank candidates and are hypotheses."
+_NO_TRAINING = "{} was not trained on interfaces: its interface energies rank candidates and are hypotheses."
 _MEANING = (
     "γ: energy above the crystals strained as in the stack, per area and interface. W: energy to part the stack into "
     "its slabs, per area and interface. Both "
@@ -79,8 +80,8 @@ def interface_section(case: Case) -> Section:
         return section
     section.blocks += case.missing(STEP, [system.name for system in step.systems])
     chosen = _chosen(case, step)
-    if any(found.choice.tier == "chgnet" for found in chosen):
-        section.blocks.append(Text(_NO_TRAINING, "note"))
+    engines = {tier: trust_of(tier) for tier in sorted({found.choice.tier for found in chosen})}
+    section.blocks += [Text(_NO_TRAINING.format(trust.label), "note") for trust in engines.values() if trust.learned]
     for found in chosen:
         section.blocks.append(_picture(found))
     if chosen:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....configs.errors import CatholyteError, InputError
+from ....configs.trust import trust_of
 from ....structures.trajectories.frames import Frames
 from ....workflows.documents import CalculationDocument, Trajectory
 from ...figures.curves import density_figure, msd_figure, pair_figure
@@ -109,6 +110,7 @@ def motion_tables(study: MotionStudy) -> list[Table]:
     study : MotionStudy
     """
     told = study.to_json()
+    warning = f" {_HYPOTHESIS}" if trust_of(study.spec.tier).learned else ""
     events = [{**event, "first": event["atoms"][0], "second": event["atoms"][1]} for event in told["events"]]
     species = [
         {"at": at, "species": formula, "number": number}
@@ -127,7 +129,7 @@ def motion_tables(study: MotionStudy) -> list[Table]:
             "Bond events",
             _columns(RATES),
             told["rates"],
-            f"A change counts if it lasts {told['persistence']:g} fs. {_HYPOTHESIS}",
+            f"A change counts if it lasts {told['persistence']:g} fs.{warning}",
         ),
         Table("events", "Every bond event", _columns(EVENTS), events, "Atoms count from 0.", shown=False),
         Table("bond_cutoffs", "Cut-offs", _columns(CUTOFFS), told["cutoffs"]),
@@ -298,7 +300,9 @@ def motion_section(case: Case) -> Section:
     if not runs:
         section.blocks.append(Text("The recipe has no finished molecular dynamics."))
         return section
-    section.blocks.append(Text(_HYPOTHESIS, "note"))
+    tiers = {run.documents[0].tier for replicas in runs.values() for _, run in replicas}
+    if any(trust_of(tier).learned for tier in tiers):
+        section.blocks.append(Text(_HYPOTHESIS, "note"))
     for label in runs:
         if label.endswith(CONTROL):
             continue

@@ -3,6 +3,7 @@ of Li-O-Li oxygen."""
 
 from __future__ import annotations
 
+from ....configs.trust import trust_of
 from ...figures.oxygen import substitution_figure
 from ...oxygen.substitution import LITHIUM_BRIDGE, OTHERS, SubstitutionResults
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
@@ -23,7 +24,7 @@ def substitution_blocks(found: SubstitutionResults) -> list[Block]:
     ]
     stem = (
         f"{found.label}_{found.ion.rstrip('+')}"
-        if found.tier in ("", "chgnet")
+        if not found.tier or trust_of(found.tier).learned
         else f"{found.label}_{found.ion.rstrip('+')}_{found.tier}"
     )
     if len(found.places) > 1:

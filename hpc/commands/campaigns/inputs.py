@@ -54,11 +54,13 @@ def inputs(
     InputError
         If the engine has no input files, the recipe no VASP job, or a check of preflight fails that refuses.
     """
+    from ....workflows.engines.registry import ENGINES, load_backend, runs_production
     from ....workflows.preflight.run import planned_runs, preflight
     from ...run.campaign import read_plan
 
-    if engine != "vasp":
-        raise InputError(f"engine {engine} has no input files to write; allowed: vasp")
+    allowed = [name for name in ENGINES if runs_production(name) and not load_backend(name, {}).trust.placeholder]
+    if engine not in allowed:
+        raise InputError(f"engine {engine} has no input files to write; allowed: {', '.join(allowed)}")
     plan = read_plan(recipe, engine, only, full=full)
     overrides = {"potcar_spec": True} if potcars is None else {"potcar_spec": False, "potcar_directory": str(potcars)}
     runs = planned_runs(plan, overrides, added=True)
@@ -80,7 +82,7 @@ def inputs(
 
 def _positions(key: str, planned: dict[str, PlannedJob]) -> str:
     """Whether the cell that is written is the one that will run."""
-    from ....workflows.plan.builder import PRODUCTION
+    from ....workflows.engines.registry import runs_production
 
     if key not in planned:  # the flow adds it while it runs
         return TO_COME
@@ -91,7 +93,7 @@ def _positions(key: str, planned: dict[str, PlannedJob]) -> str:
         if (parent := left.pop()) not in before:
             before.add(parent)
             left += planned[parent].depends_on
-    return TO_COME if any(planned[parent].engine in PRODUCTION for parent in before) else AS_BUILT
+    return TO_COME if any(runs_production(planned[parent].engine) for parent in before) else AS_BUILT
 
 
 def _write(run: PlannedRun, out: Path, positions: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def run(
     from ...store.campaign_store import open_store, rehearsal_location
 
     planned = read_plan(recipe, engine, only, full=full)
-    rehearsed = any(job.tier == "rehearsal" for job in planned.jobs)
+    rehearsed = planned.placeholder
     opened = open_store(rehearsal_location(store) if rehearsed else store)
     if rehearsed:
         narrate(

@@ -111,7 +111,7 @@ def interfaces(
     if not all(0 < value < float("inf") for value in least):
         raise InputError(f"a slab needs a thickness above 0 Å, and {min(least):g} Å was asked for")
     ending(file_format)
-    model = _chgnet_energy() if energy == "chgnet" else None
+    model = _chgnet_energy() if energy != "analytic" else None
     spec = InterfaceSpec(max_atoms, max_strain, form, vacuum, gap, all_terminations, model)
     named = [(a, thickness[0]), *([(layer, layer_thickness)] if layer is not None else []), (b, thickness[1])]
     facets = [parse_facet(text) for text, _ in named]

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from catholyte.configs.models import Method
 from catholyte.workflows.engines.backend import EngineBackend
 from catholyte.workflows.engines.registry import ENGINES
 
-__all__ = ["CASES", "OWN", "Case", "backend_class", "parameters"]
+__all__ = ["CASES", "OWN", "OWN_FILES", "Case", "backend_class", "parameters"]
 
-#: engines of a user's own, outside the registry
+#: engines of a user's own, outside the registry, and the folder of their files
+OWN_FILES = Path(__file__).parent
 OWN = {"pair": ("catholyte.tests.support.engines.pair_potential", "PairBackend")}
 
 COO = Structure(

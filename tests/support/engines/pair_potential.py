@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 from ase.calculators.calculator import Calculator
@@ -15,7 +14,7 @@ from catholyte.workflows.engines.ase.backend import AseBackend
 
 
 class PairSettings(Spec):
-    """Content of ``pair_potential.yaml``."""
+    """Content of ``pair.yaml``."""
 
     sigma: PositiveAngstrom = Field(description="Å, distance of zero energy")
     epsilon: PositiveElectronVolt = Field(description="eV, depth")
@@ -25,10 +24,9 @@ class PairBackend(AseBackend):
     """The potential of Lennard and Jones, cut off smoothly."""
 
     name: ClassVar = "pair"
-    tier: ClassVar = "chgnet"
+    tier: ClassVar = "pair"
     packages: ClassVar = ("ase",)
     settings_class: ClassVar = PairSettings
-    defaults: ClassVar = Path(__file__).with_suffix(".yaml")
     settings: PairSettings
 
     def calculator(self) -> Calculator:

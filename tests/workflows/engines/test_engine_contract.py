@@ -16,8 +16,9 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from catholyte.configs.errors import EngineUnavailableError
+from catholyte.configs.load import ENGINES_VARIABLE
 from catholyte.configs.models import Method
-from catholyte.tests.support.engines.contract import CASES, OWN, backend_class, parameters
+from catholyte.tests.support.engines.contract import CASES, OWN, OWN_FILES, backend_class, parameters
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import LARGE_FIELDS, CalculationDocument
 from catholyte.workflows.engines.acceptance import accept
@@ -34,6 +35,7 @@ METHOD = Method(cutoff=250, kpoints=(2, 2, 2))
 def _own_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, home in OWN.items():
         monkeypatch.setitem(ENGINES, name, home)
+    monkeypatch.setenv(ENGINES_VARIABLE, str(OWN_FILES))
 
 
 def _compare(refereed: Referee, name: str, quantity: str, deviation: float, tolerance: float, **told: str) -> None:
@@ -50,7 +52,7 @@ def test_every_engine_of_the_registry_is_held_to_the_contract() -> None:
 
 
 def test_a_potential_costs_few_lines() -> None:
-    files = [Path(inspect.getfile(backend_class("pair"))).with_suffix(suffix) for suffix in (".py", ".yaml")]
+    files = [Path(inspect.getfile(backend_class("pair"))), OWN_FILES / "pair.yaml"]
     assert sum(len(file.read_text().splitlines()) for file in files) <= 45
     assert len(inspect.getsource(CASES["pair"].own_calculator).splitlines()) <= 10
 

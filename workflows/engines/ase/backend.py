@@ -54,8 +54,6 @@ class AseBackend(EngineBackend):
     restarts: ClassVar[bool] = True
     #: what the engine's YAML is validated as
     settings_class: ClassVar[type[Spec]]
-    #: the YAML; ``configs/engines/NAME.yaml`` where None
-    defaults: ClassVar[Path | None] = None
     #: distributions that it needs: the version of the first is the engine's
     packages: ClassVar[tuple[str, ...]]
     #: how to install them; pip by their names where empty
@@ -64,7 +62,7 @@ class AseBackend(EngineBackend):
     harmless: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self.settings = engine_settings(self.name, self.settings_class, settings, self.defaults)
+        self.settings = engine_settings(self.name, self.settings_class, settings)
 
     @abstractmethod
     def calculator(self) -> Calculator:

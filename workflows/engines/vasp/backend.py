@@ -53,6 +53,7 @@ class VaspBackend(EngineBackend):
     tier: ClassVar[Tier] = "vasp"
     kinds: ClassVar[tuple[Kind, ...]] = ("relax", "static", "dos", "md")
     resources: ClassVar[frozenset[str]] = RESOURCES
+    production: ClassVar[bool] = True
     settings: VaspSettings
 
     def __init__(self, settings: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from pymatgen.core.structure import Structure
 
 from ....configs.models import Tier
-from ...documents import Check
+from ...documents import Check, is_stamped
 from ..tasks import MolecularDynamics, Relax, Task
 from .cells import VaspCell
 from .runner import Change
@@ -117,16 +117,16 @@ def _as_asked(run: Vasprun, asked: Asked) -> list[Check]:
     """What ran against what was asked."""
     p = run.parameters
     found = float(p.get("NELECT") or 0.0)
-    tier, version = tier_of(run), str(run.vasp_version)
+    rehearsed, version = is_stamped(run.vasp_version), str(run.vasp_version)
     checks = [
         Check(
             name="electrons",
-            ok=tier == "rehearsal" or abs(found - asked.electrons) <= _CHARGE,
+            ok=rehearsed or abs(found - asked.electrons) <= _CHARGE,
             detail=f"{found:g}, the POTCARs have {asked.electrons:g}",
         ),
         Check(
             name="version of VASP",
-            ok=tier == "rehearsal" or version == asked.version or version.startswith(asked.version + "."),
+            ok=rehearsed or version == asked.version or version.startswith(asked.version + "."),
             detail=f"{version}, asked {asked.version}",
         ),
     ]
@@ -179,4 +179,4 @@ def step_energy(step: dict[str, Any]) -> float:
 
 def tier_of(run: Vasprun) -> Tier:
     """The rehearsal stamps the version of what it writes."""
-    return "rehearsal" if "rehearsal" in str(run.vasp_version).lower() else "vasp"
+    return "rehearsal" if is_stamped(run.vasp_version) else "vasp"
