@@ -80,9 +80,9 @@ def mixed_campaign() -> BoardSource:
     return BoardSource(MadeRecords(recipe, jobs), "a store in memory")
 
 
-def moving_campaign() -> BoardSource:
+def moving_campaign(tier: str = "chgnet") -> BoardSource:
     """An interface whose second chunk breaks a P-S bond at 0.8 ps, its control, a replica without frames, and chunks
-    that failed, wait and were rehearsed."""
+    that failed, wait and were rehearsed; computed by one engine."""
     recipe, _ = load_recipe("gsirr")
     whole, other = "LCO|LPSCl", "CoO|LPSCl"
     lost = chunk(whole, 0, 2, None).model_copy(update={"trajectory": None})
@@ -98,6 +98,13 @@ def moving_campaign() -> BoardSource:
             _entry("c1", "interface", "LPSCl control", "done", variant="chunk 1"),
             chunk("LPSCl control", 400, 100, None, slice(4, 8)),
         ),
+    ]
+    for entry, document in jobs:
+        if document is not invented:
+            entry.plan["tier"] = tier
+    jobs = [
+        (entry, document.model_copy(update={"tier": tier}) if document and document is not invented else document)
+        for entry, document in jobs
     ]
     return BoardSource(
         MadeRecords(

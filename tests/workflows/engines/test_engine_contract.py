@@ -15,6 +15,7 @@ from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from catholyte.analysis.oxygen.reference import MP2020
 from catholyte.configs.errors import EngineUnavailableError
 from catholyte.configs.load import ENGINES_VARIABLE
 from catholyte.configs.models import Method
@@ -55,6 +56,14 @@ def test_a_potential_costs_few_lines() -> None:
     files = [Path(inspect.getfile(backend_class("pair"))), OWN_FILES / "pair.yaml"]
     assert sum(len(file.read_text().splitlines()) for file in files) <= 45
     assert len(inspect.getsource(CASES["pair"].own_calculator).splitlines()) <= 10
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_says_what_its_numbers_are_worth_and_that_is_no_part_of_identity(name: str) -> None:
+    backend = load_backend(name, {})
+    assert backend.trust.trust_class != "unknown"
+    assert "oxygen" in backend.trust.corrections
+    assert "trust" not in json.dumps(backend.numerics())
 
 
 def _module(name: str) -> str:
@@ -103,7 +112,9 @@ def test_document_through_the_job_store_and_back(name: str, tmp_path: Path, monk
     assert json.loads(json.dumps(document, cls=MontyEncoder), cls=MontyDecoder) == document
 
     assert (document.label, document.kind, document.formula, document.n_sites) == ("LiH", "relax", "Li1H1", 2)
-    assert document.tier == load_backend(name, {}).tier
+    backend = load_backend(name, {})
+    assert document.tier == backend.tier
+    assert (MP2020 in document.signature.functional) == (backend.trust.scale == MP2020)
     assert document.initial_structure == _lih()
     assert [site.species_string for site in document.structure] == [site.species_string for site in _lih()]
     assert document.signature.engine == name

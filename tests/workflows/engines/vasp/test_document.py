@@ -15,6 +15,8 @@ from pymatgen.electronic_structure.core import OrbitalType, Spin
 from pymatgen.io.vasp.outputs import Outcar, Vasprun
 
 from catholyte.configs.errors import InputError, SignatureMismatchError
+from catholyte.hpc.board.pages import figures_of
+from catholyte.hpc.board.pictures import picture
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import CalculationDocument, require_same_signature
 from catholyte.workflows.engines.vasp.document import document_from_files
@@ -158,6 +160,16 @@ def test_relaxation_keeps_its_frames(runs: dict[str, Vasprun], documents: dict[s
     assert len(found.trajectory.energies) == 7
     np.testing.assert_allclose(found.structure.lattice.matrix, run.final_structure.lattice.matrix)
     np.testing.assert_allclose(found.structure.frac_coords, run.final_structure.frac_coords)
+
+
+@pytest.mark.parametrize("name", [RELAX, MD])
+def test_the_board_draws_the_energies_of_its_steps(
+    name: str, runs: dict[str, Vasprun], documents: dict[str, CalculationDocument]
+) -> None:
+    assert "convergence" in figures_of(documents[name])
+    drawn = picture("convergence", documents[name])["data"][0]["y"]
+    theirs = np.array([step["electronic_steps"][-1]["e_0_energy"] for step in runs[name].ionic_steps])
+    np.testing.assert_allclose(drawn, (theirs - theirs[-1]) / documents[name].n_sites, atol=1e-10)
 
 
 def test_energies_of_different_settings_are_not_subtracted(documents: dict[str, CalculationDocument]) -> None:
