@@ -11,12 +11,14 @@ from ..configs.errors import CalculationError, StoreError, UnknownNameError, nea
 from ..configs.recipe import Recipe
 from ..workflows.documents import LARGE_FIELDS, CalculationDocument, require_real
 from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
+from ..workflows.roles import Role, read_role
+from .former_labels import former_role, planned_role
 
 if TYPE_CHECKING:
     from jobflow import JobStore
     from maggma.stores import Store
 
-__all__ = ["FINISHED", "Entry", "Records", "Result"]
+__all__ = ["FINISHED", "Entry", "Records", "Result", "in_campaign"]
 
 Result = CalculationDocument | BuiltInterfaces | ChosenInterface
 #: answers that are no calculation, by their kind
@@ -47,6 +49,11 @@ class Entry:
     state: str
     record: dict[str, Any]
 
+    @property
+    def role(self) -> Role | None:
+        """What the campaign asks the job for; None for plain Python, and where a former version did not say it."""
+        return read_role(self.plan.get("role")) or planned_role(self.plan)
+
     def row(self) -> dict[str, Any]:
         """Flat dictionary for tables and JSON."""
         kept = {
@@ -59,6 +66,16 @@ class Entry:
         }
         cause = (self.record.get("cause") or {}).get("message")
         return {**kept, "state": self.state, **times, "cause": cause}
+
+
+def in_campaign(entry: Entry, document: CalculationDocument) -> CalculationDocument:
+    """Return the document of a job with its role in the job's campaign.
+
+    That of the plan goes before that of the document: a question that two campaigns ask has one document, and its role
+    is that of the campaign which asked first.
+    """
+    role = entry.role or document.role or former_role(document.label)
+    return document.model_copy(update={"role": role})
 
 
 class Records:
@@ -262,7 +279,7 @@ class Records:
         document = CalculationDocument.model_validate(plain if arrays else {**plain, **dict.fromkeys(LARGE_FIELDS)})
         if not self._rehearsals:
             require_real(document)
-        return document
+        return document.model_copy(update={"role": document.role or former_role(document.label)})
 
     def documents(
         self, name: str | None = None, step: str | None = None, arrays: bool = False
@@ -275,7 +292,7 @@ class Records:
         ):
             found = self.read(uuid, stored, arrays)
             if isinstance(found, CalculationDocument):
-                yield entry, found
+                yield entry, in_campaign(entry, found)
 
 
 def _added_jobs(parent: dict[str, Any], record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -289,6 +306,7 @@ def _added_jobs(parent: dict[str, Any], record: dict[str, Any]) -> list[dict[str
             "index": job["index"],
             "name": job["name"],
             "depends_on": [parent["key"]],
+            "role": job.get("function_kwargs", {}).get("role"),
         }
         for job in added
     ]

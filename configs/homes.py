@@ -27,7 +27,6 @@ FIRST_HOMES = {
     "hpc.queue.fireworks_launch": "hpc.fireworks_launch",
     "workflows.engines.engine": "workflows.engine",
     "workflows.engines.tasks": "workflows.tasks",
-    "workflows.flows.dynamics": "workflows.dynamics",
     "workflows.flows.interface": "workflows.interface",
     "workflows.flows.ordering": "workflows.ordering",
     "workflows.flows.oxygen_loss": "workflows.oxygen_loss",

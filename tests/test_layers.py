@@ -17,6 +17,7 @@ RANKS: dict[str, tuple[str, ...]] = {
     "configs": ("errors homes arrays constants", "units", "models", "steps", "recipe", "load", "cluster trust"),
     "structures": ("crystals trajectories", "surfaces defects", "by_name interfaces"),
     "workflows": (
+        "roles",
         "documents interface_documents",
         "vasp_output",
         "engines",
@@ -28,7 +29,7 @@ RANKS: dict[str, tuple[str, ...]] = {
     "workflows.engines": ("tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp"),
     "analysis": (
         "words",
-        "thermodynamics states trajectories cells layers",
+        "thermodynamics states trajectories cells layers former_labels",
         "oxygen motion records",
         "figures",
         "report",
@@ -136,7 +137,7 @@ def test_no_module_is_long() -> None:
 
 def test_analysis_sees_no_maker() -> None:
     # the schemas, and the reader of output files
-    allowed = {("workflows", "documents"), ("workflows", "interface_documents"), ("workflows", "vasp_output")}
+    allowed = {("workflows", name) for name in ("documents", "interface_documents", "roles", "vasp_output")}
     seen = {
         target
         for parts, targets in GRAPH.items()

@@ -19,6 +19,7 @@ from pymatgen.core.structure import Structure
 from ..configs.errors import InputError, SignatureMismatchError
 from ..configs.models import Tier
 from ..configs.trust import trust_of
+from .roles import Role
 
 __all__ = [
     "LARGE_FIELDS",
@@ -43,8 +44,9 @@ __all__ = [
 
 #: 2 adds the verdict of acceptance and the signature's precision, POTCARs and altered tags; documents of version 1 read
 #: as they are;
-#: 3 adds the state from which dynamics goes on and the planar potential; documents of versions 1 and 2 read as they are
-SCHEMA_VERSION = 3
+#: 3 adds the state from which dynamics goes on and the planar potential; versions 1 and 2 read as they are;
+#: 4 adds the role; analysis derives that of older documents from their labels
+SCHEMA_VERSION = 4
 #: settings that all chunks of a trajectory share, with their units
 _CHUNK_RULES = {"timestep": "fs", "thermostat": "", "temperature": "K", "damping": "fs", "frame_interval": "steps"}
 #: Å, within which a chunk begins where the one before ended: the digits of a POSCAR
@@ -291,6 +293,7 @@ class CalculationDocument(_Document):
 
     schema_version: int = SCHEMA_VERSION
     label: str = Field(description="the material's name in the library, or the user's own")
+    role: Role | None = Field(None, description="place in the flow that asked for it; None before schema 4")
     kind: Kind
     tier: Tier
     formula: str
@@ -367,8 +370,15 @@ def require_one_trajectory(chunks: Sequence[CalculationDocument]) -> None:
     for number, (before, after) in enumerate(pairwise(chunks), 2):
         where = f"chunk {number} of {before.label}"
         asked = {key: (before.settings.get(key), after.settings.get(key)) for key in _CHUNK_RULES}
-        told = [f"{key} {old} → {new} {_CHUNK_RULES[key]}".strip() for key, (old, new) in asked.items() if old != new]
-        told += before.signature.differences(after.signature)
+        told = [
+            f"{key} {old} → {new} {_CHUNK_RULES[key]}".strip()
+            for key, (old, new) in asked.items()
+            if old != new and old is not None and new is not None  # older documents do not hold every setting
+        ]
+        precision = before.signature.precision or after.signature.precision  # nor the precision
+        told += before.signature.model_copy(update={"precision": precision}).differences(
+            after.signature.model_copy(update={"precision": after.signature.precision or precision})
+        )
         if told:
             raise InputError(f"{where} ran by other rules than the one before: {', '.join(told)}")
         end, begin = before.structure, after.initial_structure

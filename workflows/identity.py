@@ -24,6 +24,8 @@ __all__ = ["NAMESPACE", "content_address", "identity", "iter_jobs"]
 
 #: all uuids of this scheme live in one UUIDv5 namespace
 NAMESPACE = uuid.UUID("6f1d3b0e-5a57-5c0c-9d2a-2f1c7f3f8a10")
+#: keyword arguments of our jobs that say where an answer belongs in a flow
+_ROLES = {"role", "roles"}
 #: decimals kept of lattice vectors (Å), coordinates and site properties of a structure: they agree to this on every
 #: platform
 DECIMALS = 8
@@ -51,9 +53,16 @@ def identity(job: Job | dict[str, Any]) -> str:
     ----------
     job : Job or dict
         A job, or its serialised form.
+
+    Notes
+    -----
+    What an answer is for is no part of the question: a role stands beside the label, which people read and which is
+    hashed, so the arguments `role` and `roles` are left out. Of two flows that ask the same question, the second finds
+    the document of the first with the role that it had there.
     """
     data = job if isinstance(job, dict) else _serialised(job)
-    question = {key: data[key] for key in ("function", "function_args", "function_kwargs")}
+    kwargs = {key: value for key, value in data["function_kwargs"].items() if key not in _ROLES}
+    question = {"function": data["function"], "function_args": data["function_args"], "function_kwargs": kwargs}
     canonical = json.dumps(_canonical(question), sort_keys=True, separators=(",", ":"))
     return str(uuid.uuid5(NAMESPACE, hashlib.sha256(canonical.encode()).hexdigest()))
 

@@ -10,7 +10,6 @@ a centre does, and the zeros of two cells are not the same.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from ...configs.steps.electronic import BandCenterSpec
 from ...structures.crystals.environment import anion_environments
 from ...structures.defects.substitution_effect import oxygen_beside
 from ...workflows.documents import CalculationDocument
+from ...workflows.roles import Host, OxygenVacancy, Role, Substituted
 from ..states.band_report import band_report, bands_of, common_spec
 from .defect_energy import defect_energy
 from .reference import OxygenReference
@@ -39,8 +39,6 @@ __all__ = [
 
 #: the two groups of oxygen whose states are compared
 LITHIUM_BRIDGE, OTHERS = "Li-O-Li", "others"
-#: in place of the element whose site the ion takes
-_WITHOUT = "0"
 
 
 @dataclass(frozen=True)
@@ -178,27 +176,25 @@ def substitution_results(
     Parameters
     ----------
     label : str
-        Name of the cathode: documents are ``LABEL host K``, ``LABEL W-Mn K``, ``LABEL W-Mn K O-I``, ``LABEL W-0 1
-        O-I``, with any other name left out.
+        Name of the cathode: what the documents' roles are of.
     ion : str
         ``W6+``.
     documents : sequence of CalculationDocument
-        Of one tier.
+        Of one tier; hosts, and by their role cells with the ion, the host without it, and oxygen vacancies in both.
     reference : OxygenReference
         Oxygen at the tier of the documents.
     """
     element = ion.rstrip("+0123456789")
-    pattern = re.compile(rf"^{re.escape(label)} {element}-([A-Z][a-z]?|{_WITHOUT}) (\d+)(?: O-(\d+))?$")
-    told = [(found, document) for document in documents if (found := pattern.match(document.label))]
-    relaxed = [(found, document) for found, document in told if document.kind == "relax"]
+    told = [(*found, document) for document in documents if (found := _beside(document.role, label, element))]
+    relaxed = [found for found in told if found[2].kind == "relax"]
     hosts = [
         document
         for document in documents
-        if document.label.startswith(f"{label} host ") and (document.kind == "relax") == bool(relaxed)
+        if isinstance(document.role, Host) and document.role.of == label and (document.kind == "relax") == bool(relaxed)
     ]
     energies = relaxed or told
-    parents = {(found[1], found[2]): document for found, document in energies if found[3] is None}
-    stated = parents.pop((_WITHOUT, "1"), None)
+    parents = {cell: document for cell, atom, document in energies if atom is None}
+    stated = parents.pop(Substituted(of=label, element=element, site=None, number=1), None)
     bare = stated or min(hosts, key=lambda document: document.energy, default=None)
     problems: list[str] = []
     if bare is None or not parents:
@@ -207,20 +203,17 @@ def substitution_results(
             label, ion, "", "", (), (), (), (f"{label}, {ion}: {missing} has not been calculated yet",)
         )
     lowest = min(document.energy for document in parents.values())
-    places = [PlaceEnergy(document.label, site, document.energy - lowest) for (site, _), document in parents.items()]
+    places = [
+        PlaceEnergy(document.label, cell.site or "", document.energy - lowest) for cell, document in parents.items()
+    ]
     vacancies: list[PairedVacancy] = []
-    without = {int(found[3]): document for found, document in energies if found[1] == _WITHOUT and found[3] is not None}
-    for found, document in energies:
-        if found[3] is None or found[1] == _WITHOUT:
+    without = {atom: document for cell, atom, document in energies if cell.site is None and atom is not None}
+    for cell, atom, document in energies:
+        if atom is None or cell.site is None:
             continue
-        atom = int(found[3])
         try:
             reference.check(bare)
-            vacancies.append(
-                _paired(
-                    found[1], atom, (bare, without[atom]), (parents[found[1], found[2]], document), element, reference
-                )
-            )
+            vacancies.append(_paired(cell, atom, (bare, without[atom]), (parents[cell], document), reference))
         except KeyError:
             problems.append(
                 f"{document.label}: the same vacancy without {ion}, or the cell with all its oxygen, is missing"
@@ -230,7 +223,7 @@ def substitution_results(
     centers: tuple[OxygenCenter, ...] = ()
     try:
         centers = _centers(
-            {found[1]: document for found, document in told if document.dos is not None and found[3] is None}
+            {cell.site or "": document for cell, atom, document in told if document.dos is not None and atom is None}
         )
     except CatholyteError as error:
         problems.append(f"{label}, {ion}: no O 2p centres: {error.message}")
@@ -239,19 +232,26 @@ def substitution_results(
     return SubstitutionResults(label, ion, bare.tier, reference.short(), ranked, ordered, centers, tuple(problems))
 
 
+def _beside(role: Role | None, label: str, element: str) -> tuple[Substituted, int | None] | None:
+    """The cell with or without the ion, and the oxygen atom that has left it; None for any other role."""
+    parent = role.parent if isinstance(role, OxygenVacancy) else role
+    if not isinstance(parent, Substituted) or (parent.of, parent.element) != (label, element):
+        return None
+    return parent, role.origin if isinstance(role, OxygenVacancy) else None
+
+
 def _paired(
-    site: str,
+    cell: Substituted,
     atom: int,
     without: tuple[CalculationDocument, CalculationDocument],
     with_ion: tuple[CalculationDocument, CalculationDocument],
-    element: str,
     reference: OxygenReference,
 ) -> PairedVacancy:
     """One atom in the two hosts, each given as parent and vacancy."""
     for parent, vacancy in (without, with_ion):
         _require_missing(parent, vacancy, atom)
     parent = with_ion[0]
-    ion = ion_site(parent, without[0], element)
+    ion = ion_site(parent, without[0], cell.element)
     origin = _origin(parent.initial_structure)
     beside = next(one for one in oxygen_beside(parent.structure, ion) if origin[one.index] == atom)
     before = next(one for one in anion_environments(without[0].structure) if one.index == atom)
@@ -259,7 +259,7 @@ def _paired(
         defect_energy(vacancy, whole, {"O": reference.on_series}) for whole, vacancy in (without, with_ion)
     )
     return PairedVacancy(
-        site,
+        cell.site or "",
         atom,
         beside.bonded,
         beside.distance,
@@ -321,5 +321,5 @@ def _centers(documents: Mapping[str, CalculationDocument]) -> tuple[OxygenCenter
         report = band_report(bands_of(document), wanted, groups)
         centers = {name: report.row(name).by_reference[wanted.reference] for name in groups}
         atoms = {name: len(members) for name, members in groups.items()}
-        found.append(OxygenCenter("" if site == _WITHOUT else site, wanted.reference, centers, atoms, report.gap))
+        found.append(OxygenCenter(site, wanted.reference, centers, atoms, report.gap))
     return tuple(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +12,10 @@ from ...configs.errors import CatholyteError
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument
 from ...workflows.interface_documents import BuiltInterfaces, ChosenInterface
-from ..records import FINISHED, Entry, Records
+from ..records import FINISHED, Entry, Records, in_campaign
 from .content import Text
 
-__all__ = ["Case", "Finished", "chunk_of", "job_link", "read_case"]
+__all__ = ["Case", "Finished", "job_link", "read_case"]
 
 
 @dataclass(frozen=True)
@@ -124,16 +123,6 @@ def job_link(entry: Entry) -> str:
     return str(entry.plan["key"])[:8]
 
 
-def chunk_of(variant: str) -> tuple[str, int] | None:
-    """Replica and number of the chunk that the variant of a job names (``replica 2, chunk 1``); the first replica where
-    it names none.
-
-    None where the job is no chunk of a trajectory.
-    """
-    found = re.fullmatch(r"(?:(?P<replica>.+), )?chunk (?P<number>\d+)", variant)
-    return found and (found["replica"] or "replica 1", int(found["number"]))
-
-
 def read_case(records: Records, campaign: str | None = None) -> Case:
     """Read one campaign with all documents.
 
@@ -159,7 +148,7 @@ def read_case(records: Records, campaign: str | None = None) -> Case:
         try:
             found = records.read(uuid, stored, arrays=True)
             if isinstance(found, CalculationDocument):
-                finished.append(Finished(entry, found))
+                finished.append(Finished(entry, in_campaign(entry, found)))
             else:
                 others[entry.plan["key"]] = found
         except CatholyteError as error:

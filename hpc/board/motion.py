@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from ...analysis.records import FINISHED
 from ...configs.errors import CatholyteError, InputError
-from ...workflows.documents import require_real
+from ...workflows.documents import CalculationDocument, require_real
+from ...workflows.roles import Chunk
 from .snapshot import BoardSource, Snapshot
 
 if TYPE_CHECKING:
     from ...analysis.motion.study import MotionStudy
     from ...analysis.records import Entry
-    from ...analysis.report.case import Finished
     from ...analysis.report.content import Table
 
 __all__ = ["EventSummaries", "EventSummary"]
@@ -78,18 +78,12 @@ class EventSummaries:
         entry : Entry
             A finished job of molecular dynamics.
         """
-        from ...analysis.report.chapters.motion import CONTROL, replica_of
-
-        replica = replica_of(str(entry.plan["variant"]))
-        title = f"{entry.plan['material']}{f', {replica}' if replica else ''}"
-        material = entry.plan["material"]
-        moving = [
-            other for other in snapshot.entries if other.plan["kind"] == "md" and replica_of(str(other.plan["variant"]))
-        ]
+        chunk, material = _chunk(entry), entry.plan["material"]
+        title = f"{material}{f', replica {chunk.replica}' if chunk else ''}"
         used = [
             other
-            for other in moving
-            if other.plan["material"] == material or str(other.plan["material"]).endswith(CONTROL)
+            for other in snapshot.entries
+            if (moving := _chunk(other)) and (moving.control or other.plan["material"] == material)
         ]
         finished = [other for other in used if other.state in FINISHED]
         mark = (
@@ -100,9 +94,7 @@ class EventSummaries:
         with self._lock:
             if mark not in self._kept:
                 try:
-                    self._kept[mark] = self._evaluated(
-                        title, entry, replica, finished, _unfinished(used, entry, replica)
-                    )
+                    self._kept[mark] = self._evaluated(title, entry, finished, _unfinished(used, entry))
                 except CatholyteError as error:
                     self._kept[mark] = EventSummary(title, problem=error.message)
             self._kept.move_to_end(mark)
@@ -110,12 +102,10 @@ class EventSummaries:
                 self._kept.popitem(last=False)
             return self._kept[mark]
 
-    def _evaluated(
-        self, title: str, entry: Entry, replica: str | None, finished: list[Entry], missing: list[str]
-    ) -> EventSummary:
-        from ...analysis.report.chapters.motion import stored_runs, study_stored
+    def _evaluated(self, title: str, entry: Entry, finished: list[Entry], missing: list[str]) -> EventSummary:
+        from ...analysis.motion.stored import stored_runs, study_stored
 
-        if replica is None:
+        if (chunk := _chunk(entry)) is None:
             raise InputError(f"{entry.plan['name']} is no chunk of a trajectory")
         documents, notes = [], []
         for other in finished:
@@ -125,10 +115,10 @@ class EventSummaries:
                 if other.plan["key"] == entry.plan["key"]:
                     raise
                 notes.append(f"left out: {error.message}")
-        study = study_stored(stored_runs(documents), str(entry.plan["material"]), replica)
+        study = study_stored(stored_runs(documents), str(entry.plan["material"]), chunk.replica)
         return _told(title, study, [*missing, *notes])
 
-    def _read(self, entry: Entry) -> Finished:
+    def _read(self, entry: Entry) -> CalculationDocument:
         """A chunk with its frames.
 
         Raises
@@ -136,8 +126,6 @@ class EventSummaries:
         CatholyteError
             Naming the chunk, if its document cannot be read, holds no frames, or comes from a rehearsal.
         """
-        from ...analysis.report.case import Finished
-
         name = str(entry.plan["name"])
         try:
             document = self._source.document(entry, arrays=True)
@@ -148,17 +136,24 @@ class EventSummaries:
             raise InputError(f"{name}: {error.message}") from None
         if document.trajectory is None or not document.trajectory.positions:
             raise InputError(f"{name}: the store holds no frames of it")
-        return Finished(entry, document)
+        return document
 
 
-def _unfinished(used: list[Entry], entry: Entry, replica: str | None) -> list[str]:
+def _chunk(entry: Entry) -> Chunk | None:
+    """The role of a job of molecular dynamics; None for any other."""
+    return role if entry.plan["kind"] == "md" and isinstance(role := entry.role, Chunk) else None
+
+
+def _unfinished(used: list[Entry], entry: Entry) -> list[str]:
     """In words, which chunks of the entry's own trajectory are still to come."""
-    from ...analysis.report.chapters.motion import replica_of
-
+    mine = _chunk(entry)
     own = [
         other
         for other in used
-        if other.plan["material"] == entry.plan["material"] and replica_of(str(other.plan["variant"])) == replica
+        if other.plan["material"] == entry.plan["material"]
+        and (one := _chunk(other))
+        and mine
+        and one.replica == mine.replica
     ]
     return [
         f"{other.plan['variant']}: {other.state}, its frames are not here"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...analysis.records import FINISHED, Entry, Records
+from ...analysis.records import FINISHED, Entry, Records, in_campaign
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument
@@ -170,7 +170,7 @@ class BoardSource:
         CatholyteError
             If it has none, or it cannot be read.
         """
-        return self.records.document(str(entry.plan["uuid"]), arrays)
+        return in_campaign(entry, self.records.document(str(entry.plan["uuid"]), arrays))
 
     def relaxed(self, name: str) -> list[CalculationDocument]:
         """Readable documents of the campaign's finished bulk relaxations."""

@@ -38,7 +38,6 @@ def test_a_former_job_of_every_function_is_kept() -> None:
         "calculate_again",
         "choose_interface",
         "compare_oxygen",
-        "go_on",
         "lose_oxygen",
         "refine",
     }

@@ -18,6 +18,7 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import EngineUnavailableError
 from ..documents import LARGE_FIELDS, CalculationDocument, Restart
+from ..roles import Role, read_role
 from .acceptance import accept
 from .backend import CONTRACT_VERSION, EngineBackend
 from .registry import load_backend
@@ -98,7 +99,9 @@ class CalculationMaker(Maker):
     contract: int = CONTRACT_VERSION
 
     @job(data=list(LARGE_FIELDS), output_schema=CalculationDocument)
-    def make(self, structure: Structure, label: str, restart: Restart | None = None) -> CalculationDocument:
+    def make(
+        self, structure: Structure, label: str, restart: Restart | None = None, role: dict[str, Any] | None = None
+    ) -> CalculationDocument:
         """Run the calculation in the current directory and let its result through the acceptance gate.
 
         Parameters
@@ -109,6 +112,8 @@ class CalculationMaker(Maker):
             Name of the material.
         restart : Restart, optional
             The state to go on from exactly, of the document of another run.
+        role : dict, optional
+            A dumped :data:`~catholyte.workflows.roles.Role`; no part of the job's identity.
 
         Raises
         ------
@@ -123,13 +128,20 @@ class CalculationMaker(Maker):
             document = backend.calculate(structure, task, label, Path.cwd())
         else:
             document = backend.proceed(structure, task, label, Path.cwd(), Restart.model_validate(restart))
-        return accept(document, task, backend.has_moments)
+        accepted = accept(document, task, backend.has_moments)
+        return accepted.model_copy(update={"role": read_role(role)})
 
     def job_for(
-        self, structure: Structure | OutputReference, label: str, restart: Restart | OutputReference | None = None
+        self,
+        structure: Structure | OutputReference,
+        label: str,
+        restart: Restart | OutputReference | None = None,
+        role: Role | None = None,
     ) -> Job:
         """`make`, typed as the job that the decorator returns, and named for people."""
-        state = {} if restart is None else {"restart": restart}  # a job without it keeps its identity
-        made: Job = self.make(structure, label, **state)
+        given: dict[str, Any] = {} if restart is None else {"restart": restart}  # a job without it keeps its identity
+        if role is not None:
+            given["role"] = role.model_dump()
+        made: Job = self.make(structure, label, **given)
         made.name = f"{label} {self.name}"
         return made

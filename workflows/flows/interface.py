@@ -27,6 +27,8 @@ from ..engines.engine import Engine
 from ..engines.tasks import Relax
 from ..identity import content_address
 from ..interface_documents import BuiltInterfaces, Candidate, CandidateEnergy, ChosenInterface, References
+from ..roles import Candidate as CandidateRole
+from ..roles import Reference
 
 __all__ = ["BUILD_VERSION", "BuildInterfaceMaker", "ChooseInterfaceMaker", "choose", "plane_area", "stand_in"]
 
@@ -193,12 +195,16 @@ class ChooseInterfaceMaker(Maker):
         found = BuiltInterfaces.model_validate(built)
         stack, bulk = (self.engine.maker(Relax.model_validate(task)) for task in (self.stack, self.bulk))
         relaxed = [
-            stack.job_for(candidate.structure, f"{label} candidate {k}")
+            stack.job_for(candidate.structure, f"{label} candidate {k}", role=CandidateRole(of=label, number=k))
             for k, candidate in enumerate(found.candidates, 1)
         ]
         crystals = [
             {
-                key: bulk.job_for(cell, f"{label} cell {k} bulk {found.materials[key]}")
+                key: bulk.job_for(
+                    cell,
+                    f"{label} cell {k} bulk {found.materials[key]}",
+                    role=Reference(of=label, what="bulk", material=found.materials[key], cell=k),
+                )
                 for key, cell in references.bulks.items()
             }
             for k, references in enumerate(found.references, 1)

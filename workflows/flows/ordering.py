@@ -21,6 +21,7 @@ from ...configs.steps.oxygen_loss import OrderingPlan
 from ..engines.engine import CalculationMaker, Engine
 from ..engines.tasks import Relax, Static, Task
 from ..identity import content_address
+from ..roles import Host, Ordering
 
 __all__ = ["Level", "lowest", "ordering_flow", "ranking_flow", "refine"]
 
@@ -134,7 +135,7 @@ def refine(
 def host_jobs(cells: Sequence[Structure | OutputReference], label: str, level: Level, task: Relax) -> list[Job]:
     """Return the relaxations ``LABEL host K`` of candidates for the host."""
     maker = level.maker(task)
-    return [maker.job_for(cell, f"{label} host {k}") for k, cell in enumerate(cells, 1)]
+    return [maker.job_for(cell, f"{label} host {k}", role=Host(of=label, number=k)) for k, cell in enumerate(cells, 1)]
 
 
 def continued(jobs: Sequence[Job], label: str, then: Maker | None) -> Flow:
@@ -183,6 +184,7 @@ def ranking_flow(structures: Sequence[Structure], label: str, engine: Engine, re
         )
     maker = engine.maker(relaxation or Static())
     jobs: list[Flow | Job] = [
-        maker.job_for(structure, f"{label} ordering {k}") for k, structure in enumerate(structures, 1)
+        maker.job_for(structure, f"{label} ordering {k}", role=Ordering(of=label, number=k))
+        for k, structure in enumerate(structures, 1)
     ]
     return Flow(jobs, output=[job.output.energy for job in jobs], name=f"{label} orderings by {engine.name}")

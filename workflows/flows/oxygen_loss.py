@@ -21,6 +21,7 @@ from ...structures.defects.vacancy import OxygenSite, lithium_vacancies, oxygen_
 from ..engines.engine import Engine
 from ..engines.tasks import Relax, Static
 from ..identity import content_address
+from ..roles import Arrangement, Host, OxygenVacancy, Role, Substituted, read_role
 from .ordering import Level, continued, host_jobs, lowest, ordering_flow
 
 __all__ = [
@@ -155,12 +156,17 @@ def ladder_flow(host: Structure, label: str, plan: OxygenLossPlan, level: Level)
     maker = level.maker(
         Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False)
     )
-    flows: list[Flow | Job] = [*_single_points([host], [f"{label} host 1"], level)]
+    flows: list[Flow | Job] = [*_single_points([host], [f"{label} host 1"], level, [Host(of=label, number=1)])]
     if 0 in plan.lithium_vacancies:
-        flows += _oxygen_jobs(host, host, f"{label} Li-0 1", plan, level)
+        whole = Arrangement(of=label, n_lithium_vacancies=0, number=1)
+        flows += _oxygen_jobs(host, host, f"{label} Li-0 1", (plan, level), whole)
     for n in (n for n in plan.levels if n):
         cells = [found.structure for found in lithium_vacancies(host, n, plan.candidates, plan.seed)]
-        jobs = [maker.job_for(rattled(cell, plan.seed), f"{label} Li-{n} {k}") for k, cell in enumerate(cells, 1)]
+        roles = [Arrangement(of=label, n_lithium_vacancies=n, number=k) for k in range(1, len(cells) + 1)]
+        jobs = [
+            maker.job_for(rattled(cell, plan.seed), f"{label} Li-{n} {role.number}", role=role)
+            for cell, role in zip(cells, roles, strict=True)
+        ]
         if n in plan.voltage_only:
             flows += jobs
             continue
@@ -171,6 +177,7 @@ def ladder_flow(host: Structure, label: str, plan: OxygenLossPlan, level: Level)
             cells,
             f"{label} Li-{n}",
             (level, told),
+            roles=[role.model_dump() for role in roles],
         )
         branch.name = f"{label} Li-{n} choice of arrangements"
         flows.append(Flow([*jobs, branch], name=f"{label} Li-{n}"))
@@ -184,6 +191,7 @@ def lose_oxygen(
     cells: list[Structure],
     label: str,
     asked: tuple[Level, dict[str, Any]],
+    roles: Sequence[dict[str, Any]] | None = None,
 ) -> Response[Any]:
     """Be replaced by oxygen vacancies in the lowest arrangements of one level.
 
@@ -197,20 +205,27 @@ def lose_oxygen(
         ``LABEL Li-N``.
     asked : tuple of Level, dict
         The level of theory, and the dumped plan.
+    roles : sequence of dict, optional
+        Dumped :class:`~catholyte.workflows.roles.Arrangement` of each cell; no part of the job's identity.
     """
     level, told = asked
     plan = OxygenLossPlan.model_validate(told)
     chosen = lowest(energies, plan.samples)
     parents = {f"{label} {k + 1}": placed(cells[k], structures[k]) for k in chosen}
-    jobs: list[Flow | Job] = [*_single_points(list(parents.values()), list(parents), level)]
-    for k, (name, parent) in zip(chosen, parents.items(), strict=True):
-        jobs += _oxygen_jobs(parent, cells[k], name, plan, level)
+    arrangements = [Arrangement.model_validate(roles[k]) if roles else None for k in chosen]
+    jobs: list[Flow | Job] = [*_single_points(list(parents.values()), list(parents), level, arrangements)]
+    for k, role, (name, parent) in zip(chosen, arrangements, parents.items(), strict=True):
+        jobs += _oxygen_jobs(parent, cells[k], name, (plan, level), role)
     return Response(replace=content_address(Flow(jobs, name=f"{label} oxygen vacancies"))[0])
 
 
 @job
 def calculate_again(
-    structures: list[Structure], cells: list[Structure], labels: list[str], level: Level
+    structures: list[Structure],
+    cells: list[Structure],
+    labels: list[str],
+    level: Level,
+    roles: Sequence[dict[str, Any] | None] | None = None,
 ) -> Response[Any]:
     """Be replaced by single points of relaxed cells.
 
@@ -222,9 +237,14 @@ def calculate_again(
         Of the documents, those of the relaxations.
     level : Level
         Its `single_points`.
+    roles : sequence of dict, optional
+        Dumped roles, those of the relaxations; no part of the job's identity.
     """
     starts = [placed(cell, relaxed) for cell, relaxed in zip(cells, structures, strict=True)]
-    return Response(replace=content_address(Flow([*_single_points(starts, labels, level)], name="single points"))[0])
+    places = [read_role(role) for role in roles or [None] * len(labels)]
+    return Response(
+        replace=content_address(Flow([*_single_points(starts, labels, level, places)], name="single points"))[0]
+    )
 
 
 def chosen_sites(cell: Structure, plan: OxygenLossPlan) -> list[OxygenSite]:
@@ -245,13 +265,21 @@ def chosen_sites(cell: Structure, plan: OxygenLossPlan) -> list[OxygenSite]:
     return [max(group, key=lambda one: (len(one.members), -one.index)) for group in ranked[: plan.max_sites]]
 
 
-def _oxygen_jobs(relaxed: Structure, cell: Structure, label: str, plan: OxygenLossPlan, level: Level) -> list[Job]:
+def _oxygen_jobs(
+    relaxed: Structure, cell: Structure, label: str, asked: tuple[OxygenLossPlan, Level], parent: Arrangement | None
+) -> list[Job]:
     """Relaxations of one oxygen vacancy at each chosen site, in the cell of the parent, and single points where the
     level has them."""
-    return vacancy_jobs(relaxed, [site.index for site in chosen_sites(cell, plan)], label, plan, level)
+    return vacancy_jobs(relaxed, [site.index for site in chosen_sites(cell, asked[0])], label, asked, parent)
 
 
-def vacancy_jobs(relaxed: Structure, sites: Sequence[int], label: str, plan: OxygenLossPlan, level: Level) -> list[Job]:
+def vacancy_jobs(
+    relaxed: Structure,
+    sites: Sequence[int],
+    label: str,
+    asked: tuple[OxygenLossPlan, Level],
+    parent: Arrangement | Substituted | None,
+) -> list[Job]:
     """Return the relaxations of one oxygen vacancy at each of some sites, and single points where the level has them.
 
     Parameters
@@ -262,31 +290,40 @@ def vacancy_jobs(relaxed: Structure, sites: Sequence[int], label: str, plan: Oxy
         Oxygen atoms, indices in `relaxed`.
     label : str
         Of the parent; documents are labelled ``LABEL O-I`` with the atom's number I in the host.
-    plan : OxygenLossPlan
-        Convergence and seed.
-    level : Level
+    asked : tuple of OxygenLossPlan, Level
+        Convergence and seed, and the level of theory.
+    parent : Arrangement, Substituted or None
+        Role of the parent, where it is known.
     """
+    plan, level = asked
     maker = level.maker(
         Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=False, keep_symmetry=False)
     )
     origin = relaxed.site_properties.get("origin", range(len(relaxed)))
-    cells = {
-        f"{label} O-{int(origin[site])}": rattled(oxygen_vacancy(relaxed, site).structure, plan.seed) for site in sites
-    }
-    jobs = [maker.job_for(cell, name) for name, cell in cells.items()]
+    atoms = [int(origin[site]) for site in sites]
+    names = [f"{label} O-{atom}" for atom in atoms]
+    cells = [rattled(oxygen_vacancy(relaxed, site).structure, plan.seed) for site in sites]
+    roles = [OxygenVacancy(of=parent.of, parent=parent, origin=atom) if parent else None for atom in atoms]
+    jobs = [maker.job_for(cell, name, role=role) for cell, name, role in zip(cells, names, roles, strict=True)]
     if level.single_points is None:
         return jobs
-    again = calculate_again([one.output.structure for one in jobs], list(cells.values()), list(cells), level)
+    dumped = [role and role.model_dump() for role in roles]
+    again = calculate_again([one.output.structure for one in jobs], cells, names, level, roles=dumped)
     again.name = f"{label} {level.single_points.engine.name} single points of oxygen vacancies"
     return [*jobs, again]
 
 
-def _single_points(structures: Sequence[Structure], labels: Sequence[str], level: Level) -> list[Job]:
+def _single_points(
+    structures: Sequence[Structure], labels: Sequence[str], level: Level, roles: Sequence[Role | None]
+) -> list[Job]:
     """Energies at the level's second level of theory, where it has one."""
     if level.single_points is None:
         return []
     maker = level.single_points.maker(Static())
-    return [maker.job_for(structure, label) for structure, label in zip(structures, labels, strict=True)]
+    return [
+        maker.job_for(structure, label, role=role)
+        for structure, label, role in zip(structures, labels, roles, strict=True)
+    ]
 
 
 def placed(cell: Structure, relaxed: Structure) -> Structure:

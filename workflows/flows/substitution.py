@@ -22,6 +22,7 @@ from ...structures.defects.substitution_effect import oxygen_beside
 from ..engines.engine import CalculationMaker, Engine
 from ..engines.tasks import Dos, Relax, Static
 from ..identity import content_address
+from ..roles import Substituted
 from .ordering import Level, lowest
 from .oxygen_loss import placed, rattled, vacancy_jobs
 
@@ -52,7 +53,7 @@ def group_label(label: str, ion: str, site: str) -> str:
     site : str
         Element whose site the ion takes, or :data:`WITHOUT`.
     """
-    return f"{label} {ion.rstrip('+0123456789')}-{site}"
+    return f"{label} {_element(ion)}-{site}"
 
 
 def candidate_places(host: Structure, asked: SubstitutionPlan) -> dict[str, list[Place]]:
@@ -124,16 +125,22 @@ class SubstitutionMaker(Maker):
         maker = self.level.maker(
             Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False)
         )
-        names, cells, ions = [], [], []
+        names, cells, ions, roles = [], [], [], []
         for element, places in candidate_places(host, asked).items():
             for number, place in enumerate(places, 1):
                 names.append(f"{group_label(label, asked.ion, element)} {number}")
                 cells.append(rattled(place.made.structure, plan.seed))
                 ions.append(place.made.index)
-        jobs = [maker.job_for(cell, name) for name, cell in zip(names, cells, strict=True)]
+                roles.append(Substituted(of=label, element=_element(asked.ion), site=element, number=number))
+        jobs = [maker.job_for(cell, name, role=role) for cell, name, role in zip(cells, names, roles, strict=True)]
         told = {"names": names, "ions": ions, "label": label}
         branch = compare_oxygen(
-            [one.output.energy for one in jobs], [one.output.structure for one in jobs], cells, host, (self, told)
+            [one.output.energy for one in jobs],
+            [one.output.structure for one in jobs],
+            cells,
+            host,
+            (self, told),
+            roles=[role.model_dump() for role in roles],
         )
         branch.name = f"{label} oxygen beside {asked.ion}"
         return Flow([*jobs, branch], name=f"{label} with {asked.ion}")
@@ -146,6 +153,7 @@ def compare_oxygen(
     cells: list[Structure],
     host: Structure,
     asked: tuple[SubstitutionMaker, dict[str, Any]],
+    roles: Sequence[dict[str, Any]] | None = None,
 ) -> Response[Any]:
     """Be replaced by oxygen vacancies near and far from the ion, with it and without it, and by the states of the
     parents.
@@ -160,34 +168,43 @@ def compare_oxygen(
         Without the ion.
     asked : tuple of SubstitutionMaker, dict
         The dict holds ``names`` and ``ions`` (site of the ion), one per cell, and the ``label`` of the material.
+    roles : sequence of dict, optional
+        Dumped :class:`~catholyte.workflows.roles.Substituted` of each cell; no part of the job's identity.
     """
     maker, told = asked
     plan, wanted = OxygenLossPlan.model_validate(maker.plan), SubstitutionPlan.model_validate(maker.asked)
     groups: dict[str, list[int]] = {}
     for k, name in enumerate(told["names"]):
         groups.setdefault(name.rsplit(" ", 1)[0], []).append(k)
-    parents: dict[str, Structure] = {}
+    bare = Substituted(of=told["label"], element=_element(wanted.ion), site=None, number=1)
+    parents: dict[str, tuple[Structure, Substituted | None]] = {
+        f"{group_label(told['label'], wanted.ion, WITHOUT)} 1": (host, bare)
+    }
     jobs: list[Flow | Job] = []
     atoms: set[int] = set()
     for members in groups.values():
         best = members[lowest([energies[k] for k in members], 1)[0]]
         parent, name = placed(cells[best], structures[best]), told["names"][best]
-        parents[name] = parent
+        role = Substituted.model_validate(roles[best]) if roles else None
+        parents[name] = parent, role
         sites = [one.index for one in oxygen_beside(parent, told["ions"][best], wanted.near, wanted.far)]
         atoms |= {int(parent.site_properties["origin"][site]) for site in sites}
-        jobs += vacancy_jobs(parent, sites, name, plan, maker.level)
-    bare = f"{group_label(told['label'], wanted.ion, WITHOUT)} 1"
-    jobs += vacancy_jobs(host, sorted(atoms), bare, plan, maker.level)
-    jobs += _states({bare: host, **parents}, maker.level)
+        jobs += vacancy_jobs(parent, sites, name, (plan, maker.level), role)
+    jobs += vacancy_jobs(host, sorted(atoms), next(iter(parents)), (plan, maker.level), bare)
+    jobs += _states(parents, maker.level)
     return Response(replace=content_address(Flow(jobs, name=f"{told['label']} oxygen beside {wanted.ion}"))[0])
 
 
-def _states(parents: dict[str, Structure], level: Level) -> list[Job]:
+def _element(ion: str) -> str:
+    return ion.rstrip("+0123456789")
+
+
+def _states(parents: dict[str, tuple[Structure, Substituted | None]], level: Level) -> list[Job]:
     """Densities of states of the parents where an engine has them, and energies of the level of single points."""
     makers: list[CalculationMaker] = [level.maker(Dos())] if "dos" in level.engine.backend.kinds else []
     if second := level.single_points:
         makers.append(second.maker(Dos() if "dos" in second.engine.backend.kinds else Static()))
-    return [maker.job_for(cell, name) for maker in makers for name, cell in parents.items()]
+    return [maker.job_for(cell, name, role=role) for maker in makers for name, (cell, role) in parents.items()]
 
 
 def most_calculations(asked: SubstitutionPlan) -> int:

@@ -20,9 +20,10 @@ from ...structures.crystals.cells import calculation_cell, prepared_cell
 from ...structures.crystals.crystal import conventional
 from ..engines.engine import Engine
 from ..engines.registry import ENGINES, load_backend, runs_production
-from ..engines.tasks import MolecularDynamics, Task
-from ..flows.dynamics import chunk_jobs
+from ..engines.tasks import Task
+from ..flows.dynamics import TrajectoryRun, chunk_jobs
 from ..identity import iter_jobs
+from ..roles import Main, Variation
 
 __all__ = [
     "Budget",
@@ -30,7 +31,6 @@ __all__ = [
     "Draft",
     "Plan",
     "PlannedJob",
-    "TrajectoryRun",
     "add_trajectory",
     "needed",
     "planned",
@@ -53,6 +53,8 @@ class PlannedJob:
         Place in the recipe; variant is ``main``, or what was varied to test convergence.
     cost_seconds : float
         Estimated processor time, an order of magnitude.
+    role : dict or None
+        Dumped :data:`~catholyte.workflows.roles.Role` of the calculation; None for a job of plain Python.
     """
 
     key: str
@@ -69,6 +71,7 @@ class PlannedJob:
     n_atoms: int
     depends_on: list[str]
     cost_seconds: float
+    role: dict[str, Any] | None
 
     def record(self) -> dict[str, Any]:
         """As a dictionary for the database."""
@@ -247,7 +250,8 @@ class Builder:
         structure: Structure | OutputReference = (
             self.relaxed[found.name] if step != "bulk" and found.name in self.relaxed else self.cell(found)
         )
-        job = engine.maker(task).job_for(structure, found.name)
+        role = Main(of=found.name) if variant == "main" else Variation(of=found.name)
+        job = engine.maker(task).job_for(structure, found.name, role=role)
         if variant != "main":
             job.name += f" ({variant})"
         self.drafts.append(Draft(job, step, found.name, variant, engine, task, self.cell(found)))
@@ -292,29 +296,9 @@ def planned(drafts: list[Draft], flow: Flow, renamed: dict[str, str]) -> list[Pl
             n_atoms=len(draft.cell),
             depends_on=sorted(set(jobs[uuid].input_uuids)),
             cost_seconds=draft.seconds,
+            role=draft.job.function_kwargs.get("role"),
         )
     return [found[uuid] for uuid in jobs]
-
-
-@dataclass(frozen=True)
-class TrajectoryRun:
-    """One trajectory.
-
-    Attributes
-    ----------
-    engine : Engine
-    task : MolecularDynamics
-        With the number of steps of the whole trajectory.
-    chunk : int
-        Steps of one job.
-    prefix : str
-        Before the number of the chunk in names and variants, e.g. ``replica 1, ``.
-    """
-
-    engine: Engine
-    task: MolecularDynamics
-    chunk: int
-    prefix: str = ""
 
 
 def add_trajectory(
@@ -323,6 +307,7 @@ def add_trajectory(
     start: Structure | OutputReference,
     cell: Structure | Budget,
     motion: TrajectoryRun,
+    control_of: str | None = None,
 ) -> None:
     """Draft the chunks of one trajectory.
 
@@ -338,10 +323,12 @@ def add_trajectory(
     cell : Structure or Budget
         What the plan tells of it.
     motion : TrajectoryRun
+    control_of : str, optional
+        The phase whose bulk moves, where the run is a control.
     """
     step, label = place
-    for number, made in enumerate(chunk_jobs(start, label, motion.engine, motion.task, motion.chunk, motion.prefix), 1):
+    for number, made in enumerate(chunk_jobs(start, label, motion, control_of), 1):
         task = motion.task.model_copy(
             update={"n_steps": min(motion.chunk, motion.task.n_steps - (number - 1) * motion.chunk)}
         )
-        builder.drafts.append(Draft(made, step, label, f"{motion.prefix}chunk {number}", motion.engine, task, cell))
+        builder.drafts.append(Draft(made, step, label, motion.variant(number), motion.engine, task, cell))

@@ -4,7 +4,7 @@ recipe says."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from jobflow import OutputReference
 from pymatgen.core.periodic_table import get_el_sp
@@ -18,8 +18,10 @@ from ...structures.crystals.files import read_structure
 from ...structures.interfaces.request import parse_facet
 from ..engines.engine import Engine
 from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
+from ..flows.dynamics import TrajectoryRun
 from ..flows.interface import BuildInterfaceMaker, ChooseInterfaceMaker
-from .builder import Budget, Builder, Draft, TrajectoryRun, add_trajectory
+from ..roles import Control, Reference, Stack
+from .builder import Budget, Builder, Draft, add_trajectory
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -205,13 +207,13 @@ class _System:
         task, crystal = self._relax(engine), self._relax(engine, bulk=True)
         return (
             self._run(engine, task, stack),
-            {key: self._run(engine, crystal, bulk, f"bulk {self.materials[key].name}") for key, bulk in bulks.items()},
+            {key: self._run(engine, crystal, bulk, self._reference("bulk", key)) for key, bulk in bulks.items()},
         )
 
     def _references(self, engine: Engine, slabs: Mapping[str, OutputReference]) -> None:
         """Slabs alone, and the free crystals that say what the strain costs."""
         for key, slab in slabs.items():
-            self._run(engine, self._relax(engine), slab, f"slab {self.materials[key].name}")
+            self._run(engine, self._relax(engine), slab, self._reference("slab", key))
         for material in self.materials.values():
             self._free(engine, material)
 
@@ -223,7 +225,8 @@ class _System:
             builder.method("vasp" if builder.production else STEP, material) if engine.backend.needs_method else None
         )
         task = Relax(max_force=limits.max_force, max_steps=limits.max_steps, method=method)
-        job = engine.maker(task).job_for(builder.cell(material), material.name)
+        role = Reference(of=self.label, what="free", material=material.name)
+        job = engine.maker(task).job_for(builder.cell(material), material.name, role=role)
         builder.drafts.append(Draft(job, STEP, material.name, "free", engine, task, builder.cell(material)))
 
     def _electronic(self, stack: OutputReference, bulks: Mapping[str, OutputReference]) -> None:
@@ -235,7 +238,7 @@ class _System:
             engine = Engine(engine.name, part.settings)
         self._run(engine, Dos(method=self._method()), stack)
         for key, bulk in bulks.items():
-            self._run(engine, Dos(method=self._method(bulk=True)), bulk, f"bulk {self.materials[key].name}")
+            self._run(engine, Dos(method=self._method(bulk=True)), bulk, self._reference("bulk", key))
 
     def _dynamics(self, start: OutputReference, *, full: bool) -> None:
         production = self.builder.production
@@ -252,9 +255,15 @@ class _System:
         for motion in _motions(self.builder, self.step, engine, method, full=full):
             add_trajectory(self.builder, (STEP, self.label), start, self.whole, motion)
 
-    def _run(self, engine: Engine, task: Task, start: OutputReference, part: str = "") -> OutputReference:
+    def _reference(self, what: Literal["bulk", "slab"], key: str) -> Reference:
+        return Reference(of=self.label, what=what, material=self.materials[key].name)
+
+    def _run(
+        self, engine: Engine, task: Task, start: OutputReference, reference: Reference | None = None
+    ) -> OutputReference:
         """Draft one calculation of the stack or of a part of it; returns its final structure."""
-        job = engine.maker(task).job_for(start, f"{self.label} {part}".strip())
+        part = f"{reference.what} {reference.material}" if reference else ""
+        job = engine.maker(task).job_for(start, f"{self.label} {part}".strip(), role=reference or Stack(of=self.label))
         variant = f"{'dos' if task.kind == 'dos' else 'relax'} {part or 'stack'}"
         self.builder.drafts.append(
             Draft(job, STEP, self.label, variant, engine, task, self.part if part else self.whole)
@@ -286,7 +295,7 @@ def _motions(
             engine,
             MolecularDynamics(n_steps=steps, seed=seed, method=method, **settings),
             per_job,
-            f"replica {k}, " if len(seeds) > 1 else "",
+            k if len(seeds) > 1 else None,
         )
         for k, seed in enumerate(seeds, 1)
     ]
@@ -315,8 +324,8 @@ def _controls(builder: Builder, step: InterfaceStep, relaxing: Engine, *, full: 
                 relax_cell=False,
                 keep_symmetry=False,
             )
-            job = relaxing.maker(task).job_for(cell, label)
+            job = relaxing.maker(task).job_for(cell, label, role=Control(of=found.name))
             builder.drafts.append(Draft(job, STEP, label, "relaxed", relaxing, task, cell))
             start = job.output.structure
         for motion in _motions(builder, step, engine, method, full=full):
-            add_trajectory(builder, (STEP, label), start, cell, motion)
+            add_trajectory(builder, (STEP, label), start, cell, motion, found.name)

@@ -26,6 +26,7 @@ from ..flows.ordering import Level, host_jobs, ordering_flow
 from ..flows.oxygen_loss import oxygen_loss_flow
 from ..flows.substitution import SubstitutionMaker, most_calculations, sites_checked
 from ..identity import content_address, iter_jobs
+from ..roles import Reference
 from .builder import Builder, Draft
 
 __all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "oxygen_molecule"]
@@ -277,9 +278,11 @@ def _add_references(builder: Builder, step: OxygenLossStep, engine: Engine) -> N
     """Lithium metal and the O2 molecule, with the settings of the ladder."""
     metal = builder.material(LITHIUM, STEP)
     base = _level_of_theory(builder, step, metal, step.lithium_kpoints, engine)
-    for label, cell, mesh, relax_cell in (
-        (LITHIUM, builder.cell(metal), step.lithium_kpoints, True),
-        (MOLECULE, oxygen_molecule(step.molecule_box), _GAMMA, False),
+    lithium = Reference(of=LITHIUM, what="lithium", material=LITHIUM)
+    molecule = Reference(of=MOLECULE, what="molecule", material=MOLECULE)
+    for role, cell, mesh, relax_cell in (
+        (lithium, builder.cell(metal), step.lithium_kpoints, True),
+        (molecule, oxygen_molecule(step.molecule_box), _GAMMA, False),
     ):
         task = Relax(
             max_force=0.02,
@@ -287,5 +290,5 @@ def _add_references(builder: Builder, step: OxygenLossStep, engine: Engine) -> N
             keep_symmetry=relax_cell,
             method=base.model_copy(update={"kpoints": mesh}),
         )
-        job = engine.maker(task).job_for(cell, label)
-        builder.drafts.append(Draft(job, STEP, label, "reference", engine, task, cell))
+        job = engine.maker(task).job_for(cell, role.of, role=role)
+        builder.drafts.append(Draft(job, STEP, role.of, "reference", engine, task, cell))

@@ -57,8 +57,9 @@ def _branches(job: Job) -> bool:
 def _replacement(job: Job, cells: Mapping[str, Structure]) -> Flow:
     """What a branching job answers where its inputs are stand-ins."""
     arguments = [_stand_in(argument, cells) for argument in job.function_args]
+    roles = job.function_kwargs
     function = getattr(job.function, "original", job.function)
-    response = function(job.maker, *arguments) if isinstance(job.maker, LadderMaker) else function(*arguments)
+    response = function(job.maker, *arguments) if isinstance(job.maker, LadderMaker) else function(*arguments, **roles)
     flow: Flow = response.replace
     return flow
 

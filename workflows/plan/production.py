@@ -6,7 +6,8 @@ from ...configs.steps.production import DynamicsPart, ProductionStep
 from ...structures.crystals.cells import canonical_order
 from ..engines.engine import Engine
 from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
-from .builder import Builder, TrajectoryRun, add_trajectory
+from ..flows.dynamics import TrajectoryRun
+from .builder import Builder, add_trajectory
 
 __all__ = ["add_production"]
 

@@ -15,6 +15,7 @@ from ....configs.steps.interface import InterfaceStep, InterfaceSystem
 from ....configs.trust import trust_of
 from ....workflows.documents import CalculationDocument
 from ....workflows.interface_documents import ChosenInterface
+from ....workflows.roles import Candidate, Main, Reference, Role, Stack
 from ...cells.interface_energy import InterfaceEnergies, References, interface_energies
 from ...figures.cells import StackView, stack_figure
 from ...words import file_stem
@@ -41,21 +42,24 @@ class _Chosen:
     choice: ChosenInterface
     jobs: list[Finished]
 
-    def document(self, label: str, kind: str = "relax") -> Finished | None:
-        """The last calculation of one label and kind."""
+    def document(self, role: Role, kind: str = "relax") -> Finished | None:
+        """The last calculation of one role and kind."""
         return next(
-            (found for found in reversed(self.jobs) if found.document.label == label and found.document.kind == kind),
+            (found for found in reversed(self.jobs) if found.document.role == role and found.document.kind == kind),
             None,
         )
 
-    def best(self, part: str, chosen: str) -> Finished | None:
-        """A calculation at the recipe's level, or the one that the choice rests on."""
-        return self.document(f"{self.system.name} {part}".strip()) or self.document(f"{self.system.name} {chosen}")
-
     @property
     def stack(self) -> Finished | None:
-        """The relaxed stack."""
-        return self.best("", f"candidate {self.choice.chosen + 1}")
+        """The relaxed stack: at the recipe's level, or the candidate that the choice rests on."""
+        name = self.system.name
+        return self.document(Stack(of=name)) or self.document(Candidate(of=name, number=self.choice.chosen + 1))
+
+    def bulk(self, material: str) -> Finished | None:
+        """A strained crystal: at the recipe's level, or the one that the choice rests on."""
+        cell = self.choice.candidates[self.choice.chosen].cell + 1
+        role = Reference(of=self.system.name, what="bulk", material=material)
+        return self.document(role) or self.document(role.model_copy(update={"cell": cell}))
 
 
 def interface_section(case: Case) -> Section:
@@ -99,7 +103,7 @@ def _chosen(case: Case, step: InterfaceStep) -> list[_Chosen]:
         _Chosen(
             system,
             choices[system.name],
-            [job for job in jobs if job.document.label.split(" candidate ")[0].startswith(system.name)],
+            [job for job in jobs if job.document.role and job.document.role.of == system.name],
         )
         for system in step.systems
         if system.name in choices
@@ -254,25 +258,23 @@ def _add_energies(section: Section, case: Case, chosen: Sequence[_Chosen]) -> No
 
 def _references(case: Case, found: _Chosen, stack: CalculationDocument) -> References:
     """Strained crystals, slabs and free crystals at the level of the stack; what is not there is left out."""
-    cell = found.choice.candidates[found.choice.chosen].cell + 1
     named: dict[str, dict[str, CalculationDocument]] = {"bulks": {}, "slabs": {}, "free": {}}
     for material in found.choice.materials.values():
-        bulk, slab = (
-            found.best(f"bulk {material}", f"cell {cell} bulk {material}"),
-            found.document(f"{found.system.name} slab {material}"),
-        )
-        free = next(
-            (
-                job
-                for job in case.finished
-                if job.document.label == material and job.document.kind == "relax" and job.document.tier == stack.tier
-            ),
-            None,
-        )
+        bulk = found.bulk(material)
+        slab = found.document(Reference(of=found.system.name, what="slab", material=material))
+        relaxed = (job for job in case.finished if job.document.kind == "relax" and job.document.tier == stack.tier)
+        free = next((job for job in relaxed if _is_free(job.document.role, material)), None)
         for kind, job in (("bulks", bulk), ("slabs", slab), ("free", free)):
             if job is not None:
                 named[kind][material] = job.document
     return References(**named)
+
+
+def _is_free(role: Role | None, material: str) -> bool:
+    """Whether a role is that of the crystal without strain: a job of the bulk step, or of any system of this step."""
+    return role == Main(of=material) or (
+        isinstance(role, Reference) and (role.what, role.material) == ("free", material)
+    )
 
 
 def _energy_row(name: str, energies: InterfaceEnergies) -> dict[str, Any]:
@@ -336,15 +338,15 @@ def _add_electrons(section: Section, case: Case, chosen: Sequence[_Chosen]) -> N
     spec = electronic.band_center if electronic else BandCenterSpec(window="occupied", reference="vbm")
     pairs: dict[tuple[str, ...], list[_Chosen]] = {}
     for found in chosen:
-        if found.document(found.system.name, "dos"):
+        if found.document(Stack(of=found.system.name), "dos"):
             pairs.setdefault(tuple(found.choice.materials.values()), []).append(found)
     for materials, systems in pairs.items():
-        joints = [job.document for found in systems if (job := found.document(found.system.name, "dos"))]
+        joints = [job.document for found in systems if (job := found.document(Stack(of=found.system.name), "dos"))]
         largest = max(systems, key=lambda found: len(found.choice.structure))
         bulk = {
             material: job.document
             for material in materials
-            if (job := largest.document(f"{largest.system.name} bulk {material}", "dos"))
+            if (job := largest.document(Reference(of=largest.system.name, what="bulk", material=material), "dos"))
         }
         section.blocks.append(Text(f"States across {' | '.join(materials)}", "heading"))
         add_depth(

@@ -3,24 +3,21 @@ ended, before and after lithium leaves."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ....configs.errors import StructureError
+from ....workflows.roles import Arrangement, Chunk, Host
 from ...figures.layers import layer_content_figure, layers_figure
 from ...layers.geometry import AtomicPlane, CationLayer, LayeredGeometry, layered_geometry
 from ...words import file_stem
-from ..case import Case, Finished, chunk_of
+from ..case import Case, Finished
 from ..content import Block, Column, Picture, Section, Table, Text
 
 __all__ = ["MeasuredLayers", "delithiation", "layers_section", "measured_layers"]
 
 ID, TITLE = "layers", "Layered geometry"
-#: cells of the step oxygen_loss that are measured: hosts and arrangements of Li vacancies; candidates of a ranking and
-#: oxygen vacancies are not
-_LADDER = re.compile(r" (?P<role>host|Li-(?P<vacancies>\d+)) \d+$")
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,10 @@ class MeasuredLayers:
     @property
     def vacancies(self) -> int | None:
         """Li vacancies against the host of a ladder, 0 for the host; None for any other structure."""
-        match = _LADDER.search(self.label)
-        return None if match is None else int(match["vacancies"] or 0)
+        role = self.found.document.role
+        if isinstance(role, Arrangement):
+            return role.n_lithium_vacancies
+        return 0 if isinstance(role, Host) else None
 
     def row(self) -> dict[str, Any]:
         """Line of the table: lengths Å, mixing per site."""
@@ -180,17 +179,18 @@ def delithiation(measured: Sequence[MeasuredLayers]) -> dict[str, list[MeasuredL
 def _wanted(case: Case) -> list[Finished]:
     """Relaxations worth a line, and the last chunk of each run."""
     kept: list[Finished] = []
-    last: dict[tuple[str, str], tuple[int, Finished]] = {}
+    last: dict[tuple[str, int], tuple[int, Finished]] = {}
     for found in case.finished:
+        role = found.document.role
         if not _may_be_layered(found):
             continue
         if found.document.kind == "relax":
-            if found.entry.plan["step"] != "oxygen_loss" or _LADDER.search(found.document.label):
+            if found.entry.plan["step"] != "oxygen_loss" or isinstance(role, (Host, Arrangement)):
                 kept.append(found)
-        elif found.document.kind == "md" and (chunk := chunk_of(found.variant)):
-            key, number = (found.document.label, chunk[0]), chunk[1]
-            if key not in last or number > last[key][0]:
-                last[key] = number, found
+        elif found.document.kind == "md" and isinstance(role, Chunk):
+            key = found.document.label, role.replica
+            if key not in last or role.number > last[key][0]:
+                last[key] = role.number, found
     return kept + [found for _, found in last.values()]
 
 

@@ -3,102 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ....configs.errors import CatholyteError, InputError
+from ....configs.errors import CatholyteError
 from ....configs.trust import trust_of
-from ....structures.trajectories.frames import Frames
-from ....workflows.documents import CalculationDocument, Trajectory
 from ...figures.curves import density_figure, msd_figure, pair_figure
 from ...figures.motion import coordination_figure, drift_figure, events_figure, survival_figure
-from ...motion.migration import Layers
-from ...motion.study import MotionStudy, Run, StudySpec, study_motion
-from ...thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
-from ..case import Case, Finished, chunk_of
+from ...motion.stored import stored_runs, study_stored
+from ...motion.study import MotionStudy
+from ..case import Case
 from ..content import Column, KeyNumber, Picture, Section, Table, Text
 
-__all__ = [
-    "CONTROL",
-    "StoredRuns",
-    "StoredTrajectory",
-    "motion_pictures",
-    "motion_section",
-    "motion_tables",
-    "replica_of",
-    "stored_runs",
-    "study_stored",
-]
+__all__ = ["motion_pictures", "motion_section", "motion_tables"]
 
-#: the end of a label that names a run of the bulk
-CONTROL = " control"
 _HYPOTHESIS = "Events of machine-learned dynamics are hypotheses: the model was not trained on such interfaces."
-
-
-#: label of the documents to its replicas with their names, each a trajectory of its chunks in order
-StoredRuns = Mapping[str, Sequence[tuple[str, "StoredTrajectory"]]]
-
-
-@dataclass
-class StoredTrajectory:
-    """The frames of molecular dynamics that documents of the store hold, chunk after chunk.
-
-    Parameters
-    ----------
-    documents : sequence of CalculationDocument
-        Chunks of one trajectory in their order, with their arrays.
-    """
-
-    documents: Sequence[CalculationDocument]
-    notes: list[str] = field(default_factory=list)
-    timestep_known: bool = True
-
-    @property
-    def species(self) -> tuple[str, ...]:
-        """Elements of the atoms."""
-        return tuple(site.specie.symbol for site in self.documents[0].structure)
-
-    @property
-    def layers(self) -> Layers | None:
-        """The tags of the first structure, where it has any."""
-        tags = self.documents[0].initial_structure.site_properties.get("layer")
-        return Layers(tuple(map(str, tags))) if tags else None
-
-    def blocks(self) -> Iterator[Frames]:
-        """The frames of every chunk; times go on from the chunk before where each counts from its own beginning."""
-        end, steps = -np.inf, 0
-        for document in self.documents:
-            found = document.trajectory
-            if found is None or not found.positions:
-                continue
-            n = len(found.positions)
-            times = _times(found, document.settings)
-            if times[0] <= end:
-                times = times + end - times[0] + (times[1] - times[0] if n > 1 else 1.0)
-            energies = np.array(found.energies) if found.energies else None
-            temperatures = None if found.temperatures is None else np.array(found.temperatures)
-            yield Frames(
-                self.species,
-                np.array(found.cells),
-                np.array(found.positions),
-                steps + np.arange(n),
-                times,
-                energies,
-                temperatures,
-            )
-            end, steps = float(times[-1]), steps + n
-
-
-def _times(found: Trajectory, settings: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Those of the frames, or from the settings where the engine wrote none."""
-    if found.times is not None:
-        return np.array(found.times, dtype=float)
-    interval = float(settings.get("timestep", 1.0)) * float(settings.get("frame_interval", 1))
-    return interval * np.arange(len(found.positions), dtype=float)
 
 
 def motion_tables(study: MotionStudy) -> list[Table]:
@@ -296,7 +215,7 @@ def motion_section(case: Case) -> Section:
     case : Case
     """
     section = Section("dynamics", "Bonds in motion")
-    runs = stored_runs(case.finished)
+    runs = stored_runs(found.document for found in case.finished)
     if not runs:
         section.blocks.append(Text("The recipe has no finished molecular dynamics."))
         return section
@@ -304,7 +223,7 @@ def motion_section(case: Case) -> Section:
     if any(trust_of(tier).learned for tier in tiers):
         section.blocks.append(Text(_HYPOTHESIS, "note"))
     for label in runs:
-        if label.endswith(CONTROL):
+        if runs[label][0][1].is_control:
             continue
         try:
             study = study_stored(runs, label)
@@ -313,72 +232,6 @@ def motion_section(case: Case) -> Section:
             continue
         _add(section, label, study)
     return section
-
-
-def replica_of(variant: str) -> str | None:
-    """Replica that the variant of a job names (``replica 2, chunk 1``), the first where it names none; None where the
-    job is no chunk of a trajectory."""
-    found = chunk_of(variant)
-    return found and found[0]
-
-
-def study_stored(runs: StoredRuns, label: str, replica: str | None = None) -> MotionStudy:
-    """Analyse one run of the store beside its replicas and the controls of its phases.
-
-    Parameters
-    ----------
-    runs : mapping
-        As :func:`stored_runs` gives them.
-    label : str
-        Of the run's documents.
-    replica : str, optional
-        The run among its replicas; the first where left out.
-
-    Raises
-    ------
-    InputError
-        If the store does not hold the beginning of this trajectory, or it cannot be used.
-    """
-    found = runs.get(label, ())
-    first = next((one for one in found if replica is None or one[0] == f"{label} {replica}"), None)
-    if first is None:
-        raise InputError(
-            f"{label}{f', {replica}' if replica else ''}: the store does not hold its first chunk with its frames"
-        )
-    again, trajectory = [one for one in found if one is not first], first[1]
-    controls = [one for other in runs if other.endswith(CONTROL) and not label.endswith(CONTROL) for one in runs[other]]
-    own = [Run(name, stored) for name, stored in controls if set(stored.species) <= set(trajectory.species)]
-    spec = StudySpec(layers=trajectory.layers, tier=trajectory.documents[0].tier)
-    return study_motion(
-        Run(*first), [Run(name, stored) for name, stored in again], own, spec, load_phase_set(DEFAULT_PHASE_SET)
-    )
-
-
-def stored_runs(finished: Iterable[Finished]) -> dict[str, list[tuple[str, StoredTrajectory]]]:
-    """Trajectories of finished jobs: label of the documents to its replicas with their names, chunks in order up to the
-    first that is missing.
-
-    Parameters
-    ----------
-    finished : iterable of Finished
-        With their arrays; what is no molecular dynamics is passed over.
-    """
-    chunks: dict[tuple[str, str], list[tuple[int, Finished]]] = {}
-    for found in finished:
-        chunk = chunk_of(found.variant)
-        if found.document.kind == "md" and chunk and found.document.trajectory is not None:
-            chunks.setdefault((found.document.label, chunk[0]), []).append((chunk[1], found))
-    runs: dict[str, list[tuple[str, StoredTrajectory]]] = {}
-    for (label, replica), found_chunks in sorted(chunks.items()):
-        ordered = [found.document for _, found in sorted(found_chunks, key=lambda item: item[0])]
-        numbers = sorted(number for number, _ in found_chunks)
-        whole = (
-            next((k for k, number in enumerate(numbers, 1) if number != k), len(numbers) + 1) - 1
-        )  # up to the first that is missing
-        if whole:
-            notes = [] if whole == len(numbers) else [f"chunk {whole + 1} is missing: later ones are left out"]
-            runs.setdefault(label, []).append((f"{label} {replica}", StoredTrajectory(ordered[:whole], notes)))
-    return runs
 
 
 def _add(section: Section, label: str, study: MotionStudy) -> None:

@@ -3,7 +3,6 @@ ions."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from ....configs.errors import CatholyteError, InputError
 from ....configs.steps.oxygen_loss import OxygenConditions, OxygenLossStep
 from ....structures.by_name import find_material
 from ....workflows.documents import CalculationDocument
+from ....workflows.roles import Ordering, OxygenVacancy, Substituted
 from ...figures.oxygen import MANY_CONTENTS, ladder_figure, ordering_figure, oxygen_potential_figure, voltage_figure
 from ...oxygen.loss import OxygenLadder, Rung, oxygen_ladder, release_temperature
 from ...oxygen.ordering_spread import OrderingSpread, ordering_spread
@@ -37,7 +37,6 @@ from .substitution import substitution_blocks, substitution_key_numbers
 __all__ = ["OxygenResults", "oxygen_loss_section", "oxygen_results", "oxygen_section"]
 
 ID, TITLE = "oxygen-loss", "Oxygen loss"
-_ROLE = re.compile(r" (ordering|host|Li-\d+) \d+( O-\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,9 @@ def oxygen_results(
     Parameters
     ----------
     label : str
-        Name under which the flow ran: documents are ``LABEL ordering K``, ``LABEL host K``, ``LABEL Li-N K`` and
-        ``LABEL Li-N K O-I``.
+        Name under which the flow ran: what the documents' roles are of.
     documents : sequence of CalculationDocument
-        Others are left out.
+        Orderings, hosts, arrangements of Li vacancies and oxygen vacancies by their role; others are left out.
     conditions : OxygenConditions
     phase_set : PhaseSet
         Gives O2 and lithium metal to tiers that live on its scale.
@@ -102,12 +100,12 @@ def oxygen_results(
     ladder, curve = None, None
     try:
         ladder = oxygen_ladder(
-            host, roles["lithium"] + roles["oxygen"], _oxygen(host, conditions, phase_set, metals or {})
+            host, roles["arrangement"] + roles["oxygen_vacancy"], _oxygen(host, conditions, phase_set, metals or {})
         )
     except CatholyteError as error:
         problems.append(f"{label}: no ladder: {error.message}")
     try:
-        curve = voltage_curve(host, roles["lithium"], _lithium(host, phase_set, metals or {}))
+        curve = voltage_curve(host, roles["arrangement"], _lithium(host, phase_set, metals or {}))
     except CatholyteError as error:
         problems.append(f"{label}: no voltage: {error.message}")
     ledger: list[RedoxEntry] = []
@@ -207,7 +205,7 @@ def _exhausted(case: Case, step: OxygenLossStep) -> set[str]:
     planned = Counter(
         str(e.plan["material"])
         for e in case.entries
-        if e.plan["step"] == "oxygen_loss" and str(e.plan["variant"]).startswith("ordering ")
+        if e.plan["step"] == "oxygen_loss" and isinstance(e.role, Ordering)
     )
     asked = {
         find_material(system.material).name: system.orderings.n
@@ -218,13 +216,15 @@ def _exhausted(case: Case, step: OxygenLossStep) -> set[str]:
 
 
 def _by_role(label: str, documents: Sequence[CalculationDocument]) -> dict[str, list[CalculationDocument]]:
-    """Documents of one cathode by their place in the flow: ordering, host, lithium, oxygen."""
-    roles: dict[str, list[CalculationDocument]] = {"ordering": [], "host": [], "lithium": [], "oxygen": []}
+    """Energies of one cathode by their role: ordering, host, arrangement of Li vacancies, oxygen vacancy in one."""
+    roles: dict[str, list[CalculationDocument]] = {
+        kind: [] for kind in ("ordering", "host", "arrangement", "oxygen_vacancy")
+    }
     for document in documents:
-        match = _ROLE.search(document.label)
-        if match and document.label.removesuffix(match[0]) == label and document.kind != "dos":
-            part = match[1] if match[1] in roles else "oxygen" if match[2] else "lithium"
-            roles[part].append(document)
+        role = document.role
+        beside_an_ion = isinstance(role, OxygenVacancy) and isinstance(role.parent, Substituted)
+        if role and role.of == label and role.kind in roles and document.kind != "dos" and not beside_an_ion:
+            roles[role.kind].append(document)
     return roles
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....workflows.documents import CalculationDocument
+from ....workflows.roles import Host
 from ...oxygen.loss import OxygenLadder
 from ..content import Block, Column, Table
 
@@ -26,7 +27,7 @@ def series_of(label: str, documents: Sequence[CalculationDocument]) -> list[tupl
         density of states of the ladder's own engine comes after its relaxations.
     """
     relaxed = [document for document in documents if document.kind == "relax"]
-    hosts = {document.tier for document in relaxed if document.label.startswith(f"{label} host ")}
+    hosts = {d.tier for d in relaxed if isinstance(d.role, Host) and d.role.of == label}
     own = [document for document in documents if document.kind != "relax" and document.tier in hosts]
     single: dict[str, list[CalculationDocument]] = {}
     for document in documents:

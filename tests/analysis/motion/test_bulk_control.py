@@ -8,7 +8,7 @@ import pytest
 
 from catholyte.analysis.motion.analyse import MotionSpec, analyse_motion
 from catholyte.analysis.motion.bond_rules import bond_rule, watched_pairs
-from catholyte.analysis.report.chapters.motion import StoredTrajectory
+from catholyte.analysis.motion.stored import StoredTrajectory
 from catholyte.configs.load import material
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.workflows.engines.registry import load_backend

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from catholyte.analysis.motion.stored import StoredTrajectory
 from catholyte.analysis.motion.study import Run, StudySpec, study_motion
 from catholyte.analysis.report.case import read_case
-from catholyte.analysis.report.chapters.motion import StoredTrajectory, motion_pictures, motion_section, motion_tables
+from catholyte.analysis.report.chapters.motion import motion_pictures, motion_section, motion_tables
 from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
 from catholyte.configs.errors import InputError
 from catholyte.tests.support.campaigns.campaign_documents import MadeRecords, made_document, planned

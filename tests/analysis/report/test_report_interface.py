@@ -10,7 +10,7 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
 from catholyte.analysis.figures.cells import StackView, stack_figure
-from catholyte.analysis.records import Entry
+from catholyte.analysis.records import Entry, in_campaign
 from catholyte.analysis.report.case import Case, Finished
 from catholyte.analysis.report.chapters.interface import interface_section
 from catholyte.analysis.report.content import Section, Table
@@ -49,7 +49,8 @@ def finished(label: str, variant: str, structure: Structure, energy: float, step
         "variant": variant,
         "depends_on": [],
     }
-    return Finished(Entry(plan, "done", {}), made_document(label, structure, structure, energy=energy))
+    entry = Entry(plan, "done", {})
+    return Finished(entry, in_campaign(entry, made_document(label, structure, structure, energy=energy)))
 
 
 def case(*jobs: Finished, choice: bool = True, waiting: tuple[str, ...] = ()) -> Case:
@@ -198,7 +199,8 @@ def test_states_across_the_stack_have_their_place() -> None:
         document = made_document(
             label, structure, structure, dos=oxygen_dos(structure, center), band_edges=edges(structure, 2.0)
         )
-        return Finished(Entry(plan, "done", {}), document)
+        entry = Entry(plan, "done", {})
+        return Finished(entry, in_campaign(entry, document))
 
     stack = cell({"LCO": 2, "CoO": 3}, 20)
     dos = [

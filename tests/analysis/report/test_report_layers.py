@@ -20,6 +20,7 @@ from catholyte.structures.surfaces.slab import SlabSpec, slabs
 from catholyte.tests.support.campaigns.campaign_documents import cell_of, made_document, planned
 from catholyte.tests.support.campaigns.oxygen_campaign import campaign
 from catholyte.tests.support.crystals import LCO
+from catholyte.workflows.roles import Chunk
 
 STRETCH = 1.02
 
@@ -39,10 +40,11 @@ def case() -> Case:
     for number, stretch in ((2, STRETCH), (1, 1.0)):
         moved = conventional(LCO)
         moved.apply_strain([0, 0, stretch - 1])
+        chunk = Chunk(of="LCO", replica=1, number=number)
         jobs.append(
             Finished(
                 planned(f"md{number}", "dynamics", "LCO", variant=f"chunk {number}"),
-                made_document("LCO", moved, kind="md", label="LCO at 300 K"),
+                made_document("LCO", moved, kind="md", label="LCO at 300 K", role=chunk),
             )
         )
     for k, document in enumerate(campaign()):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from catholyte.analysis.report.chapters import motion as report_motion
+from catholyte.analysis.motion import stored
 from catholyte.hpc.board.app import create_app
 from catholyte.hpc.board.export import export_board
 from catholyte.hpc.board.motion import EventSummaries, EventSummary
@@ -50,7 +50,7 @@ def written(path: Path, chunks: list[CalculationDocument]) -> str:
     """The frames of stored chunks as files of the project, joined by commas."""
     files = []
     for number, document in enumerate(chunks):
-        run = report_motion.StoredTrajectory([document])
+        run = stored.StoredTrajectory([document])
         file = path.with_name(f"{path.name}{number}.h5")
         with TrajectoryWriter(file, run.species, 10.0, {"tier": "chgnet"}) as writer:
             for frames in run.blocks():
@@ -154,13 +154,13 @@ def test_a_name_is_no_markup_in_a_figure() -> None:
 
 def test_a_page_does_not_wait_for_its_trajectory_which_is_evaluated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    real = report_motion.study_stored
+    real = stored.study_stored
 
-    def counted(runs: report_motion.StoredRuns, label: str, replica: str | None = None) -> object:
+    def counted(runs: stored.StoredRuns, label: str, replica: int | None = None) -> object:
         asked.append(label)
         return real(runs, label, replica)
 
-    monkeypatch.setattr(report_motion, "study_stored", counted)
+    monkeypatch.setattr(stored, "study_stored", counted)
     with TestClient(create_app(moving_campaign()), base_url=LOCAL) as client:
         assert 'data-from="/campaign/gsirr/job/m1/ledger"' in client.get("/campaign/gsirr/job/m1").text
         assert asked == []

@@ -10,6 +10,7 @@ import numpy as np
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
+from catholyte.analysis.former_labels import former_role
 from catholyte.analysis.records import Entry, Records
 from catholyte.configs.errors import CalculationError
 from catholyte.configs.load import material
@@ -85,6 +86,7 @@ def made_document(
     }
     given: dict[str, Any] = {
         "label": name,
+        "role": former_role(changes.get("label", name)),
         "kind": "dos" if "dos" in changes else "relax",
         "tier": tier,
         "formula": cell.composition.remove_charges().formula.replace(" ", ""),

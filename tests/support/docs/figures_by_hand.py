@@ -36,9 +36,9 @@ from catholyte.analysis.figures.screen import (
 from catholyte.analysis.figures.volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure
 from catholyte.analysis.layers.geometry import layered_geometry
 from catholyte.analysis.layers.series import layer_series
+from catholyte.analysis.motion.stored import StoredTrajectory
 from catholyte.analysis.motion.study import MotionStudy, Run, StudySpec, study_motion
 from catholyte.analysis.oxygen.substitution import PairedVacancy, SubstitutionResults
-from catholyte.analysis.report.chapters.motion import StoredTrajectory
 from catholyte.analysis.report.chapters.oxygen import OxygenResults, oxygen_results
 from catholyte.analysis.states.alignment import alignment
 from catholyte.analysis.states.band_report import Bands, Comparison, Difference, bands_of

@@ -13,6 +13,7 @@ from maggma.stores import MemoryStore
 from pymatgen.core.periodic_table import Species
 from pymatgen.core.structure import Structure
 
+from catholyte.analysis.former_labels import former_role
 from catholyte.configs.models import Spec
 from catholyte.structures.crystals.redox import ionic_moment, is_redox_active
 from catholyte.workflows.documents import CalculationDocument, Convergence, Provenance, Signature
@@ -78,6 +79,7 @@ def toy_document(
     ]
     given: dict[str, Any] = {
         "label": label,
+        "role": former_role(label),
         "kind": "relax",
         "tier": "chgnet",
         "formula": structure.composition.remove_charges().formula.replace(" ", ""),

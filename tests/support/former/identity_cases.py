@@ -29,7 +29,7 @@ from catholyte.workflows.documents import Restart
 from catholyte.workflows.engines.engine import CalculationMaker, Engine
 from catholyte.workflows.engines.registry import ENGINES, load_backend
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
-from catholyte.workflows.flows.dynamics import DynamicsPlan, TemperatureLadder, dynamics_flow, go_on, ladder_jobs
+from catholyte.workflows.flows.dynamics import TrajectoryRun, chunk_jobs, ladder_jobs
 from catholyte.workflows.flows.glass import QuenchSchedule, melt_quench_flow
 from catholyte.workflows.flows.interface import BuildInterfaceMaker, ChooseInterfaceMaker
 from catholyte.workflows.flows.ordering import Level, ordering_flow, ranking_flow
@@ -125,20 +125,9 @@ def _flows() -> Iterator[tuple[str, list[Job]]]:
             )
         ),
     )
-    climbed = DynamicsPlan(
-        length=6.0, timestep=1.0, chunk=4.0, seeds=(1, 2), ladder=TemperatureLadder.linear(100.0, 300.0, 2, 3.0)
-    )
-    yield "replicas", _jobs(dynamics_flow(cell, "LiH", chgnet, climbed))
-    yield (
-        "replicas by VASP",
-        _jobs(dynamics_flow(cell, "LiH", vasp, DynamicsPlan(length=6.0, timestep=1.0, chunk=4.0, method=METHOD))),
-    )
-    for engine in (chgnet, vasp):
-        plan = DynamicsPlan(length=2000.0, wall_time=3600.0, method=METHOD if engine is vasp else None)
-        chain = _jobs(dynamics_flow(cell, "LiH", engine, plan))
-        yield f"measured chunks by {engine.name}", chain
-        more: Any = go_on.original(chain[-1].function_args[0], cell, _state() if engine is chgnet else None, 200.0, 100)
-        yield f"measured chunks by {engine.name}, the next", _jobs(more.replace)
+    yield "replicas", _jobs(Flow([*_replica(chgnet, 1), *_replica(chgnet, 2)]))
+    task = MolecularDynamics(n_steps=6, timestep=1.0, frame_interval=5, method=METHOD)
+    yield "replicas by VASP", _jobs(Flow([*chunk_jobs(cell, "LiH", TrajectoryRun(vasp, task, 4, 1))]))
     cells = [_lco(), _moved(_lco())]
     yield "ranking", _jobs(ranking_flow(cells, "LCO", chgnet, Relax(max_force=0.05)))
     yield "ranking by single points", _jobs(ranking_flow(cells, "LCO", chgnet))
@@ -164,6 +153,20 @@ def _flows() -> Iterator[tuple[str, list[Job]]]:
         _whole(oxygen_loss_flow(cells, "LCO", ladder, levels["chgnet and gpaw"], orderings)),
     )
     yield "interface", _interface()
+
+
+def _replica(engine: Engine, number: int) -> list[Job]:
+    """Two temperatures, and a trajectory in two chunks."""
+    whole = MolecularDynamics(n_steps=6, timestep=1.0, frame_interval=5, seed=number)
+    rungs = [
+        whole.model_copy(update={"n_steps": 3, "thermostat": "langevin", "temperature": kelvin})
+        for kelvin in (100.0, 300.0)
+    ]
+    climbed = ladder_jobs(_lih(), "LiH", engine, rungs)
+    for job, rung in zip(climbed, rungs, strict=True):
+        job.name = f"LiH chgnet md (replica {number}, {rung.temperature:g} K)"
+    start = climbed[-1].output.structure
+    return [*climbed, *chunk_jobs(start, "LiH", TrajectoryRun(engine, whole, 4, number))]
 
 
 def _single_jobs() -> Iterator[Job]:
@@ -222,7 +225,8 @@ def _whole(flow: Flow) -> list[Job]:
 def _replacements(branch: Job, cells: Mapping[str, Structure]) -> Iterator[Job]:
     function = getattr(branch.function, "original", branch.function)
     arguments = [_stand_in(argument, cells) for argument in branch.function_args]
-    response = function(branch.maker, *arguments) if branch.maker is not None else function(*arguments)
+    made = arguments if branch.maker is None else [branch.maker, *arguments]
+    response = function(*made, **branch.function_kwargs)
     jobs = [job for job in response.replace.jobs if isinstance(job, Job)]
     known = {**cells, **dict(_cells(jobs, cells))}
     for job in jobs:
@@ -242,8 +246,7 @@ def _asks_for(item: Any, attribute: str) -> bool:
 
 
 def _decides_on_energies(job: Job) -> bool:
-    timed = getattr(job.function, "__name__", "") == go_on.__name__
-    return not timed and not isinstance(job.maker, CalculationMaker | BuildInterfaceMaker | ChooseInterfaceMaker)
+    return not isinstance(job.maker, CalculationMaker | BuildInterfaceMaker | ChooseInterfaceMaker)
 
 
 def _cells(jobs: Iterable[Job], before: Mapping[str, Structure] | None = None) -> Iterator[tuple[str, Structure]]:

@@ -23,7 +23,8 @@ from catholyte.workflows.engines.ase.dynamics import TRAJECTORY
 from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.engines.registry import load_backend
 from catholyte.workflows.engines.tasks import MolecularDynamics, Static
-from catholyte.workflows.flows.dynamics import chunk_jobs
+from catholyte.workflows.flows.dynamics import TrajectoryRun, chunk_jobs
+from catholyte.workflows.roles import Chunk
 
 CHGNET = load_backend("chgnet", {})
 pytestmark = pytest.mark.filterwarnings(
@@ -75,7 +76,7 @@ def test_energy_forces_and_stress_are_the_models_own(name: str) -> None:
 def test_chunks_are_the_whole_run(thermostat: str, tmp_path: Path) -> None:
     """Through the job store and back, as a queue hands them on."""
     whole = CHGNET.calculate(lih(), task(11, thermostat), "LiH", tmp_path)
-    jobs = chunk_jobs(lih(), "LiH", Engine("chgnet"), task(11, thermostat), 4)
+    jobs = chunk_jobs(lih(), "LiH", TrajectoryRun(Engine("chgnet"), task(11, thermostat), 4))
     assert [job.name for job in jobs] == [f"LiH chgnet md (chunk {k})" for k in (1, 2, 3)]
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     (tmp_path / "jobs").mkdir()
@@ -85,6 +86,7 @@ def test_chunks_are_the_whole_run(thermostat: str, tmp_path: Path) -> None:
     documents: list[CalculationDocument] = [responses[job.uuid][1].output for job in jobs]
     assert documents[-1].restart == whole.restart
     assert documents[-1].structure == whole.structure
+    assert [document.role for document in documents] == [Chunk(of="LiH", replica=1, number=k) for k in (1, 2, 3)]
     assert whole.trajectory is not None
     parts = [document.trajectory for document in documents if document.trajectory is not None]
     assert [frame for part in parts for frame in part.positions] == whole.trajectory.positions

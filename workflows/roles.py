@@ -1,0 +1,151 @@
+"""What a calculation is for: its place in the flow that asked for it, so that nobody reads it out of a name.
+
+A role travels beside the label: labels are for people and part of a job's identity, roles are for analysis and no part
+of it (:mod:`~catholyte.workflows.identity`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+__all__ = [
+    "Arrangement",
+    "Candidate",
+    "Chunk",
+    "Control",
+    "Host",
+    "Main",
+    "Ordering",
+    "OxygenVacancy",
+    "Reference",
+    "Role",
+    "Stack",
+    "Substituted",
+    "Variation",
+    "read_role",
+]
+
+
+class _Role(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: str = Field(description="name of the material or system that the flow is about")
+
+
+class Main(_Role):
+    """The calculation of a material itself."""
+
+    kind: Literal["main"] = "main"
+
+
+class Variation(_Role):
+    """The main calculation with another setting, to show what it depends on."""
+
+    kind: Literal["variation"] = "variation"
+
+
+class Ordering(_Role):
+    """One of the orderings that are ranked."""
+
+    kind: Literal["ordering"] = "ordering"
+    number: int
+
+
+class Host(_Role):
+    """A candidate for the host of a ladder; the lowest of them is the host."""
+
+    kind: Literal["host"] = "host"
+    number: int
+
+
+class Arrangement(_Role):
+    """One arrangement of Li vacancies in the host."""
+
+    kind: Literal["arrangement"] = "arrangement"
+    n_lithium_vacancies: int
+    number: int = Field(description="rank among those of this number of vacancies")
+
+
+class Substituted(_Role):
+    """The host with a substituted ion, or the host without it beside which it is set."""
+
+    kind: Literal["substituted"] = "substituted"
+    element: str = Field(description="of the ion")
+    site: str | None = Field(description="element whose site the ion takes; None for the host without the ion")
+    number: int = Field(description="rank among the places of this element")
+
+
+class OxygenVacancy(_Role):
+    """A cell that one oxygen atom has left."""
+
+    kind: Literal["oxygen_vacancy"] = "oxygen_vacancy"
+    parent: Arrangement | Substituted = Field(discriminator="kind")
+    origin: int = Field(description="number of the atom in the host")
+
+
+class Candidate(_Role):
+    """One of the cells of an interface that are relaxed before one is chosen."""
+
+    kind: Literal["candidate"] = "candidate"
+    number: int
+
+
+class Stack(_Role):
+    """The chosen cell of an interface, at the recipe's level of theory."""
+
+    kind: Literal["stack"] = "stack"
+
+
+class Reference(_Role):
+    """What an energy is measured against: of an interface its strained crystals, slabs and free crystals, of a ladder
+    lithium metal and the O2 molecule."""
+
+    kind: Literal["reference"] = "reference"
+    what: Literal["bulk", "slab", "free", "lithium", "molecule"]
+    material: str
+    cell: int | None = Field(None, description="of the candidates; None for that of the chosen one")
+
+
+class Control(_Role):
+    """The bulk of a phase, relaxed for the molecular dynamics with which that of an interface is compared."""
+
+    kind: Literal["control"] = "control"
+
+
+class Chunk(_Role):
+    """A part of a trajectory."""
+
+    kind: Literal["chunk"] = "chunk"
+    replica: int
+    number: int
+    control: bool = Field(False, description="whether it is the bulk of a phase that moves")
+
+
+Role = Annotated[
+    Main
+    | Variation
+    | Ordering
+    | Host
+    | Arrangement
+    | Substituted
+    | OxygenVacancy
+    | Candidate
+    | Stack
+    | Reference
+    | Control
+    | Chunk,
+    Field(discriminator="kind"),
+]
+_ROLE: TypeAdapter[Role] = TypeAdapter(Role)
+
+
+def read_role(stored: object) -> Role | None:
+    """Return a role from its stored form, or None where there is none.
+
+    Parameters
+    ----------
+    stored : dict, role or None
+    """
+    return None if stored is None else _ROLE.validate_python(stored)
