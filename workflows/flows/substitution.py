@@ -174,8 +174,9 @@ def compare_oxygen(
     maker, told = asked
     plan, wanted = OxygenLossPlan.model_validate(maker.plan), SubstitutionPlan.model_validate(maker.asked)
     groups: dict[str, list[int]] = {}
-    for k, name in enumerate(told["names"]):
-        groups.setdefault(name.rsplit(" ", 1)[0], []).append(k)
+    for k, (cell, ion) in enumerate(zip(cells, told["ions"], strict=True)):
+        taken = host[int(cell.site_properties["origin"][ion])].specie.symbol
+        groups.setdefault(taken, []).append(k)
     bare = Substituted(of=told["label"], element=_element(wanted.ion), site=None, number=1)
     parents: dict[str, tuple[Structure, Substituted | None]] = {
         f"{group_label(told['label'], wanted.ion, WITHOUT)} 1": (host, bare)
