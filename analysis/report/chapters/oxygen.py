@@ -12,7 +12,7 @@ from ....configs.steps.oxygen_loss import OxygenConditions, OxygenLossStep
 from ....structures.by_name import find_material
 from ....workflows.documents import CalculationDocument
 from ....workflows.roles import Ordering, OxygenVacancy, Substituted
-from ...figures.oxygen import MANY_CONTENTS, ladder_figure, ordering_figure, oxygen_potential_figure, voltage_figure
+from ...figures.oxygen import MANY_CONTENTS, ladder_figure, oxygen_potential_figure, voltage_figure
 from ...oxygen.loss import OxygenLadder, Rung, oxygen_ladder, release_temperature
 from ...oxygen.ordering_spread import OrderingSpread, ordering_spread
 from ...oxygen.oxidation_states import ions_by_element
@@ -29,7 +29,7 @@ from ...thermodynamics.voltage_curve import (
 )
 from ..case import Case
 from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
-from .oxygen_levels import comparison_blocks, series_of
+from .oxygen_tables import comparison_blocks, ordering_blocks, series_of, sites_table, voltage_table
 from .reactions import phase_set_of
 from .redox import ions_table, ledger_blocks, other_ions
 from .substitution import substitution_blocks, substitution_key_numbers
@@ -179,7 +179,7 @@ def oxygen_section(results: Sequence[OxygenResults]) -> Section:
             section.blocks.append(Text(found.label, "heading"))
         section.blocks += [Text(problem, "problem") for problem in found.problems]
         if found.spread:
-            section.blocks += _ordering_blocks(found.label, found.spread)
+            section.blocks += ordering_blocks(found.label, found.spread)
         if found.ladder and any(rung.sampled for rung in found.ladder.rungs):
             section.blocks += _ladder_blocks(found, found.ladder)
             section.key_numbers += _key_numbers(found, found.ladder)
@@ -187,7 +187,7 @@ def oxygen_section(results: Sequence[OxygenResults]) -> Section:
         if found.curve:
             alt = f"Voltage of {found.label} over the lithium content; the numbers stand in the table."
             section.blocks += [
-                _steps(found.label, found.curve),
+                voltage_table(found.label, found.curve),
                 Picture(f"voltage_{found.label}", voltage_figure(found.curve), alt),
             ]
         if found.ledger and found.ladder:
@@ -258,45 +258,6 @@ def _ledger(ladder: OxygenLadder) -> list[RedoxEntry]:
     return lithium + oxygen
 
 
-def _ordering_blocks(label: str, spread: OrderingSpread) -> list[Block]:
-    ranked = [{"label": name, "energy": energy} for name, energy in zip(spread.labels, spread.energies, strict=True)]
-    table = Table(
-        f"orderings_{label}",
-        f"{label}: orderings by energy",
-        (Column("label", "ordering"), Column("energy", "above the lowest (meV/atom)", 2)),
-        ranked,
-        f"Range {spread.range:.2f}, standard deviation {spread.deviation:.2f} meV/atom.",
-    )
-    columns = (
-        Column("n", "orderings in all", 0),
-        Column("probability", "probability of a lower one", 2),
-        Column("gain", "expected drop of the lowest (meV/atom)", 3),
-        Column("low", "5 %", 3),
-        Column("high", "95 %", 3),
-    )
-    if spread.exhausted:
-        table = replace(
-            table, note=f"{table.note} These are all orderings that symmetry tells apart: more would change nothing."
-        )
-    note = (
-        "Model: further orderings are independent draws from the normal distribution of those calculated; interval by "
-        "resampling these."
-    ) + ("" if spread.normality is None else f" Shapiro-Wilk test of normality: p = {spread.normality:.3f}.")
-    larger = Table(
-        f"more_orderings_{label}",
-        f"{label}: what more orderings would change",
-        columns,
-        [vars(size) for size in spread.larger],
-        note,
-    )
-    alt = f"Energies of the orderings of {label}, ranked, and the lowest energy expected over their number."
-    return [
-        table,
-        *([larger] if spread.larger else []),
-        Picture(f"orderings_{label}", ordering_figure(spread, label), alt),
-    ]
-
-
 def _ladder_blocks(found: OxygenResults, ladder: OxygenLadder) -> list[Block]:
     at = found.conditions
     where = f"{at.temperature:g} K, {at.pressure:g} bar"
@@ -339,7 +300,7 @@ def _ladder_blocks(found: OxygenResults, ladder: OxygenLadder) -> list[Block]:
             oxygen_potential_figure(ladder, at.pressures),
             f"Lowest formation energy of an oxygen vacancy in {found.label} over the temperature.",
         ),
-        _sites(found.label, ladder),
+        sites_table(found.label, ladder),
     ]
     return [*blocks, Text("\n".join(ladder.notes), "note")] if ladder.notes else blocks
 
@@ -363,50 +324,6 @@ def _rung_row(rung: Rung, found: OxygenResults, ladder: OxygenLadder) -> dict[st
         "lowest_at": ladder.at(rung.lowest, at.temperature, at.pressure),
         "release": release_temperature(rung.lowest, at.pressure),
     }
-
-
-def _sites(label: str, ladder: OxygenLadder) -> Table:
-    rows = [
-        {
-            "n": rung.n_vacancies,
-            "cell": cell.label,
-            "site": v.origin,
-            "environment": v.environment,
-            "bridge": v.bridge,
-            "stands_for": v.stands_for,
-        }
-        | {"energy": v.energy, "oxygen": v.shortest_oxygen, "volume": 100 * cell.volume_change}
-        for rung in ladder.rungs
-        for cell in rung.sampled
-        for v in cell.vacancies
-    ]
-    columns = (
-        Column("n", "Li vacancies", 0),
-        Column("cell", "arrangement"),
-        Column("volume", "its volume change (%)", 1),
-        Column("site", "O atom", 0),
-        Column("environment", "first shell", chemical=True),
-        Column("bridge", "bridge"),
-        Column("stands_for", "stands for O atoms", 1),
-        Column("energy", "formation energy (eV, O₂ at 0 K)", 3),
-        Column("oxygen", "shortest O–O (Å)", 2),
-    )
-    return Table(f"oxygen_sites_{label}", f"{label}: every oxygen vacancy", columns, rows)
-
-
-def _steps(label: str, curve: VoltageCurve) -> Table:
-    rows = [{**vars(step), "capacity": curve.capacity(step.x_low)} for step in curve.steps]
-    columns = (
-        Column("x_high", "Li left, from", 3),
-        Column("x_low", "to", 3),
-        Column("voltage", "voltage (V vs Li/Li⁺)", 3),
-        Column("capacity", "charge taken out (mA h/g)", 1),
-    )
-    note = (
-        f"Mean {curve.average:.3f} V. Lithium metal: {curve.lithium.origin}. Without vibrations and "
-        "configurational entropy."
-    )
-    return Table(f"voltage_{label}", f"{label}: voltage", columns, rows, note)
 
 
 def _key_numbers(found: OxygenResults, ladder: OxygenLadder) -> list[KeyNumber]:
