@@ -8,6 +8,7 @@ import pytest
 
 from catholyte.analysis.records import Records
 from catholyte.configs.errors import StoreError, UnknownNameError
+from catholyte.workflows.roles import Host
 
 
 class Collection:
@@ -37,7 +38,8 @@ def _plan(key: str) -> dict[str, Any]:
 
 
 def _records() -> Records:
-    added = {"uuid": "child", "index": 1, "name": "added"}
+    role = {"kind": "host", "of": "LCO", "number": 1}
+    added = {"uuid": "child", "index": 1, "name": "added", "function_kwargs": {"role": role}}
     replacing = {"uuid": "first", "index": 2, "name": "job first again"}
     states = Collection(
         {"_id": 1, "key": "first", "name": "job first", "state": "done", "dynamic": {"replace": [added, replacing]}},
@@ -70,6 +72,7 @@ def test_added_jobs_stand_behind_the_job_that_added_them() -> None:
         ["first"],
         "why not",
     )
+    assert entries[1].role == Host(of="LCO", number=1)
 
 
 def test_a_job_is_found_by_key_name_and_beginning() -> None:

@@ -17,7 +17,7 @@ from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_
 from catholyte.configs.errors import InputError
 from catholyte.tests.support.campaigns.campaign_documents import MadeRecords, made_document, planned
 from catholyte.tests.support.campaigns.report_page import recipe
-from catholyte.tests.support.motion.moving_chunks import chunk
+from catholyte.tests.support.motion.moving_chunks import cell, chunk
 
 
 def test_chunks_are_one_trajectory() -> None:
@@ -123,6 +123,35 @@ def test_chapter_of_a_campaign(tmp_path: Path) -> None:
     assert (row["count"], row["control"]) == (1, 0)
     assert [key.quantity for key in section.key_numbers] == ["LCO|LPSCl: P-S breaking in 1.19 ps"]
     assert len({picture.name for picture in section.pictures}) == len(section.pictures) == 7
+
+
+def test_chunks_that_do_not_belong_together_are_not_joined(tmp_path: Path) -> None:
+    """A chunk that begins elsewhere than the one before ended is said: of a run, its replica and its control."""
+    shifted = cell()
+    shifted.translate_sites([0], [0.1, 0, 0])
+    torn = chunk("LCO|LPSCl", 60, 60, None).model_copy(update={"initial_structure": shifted})
+    bulk = slice(4, 8)
+    slower = {"timestep": 1.0, "frame_interval": 5}
+    stored = [
+        ("CoO|LPSCl", "replica 1, chunk 1", chunk("CoO|LPSCl", 0, 60, 30)),
+        ("CoO|LPSCl", "replica 2, chunk 1", chunk("CoO|LPSCl", 0, 60, None)),
+        ("CoO|LPSCl", "replica 2, chunk 2", torn.model_copy(update={"label": "CoO|LPSCl"})),
+        ("LCO|LPSCl", "chunk 1", chunk("LCO|LPSCl", 0, 60, None)),
+        ("LCO|LPSCl", "chunk 2", torn),
+        ("LPSCl control", "chunk 1", chunk("LPSCl control", 0, 60, None, bulk)),
+        ("LPSCl control", "chunk 2", chunk("LPSCl control", 60, 60, None, bulk)),
+    ]
+    stored[5][2].settings.update({**slower, "timestep": 2.0})
+    stored[6][2].settings.update(slower)
+    jobs = [(planned(f"{k}", "interface", name, variant=variant), one) for k, (name, variant, one) in enumerate(stored)]
+    section = motion_section(read_case(MadeRecords(recipe(tmp_path / "none.json"), jobs)))
+    problems = [block.text for block in section.blocks if block.kind == "problem"]
+    elsewhere = "did not begin where the one before ended: the largest displacement is 1.0e+00 Å"
+    assert problems == [f"LCO|LPSCl: its trajectory cannot be analysed: chunk 2 of LCO|LPSCl {elsewhere}"]
+    notes = [block.text for block in section.blocks if block.kind == "note"]
+    assert f"CoO|LPSCl: CoO|LPSCl replica 2: left out: chunk 2 of CoO|LPSCl {elsewhere}" in notes
+    told = "ran by other rules than the one before: timestep 2.0 → 1.0 fs"
+    assert f"CoO|LPSCl: LPSCl control replica 1: left out: chunk 2 of LPSCl control {told}" in notes
 
 
 def test_a_campaign_without_dynamics(tmp_path: Path) -> None:
