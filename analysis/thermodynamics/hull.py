@@ -9,9 +9,7 @@ The same class evaluates perturbed energies and grand potentials, many at once.
 
 from __future__ import annotations
 
-import weakref
 import zlib
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -81,15 +79,11 @@ class Phases:
     def of(cls, phase_set: PhaseSet, elements: Collection[str]) -> Phases:
         """Return the phases of `phase_set` in the chemical system `elements`; the last systems asked for are kept."""
         names = tuple(sorted(elements))
-        key = (id(phase_set), names)
-        known = _SYSTEMS.get(key)
-        if known is not None and known[0]() is phase_set:
-            _SYSTEMS.move_to_end(key)
-            return known[1]
-        found = cls._gathered(phase_set, names)
-        _SYSTEMS[key] = (weakref.ref(phase_set), found)
-        if len(_SYSTEMS) > _KEPT:
-            _SYSTEMS.popitem(last=False)
+        kept = phase_set.systems
+        found: Phases = kept.pop(names, None) or cls._gathered(phase_set, names)
+        kept[names] = found
+        if len(kept) > _KEPT:
+            kept.pop(next(iter(kept)))
         return found
 
     @classmethod
@@ -264,9 +258,6 @@ class Phases:
             row = self.elements.index(element)
             grand = grand - (given[..., self.pure[row], np.newaxis] + shift) * self.fractions[row]
         return grand
-
-
-_SYSTEMS: OrderedDict[tuple[int, tuple[str, ...]], tuple[weakref.ref[PhaseSet], Phases]] = OrderedDict()
 
 
 def _fractions(composition: Composition, elements: Sequence[str]) -> Floats:

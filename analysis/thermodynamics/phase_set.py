@@ -197,6 +197,12 @@ class PhaseSet(Spec):
             found.setdefault(frozenset(element.symbol for element in entry.composition), []).append(entry)
         return found
 
+    @cached_property
+    def systems(self) -> dict[tuple[str, ...], Any]:
+        """Chemical systems as numbers, the last asked for at the end: :class:`.hull.Phases` keeps them here, so that
+        they live as long as the set and belong to no other."""
+        return {}
+
     def within(self, elements: Collection[str]) -> tuple[PhaseEntry, ...]:
         """Return the entries that hold no element outside `elements`, in the order of the set."""
         return tuple(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from pymatgen.core.composition import Composition
@@ -218,16 +218,6 @@ class VolumeBalance:
         }
 
 
-@cache
-def _by_formula() -> dict[str, tuple[Material, ...]]:
-    """Library materials by reduced formula."""
-    found: dict[str, tuple[Material, ...]] = {}
-    for known in load_materials().values():
-        key = parse_formula(known.formula).reduced_formula
-        found[key] = (*found.get(key, ()), known)
-    return found
-
-
 class Volumes:
     """Where molar volumes are looked up, and which kind is preferred.
 
@@ -258,6 +248,15 @@ class Volumes:
         self.order = tuple(dict.fromkeys(["own", *prefer, *KINDS]))
         self.own = {_composition(name).reduced_formula: density for name, density in (own or {}).items()}
 
+    @cached_property
+    def by_formula(self) -> dict[str, tuple[Material, ...]]:
+        """The library, as it is when first needed, by reduced formula."""
+        found: dict[str, tuple[Material, ...]] = {}
+        for known in load_materials().values():
+            key = parse_formula(known.formula).reduced_formula
+            found[key] = (*found.get(key, ()), known)
+        return found
+
     def known(self, term: Term) -> tuple[MolarVolume, ...]:
         """Return every volume of a phase, the preferred one first; a gas has one only."""
         composition = parse_formula(term.formula)
@@ -265,7 +264,7 @@ class Volumes:
             return (MolarVolume(term.formula, 0.0, "gas", "gas at 298 K and 1 bar (CRC Handbook): leaves"),)
         found = [
             *self._own(term.formula, composition),
-            *_measured(term, composition),
+            *_measured(term, composition, self._crystal_of(term, composition)),
             *self._of_entry(term, composition),
         ]
         return tuple(sorted(found, key=lambda volume: self.order.index(volume.kind)))
@@ -283,6 +282,14 @@ class Volumes:
                 f"{density.value:g} g/cm³{kind}: {density.source}",
             )
         ]
+
+    def _crystal_of(self, term: Term, composition: Composition) -> Material | None:
+        """The library's crystal of a phase: the one its entry names; where that tells nothing the one of its
+        composition, that of its name first."""
+        if term.entry is not None and (term.entry.material or term.entry.volume):
+            return _named(term.entry, composition)
+        same = self.by_formula.get(composition.reduced_formula, ())
+        return next(iter((*(found for found in same if found.name == term.formula), *same)), None)
 
     def _of_entry(self, term: Term, composition: Composition) -> list[MolarVolume]:
         entry = term.entry
@@ -302,15 +309,6 @@ def _composition(name: str) -> Composition:
         return parse_formula(name)
 
 
-def _crystal_of(term: Term, composition: Composition) -> Material | None:
-    """The library's crystal of a phase: the one its entry names; where that tells nothing the one of its composition,
-    that of its name first."""
-    if term.entry is not None and (term.entry.material or term.entry.volume):
-        return _named(term.entry, composition)
-    same = _by_formula().get(composition.reduced_formula, ())
-    return next(iter((*(found for found in same if found.name == term.formula), *same)), None)
-
-
 def _named(entry: PhaseEntry, composition: Composition) -> Material | None:
     """The material that an entry names, where the library has it with this composition: another polymorph has another
     volume."""
@@ -325,10 +323,9 @@ def _named(entry: PhaseEntry, composition: Composition) -> Material | None:
     )
 
 
-def _measured(term: Term, composition: Composition) -> list[MolarVolume]:
+def _measured(term: Term, composition: Composition, found: Material | None) -> list[MolarVolume]:
     """Volumes of the library: its density of one kind, and that of the experimental cell where the density is no
     crystal's."""
-    found = _crystal_of(term, composition)
     if found is None:
         return []
     density, volumes = found.density, []

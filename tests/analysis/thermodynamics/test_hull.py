@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,6 +82,16 @@ def test_systems_are_kept_per_set() -> None:
     one, other = phase_set(BY_HAND), phase_set({**BY_HAND, "Li2O": -7.0})
     assert Phases.of(one, ["O", "Li"]) is Phases.of(one, {"Li", "O"})
     assert Phases.of(one, {"Li", "O"}).energies.min() != Phases.of(other, {"Li", "O"}).energies.min()
+
+
+def test_systems_die_with_their_set() -> None:
+    """None is handed to a later set that happens to lie at the same address."""
+    passing = phase_set(BY_HAND)
+    kept = weakref.ref(Phases.of(passing, {"Li", "O"}))
+    assert kept() is not None
+    del passing
+    gc.collect()
+    assert kept() is None
 
 
 def test_a_composition_that_nothing_balances_is_an_error() -> None:

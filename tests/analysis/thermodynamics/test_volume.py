@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from catholyte.analysis.thermodynamics.volume_changes import (
     parse_products,
 )
 from catholyte.configs.errors import InputError, UnknownNameError
-from catholyte.configs.load import load_materials, material
+from catholyte.configs.load import CONFIGS, MATERIALS_VARIABLE, load_materials, material
 from catholyte.configs.models import Density
 from catholyte.tests.support.phase_sets import BY_HAND, entry, phase_set
 from catholyte.tests.support.referees.evidence import Referee
@@ -206,3 +208,17 @@ def test_lithium_is_conserved_where_its_exchange_leaves_the_amounts_open() -> No
     toys = phase_set(BY_HAND)
     products = [toys.resolve("Li2O"), toys.resolve("O2")]
     assert balanced_amounts(toys.resolve("Li2O2"), products) == pytest.approx([1, 0.5])
+
+
+def test_a_library_that_changes_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a material that the user's own folder adds, the volume is known as long as the folder is named."""
+    shipped = (CONFIGS / "materials" / "Li2S.yaml").read_text()
+    (tmp_path / "Cs2S.yaml").write_text(
+        shipped.replace("Li2S", "Cs2S").replace("Li+", "Cs+").replace("Li1", "Cs1").replace("value: 1.64", "value: 4.0")
+    )
+    term = Term(1, "Cs2S")
+    assert Volumes().known(term) == ()
+    monkeypatch.setenv(MATERIALS_VARIABLE, str(tmp_path))
+    assert Volumes().known(term)[0].value == pytest.approx((2 * 132.905 + 32.06) / 4.0, rel=1e-3)
+    monkeypatch.delenv(MATERIALS_VARIABLE)
+    assert Volumes().known(term) == ()
