@@ -13,7 +13,8 @@ from ...configs.errors import InputError
 from ...configs.models import ReferenceName, Tier
 from ...configs.steps.electronic import BandCenterSpec
 from ..states.band_references import is_metal, projected_density
-from ..states.band_report import BandReport, Bands, Comparison, band_report, shell_name
+from ..states.band_report import BandReport, Bands, band_report, shell_name
+from ..states.comparison import Comparison
 from ..words import formula_text, number
 from .style import DASHES, GREY, PALETTE, caption, new_figure, style
 

@@ -3,7 +3,7 @@ sampled.
 
 E_f = E(cell without O) - E(cell) + μ(O); with energies of the MP2020 scale the correction that they hold for the oxygen
 is taken off
-both cells first (see :mod:`.oxygen_reference`). Which atoms are missing is read off the site property ``origin`` of a
+both cells first (see :mod:`.reference`). Which atoms are missing is read off the site property ``origin`` of a
 calculation's starting cell, so a ladder is put together from documents alone.
 """
 
@@ -19,8 +19,8 @@ from pymatgen.core.structure import Structure
 from ...configs.errors import InputError
 from ...structures.defects.vacancy import oxygen_sites
 from ...workflows.documents import CalculationDocument, require_same_signature
-from .defect_energy import defect_energy
-from .reference import OxygenReference, oxygen_data
+from .defect_energy import defect_energy, missing_atoms
+from .reference import OxygenReference
 
 __all__ = [
     "Arrangement",
@@ -28,9 +28,7 @@ __all__ = [
     "OxygenVacancy",
     "Rung",
     "SampleSize",
-    "missing_atoms",
     "oxygen_ladder",
-    "release_temperature",
 ]
 
 #: relative difference of lattice vectors below which a vacancy stands in its parent's cell
@@ -232,38 +230,6 @@ class OxygenLadder:
         return energy + self.reference.shift(temperature, pressure)
 
 
-def missing_atoms(document: CalculationDocument, host: CalculationDocument) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the lithium and the oxygen atoms that a cell lacks, by their numbers in the host.
-
-    Raises
-    ------
-    InputError
-        If the cell is not the host without some of its lithium and oxygen.
-    """
-    start = document.initial_structure
-    origin = start.site_properties.get("origin")
-    if origin is None:
-        if len(start) != len(host.structure):
-            raise InputError(
-                f"{document.label} has {len(start)} atoms and no record of which atoms of {host.label} they are"
-            )
-        origin = list(range(len(start)))
-    numbers = [int(i) for i in origin]
-    symbols = [site.specie.symbol for site in host.structure]
-    known = len(set(numbers)) == len(numbers) and set(numbers) <= set(range(len(symbols)))
-    if not known or any(symbols[i] != site.specie.symbol for i, site in zip(numbers, start, strict=True)):
-        raise InputError(f"{document.label} is not {host.label} with atoms taken out: its atoms do not match")
-    missing = sorted(set(range(len(symbols))) - set(numbers))
-    others = sorted({symbols[i] for i in missing} - {"Li", "O"})
-    if others:
-        raise InputError(
-            f"{document.label} lacks {', '.join(others)} of {host.label}; a ladder of oxygen loss takes out "
-            "lithium "
-            "and oxygen"
-        )
-    return tuple(i for i in missing if symbols[i] == "Li"), tuple(i for i in missing if symbols[i] == "O")
-
-
 def oxygen_ladder(
     host: CalculationDocument, documents: Iterable[CalculationDocument], reference: OxygenReference
 ) -> OxygenLadder:
@@ -312,30 +278,6 @@ def oxygen_ladder(
         ]
         rungs.append(Rung(n, 1 - n / total if total else 1.0, tuple(sorted(made, key=lambda a: a.energy))))
     return OxygenLadder(host, reference, tuple(rungs), tuple(_notes(rungs)))
-
-
-def release_temperature(energy: float, pressure: float) -> float | None:
-    """Return the temperature, K, above which a vacancy of this formation energy forms of itself; None within the gas
-    tables.
-
-    Parameters
-    ----------
-    energy : float
-        eV, with oxygen at 0 K.
-    pressure : float
-        bar.
-    """
-    from scipy.optimize import brentq
-
-    parts = oxygen_data().gas.shomate
-    low, high = parts[0].low, parts[-1].high
-
-    def left(temperature: float) -> float:
-        return energy + OxygenReference.shift(temperature, pressure)
-
-    if left(low) <= 0:
-        return low
-    return float(brentq(left, low, high)) if left(high) < 0 else None
 
 
 def _arrangement(

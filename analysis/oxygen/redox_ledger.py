@@ -16,7 +16,7 @@ from pymatgen.core.periodic_table import Species
 from ...configs.steps.electronic import BandCenterSpec
 from ...workflows.documents import CalculationDocument
 from ..states.band_center import CentersAtReferences, Selection, all_references
-from .loss import missing_atoms
+from .defect_energy import missing_atoms
 from .oxidation_states import IonState, OxygenPair, ion_states, origins, oxygen_electrons, oxygen_holes, oxygen_pairs
 
 __all__ = ["RedoxChange", "RedoxEntry", "ion_band_centers", "redox_entry"]

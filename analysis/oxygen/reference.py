@@ -46,6 +46,7 @@ __all__ = [
     "oxygen_data",
     "reference_from_document",
     "reference_from_phase_set",
+    "release_temperature",
 ]
 
 #: how a functional's name says that its energies are on the corrected scale
@@ -367,3 +368,27 @@ def _reference(energy: float, signature: Signature, origin: str, name: Correctio
     return OxygenReference(
         energy, chosen.value, name, chosen.source, contained_correction(signature), signature, origin
     )
+
+
+def release_temperature(energy: float, pressure: float) -> float | None:
+    """Return the temperature, K, above which a vacancy of this formation energy forms of itself; None within the gas
+    tables.
+
+    Parameters
+    ----------
+    energy : float
+        eV, with oxygen at 0 K.
+    pressure : float
+        bar.
+    """
+    from scipy.optimize import brentq
+
+    parts = oxygen_data().gas.shomate
+    low, high = parts[0].low, parts[-1].high
+
+    def left(temperature: float) -> float:
+        return energy + OxygenReference.shift(temperature, pressure)
+
+    if left(low) <= 0:
+        return low
+    return float(brentq(left, low, high)) if left(high) < 0 else None

@@ -24,7 +24,8 @@ from ...configs.models import Tier
 from ...configs.steps.electronic import BandCenterSpec
 from ...workflows.documents import CalculationDocument, require_same_signature
 from .band_references import Result
-from .band_report import Comparison, band_report, bands_of, compare
+from .band_report import band_report, bands_of
+from .comparison import Comparison, compare
 from .depth import DepthReport, depth_report
 from .depth_planes import DepthLayer, Stack, stack_of
 from .potential_profile import PotentialProfile, planar_of, potential_profile, vacuum_level

@@ -22,7 +22,7 @@ from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from .hull import NUMERICAL_ZERO, Phases, settled
 
-__all__ = ["SAMPLES", "LineDraws", "Spread", "Uncertainty", "draw_lines", "require_samples"]
+__all__ = ["SAMPLES", "LineDraws", "Spread", "Uncertainty", "WindowUncertainty", "draw_lines", "require_samples"]
 
 #: draws where no other number is asked for; a percentile is then known to some 3 % of the draws
 SAMPLES = 256
@@ -232,6 +232,47 @@ class Uncertainty:
                 "entries are not correlated; "
                 "the lowest of several perturbed phases wins, so an interval need not contain the unperturbed number"
             ),
+        }
+
+
+@dataclass(frozen=True)
+class WindowUncertainty:
+    """What the entry errors leave open of a stability window, V.
+
+    Parameters
+    ----------
+    reduction_spread, oxidation_spread : Spread or None
+        None where there is no lithium to release.
+    samples, seed : int
+    """
+
+    reduction_spread: Spread
+    oxidation_spread: Spread | None
+    samples: int
+    seed: int
+
+    @property
+    def reduction(self) -> float:
+        """Standard deviation of the reduction limit."""
+        return self.reduction_spread.sigma
+
+    @property
+    def oxidation(self) -> float | None:
+        """Standard deviation of the oxidation limit."""
+        return None if self.oxidation_spread is None else self.oxidation_spread.sigma
+
+    def to_json(self) -> dict[str, Any]:
+        """Return sigma and 16th to 84th percentile of each limit."""
+        oxidation = self.oxidation_spread
+        return {
+            "reduction": self.reduction,
+            "oxidation": self.oxidation,
+            "intervals": {
+                "reduction": list(self.reduction_spread.interval),
+                "oxidation": list(oxidation.interval) if oxidation else None,
+            },
+            "unit": "V, one standard deviation; intervals: 16th to 84th percentile",
+            "samples": self.samples,
         }
 
 

@@ -18,13 +18,12 @@ from typing import Any, Literal, get_args
 
 from pymatgen.core.composition import Composition
 
-from ...configs.errors import InputError, UnknownNameError, near_match_hint
+from ...configs.errors import UnknownNameError, near_match_hint
 from ...configs.load import load_materials, material
 from ...configs.models import Density, Material
 from .phase_set import PhaseEntry, PhaseSet, parse_formula
-from .reactions import write_reaction
 
-__all__ = ["GASES", "KINDS", "Kind", "MolarVolume", "Share", "Term", "VolumeBalance", "Volumes", "volume_balance"]
+__all__ = ["GASES", "KINDS", "Kind", "MolarVolume", "Share", "Term", "VolumeBalance", "Volumes"]
 
 Kind = Literal["crystal", "relaxed", "pellet", "own"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -355,69 +354,3 @@ def _cell_volume(found: Material, formula: str, composition: Composition) -> Mol
         "crystal",
         f"experimental cell of {found.name}: {found.source}",
     )
-
-
-def volume_balance(before: Sequence[Term], after: Sequence[Term], volumes: Volumes) -> VolumeBalance:
-    """Return the volume ledger of a reaction; lithium that is missing on one side is exchanged with the anode.
-
-    Parameters
-    ----------
-    before, after : sequence of Term
-        Reactants and products; lithium metal that is named is a phase with a volume.
-    volumes : Volumes
-
-    Raises
-    ------
-    InputError
-        If anything but lithium does not balance, naming the elements.
-    """
-    lithium = _imbalance(before, after)
-    sided = [("before", term) for term in before] + [("after", term) for term in after]
-    known = [(side, term, volumes.known(term)) for side, term in sided]
-    shares = tuple(
-        Share("before" if side == "before" else "after", term.coefficient, term.formula, found[0] if found else None)
-        for side, term, found in known
-    )
-    left = [(term.coefficient, term.formula) for term in before] + [(max(lithium, 0.0), "Li")]
-    right = [(term.coefficient, term.formula) for term in after] + [(max(-lithium, 0.0), "Li")]
-    return VolumeBalance(write_reaction(left, right), shares, lithium, _alternatives(known))
-
-
-def _alternatives(known: Sequence[tuple[str, Term, tuple[MolarVolume, ...]]]) -> dict[str, tuple[float, float]]:
-    totals: dict[str, tuple[float, float]] = {}
-    for kind in KINDS:
-        of_kind = [
-            (side, term.coefficient, [v.value for v in found if v.kind in (kind, "gas")]) for side, term, found in known
-        ]
-        if all(values for _, _, values in of_kind) and any(v.kind == kind for _, _, found in known for v in found):
-            sums = {
-                side: sum(amount * values[0] for at, amount, values in of_kind if at == side)
-                for side in ("before", "after")
-            }
-            totals[kind] = (sums["before"], sums["after"])
-    return totals
-
-
-def _imbalance(before: Sequence[Term], after: Sequence[Term]) -> float:
-    """Li that the left side lacks, mol; anything else that does not balance is an error."""
-    left = {} if not before else _atoms(before)
-    right = _atoms(after)
-    wrong = []
-    for element in sorted({*left, *right} - {"Li"}):
-        gap = right.get(element, 0.0) - left.get(element, 0.0)
-        if abs(gap) > 1e-6 * max(1.0, left.get(element, 0.0)):
-            wrong.append(f"{element} {left.get(element, 0.0):.6g} before, {right.get(element, 0.0):.6g} after")
-    if wrong:
-        raise InputError(
-            f"the reaction does not balance: {'; '.join(wrong)} (only lithium may be exchanged with the anode)"
-        )
-    gap = right.get("Li", 0.0) - left.get("Li", 0.0)
-    return gap if abs(gap) > 1e-9 else 0.0
-
-
-def _atoms(terms: Sequence[Term]) -> dict[str, float]:
-    counted: dict[str, float] = {}
-    for term in terms:
-        for element, amount in parse_formula(term.formula).items():
-            counted[element.symbol] = counted.get(element.symbol, 0.0) + term.coefficient * amount
-    return counted

@@ -30,9 +30,9 @@ from ...configs.models import Tier
 from .hull import NUMERICAL_ZERO, Phases, Vertex, settled
 from .phase_set import PhaseEntry, PhaseSet, Subject
 from .reaction_results import Product, products_of, write_reaction
-from .uncertainty import SAMPLES, Spread, require_samples
+from .uncertainty import SAMPLES, Spread, WindowUncertainty, require_samples
 
-__all__ = ["LadderStep", "Limit", "WindowResult", "WindowUncertainty", "stability_window"]
+__all__ = ["LadderStep", "Limit", "WindowResult", "stability_window"]
 
 #: Li per formula unit: smaller differences are rounding
 _SAME_LITHIUM = 1e-6
@@ -92,47 +92,6 @@ class LadderStep:
     products: tuple[Product, ...]
     voltage_sigma: float
     voltage_interval: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class WindowUncertainty:
-    """What the entry errors leave open (module :mod:`uncertainty`), V.
-
-    Parameters
-    ----------
-    reduction_spread, oxidation_spread : Spread or None
-        None where there is no lithium to release.
-    samples, seed : int
-    """
-
-    reduction_spread: Spread
-    oxidation_spread: Spread | None
-    samples: int
-    seed: int
-
-    @property
-    def reduction(self) -> float:
-        """Standard deviation of the reduction limit."""
-        return self.reduction_spread.sigma
-
-    @property
-    def oxidation(self) -> float | None:
-        """Standard deviation of the oxidation limit."""
-        return None if self.oxidation_spread is None else self.oxidation_spread.sigma
-
-    def to_json(self) -> dict[str, Any]:
-        """Return sigma and 16th to 84th percentile of each limit."""
-        oxidation = self.oxidation_spread
-        return {
-            "reduction": self.reduction,
-            "oxidation": self.oxidation,
-            "intervals": {
-                "reduction": list(self.reduction_spread.interval),
-                "oxidation": list(oxidation.interval) if oxidation else None,
-            },
-            "unit": "V, one standard deviation; intervals: 16th to 84th percentile",
-            "samples": self.samples,
-        }
 
 
 @dataclass(frozen=True)

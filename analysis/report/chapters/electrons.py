@@ -14,15 +14,12 @@ from ...figures.style import PALETTE
 from ...states.band_center import CentersAtReferences
 from ...states.band_references import is_metal
 from ...states.band_report import (
-    NO_COMMON_ZERO,
-    Comparison,
     band_report,
     bands_of,
     common_spec,
-    compare,
-    convergence,
     shell_name,
 )
+from ...states.comparison import NO_COMMON_ZERO, Comparison, compare, convergence
 from ...words import number
 from ..case import Case, Finished
 from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text

@@ -13,11 +13,11 @@ from ....structures.by_name import find_material
 from ....workflows.documents import CalculationDocument
 from ....workflows.roles import Ordering, OxygenVacancy, Substituted
 from ...figures.oxygen import MANY_CONTENTS, ladder_figure, oxygen_potential_figure, voltage_figure
-from ...oxygen.loss import OxygenLadder, Rung, oxygen_ladder, release_temperature
+from ...oxygen.loss import OxygenLadder, Rung, oxygen_ladder
 from ...oxygen.ordering_spread import OrderingSpread, ordering_spread
 from ...oxygen.oxidation_states import ions_by_element
 from ...oxygen.redox_ledger import RedoxEntry, redox_entry
-from ...oxygen.reference import OxygenReference, reference_from_document, reference_from_phase_set
+from ...oxygen.reference import OxygenReference, reference_from_document, reference_from_phase_set, release_temperature
 from ...oxygen.substitution import substitution_results
 from ...thermodynamics.phase_set import PhaseSet
 from ...thermodynamics.voltage_curve import (

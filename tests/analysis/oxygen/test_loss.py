@@ -9,16 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core.structure import Structure
 
-from catholyte.analysis.oxygen.defect_energy import defect_energy
+from catholyte.analysis.oxygen.defect_energy import defect_energy, missing_atoms
 from catholyte.analysis.oxygen.loss import (
     Arrangement,
     OxygenVacancy,
     Rung,
-    missing_atoms,
     oxygen_ladder,
-    release_temperature,
 )
-from catholyte.analysis.oxygen.reference import OxygenReference, reference_from_phase_set
+from catholyte.analysis.oxygen.reference import OxygenReference, reference_from_phase_set, release_temperature
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.errors import InputError, SignatureMismatchError
 from catholyte.structures.crystals.cells import prepared_cell

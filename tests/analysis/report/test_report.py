@@ -15,7 +15,8 @@ from catholyte.analysis.cells.lattice import lattice_table
 from catholyte.analysis.report.chapters.electrons import environments_of
 from catholyte.analysis.report.content import Column, Table
 from catholyte.analysis.report.page import questions, write_report
-from catholyte.analysis.states.band_report import common_spec, compare
+from catholyte.analysis.states.band_report import common_spec
+from catholyte.analysis.states.comparison import compare
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.analysis.thermodynamics.reactions import react
 from catholyte.analysis.thermodynamics.window import stability_window

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catholyte.analysis.states.alignment import alignment, thickness_trend
-from catholyte.analysis.states.band_report import compare
+from catholyte.analysis.states.comparison import compare
 from catholyte.analysis.states.depth_planes import stack_of
 from catholyte.analysis.states.potential_profile import macroscopic_average, planar_of, potential_profile, vacuum_level
 from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError

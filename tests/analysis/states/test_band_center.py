@@ -18,7 +18,8 @@ from pymatgen.electronic_structure.dos import CompleteDos, Dos
 
 from catholyte.analysis.states.band_center import Selection, all_references, band_center
 from catholyte.analysis.states.band_references import is_metal, o2s_window, reference_level, window_moments
-from catholyte.analysis.states.band_report import Bands, band_report, bands_of, compare, convergence, parse_orbital
+from catholyte.analysis.states.band_report import Bands, band_report, bands_of, parse_orbital
+from catholyte.analysis.states.comparison import compare, convergence
 from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
 from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.referees.evidence import Referee

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from catholyte.analysis.report.chapters.screen import screen_pictures, screen_tables
+from catholyte.analysis.thermodynamics.cathode_states import cathode_states
 from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, PhaseSet, load_phase_set
 from catholyte.analysis.thermodynamics.reactions import react, react_many
-from catholyte.analysis.thermodynamics.screen import ScreenResult, cathode_states, screen
+from catholyte.analysis.thermodynamics.screen import ScreenResult, screen
 from catholyte.analysis.thermodynamics.window import stability_window
 from catholyte.configs.errors import InputError, UnknownNameError
 from catholyte.configs.load import load_materials

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, PhaseSet, load_phase_set
 from catholyte.analysis.thermodynamics.reaction_results import balanced_amounts
 from catholyte.analysis.thermodynamics.reactions import react
-from catholyte.analysis.thermodynamics.volume import GASES, Term, Volumes, volume_balance
+from catholyte.analysis.thermodynamics.volume import GASES, Term, Volumes
 from catholyte.analysis.thermodynamics.volume_changes import (
     decomposition_volumes,
     named_reaction,
     pair_volumes,
     parse_products,
+    volume_balance,
 )
 from catholyte.configs.errors import InputError, UnknownNameError
 from catholyte.configs.load import CONFIGS, MATERIALS_VARIABLE, load_materials, material

@@ -41,7 +41,8 @@ from catholyte.analysis.motion.study import MotionStudy, Run, StudySpec, study_m
 from catholyte.analysis.oxygen.substitution import PairedVacancy, SubstitutionResults
 from catholyte.analysis.report.chapters.oxygen import OxygenResults, oxygen_results
 from catholyte.analysis.states.alignment import alignment
-from catholyte.analysis.states.band_report import Bands, Comparison, Difference, bands_of
+from catholyte.analysis.states.band_report import Bands, bands_of
+from catholyte.analysis.states.comparison import Comparison, Difference
 from catholyte.analysis.states.depth import depth_report
 from catholyte.analysis.states.depth_planes import stack_of
 from catholyte.analysis.states.potential_profile import planar_of, potential_profile

@@ -12,7 +12,8 @@ from jobflow import Flow
 from pydantic import ValidationError
 from pymatgen.core.structure import Structure
 
-from catholyte.analysis.oxygen.loss import missing_atoms, oxygen_ladder
+from catholyte.analysis.oxygen.defect_energy import missing_atoms
+from catholyte.analysis.oxygen.loss import oxygen_ladder
 from catholyte.analysis.oxygen.redox_ledger import redox_entry
 from catholyte.analysis.oxygen.reference import reference_from_phase_set
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
