@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from ...configs.errors import InputError
 from ...configs.models import ReferenceName, Tier
-from ...configs.steps.electronic import BandCenterSpec
 from ..states.band_references import is_metal, projected_density
-from ..states.band_report import BandReport, Bands, band_report, shell_name
+from ..states.band_report import BandReport, Bands, shell_name
 from ..states.comparison import Comparison
 from ..words import formula_text, number
 from .style import DASHES, GREY, PALETTE, caption, new_figure, style
@@ -46,6 +45,8 @@ class DosPanel:
         Name or formula.
     bands : Bands
         DOS, edges, structure.
+    report : BandReport
+        Its centres, for all atoms and for each of `environments`; the reference of the report is the zero of the axis.
     tier : str
         Which engine computed it.
     environments : mapping of str to sequence of int
@@ -54,21 +55,18 @@ class DosPanel:
 
     title: str
     bands: Bands
+    report: BandReport
     tier: Tier
     environments: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
-def dos_figure(
-    panels: Sequence[DosPanel], spec: BandCenterSpec, energies: tuple[float, float] = (-9.0, 5.0), width: float = 0.1
-) -> Figure:
+def dos_figure(panels: Sequence[DosPanel], energies: tuple[float, float] = (-9.0, 5.0), width: float = 0.1) -> Figure:
     """Projected DOS by environment, one material above the other, spin up and down mirrored, with the centres marked.
 
     Parameters
     ----------
     panels : sequence of DosPanel
-        Stacked from top to bottom on one energy axis; each on its own reference.
-    spec : BandCenterSpec
-        Element and orbital, window of the centres, and the zero of the axis.
+        Stacked from top to bottom on one energy axis; each on its own reference, their reports of one specification.
     energies : tuple of float
         eV, ends of the axis relative to the reference.
     width : float
@@ -77,13 +75,15 @@ def dos_figure(
     Raises
     ------
     InputError
-        If there is no panel, or a centre cannot be computed.
+        If there is no panel.
     """
     if not panels:
         raise InputError("a DOS figure needs at least one material")
+    spec = panels[0].report.spec
     with style():
         figure, axes = new_figure(7.0, 1.1 + 2.1 * len(panels), (len(panels), 1), sharex=True)
-        reports = [_draw_dos(ax, panel, spec, energies, width) for ax, panel in zip(axes, panels, strict=True)]
+        for ax, panel in zip(axes, panels, strict=True):
+            _draw_dos(ax, panel, energies, width)
         shell = f"{spec.element} {shell_name(spec.element, spec.orbital)}"
         for ax in axes:
             ax.set_ylabel(f"{shell} DOS\n(states eV$^{{-1}}$ atom$^{{-1}}$)")
@@ -99,17 +99,15 @@ def dos_figure(
             f"Curves smoothed by a Gaussian of {width:g} eV for display only." if width else "",
             "Separate cells have no common zero." if len(panels) > 1 else "",
             "E_F inside a gap is an arbitrary zero."
-            if any(row.centers[0].arbitrary for report in reports for row in report.rows)
+            if any(row.centers[0].arbitrary for panel in panels for row in panel.report.rows)
             else "",
         )
     return figure
 
 
-def _draw_dos(
-    ax: Axes, panel: DosPanel, spec: BandCenterSpec, energies: tuple[float, float], width: float
-) -> BandReport:
-    dos, edges, _ = panel.bands
-    report = band_report(panel.bands, spec, panel.environments)
+def _draw_dos(ax: Axes, panel: DosPanel, energies: tuple[float, float], width: float) -> None:
+    (dos, edges, _), report = panel.bands, panel.report
+    spec = report.spec
     whole = report.row().centers[0]
     grid = np.asarray(dos.energies) - whole.reference_energy
     groups = dict(panel.environments) or {f"all {spec.element}": list(whole.sites)}
@@ -152,7 +150,6 @@ def _draw_dos(
         alignment="left",
         borderaxespad=0.2,
     )
-    return report
 
 
 def _colors(count: int) -> list[str]:

@@ -59,6 +59,8 @@ class Case:
         Key of a finished job to the reason why its document cannot be read.
     others : dict of str to BuiltInterfaces, ChosenInterface or None
         Key of a finished job that is no calculation to what it answered; None where it only added other jobs.
+    computed : dict
+        What chapters computed of this case, by their anchors.
     """
 
     campaign: dict[str, Any]
@@ -67,6 +69,7 @@ class Case:
     finished: list[Finished]
     unreadable: dict[str, str]
     others: dict[str, BuiltInterfaces | ChosenInterface | None] = field(default_factory=dict)
+    computed: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def answered(self) -> set[str]:

@@ -16,7 +16,7 @@ from ..words import cell_text, file_stem
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Block", "Column", "KeyNumber", "Picture", "Section", "Table", "Text"]
+__all__ = ["Block", "Column", "KeyNumber", "Picture", "Section", "Table", "Text", "Value"]
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,34 @@ class KeyNumber:
     def deviation(self) -> float | None:
         """Value minus published value, in `unit`; None without both."""
         return None if self.value is None or self.published is None else self.value - self.published
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number as a campaign's matrix shows it.
+
+    Parameters
+    ----------
+    row : tuple of str
+        Materials: one, or cathode and electrolyte.
+    quantity : str
+        Column, unit included.
+    text : str
+        Digits, uncertainty included; empty where there is a problem.
+    tier : str
+        Tiers behind it.
+    basis : str
+        Uncertainty and source in words.
+    problem : str
+        Why there is no number.
+    """
+
+    row: tuple[str, ...]
+    quantity: str
+    text: str = ""
+    tier: str = ""
+    basis: str = ""
+    problem: str = ""
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...configs.errors import InputError, near_match_hint
 from ...configs.recipe import questions
@@ -13,41 +13,43 @@ from ...configs.trust import trust_of
 from ..records import Records
 from ..words import badge, file_stem, formula_text, tiers_in
 from .case import Case, read_case
-from .chapters.electrons import electronic_section
-from .chapters.geometry import geometry_section
-from .chapters.interface import interface_section
-from .chapters.layers import layers_section
-from .chapters.motion import motion_section
-from .chapters.oxygen import oxygen_loss_section
-from .chapters.provenance import provenance_section, settings_section
-from .chapters.reactions import reactions_section
-from .chapters.screen import screen_section
-from .chapters.volumes import volumes_section
-from .chapters.windows import windows_section
+from .chapter import Chapter
+from .chapters.electrons import ELECTRONS
+from .chapters.geometry import GEOMETRY
+from .chapters.interface import INTERFACES
+from .chapters.layers import LAYERS
+from .chapters.motion import MOTION
+from .chapters.oxygen import OXYGEN_LOSS
+from .chapters.provenance import PROVENANCE, SETTINGS
+from .chapters.reactions import REACTIONS
+from .chapters.screen import SCREEN
+from .chapters.volumes import VOLUMES
+from .chapters.windows import WINDOWS
 from .content import Column, KeyNumber, Picture, Section, Table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-__all__ = ["FORMATS", "report_sections", "write_report"]
+__all__ = ["CHAPTERS", "FORMATS", "report_sections", "write_report"]
 
 #: of the figures' files
 FORMATS = ("svg", "pdf", "png")
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_CHAPTERS = (
-    geometry_section,
-    electronic_section,
-    reactions_section,
-    windows_section,
-    volumes_section,
-    screen_section,
-    interface_section,
-    motion_section,
-    oxygen_loss_section,
-    layers_section,
-    settings_section,
-    provenance_section,
+#: in the order of the page
+CHAPTERS: tuple[Chapter[Any, Any], ...] = (
+    GEOMETRY,
+    ELECTRONS,
+    REACTIONS,
+    WINDOWS,
+    VOLUMES,
+    SCREEN,
+    INTERFACES,
+    MOTION,
+    OXYGEN_LOSS,
+    LAYERS,
+    SETTINGS,
+    PROVENANCE,
 )
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -88,7 +90,7 @@ def write_report(
         raise InputError(f"unknown figure format {unknown[0]!r}; {near_match_hint(unknown[0], FORMATS)}")
     out = Path(out)
     case = read_case(records, campaign)
-    sections = [chapter(case) for chapter in _CHAPTERS]
+    sections = [chapter.section(case) for chapter in CHAPTERS]
     key_table = _key_table([key for section in sections for key in section.key_numbers])
     page = out / "report.html"
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +118,7 @@ def report_sections(records: Records, campaign: str | None = None) -> list[Secti
         If the store holds no such campaign.
     """
     case = read_case(records, campaign)
-    return [chapter(case) for chapter in _CHAPTERS]
+    return [chapter.section(case) for chapter in CHAPTERS]
 
 
 def _key_table(numbers: list[KeyNumber]) -> Table:

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ....configs.errors import CatholyteError
 from ....configs.steps.electronic import BandCenterSpec
 from ....workflows.documents import CalculationDocument
 from ...figures.depth import DepthPanel, alignment_figure, depth_figure
 from ...figures.dos import REFERENCE_TITLES
 from ...states.alignment import Alignment, TrendRow, alignment, thickness_trend
-from ...states.band_report import bands_of, common_spec, shell_name
+from ...states.band_report import Bands, bands_of, common_spec, shell_name
 from ...states.depth import DepthReport, Group, depth_report
-from ...states.depth_planes import stack_of
-from ...states.potential_profile import planar_of, potential_profile
-from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
+from ...states.depth_planes import Stack, stack_of
+from ...states.potential_profile import PotentialProfile, planar_of, potential_profile
+from ..chapter import Problems
+from ..content import Block, Column, KeyNumber, Picture, Table, Text
 
-__all__ = ["DepthData", "add_depth"]
+__all__ = ["DepthData", "DepthResults", "depth_blocks", "depth_key_numbers", "depth_results", "depth_warnings"]
 
 
 @dataclass(frozen=True)
@@ -43,62 +43,118 @@ class DepthData:
     slabs: Mapping[str, CalculationDocument] = field(default_factory=dict)
 
 
-def add_depth(section: Section, name: str, data: DepthData) -> None:
-    """Fill a chapter with everything that the documents of one pair say; what cannot be said becomes a problem.
+@dataclass(frozen=True)
+class _JointCell:
+    """One common cell: the asked orbital, and the d states of every transition metal, against depth."""
+
+    document: CalculationDocument
+    bands: Bands
+    stack: Stack
+    report: DepthReport
+    profile: PotentialProfile | None
+    metals: Mapping[str, DepthReport]
+
+
+@dataclass(frozen=True)
+class DepthResults:
+    """What the documents of one pair say.
 
     Parameters
     ----------
-    section : Section
-    name : str
-        Beginning of the names of figures and tables.
+    cells : list of (_JointCell or None, str)
+        By rising thickness, with why a cell, or its alignment, cannot be evaluated.
+    aligned : list of Alignment
+    """
+
+    cells: list[tuple[_JointCell | None, list[Text]]]
+    aligned: list[Alignment]
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes of all alignments, each once."""
+        return list(dict.fromkeys(f"{x.n_atoms} atoms: {note}" for x in self.aligned for note in x.notes))
+
+
+def depth_results(data: DepthData) -> DepthResults:
+    """Evaluate the documents of one pair; what cannot be said becomes a problem.
+
+    Parameters
+    ----------
     data : DepthData
     """
     rising = sorted(data.joints, key=lambda document: document.n_sites)
-    found = []
+    spec = common_spec([*rising, *data.bulk.values()], data.spec) if rising else data.spec
+    found = DepthResults([], [])
     for document in rising:
-        try:
-            section.blocks += _blocks_of(f"{name}_{document.n_sites}", document, common_spec([document], data.spec))
-            found.append(
-                alignment(document, common_spec([*rising, *data.bulk.values()], data.spec), data.bulk, data.slabs)
-            )
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{document.label} ({document.n_sites} atoms): {error.message}", "problem"))
-    if not found:
-        return
-    notes = list(dict.fromkeys(f"{x.n_atoms} atoms: {note}" for x in found for note in x.notes))
-    section.warnings += [note for note in notes if "labelled" in note]
-    alt = f"Centre of {found[-1].b} minus that of {found[-1].a} by every alignment, {len(found)} thicknesses."
-    section.blocks += [Picture(f"{name}_alignment", alignment_figure(found), alt), _alignment_table(name, found)]
-    if len(found) > 1:
-        section.blocks.append(_trend_table(name, thickness_trend(found)))
-    if notes:
-        section.blocks.append(Text("\n".join(notes), "note"))
-    section.key_numbers += _key_numbers(found)
+        cell, problems = None, Problems()
+        with problems.attempt(f"{document.label} ({document.n_sites} atoms)"):
+            cell = _joint_cell(document, common_spec([document], data.spec))
+            found.aligned.append(alignment(document, spec, data.bulk, data.slabs))
+        found.cells.append((cell, problems.texts))
+    return found
 
 
-def _blocks_of(name: str, document: CalculationDocument, spec: BandCenterSpec) -> list[Block]:
-    """Figure and tables of one common cell: the asked orbital, and the d states of every transition metal."""
+def depth_blocks(name: str, found: DepthResults) -> list[Block]:
+    """Return figures, tables and notes of one pair.
+
+    Parameters
+    ----------
+    name : str
+        Beginning of the names of figures and tables.
+    found : DepthResults
+    """
+    blocks: list[Block] = []
+    for cell, problems in found.cells:
+        blocks += [*(_cell_blocks(f"{name}_{cell.document.n_sites}", cell) if cell else []), *problems]
+    aligned = found.aligned
+    if not aligned:
+        return blocks
+    alt = f"Centre of {aligned[-1].b} minus that of {aligned[-1].a} by every alignment, {len(aligned)} thicknesses."
+    blocks += [Picture(f"{name}_alignment", alignment_figure(aligned), alt), _alignment_table(name, aligned)]
+    if len(aligned) > 1:
+        blocks.append(_trend_table(name, thickness_trend(aligned)))
+    return blocks + ([Text("\n".join(found.notes), "note")] if found.notes else [])
+
+
+def depth_warnings(found: DepthResults) -> list[str]:
+    """Return notes on layers that are labelled by something else than their material.
+
+    Parameters
+    ----------
+    found : DepthResults
+    """
+    return [note for note in found.notes if "labelled" in note]
+
+
+def _joint_cell(document: CalculationDocument, spec: BandCenterSpec) -> _JointCell:
     bands, stack = bands_of(document), stack_of(document.structure)
     report = depth_report(bands, spec, stack)
     profile = None if document.potential is None else potential_profile(planar_of(document), stack)
+    metals = sorted(
+        {site.specie.symbol for site in document.structure if site.specie.is_transition_metal} - {spec.element}
+    )
+    reports = {
+        metal: depth_report(bands, spec.model_copy(update={"element": metal, "orbital": "d"}), stack)
+        for metal in metals
+    }
+    return _JointCell(document, bands, stack, report, profile, reports)
+
+
+def _cell_blocks(name: str, cell: _JointCell) -> list[Block]:
+    """Figure and tables of one common cell."""
+    document, spec = cell.document, cell.report.spec
     title = f"{document.label}, {document.n_sites} atoms"
     shell = f"{spec.element} {shell_name(spec.element, spec.orbital)}"
     alt = (
         f"{shell} density of states of {document.label} against depth, beside the structure and the macroscopic "
         "average of the potential."
     )
-    figure = depth_figure(DepthPanel(title, bands, report, stack, document.tier, profile))
-    blocks: list[Block] = [
+    figure = depth_figure(DepthPanel(title, cell.bands, cell.report, cell.stack, document.tier, cell.profile))
+    return [
         Picture(f"{name}_depth", figure, alt),
-        _centers_table(f"{name}_centers", title, report, document),
+        _centers_table(f"{name}_centers", title, cell.report, document),
+        *(_centers_table(f"{name}_{metal}", title, report, document) for metal, report in cell.metals.items()),
     ]
-    metals = sorted(
-        {site.specie.symbol for site in document.structure if site.specie.is_transition_metal} - {spec.element}
-    )
-    for metal in metals:
-        own = spec.model_copy(update={"element": metal, "orbital": "d"})
-        blocks.append(_centers_table(f"{name}_{metal}", title, depth_report(bands, own, stack), document))
-    return blocks
 
 
 def _centers_table(name: str, title: str, report: DepthReport, document: CalculationDocument) -> Table:
@@ -223,7 +279,16 @@ def _trend_table(name: str, trend: Sequence[TrendRow]) -> Table:
     )
 
 
-def _key_numbers(found: Sequence[Alignment]) -> list[KeyNumber]:
+def depth_key_numbers(results: DepthResults) -> list[KeyNumber]:
+    """Return the relative centre and the potential step of the thickest cell.
+
+    Parameters
+    ----------
+    results : DepthResults
+    """
+    found = results.aligned
+    if not found:
+        return []
     last = found[-1]
     shell = f"{last.spec.element} {shell_name(last.spec.element, last.spec.orbital)}"
     inner = next((row for row in last.rows if row.detail == "inner planes"), last.rows[0])

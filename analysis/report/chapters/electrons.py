@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ....configs.errors import CatholyteError
-from ....configs.steps.electronic import BandCenterSpec
+from ....configs.steps.electronic import BandCenterSpec, ElectronicStep
 from ....structures.crystals.environment import anion_environments, group_by_environment
 from ....workflows.documents import CalculationDocument
 from ...figures.dos import REFERENCE_TITLES, DosPanel, centers_figure, dos_figure
 from ...figures.style import PALETTE
 from ...states.band_center import CentersAtReferences
 from ...states.band_references import is_metal
-from ...states.band_report import (
-    band_report,
-    bands_of,
-    common_spec,
-    shell_name,
-)
-from ...states.comparison import NO_COMMON_ZERO, Comparison, compare, convergence
+from ...states.band_report import BandReport, band_report, bands_of, common_spec, shell_name
+from ...states.comparison import NO_COMMON_ZERO, Comparison, ConvergenceReport, compare, convergence
 from ...words import number
 from ..case import Case, Finished
-from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
-from .geometry import add_moments
+from ..chapter import Chapter, Problems
+from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from .geometry import Moments, moment_blocks, moment_warnings, moments
 
-__all__ = ["electronic_section", "environments_of"]
+__all__ = ["ELECTRONS", "Electrons", "environments_of"]
 
 
 def environments_of(document: CalculationDocument, element: str) -> dict[str, list[int]]:
@@ -50,74 +47,176 @@ def environments_of(document: CalculationDocument, element: str) -> dict[str, li
     return groups if len(groups) <= len(PALETTE) else {}
 
 
-def electronic_section(case: Case) -> Section:
-    """Evaluate every job of the step ``electronic``.
+@dataclass(frozen=True)
+class _Centers:
+    """Centres of one job: with the zero of its own, as the tables give them, and with that of the figure.
+
+    change : largest change of the centre with cutoff and mesh, eV; None where it is not known.
+    """
+
+    job: Finished
+    groups: Mapping[str, Sequence[int]]
+    report: BandReport
+    drawn: BandReport
+    change: float | None
+
+    def without_edges(self, spec: BandCenterSpec) -> str:
+        """What to say of a metal, which has no band edges; empty for others."""
+        if self.report.spec == spec:
+            return ""
+        return (
+            f"{self.job.material} came out as a metal, so it has no {REFERENCE_TITLES[spec.reference]}; its "
+            "centre is given from E_F in its place."
+        )
+
+
+@dataclass(frozen=True)
+class _Varied:
+    """One job with those at another cutoff or mesh."""
+
+    job: Finished
+    varied: Sequence[Finished]
+    report: ConvergenceReport | None
+    disagreement: Sequence[str]
+    problems: Problems
+
+
+@dataclass(frozen=True)
+class Electrons:
+    """What the step ``electronic`` asks for.
 
     Parameters
     ----------
-    case : Case
+    spec : BandCenterSpec
+    missing : list of Text
+        Jobs without a result.
+    jobs : list of Finished
+        With a readable density of states.
+    centers : dict of str to _Centers
+        By key of the job.
+    comparisons : dict of str to Comparison
+        Of each further job with the first one, by key.
+    varied : list of _Varied
+    moments : Moments
+    unread, without_center, apart : Problems
+        Of reading, of the centres, and of comparisons.
     """
-    section = Section("electronic", "Electronic structure")
-    step = case.recipe.electronic
-    if step is None:
-        section.blocks.append(Text("The recipe has no electronic-structure step."))
-        return section
-    section.blocks += case.missing("electronic", step.materials)
-    readable = []
+
+    spec: BandCenterSpec
+    missing: list[Text]
+    jobs: list[Finished]
+    centers: dict[str, _Centers]
+    comparisons: dict[str, Comparison]
+    varied: list[_Varied]
+    moments: Moments
+    unread: Problems
+    without_center: Problems
+    apart: Problems
+
+
+def _evaluate(case: Case, step: ElectronicStep) -> Electrons:
+    spec, unread, without, apart = step.band_center, Problems(), Problems(), Problems()
+    jobs = []
     for found in case.of("electronic", "main"):
-        try:
+        with unread.attempt(found.material):
             bands_of(found.document)
-            readable.append(found)
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{found.material}: {error.message}", "problem"))
-    if readable:
-        _add_centers(section, case, readable, step.band_center)
-        _add_comparisons(section, readable, step.band_center)
-        section.blocks.append(_cells_table(readable))
-        add_moments(section, "moments_electronic", "Magnetic moments", readable)
-        _add_convergence(section, case, readable, step.band_center)
-    return section
+            jobs.append(found)
+    shared, centers = common_spec([found.document for found in jobs], spec), {}
+    for found in jobs:
+        with without.attempt(_no_center(found)):
+            centers[found.job] = _centers_of(case, found, spec, shared)
+    comparisons = {}
+    for other in jobs[1:]:
+        with apart.attempt(_against(other, jobs[0])):
+            documents = jobs[0].document, other.document
+            comparisons[other.job] = compare(*documents, common_spec(documents, spec))
+    varied = [_varied_of(case, found, spec) for found in jobs]
+    missing = case.missing("electronic", step.materials)
+    return Electrons(spec, missing, jobs, centers, comparisons, varied, moments(jobs), unread, without, apart)
+
+
+def _no_center(found: Finished) -> str:
+    return f"{found.material}: no centre"
+
+
+def _against(other: Finished, first: Finished) -> str:
+    return f"{other.material} against {first.material}"
+
+
+def _centers_of(case: Case, found: Finished, spec: BandCenterSpec, shared: BandCenterSpec) -> _Centers:
+    own, groups = common_spec([found.document], spec), environments_of(found.document, spec.element)
+    report = band_report(bands_of(found.document), own, groups)
+    drawn = report if shared == own else band_report(bands_of(found.document), shared, groups)
+    return _Centers(found, groups, report, drawn, _largest_change(case, found, own))
+
+
+def _varied_of(case: Case, found: Finished, spec: BandCenterSpec) -> _Varied:
+    varied, problems, report = _varied(case, found), Problems(), None
+    if not varied:
+        return _Varied(found, (), None, (), problems)
+    documents = [found.document, *(job.document for job in varied)]
+    with problems.attempt(f"{found.material}: convergence cannot be stated"):
+        report = convergence(documents, common_spec(documents, spec))
+    return _Varied(found, varied, report, _disagreement(found, varied), problems)
+
+
+def _blocks(found: Electrons) -> list[Block]:
+    blocks: list[Block] = [*found.missing, *found.unread.texts]
+    if not found.jobs:
+        return blocks
+    blocks += [*_center_blocks(found), *_comparison_blocks(found), _cells_table(found.jobs)]
+    blocks += moment_blocks("moments_electronic", "Magnetic moments", found.moments)
+    return blocks + _convergence_blocks(found)
+
+
+def _numbers(found: Electrons) -> list[KeyNumber]:
+    keys = [_key_center(one) for one in found.centers.values()]
+    others = {job.job: job for job in found.jobs}
+    return keys + [
+        _key_difference(comparison, found.jobs[0], others[job], found.spec)
+        for job, comparison in found.comparisons.items()
+    ]
+
+
+def _warnings(found: Electrons) -> list[str]:
+    metals = [text for one in found.centers.values() if (text := one.without_edges(found.spec))]
+    return [*metals, *moment_warnings(found.moments), *(text for one in found.varied for text in one.disagreement)]
 
 
 def _quantity(spec: BandCenterSpec) -> str:
     return f"{spec.element} {shell_name(spec.element, spec.orbital)} centre"
 
 
-def _add_centers(section: Section, case: Case, jobs: Sequence[Finished], spec: BandCenterSpec) -> None:
-    """Figure of the projected DOS, table of the centres, and one key number a material."""
-    panels, rows, notes, missing = [], [], [], dict[str, list[str]]()
-    for found in jobs:
-        try:
-            own, groups = common_spec([found.document], spec), environments_of(found.document, spec.element)
-            report = band_report(bands_of(found.document), own, groups)
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{found.material}: no centre: {error.message}", "problem"))
+def _center_blocks(found: Electrons) -> list[Block]:
+    """Figure of the projected DOS and table of the centres."""
+    spec, blocks = found.spec, list[Block]()
+    rows, notes, missing = [], [], dict[str, list[str]]()
+    for job in found.jobs:
+        one = found.centers.get(job.job)
+        if one is None:
+            blocks.append(Text(f"{_no_center(job)}: {found.without_center.of(_no_center(job))}", "problem"))
             continue
-        panels.append(DosPanel(found.material, bands_of(found.document), found.document.tier, groups))
         rows += [
-            _center_row(found, row)
-            for row in report.rows
-            if row.centers[0].environment != "all" or len(report.rows) != 2
+            _center_row(job, row)
+            for row in one.report.rows
+            if row.centers[0].environment != "all" or len(one.report.rows) != 2
         ]
-        notes += [f"{found.material}: {note}" for note in report.notes]
-        section.key_numbers.append(_key_center(found, report.row(), own, _largest_change(case, found, own)))
-        for name, reason in report.rows[0].unavailable.items():
-            missing.setdefault(f"{REFERENCE_TITLES[name]} not available: {reason}", []).append(found.material)
-        if own is not spec:
-            text = (
-                f"{found.material} came out as a metal, so it has no {REFERENCE_TITLES[spec.reference]}; its "
-                "centre is given from E_F in its place."
-            )
-            section.warnings.append(text)
-            section.blocks.append(Text(text, "problem"))
-    if not panels:
-        return
-    figure = dos_figure(panels, common_spec([found.document for found in jobs], spec))
+        notes += [f"{job.material}: {note}" for note in one.report.notes]
+        for name, reason in one.report.rows[0].unavailable.items():
+            missing.setdefault(f"{REFERENCE_TITLES[name]} not available: {reason}", []).append(job.material)
+        if text := one.without_edges(spec):
+            blocks.append(Text(text, "problem"))
+    if not found.centers:
+        return blocks
+    panels = [
+        DosPanel(one.job.material, bands_of(one.job.document), one.drawn, one.job.document.tier, one.groups)
+        for one in found.centers.values()
+    ]
     alt = (
         f"{spec.element} {spec.orbital} density of states of {', '.join(p.title for p in panels)} by environment, "
         "centres marked."
     )
-    section.blocks.append(Picture("dos", figure, alt))
+    blocks.append(Picture("dos", dos_figure(panels), alt))
     references = [name for name in REFERENCE_TITLES if any(row.get(name) is not None for row in rows)]
     columns = (
         Column("material", "material", chemical=True),
@@ -134,10 +233,8 @@ def _add_centers(section: Section, case: Case, jobs: Sequence[Finished], spec: B
         "The same states, written against each zero. The spread over references is that of the zeros, not an error "
         "of the calculation."
     )
-    section.blocks.append(Table("band_centers", title, columns, rows, note))
-    section.blocks.append(
-        Text("\n".join([*notes, *(f"{', '.join(names)}: {reason}" for reason, names in missing.items())]), "note")
-    )
+    listed = [*notes, *(f"{', '.join(names)}: {reason}" for reason, names in missing.items())]
+    return [*blocks, Table("band_centers", title, columns, rows, note), Text("\n".join(listed), "note")]
 
 
 def _center_row(found: Finished, row: CentersAtReferences) -> dict[str, Any]:
@@ -154,12 +251,13 @@ def _center_row(found: Finished, row: CentersAtReferences) -> dict[str, Any]:
     }
 
 
-def _key_center(found: Finished, row: CentersAtReferences, spec: BandCenterSpec, change: float | None) -> KeyNumber:
+def _key_center(one: _Centers) -> KeyNumber:
+    found, spec, change = one.job, one.report.spec, one.change
     return KeyNumber(
         quantity=(
             f"{_quantity(spec)} of {found.material}, {spec.window} states, from the {REFERENCE_TITLES[spec.reference]}"
         ),
-        value=row.by_reference[spec.reference],
+        value=one.report.row().by_reference[spec.reference],
         unit="eV",
         digits=2,
         uncertainty=change,
@@ -189,21 +287,20 @@ def _largest_change(case: Case, found: Finished, spec: BandCenterSpec) -> float 
         return None
 
 
-def _add_comparisons(section: Section, jobs: Sequence[Finished], spec: BandCenterSpec) -> None:
+def _comparison_blocks(found: Electrons) -> list[Block]:
     """Centre of every further material relative to that of the first one."""
-    first = jobs[0]
-    for other in jobs[1:]:
-        try:
-            comparison = compare(first.document, other.document, common_spec([first.document, other.document], spec))
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{other.material} against {first.material}: {error.message}", "problem"))
+    first, blocks = found.jobs[0], list[Block]()
+    for other in found.jobs[1:]:
+        comparison = found.comparisons.get(other.job)
+        if comparison is None:
+            blocks.append(Text(f"{_against(other, first)}: {found.apart.of(_against(other, first))}", "problem"))
             continue
         name = f"centers_{other.material}_{first.material}"
-        alt = f"{_quantity(spec)} of {other.material} minus that of {first.material} at every reference."
-        section.blocks += [Picture(name, centers_figure(comparison), alt), _difference_table(name, comparison)]
-        section.key_numbers.append(_key_difference(comparison, first, other, spec))
-    if len(jobs) > 1:
-        section.blocks.append(Text(f"{NO_COMMON_ZERO[0].upper()}{NO_COMMON_ZERO[1:]}.", "note"))
+        alt = f"{_quantity(found.spec)} of {other.material} minus that of {first.material} at every reference."
+        blocks += [Picture(name, centers_figure(comparison), alt), _difference_table(name, comparison)]
+    if len(found.jobs) > 1:
+        blocks.append(Text(f"{NO_COMMON_ZERO[0].upper()}{NO_COMMON_ZERO[1:]}.", "note"))
+    return blocks
 
 
 def _difference_table(name: str, comparison: Comparison) -> Table:
@@ -291,52 +388,39 @@ def _signature(document: CalculationDocument) -> str:
     return "; ".join([*filter(None, parts), *(["real-space projection"] if s.real_space_projection else [])])
 
 
-def _add_convergence(section: Section, case: Case, jobs: Sequence[Finished], spec: BandCenterSpec) -> None:
+def _convergence_blocks(found: Electrons) -> list[Block]:
     """How much each centre moves where cutoff and k mesh are varied once."""
     rows: list[dict[str, Any]] = []
-    problems: list[Block] = []
-    for found in jobs:
-        varied = _varied(case, found)
-        if not varied:
-            problems.append(
-                Text(
-                    (
-                        f"{found.material}: no calculation with another cutoff or mesh is finished, so its "
-                        "convergence is "
-                        "not known."
-                    ),
-                    "problem",
-                )
+    blocks: list[Block] = []
+    spec = found.spec
+    for one in found.varied:
+        if not one.varied:
+            text = (
+                f"{one.job.material}: no calculation with another cutoff or mesh is finished, so its "
+                "convergence is not known."
             )
+            blocks.append(Text(text, "problem"))
             continue
-        documents = [found.document, *(f.document for f in varied)]
-        disagreement = _disagreement(found, varied)
-        problems += [Text(text, "problem") for text in disagreement]
-        section.warnings += disagreement
-        try:
-            report = convergence(documents, common_spec(documents, spec))
-        except CatholyteError as error:
-            problems.append(Text(f"{found.material}: convergence cannot be stated: {error.message}", "problem"))
+        blocks += [*(Text(text, "problem") for text in one.disagreement), *one.problems.texts]
+        if one.report is None:
             continue
-        for job, row in zip((found, *varied), report.rows, strict=True):
-            edges = bands_of(job.document).edges
-            about = {
-                "material": job.material,
-                "variant": job.variant,
-                "cutoff": row.cutoff,
-                "density": row.kpoint_density,
-                "gap": edges.gap,
-            }
-            changes = {str(name): change for name, change in row.changes.items()} if job is not found else {}
+        for job, row in zip((one.job, *one.varied), one.report.rows, strict=True):
+            changes = {str(name): change for name, change in row.changes.items()} if job is not one.job else {}
             rows.append(
                 {
-                    **about,
+                    "material": job.material,
+                    "variant": job.variant,
+                    "cutoff": row.cutoff,
+                    "density": row.kpoint_density,
+                    "gap": bands_of(job.document).edges.gap,
                     **changes,
                     "center": row.centers.get(spec.reference),
                     "tier": job.document.tier,
                     "job": job.job,
                 }
             )
+    if not rows:
+        return blocks
     references = [name for name in REFERENCE_TITLES if any(row.get(name) is not None for row in rows)]
     columns = (
         Column("material", "material", chemical=True),
@@ -349,10 +433,8 @@ def _add_convergence(section: Section, case: Case, jobs: Sequence[Finished], spe
         Column("tier", "tier"),
         Column("job", "job"),
     )
-    section.blocks += problems
-    if rows:
-        title = f"Convergence of the {_quantity(spec)}: change from the settings in use"
-        section.blocks.append(Table("convergence", title, columns, rows))
+    title = f"Convergence of the {_quantity(spec)}: change from the settings in use"
+    return [*blocks, Table("convergence", title, columns, rows)]
 
 
 def _disagreement(found: Finished, varied: Sequence[Finished]) -> list[str]:
@@ -376,3 +458,15 @@ def _disagreement(found: Finished, varied: Sequence[Finished]) -> list[str]:
         "At least one of them is in another electronic state than the ground state: neither its centre nor the change "
         "with the settings can be trusted."
     ]
+
+
+ELECTRONS = Chapter(
+    "electronic",
+    "Electronic structure",
+    "The recipe has no electronic-structure step.",
+    lambda case: case.recipe.electronic,
+    _evaluate,
+    _blocks,
+    _numbers,
+    _warnings,
+)

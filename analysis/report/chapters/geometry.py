@@ -2,48 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from ....configs.errors import CatholyteError
 from ....configs.load import material
+from ....configs.steps.bulk import BulkStep
 from ....structures.crystals.magnetism import MomentVerdict, assess_moments
 from ...cells.lattice import LatticeRow, lattice_table
 from ...figures.cells import LatticeParameter, lattice_figure
 from ..case import Case, Finished
-from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
+from ..chapter import Chapter, Problems
+from ..content import Block, Column, KeyNumber, Picture, Table, Text
 
-__all__ = ["add_moments", "geometry_section"]
+__all__ = ["GEOMETRY", "Cells", "Moments", "moment_blocks", "moment_warnings", "moments"]
 
 #: materials in one figure
 _PER_FIGURE = 14
 _EXPECTED = "as expected"
 
 
-def geometry_section(case: Case) -> Section:
-    """Compare every relaxed cell of the step ``bulk`` with the experimental crystal of the library.
+@dataclass(frozen=True)
+class Moments:
+    """Computed moments against the windows of their ions.
 
     Parameters
     ----------
-    case : Case
+    rows : sequence of mapping
+        One line for each magnetic species.
+    problems : Problems
     """
-    section = Section("geometry", "Geometry against experiment")
-    if case.recipe.bulk is None:
-        section.blocks.append(Text("The recipe relaxes no bulk cell."))
-        return section
-    section.blocks += case.missing("bulk", case.recipe.bulk.materials)
-    rows, jobs = [], {}
-    for found in case.of("bulk", "main"):
-        try:
-            rows += lattice_table(found.document, material(found.material))
-            jobs[found.material] = found
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{found.material}: no comparison with experiment: {error.message}", "problem"))
-    if rows:
-        section.blocks += [*_figures(rows), _table(rows, jobs), _sources(list(jobs))]
-        section.key_numbers += _key_volumes(rows, jobs)
-    add_moments(section, "moments_bulk", "Magnetic moments of the relaxed cells", case.of("bulk", "main"))
-    return section
+
+    rows: Sequence[Mapping[str, Any]]
+    problems: Problems
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Relaxed cells beside experimental ones.
+
+    Parameters
+    ----------
+    missing : list of Text
+        Jobs without a result.
+    rows : list of LatticeRow
+    jobs : dict of str to Finished
+        By material, those that were compared.
+    moments : Moments
+    problems : Problems
+    """
+
+    missing: list[Text]
+    rows: list[LatticeRow]
+    jobs: dict[str, Finished]
+    moments: Moments
+    problems: Problems
+
+
+def _evaluate(case: Case, step: BulkStep) -> Cells:
+    relaxed = case.of("bulk", "main")
+    found = Cells(case.missing("bulk", step.materials), [], {}, moments(relaxed), Problems())
+    for one in relaxed:
+        with found.problems.attempt(f"{one.material}: no comparison with experiment"):
+            found.rows.extend(lattice_table(one.document, material(one.material)))
+            found.jobs[one.material] = one
+    return found
+
+
+def _blocks(found: Cells) -> list[Block]:
+    blocks: list[Block] = [*found.missing, *found.problems.texts]
+    if found.rows:
+        blocks += [*_figures(found.rows), _table(found.rows, found.jobs), _sources(list(found.jobs))]
+    return blocks + moment_blocks("moments_bulk", "Magnetic moments of the relaxed cells", found.moments)
+
+
+def _numbers(found: Cells) -> list[KeyNumber]:
+    return _key_volumes(found.rows, found.jobs)
 
 
 def _figures(rows: list[LatticeRow]) -> list[Block]:
@@ -125,26 +160,31 @@ def _sources(names: list[str]) -> Table:
     return Table("lattice_sources", "Sources of the experimental lattices", columns, rows)
 
 
-def add_moments(section: Section, name: str, title: str, jobs: list[Finished]) -> None:
-    """Add the computed moments of every magnetic species against the windows of its oxidation state, and a warning for
-    each outside.
+def moments(jobs: Sequence[Finished]) -> Moments:
+    """Assess the computed moments of every magnetic species against the windows of its oxidation state.
 
     Parameters
     ----------
-    section : Section
-        A cell that cannot be assessed adds a problem.
-    name, title : str
-        Of the table.
-    jobs : list of Finished
+    jobs : sequence of Finished
         Jobs without moments are left out.
     """
-    rows: list[dict[str, Any]] = []
+    rows, problems = [], Problems()
     for found in jobs:
         if found.document.magmoms is not None:
-            try:
+            with problems.attempt(f"{found.material}: moments cannot be assessed"):
                 rows += _moments(found)
-            except CatholyteError as error:
-                section.blocks.append(Text(f"{found.material}: moments cannot be assessed: {error.message}", "problem"))
+    return Moments(rows, problems)
+
+
+def moment_blocks(name: str, title: str, found: Moments) -> list[Block]:
+    """Return problems, and the table where there is a magnetic species.
+
+    Parameters
+    ----------
+    name, title : str
+        Of the table.
+    found : Moments
+    """
     columns = (
         Column("material", "material", chemical=True),
         Column("species", "species"),
@@ -161,13 +201,21 @@ def add_moments(section: Section, name: str, title: str, jobs: list[Finished]) -
     note = (
         "Window: |moment| expected of the oxidation state in its ligand field and spin state, with room for covalency."
     )
-    if rows:
-        section.blocks.append(Table(name, title, columns, rows, note))
-    for row in rows:
-        if row["verdict"] != _EXPECTED:
-            section.warnings.append(
-                f"{row['material']} ({row['tier']}, job {row['job']}): moments of {row['species']}: {row['verdict']}."
-            )
+    return [*found.problems.texts, *([Table(name, title, columns, found.rows, note)] if found.rows else [])]
+
+
+def moment_warnings(found: Moments) -> list[str]:
+    """Return a warning for each species outside its window.
+
+    Parameters
+    ----------
+    found : Moments
+    """
+    return [
+        f"{row['material']} ({row['tier']}, job {row['job']}): moments of {row['species']}: {row['verdict']}."
+        for row in found.rows
+        if row["verdict"] != _EXPECTED
+    ]
 
 
 def _moments(found: Finished) -> list[dict[str, Any]]:
@@ -207,3 +255,15 @@ def _moments(found: Finished) -> list[dict[str, Any]]:
 def _signs(verdicts: list[MomentVerdict]) -> str:
     up, down = (sum(sign * v.moment > 0.1 for v in verdicts) for sign in (1, -1))
     return f"{up} up, {down} down" if up or down else "none"
+
+
+GEOMETRY = Chapter(
+    "geometry",
+    "Geometry against experiment",
+    "The recipe relaxes no bulk cell.",
+    lambda case: case.recipe.bulk,
+    _evaluate,
+    _blocks,
+    _numbers,
+    lambda found: moment_warnings(found.moments),
+)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....configs.constants import J_PER_M2
-from ....configs.errors import CatholyteError
 from ....configs.steps.electronic import BandCenterSpec
 from ....configs.steps.interface import InterfaceStep, InterfaceSystem
 from ....configs.trust import trust_of
@@ -20,10 +19,11 @@ from ...cells.interface_energy import InterfaceEnergies, References, interface_e
 from ...figures.cells import StackView, stack_figure
 from ...words import file_stem
 from ..case import Case, Finished
-from ..content import Column, KeyNumber, Picture, Section, Table, Text
-from .depth import DepthData, add_depth
+from ..chapter import Chapter, Problems
+from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from .depth import DepthData, DepthResults, depth_blocks, depth_key_numbers, depth_results, depth_warnings
 
-__all__ = ["interface_section"]
+__all__ = ["INTERFACES", "Interfaces"]
 
 STEP = "interface"
 _NO_TRAINING = "{} was not trained on interfaces: its interface energies rank candidates and are hypotheses."
@@ -62,37 +62,82 @@ class _Chosen:
         return self.document(role) or self.document(role.model_copy(update={"cell": cell}))
 
 
-def interface_section(case: Case) -> Section:
-    """Evaluate the step ``interface``; its molecular dynamics has a chapter of its own.
+@dataclass(frozen=True)
+class _Energies:
+    """Energies of one system with what they rest on."""
+
+    stack: CalculationDocument
+    references: References
+    energies: InterfaceEnergies
+
+
+@dataclass(frozen=True)
+class Interfaces:
+    """What the step ``interface`` asks for, its molecular dynamics excepted.
 
     Parameters
     ----------
-    case : Case
+    planned : bool
+        Whether the step was ever run.
+    missing : list of Text
+        Jobs without a result.
+    chosen : list of _Chosen
+    energies : mapping of str to _Energies
+        By system.
+    problems : Problems
+    across : mapping of tuple of str to DepthResults
+        Materials to the states across their interface.
     """
-    section = Section("interfaces", "Interfaces")
-    step = case.recipe.interface
-    if step is None:
-        section.blocks.append(Text("The recipe builds no interface."))
-        return section
+
+    planned: bool
+    missing: list[Text]
+    chosen: list[_Chosen]
+    energies: Mapping[str, _Energies]
+    problems: Problems
+    across: Mapping[tuple[str, ...], DepthResults]
+
+
+def _evaluate(case: Case, step: InterfaceStep) -> Interfaces:
     if not any(entry.plan["step"] == STEP for entry in case.entries):
-        section.blocks.append(
-            Text(
-                "The interface step has not been run: it runs with --only interface, or with every other step with "
-                "--full."
-            )
-        )
-        return section
-    section.blocks += case.missing(STEP, [system.name for system in step.systems])
-    chosen = _chosen(case, step)
-    engines = {tier: trust_of(tier) for tier in sorted({found.choice.tier for found in chosen})}
-    section.blocks += [Text(_NO_TRAINING.format(trust.label), "note") for trust in engines.values() if trust.learned]
+        return Interfaces(False, [], [], {}, Problems(), {})
+    chosen, energies, problems = _chosen(case, step), {}, Problems()
     for found in chosen:
-        section.blocks.append(_picture(found))
-    if chosen:
-        section.blocks += [_cells(chosen), _candidates(chosen)]
-    _add_energies(section, case, chosen)
-    _add_electrons(section, case, chosen)
-    return section
+        stack = found.stack
+        if not found.system.energies or not found.choice.materials or stack is None:
+            continue
+        references = _references(case, found, stack.document)
+        periodic = found.choice.built.record["form"] == "periodic"
+        with problems.attempt(f"{found.system.name}: no interface energy"):
+            made = interface_energies(stack.document, references, periodic=periodic)
+            energies[found.system.name] = _Energies(stack.document, references, made)
+    missing = case.missing(STEP, [system.name for system in step.systems])
+    return Interfaces(True, missing, chosen, energies, problems, _across(case, chosen))
+
+
+def _blocks(found: Interfaces) -> list[Block]:
+    if not found.planned:
+        text = (
+            "The interface step has not been run: it runs with --only interface, or with every other step with --full."
+        )
+        return [Text(text)]
+    blocks: list[Block] = [*found.missing]
+    engines = [trust_of(tier) for tier in sorted({one.choice.tier for one in found.chosen})]
+    blocks += [Text(_NO_TRAINING.format(trust.label), "note") for trust in engines if trust.learned]
+    blocks += [_picture(one) for one in found.chosen]
+    if found.chosen:
+        blocks += [_cells(found.chosen), _candidates(found.chosen)]
+    blocks += found.problems.texts
+    if found.energies:
+        blocks += _energy_tables(found.energies)
+    for materials, results in found.across.items():
+        name = re.sub(r"\W+", "_", "depth " + " ".join(materials))
+        blocks += [Text(f"States across {' | '.join(materials)}", "heading"), *depth_blocks(name, results)]
+    return blocks
+
+
+def _numbers(found: Interfaces) -> list[KeyNumber]:
+    keys = [key for name, one in found.energies.items() for key in _key_numbers(name, one.energies)]
+    return keys + [key for results in found.across.values() for key in depth_key_numbers(results)]
 
 
 def _chosen(case: Case, step: InterfaceStep) -> list[_Chosen]:
@@ -209,51 +254,35 @@ def _candidates(chosen: Sequence[_Chosen]) -> Table:
     )
 
 
-def _add_energies(section: Section, case: Case, chosen: Sequence[_Chosen]) -> None:
-    rows: list[dict[str, Any]] = []
-    lines: list[dict[str, Any]] = []
-    for found in chosen:
-        stack = found.stack
-        if not found.system.energies or not found.choice.materials or stack is None:
-            continue
-        references = _references(case, found, stack.document)
-        try:
-            energies = interface_energies(
-                stack.document, references, periodic=found.choice.built.record["form"] == "periodic"
-            )
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{found.system.name}: no interface energy: {error.message}", "problem"))
-            continue
-        rows.append(_energy_row(found.system.name, energies))
-        lines += _reference_lines(found.system.name, stack.document, references)
-        section.key_numbers += _key_numbers(found.system.name, energies)
-    if rows:
-        columns = (
-            Column("system", "system", chemical=True),
-            Column("interface", "γ (meV/Å²)", 1),
-            Column("interface_si", "γ (J/m²)", 2),
-            Column("adhesion", "W (meV/Å²)", 1),
-            Column("adhesion_si", "W (J/m²)", 2),
-            Column("surfaces", "surfaces of the strained slabs (J/m²)", chemical=True),
-            Column("strain", "strain energy (meV/Å²)", chemical=True),
-            Column("n", "interfaces"),
-            Column("tier", "tier"),
-        )
-        section.blocks.append(
-            Table("interface_energies", "Interface energy and work of adhesion", columns, rows, _MEANING)
-        )
-        described = (
-            Column("system", "system", chemical=True),
-            Column("role", "role"),
-            Column("label", "calculation", chemical=True),
-        )
-        numbers = (
-            Column("atoms", "atoms"),
-            Column("energy", "energy (eV/atom)", 4),
-            Column("force", "largest force (eV/Å)", 3),
-            Column("tier", "tier"),
-        )
-        section.blocks.append(Table("interface_references", "What the energies rest on", (*described, *numbers), lines))
+def _energy_tables(found: Mapping[str, _Energies]) -> list[Table]:
+    rows = [_energy_row(name, one.energies) for name, one in found.items()]
+    lines = [line for name, one in found.items() for line in _reference_lines(name, one.stack, one.references)]
+    columns = (
+        Column("system", "system", chemical=True),
+        Column("interface", "γ (meV/Å²)", 1),
+        Column("interface_si", "γ (J/m²)", 2),
+        Column("adhesion", "W (meV/Å²)", 1),
+        Column("adhesion_si", "W (J/m²)", 2),
+        Column("surfaces", "surfaces of the strained slabs (J/m²)", chemical=True),
+        Column("strain", "strain energy (meV/Å²)", chemical=True),
+        Column("n", "interfaces"),
+        Column("tier", "tier"),
+    )
+    described = (
+        Column("system", "system", chemical=True),
+        Column("role", "role"),
+        Column("label", "calculation", chemical=True),
+    )
+    numbers = (
+        Column("atoms", "atoms"),
+        Column("energy", "energy (eV/atom)", 4),
+        Column("force", "largest force (eV/Å)", 3),
+        Column("tier", "tier"),
+    )
+    return [
+        Table("interface_energies", "Interface energy and work of adhesion", columns, rows, _MEANING),
+        Table("interface_references", "What the energies rest on", (*described, *numbers), lines),
+    ]
 
 
 def _references(case: Case, found: _Chosen, stack: CalculationDocument) -> References:
@@ -332,14 +361,15 @@ def _key_numbers(name: str, energies: InterfaceEnergies) -> list[KeyNumber]:
     ]
 
 
-def _add_electrons(section: Section, case: Case, chosen: Sequence[_Chosen]) -> None:
-    """Systems of the same materials are thicknesses of one pair."""
+def _across(case: Case, chosen: Sequence[_Chosen]) -> dict[tuple[str, ...], DepthResults]:
+    """States across each pair of materials: systems of the same materials are thicknesses of one pair."""
     electronic = case.recipe.electronic
     spec = electronic.band_center if electronic else BandCenterSpec(window="occupied", reference="vbm")
     pairs: dict[tuple[str, ...], list[_Chosen]] = {}
     for found in chosen:
         if found.document(Stack(of=found.system.name), "dos"):
             pairs.setdefault(tuple(found.choice.materials.values()), []).append(found)
+    across = {}
     for materials, systems in pairs.items():
         joints = [job.document for found in systems if (job := found.document(Stack(of=found.system.name), "dos"))]
         largest = max(systems, key=lambda found: len(found.choice.structure))
@@ -348,9 +378,17 @@ def _add_electrons(section: Section, case: Case, chosen: Sequence[_Chosen]) -> N
             for material in materials
             if (job := largest.document(Reference(of=largest.system.name, what="bulk", material=material), "dos"))
         }
-        section.blocks.append(Text(f"States across {' | '.join(materials)}", "heading"))
-        add_depth(
-            section,
-            re.sub(r"\W+", "_", "depth " + " ".join(materials)),
-            DepthData(joints, spec, bulk if len(bulk) == len(materials) else {}),
-        )
+        across[materials] = depth_results(DepthData(joints, spec, bulk if len(bulk) == len(materials) else {}))
+    return across
+
+
+INTERFACES = Chapter(
+    "interfaces",
+    "Interfaces",
+    "The recipe builds no interface.",
+    lambda case: case.recipe.interface,
+    _evaluate,
+    _blocks,
+    _numbers,
+    lambda found: [warning for results in found.across.values() for warning in depth_warnings(results)],
+)

@@ -13,11 +13,10 @@ from ...figures.layers import layer_content_figure, layers_figure
 from ...layers.geometry import AtomicPlane, CationLayer, LayeredGeometry, layered_geometry
 from ...words import file_stem
 from ..case import Case, Finished
-from ..content import Block, Column, Picture, Section, Table, Text
+from ..chapter import Chapter
+from ..content import Block, Column, Picture, Table
 
-__all__ = ["MeasuredLayers", "delithiation", "layers_section", "measured_layers"]
-
-ID, TITLE = "layers", "Layered geometry"
+__all__ = ["LAYERS", "MeasuredLayers", "delithiation", "measured_layers"]
 
 
 @dataclass(frozen=True)
@@ -100,36 +99,20 @@ class MeasuredLayers:
         return rows
 
 
-def layers_section(case: Case) -> Section:
-    """Measure the layered oxides of a campaign.
-
-    Parameters
-    ----------
-    case : Case
-    """
-    section = Section(ID, TITLE)
-    measured = measured_layers(case)
-    if not measured:
-        section.blocks.append(Text("No layered oxide has been relaxed or moved in this campaign."))
-        return section
-    section.blocks += [_table(measured), _layer_table(measured)]
+def _blocks(measured: Sequence[MeasuredLayers]) -> list[Block]:
+    blocks: list[Block] = [_table(measured), _layer_table(measured)]
     for label, series in delithiation(measured).items():
-        section.blocks += _content_blocks(label, series)
+        blocks += _content_blocks(label, series)
     for one in measured:
         if one.kind != "crystal":
-            name = f"layers_{file_stem(one.label)}_{one.found.job}"
+            title = f"{one.label} ({one.kind}, {one.found.document.tier})"
             alt = (
                 f"Thickness, cations and class of every layer of {one.label} ({one.kind}); the numbers stand in the "
                 "table of layers."
             )
-            section.blocks.append(
-                Picture(
-                    name,
-                    layers_figure(one.geometry, _formula(one), f"{one.label} ({one.kind}, {one.found.document.tier})"),
-                    alt,
-                )
-            )
-    return section
+            name = f"layers_{file_stem(one.label)}_{one.found.job}"
+            blocks.append(Picture(name, layers_figure(one.geometry, _formula(one), title), alt))
+    return blocks
 
 
 def measured_layers(case: Case) -> list[MeasuredLayers]:
@@ -309,3 +292,13 @@ def _content_blocks(label: str, series: Sequence[MeasuredLayers]) -> list[Block]
     points = [(one.content, one.geometry) for one in series]
     alt = f"Thickness of metal and lithium layers of {label} over the lithium content; the numbers stand in the table."
     return [table, Picture(f"layers_lithium_{label}", layer_content_figure(points, label, tier), alt)]
+
+
+LAYERS = Chapter(
+    "layers",
+    "Layered geometry",
+    "No layered oxide has been relaxed or moved in this campaign.",
+    lambda case: measured_layers(case) or None,
+    lambda _, measured: measured,
+    _blocks,
+)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ....configs.errors import CatholyteError
 from ....configs.trust import trust_of
 from ...figures.curves import density_figure, msd_figure, pair_figure
 from ...figures.motion import coordination_figure, drift_figure, events_figure, survival_figure
-from ...motion.stored import stored_runs, study_stored
+from ...motion.stored import StoredRuns, stored_runs, study_stored
 from ...motion.study import MotionStudy
 from ..case import Case
-from ..content import Column, KeyNumber, Picture, Section, Table, Text
+from ..chapter import Chapter, Problems
+from ..content import Block, Column, KeyNumber, Picture, Table, Text
 
-__all__ = ["motion_pictures", "motion_section", "motion_tables"]
+__all__ = ["MOTION", "motion_pictures", "motion_tables"]
 
 _HYPOTHESIS = "Events of machine-learned dynamics are hypotheses: the model was not trained on such interfaces."
 
@@ -207,53 +208,89 @@ def motion_pictures(study: MotionStudy) -> list[Picture]:
     return found
 
 
-def motion_section(case: Case) -> Section:
-    """Analyse every trajectory of a campaign: stacks against the controls of their phases.
+@dataclass(frozen=True)
+class Studies:
+    """Every trajectory of a campaign.
 
     Parameters
     ----------
-    case : Case
+    labels : sequence of str
+        Runs that are no controls.
+    learned : bool
+        Whether a machine-learned potential moved one of them.
+    studies : mapping of str to MotionStudy
+        By label, those that could be analysed.
+    problems : Problems
     """
-    section = Section("dynamics", "Bonds in motion")
-    runs = stored_runs(found.document for found in case.finished)
-    if not runs:
-        section.blocks.append(Text("The recipe has no finished molecular dynamics."))
-        return section
+
+    labels: Sequence[str]
+    learned: bool
+    studies: Mapping[str, MotionStudy]
+    problems: Problems
+
+
+def _failed(label: str) -> str:
+    return f"{label}: its trajectory cannot be analysed"
+
+
+def _evaluate(_: Case, runs: StoredRuns) -> Studies:
+    labels = [label for label, replicas in runs.items() if not replicas[0][1].is_control]
     tiers = {run.documents[0].tier for replicas in runs.values() for _, run in replicas}
-    if any(trust_of(tier).learned for tier in tiers):
-        section.blocks.append(Text(_HYPOTHESIS, "note"))
-    for label in runs:
-        if runs[label][0][1].is_control:
-            continue
-        try:
-            study = study_stored(runs, label)
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{label}: its trajectory cannot be analysed: {error.message}", "problem"))
-            continue
-        _add(section, label, study)
-    return section
+    studies, problems = {}, Problems()
+    for label in labels:
+        with problems.attempt(_failed(label)):
+            studies[label] = study_stored(runs, label)
+    return Studies(labels, any(trust_of(tier).learned for tier in tiers), studies, problems)
 
 
-def _add(section: Section, label: str, study: MotionStudy) -> None:
-    """Tables, figures, notes and key numbers of one run."""
-    section.blocks.append(Text(label, "heading"))
-    stem = re.sub(r"\W+", "_", label)
-    section.blocks += [replace(picture, name=f"{stem}_{picture.name}") for picture in motion_pictures(study)]
-    section.blocks += [
-        replace(table, name=f"{stem}_{table.name}", title=f"{label}: {table.title}") for table in motion_tables(study)
+def _blocks(found: Studies) -> list[Block]:
+    blocks: list[Block] = [Text(_HYPOTHESIS, "note")] if found.learned else []
+    for label in found.labels:
+        if label in found.studies:
+            blocks += _study_blocks(label, found.studies[label])
+        else:
+            blocks.append(Text(f"{_failed(label)}: {found.problems.of(_failed(label))}", "problem"))
+    return blocks
+
+
+def _numbers(found: Studies) -> list[KeyNumber]:
+    return [
+        KeyNumber(
+            f"{label}: {rate.kind} in {study.motion.ledger.duration / 1000:g} ps",
+            rate.count if rate.excess is None else rate.excess,
+            "events" if rate.excess is None else "events above the control",
+            1,
+            study.spec.tier,
+            f"{study.motion.n_frames} frames",
+            rate.sigma,
+            "1σ of counting statistics" if rate.sigma is not None else "",
+        )
+        for label, study in found.studies.items()
+        for rate in study.rates()
+        if rate.count
     ]
-    section.blocks += [Text(f"{label}: {note}", "note") for note in study.notes]
-    for rate in study.rates():
-        if rate.count:
-            section.key_numbers.append(
-                KeyNumber(
-                    f"{label}: {rate.kind} in {study.motion.ledger.duration / 1000:g} ps",
-                    rate.count if rate.excess is None else rate.excess,
-                    "events" if rate.excess is None else "events above the control",
-                    1,
-                    study.spec.tier,
-                    f"{study.motion.n_frames} frames",
-                    rate.sigma,
-                    "1σ of counting statistics" if rate.sigma is not None else "",
-                )
-            )
+
+
+def _study_blocks(label: str, study: MotionStudy) -> list[Block]:
+    """Tables, figures and notes of one run."""
+    stem = re.sub(r"\W+", "_", label)
+    return [
+        Text(label, "heading"),
+        *(replace(picture, name=f"{stem}_{picture.name}") for picture in motion_pictures(study)),
+        *(
+            replace(table, name=f"{stem}_{table.name}", title=f"{label}: {table.title}")
+            for table in motion_tables(study)
+        ),
+        *(Text(f"{label}: {note}", "note") for note in study.notes),
+    ]
+
+
+MOTION = Chapter(
+    "dynamics",
+    "Bonds in motion",
+    "The recipe has no finished molecular dynamics.",
+    lambda case: stored_runs(found.document for found in case.finished) or None,
+    _evaluate,
+    _blocks,
+    _numbers,
+)

@@ -3,46 +3,78 @@ interphases."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ....configs.errors import CatholyteError
 from ....configs.steps.reactions import ReactionStep
 from ...figures.screen import voltage_map_figure
 from ...thermodynamics.open_species import OpenSpecies
 from ...thermodynamics.open_system import react_open
 from ...thermodynamics.phase_set import PhaseSet
+from ...thermodynamics.reactions import ReactionResult
 from ...thermodynamics.voltage_map import VoltageMap, voltage_map
 from ...words import tier_label
+from ..chapter import Problems
 from ..content import Block, Column, Picture, Table, Text
 
-__all__ = ["map_picture", "open_blocks"]
+__all__ = ["OpenResults", "map_picture", "open_blocks", "open_results"]
 
 
-def open_blocks(step: ReactionStep, phases: PhaseSet) -> list[Block]:
-    """Return what the step asks of pairs at fixed lithium potential; nothing where it asks nothing.
+@dataclass(frozen=True)
+class OpenResults:
+    """Pairs at fixed lithium potential.
+
+    Parameters
+    ----------
+    phases : PhaseSet
+    points : list of (str, float, ReactionResult)
+        Pair, V vs Li/Li+, and what reacts there.
+    maps : mapping of str to VoltageMap
+        By pair.
+    problems, unmapped : Problems
+        Of single voltages, and of maps.
+    """
+
+    phases: PhaseSet
+    points: Sequence[tuple[str, float, ReactionResult]]
+    maps: Mapping[str, VoltageMap]
+    problems: Problems
+    unmapped: Problems
+
+
+def open_results(step: ReactionStep, phases: PhaseSet) -> OpenResults:
+    """Evaluate what the step asks of pairs at fixed lithium potential.
 
     Parameters
     ----------
     step : ReactionStep
     phases : PhaseSet
     """
-    blocks: list[Block] = []
-    rows: list[dict[str, Any]] = []
+    found = OpenResults(phases, points := [], maps := {}, Problems(), Problems())
     for voltage in step.voltages:
         for a, b in step.pairs:
-            try:
-                rows.append(_row(a, b, voltage, phases))
-            except CatholyteError as error:
-                blocks.append(Text(f"{a} | {b} at {voltage:g} V: {error.message}", "problem"))
-    if rows:
-        blocks += [_table(rows), Text(_OPEN, "note")]
+            with found.problems.attempt(f"{a} | {b} at {voltage:g} V"):
+                points.append((f"{a} | {b}", voltage, react_open(a, b, phases, OpenSpecies(voltage))))
     for a, b in step.maps:
-        try:
-            found = voltage_map(a, b, phases)
-        except CatholyteError as error:
-            blocks.append(Text(f"{a} | {b}, map: {error.message}", "problem"))
-            continue
-        blocks += [map_picture(found, phases), _interphases(found)]
+        with found.unmapped.attempt(f"{a} | {b}, map"):
+            maps[f"{a} | {b}"] = voltage_map(a, b, phases)
+    return found
+
+
+def open_blocks(found: OpenResults) -> list[Block]:
+    """Return texts, tables and maps; nothing where nothing was asked.
+
+    Parameters
+    ----------
+    found : OpenResults
+    """
+    blocks: list[Block] = [*found.problems.texts]
+    if found.points:
+        blocks += [_table([_row(*point) for point in found.points]), Text(_OPEN, "note")]
+    blocks += found.unmapped.texts
+    for one in found.maps.values():
+        blocks += [map_picture(one, found.phases), _interphases(one)]
     return blocks
 
 
@@ -54,11 +86,10 @@ _OPEN = (
 )
 
 
-def _row(a: str, b: str, voltage: float, phases: PhaseSet) -> dict[str, Any]:
-    result = react_open(a, b, phases, OpenSpecies(voltage))
+def _row(pair: str, voltage: float, result: ReactionResult) -> dict[str, Any]:
     kink = result.mutual.kink
     return {
-        "pair": f"{a} | {b}",
+        "pair": pair,
         "voltage": voltage,
         "self_a": result.a.self_energy,
         "self_b": result.b.self_energy,

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from ....configs.errors import CatholyteError, InputError
+from ....configs.errors import InputError
 from ....configs.steps.oxygen_loss import OxygenConditions, OxygenLossStep
 from ....structures.by_name import find_material
 from ....workflows.documents import CalculationDocument
@@ -15,10 +16,10 @@ from ....workflows.roles import Ordering, OxygenVacancy, Substituted
 from ...figures.oxygen import MANY_CONTENTS, ladder_figure, oxygen_potential_figure, voltage_figure
 from ...oxygen.loss import OxygenLadder, Rung, oxygen_ladder
 from ...oxygen.ordering_spread import OrderingSpread, ordering_spread
-from ...oxygen.oxidation_states import ions_by_element
+from ...oxygen.oxidation_states import ElementIons, ions_by_element
 from ...oxygen.redox_ledger import RedoxEntry, redox_entry
 from ...oxygen.reference import OxygenReference, reference_from_document, reference_from_phase_set, release_temperature
-from ...oxygen.substitution import substitution_results
+from ...oxygen.substitution import SubstitutionResults, substitution_results
 from ...thermodynamics.phase_set import PhaseSet
 from ...thermodynamics.voltage_curve import (
     LithiumReference,
@@ -28,15 +29,13 @@ from ...thermodynamics.voltage_curve import (
     voltage_curve,
 )
 from ..case import Case
-from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
+from ..chapter import Chapter, Problems, phases_of
+from ..content import Block, Column, KeyNumber, Picture, Table, Text
 from .oxygen_tables import comparison_blocks, ordering_blocks, series_of, sites_table, voltage_table
-from .reactions import phase_set_of
 from .redox import ions_table, ledger_blocks, other_ions
 from .substitution import substitution_blocks, substitution_key_numbers
 
-__all__ = ["OxygenResults", "oxygen_loss_section", "oxygen_results", "oxygen_section"]
-
-ID, TITLE = "oxygen-loss", "Oxygen loss"
+__all__ = ["OXYGEN_LOSS", "OxygenResults", "oxygen_blocks", "oxygen_key_numbers", "oxygen_results", "oxygen_warnings"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,16 @@ class OxygenResults:
     problems: tuple[str, ...]
     conditions: OxygenConditions = field(default_factory=OxygenConditions)
 
+    @property
+    def sampled(self) -> OxygenLadder | None:
+        """The ladder, where an oxygen vacancy was calculated."""
+        return self.ladder if self.ladder and any(rung.sampled for rung in self.ladder.rungs) else None
+
+    @cached_property
+    def ions(self) -> list[ElementIons]:
+        """Ions of the host, where there is a ledger of them."""
+        return list(ions_by_element(self.ladder.host)) if self.ledger and self.ladder else []
+
 
 def oxygen_results(
     label: str,
@@ -92,45 +101,49 @@ def oxygen_results(
         Whether no further ordering exists.
     """
     roles = _by_role(label, documents)
-    problems: list[str] = []
     spread = ordering_spread(roles["ordering"], exhausted=exhausted) if len(roles["ordering"]) > 1 else None
     if not roles["host"]:
         return OxygenResults(label, spread, None, None, (), (f"{label}: no host has been relaxed yet",), conditions)
     host = min(roles["host"], key=lambda document: document.energy)
-    ladder, curve = None, None
-    try:
-        ladder = oxygen_ladder(
-            host, roles["arrangement"] + roles["oxygen_vacancy"], _oxygen(host, conditions, phase_set, metals or {})
-        )
-    except CatholyteError as error:
-        problems.append(f"{label}: no ladder: {error.message}")
-    try:
+    problems, ladder, curve, ledger = Problems(), None, None, list[RedoxEntry]()
+    with problems.attempt(f"{label}: no ladder"):
+        reference = _oxygen(host, conditions, phase_set, metals or {})
+        ladder = oxygen_ladder(host, roles["arrangement"] + roles["oxygen_vacancy"], reference)
+    with problems.attempt(f"{label}: no voltage"):
         curve = voltage_curve(host, roles["arrangement"], _lithium(host, phase_set, metals or {}))
-    except CatholyteError as error:
-        problems.append(f"{label}: no voltage: {error.message}")
-    ledger: list[RedoxEntry] = []
-    try:
+    with problems.attempt(f"{label}: no ledger of ions"):
         ledger = _ledger(ladder) if ladder else []
-    except CatholyteError as error:
-        problems.append(f"{label}: no ledger of ions: {error.message}")
-    return OxygenResults(label, spread, ladder, curve, tuple(ledger), tuple(problems), conditions)
+    told = tuple(text.text for text in problems.texts)
+    return OxygenResults(label, spread, ladder, curve, tuple(ledger), told, conditions)
 
 
-def oxygen_loss_section(case: Case) -> Section:
-    """Evaluate the step ``oxygen_loss`` of a campaign.
+@dataclass(frozen=True)
+class OxygenLoss:
+    """What the step ``oxygen_loss`` asks for.
 
     Parameters
     ----------
-    case : Case
+    texts : list of Text
+        Of the phase set, and on jobs without a result.
+    results : list of OxygenResults
+        One for each cathode and level of theory.
+    levels : list of (str, list of OxygenLadder)
+        Cathode with its ladders, one for each level of theory.
+    substituted : list of SubstitutionResults
+        One for each ion and level.
     """
-    section, step = Section(ID, TITLE), case.recipe.oxygen_loss
-    if step is None:
-        section.blocks.append(Text("The recipe asks for no oxygen loss."))
-        return section
-    phases = phase_set_of(step.phase_set, section, case)
-    section.blocks += case.missing("oxygen_loss", ())
-    if phases is None:
-        return section
+
+    texts: list[Text]
+    results: list[OxygenResults] = field(default_factory=list)
+    levels: list[tuple[str, list[OxygenLadder]]] = field(default_factory=list)
+    substituted: list[SubstitutionResults] = field(default_factory=list)
+
+
+def _evaluate(case: Case, step: OxygenLossStep) -> OxygenLoss:
+    used = phases_of(case, step.phase_set)
+    loss = OxygenLoss([*used.texts, *case.missing("oxygen_loss", ())])
+    if used.phases is None:
+        return loss
     found: dict[str, list[CalculationDocument]] = {}
     for finished in case.of("oxygen_loss"):
         found.setdefault(finished.material, []).append(finished.document)
@@ -139,65 +152,85 @@ def oxygen_loss_section(case: Case) -> Section:
     ions = {
         find_material(system.material).name: [asked.ion for asked in system.substitutions] for system in step.systems
     }
-    results, substituted, beside = [], [], []
     for label, documents in found.items():
-        levels = []
+        ladders = []
         for name, series in series_of(label, documents):
             own: dict[str, CalculationDocument] = {
                 element: one for element, all_of in metals.items() for one in all_of if one.tier == series[-1].tier
             }
-            made = oxygen_results(label, series, step.conditions, phases, own, label in all_known)
-            levels.append(replace(made, label=name))
+            made = oxygen_results(label, series, step.conditions, used.phases, own, label in all_known)
+            loss.results.append(replace(made, label=name))
             if made.ladder is not None:
-                substituted += [
+                ladders.append(made.ladder)
+                loss.substituted.extend(
                     substitution_results(label, ion, series, made.ladder.reference) for ion in ions.get(label, [])
-                ]
-        results += levels
-        beside += comparison_blocks(label, [made.ladder for made in levels if made.ladder is not None])
-    chapter = oxygen_section(results)
-    section.blocks += chapter.blocks
-    section.key_numbers += chapter.key_numbers
-    section.warnings += chapter.warnings
-    section.blocks += beside
-    for one in substituted:
-        section.blocks += substitution_blocks(one)
-        section.key_numbers += substitution_key_numbers(one)
-    return section
+                )
+        loss.levels.append((label, ladders))
+    return loss
 
 
-def oxygen_section(results: Sequence[OxygenResults]) -> Section:
-    """Return the chapter on oxygen loss.
+def _blocks(loss: OxygenLoss) -> list[Block]:
+    blocks: list[Block] = [*loss.texts, *oxygen_blocks(loss.results)]
+    for label, ladders in loss.levels:
+        blocks += comparison_blocks(label, ladders)
+    return blocks + [block for one in loss.substituted for block in substitution_blocks(one)]
+
+
+def _numbers(loss: OxygenLoss) -> list[KeyNumber]:
+    keys = [key for found in loss.results for key in oxygen_key_numbers(found)]
+    return keys + [key for one in loss.substituted for key in substitution_key_numbers(one)]
+
+
+def oxygen_blocks(results: Sequence[OxygenResults]) -> list[Block]:
+    """Return texts, tables and figures on oxygen loss.
 
     Parameters
     ----------
     results : sequence of OxygenResults
-        One per cathode.
+        One per cathode and level of theory.
     """
-    section = Section(ID, TITLE)
+    blocks: list[Block] = []
     for found in results:
         if len(results) > 1:
-            section.blocks.append(Text(found.label, "heading"))
-        section.blocks += [Text(problem, "problem") for problem in found.problems]
+            blocks.append(Text(found.label, "heading"))
+        blocks += [Text(problem, "problem") for problem in found.problems]
         if found.spread:
-            section.blocks += ordering_blocks(found.label, found.spread)
-        if found.ladder and any(rung.sampled for rung in found.ladder.rungs):
-            section.blocks += _ladder_blocks(found, found.ladder)
-            section.key_numbers += _key_numbers(found, found.ladder)
-            section.warnings += [f"{found.label}: {note}" for note in found.ladder.notes]
+            blocks += ordering_blocks(found.label, found.spread)
+        if found.sampled:
+            blocks += _ladder_blocks(found, found.sampled)
         if found.curve:
             alt = f"Voltage of {found.label} over the lithium content; the numbers stand in the table."
-            section.blocks += [
+            blocks += [
                 voltage_table(found.label, found.curve),
                 Picture(f"voltage_{found.label}", voltage_figure(found.curve), alt),
             ]
-        if found.ledger and found.ladder:
-            elements = ions_by_element(found.ladder.host)
-            section.blocks += [
-                ions_table(found.label, elements),
+        if found.ladder and found.ledger:
+            blocks += [
+                ions_table(found.label, found.ions),
                 *ledger_blocks(found.label, found.ladder, found.ledger),
             ]
-            section.warnings += other_ions(found.label, elements)
-    return section
+    return blocks
+
+
+def oxygen_key_numbers(found: OxygenResults) -> list[KeyNumber]:
+    """Return the mean formation energies of one cathode.
+
+    Parameters
+    ----------
+    found : OxygenResults
+    """
+    return _key_numbers(found, found.sampled) if found.sampled else []
+
+
+def oxygen_warnings(found: OxygenResults) -> list[str]:
+    """Return what a reader must know before using a number of one cathode.
+
+    Parameters
+    ----------
+    found : OxygenResults
+    """
+    notes = [f"{found.label}: {note}" for note in found.sampled.notes] if found.sampled else []
+    return notes + other_ions(found.label, found.ions)
 
 
 def _exhausted(case: Case, step: OxygenLossStep) -> set[str]:
@@ -345,3 +378,15 @@ def _key_numbers(found: OxygenResults, ladder: OxygenLadder) -> list[KeyNumber]:
         )
         for rung in shown
     ]
+
+
+OXYGEN_LOSS = Chapter(
+    "oxygen-loss",
+    "Oxygen loss",
+    "The recipe asks for no oxygen loss.",
+    lambda case: case.recipe.oxygen_loss,
+    _evaluate,
+    _blocks,
+    _numbers,
+    lambda loss: [warning for found in loss.results for warning in oxygen_warnings(found)],
+)

@@ -9,27 +9,23 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ....configs.errors import CatholyteError
 from ...thermodynamics.phase_set import PhaseSet, load_phase_set
 from ..case import Case, job_link
-from ..content import Block, Column, Section, Table, Text
+from ..chapter import Chapter, Problems
+from ..content import Block, Column, Table, Text
 
-__all__ = ["provenance_section", "settings_section"]
+__all__ = ["PROVENANCE", "SETTINGS"]
 
 _PACKAGES = ("catholyte", "numpy", "scipy", "pymatgen", "matplotlib", "jobflow", "maggma", "pydantic")
 
 
-def settings_section(case: Case) -> Section:
-    """List what the source states, what it leaves open, and every engine setting that was in force.
-
-    Parameters
-    ----------
-    case : Case
-    """
-    section, recipe = Section("settings", "Settings"), case.recipe
+def _settings(case: Case) -> list[Block]:
+    """What the source states, what it leaves open, and every engine setting that was in force."""
+    blocks: list[Block] = []
+    recipe = case.recipe
     if recipe.stated:
         columns = [Column("setting", "setting"), Column("value", "value")]
-        section.blocks.append(
+        blocks.append(
             Table(
                 "settings_stated",
                 "Stated in the source",
@@ -40,7 +36,7 @@ def settings_section(case: Case) -> Section:
         )
     if recipe.choices:
         columns = [Column("setting", "setting"), Column("value", "choice"), Column("reason", "reason")]
-        section.blocks.append(
+        blocks.append(
             Table(
                 "settings_chosen",
                 "Not stated in the source: choices of this recipe",
@@ -50,18 +46,18 @@ def settings_section(case: Case) -> Section:
         )
     if recipe.hubbard_u:
         rows = [{"element": element, "u": value} for element, value in recipe.hubbard_u.items()]
-        section.blocks.append(
+        blocks.append(
             Table(
                 "settings_u", "Dudarev U of the recipe", (Column("element", "element"), Column("u", "U (eV)", 2)), rows
             )
         )
     if recipe.bulk is None and recipe.electronic is None:
-        section.blocks.append(Text("The recipe needs no engine: everything is evaluated from its phase set."))
+        blocks.append(Text("The recipe needs no engine: everything is evaluated from its phase set."))
     elif case.finished:
-        section.blocks += [_signatures(case), _in_force(case)]
+        blocks += [_signatures(case), _in_force(case)]
     else:
-        section.blocks.append(Text("No job is finished, so no engine setting was in force yet.", "problem"))
-    return section
+        blocks.append(Text("No job is finished, so no engine setting was in force yet.", "problem"))
+    return blocks
 
 
 def _signatures(case: Case) -> Table:
@@ -135,16 +131,10 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             )
 
 
-def provenance_section(case: Case) -> Section:
-    """List jobs, phase sets with their sources and licences, and package versions.
-
-    Parameters
-    ----------
-    case : Case
-    """
-    section = Section("provenance", "Provenance")
-    section.blocks += [Text(sentence, "problem") for sentence in case.campaign.get("skipped", [])]
-    section.blocks += (
+def _provenance(case: Case) -> list[Block]:
+    """Jobs, phase sets with their sources and licences, and package versions."""
+    blocks: list[Block] = [Text(sentence, "problem") for sentence in case.campaign.get("skipped", [])]
+    blocks += (
         [_jobs(case), _failures(case)]
         if case.entries
         else [Text("The campaign has no job: its steps are evaluated from the phase set alone.")]
@@ -152,12 +142,12 @@ def provenance_section(case: Case) -> Section:
     steps = (case.recipe.reactions, case.recipe.windows, case.recipe.volumes, case.recipe.screen)
     names = dict.fromkeys(step.phase_set for step in steps if step is not None)
     for name in names:
-        try:
-            section.blocks += _phase_tables(load_phase_set(name))
-        except CatholyteError as error:
-            section.blocks.append(Text(f"The phase set {name} cannot be read: {error.message}", "problem"))
-    section.blocks.append(_packages(case))
-    return section
+        problems = Problems()
+        with problems.attempt(f"The phase set {name} cannot be read"):
+            blocks += _phase_tables(load_phase_set(name))
+        blocks += problems.texts
+    blocks.append(_packages(case))
+    return blocks
 
 
 def _jobs(case: Case) -> Table:
@@ -293,3 +283,11 @@ def _packages(case: Case) -> Table:
         (Column("package", "package"), Column("version", "version"), Column("used", "used by")),
         rows,
     )
+
+
+def _itself(case: Case) -> Case:
+    return case
+
+
+SETTINGS = Chapter("settings", "Settings", "", _itself, lambda case, _: case, _settings)
+PROVENANCE = Chapter("provenance", "Provenance", "", _itself, lambda case, _: case, _provenance)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
-from ....configs.errors import CatholyteError
 from ....configs.steps.reactions import ReactionStep
 from ...figures.reactions import MixingCurve, reaction_figure
-from ...thermodynamics.own_entries import joined_by_new
-from ...thermodynamics.phase_set import PhaseSet, load_phase_set
 from ...thermodynamics.reactions import Product, ReactionResult, react, side
-from ...thermodynamics.volume import Volumes
+from ...thermodynamics.volume import VolumeBalance, Volumes
 from ...thermodynamics.volume_changes import pair_volumes
-from ...words import tier_label
+from ...words import number, tier_label
 from ..case import Case
-from ..content import Column, KeyNumber, Picture, Section, Table, Text
-from .open_system import open_blocks
+from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
+from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from .open_system import OpenResults, open_blocks, open_results
 
-__all__ = ["SIGMA", "deviation", "mixing_curve", "phase_set_of", "reactions_section", "rests_on"]
+__all__ = ["REACTIONS", "SIGMA", "PairResults", "deviation", "mixing_curve", "rests_on"]
 
 #: what ± means for numbers of a phase set
 SIGMA = "1σ, entry errors"
@@ -50,55 +50,106 @@ def _rounded(products: Iterable[Product]) -> list[Product]:
     return [Product(p.entry, p.formula, p.tier, round(p.coefficient, 3) or p.coefficient) for p in products]
 
 
-def phase_set_of(name: str, section: Section, case: Case) -> PhaseSet | None:
-    """Load a phase set, with the campaign's own energies of materials that it lacks; None, and a problem in the
-    section, where it cannot be used.
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class PairResults:
+    """What the step ``reactions`` asks for.
 
     Parameters
     ----------
-    name : str
-    section : Section
-    case : Case
+    step : ReactionStep
+    used : PhasesOfCase
+    closed : mapping of (str, str) to ReactionResult
+        By pair.
+    problems : Problems
     """
-    try:
-        phases, told = joined_by_new(load_phase_set(name), [found.document for found in case.of("bulk", "main")])
-    except CatholyteError as error:
-        section.blocks.append(Text(f"The phase set {name} cannot be used: {error.message}", "problem"))
-        return None
-    if told:
-        section.blocks.append(Text("\n".join(told), "note"))
-    return phases
+
+    step: ReactionStep
+    used: PhasesOfCase
+    closed: Mapping[Pair, ReactionResult]
+    problems: Problems
+
+    def published(self, pair: Pair) -> float | None:
+        """Published mutual energy of a pair in either order, eV/atom."""
+        a, b = pair
+        return self.step.published.get(f"{a}-{b}", self.step.published.get(f"{b}-{a}"))
+
+    @cached_property
+    def volumes(self) -> dict[Pair, VolumeBalance]:
+        """Volumes of every reaction at its mutual minimum; pairs that do not react are left out."""
+        phases = self.used.phases
+        if phases is None:
+            return {}
+        volumes = Volumes(phases)
+        return {
+            pair: pair_volumes(result, result.mutual.kink, phases, volumes)
+            for pair, result in self.closed.items()
+            if result.mutual.kink is not None
+        }
+
+    @cached_property
+    def open(self) -> OpenResults | None:
+        """Pairs at fixed lithium potential; None without a phase set."""
+        return None if self.used.phases is None else open_results(self.step, self.used.phases)
 
 
-def reactions_section(case: Case) -> Section:
-    """Evaluate every pair of the step ``reactions``.
+def _evaluate(case: Case, step: ReactionStep) -> PairResults:
+    used, problems = phases_of(case, step.phase_set), Problems()
+    phases, closed = used.phases, {}
+    if phases is not None:
+        for a, b in step.pairs:
+            with problems.attempt(f"{a} | {b}"):
+                closed[a, b] = react(a, b, phases)
+    return PairResults(step, used, closed, problems)
 
-    Parameters
-    ----------
-    case : Case
-    """
-    section = Section("reactions", "Reactions of pairs")
-    step = case.recipe.reactions
-    if step is None:
-        section.blocks.append(Text("The recipe asks for no reaction."))
-        return section
-    phases = phase_set_of(step.phase_set, section, case)
-    results = _reacted(step, phases, section) if phases else {}
-    if phases and results:
-        section.blocks += [_summary(results, step), Text(_PARTS, "note"), _volume_changes(results, phases)]
-    if phases:
-        section.blocks += open_blocks(step, phases)
-    for (a, b), result in results.items():
-        published = _published(step, a, b)
-        curve = mixing_curve(result, published)
-        section.blocks.append(Text(f"{a} | {b}", "heading"))
+
+def _blocks(found: PairResults) -> list[Block]:
+    blocks: list[Block] = [*found.used.texts, *found.problems.texts]
+    if found.closed:
+        blocks += [_summary(found), Text(_PARTS, "note"), _volume_changes(found.volumes)]
+    if found.open is not None:
+        blocks += open_blocks(found.open)
+    for (a, b), result in found.closed.items():
+        curve = mixing_curve(result, found.published((a, b)))
         alt = (
             f"Mutual and total reaction energy of {a} with {b} along the mixing ratio; the numbers stand in the table."
         )
-        section.blocks += [Picture(f"reaction_{a}_{b}", reaction_figure(curve), alt), _kinks(result, a, b)]
-        section.blocks.append(Text("\n".join(result.notes), "note"))
-        section.key_numbers += _key_energies(result, published)
-    return section
+        blocks += [
+            Text(f"{a} | {b}", "heading"),
+            Picture(f"reaction_{a}_{b}", reaction_figure(curve), alt),
+            _kinks(result, a, b),
+            Text("\n".join(result.notes), "note"),
+        ]
+    return blocks
+
+
+def _numbers(found: PairResults) -> list[KeyNumber]:
+    return [key for pair, result in found.closed.items() for key in _key_energies(result, found.published(pair))]
+
+
+def _values(found: PairResults) -> list[Value]:
+    """Mutual and total energy of every pair."""
+    values, columns = [], ("mutual (eV/atom)", "total (eV/atom)")
+    for a, b in found.step.pairs:
+        result = found.closed.get((a, b))
+        if result is None:
+            problem = found.used.problem or found.problems.of(f"{a} | {b}")
+            values += [Value((a, b), column, problem=problem) for column in columns]
+            continue
+        basis = f"± one standard deviation of the entry errors; phase set {result.phase_set}"
+        reaction = result.mutual.kink.reaction if result.mutual.kink else "no reaction"
+        energies = (
+            (result.mutual.energy, result.uncertainty.mutual, f"{basis}; {reaction}"),
+            (result.total.energy, result.uncertainty.total, basis),
+        )
+        tier = tier_label(result.tiers.values())
+        values += [
+            Value((a, b), column, f"{number(energy, 3)} ± {number(sigma, 3)}", tier, rests)
+            for column, (energy, sigma, rests) in zip(columns, energies, strict=True)
+        ]
+    return values
 
 
 _PARTS = (
@@ -109,30 +160,15 @@ _PARTS = (
 )
 
 
-def _reacted(step: ReactionStep, phases: PhaseSet, section: Section) -> dict[tuple[str, str], ReactionResult]:
-    results = {}
-    for a, b in step.pairs:
-        try:
-            results[a, b] = react(a, b, phases)
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{a} | {b}: {error.message}", "problem"))
-    return results
-
-
-def _published(step: ReactionStep, a: str, b: str) -> float | None:
-    """Of a pair in either order."""
-    return step.published.get(f"{a}-{b}", step.published.get(f"{b}-{a}"))
-
-
 def deviation(value: float, published: float | None) -> float | None:
     """Value minus published value, in their unit; None without a published one."""
     return None if published is None else value - published
 
 
-def _summary(results: Mapping[tuple[str, str], ReactionResult], step: ReactionStep) -> Table:
-    rows = []
-    for (a, b), result in results.items():
-        published = _published(step, a, b)
+def _summary(found: PairResults) -> Table:
+    rows, step = [], found.step
+    for (a, b), result in found.closed.items():
+        published = found.published((a, b))
         rows.append(
             {
                 "pair": f"{a} | {b}",
@@ -184,13 +220,9 @@ def _interval(part: str, interval: tuple[float, float] | None) -> dict[str, floa
     return {} if interval is None else {f"{part}_low": interval[0], f"{part}_high": interval[1]}
 
 
-def _volume_changes(results: Mapping[tuple[str, str], ReactionResult], phases: PhaseSet) -> Table:
-    """Volume of every reaction at its mutual minimum; pairs that do not react are left out."""
-    volumes, rows = Volumes(phases), []
-    for (a, b), result in results.items():
-        if result.mutual.kink is None:
-            continue
-        ledger = pair_volumes(result, result.mutual.kink, phases, volumes)
+def _volume_changes(volumes: Mapping[Pair, VolumeBalance]) -> Table:
+    rows = []
+    for (a, b), ledger in volumes.items():
         about = {"pair": f"{a} | {b}", "reaction": ledger.reaction, "notes": "; ".join(ledger.notes)}
         rows.append(
             {
@@ -282,3 +314,15 @@ def _key_energies(result: ReactionResult, published: float | None) -> list[KeyNu
             )
         )
     return found
+
+
+REACTIONS = Chapter(
+    "reactions",
+    "Reactions of pairs",
+    "The recipe asks for no reaction.",
+    lambda case: case.recipe.reactions,
+    _evaluate,
+    _blocks,
+    _numbers,
+    values=_values,
+)

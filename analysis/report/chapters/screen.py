@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from ....configs.errors import CatholyteError
+from ....configs.steps.screen import ScreenStep
 from ...figures.screen import MOST_CURVES, Curve, HeatMap, RangeBar, coverage_figure, curves_figure, heat_map_figure
 from ...thermodynamics.screen import Coverage, ScreenResult, screen
 from ...words import tier_label
 from ..case import Case
-from ..content import Column, KeyNumber, Picture, Section, Table, Text
-from .reactions import SIGMA, phase_set_of, rests_on
+from ..chapter import Chapter, Problems, phases_of
+from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from .reactions import SIGMA, rests_on
 
-__all__ = ["screen_pictures", "screen_section", "screen_tables"]
+__all__ = ["SCREEN", "Screened", "screen_pictures", "screen_tables"]
 
 #: panels of one figure of curves
 _PANELS = 6
 
 
-def screen_section(case: Case) -> Section:
-    """Evaluate the step ``screen``.
+@dataclass(frozen=True)
+class Screened:
+    """A screen, or why there is none."""
 
-    Parameters
-    ----------
-    case : Case
-    """
-    section = Section("screen", "Coating screen")
-    step = case.recipe.screen
-    if step is None:
-        section.blocks.append(Text("The recipe asks for no screen."))
-        return section
-    phases = phase_set_of(step.phase_set, section, case)
-    if phases is None:
-        return section
-    try:
-        result = screen(step, phases)
-    except CatholyteError as error:
-        section.blocks.append(Text(f"The screen cannot be evaluated: {error.message}", "problem"))
-        return section
-    heat, coverage, *curves = screen_pictures(result)
-    ranking, pairs, windows = screen_tables(result)
-    section.blocks += [heat, ranking, Text("\n".join(result.notes), "note"), coverage, windows, *curves, pairs]
-    section.key_numbers += _key_coatings(result)
-    return section
+    texts: list[Text]
+    result: ScreenResult | None = None
+
+
+def _evaluate(case: Case, step: ScreenStep) -> Screened:
+    used, problems, result = phases_of(case, step.phase_set), Problems(), None
+    if used.phases is not None:
+        with problems.attempt("The screen cannot be evaluated"):
+            result = screen(step, used.phases)
+    return Screened([*used.texts, *problems.texts], result)
+
+
+def _blocks(found: Screened) -> list[Block]:
+    if found.result is None:
+        return [*found.texts]
+    heat, coverage, *curves = screen_pictures(found.result)
+    ranking, pairs, windows = screen_tables(found.result)
+    notes = Text("\n".join(found.result.notes), "note")
+    return [*found.texts, heat, ranking, notes, coverage, windows, *curves, pairs]
+
+
+def _numbers(found: Screened) -> list[KeyNumber]:
+    return [] if found.result is None else _key_coatings(found.result)
 
 
 def screen_tables(result: ScreenResult) -> list[Table]:
@@ -211,3 +214,14 @@ def _key_coatings(result: ScreenResult) -> list[KeyNumber]:
 def _worst(cathode: str, coating: str | None, electrolyte: str, pairs: dict[tuple[str, str], Any]) -> Any:
     sides = [(cathode, electrolyte)] if coating is None else [(cathode, coating), (coating, electrolyte)]
     return min((pairs[side] for side in sides), key=lambda pair: pair.mutual)
+
+
+SCREEN = Chapter(
+    "screen",
+    "Coating screen",
+    "The recipe asks for no screen.",
+    lambda case: case.recipe.screen,
+    _evaluate,
+    _blocks,
+    _numbers,
+)

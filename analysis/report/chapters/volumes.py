@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ....configs.errors import CatholyteError
-from ....configs.steps.volumes import VolumeStep
+from ....configs.steps.volumes import NamedDecomposition, VolumeStep
 from ...figures.style import PALETTE
 from ...figures.volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure
-from ...thermodynamics.phase_set import PhaseSet
 from ...thermodynamics.volume import VolumeBalance, Volumes
-from ...thermodynamics.volume_changes import decomposition_volumes, named_reaction, parse_products
-from ...words import tier_label
+from ...thermodynamics.volume_changes import Decomposition, decomposition_volumes, named_reaction, parse_products
+from ...words import number, tier_label
 from ..case import Case
-from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
-from .reactions import deviation, phase_set_of
+from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
+from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from .reactions import deviation
 
-__all__ = ["volumes_section"]
+__all__ = ["VOLUMES", "VolumeResults"]
 
 #: V vs Li/Li+, range of the figure over the voltage
 _VOLTAGES = (0.0, 5.0)
@@ -34,54 +33,86 @@ class _Found:
     tiers: str
 
 
-def volumes_section(case: Case) -> Section:
-    """Evaluate the step ``volumes``.
+@dataclass(frozen=True)
+class VolumeResults:
+    """What the step ``volumes`` asks for.
 
     Parameters
     ----------
-    case : Case
+    step : VolumeStep
+    used : PhasesOfCase
+    named : mapping of int to VolumeBalance
+        Reactions whose products the recipe names, by their place in it.
+    ladders : mapping of str to Decomposition
+        By material.
+    problems : Problems
     """
-    section = Section("volumes", "Volumes before and after decomposition")
-    step = case.recipe.volumes
-    if step is None:
-        section.blocks.append(Text("The recipe asks for no volume."))
-        return section
-    phases = phase_set_of(step.phase_set, section, case)
-    found = _ledgers(step, phases, section) if phases else []
-    if found:
-        section.blocks += [*_pictures(found), _changes(found), _sources(found), _contributions(found), _by_kind(found)]
-        notes = dict.fromkeys(_printed_notes(found))
-        section.blocks += [Text("\n".join(notes), "note")] if notes else []
-        section.key_numbers += _key_changes(found)
-    return section
+
+    step: VolumeStep
+    used: PhasesOfCase
+    named: Mapping[int, VolumeBalance]
+    ladders: Mapping[str, Decomposition]
+    problems: Problems
+
+    @property
+    def changes(self) -> list[_Found]:
+        """Every ledger: reactions that the recipe names, then the steps of ladders."""
+        found = []
+        for place, ledger in self.named.items():
+            named, tiers = self.step.decompositions[place], "measured volumes" if _measured(ledger) else "see sources"
+            found.append(_Found(named.material, ledger, None, named.published, tiers))
+        for name, decomposition in self.ladders.items():
+            tiers = tier_label(decomposition.window.tiers.values())
+            found += [_Found(name, taken.ledger, taken.voltage, None, tiers) for taken in decomposition.steps]
+        return found
 
 
-def _ledgers(step: VolumeStep, phases: PhaseSet, section: Section) -> list[_Found]:
-    volumes = Volumes(phases, own=step.densities)
-    found: list[_Found] = []
-    for named in step.decompositions:
-        try:
-            ledger = named_reaction(named.material, parse_products(named.products), phases, volumes)
-            found.append(
-                _Found(
-                    named.material,
-                    ledger,
-                    None,
-                    named.published,
-                    "measured volumes" if _measured(ledger) else "see sources",
-                )
-            )
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{named.material} -> {', '.join(named.products)}: {error.message}", "problem"))
-    for name in step.materials:
-        try:
-            decomposition = decomposition_volumes(name, phases, volumes)
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{name}: {error.message}", "problem"))
+def _title(named: NamedDecomposition) -> str:
+    return f"{named.material} -> {', '.join(named.products)}"
+
+
+def _evaluate(case: Case, step: VolumeStep) -> VolumeResults:
+    used, problems = phases_of(case, step.phase_set), Problems()
+    phases, reactions, ladders = used.phases, {}, {}
+    if phases is not None:
+        volumes = Volumes(phases, own=step.densities)
+        for place, named in enumerate(step.decompositions):
+            with problems.attempt(_title(named)):
+                reactions[place] = named_reaction(named.material, parse_products(named.products), phases, volumes)
+        for name in step.materials:
+            with problems.attempt(name):
+                ladders[name] = decomposition_volumes(name, phases, volumes)
+    return VolumeResults(step, used, reactions, ladders, problems)
+
+
+def _blocks(results: VolumeResults) -> list[Block]:
+    blocks: list[Block] = [*results.used.texts, *results.problems.texts]
+    found = results.changes
+    if not found:
+        return blocks
+    blocks += [*_pictures(found), _changes(found), _sources(found), _contributions(found), _by_kind(found)]
+    notes = dict.fromkeys(_printed_notes(found))
+    return blocks + ([Text("\n".join(notes), "note")] if notes else [])
+
+
+def _numbers(results: VolumeResults) -> list[KeyNumber]:
+    return _key_changes(results.changes)
+
+
+def _values(results: VolumeResults) -> list[Value]:
+    """Relative change of every reaction whose products the recipe names."""
+    values, column = [], "volume change on decomposition (%)"
+    for place, named in enumerate(results.step.decompositions):
+        ledger = results.named.get(place)
+        if ledger is None:
+            problem = results.used.problem or results.problems.of(_title(named))
+            values.append(Value((named.material,), column, problem=problem))
             continue
-        tiers = tier_label(decomposition.window.tiers.values())
-        found += [_Found(name, taken.ledger, taken.voltage, None, tiers) for taken in decomposition.steps]
-    return found
+        sign = "+" if ledger.percent and ledger.percent > 0 else ""
+        text = "unknown" if ledger.percent is None else f"{sign}{number(ledger.percent, 1)}"
+        basis = f"{ledger.reaction}; molar volumes of the densities named in the report"
+        values.append(Value((named.material,), column, text, basis=basis))
+    return values
 
 
 def _measured(ledger: VolumeBalance) -> bool:
@@ -273,3 +304,15 @@ def _key_changes(found: Sequence[_Found]) -> list[KeyNumber]:
         )
         for one in chosen
     ]
+
+
+VOLUMES = Chapter(
+    "volumes",
+    "Volumes before and after decomposition",
+    "The recipe asks for no volume.",
+    lambda case: case.recipe.volumes,
+    _evaluate,
+    _blocks,
+    _numbers,
+    values=_values,
+)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from ....configs.errors import CatholyteError
 from ....configs.models import Tier
 from ....configs.steps.windows import WindowStep
 from ...figures.reactions import WindowLadder, window_figure
@@ -18,10 +18,11 @@ from ...thermodynamics.window import LadderStep, WindowResult, stability_window
 from ...thermodynamics.window_deviation import LimitDeviation, explain_window
 from ...words import tier_label
 from ..case import Case
-from ..content import Block, Column, KeyNumber, Picture, Section, Table, Text
-from .reactions import SIGMA, deviation, phase_set_of, rests_on
+from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
+from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from .reactions import SIGMA, deviation, rests_on
 
-__all__ = ["ladder", "windows_section"]
+__all__ = ["WINDOWS", "Windows", "ladder"]
 
 #: V vs Li/Li+, range of the ladders
 _VOLTAGES = (0.0, 5.0)
@@ -60,42 +61,84 @@ def ladder(result: WindowResult) -> WindowLadder:
     return WindowLadder(result.material, result.reduction.voltage, oxidation, steps, result.published)
 
 
-def windows_section(case: Case) -> Section:
-    """Evaluate every material of the step ``windows``.
+@dataclass(frozen=True)
+class Windows:
+    """What the step ``windows`` asks for.
 
     Parameters
     ----------
-    case : Case
+    step : WindowStep
+    used : PhasesOfCase
+    windows : mapping of str to _Window
+        By material.
+    problems : Problems
     """
-    section = Section("windows", "Electrochemical stability windows")
-    step = case.recipe.windows
-    if step is None:
-        section.blocks.append(Text("The recipe asks for no stability window."))
-        return section
-    phases = phase_set_of(step.phase_set, section, case)
-    windows = _opened(step, phases, section) if phases else []
-    results = [window.result for window in windows]
-    if results:
-        tiers = tier_label(tier for result in results for tier in result.tiers.values())
-        highest = max(result.oxidation.voltage if result.oxidation else 0.0 for result in results)
-        figure = window_figure(
-            [ladder(r) for r in results],
-            f"phase set {results[0].phase_set} (tier {tiers})",
-            (0.0, max(_VOLTAGES[1], math.ceil(highest))),
-        )
-        alt = f"Stability windows of {', '.join(result.material for result in results)} with the steps of each ladder."
-        section.blocks += [
-            Picture("windows", figure, alt),
-            _limits(windows),
-            Text(_CONVENTION, "note"),
-            _ladders(windows),
+
+    step: WindowStep
+    used: PhasesOfCase
+    windows: Mapping[str, _Window]
+    problems: Problems
+
+    @cached_property
+    def deviations(self) -> list[LimitDeviation]:
+        """Every limit that has a printed value, with the phases and entries that make it differ."""
+        phases, products = self.used.phases, self.step.published_products
+        return [
+            one
+            for result in (window.result for window in self.windows.values())
+            if result.published is not None and phases is not None
+            for one in explain_window(result, phases, result.published, products.get(result.material, ((), ())))
         ]
-        section.blocks.append(Text("\n".join(f"{result.material}: {result.note}." for result in results), "note"))
-    if phases and results:
-        section.blocks += _beside_print(results, phases, step)
-    for window in windows:
-        section.key_numbers += _key_limits(window)
-    return section
+
+
+def _evaluate(case: Case, step: WindowStep) -> Windows:
+    used, problems = phases_of(case, step.phase_set), Problems()
+    phases, windows = used.phases, {}
+    if phases is not None:
+        for name in step.materials:
+            with problems.attempt(name):
+                result = stability_window(name, phases, voltages=_VOLTAGES, published=step.published.get(name))
+                windows[name] = _Window(result, _on_hull(result, phases), _lithium(phases))
+    return Windows(step, used, windows, problems)
+
+
+def _blocks(found: Windows) -> list[Block]:
+    blocks: list[Block] = [*found.used.texts, *found.problems.texts]
+    windows = list(found.windows.values())
+    results = [window.result for window in windows]
+    if not results:
+        return blocks
+    tiers = tier_label(tier for result in results for tier in result.tiers.values())
+    highest = max(result.oxidation.voltage if result.oxidation else 0.0 for result in results)
+    figure = window_figure(
+        [ladder(r) for r in results],
+        f"phase set {results[0].phase_set} (tier {tiers})",
+        (0.0, max(_VOLTAGES[1], math.ceil(highest))),
+    )
+    alt = f"Stability windows of {', '.join(result.material for result in results)} with the steps of each ladder."
+    blocks += [Picture("windows", figure, alt), _limits(windows), Text(_CONVENTION, "note"), _ladders(windows)]
+    blocks.append(Text("\n".join(f"{result.material}: {result.note}." for result in results), "note"))
+    return blocks + _beside_print(found)
+
+
+def _numbers(found: Windows) -> list[KeyNumber]:
+    return [key for window in found.windows.values() for key in _key_limits(window)]
+
+
+def _values(found: Windows) -> list[Value]:
+    """Both limits of every material."""
+    values, column = [], "window (V vs Li/Li⁺)"
+    for name in found.step.materials:
+        if name not in found.windows:
+            values.append(Value((name,), column, problem=found.used.problem or found.problems.of(name)))
+            continue
+        result = found.windows[name].result
+        sigma, oxidation = result.uncertainty, result.oxidation
+        high = "no limit" if oxidation is None else f"{oxidation.voltage:.3f}"
+        spread = f"± {sigma.reduction:.3f} and ± {sigma.oxidation or 0:.3f} V; phase set {result.phase_set}"
+        text = f"{result.reduction.voltage:.3f} to {high}"
+        values.append(Value((name,), column, text, tier_label(result.tiers.values()), spread))
+    return values
 
 
 _CONVENTION = (
@@ -106,26 +149,9 @@ _CONVENTION = (
 )
 
 
-def _opened(step: WindowStep, phases: PhaseSet, section: Section) -> list[_Window]:
-    windows = []
-    for name in step.materials:
-        try:
-            result = stability_window(name, phases, voltages=_VOLTAGES, published=step.published.get(name))
-            windows.append(_Window(result, _on_hull(result, phases), _lithium(phases)))
-        except CatholyteError as error:
-            section.blocks.append(Text(f"{name}: {error.message}", "problem"))
-    return windows
-
-
-def _beside_print(results: Sequence[WindowResult], phases: PhaseSet, step: WindowStep) -> list[Block]:
-    """Every limit that has a printed value, with the phases and entries that make it differ; nothing where none is
-    printed."""
-    found: list[LimitDeviation] = []
-    for result in results:
-        if result.published is not None:
-            found += explain_window(
-                result, phases, result.published, step.published_products.get(result.material, ((), ()))
-            )
+def _beside_print(windows: Windows) -> list[Block]:
+    """Limits beside printed ones; nothing where none is printed."""
+    found, step = windows.deviations, windows.step
     if not found:
         return []
     rows = [
@@ -270,3 +296,15 @@ def _key_limits(window: _Window) -> list[KeyNumber]:
         )
         for end in _ends(window)
     ]
+
+
+WINDOWS = Chapter(
+    "windows",
+    "Electrochemical stability windows",
+    "The recipe asks for no stability window.",
+    lambda case: case.recipe.windows,
+    _evaluate,
+    _blocks,
+    _numbers,
+    values=_values,
+)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from catholyte.analysis.figures.depth import DepthPanel, alignment_figure, depth_figure
 from catholyte.analysis.figures.style import to_svg
-from catholyte.analysis.report.chapters.depth import DepthData, add_depth
-from catholyte.analysis.report.content import Section
+from catholyte.analysis.report.chapters.depth import DepthData, depth_blocks, depth_key_numbers, depth_results
+from catholyte.analysis.report.content import Picture, Table
 from catholyte.analysis.states.alignment import Alignment, alignment
 from catholyte.analysis.states.band_report import bands_of
 from catholyte.analysis.states.depth import depth_report
@@ -118,12 +118,12 @@ def test_the_same_input_gives_the_same_svg() -> None:
 
 
 def test_report_holds_every_centre_alignment_and_trend() -> None:
-    section = Section("interface", "Interface")
     data = DepthData(
         [joint((6, 6), (0.2, 0.9)), joint((4, 4), (0.2, 0.9))], SPEC, {name: bulk(name) for name in MATERIALS}
     )
-    add_depth(section, "lco_coo", data)
-    tables = {table.name: table for table in section.tables}
+    results = depth_results(data)
+    blocks = depth_blocks("lco_coo", results)
+    tables = {block.name: block for block in blocks if isinstance(block, Table)}
     assert list(tables) == [
         "lco_coo_32_centers",
         "lco_coo_32_Co",
@@ -142,12 +142,12 @@ def test_report_holds_every_centre_alignment_and_trend() -> None:
         "Co3+ in LCO",
         "Co2+ in CoO",
     }
-    assert [picture.name for picture in section.pictures] == [
+    assert [block.name for block in blocks if isinstance(block, Picture)] == [
         "lco_coo_32_depth",
         "lco_coo_48_depth",
         "lco_coo_alignment",
     ]
-    centre, step = section.key_numbers
+    centre, step = depth_key_numbers(results)
     assert centre.value == pytest.approx(-0.3, abs=1e-6)
     assert step.value == pytest.approx(-0.8, abs=1e-3)
     assert re.search(r"one cell of 48 atoms, inner planes", centre.quantity)
@@ -155,8 +155,7 @@ def test_report_holds_every_centre_alignment_and_trend() -> None:
 
 
 def test_report_says_what_is_missing() -> None:
-    section = Section("interface", "Interface")
-    add_depth(section, "x", DepthData([joint((4, 4)).model_copy(update={"dos": None})], SPEC))
-    (problem,) = section.blocks
+    results = depth_results(DepthData([joint((4, 4)).model_copy(update={"dos": None})], SPEC))
+    (problem,) = depth_blocks("x", results)
     assert "has no projected DOS" in getattr(problem, "text", "")
-    assert section.key_numbers == []
+    assert depth_key_numbers(results) == []

@@ -13,12 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from catholyte.analysis.figures.cells import lattice_figure
-from catholyte.analysis.figures.dos import DosPanel, centers_figure, dos_figure
+from catholyte.analysis.figures.dos import centers_figure, dos_figure
 from catholyte.analysis.figures.reactions import MixingCurve, reaction_figure, window_figure
 from catholyte.analysis.figures.style import PALETTE, new_figure, save_figure, style, to_svg
 from catholyte.analysis.words import formula_text, number
 from catholyte.configs.errors import InputError
-from catholyte.tests.support.docs.figures_by_hand import CURVE, LADDERS, LATTICE, SPEC, make_bands, make_comparison
+from catholyte.tests.support.docs.figures_by_hand import CURVE, LADDERS, LATTICE, dos_panel, make_bands, make_comparison
 from catholyte.tests.support.docs.figures_by_hand import FIGURES as DRAWN
 
 FIGURES = {name: DRAWN[f"{name}_figure"] for name in ("dos", "centers", "reaction", "window", "lattice")}
@@ -107,7 +107,7 @@ def test_dos_mirrors_the_spins_and_marks_the_centres_of_all_panels() -> None:
 def test_smoothing_keeps_the_number_of_states() -> None:
     areas = []
     for width in (0.0, 0.3):
-        figure = dos_figure([DosPanel("CoO", make_bands(1), "gpaw")], SPEC, width=width)
+        figure = dos_figure([dos_panel("CoO", make_bands(1))], width=width)
         curve = figure.axes[0].lines[0]
         areas.append(float(np.sum(curve.get_ydata())))
     assert areas[0] == pytest.approx(areas[1], rel=1e-3)
@@ -186,7 +186,7 @@ def test_figures_are_written_in_all_formats_and_leave_no_state(tmp_path: Path) -
 
 def test_figures_that_cannot_be_drawn_say_why() -> None:
     with pytest.raises(InputError, match="at least one material"):
-        dos_figure([], SPEC)
+        dos_figure([])
     with pytest.raises(InputError, match="at least one material"):
         window_figure([], "chgnet")
     with pytest.raises(InputError, match="0 lattice parameters"):

@@ -12,7 +12,7 @@ import pytest
 from catholyte.analysis.motion.stored import StoredTrajectory
 from catholyte.analysis.motion.study import Run, StudySpec, study_motion
 from catholyte.analysis.report.case import read_case
-from catholyte.analysis.report.chapters.motion import motion_pictures, motion_section, motion_tables
+from catholyte.analysis.report.chapters.motion import MOTION, motion_pictures, motion_tables
 from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
 from catholyte.configs.errors import InputError
 from catholyte.tests.support.campaigns.campaign_documents import MadeRecords, made_document, planned
@@ -112,7 +112,7 @@ def test_chapter_of_a_campaign(tmp_path: Path) -> None:
             ),
         ],
     )
-    section = motion_section(read_case(records))
+    section = MOTION.section(read_case(records))
     texts = [block.text for block in section.blocks if block.kind in ("note", "problem", "heading")]
     assert "LCO|LPSCl" in texts
     assert any("chunk 2 is missing: later ones are left out" in text for text in texts)
@@ -155,7 +155,7 @@ def test_chunks_that_do_not_belong_together_are_not_joined(tmp_path: Path) -> No
 
 
 def test_a_campaign_without_dynamics(tmp_path: Path) -> None:
-    section = motion_section(
+    section = MOTION.section(
         read_case(MadeRecords(recipe(tmp_path / "none.json"), [(planned("a", "bulk", "LCO"), made_document("LCO"))]))
     )
     assert [block.text for block in section.blocks] == ["The recipe has no finished molecular dynamics."]

@@ -12,7 +12,7 @@ from pymatgen.core.structure import Structure
 from catholyte.analysis.figures.cells import StackView, stack_figure
 from catholyte.analysis.records import Entry, in_campaign
 from catholyte.analysis.report.case import Case, Finished
-from catholyte.analysis.report.chapters.interface import interface_section
+from catholyte.analysis.report.chapters.interface import INTERFACES
 from catholyte.analysis.report.content import Section, Table
 from catholyte.configs.constants import J_PER_M2
 from catholyte.configs.errors import InputError
@@ -111,7 +111,7 @@ def table(section: Section, name: str) -> Table:
 
 
 def test_energies_by_hand() -> None:
-    section = interface_section(case(*jobs()))
+    section = INTERFACES.section(case(*jobs()))
     (row,) = table(section, "interface_energies").rows
     assert row["interface"] == pytest.approx(1000 * (50 - 49) / (2 * AREA))
     assert row["adhesion"] == pytest.approx(1000 * (49 - 47.5) / (2 * AREA))
@@ -129,7 +129,7 @@ def test_energies_by_hand() -> None:
 
 
 def test_cells_and_choice() -> None:
-    section = interface_section(case(*jobs()))
+    section = INTERFACES.section(case(*jobs()))
     (row,) = table(section, "interface_cells").rows
     assert (row["facets"], row["atoms"], row["gap"], row["seam"], row["taken"]) == (
         "LCO(104) | CoO(100)",
@@ -152,21 +152,21 @@ def test_the_recipes_level_goes_before_that_of_the_choice() -> None:
         finished("A|B", "relax stack", stack, -49.5),
         finished("A|B bulk LCO", "relax bulk LCO", cell({"LCO": 1}, 4), -10.1),
     ]
-    (row,) = table(interface_section(case(*jobs(), *better)), "interface_energies").rows
+    (row,) = table(INTERFACES.section(case(*jobs(), *better)), "interface_energies").rows
     assert row["interface"] == pytest.approx(1000 * (2 * 10.1 + 3 * 10 - 49.5) / (2 * AREA))
 
 
 def test_what_is_missing_is_said() -> None:
-    without = interface_section(case(*jobs()[:2]))
+    without = INTERFACES.section(case(*jobs()[:2]))
     assert any(block.kind == "problem" and "no strained crystal of LCO, CoO" in block.text for block in without.blocks)
     assert without.key_numbers == []
-    waiting = interface_section(case(choice=False, waiting=("A|B chgnet candidates",)))
+    waiting = INTERFACES.section(case(choice=False, waiting=("A|B chgnet candidates",)))
     assert [block.text for block in waiting.blocks if block.kind == "problem"] == [
         "A|B chgnet candidates (job A|B chgn) has not run."
     ]
-    never = interface_section(Case({}, Recipe.model_validate(RECIPE), [], [], {}))
+    never = INTERFACES.section(Case({}, Recipe.model_validate(RECIPE), [], [], {}))
     assert "runs with --only interface" in never.blocks[0].text  # type: ignore[union-attr]
-    none = interface_section(
+    none = INTERFACES.section(
         Case({}, Recipe.model_validate({key: value for key, value in RECIPE.items() if key != "interface"}), [], [], {})
     )
     assert [block.text for block in none.blocks] == ["The recipe builds no interface."]  # type: ignore[union-attr]
@@ -208,7 +208,7 @@ def test_states_across_the_stack_have_their_place() -> None:
         states("A|B bulk LCO", "dos bulk LCO", cell({"LCO": 1}, 4), -2.5),
         states("A|B bulk CoO", "dos bulk CoO", cell({"CoO": 1}, 4), -3.5),
     ]
-    section = interface_section(case(*jobs(), *dos))
+    section = INTERFACES.section(case(*jobs(), *dos))
     assert any(getattr(block, "text", "") == "States across LCO | CoO" for block in section.blocks)
     assert {"depth_LCO_CoO_10_depth", "depth_LCO_CoO_alignment"} <= {picture.name for picture in section.pictures}
     difference = next(

@@ -9,7 +9,7 @@ import pytest
 from catholyte.analysis.figures.layers import layer_content_figure
 from catholyte.analysis.layers.geometry import layered_geometry
 from catholyte.analysis.report.case import Case, Finished
-from catholyte.analysis.report.chapters.layers import delithiation, layers_section, measured_layers
+from catholyte.analysis.report.chapters.layers import LAYERS, delithiation, measured_layers
 from catholyte.analysis.report.content import Picture, Section, Text
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import load_recipe
@@ -61,7 +61,7 @@ def case() -> Case:
 
 @pytest.fixture(scope="module")
 def section(case: Case) -> Section:
-    return layers_section(case)
+    return LAYERS.section(case)
 
 
 def test_layered_oxides_are_measured_and_nothing_else(case: Case):
@@ -129,7 +129,7 @@ def test_figures_are_drawn(section: Section):
 
 def test_a_campaign_without_layered_oxides_says_so():
     jobs = [Finished(planned("CoO", "bulk", "CoO"), made_document("CoO"))]
-    section = layers_section(Case({}, load_recipe("gsirr")[0], [jobs[0].entry], jobs, {}))
+    section = LAYERS.section(Case({}, load_recipe("gsirr")[0], [jobs[0].entry], jobs, {}))
     assert [block.text for block in section.blocks if isinstance(block, Text)] == [
         "No layered oxide has been relaxed or moved in this campaign."
     ]

@@ -11,7 +11,7 @@ from catholyte.analysis.figures.oxygen import ladder_figure, oxygen_potential_fi
 from catholyte.analysis.figures.style import to_svg
 from catholyte.analysis.oxygen.loss import OxygenLadder
 from catholyte.analysis.report.case import Case, Finished
-from catholyte.analysis.report.chapters.oxygen import OxygenResults, oxygen_loss_section, oxygen_results, oxygen_section
+from catholyte.analysis.report.chapters.oxygen import OXYGEN_LOSS, OxygenLoss, OxygenResults, oxygen_results
 from catholyte.analysis.report.content import Picture, Table, Text
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.errors import InputError
@@ -59,7 +59,7 @@ def test_documents_of_others_are_left_out(results: OxygenResults):
 
 
 def test_the_chapter_names_reference_model_and_limits(results: OxygenResults):
-    section = oxygen_section([results])
+    section = OXYGEN_LOSS.shown(OxygenLoss([], [results]))
     told = " ".join(block.text for block in section.blocks if isinstance(block, Text)) + " ".join(
         table.note for table in section.tables
     )
@@ -75,7 +75,7 @@ def test_the_chapter_names_reference_model_and_limits(results: OxygenResults):
 def test_formation_energies_stand_at_the_conditions_that_were_asked(results: OxygenResults):
     hot = oxygen_results("LCO", campaign(), OxygenConditions(temperature=1000, pressure=1e-10), PHASES)
     rows = [
-        next(table for table in oxygen_section([r]).tables if table.name == "oxygen_ladder_LCO").rows
+        next(table for table in OXYGEN_LOSS.shown(OxygenLoss([], [r])).tables if table.name == "oxygen_ladder_LCO").rows
         for r in (results, hot)
     ]
     for cold_row, hot_row in zip(*rows, strict=True):
@@ -84,7 +84,7 @@ def test_formation_energies_stand_at_the_conditions_that_were_asked(results: Oxy
 
 
 def test_every_picture_is_drawn_and_says_its_tier(results: OxygenResults):
-    pictures = [block for block in oxygen_section([results]).blocks if isinstance(block, Picture)]
+    pictures = [block for block in OXYGEN_LOSS.shown(OxygenLoss([], [results])).blocks if isinstance(block, Picture)]
     assert {picture.name for picture in pictures} == {
         "orderings_LCO",
         "oxygen_ladder_LCO",
@@ -104,7 +104,9 @@ def test_every_picture_is_drawn_and_says_its_tier(results: OxygenResults):
 def test_the_figure_over_the_temperature_crosses_zero_where_the_table_says(results: OxygenResults):
     figure = oxygen_potential_figure(ladder_of(results), (0.2095,))
     lines = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) > 10]
-    table = next(table for table in oxygen_section([results]).tables if table.name == "oxygen_ladder_LCO")
+    table = next(
+        table for table in OXYGEN_LOSS.shown(OxygenLoss([], [results])).tables if table.name == "oxygen_ladder_LCO"
+    )
     assert len(lines) == len(table.rows)
     for line, row in zip(lines, table.rows, strict=True):
         x, y = line.get_xdata(), line.get_ydata()
@@ -134,7 +136,10 @@ def test_a_long_ladder_stays_legible():
     assert [note for note in ladder.notes if "arrangement" in note] == [
         "1 to 6 Li vacancies: one arrangement only, so the spread over arrangements is unknown"
     ]
-    assert [key.value for key in oxygen_section([long]).key_numbers] == [ladder.rungs[0].mean, ladder.rungs[-1].mean]
+    assert [key.value for key in OXYGEN_LOSS.shown(OxygenLoss([], [long])).key_numbers] == [
+        ladder.rungs[0].mean,
+        ladder.rungs[-1].mean,
+    ]
     assert "Bars" not in " ".join(
         text.get_text() for text in ladder_plot.texts
     )  # one arrangement each: there is no standard error
@@ -143,7 +148,7 @@ def test_a_long_ladder_stays_legible():
 def test_what_is_missing_is_said_and_the_rest_shown():
     empty = oxygen_results("LCO", [], OxygenConditions(), PHASES)
     assert empty.problems == ("LCO: no host has been relaxed yet",)
-    assert [block.kind for block in oxygen_section([empty]).blocks] == ["problem"]
+    assert [block.kind for block in OXYGEN_LOSS.shown(OxygenLoss([], [empty])).blocks] == ["problem"]
     other = oxygen_results("LCO", campaign("gpaw"), OxygenConditions(), PHASES)
     assert any("need an O2 molecule" in problem for problem in other.problems)
     assert any("need lithium metal" in problem for problem in other.problems)
@@ -155,7 +160,7 @@ def test_what_is_missing_is_said_and_the_rest_shown():
     found = oxygen_results("LCO", blind, OxygenConditions(), PHASES)
     assert found.ladder is not None
     assert any("told by moments" in problem for problem in found.problems)
-    assert not [table for table in oxygen_section([found]).tables if re.match("redox", table.name)]
+    assert not [table for table in OXYGEN_LOSS.shown(OxygenLoss([], [found])).tables if re.match("redox", table.name)]
 
 
 def test_a_campaign_in_the_store_is_evaluated_by_step_and_material(results: OxygenResults):
@@ -169,18 +174,18 @@ def test_a_campaign_in_the_store_is_evaluated_by_step_and_material(results: Oxyg
     ]
     failed = planned("failed00", "oxygen_loss", "LCO", "failed", cause={"message": "atoms flew apart"})
     entries = [*(job.entry for job in jobs), failed]
-    section = oxygen_loss_section(Case({}, recipe, entries, jobs, {}))
+    section = OXYGEN_LOSS.section(Case({}, recipe, entries, jobs, {}))
     assert [key.value for key in section.key_numbers] == [rung.mean for rung in ladder_of(results).rungs]
     assert any("atoms flew apart" in block.text for block in section.blocks if isinstance(block, Text))
     orderings = next(table for table in section.tables if table.name == "orderings_LCO")
     assert "more would change nothing" in orderings.note  # 5 of the 8 that were asked for exist
-    assert [block.text for block in oxygen_loss_section(Case({}, gsirr, [], [], {})).blocks] == [
+    assert [block.text for block in OXYGEN_LOSS.section(Case({}, gsirr, [], [], {})).blocks] == [
         "The recipe asks for no oxygen loss."
     ]
 
 
 def test_tables_are_written_with_all_digits(results: OxygenResults, tmp_path):
-    for block in oxygen_section([results]).blocks:
+    for block in OXYGEN_LOSS.shown(OxygenLoss([], [results])).blocks:
         if isinstance(block, Table):
             assert len(block.write(tmp_path).read_text().splitlines()) == 1 + len(block.rows)
 

@@ -15,7 +15,7 @@ from catholyte.analysis.figures.oxygen import substitution_figure
 from catholyte.analysis.oxygen.reference import OxygenReference, oxygen_data, reference_from_phase_set
 from catholyte.analysis.oxygen.substitution import LITHIUM_BRIDGE, OTHERS, SubstitutionResults, substitution_results
 from catholyte.analysis.report.case import Case, Finished
-from catholyte.analysis.report.chapters.oxygen import oxygen_loss_section
+from catholyte.analysis.report.chapters.oxygen import OXYGEN_LOSS
 from catholyte.analysis.report.chapters.substitution import substitution_blocks, substitution_key_numbers
 from catholyte.analysis.report.content import Picture, Section, Text
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
@@ -134,7 +134,7 @@ def chapter(documents: list[CalculationDocument], step: OxygenLossStep) -> Secti
         for k, document in enumerate(documents)
     ]
     recipe = load_recipe("gsirr")[0].model_copy(update={"oxygen_loss": step})
-    return oxygen_loss_section(Case({}, recipe, [job.entry for job in jobs], jobs, {}))
+    return OXYGEN_LOSS.section(Case({}, recipe, [job.entry for job in jobs], jobs, {}))
 
 
 def test_the_ion_has_its_place_in_the_report():

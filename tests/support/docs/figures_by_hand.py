@@ -41,7 +41,7 @@ from catholyte.analysis.motion.study import MotionStudy, Run, StudySpec, study_m
 from catholyte.analysis.oxygen.substitution import PairedVacancy, SubstitutionResults
 from catholyte.analysis.report.chapters.oxygen import OxygenResults, oxygen_results
 from catholyte.analysis.states.alignment import alignment
-from catholyte.analysis.states.band_report import Bands, bands_of
+from catholyte.analysis.states.band_report import Bands, band_report, bands_of
 from catholyte.analysis.states.comparison import Comparison, Difference
 from catholyte.analysis.states.depth import depth_report
 from catholyte.analysis.states.depth_planes import stack_of
@@ -59,7 +59,17 @@ from catholyte.tests.support.phase_sets import BY_HAND, phase_set
 from catholyte.tests.support.referees.joint_cells import MATERIALS, bulk, joint
 from catholyte.workflows.documents import BandEdges, ProjectedDos
 
-__all__ = ["CURVE", "FIGURES", "LADDERS", "LATTICE", "SPEC", "make_bands", "make_comparison", "moving_study"]
+__all__ = [
+    "CURVE",
+    "FIGURES",
+    "LADDERS",
+    "LATTICE",
+    "SPEC",
+    "dos_panel",
+    "make_bands",
+    "make_comparison",
+    "moving_study",
+]
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")
 
@@ -82,6 +92,12 @@ def make_bands(n_spin: int = 2) -> Bands:
         BandEdges(efermi=1.0, vbm=0.0, cbm=2.0, gap=2.0),
         Structure(Lattice.cubic(4), ["Co", "O", "O"], [[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0]]),
     )
+
+
+def dos_panel(title: str, bands: Bands, environments: dict[str, list[int]] | None = None) -> DosPanel:
+    """A panel with the centres of its own bands."""
+    groups = environments or {}
+    return DosPanel(title, bands, band_report(bands, SPEC, groups), "gpaw", groups)
 
 
 def make_comparison(aligned: float | None = None) -> Comparison:
@@ -285,10 +301,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "alignment_figure": _alignment,
     "dos_figure": lambda: dos_figure(
         [
-            DosPanel("LiCoO2", make_bands(), "gpaw"),
-            DosPanel("CoO", make_bands(1), "gpaw", {"Co–O–Co": [1], "Co–O–Li": [2]}),
-        ],
-        SPEC,
+            dos_panel("LiCoO2", make_bands()),
+            dos_panel("CoO", make_bands(1), {"Co–O–Co": [1], "Co–O–Li": [2]}),
+        ]
     ),
     "centers_figure": lambda: centers_figure(make_comparison(aligned=-0.6)),
     "stack_figure": lambda: stack_figure(

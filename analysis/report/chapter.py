@@ -1,0 +1,156 @@
+"""What a chapter of the report is: what it asks of a campaign, what is computed of it once, and how that is shown.
+
+Report, board and notebook ask the chapters: a number that two of them show was computed by one function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from ...configs.errors import CatholyteError
+from ..thermodynamics.own_entries import joined_by_new
+from ..thermodynamics.phase_set import PhaseSet, load_phase_set
+from .case import Case
+from .content import Block, KeyNumber, Section, Text, Value
+
+__all__ = ["Chapter", "PhasesOfCase", "Problems", "phases_of"]
+
+Asked = TypeVar("Asked")
+Results = TypeVar("Results")
+
+
+def _nothing(_: Any) -> Sequence[Any]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Chapter(Generic[Asked, Results]):
+    """One chapter.
+
+    Parameters
+    ----------
+    id, title : str
+        Of its section.
+    empty : str
+        Sentence of a section that has nothing to tell.
+    asks : callable
+        What of a campaign the chapter is about, e.g. a step of its recipe; None where there is nothing.
+    evaluate : callable
+        Campaign, and what was asked, to results: everything that is computed, figures excepted.
+    blocks : callable
+        Results to texts, tables and pictures in the order of reading.
+    numbers : callable
+        Results to key numbers.
+    warnings : callable
+        Results to what a reader of the first page must know.
+    values : callable
+        Results to numbers of a campaign's matrix that need no job but relaxed bulk cells.
+    """
+
+    id: str
+    title: str
+    empty: str
+    asks: Callable[[Case], Asked | None]
+    evaluate: Callable[[Case, Asked], Results]
+    blocks: Callable[[Results], Sequence[Block]]
+    numbers: Callable[[Results], Sequence[KeyNumber]] = _nothing
+    warnings: Callable[[Results], Sequence[str]] = _nothing
+    values: Callable[[Results], Sequence[Value]] = _nothing
+
+    def results(self, case: Case) -> Results | None:
+        """What was computed of a campaign, once for each case; None where nothing is asked."""
+        if self.id not in case.computed:
+            asked = self.asks(case)
+            case.computed[self.id] = None if asked is None else self.evaluate(case, asked)
+        found: Results | None = case.computed[self.id]
+        return found
+
+    def section(self, case: Case) -> Section:
+        """The chapter of one campaign."""
+        results = self.results(case)
+        return Section(self.id, self.title, [Text(self.empty)]) if results is None else self.shown(results)
+
+    def shown(self, results: Results) -> Section:
+        """The chapter of given results."""
+        shown = list(self.blocks(results)), list(self.numbers(results)), list(self.warnings(results))
+        return Section(self.id, self.title, *shown)
+
+    def matrix_values(self, case: Case) -> list[Value]:
+        """Numbers of the campaign's matrix."""
+        if self.values is _nothing:
+            return []
+        results = self.results(case)
+        return [] if results is None else list(self.values(results))
+
+
+@dataclass
+class Problems:
+    """What could not be evaluated, in order: what was tried and the message of the error."""
+
+    found: list[tuple[str, str]] = field(default_factory=list)
+
+    @contextmanager
+    def attempt(self, what: str) -> Iterator[None]:
+        """Note an error of the block and go on after it.
+
+        Parameters
+        ----------
+        what : str
+            Name of what is tried, as the paragraph begins.
+        """
+        try:
+            yield
+        except CatholyteError as error:
+            self.found.append((what, error.message))
+
+    def of(self, what: str) -> str:
+        """Message of the first error under this name; empty where there was none."""
+        return next((message for name, message in self.found if name == what), "")
+
+    @property
+    def texts(self) -> list[Text]:
+        """One paragraph for each: ``WHAT: message``."""
+        return [Text(f"{what}: {message}", "problem") for what, message in self.found]
+
+
+class PhasesOfCase(NamedTuple):
+    """A phase set as a campaign uses it.
+
+    Parameters
+    ----------
+    phases : PhaseSet or None
+        None where it cannot be used.
+    texts : list of Text
+        Which of the campaign's own energies joined it, or why it cannot be used.
+    """
+
+    phases: PhaseSet | None
+    texts: list[Text]
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be used; empty where it can."""
+        return "\n".join(text.text for text in self.texts if text.kind == "problem")
+
+
+def phases_of(case: Case, name: str) -> PhasesOfCase:
+    """Return a phase set with the campaign's own energies of materials that it lacks; loaded once for each case.
+
+    Parameters
+    ----------
+    case : Case
+    name : str
+    """
+    key = f"phase set {name}"
+    if key not in case.computed:
+        problems = Problems()
+        phases, told = None, list[str]()
+        with problems.attempt(f"The phase set {name} cannot be used"):
+            phases, told = joined_by_new(load_phase_set(name), [found.document for found in case.of("bulk", "main")])
+        texts = problems.texts + ([Text("\n".join(told), "note")] if told else [])
+        case.computed[key] = PhasesOfCase(phases, texts)
+    found: PhasesOfCase = case.computed[key]
+    return found
