@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from pymatgen.core.structure import Structure
 
+    from ..analysis.report.case import Case
     from ..analysis.report.content import KeyNumber, Section, Table
     from ..analysis.thermodynamics.phase_set import PhaseSet
     from ..analysis.thermodynamics.reactions import ReactionResult
@@ -190,25 +191,41 @@ class Campaign:
     def phase_set(self) -> PhaseSet:
         """The recipe's pinned energies of competing phases (the default set where it names none), with the campaign's
         of materials that it lacks."""
-        from ..analysis.thermodynamics.own_entries import joined_by_new
-        from ..analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
+        from ..analysis.report.chapter import phases_of
+        from ..analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET
 
         step = self.recipe.reactions or self.recipe.windows or self.recipe.volumes or self.recipe.screen
-        own = (document for _, document in self.records.documents(self.name, "bulk"))
-        return joined_by_new(load_phase_set(step.phase_set if step else DEFAULT_PHASE_SET), own)[0]
+        used = phases_of(self._relaxed, step.phase_set if step else DEFAULT_PHASE_SET)
+        if used.phases is None:
+            raise InputError(used.problem)
+        return used.phases
+
+    @cached_property
+    def _relaxed(self) -> Case:
+        """The recipe with the campaign's relaxed bulk cells, which is what numbers of the phase set need."""
+        from ..analysis.report.case import read_case
+
+        return read_case(self.records, self.name, step="bulk", arrays=False)
 
     def reaction(self, a: str, b: str) -> ReactionResult:
-        """Self, mutual and total reaction energies of two materials, see
+        """Self, mutual and total reaction energies of two materials: the report's of a pair of the recipe, see
         :func:`catholyte.analysis.thermodynamics.reactions.react`."""
+        from ..analysis.report.chapters.reactions import REACTIONS
         from ..analysis.thermodynamics.reactions import react
 
-        return react(a, b, self.phase_set)
+        found = REACTIONS.results(self._relaxed)
+        known = found.closed.get((a, b)) if found else None
+        return react(a, b, self.phase_set) if known is None else known
 
     def window(self, material: str) -> WindowResult:
-        """The stability window of a material, see :func:`catholyte.analysis.thermodynamics.window.stability_window`."""
+        """The stability window of a material: the report's of one of the recipe, see
+        :func:`catholyte.analysis.thermodynamics.window.stability_window`."""
+        from ..analysis.report.chapters.windows import WINDOWS
         from ..analysis.thermodynamics.window import stability_window
 
-        return stability_window(material, self.phase_set)
+        found = WINDOWS.results(self._relaxed)
+        known = found.windows.get(material) if found else None
+        return stability_window(material, self.phase_set) if known is None else known.result
 
     def bands(
         self, job: str, orbital: str = "O-2p", window: str = "occupied", reference: str | None = None

@@ -126,14 +126,18 @@ def job_link(entry: Entry) -> str:
     return str(entry.plan["key"])[:8]
 
 
-def read_case(records: Records, campaign: str | None = None) -> Case:
-    """Read one campaign with all documents.
+def read_case(records: Records, campaign: str | None = None, step: str | None = None, arrays: bool = True) -> Case:
+    """Read one campaign with its documents.
 
     Parameters
     ----------
     records : Records
     campaign : str, optional
         The latest where left out.
+    step : str, optional
+        Read the documents of this step of the recipe alone.
+    arrays : bool
+        Load the large arrays (density of states, trajectory, potential) too.
 
     Raises
     ------
@@ -144,12 +148,12 @@ def read_case(records: Records, campaign: str | None = None) -> Case:
     entries, finished = records.entries(record["name"]), []
     unreadable: dict[str, str] = {}
     others: dict[str, BuiltInterfaces | ChosenInterface | None] = {}
-    done = [entry for entry in entries if entry.state in FINISHED]
+    done = [entry for entry in entries if entry.state in FINISHED and step in (None, entry.plan["step"])]
     for entry, (uuid, stored) in zip(
-        done, records.stored([str(entry.plan["uuid"]) for entry in done], arrays=True), strict=True
+        done, records.stored([str(entry.plan["uuid"]) for entry in done], arrays), strict=True
     ):
         try:
-            found = records.read(uuid, stored, arrays=True)
+            found = records.read(uuid, stored, arrays)
             if isinstance(found, CalculationDocument):
                 finished.append(Finished(entry, in_campaign(entry, found)))
             else:

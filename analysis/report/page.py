@@ -25,13 +25,13 @@ from .chapters.reactions import REACTIONS
 from .chapters.screen import SCREEN
 from .chapters.volumes import VOLUMES
 from .chapters.windows import WINDOWS
-from .content import Column, KeyNumber, Picture, Section, Table
+from .content import Column, KeyNumber, Picture, Section, Table, Value
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-__all__ = ["CHAPTERS", "FORMATS", "report_sections", "write_report"]
+__all__ = ["CHAPTERS", "FORMATS", "matrix_values", "report_sections", "write_report"]
 
 #: of the figures' files
 FORMATS = ("svg", "pdf", "png")
@@ -119,6 +119,16 @@ def report_sections(records: Records, campaign: str | None = None) -> list[Secti
     """
     case = read_case(records, campaign)
     return [chapter.section(case) for chapter in CHAPTERS]
+
+
+def matrix_values(case: Case) -> list[Value]:
+    """Return every number of a campaign's matrix that needs no job but relaxed bulk cells.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    return [value for chapter in CHAPTERS for value in chapter.matrix_values(case)]
 
 
 def _key_table(numbers: list[KeyNumber]) -> Table:

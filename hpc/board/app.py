@@ -24,7 +24,6 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 
 from ...configs.errors import CatholyteError, UnknownNameError
-from .evaluation import evaluate
 from .pages import STATIC, Links, Pages, figures_of
 from .pictures import picture
 from .snapshot import BoardSource
@@ -223,7 +222,7 @@ def _reading_ahead(
             busy = False
             for name in source.names():
                 if name not in pages.values:
-                    pages.values[name] = evaluate(source.snapshot(name).recipe, source.relaxed(name))
+                    pages.values[name] = source.values(name)
                 busy = bool(source.assess(name)) or busy
             pause = 0.2 if busy else 3.0
 

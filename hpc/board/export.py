@@ -8,7 +8,6 @@ from pathlib import Path
 from ...analysis.words import file_stem
 from ..store.ledger import now
 from .app import ASSETS, plotly_script
-from .evaluation import evaluate
 from .pages import STATIC, Links, Pages
 from .snapshot import BoardSource
 
@@ -61,7 +60,7 @@ def export_board(source: BoardSource, out: Path) -> list[Path]:
     links, files = _Files(), []
     pages = Pages(source, taken=f"{now()[:16].replace('T', ' ')} UTC")
     for name in source.names():
-        pages.values[name] = evaluate(source.snapshot(name).recipe, source.relaxed(name))
+        pages.values[name] = source.values(name)
         while source.assess(name):
             pass
         written = {links.matrix(name): pages.matrix(name, links, {}), links.jobs(name): pages.jobs(name, links, {})}

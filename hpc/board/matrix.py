@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...analysis.records import FINISHED
+from ...analysis.report.content import Value
 from ...configs.recipe import Recipe
-from .evaluation import Value
 from .snapshot import Quality, Snapshot
 
 __all__ = ["Cell", "Line", "Matrix", "Usage", "build_matrix", "usage"]
@@ -95,7 +95,7 @@ def build_matrix(snapshot: Snapshot, values: Sequence[Value]) -> Matrix:
     ----------
     snapshot : Snapshot
     values : sequence of Value
-        Numbers that need no job, see :func:`~.evaluation.evaluate`.
+        Numbers that need no job, see :func:`.page.matrix_values`.
     """
     lines: dict[tuple[str, str, str], Line] = {}
     for value in values:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...analysis.records import FINISHED
+from ...analysis.report.content import Value
 from ...analysis.words import badge, tiers_in
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...configs.trust import trust_of
 from ...workflows.documents import CalculationDocument
 from ..run.campaign import explain
-from .evaluation import Value
 from .matrix import KINDS, Line, Matrix, build_matrix, usage
 from .motion import EventSummaries, EventSummary
 from .pictures import PICTURES, picture

@@ -6,18 +6,20 @@ reaches a query: pages filter the rows in memory, and a document is looked up by
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...analysis.records import FINISHED, Entry, Records, in_campaign
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument
 from ..run.campaign import status_document
+
+if TYPE_CHECKING:
+    from ...analysis.report.content import Value
 
 __all__ = ["REFRESH_SECONDS", "BoardSource", "Quality", "Snapshot"]
 
@@ -172,14 +174,12 @@ class BoardSource:
         """
         return in_campaign(entry, self.records.document(str(entry.plan["uuid"]), arrays))
 
-    def relaxed(self, name: str) -> list[CalculationDocument]:
-        """Readable documents of the campaign's finished bulk relaxations."""
-        found = []
-        for entry in self.snapshot(name).entries:
-            if entry.plan["step"] == "bulk" and entry.state in FINISHED:
-                with contextlib.suppress(CatholyteError, ValueError):  # the job's own page says what is wrong with it
-                    found.append(self.document(entry))
-        return found
+    def values(self, name: str) -> list[Value]:
+        """Numbers of the campaign's matrix that need no job: those of the report, by the same functions."""
+        from ...analysis.report.case import read_case
+        from ...analysis.report.page import matrix_values
+
+        return matrix_values(read_case(self.records, name, step="bulk", arrays=False))
 
     def assess(self, name: str) -> int:
         """Read the verdicts of some finished jobs whose documents have not been read yet; return how many were read.

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from catholyte.analysis.report.case import Case
+from catholyte.analysis.report.page import matrix_values
 from catholyte.analysis.words import number
 from catholyte.configs.load import load_recipe
 from catholyte.hpc.board.app import create_app
-from catholyte.hpc.board.evaluation import evaluate
 from catholyte.hpc.board.export import export_board
 from catholyte.hpc.board.matrix import build_matrix, usage
 from catholyte.hpc.board.pages import Pages
@@ -58,7 +59,7 @@ def test_numbers_of_the_matrix_are_those_of_the_command(catholyte: Run) -> None:
     short = recipe.model_copy(
         update={"reactions": recipe.reactions.model_copy(update={"pairs": (("LCO", "LPSCl"), ("LCO", "Unobtainium"))})}
     )
-    values = {(value.row, value.quantity): value for value in evaluate(short)}
+    values = {(value.row, value.quantity): value for value in matrix_values(Case({}, short, [], [], {}))}
     told = answer(catholyte("reactions", "LCO", "LPSCl", "--json"))
     assert values[("LCO", "LPSCl"), "mutual (eV/atom)"].text.startswith(f"{number(told['mutual']['energy'], 3)} ±")
     assert "Unobtainium" in values[("LCO", "Unobtainium"), "total (eV/atom)"].problem

@@ -1,0 +1,98 @@
+"""One number has one evaluator: board, notebook, command line and report of the shipped campaigns show the same."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catholyte import Campaign
+from catholyte.analysis.words import number
+from catholyte.hpc.board.matrix import build_matrix
+from catholyte.hpc.board.snapshot import BoardSource
+from catholyte.tests.support.command_line import Run, answer
+
+STORE = Path(__file__).parents[1] / "data" / "campaigns.tar.xz"
+CAMPAIGNS = ("core-shell", "glassy-ceramic", "gsirr", "li-rich", "nmc532-lgps")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("campaigns")
+    with tarfile.open(STORE) as packed:
+        packed.extractall(
+            folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
+        )  # Python 3.11.4 brought the filter
+    return folder
+
+
+@pytest.fixture(params=CAMPAIGNS)
+def campaign(request: pytest.FixtureRequest, store: Path) -> Iterator[Campaign]:
+    with Campaign(store, request.param) as opened:
+        yield opened
+
+
+def test_board_notebook_and_report_show_the_same_numbers(campaign: Campaign) -> None:
+    keys = {row.quantity: row for row in campaign.key_numbers.itertuples()}
+    source = BoardSource(campaign.records, "store")
+    lines = {
+        line.name: line for line in build_matrix(source.snapshot(campaign.name), source.values(campaign.name)).lines
+    }
+    steps = campaign.recipe.reactions, campaign.recipe.windows
+    assert steps[0] is not None
+    assert steps[1] is not None
+    for a, b in steps[0].pairs:
+        result = campaign.reaction(a, b)
+        for part, energy, sigma in (
+            ("mutual", result.mutual.energy, result.uncertainty.mutual),
+            ("total", result.total.energy, result.uncertainty.total),
+        ):
+            key = keys[f"{part.capitalize()} reaction energy {result.a.label} | {result.b.label}"]
+            assert (key.value, key.uncertainty) == (energy, sigma)
+            shown = lines[f"{a} | {b}"].cells[f"{part} (eV/atom)"].text
+            assert shown == f"{number(key.value, 3)} ± {number(key.uncertainty, 3)}"
+    for name in steps[1].materials:
+        reduction = keys[f"Reduction limit of {name}"]
+        assert campaign.window(name).reduction.voltage == reduction.value
+        assert lines[name].cells["window (V vs Li/Li⁺)"].text.startswith(f"{reduction.value:.3f} to ")
+
+
+def test_volumes_of_the_board_are_those_of_the_report(store: Path) -> None:
+    with Campaign(store, "gsirr") as campaign:
+        table = campaign.tables["volumes"]
+        named = table[table["V vs Li/Li⁺"].isna()]
+        values = [v for v in BoardSource(campaign.records, "store").values("gsirr") if v.quantity.startswith("volume")]
+        assert len(values) == len(named) > 0
+        for value, percent in zip(values, named["change (%)"], strict=True):
+            assert value.text == f"{'+' if percent > 0 else ''}{number(percent, 1)}"
+
+
+def test_the_command_answers_with_the_number_of_the_report(store: Path, catholyte: Run) -> None:
+    with Campaign(store, "gsirr") as campaign:
+        row = campaign.tables["reactions"].iloc[0]
+    a, b = row["pair"].split(" | ")
+    assert answer(catholyte("reactions", a, b, "--json"))["mutual"]["energy"] == row["mutual ± 1σ (eV/atom)"]
+
+
+def test_a_chapter_evaluates_a_case_once(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from catholyte.analysis.report.case import read_case
+    from catholyte.analysis.report.chapters import reactions
+    from catholyte.analysis.report.page import matrix_values
+
+    asked: list[tuple[str, str]] = []
+    react = reactions.react
+
+    def counted(a: str, b: str, *rest: object) -> object:
+        asked.append((a, b))
+        return react(a, b, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reactions, "react", counted)
+    with Campaign(store, "li-rich") as campaign:
+        case = read_case(campaign.records, "li-rich")
+    matrix_values(case)
+    section = reactions.REACTIONS.section(case)
+    assert case.recipe.reactions is not None
+    assert asked == list(case.recipe.reactions.pairs)
+    assert len(section.key_numbers) == 2 * len(asked)
