@@ -29,7 +29,6 @@ __all__ = [
     "oxygen_potential_figure",
     "redox_figure",
     "substitution_figure",
-    "voltage_figure",
 ]
 
 #: K, range of figures over the temperature
@@ -161,7 +160,7 @@ def _convergence(ax: Axes, rungs: Sequence[Rung]) -> None:
 
     shown = _few([rung for rung in rungs if len(rung.sampled) > 1])
     for order, rung in enumerate(shown):
-        sizes = rung.convergence()
+        sizes = rung.sizes
         look = {**line_look(order), "capsize": 2, "label": f"{rung.n_vacancies} V$_{{Li}}$"}
         ax.errorbar([s.n for s in sizes], [s.mean for s in sizes], yerr=[s.mean_spread for s in sizes], **look)
     ax.set_xlabel("arrangements")
@@ -224,43 +223,6 @@ def oxygen_potential_figure(ladder: OxygenLadder, pressures: Sequence[float]) ->
             f"out.{left_out}"
         )
         caption(figure, told, ladder.reference.short())
-    return figure
-
-
-def voltage_figure(curve: VoltageCurve) -> Figure:
-    """Plateaus of the voltage over the lithium content, and every cell's energy above the hull."""
-    with style():
-        figure, (ax, right) = new_figure(8.0, 3.6, (1, 2), width_ratios=[1.6, 1])
-        edges = [curve.steps[0].x_high, *(step.x_low for step in curve.steps)]
-        levels = [step.voltage for step in curve.steps]
-        ax.plot(np.repeat(edges, 2)[1:-1], np.repeat(levels, 2), color=PALETTE[0], linewidth=1.8)
-        ax.set_xlim(max(edges), min(edges))
-        ax.set_ylim(min(levels) - 0.4, max(levels) + 0.4)
-        ax.set_xlabel("lithium left (share of that of the host)")
-        ax.set_ylabel("voltage (V vs Li/Li$^{+}$)")
-        top = ax.twiny()
-        top.set_xlim(curve.capacity(max(edges)), curve.capacity(min(edges)))
-        top.spines["top"].set_visible(True)
-        top.set_xlabel("charge taken out (mA h/g)", fontsize=8)
-        right.scatter(
-            [c.x for c in curve.charges],
-            [1000 * c.above_hull for c in curve.charges],
-            s=22,
-            color=PALETTE[1],
-            alpha=0.8,
-            linewidth=0,
-        )
-        right.set_xlim(max(edges) + 0.03, min(edges) - 0.03)
-        right.set_xlabel("lithium left")
-        right.set_ylabel("above the hull (meV per Li site)")
-        caption(
-            figure,
-            (
-                f"Tier: {curve.lithium.signature.engine}. {formula_text(curve.formula)}; {len(curve.charges)} cells at "
-                f"{len(curve.samples)} lithium contents. Lithium metal: {curve.lithium.origin}."
-            ),
-            "Without vibrations and configurational entropy.",
-        )
     return figure
 
 

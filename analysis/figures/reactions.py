@@ -1,4 +1,4 @@
-"""Figures of reactivity: reaction energy along the mixing ratio, and stability windows as ladders."""
+"""Figures of reactivity: reaction energy along the mixing ratio, stability windows as ladders, and voltages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...configs.errors import InputError
 from ...configs.models import Tier
+from ..thermodynamics.voltage_curve import VoltageCurve
 from ..words import formula_text, number
 from .style import GREY, PALETTE, caption, new_figure, style
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["MixingCurve", "WindowLadder", "reaction_figure", "window_figure"]
+__all__ = ["MixingCurve", "WindowLadder", "reaction_figure", "voltage_figure", "window_figure"]
 
 
 @dataclass(frozen=True)
@@ -285,3 +286,40 @@ def _draw_ladder(ax: Axes, y: int, ladder: WindowLadder, voltages: tuple[float, 
     for limit in ladder.published or ():
         if limit is not None:
             ax.plot(limit, y, "D", markersize=6, markerfacecolor="white", markeredgecolor="black", zorder=4)
+
+
+def voltage_figure(curve: VoltageCurve) -> Figure:
+    """Plateaus of the voltage over the lithium content, and every cell's energy above the hull."""
+    with style():
+        figure, (ax, right) = new_figure(8.0, 3.6, (1, 2), width_ratios=[1.6, 1])
+        edges = [curve.steps[0].x_high, *(step.x_low for step in curve.steps)]
+        levels = [step.voltage for step in curve.steps]
+        ax.plot(np.repeat(edges, 2)[1:-1], np.repeat(levels, 2), color=PALETTE[0], linewidth=1.8)
+        ax.set_xlim(max(edges), min(edges))
+        ax.set_ylim(min(levels) - 0.4, max(levels) + 0.4)
+        ax.set_xlabel("lithium left (share of that of the host)")
+        ax.set_ylabel("voltage (V vs Li/Li$^{+}$)")
+        top = ax.twiny()
+        top.set_xlim(curve.capacity(max(edges)), curve.capacity(min(edges)))
+        top.spines["top"].set_visible(True)
+        top.set_xlabel("charge taken out (mA h/g)", fontsize=8)
+        right.scatter(
+            [c.x for c in curve.charges],
+            [1000 * c.above_hull for c in curve.charges],
+            s=22,
+            color=PALETTE[1],
+            alpha=0.8,
+            linewidth=0,
+        )
+        right.set_xlim(max(edges) + 0.03, min(edges) - 0.03)
+        right.set_xlabel("lithium left")
+        right.set_ylabel("above the hull (meV per Li site)")
+        caption(
+            figure,
+            (
+                f"Tier: {curve.lithium.signature.engine}. {formula_text(curve.formula)}; {len(curve.charges)} cells at "
+                f"{len(curve.samples)} lithium contents. Lithium metal: {curve.lithium.origin}."
+            ),
+            "Without vibrations and configurational entropy.",
+        )
+    return figure

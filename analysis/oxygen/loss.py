@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import fmean
 
 import numpy as np
@@ -184,6 +185,11 @@ class Rung:
         """Standard error of :attr:`mean` over arrangements, eV; None for a single one."""
         means = [a.mean for a in self.sampled]
         return float(np.std(means, ddof=1) / np.sqrt(len(means))) if len(means) > 1 else None
+
+    @cached_property
+    def sizes(self) -> list[SampleSize]:
+        """:meth:`convergence` with the usual draws."""
+        return self.convergence()
 
     def convergence(self, draws: int = 2000, seed: int = 0) -> list[SampleSize]:
         """Return what fewer arrangements would have given: bootstrap over arrangements, sites of one staying together.

@@ -6,20 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ....configs.errors import CatholyteError
 from ....configs.steps.electronic import BandCenterSpec, ElectronicStep
 from ....structures.crystals.environment import anion_environments, group_by_environment
 from ....workflows.documents import CalculationDocument
 from ...figures.dos import REFERENCE_TITLES, DosPanel, centers_figure, dos_figure
 from ...figures.style import PALETTE
 from ...states.band_center import CentersAtReferences
-from ...states.band_references import is_metal
-from ...states.band_report import BandReport, band_report, bands_of, common_spec, shell_name
-from ...states.comparison import NO_COMMON_ZERO, Comparison, ConvergenceReport, compare, convergence
-from ...words import number
+from ...states.band_report import BandReport, band_report, bands_of, common_spec
+from ...states.comparison import NO_COMMON_ZERO, Comparison, compare
 from ..case import Case, Finished
 from ..chapter import Chapter, Problems
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from .convergence import Varied, convergence_blocks, quantity, varied_of
 from .geometry import Moments, moment_blocks, moment_warnings, moments
 
 __all__ = ["ELECTRONS", "Electrons", "environments_of"]
@@ -71,17 +69,6 @@ class _Centers:
 
 
 @dataclass(frozen=True)
-class _Varied:
-    """One job with those at another cutoff or mesh."""
-
-    job: Finished
-    varied: Sequence[Finished]
-    report: ConvergenceReport | None
-    disagreement: Sequence[str]
-    problems: Problems
-
-
-@dataclass(frozen=True)
 class Electrons:
     """What the step ``electronic`` asks for.
 
@@ -96,7 +83,7 @@ class Electrons:
         By key of the job.
     comparisons : dict of str to Comparison
         Of each further job with the first one, by key.
-    varied : list of _Varied
+    varied : list of Varied
     moments : Moments
     unread, without_center, apart : Problems
         Of reading, of the centres, and of comparisons.
@@ -107,7 +94,7 @@ class Electrons:
     jobs: list[Finished]
     centers: dict[str, _Centers]
     comparisons: dict[str, Comparison]
-    varied: list[_Varied]
+    varied: list[Varied]
     moments: Moments
     unread: Problems
     without_center: Problems
@@ -122,15 +109,15 @@ def _evaluate(case: Case, step: ElectronicStep) -> Electrons:
             bands_of(found.document)
             jobs.append(found)
     shared, centers = common_spec([found.document for found in jobs], spec), {}
-    for found in jobs:
-        with without.attempt(_no_center(found)):
-            centers[found.job] = _centers_of(case, found, spec, shared)
+    varied = [varied_of(case, found, spec) for found in jobs]
+    for one in varied:
+        with without.attempt(_no_center(one.job)):
+            centers[one.job.job] = _centers_of(one, spec, shared)
     comparisons = {}
     for other in jobs[1:]:
         with apart.attempt(_against(other, jobs[0])):
             documents = jobs[0].document, other.document
             comparisons[other.job] = compare(*documents, common_spec(documents, spec))
-    varied = [_varied_of(case, found, spec) for found in jobs]
     missing = case.missing("electronic", step.materials)
     return Electrons(spec, missing, jobs, centers, comparisons, varied, moments(jobs), unread, without, apart)
 
@@ -143,21 +130,12 @@ def _against(other: Finished, first: Finished) -> str:
     return f"{other.material} against {first.material}"
 
 
-def _centers_of(case: Case, found: Finished, spec: BandCenterSpec, shared: BandCenterSpec) -> _Centers:
+def _centers_of(one: Varied, spec: BandCenterSpec, shared: BandCenterSpec) -> _Centers:
+    found = one.job
     own, groups = common_spec([found.document], spec), environments_of(found.document, spec.element)
     report = band_report(bands_of(found.document), own, groups)
     drawn = report if shared == own else band_report(bands_of(found.document), shared, groups)
-    return _Centers(found, groups, report, drawn, _largest_change(case, found, own))
-
-
-def _varied_of(case: Case, found: Finished, spec: BandCenterSpec) -> _Varied:
-    varied, problems, report = _varied(case, found), Problems(), None
-    if not varied:
-        return _Varied(found, (), None, (), problems)
-    documents = [found.document, *(job.document for job in varied)]
-    with problems.attempt(f"{found.material}: convergence cannot be stated"):
-        report = convergence(documents, common_spec(documents, spec))
-    return _Varied(found, varied, report, _disagreement(found, varied), problems)
+    return _Centers(found, groups, report, drawn, one.largest)
 
 
 def _blocks(found: Electrons) -> list[Block]:
@@ -166,7 +144,7 @@ def _blocks(found: Electrons) -> list[Block]:
         return blocks
     blocks += [*_center_blocks(found), *_comparison_blocks(found), _cells_table(found.jobs)]
     blocks += moment_blocks("moments_electronic", "Magnetic moments", found.moments)
-    return blocks + _convergence_blocks(found)
+    return blocks + convergence_blocks(found.varied, found.spec)
 
 
 def _numbers(found: Electrons) -> list[KeyNumber]:
@@ -181,10 +159,6 @@ def _numbers(found: Electrons) -> list[KeyNumber]:
 def _warnings(found: Electrons) -> list[str]:
     metals = [text for one in found.centers.values() if (text := one.without_edges(found.spec))]
     return [*metals, *moment_warnings(found.moments), *(text for one in found.varied for text in one.disagreement)]
-
-
-def _quantity(spec: BandCenterSpec) -> str:
-    return f"{spec.element} {shell_name(spec.element, spec.orbital)} centre"
 
 
 def _center_blocks(found: Electrons) -> list[Block]:
@@ -228,7 +202,7 @@ def _center_blocks(found: Electrons) -> list[Block]:
         Column("tier", "tier"),
         Column("job", "job"),
     )
-    title = f"{_quantity(spec)}, {spec.window} states, by environment and at every reference"
+    title = f"{quantity(spec)}, {spec.window} states, by environment and at every reference"
     note = (
         "The same states, written against each zero. The spread over references is that of the zeros, not an error "
         "of the calculation."
@@ -255,7 +229,7 @@ def _key_center(one: _Centers) -> KeyNumber:
     found, spec, change = one.job, one.report.spec, one.change
     return KeyNumber(
         quantity=(
-            f"{_quantity(spec)} of {found.material}, {spec.window} states, from the {REFERENCE_TITLES[spec.reference]}"
+            f"{quantity(spec)} of {found.material}, {spec.window} states, from the {REFERENCE_TITLES[spec.reference]}"
         ),
         value=one.report.row().by_reference[spec.reference],
         unit="eV",
@@ -267,26 +241,6 @@ def _key_center(one: _Centers) -> KeyNumber:
     )
 
 
-def _varied(case: Case, found: Finished) -> list[Finished]:
-    return [
-        job
-        for job in case.of("electronic")
-        if job.material == found.material and job.variant != "main" and job.document.band_edges is not None
-    ]
-
-
-def _largest_change(case: Case, found: Finished, spec: BandCenterSpec) -> float | None:
-    """Largest change of the centre at its own reference, eV; None where nothing was varied or the variations are in
-    another electronic state."""
-    varied = _varied(case, found)
-    if not varied or _disagreement(found, varied):
-        return None
-    try:
-        return convergence([found.document, *(job.document for job in varied)], spec).largest[spec.reference]
-    except CatholyteError:  # the table of convergence tells the reason
-        return None
-
-
 def _comparison_blocks(found: Electrons) -> list[Block]:
     """Centre of every further material relative to that of the first one."""
     first, blocks = found.jobs[0], list[Block]()
@@ -296,7 +250,7 @@ def _comparison_blocks(found: Electrons) -> list[Block]:
             blocks.append(Text(f"{_against(other, first)}: {found.apart.of(_against(other, first))}", "problem"))
             continue
         name = f"centers_{other.material}_{first.material}"
-        alt = f"{_quantity(found.spec)} of {other.material} minus that of {first.material} at every reference."
+        alt = f"{quantity(found.spec)} of {other.material} minus that of {first.material} at every reference."
         blocks += [Picture(name, centers_figure(comparison), alt), _difference_table(name, comparison)]
     if len(found.jobs) > 1:
         blocks.append(Text(f"{NO_COMMON_ZERO[0].upper()}{NO_COMMON_ZERO[1:]}.", "note"))
@@ -329,7 +283,7 @@ def _key_difference(comparison: Comparison, first: Finished, other: Finished, sp
     )  # None where a metal has no such zero
     return KeyNumber(
         quantity=(
-            f"{_quantity(spec)} of {other.material} minus that of {first.material}, from the "
+            f"{quantity(spec)} of {other.material} minus that of {first.material}, from the "
             f"{REFERENCE_TITLES[spec.reference]}: no common zero"
         ),
         value=value,
@@ -386,78 +340,6 @@ def _signature(document: CalculationDocument) -> str:
         s.smearing or "",
     ]
     return "; ".join([*filter(None, parts), *(["real-space projection"] if s.real_space_projection else [])])
-
-
-def _convergence_blocks(found: Electrons) -> list[Block]:
-    """How much each centre moves where cutoff and k mesh are varied once."""
-    rows: list[dict[str, Any]] = []
-    blocks: list[Block] = []
-    spec = found.spec
-    for one in found.varied:
-        if not one.varied:
-            text = (
-                f"{one.job.material}: no calculation with another cutoff or mesh is finished, so its "
-                "convergence is not known."
-            )
-            blocks.append(Text(text, "problem"))
-            continue
-        blocks += [*(Text(text, "problem") for text in one.disagreement), *one.problems.texts]
-        if one.report is None:
-            continue
-        for job, row in zip((one.job, *one.varied), one.report.rows, strict=True):
-            changes = {str(name): change for name, change in row.changes.items()} if job is not one.job else {}
-            rows.append(
-                {
-                    "material": job.material,
-                    "variant": job.variant,
-                    "cutoff": row.cutoff,
-                    "density": row.kpoint_density,
-                    "gap": bands_of(job.document).edges.gap,
-                    **changes,
-                    "center": row.centers.get(spec.reference),
-                    "tier": job.document.tier,
-                    "job": job.job,
-                }
-            )
-    if not rows:
-        return blocks
-    references = [name for name in REFERENCE_TITLES if any(row.get(name) is not None for row in rows)]
-    columns = (
-        Column("material", "material", chemical=True),
-        Column("variant", "settings"),
-        Column("cutoff", "cutoff (eV)", 0),
-        Column("density", "k points × atoms", 0),
-        Column("gap", "gap (eV)", 2),
-        Column("center", f"centre from {REFERENCE_TITLES[spec.reference]} (eV)", 3),
-        *(Column(name, f"change, {REFERENCE_TITLES[name]} (eV)", 4) for name in references),
-        Column("tier", "tier"),
-        Column("job", "job"),
-    )
-    title = f"Convergence of the {_quantity(spec)}: change from the settings in use"
-    return [*blocks, Table("convergence", title, columns, rows)]
-
-
-def _disagreement(found: Finished, varied: Sequence[Finished]) -> list[str]:
-    """A warning where the settings in use and a variation disagree on whether the cell is a metal: then one is in a
-    wrong electronic state."""
-    metal = is_metal(bands_of(found.document).edges)
-    others = [job for job in varied if is_metal(bands_of(job.document).edges) != metal]
-    if not others:
-        return []
-    said = ", ".join(
-        (
-            f"{job.variant} (job {job.job}): gap {bands_of(job.document).edges.gap:.2f} eV, "
-            f"{number(job.document.energy_per_atom, 3)} eV/atom"
-        )
-        for job in others
-    )
-    own = f"gap {bands_of(found.document).edges.gap:.2f} eV, {number(found.document.energy_per_atom, 3)} eV/atom"
-    return [
-        f"{found.material}: the settings in use (job {found.job}) give a {'metal' if metal else 'gap'} ({own}), and "
-        f"these do not: {said}. "
-        "At least one of them is in another electronic state than the ground state: neither its centre nor the change "
-        "with the settings can be trusted."
-    ]
 
 
 ELECTRONS = Chapter(

@@ -13,7 +13,8 @@ from ....configs.steps.oxygen_loss import OxygenConditions, OxygenLossStep
 from ....structures.by_name import find_material
 from ....workflows.documents import CalculationDocument
 from ....workflows.roles import Ordering, OxygenVacancy, Substituted
-from ...figures.oxygen import MANY_CONTENTS, ladder_figure, oxygen_potential_figure, voltage_figure
+from ...figures.oxygen import MANY_CONTENTS, ladder_figure, oxygen_potential_figure
+from ...figures.reactions import voltage_figure
 from ...oxygen.loss import OxygenLadder, Rung, oxygen_ladder
 from ...oxygen.ordering_spread import OrderingSpread, ordering_spread
 from ...oxygen.oxidation_states import ElementIons, ions_by_element

@@ -144,7 +144,7 @@ def test_chunks_that_do_not_belong_together_are_not_joined(tmp_path: Path) -> No
     stored[5][2].settings.update({**slower, "timestep": 2.0})
     stored[6][2].settings.update(slower)
     jobs = [(planned(f"{k}", "interface", name, variant=variant), one) for k, (name, variant, one) in enumerate(stored)]
-    section = motion_section(read_case(MadeRecords(recipe(tmp_path / "none.json"), jobs)))
+    section = MOTION.section(read_case(MadeRecords(recipe(tmp_path / "none.json"), jobs)))
     problems = [block.text for block in section.blocks if block.kind == "problem"]
     elsewhere = "did not begin where the one before ended: the largest displacement is 1.0e+00 Å"
     assert problems == [f"LCO|LPSCl: its trajectory cannot be analysed: chunk 2 of LCO|LPSCl {elsewhere}"]

@@ -21,9 +21,14 @@ from catholyte.analysis.figures.oxygen import (
     oxygen_potential_figure,
     redox_figure,
     substitution_figure,
-    voltage_figure,
 )
-from catholyte.analysis.figures.reactions import MixingCurve, WindowLadder, reaction_figure, window_figure
+from catholyte.analysis.figures.reactions import (
+    MixingCurve,
+    WindowLadder,
+    reaction_figure,
+    voltage_figure,
+    window_figure,
+)
 from catholyte.analysis.figures.screen import (
     Curve,
     HeatMap,
