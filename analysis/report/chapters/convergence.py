@@ -14,6 +14,7 @@ from ...states.comparison import ConvergenceReport, convergence
 from ...words import number
 from ..case import Case, Finished
 from ..chapter import Problems
+from ..columns import CUTOFF, GAP, JOB, KPOINT_DENSITY, MATERIAL, TIER
 from ..content import Block, Column, Table, Text
 
 __all__ = ["Varied", "convergence_blocks", "quantity", "varied_of"]
@@ -121,15 +122,15 @@ def convergence_blocks(every: Sequence[Varied], spec: BandCenterSpec) -> list[Bl
         return blocks
     references = [name for name in REFERENCE_TITLES if any(row.get(name) is not None for row in rows)]
     columns = (
-        Column("material", "material", chemical=True),
+        MATERIAL,
         Column("variant", "settings"),
-        Column("cutoff", "cutoff (eV)", 0),
-        Column("density", "k points × atoms", 0),
-        Column("gap", "gap (eV)", 2),
+        CUTOFF,
+        KPOINT_DENSITY,
+        GAP,
         Column("center", f"centre from {REFERENCE_TITLES[spec.reference]} (eV)", 3),
         *(Column(name, f"change, {REFERENCE_TITLES[name]} (eV)", 4) for name in references),
-        Column("tier", "tier"),
-        Column("job", "job"),
+        TIER,
+        JOB,
     )
     title = f"Convergence of the {quantity(spec)}: change from the settings in use"
     return [*blocks, Table("convergence", title, columns, rows)]

@@ -17,6 +17,7 @@ from ...states.depth import DepthReport, Group, depth_report
 from ...states.depth_planes import Stack, stack_of
 from ...states.potential_profile import PotentialProfile, planar_of, potential_profile
 from ..chapter import Problems
+from ..columns import GAP, HEIGHT, N_ATOMS, SPREAD, SPREAD_EDGES, TIER
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
 
 __all__ = ["DepthData", "DepthResults", "depth_blocks", "depth_key_numbers", "depth_results", "depth_warnings"]
@@ -167,14 +168,14 @@ def _centers_table(name: str, title: str, report: DepthReport, document: Calcula
     columns = (
         Column("kind", "resolved by"),
         Column("label", "group", chemical=True),
-        Column("height", "height (Å)", 2),
+        HEIGHT,
         Column("environments", "environments", chemical=True),
-        Column("n_atoms", "atoms"),
+        N_ATOMS,
         Column("moments", "|moment| (µB)"),
         *(Column(reference, f"from {REFERENCE_TITLES[reference]} (eV)", 3) for reference in references),
-        Column("spread_edges", "spread over band edges (eV)", 3),
-        Column("spread", "spread over all references (eV)", 3),
-        Column("tier", "tier"),
+        SPREAD_EDGES,
+        SPREAD,
+        TIER,
     )
     rows = [_center_row(group, document) for group in report.groups]
     heading = (
@@ -229,15 +230,15 @@ def _alignment_table(name: str, found: Sequence[Alignment]) -> Table:
             for d in last.separate.differences
         ]
     columns = (
-        Column("n_atoms", "atoms"),
+        N_ATOMS,
         Column("planes", f"planes of {last.a} + {last.b}"),
-        Column("gap", "gap (eV)", 2),
+        GAP,
         Column("way", "common zero"),
         Column("detail", "from"),
         Column("a", f"{last.a} (eV)", 3),
         Column("b", f"{last.b} (eV)", 3),
         Column("difference", f"{last.b} − {last.a} (eV)", 3),
-        Column("tier", "tier"),
+        TIER,
     )
     apart = f"; over the separate cells' own zeros {last.separate.spread:.2f} eV" if last.separate is not None else ""
     note = f"Spread over the ways with a common zero, thickest cell: {last.spread:.2f} eV{apart}."
@@ -259,9 +260,9 @@ def _trend_table(name: str, trend: Sequence[TrendRow]) -> Table:
         for row in trend
     ]
     columns = (
-        Column("n_atoms", "atoms"),
+        N_ATOMS,
         Column("planes", "planes"),
-        Column("gap", "gap (eV)", 2),
+        GAP,
         Column("step", "potential step (eV)", 3),
         Column("step_deviation", "from the thickest (eV)", 3),
         *(

@@ -16,6 +16,7 @@ from ...states.band_report import BandReport, band_report, bands_of, common_spec
 from ...states.comparison import NO_COMMON_ZERO, Comparison, compare
 from ..case import Case, Finished
 from ..chapter import Chapter, Problems
+from ..columns import GAP, HUBBARD_U, JOB, KPOINT_DENSITY, MATERIAL, N_ATOMS, SPREAD, SPREAD_EDGES, TIER
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
 from .convergence import Varied, convergence_blocks, quantity, varied_of
 from .geometry import Moments, moment_blocks, moment_warnings, moments
@@ -193,14 +194,14 @@ def _center_blocks(found: Electrons) -> list[Block]:
     blocks.append(Picture("dos", dos_figure(panels), alt))
     references = [name for name in REFERENCE_TITLES if any(row.get(name) is not None for row in rows)]
     columns = (
-        Column("material", "material", chemical=True),
+        MATERIAL,
         Column("environment", "environment", chemical=True),
-        Column("n_atoms", "atoms"),
+        N_ATOMS,
         *(Column(name, f"from {REFERENCE_TITLES[name]} (eV)", 3) for name in references),
-        Column("spread_edges", "spread over band edges (eV)", 3),
-        Column("spread", "spread over all references (eV)", 3),
-        Column("tier", "tier"),
-        Column("job", "job"),
+        SPREAD_EDGES,
+        SPREAD,
+        TIER,
+        JOB,
     )
     title = f"{quantity(spec)}, {spec.window} states, by environment and at every reference"
     note = (
@@ -264,7 +265,7 @@ def _difference_table(name: str, comparison: Comparison) -> Table:
         Column("b", f"{comparison.b} (eV)", 3),
         Column("difference", f"{comparison.b} − {comparison.a} (eV)", 3),
         Column("arbitrary", "arbitrary zero"),
-        Column("tier", "tier"),
+        TIER,
     )
     rows = [
         {**d.model_dump(), "title": REFERENCE_TITLES[d.reference], "tier": comparison.tier}
@@ -316,16 +317,16 @@ def _cells_table(jobs: Sequence[Finished]) -> Table:
             }
         )
     columns = (
-        Column("material", "material", chemical=True),
+        MATERIAL,
         Column("formula", "cell", chemical=True),
-        Column("gap", "gap (eV)", 2),
+        GAP,
         Column("direct_gap", "direct gap (eV)", 2),
         Column("magnetization", "total moment (µB)", 2),
-        Column("u", "U (eV)"),
-        Column("density", "k points × atoms", 0),
+        HUBBARD_U,
+        KPOINT_DENSITY,
         Column("signature", "energy signature"),
-        Column("tier", "tier"),
-        Column("job", "job"),
+        TIER,
+        JOB,
     )
     return Table("electronic_cells", "Gap, U and energy signature", columns, rows)
 

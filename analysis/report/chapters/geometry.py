@@ -14,6 +14,7 @@ from ...cells.lattice import LatticeRow, lattice_table
 from ...figures.cells import LatticeParameter, lattice_figure
 from ..case import Case, Finished
 from ..chapter import Chapter, Problems
+from ..columns import JOB, LICENCE, MATERIAL, SOURCE, TIER, UNIT
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
 
 __all__ = ["GEOMETRY", "Cells", "Moments", "moment_blocks", "moment_warnings", "moments"]
@@ -107,15 +108,15 @@ def _table(rows: list[LatticeRow], jobs: dict[str, Finished]) -> Table:
         return {**vars(found), "difference": found.difference, "deviation": found.deviation, "job": job.job}
 
     columns = (
-        Column("material", "material", chemical=True),
+        MATERIAL,
         Column("parameter", "parameter"),
         Column("computed", "computed", 3),
         Column("experimental", "experiment", 3),
-        Column("unit", "unit"),
+        UNIT,
         Column("difference", "difference", 3),
         Column("deviation", "deviation (%)", 2),
-        Column("tier", "tier"),
-        Column("job", "job"),
+        TIER,
+        JOB,
         Column("note", "note"),
     )
     note = (
@@ -151,10 +152,10 @@ def _key_volumes(rows: list[LatticeRow], jobs: dict[str, Finished]) -> list[KeyN
 
 def _sources(names: list[str]) -> Table:
     columns = (
-        Column("material", "material", chemical=True),
+        MATERIAL,
         Column("title", "name"),
-        Column("source", "source"),
-        Column("license", "licence"),
+        SOURCE,
+        LICENCE,
     )
     rows = [{"material": name, **material(name).model_dump(include={"title", "source", "license"})} for name in names]
     return Table("lattice_sources", "Sources of the experimental lattices", columns, rows)
@@ -186,7 +187,7 @@ def moment_blocks(name: str, title: str, found: Moments) -> list[Block]:
     found : Moments
     """
     columns = (
-        Column("material", "material", chemical=True),
+        MATERIAL,
         Column("species", "species"),
         Column("sites", "sites"),
         Column("field", "ligand field, spin"),
@@ -195,8 +196,8 @@ def moment_blocks(name: str, title: str, found: Moments) -> list[Block]:
         Column("window", "window (µB)"),
         Column("verdict", "verdict"),
         Column("sign", "signs"),
-        Column("tier", "tier"),
-        Column("job", "job"),
+        TIER,
+        JOB,
     )
     note = (
         "Window: |moment| expected of the oxidation state in its ligand field and spin state, with room for covalency."

@@ -20,10 +20,15 @@ from ...figures.cells import StackView, stack_figure
 from ...words import file_stem
 from ..case import Case, Finished
 from ..chapter import Chapter, Problems
+from ..columns import N_ATOMS, ROLE, TIER
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
 from .depth import DepthData, DepthResults, depth_blocks, depth_key_numbers, depth_results, depth_warnings
 
 __all__ = ["INTERFACES", "Interfaces"]
+
+_ATOMS = Column("atoms", "atoms")
+_SYSTEM = Column("system", "system", chemical=True)
+_STRAIN = Column("strain", "strain", 4)
 
 STEP = "interface"
 _NO_TRAINING = "{} was not trained on interfaces: its interface energies rank candidates and are hypotheses."
@@ -181,12 +186,12 @@ def _facet(label: str, miller: Sequence[int] | None) -> str:
 
 def _cells(chosen: Sequence[_Chosen]) -> Table:
     columns = (
-        Column("system", "system", chemical=True),
+        _SYSTEM,
         Column("facets", "facets"),
         Column("terminations", "terminations", chemical=True),
-        Column("atoms", "atoms"),
+        _ATOMS,
         Column("area", "area (Å²)", 1),
-        Column("strain", "strain", 4),
+        _STRAIN,
         Column("taken", "strain taken by"),
         Column("gap", "gap (Å)", 2),
         Column("seam", "second gap (Å)", 2),
@@ -224,14 +229,14 @@ def _cells(chosen: Sequence[_Chosen]) -> Table:
 
 def _candidates(chosen: Sequence[_Chosen]) -> Table:
     columns = (
-        Column("system", "system", chemical=True),
+        _SYSTEM,
         Column("candidate", "candidate"),
-        Column("n_atoms", "atoms"),
-        Column("strain", "strain", 4),
+        N_ATOMS,
+        _STRAIN,
         Column("energy", "energy (eV)", 3),
         Column("excess", "above the strained crystals (meV/Å²)", 2),
         Column("taken", "taken"),
-        Column("tier", "tier"),
+        TIER,
     )
     rows = [
         {
@@ -258,7 +263,7 @@ def _energy_tables(found: Mapping[str, _Energies]) -> list[Table]:
     rows = [_energy_row(name, one.energies) for name, one in found.items()]
     lines = [line for name, one in found.items() for line in _reference_lines(name, one.stack, one.references)]
     columns = (
-        Column("system", "system", chemical=True),
+        _SYSTEM,
         Column("interface", "γ (meV/Å²)", 1),
         Column("interface_si", "γ (J/m²)", 2),
         Column("adhesion", "W (meV/Å²)", 1),
@@ -266,18 +271,18 @@ def _energy_tables(found: Mapping[str, _Energies]) -> list[Table]:
         Column("surfaces", "surfaces of the strained slabs (J/m²)", chemical=True),
         Column("strain", "strain energy (meV/Å²)", chemical=True),
         Column("n", "interfaces"),
-        Column("tier", "tier"),
+        TIER,
     )
     described = (
-        Column("system", "system", chemical=True),
-        Column("role", "role"),
+        _SYSTEM,
+        ROLE,
         Column("label", "calculation", chemical=True),
     )
     numbers = (
-        Column("atoms", "atoms"),
+        _ATOMS,
         Column("energy", "energy (eV/atom)", 4),
         Column("force", "largest force (eV/Å)", 3),
-        Column("tier", "tier"),
+        TIER,
     )
     return [
         Table("interface_energies", "Interface energy and work of adhesion", columns, rows, _MEANING),

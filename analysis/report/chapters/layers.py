@@ -14,9 +14,17 @@ from ...layers.geometry import AtomicPlane, CationLayer, LayeredGeometry, layere
 from ...words import file_stem
 from ..case import Case, Finished
 from ..chapter import Chapter
+from ..columns import CELL, HEIGHT, JOB, KIND, LI_VACANCIES, ROLE, TIER
 from ..content import Block, Column, Picture, Table
 
 __all__ = ["LAYERS", "MeasuredLayers", "delithiation", "measured_layers"]
+
+_LAYER_CLASS = Column("structure", "class")
+_METAL_IN_LI = Column("metal", "metal per site of Li layers", 3)
+_O_O_ACROSS = Column("o_o", "O–O across the Li layer (Å)", 3)
+_I_LIO2 = Column("i", "I(LiO₂) (Å)", 3)
+_S_MO2 = Column("s", "S(MO₂) (Å)", 3)
+_LI_CONTENT = Column("content", "Li per MO₂", 3)
 
 
 @dataclass(frozen=True)
@@ -201,17 +209,17 @@ def _kind(found: Finished, geometry: LayeredGeometry) -> str:
 def _table(measured: Sequence[MeasuredLayers]) -> Table:
     columns = (
         Column("label", "structure", chemical=True),
-        Column("kind", "kind"),
-        Column("tier", "tier"),
-        Column("content", "Li per MO₂", 3),
-        Column("s", "S(MO₂) (Å)", 3),
-        Column("i", "I(LiO₂) (Å)", 3),
-        Column("o_o", "O–O across the Li layer (Å)", 3),
-        Column("metal", "metal per site of Li layers", 3),
+        KIND,
+        TIER,
+        _LI_CONTENT,
+        _S_MO2,
+        _I_LIO2,
+        _O_O_ACROSS,
+        _METAL_IN_LI,
         Column("lithium", "Li per site of metal layers", 3),
-        Column("structure", "class"),
+        _LAYER_CLASS,
         Column("classes", "layers by class"),
-        Column("job", "job"),
+        JOB,
     )
     note = (
         "S: distance of the oxygen planes around a metal layer, I: around a lithium layer; means over the layers of "
@@ -231,14 +239,14 @@ def _layer_table(measured: Sequence[MeasuredLayers]) -> Table:
     columns = (
         Column("label", "structure"),
         Column("number", "layer", 0),
-        Column("role", "role"),
-        Column("height", "height (Å)", 2),
-        Column("s", "S(MO₂) (Å)", 3),
-        Column("i", "I(LiO₂) (Å)", 3),
+        ROLE,
+        HEIGHT,
+        _S_MO2,
+        _I_LIO2,
         Column("o_o", "O–O (Å)", 3),
         Column("lithium", "Li", 0),
         Column("metal", "metal", 0),
-        Column("structure", "class"),
+        _LAYER_CLASS,
     )
     return Table(
         "every_layer", "Every layer", columns, [row for one in measured for row in one.layer_rows()], shown=False
@@ -269,17 +277,17 @@ def _content_blocks(label: str, series: Sequence[MeasuredLayers]) -> list[Block]
             }
         )
     columns = (
-        Column("label", "cell"),
-        Column("n", "Li vacancies", 0),
-        Column("content", "Li per MO₂", 3),
-        Column("s", "S(MO₂) (Å)", 3),
+        CELL,
+        LI_VACANCIES,
+        _LI_CONTENT,
+        _S_MO2,
         Column("d_s", "change (Å)", 3),
-        Column("i", "I(LiO₂) (Å)", 3),
+        _I_LIO2,
         Column("d_i", "change (Å)", 3),
-        Column("o_o", "O–O across the Li layer (Å)", 3),
+        _O_O_ACROSS,
         Column("d_o_o", "change (Å)", 3),
-        Column("metal", "metal per site of Li layers", 3),
-        Column("structure", "class"),
+        _METAL_IN_LI,
+        _LAYER_CLASS,
     )
     tier = series[0].found.document.tier
     table = Table(

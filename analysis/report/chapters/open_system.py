@@ -16,6 +16,7 @@ from ...thermodynamics.reactions import ReactionResult
 from ...thermodynamics.voltage_map import VoltageMap, voltage_map
 from ...words import tier_label
 from ..chapter import Problems
+from ..columns import MUTUAL, MUTUAL_REACTION, PAIR, SELF_A, SELF_B, TIER, VOLTAGE, X
 from ..content import Block, Column, Picture, Table, Text
 
 __all__ = ["OpenResults", "map_picture", "open_blocks", "open_results"]
@@ -103,14 +104,14 @@ def _row(pair: str, voltage: float, result: ReactionResult) -> dict[str, Any]:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     columns = (
-        Column("pair", "pair", chemical=True),
-        Column("voltage", "V vs Li/Li⁺", 2),
-        Column("self_a", "self, first (eV/atom)", 3),
-        Column("self_b", "self, second (eV/atom)", 3),
-        Column("mutual", "mutual ± 1σ (eV/atom)", 3, "mutual_sigma"),
-        Column("x", "x", 2),
-        Column("tier", "tier"),
-        Column("reaction", "reaction at the mutual minimum", chemical=True),
+        PAIR,
+        VOLTAGE,
+        SELF_A,
+        SELF_B,
+        MUTUAL,
+        X,
+        TIER,
+        MUTUAL_REACTION,
     )
     return Table("reactions_open", "Reactions at fixed lithium potential", columns, rows)
 
@@ -152,7 +153,7 @@ def _interphases(found: VoltageMap) -> Table:
         Column("x", f"x of {found.a}", 2),
         Column("low_energy", "mutual at the lower end (eV/atom)", 3),
         Column("high_energy", "mutual at the upper end (eV/atom)", 3),
-        Column("tier", "tier"),
+        TIER,
         Column("reaction", "reaction, lithium included", chemical=True),
     )
     return Table(

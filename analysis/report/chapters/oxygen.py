@@ -31,6 +31,7 @@ from ...thermodynamics.voltage_curve import (
 )
 from ..case import Case
 from ..chapter import Chapter, Problems, phases_of
+from ..columns import LI_VACANCIES
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
 from .oxygen_tables import comparison_blocks, ordering_blocks, series_of, sites_table, voltage_table
 from .redox import ions_table, ledger_blocks, other_ions
@@ -297,7 +298,7 @@ def _ladder_blocks(found: OxygenResults, ladder: OxygenLadder) -> list[Block]:
     where = f"{at.temperature:g} K, {at.pressure:g} bar"
     rungs = [_rung_row(rung, found, ladder) for rung in ladder.rungs if rung.sampled]
     columns = (
-        Column("n", "Li vacancies", 0),
+        LI_VACANCIES,
         Column("x", "Li left", 3),
         Column("low", "stable from (V vs Li/Li⁺)", 2),
         Column("high", "to (V)", 2),

@@ -13,9 +13,13 @@ from ...figures.oxygen import ordering_figure
 from ...oxygen.loss import OxygenLadder
 from ...oxygen.ordering_spread import OrderingSpread
 from ...thermodynamics.voltage_curve import VoltageCurve
+from ..columns import LI_VACANCIES
 from ..content import Block, Column, Picture, Table
 
 __all__ = ["comparison_blocks", "ordering_blocks", "series_of", "sites_table", "voltage_table"]
+
+_FIRST_SHELL = Column("environment", "first shell", chemical=True)
+_OXYGEN_ATOM = Column("site", "O atom", 0)
 
 
 def series_of(label: str, documents: Sequence[CalculationDocument]) -> list[tuple[str, list[CalculationDocument]]]:
@@ -58,9 +62,9 @@ def comparison_blocks(label: str, ladders: Sequence[OxygenLadder]) -> list[Block
             continue
         first, second = ladders[0].host.tier, other.host.tier
         columns = (
-            Column("n", "Li vacancies", 0),
-            Column("site", "O atom", 0),
-            Column("environment", "first shell", chemical=True),
+            LI_VACANCIES,
+            _OXYGEN_ATOM,
+            _FIRST_SHELL,
             Column("first", f"{first} (eV, O₂ at 0 K)", 3),
             Column("second", f"{second} (eV)", 3),
             Column("change", f"{second} - {first} (eV)", 3),
@@ -167,11 +171,11 @@ def sites_table(label: str, ladder: OxygenLadder) -> Table:
         for v in cell.vacancies
     ]
     columns = (
-        Column("n", "Li vacancies", 0),
+        LI_VACANCIES,
         Column("cell", "arrangement"),
         Column("volume", "its volume change (%)", 1),
-        Column("site", "O atom", 0),
-        Column("environment", "first shell", chemical=True),
+        _OXYGEN_ATOM,
+        _FIRST_SHELL,
         Column("bridge", "bridge"),
         Column("stands_for", "stands for O atoms", 1),
         Column("energy", "formation energy (eV, O₂ at 0 K)", 3),

@@ -12,9 +12,19 @@ from typing import Any
 from ...thermodynamics.phase_set import PhaseSet, load_phase_set
 from ..case import Case, job_link
 from ..chapter import Chapter, Problems
+from ..columns import CUTOFF, ELEMENT, HUBBARD_U, KIND, LICENCE, N_ATOMS, TIER
 from ..content import Block, Column, Table, Text
 
 __all__ = ["PROVENANCE", "SETTINGS"]
+
+_VERSION = Column("version", "version")
+_VALUE = Column("value", "value")
+_STATE = Column("state", "state")
+_JOB_KEY = Column("job", "key")
+_JOB_NAME = Column("name", "job")
+_ENGINE = Column("engine", "engine")
+_JOBS = Column("jobs", "jobs")
+_SETTING = Column("setting", "setting")
 
 _PACKAGES = ("catholyte", "numpy", "scipy", "pymatgen", "matplotlib", "jobflow", "maggma", "pydantic")
 
@@ -24,7 +34,7 @@ def _settings(case: Case) -> list[Block]:
     blocks: list[Block] = []
     recipe = case.recipe
     if recipe.stated:
-        columns = [Column("setting", "setting"), Column("value", "value")]
+        columns = [_SETTING, _VALUE]
         blocks.append(
             Table(
                 "settings_stated",
@@ -35,7 +45,7 @@ def _settings(case: Case) -> list[Block]:
             )
         )
     if recipe.choices:
-        columns = [Column("setting", "setting"), Column("value", "choice"), Column("reason", "reason")]
+        columns = [_SETTING, Column("value", "choice"), Column("reason", "reason")]
         blocks.append(
             Table(
                 "settings_chosen",
@@ -46,11 +56,7 @@ def _settings(case: Case) -> list[Block]:
         )
     if recipe.hubbard_u:
         rows = [{"element": element, "u": value} for element, value in recipe.hubbard_u.items()]
-        blocks.append(
-            Table(
-                "settings_u", "Dudarev U of the recipe", (Column("element", "element"), Column("u", "U (eV)", 2)), rows
-            )
-        )
+        blocks.append(Table("settings_u", "Dudarev U of the recipe", (ELEMENT, Column("u", "U (eV)", 2)), rows))
     if recipe.bulk is None and recipe.electronic is None:
         blocks.append(Text("The recipe needs no engine: everything is evaluated from its phase set."))
     elif case.finished:
@@ -70,17 +76,17 @@ def _signatures(case: Case) -> Table:
             found.entry.plan["name"]
         )
     columns = (
-        Column("tier", "tier"),
-        Column("engine", "engine"),
-        Column("version", "version"),
+        TIER,
+        _ENGINE,
+        _VERSION,
         Column("functional", "functional"),
-        Column("u", "U (eV)"),
+        HUBBARD_U,
         Column("potentials", "potentials or weights"),
-        Column("cutoff", "cutoff (eV)", 0),
+        CUTOFF,
         Column("kpoint_density", "k points × atoms", 0),
         Column("smearing", "smearing"),
         Column("real_space_projection", "real-space projection"),
-        Column("jobs", "jobs"),
+        _JOBS,
     )
     joined = [{**row, "jobs": "; ".join(row["jobs"])} for row in rows.values()]
     note = (
@@ -111,11 +117,11 @@ def _in_force(case: Case) -> Table:
         for (key, value), jobs in sorted(values.items(), key=lambda item: item[0][0])
     ]
     columns = (
-        Column("tier", "tier"),
-        Column("kind", "kind"),
-        Column("setting", "setting"),
-        Column("value", "value"),
-        Column("jobs", "jobs"),
+        TIER,
+        KIND,
+        _SETTING,
+        _VALUE,
+        _JOBS,
     )
     return Table("settings_in_force", "Every engine setting in force", columns, rows)
 
@@ -165,12 +171,12 @@ def _jobs(case: Case) -> Table:
         }
         rows.append({**row, "started": str(row["started"] or "").replace("T", " ")[:19] or None})
     columns = (
-        Column("name", "job"),
-        Column("job", "key"),
-        Column("state", "state"),
-        Column("engine", "engine"),
-        Column("tier", "tier"),
-        Column("n_atoms", "atoms"),
+        _JOB_NAME,
+        _JOB_KEY,
+        _STATE,
+        _ENGINE,
+        TIER,
+        N_ATOMS,
         Column("host", "host"),
         Column("started", "started (UTC)"),
         Column("wall_seconds", "wall time (s)", 1),
@@ -200,9 +206,9 @@ def _failures(case: Case) -> Block:
     if not rows:
         return Text("Every job of the campaign is finished.")
     columns = (
-        Column("name", "job"),
-        Column("job", "key"),
-        Column("state", "state"),
+        _JOB_NAME,
+        _JOB_KEY,
+        _STATE,
         Column("why", "why"),
         Column("evidence", "evidence"),
     )
@@ -226,7 +232,7 @@ def _phase_tables(phases: PhaseSet) -> list[Block]:
     columns = (
         Column("key", "source"),
         Column("citation", "citation"),
-        Column("license", "licence"),
+        LICENCE,
         Column("url", "address"),
         *(Column(tier, f"entries, tier {tier}") for tier in tiers),
     )
@@ -249,7 +255,7 @@ def _phase_tables(phases: PhaseSet) -> list[Block]:
         Table(
             f"phase_set_{phases.name}",
             f"Phase set {phases.name}",
-            (Column("key", "what"), Column("value", "value")),
+            (Column("key", "what"), _VALUE),
             about,
         ),
         Table(
@@ -280,7 +286,7 @@ def _packages(case: Case) -> Table:
     return Table(
         "packages",
         "Package versions",
-        (Column("package", "package"), Column("version", "version"), Column("used", "used by")),
+        (Column("package", "package"), _VERSION, Column("used", "used by")),
         rows,
     )
 

@@ -14,6 +14,20 @@ from ...thermodynamics.volume_changes import pair_volumes
 from ...words import number, tier_label
 from ..case import Case
 from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
+from ..columns import (
+    MUTUAL,
+    MUTUAL_REACTION,
+    PAIR,
+    SELF_A,
+    SELF_B,
+    TIER,
+    TOTAL,
+    VOLUME_AFTER,
+    VOLUME_BEFORE,
+    VOLUME_CHANGE,
+    VOLUME_PERCENT,
+    X,
+)
 from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
 from .open_system import OpenResults, open_blocks, open_results
 
@@ -191,14 +205,14 @@ def _summary(found: PairResults) -> Table:
             }
         )
     columns = (
-        Column("pair", "pair", chemical=True),
-        Column("self_a", "self, first (eV/atom)", 3),
-        Column("self_b", "self, second (eV/atom)", 3),
-        Column("mutual", "mutual ± 1σ (eV/atom)", 3, "mutual_sigma"),
+        PAIR,
+        SELF_A,
+        SELF_B,
+        MUTUAL,
         Column("mutual_low", "mutual, 16 % (eV/atom)", 3),
         Column("mutual_high", "mutual, 84 % (eV/atom)", 3),
-        Column("x", "x", 2),
-        Column("total", "total ± 1σ (eV/atom)", 3, "total_sigma"),
+        X,
+        TOTAL,
         Column("total_low", "total, 16 % (eV/atom)", 3),
         Column("total_high", "total, 84 % (eV/atom)", 3),
         Column("x_total", "x of total", 2),
@@ -206,7 +220,7 @@ def _summary(found: PairResults) -> Table:
         Column("published", "published (eV/atom)", 2),
         Column("deviation", "mutual − published", 3),
         Column("deviation_total", "total − published", 3),
-        Column("tier", "tier"),
+        TIER,
         Column("products", "reaction at the mutual minimum", chemical=True),
     )
     note = (
@@ -234,12 +248,12 @@ def _volume_changes(volumes: Mapping[Pair, VolumeBalance]) -> Table:
             }
         )
     columns = (
-        Column("pair", "pair", chemical=True),
-        Column("before", "before (mL/mol)", 1),
-        Column("after", "after (mL/mol)", 1),
-        Column("change", "change (mL/mol)", 1),
-        Column("percent", "change (%)", 1),
-        Column("reaction", "reaction at the mutual minimum", chemical=True),
+        PAIR,
+        VOLUME_BEFORE,
+        VOLUME_AFTER,
+        VOLUME_CHANGE,
+        VOLUME_PERCENT,
+        MUTUAL_REACTION,
         Column("notes", "kinds of volumes, gases", chemical=True),
     )
     return Table(
@@ -254,10 +268,10 @@ def _volume_changes(volumes: Mapping[Pair, VolumeBalance]) -> Table:
 def _kinks(result: ReactionResult, a: str, b: str) -> Table:
     columns = (
         Column("x", f"x of {a}", 3),
-        Column("mutual", "mutual ± 1σ (eV/atom)", 3, "mutual_sigma"),
-        Column("total", "total ± 1σ (eV/atom)", 3, "total_sigma"),
+        MUTUAL,
+        TOTAL,
         Column("reaction", "balanced reaction", chemical=True),
-        Column("tier", "tier"),
+        TIER,
         Column("entries", "entries of the products"),
     )
     reactants = [p.tier for p in (*result.a.decomposition, *result.b.decomposition)] + [

@@ -10,9 +10,12 @@ from ...figures.oxygen import redox_figure
 from ...oxygen.loss import OxygenLadder
 from ...oxygen.oxidation_states import ElementIons, ion_states
 from ...oxygen.redox_ledger import RedoxEntry
+from ..columns import ELEMENT
 from ..content import Block, Column, Picture, Table
 
 __all__ = ["ions_table", "ledger_blocks", "other_ions"]
+
+_IONS_UNCLEAR = Column("unclear", "ions unclear", 0)
 
 
 def ions_table(label: str, elements: Sequence[ElementIons]) -> Table:
@@ -24,10 +27,10 @@ def ions_table(label: str, elements: Sequence[ElementIons]) -> Table:
         for one in elements
     ]
     columns = (
-        Column("element", "element"),
+        ELEMENT,
         Column("built", "as built"),
         Column("found", "by moments and balance"),
-        Column("unclear", "ions unclear", 0),
+        _IONS_UNCLEAR,
         Column("least", "moments from (µB)", 2),
         Column("most", "to (µB)", 2),
         Column("short", "mean bond from (Å)", 3),
@@ -70,7 +73,7 @@ def ledger_blocks(label: str, ladder: OxygenLadder, entries: Sequence[RedoxEntry
         Column("ions", "ions afterwards"),
         Column("electrons", "electrons taken", 0),
         Column("payers", "paid by"),
-        Column("unclear", "ions unclear", 0),
+        _IONS_UNCLEAR,
         Column("flags", "flags"),
     )
     signs = (

@@ -13,10 +13,14 @@ from ...thermodynamics.screen import Coverage, ScreenResult, screen
 from ...words import tier_label
 from ..case import Case
 from ..chapter import Chapter, Problems, phases_of
+from ..columns import MATERIAL, MUTUAL, MUTUAL_REACTION, ROLE, TIER, TOTAL
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
 from .reactions import SIGMA, rests_on
 
 __all__ = ["SCREEN", "Screened", "screen_pictures", "screen_tables"]
+
+_COVERS = Column("covers", "holds the range")
+_SHORTFALL = Column("shortfall", "window misses (V)", 2)
 
 #: panels of one figure of curves
 _PANELS = 6
@@ -75,8 +79,8 @@ def _ranking(result: ScreenResult) -> Table:
         Column("gain", "worst minus bare (eV/atom)", 3),
         Column("reduction", "reduction limit (V)", 2),
         Column("oxidation", "oxidation limit (V)", 2),
-        Column("shortfall", "window misses (V)", 2),
-        Column("covers", "holds the range"),
+        _SHORTFALL,
+        _COVERS,
     )
     rows = [{**asdict(row), "coating_name": row.coating or "none"} for row in result.ranking]
     low, high = result.operating_range
@@ -92,25 +96,25 @@ def _pairs(result: ScreenResult) -> Table:
         Column("kind", "interface"),
         Column("a", "first", chemical=True),
         Column("b", "second", chemical=True),
-        Column("mutual", "mutual ± 1σ (eV/atom)", 3, "mutual_sigma"),
-        Column("total", "total ± 1σ (eV/atom)", 3, "total_sigma"),
+        MUTUAL,
+        TOTAL,
         Column("x", "x of the first", 2),
-        Column("tier", "tier"),
+        TIER,
         Column("on_hull", "taken on the hull", chemical=True),
-        Column("reaction", "reaction at the mutual minimum", chemical=True),
+        MUTUAL_REACTION,
     )
     return Table("screen_pairs", "Every interface of the screen", columns, [asdict(pair) for pair in result.pairs])
 
 
 def _windows(result: ScreenResult) -> Table:
     columns = (
-        Column("material", "material", chemical=True),
-        Column("role", "role"),
+        MATERIAL,
+        ROLE,
         Column("reduction", "reduction limit (V vs Li/Li⁺)", 2),
         Column("oxidation", "oxidation limit (V vs Li/Li⁺)", 2),
         Column("energy_above_hull", "energy above hull (eV/atom)", 4),
-        Column("shortfall", "window misses (V)", 2),
-        Column("covers", "holds the range"),
+        _SHORTFALL,
+        _COVERS,
     )
     return Table(
         "screen_windows",

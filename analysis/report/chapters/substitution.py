@@ -6,6 +6,7 @@ from __future__ import annotations
 from ....configs.trust import trust_of
 from ...figures.oxygen import substitution_figure
 from ...oxygen.substitution import LITHIUM_BRIDGE, OTHERS, SubstitutionResults
+from ..columns import CELL, GAP
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
 
 __all__ = ["substitution_blocks", "substitution_key_numbers"]
@@ -51,7 +52,7 @@ _ALT = (
 
 def _places(found: SubstitutionResults, stem: str) -> Table:
     columns = (
-        Column("label", "cell"),
+        CELL,
         Column("site", "on a site of"),
         Column("relative", "above the lowest (eV per cell)", 3),
     )
@@ -115,7 +116,7 @@ def _centers(found: SubstitutionResults, stem: str) -> Table:
         Column("n_others", "other O", 0),
         Column("others", "their O 2p centre (eV)", 3),
         Column("difference", "difference (eV)", 3),
-        Column("gap", "gap (eV)", 2),
+        GAP,
     )
     note = (
         f"Tier: {found.tier}. Occupied states. Centres of two cells have no common zero; the difference within a "

@@ -13,10 +13,14 @@ from ...thermodynamics.volume_changes import Decomposition, decomposition_volume
 from ...words import number, tier_label
 from ..case import Case
 from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
+from ..columns import KIND, MATERIAL, SOURCE, VOLTAGE, VOLUME_AFTER, VOLUME_BEFORE, VOLUME_CHANGE, VOLUME_PERCENT
 from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
 from .reactions import deviation
 
 __all__ = ["VOLUMES", "VolumeResults"]
+
+_REACTION = Column("reaction", "reaction", chemical=True)
+_PHASE = Column("formula", "phase", chemical=True)
 
 #: V vs Li/Li+, range of the figure over the voltage
 _VOLTAGES = (0.0, 5.0)
@@ -188,13 +192,13 @@ def _changes(found: Sequence[_Found]) -> Table:
         for one in found
     ]
     columns = (
-        Column("material", "material", chemical=True),
-        Column("voltage", "V vs Li/Li⁺", 2),
-        Column("reaction", "reaction", chemical=True),
-        Column("before", "before (mL/mol)", 1),
-        Column("after", "after (mL/mol)", 1),
-        Column("change", "change (mL/mol)", 1),
-        Column("percent", "change (%)", 1),
+        MATERIAL,
+        VOLTAGE,
+        _REACTION,
+        VOLUME_BEFORE,
+        VOLUME_AFTER,
+        VOLUME_CHANGE,
+        VOLUME_PERCENT,
         Column("published_before", "published before", 1),
         Column("published_after", "published after", 1),
         Column("deviation_before", "deviation before", 1),
@@ -211,10 +215,10 @@ def _changes(found: Sequence[_Found]) -> Table:
 def _sources(found: Sequence[_Found]) -> Table:
     volumes = dict.fromkeys(share.volume for one in found for share in one.ledger.shares if share.volume)
     columns = (
-        Column("formula", "phase", chemical=True),
+        _PHASE,
         Column("value", "molar volume (mL/mol)", 2),
-        Column("kind", "kind"),
-        Column("source", "source"),
+        KIND,
+        SOURCE,
     )
     return Table("molar_volumes", "Molar volumes and their sources", columns, [vars(volume) for volume in volumes])
 
@@ -226,16 +230,16 @@ def _contributions(found: Sequence[_Found]) -> Table:
         for s in one.ledger.shares
     ]
     columns = (
-        Column("material", "material", chemical=True),
-        Column("voltage", "V vs Li/Li⁺", 2),
-        Column("reaction", "reaction", chemical=True),
+        MATERIAL,
+        VOLTAGE,
+        _REACTION,
         Column("side", "side"),
-        Column("formula", "phase", chemical=True),
+        _PHASE,
         Column("coefficient", "amount", 3),
         Column("molar_volume", "molar volume (mL/mol)", 2),
         Column("contribution", "contribution (mL)", 1),
-        Column("kind", "kind"),
-        Column("source", "source"),
+        KIND,
+        SOURCE,
     )
     return Table("volume_contributions", "Contribution of every phase to every reaction", columns, rows, shown=False)
 
@@ -254,11 +258,11 @@ def _by_kind(found: Sequence[_Found]) -> Table:
         for kind, (before, after) in one.ledger.alternatives.items()
     ]
     columns = (
-        Column("reaction", "reaction", chemical=True),
+        _REACTION,
         Column("kind", "kind of every volume"),
-        Column("before", "before (mL/mol)", 1),
-        Column("after", "after (mL/mol)", 1),
-        Column("change", "change (mL/mol)", 1),
+        VOLUME_BEFORE,
+        VOLUME_AFTER,
+        VOLUME_CHANGE,
     )
     return Table(
         "volumes_by_kind",

@@ -19,10 +19,14 @@ from ...thermodynamics.window_deviation import LimitDeviation, explain_window
 from ...words import tier_label
 from ..case import Case
 from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
+from ..columns import MATERIAL, TIER
 from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
 from .reactions import SIGMA, deviation, rests_on
 
 __all__ = ["WINDOWS", "Windows", "ladder"]
+
+_DEVIATION = Column("deviation", "deviation (V)", 3)
+_LIMIT = Column("limit", "limit")
 
 #: V vs Li/Li+, range of the ladders
 _VOLTAGES = (0.0, 5.0)
@@ -172,11 +176,11 @@ def _beside_print(windows: Windows) -> list[Block]:
         for one in found
     ]
     columns = (
-        Column("material", "material", chemical=True),
-        Column("limit", "limit"),
+        MATERIAL,
+        _LIMIT,
         Column("voltage", "here (V)", 3),
         Column("published", "published (V)", 3),
-        Column("deviation", "deviation (V)", 3),
+        _DEVIATION,
         Column("products", "phases beyond it here", chemical=True),
         Column("printed", "published phases", chemical=True),
         Column("missing", "not in the set", chemical=True),
@@ -236,15 +240,15 @@ def _ends(window: _Window) -> list[dict[str, Any]]:
 
 def _limits(windows: Sequence[_Window]) -> Table:
     columns = (
-        Column("material", "material", chemical=True),
-        Column("limit", "limit"),
+        MATERIAL,
+        _LIMIT,
         Column("voltage", "V vs Li/Li⁺, ± 1σ", 3, "sigma"),
         Column("published", "published (V)", 2),
-        Column("deviation", "deviation (V)", 3),
+        _DEVIATION,
         Column("above", "energy above hull (eV/atom)", 4),
         Column("shift", "shift applied (eV/atom)", 4),
         Column("reaction", "reaction at the limit", chemical=True),
-        Column("tier", "tier"),
+        TIER,
         Column("entries", "entries of both sides and of Li metal"),
     )
     return Table("windows", "Limits of the windows", columns, [row for window in windows for row in _ends(window)])
@@ -252,12 +256,12 @@ def _limits(windows: Sequence[_Window]) -> Table:
 
 def _ladders(windows: Sequence[_Window]) -> Table:
     columns = (
-        Column("material", "material", chemical=True),
+        MATERIAL,
         Column("voltage", "V vs Li/Li⁺", 3),
         Column("lithium", "Li per formula unit since the material", 3),
         Column("step", "reaction of this plateau", chemical=True),
         Column("reaction", "from the material to the far side", chemical=True),
-        Column("tier", "tier"),
+        TIER,
     )
     rows = [
         {"material": w.result.material, **vars(step), "tier": tier_label(tiers)}
