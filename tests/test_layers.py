@@ -34,7 +34,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "figures",
         "report",
     ),
-    "analysis.report": ("content", "columns case", "chapter", "chapters", "page"),
+    "analysis.report": ("content", "columns case rendering", "chapter", "chapters", "page"),
     "hpc": ("store rehearsal", "run", "queue board", "commands", "notebook"),
     "hpc.commands": ("options", "output", "command stores", "structures thermodynamics campaigns results", "app"),
 }

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...configs.errors import InputError, near_match_hint
 from ...configs.recipe import questions
 from ...configs.trust import trust_of
 from ..records import Records
-from ..words import badge, file_stem, formula_text, tiers_in
+from ..words import tiers_in
 from .case import Case, read_case
 from .chapter import Chapter
 from .chapters.electrons import ELECTRONS
@@ -25,17 +24,14 @@ from .chapters.reactions import REACTIONS
 from .chapters.screen import SCREEN
 from .chapters.volumes import VOLUMES
 from .chapters.windows import WINDOWS
-from .content import Column, KeyNumber, Picture, Section, Table, Value
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from markupsafe import Markup
+from .columns import TIER, UNIT, X
+from .content import Column, KeyNumber, Section, Table, Value
+from .rendering import environment
 
 __all__ = ["CHAPTERS", "FORMATS", "matrix_values", "report_sections", "write_report"]
 
 #: of the figures' files
 FORMATS = ("svg", "pdf", "png")
-_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 #: in the order of the page
 CHAPTERS: tuple[Chapter[Any, Any], ...] = (
     GEOMETRY,
@@ -135,12 +131,12 @@ def _key_table(numbers: list[KeyNumber]) -> Table:
     columns = (
         Column("quantity", "quantity", chemical=True),
         Column("value", "value", "digits", "uncertainty"),
-        Column("unit", "unit"),
+        UNIT,
         Column("uncertainty_kind", "what ± means"),
-        Column("x", "x", 2),
+        X,
         Column("published", "published", 2),
         Column("deviation", "deviation", "digits"),
-        Column("tier", "tier"),
+        TIER,
         Column("basis", "rests on"),
     )
     return Table("key_numbers", "Key numbers", columns, [{**vars(key), "deviation": key.deviation} for key in numbers])
@@ -155,7 +151,7 @@ def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequen
     for entry in case.entries:
         states[entry.state] = states.get(entry.state, 0) + 1
     return (
-        _environment()
+        environment(_TEMPLATES)
         .get_template("report.html.j2")
         .render(
             case=case,
@@ -172,40 +168,3 @@ def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequen
 
 def _unfinished(case: Case) -> list[str]:
     return [case.why(entry) for entry in case.entries if entry.plan["key"] not in case.answered]
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"chemical": _chemical, "figure": _inline_figure, "stem": file_stem, "badge": badge}
-    return environment
-
-
-def _chemical(text: str) -> Markup:
-    """Escaped text with the numbers of formulas as subscripts."""
-    from markupsafe import Markup, escape
-
-    return Markup(
-        re.sub(
-            r"([₀-₉]+(?:\.[₀-₉]+)?)",
-            lambda found: f"<sub>{found[0].translate(_DIGITS)}</sub>",
-            str(escape(formula_text(text))),
-        )
-    )
-
-
-def _inline_figure(picture: Picture) -> Markup:
-    """The figure as inline SVG with its own ids, so that several figures of one page do not share clip paths."""
-    from markupsafe import Markup, escape
-
-    prefix = file_stem(picture.name)
-    svg = re.sub(r"<metadata>.*?</metadata>", "", picture.svg, flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
-    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(picture.alt)}" ', 1))

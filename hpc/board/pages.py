@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...analysis.records import FINISHED
 from ...analysis.report.content import Value
-from ...analysis.words import badge, tiers_in
+from ...analysis.report.rendering import environment
+from ...analysis.words import tiers_in
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...configs.trust import trust_of
 from ...workflows.documents import CalculationDocument
@@ -370,17 +371,9 @@ def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"badge": badge, "verdict": _verdict, "script": _script, "together": _together}
-    return environment
+    made = environment(Path(__file__).parent / "templates")
+    made.filters |= {"verdict": _verdict, "script": _script, "together": _together}
+    return made
 
 
 def _together(text: str) -> str:

@@ -3,8 +3,10 @@ injected."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -364,3 +366,15 @@ def test_common_zero_is_only_replaced_where_it_must_be() -> None:
     assert common_spec([insulator, metal], SPEC).reference == "fermi"
     ranged = BandCenterSpec(window="range", range=(-5, 0), reference="vbm")
     assert common_spec([insulator, metal], ranged) == ranged
+
+
+def test_no_column_is_described_twice() -> None:
+    """What tables share stands in the vocabulary of columns."""
+    described = [
+        ast.unparse(node)
+        for path in sorted((Path(__file__).parents[3] / "analysis" / "report").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Column"
+    ]
+    assert len(described) > 100
+    assert [column for column, number in Counter(described).items() if number > 1] == []
