@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,9 +184,18 @@ def _check_folder(folder: Path, create: bool) -> None:
 
 def _monty(name: str, folder: Path, lock: Any) -> Store:
     from maggma.stores import MontyStore
+    from montydb.storage.sqlite import SQLiteKVEngine
+
+    class ThreadEngine(threading.local, SQLiteKVEngine):  # type: ignore[misc]  # MontyDB has no types
+        """MontyDB keeps the connection of the call under way in an attribute; here each thread has its own."""
 
     class LockedMontyStore(MontyStore):
-        """MontyStore whose writes wait for the store's file lock."""
+        """MontyStore for many threads, whose writes wait for the store's file lock."""
+
+        def connect(self, force_reset: bool = False) -> None:
+            super().connect(force_reset)
+            storage = self._collection.database.client._storage
+            storage._conn = ThreadEngine(storage._config)
 
         def update(self, docs: Any, key: Any = None) -> None:
             with _turn(lock):

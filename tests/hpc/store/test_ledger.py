@@ -5,8 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +156,33 @@ def test_job_of_a_dead_process_is_buried_once(ledger: Ledger) -> None:
     ledger.finish("job", 1.0)
     assert ledger.bury("job", {"message": "gone"}) == "done"
     assert _state(ledger) == "done"
+
+
+@pytest.mark.parametrize("first", ["read", "beat"])
+def test_heart_beats_in_the_middle_of_what_another_thread_does(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    ledger.claim("job")
+    ledger.store.states.update_one({"key": "job"}, {"$set": {"heartbeat": 0.0}})
+    acts: dict[str, Callable[[], Any]] = {"read": lambda: ledger.record("job"), "beat": lambda: ledger.beat("job")}
+    (second,) = acts.keys() - {first}
+    began: list[str] = []
+
+    class Connection(sqlite3.Connection):
+        """Lets the other thread open, use and close its own connection between the opening and the use of this one."""
+
+        def executescript(self, script: str) -> sqlite3.Cursor:
+            if not began:
+                began.append(threading.current_thread().name)
+                other.submit(acts[second]).result()
+            return super().executescript(script)
+
+    real = sqlite3.connect
+    monkeypatch.setattr("sqlite3.connect", lambda *args, **kwargs: real(*args, **kwargs, factory=Connection))
+    with ThreadPoolExecutor(1) as other:
+        acts[first]()
+    assert began == [threading.main_thread().name]
+    assert (ledger.record("job") or {})["heartbeat"] > 0
 
 
 def test_heart_beats_from_its_own_thread_and_survives_a_lost_database(
