@@ -1,5 +1,5 @@
 # make demo   install everything into .venv, run the main job on the embedded defaults, write its report
-# make test   install, check style and types, run the tests
+# make test   install, check style and types, build the docs, run the tests
 # Both take PYTHON=python3.13 (3.11 or newer). The environment is .venv; where that was made by another Python than PYTHON, a second one
 # goes to .venv/3.13 (its version) and the first stays as it is. A VENV of your own must be of the Python that you name.
 PYTHON  ?= python3
@@ -29,7 +29,7 @@ $(DEMO)/report/report.html: $(DEMO)/store/catholyte/outputs.collection $(shell f
 	$(BIN)/catholyte report --store $(DEMO)/store --out $(DEMO)/report
 
 # the last line is the campaign on a real queue; skipped with the reason where no Slurm runs (.ci/run brings one up)
-test: lint types $(VENV)/gpaw.stamp
+test: lint types docs $(VENV)/gpaw.stamp
 	$(BIN)/pytest
 	$(BIN)/pytest -m "slurm and not slow and not benchmark" -rs --durations=0 tests/hpc
 
@@ -54,10 +54,10 @@ test-queue: $(VENV)/test.stamp
 test-browser: $(VENV)/test.stamp
 	$(BIN)/pytest -m "browser and not benchmark" -rs
 
-# build/site; a warning is an error
-docs: $(VENV)/catholyte.stamp
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
-	mkdir -p build/api && ln -sfn $(CURDIR) build/api/catholyte
+# build/site; a warning is an error. build/api holds the package alone: the checkout beside it holds environments and builds
+docs: $(VENV)/docs.stamp
+	rm -rf build/api && mkdir -p build/api/catholyte
+	ln -s $(addprefix $(CURDIR)/,__init__.py analysis configs hpc structures workflows) build/api/catholyte
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # the board's pictures in docs/images, by Debian's chromium
@@ -86,6 +86,10 @@ $(VENV)/catholyte.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: $(VENV)/catholyte.stamp
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+$(VENV)/docs.stamp: $(VENV)/catholyte.stamp
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
 	touch $@
 
 # without GPAW the steps that need it say so and the rest goes on
