@@ -4,6 +4,7 @@ circle."""
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import networkx
@@ -133,6 +134,35 @@ def test_no_module_is_long() -> None:
     assert {
         str(path.relative_to(ROOT)): n for path in MODULES.values() if (n := path.read_text().count("\n")) > MOST_LINES
     } == {}
+
+
+#: a reference of a docstring to a module or to a name: ``.frames.Frames``, ``..crystals.redox``, ``finish``
+REFERENCE = re.compile(r":(?:mod|func|class|meth|attr|data):`([^`]+)`")
+
+
+def _is_defined(parts: tuple[str, ...], target: str) -> bool:
+    """Whether the docstrings' reference `target` of a module leads to a module, or to a module and a name in it."""
+    path = target.lstrip("~.")
+    up, names = target.count(".", 0, len(target) - len(path)), tuple(path.split("."))
+    place = names[1:] if names[0] == "catholyte" else parts[: len(parts) - up] + names
+    if place in MODULES or (*place, "__init__") in MODULES:
+        return True
+    home = next((place[:n] for n in range(len(place) - 1, 0, -1) if place[:n] in MODULES), None)
+    if home is None:
+        return False
+    text = MODULES[home].read_text()
+    line = r"^ *(?:(?:def|class) {0}\b|{0}(?:,$|:? )|from .* import .*\b{0}\b)"
+    return all(re.search(line.format(name), text, re.M) for name in place[len(home) :])
+
+
+def test_references_of_docstrings_lead_somewhere() -> None:
+    lost = {
+        f"{'.'.join(parts)}: {target}"
+        for parts, path in MODULES.items()
+        for target in REFERENCE.findall(path.read_text())
+        if not _is_defined(parts, target)
+    }
+    assert lost == set()
 
 
 def test_analysis_sees_no_maker() -> None:

@@ -149,7 +149,7 @@ def _voltages(ax: Axes, curve: VoltageCurve, contents: Sequence[float]) -> None:
 
 
 def _voltage_text(low: float | None, high: float | None) -> str:
-    """The range of stability that :meth:`VoltageCurve.at` gives."""
+    """The range of stability that :meth:`..thermodynamics.voltage_curve.VoltageCurve.at` gives."""
     if low is None or high is None:
         return f"≤ {high:.2f}" if high is not None else f"≥ {low:.2f}" if low is not None else ""
     return f"{low:.2f}" if high - low < 0.005 else f"{low:.2f}–{high:.2f}"

@@ -1,6 +1,6 @@
 """Layered geometry: thickness of metal and lithium layers, oxygen distances, mixing, and the class of every layer.
 
-Oxygen planes come from :mod:`.layer_planes`, classes from :mod:`.layer_classes`. Between two neighbouring
+Oxygen planes come from :mod:`.planes`, classes from :mod:`.classes`. Between two neighbouring
 planes lies a layer of cations, metal and lithium in turn. With z the oxygen coordinate of an R-3m cell
 that has its metal at the origin::
 
@@ -55,7 +55,7 @@ class CationLayer:
     sites : float
         Octahedral sites in the cell: the mean number of oxygen atoms of its planes.
     structure : str
-        One of :data:`.layer_classes.LAYER_CLASSES`, of the layer with the halves of its two neighbours.
+        One of :data:`.classes.LAYER_CLASSES`, of the layer with the halves of its two neighbours.
     segregation : tuple of float
         Along the families of planes, that of the layers first.
     """
@@ -102,7 +102,7 @@ class LayeredGeometry:
     Parameters
     ----------
     structure : str
-        One of :data:`.layer_classes.LAYER_CLASSES`, of the whole oxide part.
+        One of :data:`.classes.LAYER_CLASSES`, of the whole oxide part.
     segregation : tuple of float
         Along the families of planes, the stacking direction first.
     s_mo2, i_lio2 : float or None, Å

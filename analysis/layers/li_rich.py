@@ -99,12 +99,12 @@ def lithium_rich(structure: Structure, parts: tuple[str, ...] = ()) -> LithiumRi
     structure : Structure
         Ordered.
     parts : tuple of str
-        As for :func:`.layers.layered_geometry`.
+        As for :func:`.geometry.layered_geometry`.
 
     Raises
     ------
     StructureError
-        As :func:`.layers.layered_geometry`.
+        As :func:`.geometry.layered_geometry`.
     """
     found = sort_cations(oxygen_framework(structure, parts))
     members = np.flatnonzero((found.sides[0] > 0) & found.octahedral)

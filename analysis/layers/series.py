@@ -17,7 +17,7 @@ from .geometry import LayeredGeometry, layered_geometry
 
 __all__ = ["LENGTHS", "LayerSeries", "layer_series"]
 
-#: numbers of :class:`.layers.LayeredGeometry` that a series follows
+#: numbers of :class:`.geometry.LayeredGeometry` that a series follows
 LENGTHS = ("s_mo2", "i_lio2", "o_o_li_layer", "o_o_in_plane", "tm_in_li_layer", "li_in_tm_layer")
 
 
@@ -57,7 +57,7 @@ def layer_series(blocks: Iterable[Frames], every: int = 1, *, planes: bool | Non
     every : int
         1 takes all frames.
     planes : bool, optional
-        As for :func:`.layers.layered_geometry`.
+        As for :func:`.geometry.layered_geometry`.
 
     Raises
     ------

@@ -86,7 +86,7 @@ class RedoxEntry:
     flips : tuple of int or None
         Ions whose moment turned over; None where the engine has no signs.
     unclear : tuple of int
-        Ions of the cell afterwards whose moment does not tell them (see :class:`.IonState`).
+        Ions of the cell afterwards whose moment does not tell them (see :class:`.oxidation_states.IonState`).
     """
 
     before: str

@@ -163,7 +163,7 @@ class KeyNumber:
     published : float or None
         In `unit`, for orientation.
     tier : str
-        Label of :func:`tier_label`.
+        Label of :func:`..words.tier_label`.
     basis : str
         Jobs or entries of the phase set behind it.
     """

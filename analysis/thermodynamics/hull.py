@@ -2,7 +2,7 @@
 
 Compositions are vectors of atomic fractions over `Phases.elements`, energies are eV/atom. Every answer is the optimum
 of
-a linear program (module :mod:`simplex`), so no facet of the hull is ever listed: ten elements cost little more than
+a linear program (module :mod:`.simplex`), so no facet of the hull is ever listed: ten elements cost little more than
 three.
 The same class evaluates perturbed energies and grand potentials, many at once.
 """

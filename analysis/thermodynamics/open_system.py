@@ -55,7 +55,7 @@ def react_open(
         potential.
     species : OpenSpecies
     samples, seed
-        As in :func:`reactions.react`.
+        As in :func:`.reactions.react`.
 
     Raises
     ------

@@ -45,7 +45,7 @@ def with_documents(
     phase_set: PhaseSet, documents: Iterable[CalculationDocument], citation: str = "own calculations"
 ) -> PhaseSet:
     """Return the set extended by own calculations; raises as :func:`entries_from_documents` and
-    :meth:`PhaseSet.extended`."""
+    :meth:`.phase_set.PhaseSet.extended`."""
     return phase_set.extended(
         entries_from_documents(documents, phase_set), {OWN: PhaseSource(citation=citation, license="own data")}
     )

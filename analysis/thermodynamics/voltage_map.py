@@ -1,7 +1,7 @@
 """A pair against the voltage: the map of its reaction energy over (x, V), and which phases form the interphase at each
 voltage.
 
-Every energy is the mutual or total part at fixed lithium potential (module :mod:`open_system`): the no-mixing line is
+Every energy is the mutual or total part at fixed lithium potential (module :mod:`.open_system`): the no-mixing line is
 subtracted.
 """
 
@@ -138,12 +138,12 @@ def voltage_map(
     points : int
         Mixing ratios, evenly spaced in the formula-unit fraction, at least 2.
     oxygen : float, optional
-        mu(O2) relative to the set's O2 energy, eV per O2, e.g. from :func:`open_species.oxygen_potential`.
+        mu(O2) relative to the set's O2 energy, eV per O2, e.g. from :func:`.open_species.oxygen_potential`.
 
     Raises
     ------
     InputError
-        As :func:`open_system.react_open`, or if the voltages do not rise.
+        As :func:`.open_system.react_open`, or if the voltages do not rise.
     CalculationError
         If the hull is degenerate.
     """

@@ -142,7 +142,7 @@ def look_after(
     pause: float = 30.0,
     once: bool = False,
 ) -> None:
-    """Tend the queue of either manager; see :func:`.tend.work_through` and :func:`.remote_queue.work_through_remote`.
+    """Tend the queue of either manager; see :func:`.tend.work_through` and :func:`.remote.work_through_remote`.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def add_core_hours(document: dict[str, Any], plan: Plan, cluster: Cluster) -> di
     Parameters
     ----------
     document : dict
-        From :func:`.campaign.plan_document`; jobs in the order of the plan.
+        From :func:`..run.campaign.plan_document`; jobs in the order of the plan.
     plan : Plan
     cluster : Cluster
 

@@ -175,7 +175,7 @@ def pack(formula: str, density: float | None = None, n_units: int = 8, seed: int
 
 
 def borate_network(structure: Structure) -> BorateNetwork:
-    """Measure density and network of a borate; first shells as in :mod:`.environment`.
+    """Measure density and network of a borate; first shells as in :mod:`..crystals.environment`.
 
     Raises
     ------

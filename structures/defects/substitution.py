@@ -4,7 +4,7 @@ W6+ in a layered oxide brings more charge than the ion that it replaces. Who pay
 result states it:
 
 * ``reduction``: metals take up the electrons, those next to the new ion first, down the ladder of
-  :mod:`.redox`; in Li1.2Mn0.54Co0.13Ni0.13O2, whose nickel is Ni2+ already, W6+ for Mn4+ makes two Mn3+;
+  :mod:`..crystals.redox`; in Li1.2Mn0.54Co0.13Ni0.13O2, whose nickel is Ni2+ already, W6+ for Mn4+ makes two Mn3+;
 * ``lithium vacancies``: as many lithium atoms leave, in the arrangement of lowest electrostatic energy.
 
 Energies of sites are comparable at one composition only. A site of another element than the one that

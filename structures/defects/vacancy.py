@@ -1,6 +1,6 @@
 """Point defects: sets of lithium vacancies, and one oxygen vacancy, with the charges that pay for them.
 
-Lithium leaves as an atom: each vacancy oxidises one transition metal, in the order of :mod:`.redox`. An
+Lithium leaves as an atom: each vacancy oxidises one transition metal, in the order of :mod:`..crystals.redox`. An
 oxygen atom leaves its two electrons to the metals, those next to it first.
 """
 
@@ -74,7 +74,7 @@ class OxygenSite:
     members : tuple of int
         Sites that symmetry makes equal.
     environment, bridge : str
-        First shell, ``Li3Co3``, and its readable form, ``Co-O-Li`` (see :mod:`.environment`).
+        First shell, ``Li3Co3``, and its readable form, ``Co-O-Li`` (see :mod:`..crystals.environment`).
     mean_distance : float
         Å, to the cations of the first shell.
     """
@@ -91,7 +91,7 @@ def lithium_vacancies(
 ) -> list[VacancySet]:
     """Return up to `n` symmetry-distinct sets of lithium vacancies, the lowest electrostatic energy first.
 
-    Few sets are enumerated, many are sampled by swaps (see :mod:`.ordering`); with the vacancies the
+    Few sets are enumerated, many are sampled by swaps (see :mod:`..crystals.ordering`); with the vacancies the
     ions that pay for them are arranged too.
 
     Parameters

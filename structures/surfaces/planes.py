@@ -63,7 +63,7 @@ class Termination:
         Part of the outer plane that moved to the other face would cancel the average crystal's dipole; None where the
         plane is neutral.
     broken_units : float, 1/Å²
-        Cut bonds inside complex ions (PS4, CO3, BO3) per area; see :mod:`.complex_ions`.
+        Cut bonds inside complex ions (PS4, CO3, BO3) per area; see :mod:`..crystals.environment`.
     broken_strength : float, e/Å²
         Sum of z/CN over all cut cation-anion bonds per area.
     """

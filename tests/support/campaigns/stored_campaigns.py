@@ -17,7 +17,7 @@ __all__ = ["stored_campaign"]
 
 
 def stored_campaign(folder: Path) -> BoardSource:
-    """Write the campaign of :func:`board_campaigns.mixed_campaign` into a store; returns it as it stands in memory."""
+    """Write the campaign of :func:`.board_campaigns.mixed_campaign` into a store; returns it as it stands in memory."""
     source = mixed_campaign()
     records: Any = source.records
     store = open_store(folder)

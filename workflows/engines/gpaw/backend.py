@@ -1,7 +1,7 @@
 """GPAW: PBE and PBE+U with plane waves and PAW on a laptop, in a process of its own.
 
 The job's process never imports GPAW. It writes ``input.json`` into the job's directory, starts
-:mod:`.gpaw_process` there and reads ``result.json``; a complete result of an interrupted job is
+:mod:`.process` there and reads ``result.json``; a complete result of an interrupted job is
 recognised by the hash of its input and used instead of a second calculation.
 """
 

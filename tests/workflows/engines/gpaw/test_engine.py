@@ -21,9 +21,7 @@ from catholyte.configs.errors import CalculationError, EngineUnavailableError, I
 from catholyte.configs.models import Method
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import CalculationDocument
-from catholyte.workflows.engines.gpaw import cycle as gpaw_checkpoint
-from catholyte.workflows.engines.gpaw import cycle as gpaw_mixing
-from catholyte.workflows.engines.gpaw import process as gpaw_process
+from catholyte.workflows.engines.gpaw import cycle, process
 from catholyte.workflows.engines.gpaw.backend import GpawBackend
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static
 
@@ -111,7 +109,7 @@ def _computed(
         "task": task.model_dump(mode="json"),
         "settings": GpawBackend(settings).settings.model_dump(mode="json"),
     }
-    return gpaw_process.compute(request, directory)
+    return process.compute(request, directory)
 
 
 @pytest.mark.gpaw
@@ -270,7 +268,7 @@ def test_exchanged_atoms_share_as_without_symmetry(tmp_path: Path, monkeypatch: 
         return density @ energies / density.sum(axis=1)
 
     reduced, full = centres(), centres(use_symmetry=False)
-    monkeypatch.setattr(gpaw_process, "symmetrized", lambda projections, maps: projections)
+    monkeypatch.setattr(process, "symmetrized", lambda projections, maps: projections)
     raw = centres()
     np.testing.assert_allclose(reduced, full, atol=1e-3)
     assert reduced[1] == pytest.approx(reduced[2], abs=1e-9)
@@ -320,7 +318,7 @@ def test_process_ends_when_the_asking_one_is_gone() -> None:
     assert watcher.stdout is not None
     with watcher.stdout:
         assert watcher.stdout.readline() == "on\n"
-    time.sleep(2 * gpaw_process.PARENT_POLL)
+    time.sleep(2 * process.PARENT_POLL)
     assert watcher.poll() is None
     asker.kill()  # not waited for: a zombie counts as gone
     assert watcher.wait(timeout=10) == 1
@@ -382,14 +380,14 @@ def test_interrupted_single_point_continues_from_its_wave_functions(
     whole = GpawBackend({}).calculate(atom, task, "O", tmp_path / "whole")
     request = json.loads((tmp_path / "whole" / "input.json").read_text())
 
-    keep = gpaw_checkpoint.keep
-    monkeypatch.setattr(gpaw_checkpoint, "INTERVAL", 0.0)
-    monkeypatch.setattr(gpaw_checkpoint, "keep", keep_and_end)
+    keep = cycle.keep
+    monkeypatch.setattr(cycle, "INTERVAL", 0.0)
+    monkeypatch.setattr(cycle, "keep", keep_and_end)
     broken = tmp_path / "broken"
     broken.mkdir()
     with pytest.raises(InterruptedError):
-        gpaw_process.compute(request, broken)
-    kept = broken / gpaw_checkpoint.PATTERN.format(number=1)
+        process.compute(request, broken)
+    kept = broken / cycle.PATTERN.format(number=1)
     assert kept.exists()
     shutil.copy(tmp_path / "whole" / "input.json", broken)
     resumed = GpawBackend({}).calculate(atom, task, "O", broken)
@@ -437,14 +435,14 @@ def test_cycle_that_does_not_settle_goes_on_with_pulay_mixing(tmp_path: Path, mo
     ]
     assert all(density.strip() for density in told[1:])  # GPAW tells no change of density where there is no history
 
-    settle = gpaw_mixing.settle
-    monkeypatch.setattr(gpaw_checkpoint, "INTERVAL", 0.0)
-    monkeypatch.setattr(gpaw_mixing, "settle", settle_and_end)
+    settle = cycle.settle
+    monkeypatch.setattr(cycle, "INTERVAL", 0.0)
+    monkeypatch.setattr(cycle, "settle", settle_and_end)
     broken = tmp_path / "broken"
     broken.mkdir()
     request = (tmp_path / "slow" / "input.json").read_text()
     with pytest.raises(InterruptedError):
-        gpaw_process.compute(json.loads(request), broken)
+        process.compute(json.loads(request), broken)
     (broken / "input.json").write_text(request)
     resumed = impatient.calculate(atom, task, "O", broken)
     assert iterations(broken)[0] == 9  # 5 told by the broken cycle, 4 by the next

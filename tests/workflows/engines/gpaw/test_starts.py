@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ase import Atoms
 
-from catholyte.workflows.engines.gpaw import process as gpaw_process
+from catholyte.workflows.engines.gpaw import process
 
 gpaw = pytest.importorskip("gpaw", reason="GPAW is not installed")
 
@@ -36,9 +36,9 @@ def _lowest(
         target.calc = Calculator(energies[round(float(target.get_initial_magnetic_moments()[0]), 3)])
         return {"parameters": {}}
 
-    monkeypatch.setattr(gpaw_process, "_attach_calculator", attach)
+    monkeypatch.setattr(process, "_attach_calculator", attach)
     request = {"task": {"method": method}, "settings": {"moment_scales": [0.9, 1.1]}}
-    used = gpaw_process._attach_lowest(atoms, request, Path("unused"), resumed)
+    used = process._attach_lowest(atoms, request, Path("unused"), resumed)
     return atoms, used["starts"]
 
 

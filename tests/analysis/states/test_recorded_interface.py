@@ -1,11 +1,9 @@
 """LCO(104)//CoO(100) as GPAW computed it: 2 + 2 planes, 16 atoms, two interfaces, PBE+U(Co) = 3.9 eV, 400 eV, 4×2×1,
-positions and height of the cell relaxed by
-CHGNet; and both bulk cells on the same in-plane lattice. The stored documents, their densities of states shared onto a
-grid of 0.1 eV, which keeps first moments.
+positions and height of the cell relaxed by CHGNet; and both bulk cells on the same in-plane lattice. The stored
+documents, their densities of states shared onto a grid of 0.1 eV, which keeps first moments.
 
 Two planes a side are thinner than the boxes of the macroscopic average: the numbers say what the functions make of a
-real
-calculation, not where CoO's states lie.
+real calculation, not where CoO's states lie.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.workflows.documents import CalculationDocument
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")
-FILE = Path(__file__).parent / "data" / "lco_coo_16.json.gz"
+FILE = Path(__file__).parents[2] / "data" / "lco_coo_16.json.gz"
 
 
 @cache
