@@ -28,9 +28,9 @@ demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
 $(DEMO)/report/report.html: $(DEMO)/store/catholyte/outputs.collection $(shell find analysis configs structures -name '*.py' -o -name '*.yaml' -o -name '*.json' -o -name '*.j2')
 	$(BIN)/catholyte report --store $(DEMO)/store --out $(DEMO)/report
 
-# the last line is the campaign on a real queue; skipped with the reason where no Slurm runs (.ci/run brings one up)
+# on all cores; then the campaign on a real queue, serially; skipped with the reason where no Slurm runs (.ci/run brings one up)
 test: lint types docs $(VENV)/gpaw.stamp
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 	$(BIN)/pytest -m "slurm and not slow and not benchmark" -rs --durations=0 tests/hpc
 
 lint: $(VENV)/test.stamp

@@ -25,6 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
             "referees`"
         ),
     )
+    if config.getoption("--write-evidence") and config.getoption("dist", "no") != "no":
+        raise pytest.UsageError("--write-evidence wants all tests in one process: leave out -n")
     BENCHMARKS.writing = REFEREES.writing = config.getoption("--write-evidence")
 
 

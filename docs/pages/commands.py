@@ -41,8 +41,9 @@ def _command(name: str, command: Any) -> str:
         for p in options
     ]
     table = "".join(f"| {' | '.join(_cell(cell) for cell in row)} |\n" for row in rows)
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in command.help.split("\n\n"))
     return (
-        f"\n## {name}\n\n{command.help}\n\n```text\n{usage}\n```\n\n| argument or option | meaning | default "
+        f"\n## {name}\n\n{text}\n\n```text\n{usage}\n```\n\n| argument or option | meaning | default "
         f"|\n|---|---|---|\n{table}"
     )
 

@@ -323,12 +323,12 @@ if __name__ == "__main__":
 
 def test_interrupted_run_leaves_its_jobs_waiting(store: CampaignStore, log: Path, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
-    script.write_text(textwrap.dedent(RUN).format(log=str(log), store=store.location, seconds=60))
+    script.write_text(textwrap.dedent(RUN).format(log=str(log), store=store.location, seconds=600))
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
         _until(lambda: len(computed(log)) == 2)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -338,7 +338,7 @@ def test_interrupted_run_leaves_its_jobs_waiting(store: CampaignStore, log: Path
     assert len(Ledger(store).records()) == 3
 
 
-def _until(condition: Any, seconds: float = 30.0) -> None:
+def _until(condition: Any, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"

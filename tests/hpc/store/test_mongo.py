@@ -142,7 +142,7 @@ def test_one_of_six_processes_wins_and_the_job_is_entered_once(uri: str, store: 
     processes = [FORK.Process(target=_claim, args=(uri, answers, barrier, stay)) for _ in range(6)]
     for process in processes:
         process.start()
-    states = sorted(answers.get(timeout=30) for _ in processes)
+    states = sorted(answers.get(timeout=120) for _ in processes)
     assert states == ["held"] * 5 + ["taken"]
     stay.set()
     for process in processes:
