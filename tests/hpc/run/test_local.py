@@ -311,11 +311,12 @@ def test_two_runs_at_once_compute_each_job_once(store: CampaignStore, log: Path)
 
 
 RUN = """
-import sys
+import signal
 from catholyte.hpc.store.campaign_store import open_store
 from jobflow import Flow
 from catholyte.tests.support.engines import toy_jobs
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests were started in the background
     jobs = [toy_jobs.array({log!r}, f"a{{i}}", float(i), 10, {seconds}) for i in range(2)]
     toy_jobs.execute(open_store({store!r}), Flow([*jobs, toy_jobs.total({log!r}, "end", [j.output.value for j in jobs])]))
 """
@@ -323,12 +324,12 @@ if __name__ == "__main__":
 
 def test_interrupted_run_leaves_its_jobs_waiting(store: CampaignStore, log: Path, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
-    script.write_text(textwrap.dedent(RUN).format(log=str(log), store=store.location, seconds=600))
+    script.write_text(textwrap.dedent(RUN).format(log=str(log), store=store.location, seconds=60))
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
         _until(lambda: len(computed(log)) == 2)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=40)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
