@@ -95,7 +95,7 @@ def build_matrix(snapshot: Snapshot, values: Sequence[Value]) -> Matrix:
     ----------
     snapshot : Snapshot
     values : sequence of Value
-        Numbers that need no job, see :func:`.page.matrix_values`.
+        Numbers that need no job, see :func:`catholyte.analysis.report.page.matrix_values`.
     """
     lines: dict[tuple[str, str, str], Line] = {}
     for value in values:
