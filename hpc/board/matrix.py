@@ -8,7 +8,9 @@ from typing import Any
 
 from ...analysis.records import FINISHED
 from ...analysis.report.content import Value
+from ...analysis.words import tiers_in
 from ...configs.recipe import Recipe
+from ...configs.trust import trust_of
 from .snapshot import Quality, Snapshot
 
 __all__ = ["Cell", "Line", "Matrix", "Usage", "build_matrix", "usage"]
@@ -66,6 +68,12 @@ class Matrix:
 
     columns: list[str]
     lines: list[Line]
+
+    @property
+    def learned(self) -> list[str]:
+        """Tiers of its cells that are machine-learned."""
+        tiers = {tier for line in self.lines for cell in line.cells.values() for tier in tiers_in(cell.tier)}
+        return [tier for tier in sorted(tiers) if trust_of(tier).learned]
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...analysis.records import FINISHED
 from ...analysis.report.content import Value
 from ...analysis.report.rendering import environment
-from ...analysis.words import tiers_in
 from ...configs.errors import CatholyteError, UnknownNameError
-from ...configs.trust import trust_of
 from ...workflows.documents import CalculationDocument
 from ..run.campaign import explain
 from .matrix import KINDS, Line, Matrix, build_matrix, usage
@@ -127,16 +125,8 @@ class Pages:
             "state": _distinct(states),
         }
         shown = _filtered(whole, asked)
-        tiers = {tier for line in whole.lines for cell in line.cells.values() for tier in tiers_in(cell.tier)}
         return self._render(
-            "matrix",
-            snapshot,
-            links,
-            asked,
-            matrix=shown,
-            filters=filters,
-            pending=name not in self.values,
-            learned=[tier for tier in sorted(tiers) if trust_of(tier).learned],
+            "matrix", snapshot, links, asked, matrix=shown, filters=filters, pending=name not in self.values
         )
 
     def jobs(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
