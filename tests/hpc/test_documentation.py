@@ -27,7 +27,7 @@ RUN = {
     "python.md": {"python"},
     "recipes.md": {"yaml"},
 }
-READ = {"cluster.md": {"sh", "js"}, "commands.md": {"text"}, "extending.md": {"text"}}
+READ = {"cluster.md": {"sh", "js"}, "commands.md": {"text"}, "extending.md": {"python", "yaml", "markdown"}}
 
 
 CALLS = [
