@@ -186,6 +186,5 @@ def load_cluster(name_or_path: str) -> Cluster:
             return parse_file(path, Cluster)[0]
     raise UnknownNameError(
         f"unknown cluster {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml; own files are "
-        f"searched in ${CLUSTERS_VARIABLE}); "
-        f"{near_match_hint(name_or_path, cluster_names())}"
+        f"searched in ${CLUSTERS_VARIABLE}); {near_match_hint(name_or_path, cluster_names())}"
     )

@@ -63,8 +63,7 @@ def parse_quantity(value: Any, dimension: str) -> float:
     allowed = UNITS[dimension]
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(
-            f"is not a quantity of dimension {dimension}: give a number in {next(iter(allowed))} or a string such "
-            "as "
+            f"is not a quantity of dimension {dimension}: give a number in {next(iter(allowed))} or a string such as "
             f"'1 {next(iter(allowed))}'"
         )
     if isinstance(value, (int, float)):
@@ -72,8 +71,8 @@ def parse_quantity(value: Any, dimension: str) -> float:
     match = _QUANTITY.match(value)
     if match is None:
         raise ValueError(
-            f"{value!r} is not a quantity of dimension {dimension}: a number and one of the units "
-            f"{', '.join(allowed)} are needed"
+            f"{value!r} is not a quantity of dimension {dimension}: a number and one of the units {', '.join(allowed)} "
+            "are needed"
         )
     number, unit = match.groups()
     if unit and unit not in allowed:

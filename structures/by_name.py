@@ -105,8 +105,7 @@ def _label(path: Path) -> str:
 def _require_ordered(structure: Structure, path: Path) -> None:
     if not structure.is_ordered:
         raise StructureError(
-            f"{path}: partial occupancies, and an ordered cell is needed; write the material as a YAML with the "
-            "key "
+            f"{path}: partial occupancies, and an ordered cell is needed; write the material as a YAML with the key "
             "'ordered_cell' (see configs/materials/NCM532.yaml)"
         )
 
@@ -120,8 +119,7 @@ def _with_charges(structure: Structure, path: Path) -> Structure:
     if not guesses:
         if len(bare.composition.elements) > 1:
             raise StructureError(
-                f"{path}: no oxidation states of {bare.composition.reduced_formula} balance; write the material "
-                "as a "
+                f"{path}: no oxidation states of {bare.composition.reduced_formula} balance; write the material as a "
                 "YAML with its species, e.g. Co3+"
             )
         return bare.copy().add_oxidation_state_by_element({bare.composition.elements[0].symbol: 0})

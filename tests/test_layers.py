@@ -37,7 +37,7 @@ RANKS: dict[str, tuple[str, ...]] = {
     ),
     "analysis.report": ("content", "columns case rendering", "chapter", "chapters", "page"),
     "hpc": ("store rehearsal", "run", "queue board", "commands", "notebook"),
-    "hpc.commands": ("options", "output", "command stores", "structures thermodynamics campaigns results", "app"),
+    "hpc.commands": ("options", "output", "command", "structures thermodynamics campaigns results", "app"),
 }
 #: modules in one room at most, and lines of one module
 MOST_MODULES, MOST_LINES = 18, 400

@@ -174,8 +174,8 @@ class BandEdges(_Document):
     core_potentials: list[float] | None = Field(
         None,
         description=(
-            "eV per site, electrostatic potential energy of an electron at the nucleus' core region: shifts "
-            "like the 1s level"
+            "eV per site, electrostatic potential energy of an electron at the nucleus' core region: shifts like the "
+            "1s level"
         ),
     )
     core_potential_kind: str = ""

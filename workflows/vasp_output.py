@@ -137,8 +137,7 @@ def parse_vasprun(file: Path, projected: bool = False, *, states: bool = True) -
         raise InputError(f"{file} is corrupt: the XML is not well formed ({error.msg})") from None
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{file} is corrupt: a section that a complete run has is missing or unreadable "
-            f"({type(error).__name__}: "
+            f"{file} is corrupt: a section that a complete run has is missing or unreadable ({type(error).__name__}: "
             f"{error})"
         ) from None
 

@@ -176,8 +176,7 @@ def _require_fit(
     ):
         formula = document.structure.composition.remove_charges().formula
         raise InputError(
-            f"{stack.label}: {name} holds {len(part)} atoms in the stack, of which {document.label} ({formula}) "
-            "is no "
+            f"{stack.label}: {name} holds {len(part)} atoms in the stack, of which {document.label} ({formula}) is no "
             "reference"
         )
     if in_plane:

@@ -127,8 +127,7 @@ def lattice_table(document: CalculationDocument, material: Material) -> list[Lat
     note = (
         (
             "held together by dispersion, which this tier lacks: the volume is meaningless, the experimental density "
-            "is "
-            "used"
+            "is used"
         )
         if material.molecular
         else ""
@@ -176,8 +175,7 @@ def _transformation(crystal: Structure, cell: Structure, name: str) -> NDArray[n
     atoms, expected = abs(np.linalg.det(matrix)) * len(cell), crystal.composition.num_atoms
     if abs(atoms / expected - 1) > _CONTENT:
         raise StructureError(
-            f"{name}: the conventional volume holds {atoms:.2f} atoms of the relaxed cell, and {expected:.2f} in "
-            "the "
+            f"{name}: the conventional volume holds {atoms:.2f} atoms of the relaxed cell, and {expected:.2f} in the "
             "library's crystal"
         )
     return matrix

@@ -97,8 +97,7 @@ def fitted_surface_energy(slabs: Sequence[CalculationDocument]) -> SurfaceEnergy
     areas = np.array([_area(slab.structure) for slab in slabs])
     if np.ptp(areas) > 1e-3 * areas[0]:
         raise InputError(
-            f"the slabs have different areas, {areas.min():.3f} to {areas.max():.3f} Å²; they must share the "
-            "in-plane "
+            f"the slabs have different areas, {areas.min():.3f} to {areas.max():.3f} Å²; they must share the in-plane "
             "cell"
         )
     energies = np.array([slab.energy for slab in slabs])

@@ -166,8 +166,7 @@ def _draw_map(figure: Figure, ax: Axes, panel: DepthPanel, energies: tuple[float
     inside = (grid >= energies[0]) & (grid <= energies[1])
     if inside.sum() < 2:
         raise InputError(
-            f"the DOS has no energies between {energies[0]:g} and {energies[1]:g} eV; it runs from {grid[0]:.1f} "
-            "to "
+            f"the DOS has no energies between {energies[0]:g} and {energies[1]:g} eV; it runs from {grid[0]:.1f} to "
             f"{grid[-1]:.1f} eV"
         )
     edges = _edges(stack)

@@ -181,8 +181,7 @@ def survival_figure(curves: Sequence[Survival], tier: str) -> Figure:
             figure,
             (
                 f"{tier_sentence(tier)} Kaplan-Meier estimate over {replicas} {'run' if replicas == 1 else 'runs'}; "
-                "band: "
-                "95 % confidence."
+                "band: 95 % confidence."
             ),
         )
     return figure

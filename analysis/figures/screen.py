@@ -77,8 +77,8 @@ def heat_map_figure(heat: HeatMap) -> Figure:
     energies = np.asarray(heat.energies, dtype=float)
     if energies.shape != (len(heat.rows), len(heat.columns)) or not np.isfinite(energies).any():
         raise InputError(
-            f"a heat map of {len(heat.rows)} rows and {len(heat.columns)} columns needs as many energies, at least "
-            "one of them finite"
+            f"a heat map of {len(heat.rows)} rows and {len(heat.columns)} columns needs as many energies, at least one "
+            "of them finite"
         )
     longest = max(len(name) for name in heat.rows)
     width, height = 1.4 + 0.085 * longest + 0.74 * len(heat.columns), max(1.6 + 0.36 * len(heat.rows), 3.4)
@@ -206,8 +206,7 @@ def coverage_figure(bars: Sequence[RangeBar], operating_range: tuple[float, floa
             figure,
             (
                 f"Energies: {source}. Bars: stable with lithium exchanged at that voltage; green and hatched: holds "
-                "the "
-                "whole operating range."
+                "the whole operating range."
             ),
         )
     return figure

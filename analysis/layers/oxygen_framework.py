@@ -109,8 +109,7 @@ def oxygen_framework(structure: Structure, parts: tuple[str, ...] = ()) -> Frame
     oxide, without = _oxide_oxygen(found, symbols, nonmetals, numbers)
     if not (oxide & allowed).any():
         raise StructureError(
-            f"{structure.composition.reduced_formula}: no oxygen that is bonded to an octahedral metal, and "
-            "layered "
+            f"{structure.composition.reduced_formula}: no oxygen that is bonded to an octahedral metal, and layered "
             "geometry is that of oxides"
         )
     network = _connected(structure, np.flatnonzero(oxide & allowed), np.flatnonzero(without & allowed))

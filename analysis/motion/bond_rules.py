@@ -75,9 +75,8 @@ class BondRule:
     def __post_init__(self) -> None:
         if not 0 < self.form <= self.cutoff <= self.broken < float("inf"):
             raise InputError(
-                f"{self.name}: cut-off {self.cutoff:g} Å, forms below {self.form:g} Å, breaks above "
-                f"{self.broken:g} "
-                "Å; needed: 0 < forms <= cut-off <= breaks"
+                f"{self.name}: cut-off {self.cutoff:g} Å, forms below {self.form:g} Å, breaks above {self.broken:g} Å; "
+                "needed: 0 < forms <= cut-off <= breaks"
             )
 
     @property

@@ -134,8 +134,7 @@ def diffusivity(displacements: Displacements, curve: MsdCurve, seed: int = 0) ->
 
     if exponent is None:
         return without(
-            f"the run is too short to tell diffusion from vibration: {3e-3 * _VIBRATION / _TRUSTED:.1f} ps are "
-            "needed "
+            f"the run is too short to tell diffusion from vibration: {3e-3 * _VIBRATION / _TRUSTED:.1f} ps are needed "
             "at least"
         )
     if start is None:

@@ -46,9 +46,8 @@ __all__ = ["DEFINITION", "ProductBonds", "SpeciesScore", "species_found", "speci
 #: of the score, for those who read the numbers
 DEFINITION = (
     "score: cosine between the predicted and the found change of the numbers of bonds; baseline: the same for random "
-    "mixing of the anions; "
-    "skill: (score - baseline) / (1 - baseline); progress: found change along the predicted one, 1 where everything "
-    "has reacted"
+    "mixing of the anions; skill: (score - baseline) / (1 - baseline); progress: found change along the predicted one, "
+    "1 where everything has reacted"
 )
 
 

@@ -201,8 +201,7 @@ def study_motion(
     for replica in replicas:
         if replica.trajectory.species != species:
             raise InputError(
-                f"{replica.name}: its {len(replica.trajectory.species)} atoms are not those of {run.name}; "
-                "replicas "
+                f"{replica.name}: its {len(replica.trajectory.species)} atoms are not those of {run.name}; replicas "
                 "start from one cell"
             )
     given = parse_cutoffs(spec.cutoffs, species)

@@ -40,8 +40,8 @@ def defect_energy(defect: CalculationDocument, host: CalculationDocument, potent
     if not ratios or max(ratios) - min(ratios) > _TINY or min(ratios) == 0 or max(ratios) == float("inf"):
         kept = ", ".join(sorted(potentials))
         raise InputError(
-            f"{defect.label} ({mine.formula}) and {host.label} ({whole.formula}) differ in more than {kept}, for "
-            "which there is a reservoir"
+            f"{defect.label} ({mine.formula}) and {host.label} ({whole.formula}) differ in more than {kept}, for which "
+            "there is a reservoir"
         )
     cells = next(iter(ratios))
     exchanged = sum(
@@ -75,8 +75,7 @@ def missing_atoms(document: CalculationDocument, host: CalculationDocument) -> t
     others = sorted({symbols[i] for i in missing} - {"Li", "O"})
     if others:
         raise InputError(
-            f"{document.label} lacks {', '.join(others)} of {host.label}; a ladder of oxygen loss takes out "
-            "lithium "
+            f"{document.label} lacks {', '.join(others)} of {host.label}; a ladder of oxygen loss takes out lithium "
             "and oxygen"
         )
     return tuple(i for i in missing if symbols[i] == "Li"), tuple(i for i in missing if symbols[i] == "O")

@@ -237,17 +237,15 @@ class OxygenReference:
         scale = (
             (
                 f" The energies' own oxide correction, {number(self.contained, 3)} eV per O, is taken off every cell "
-                "of "
-                "the series, whatever the bonds of its oxygen."
+                "of the series, whatever the bonds of its oxygen."
             )
             if self.contained
             else ""
         )
         return (
             f"Oxygen goes to O₂ gas: {self.origin}, {number(self.molecule, 3)} eV per O atom, correction "
-            f"{self.correction_name} "
-            f"+{number(self.correction, 3)} eV per O atom ({self.correction_source}). Enthalpy and entropy of the "
-            f"gas: {oxygen_data().gas.source}.{scale}"
+            f"{self.correction_name} +{number(self.correction, 3)} eV per O atom ({self.correction_source}). Enthalpy "
+            f"and entropy of the gas: {oxygen_data().gas.source}.{scale}"
         )
 
 
@@ -299,8 +297,7 @@ def reference_from_phase_set(
         known = ", ".join(phase_set.signatures) or "none"
         raise SignatureMismatchError(
             f"{tier} energies are not on the scale of the phase set {phase_set.name} ({phase_set.scale}; tiers on it: "
-            f"{known}): "
-            "give a calculation of an O2 molecule with the same settings"
+            f"{known}): give a calculation of an O2 molecule with the same settings"
         )
     entry = phase_set.entry_for("O")
     if entry is None:
@@ -330,8 +327,7 @@ def reference_from_document(molecule: CalculationDocument, correction: Correctio
     if "oxygen" not in trust.references:
         raise InputError(
             f"{molecule.label}: {trust.label}'s energies of elements are not usable as references; take the O2 of the "
-            "phase "
-            "set"
+            "phase set"
         )
     structure = molecule.structure
     if {site.specie.symbol for site in structure} != {"O"} or len(structure) % 2:

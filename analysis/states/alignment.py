@@ -67,8 +67,8 @@ class Alignment(Result):
     step_error: float | None = Field(
         None,
         description=(
-            "eV: the larger of what the plateaus vary and what other boxes change; None where a layer is too "
-            "thin for a plateau"
+            "eV: the larger of what the plateaus vary and what other boxes change; None where a layer is too thin for "
+            "a plateau"
         ),
     )
     separate: Comparison | None = Field(None, description="the bulk cells alone, at each of their own zeros")
@@ -188,8 +188,7 @@ def _pair(joint: CalculationDocument, stack: Stack) -> tuple[str, str]:
     labels = list(dict.fromkeys(layer.label for layer in stack.layers))
     if len(labels) != 2 or not stack.tagged:
         raise InputError(
-            f"{joint.label}: two layers are compared, and the cell has {len(labels)} ({', '.join(labels)}); tag "
-            "its "
+            f"{joint.label}: two layers are compared, and the cell has {len(labels)} ({', '.join(labels)}); tag its "
             "sites (property layer), or name two"
         )
     return labels[0], labels[1]

@@ -191,8 +191,7 @@ def _centers(
     states, first = window_moments(energies, density, low, high)
     if states <= 0:
         raise InputError(
-            f"no {spec.element} {spec.orbital} states between {low:.2f} and {high:.2f} eV (DOS from "
-            f"{energies[0]:.2f} "
+            f"no {spec.element} {spec.orbital} states between {low:.2f} and {high:.2f} eV (DOS from {energies[0]:.2f} "
             f"to {energies[-1]:.2f} eV)"
         )
     try:

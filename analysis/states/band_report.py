@@ -131,8 +131,7 @@ def bands_of(document: CalculationDocument) -> Bands:
     require_real(document)
     if document.dos is None or document.band_edges is None:
         raise InputError(
-            f"{document.label} ({document.kind}, {document.tier}) has no projected DOS: only an "
-            "electronic-structure "
+            f"{document.label} ({document.kind}, {document.tier}) has no projected DOS: only an electronic-structure "
             "step stores one"
         )
     return Bands(document.dos, document.band_edges, document.structure)

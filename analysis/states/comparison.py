@@ -115,14 +115,13 @@ def compare(
         shifts = [d.difference for d in differences if d.reference == "average_potential"]
         if not shifts:
             raise InputError(
-                f"{document_a.label} or {document_b.label} stores no averaged potential, so the potential step "
-                "cannot "
+                f"{document_a.label} or {document_b.label} stores no averaged potential, so the potential step cannot "
                 "align them"
             )
         aligned = shifts[0] + potential_step
         note = (
-            f"aligned through a potential step of {potential_step:.3f} eV; the unaligned differences have no "
-            "common zero"
+            f"aligned through a potential step of {potential_step:.3f} eV; the unaligned differences have no common "
+            "zero"
         )
     return Comparison(
         a=document_a.label,

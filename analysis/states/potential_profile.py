@@ -176,8 +176,7 @@ def planar_of(document: CalculationDocument) -> PlanarPotential:
     require_real(document)
     if document.potential is None:
         raise InputError(
-            f"{document.label} ({document.kind}, {document.tier}) stores no planar potential: gpaw always does, "
-            "VASP "
+            f"{document.label} ({document.kind}, {document.tier}) stores no planar potential: gpaw always does, VASP "
             "with LVHAR = .TRUE."
         )
     return document.potential

@@ -64,8 +64,7 @@ def oxygen_potential(temperature: float, pressure: float = 1.0) -> float:
         )
     if not PRESSURES[0] <= pressure <= PRESSURES[1]:
         raise InputError(
-            f"the oxygen pressure is {pressure} bar: a positive number up to {PRESSURES[1]:g} bar, where the gas "
-            "is "
+            f"the oxygen pressure is {pressure} bar: a positive number up to {PRESSURES[1]:g} bar, where the gas is "
             "still nearly ideal, is needed"
         )
     a, b, c, d, e, f, g, h = next(values for limit, values in _SHOMATE.items() if temperature <= limit)
@@ -100,14 +99,12 @@ class OpenSpecies:
             raise InputError("an open system needs a voltage (lithium), an oxygen potential, or both")
         if self.voltage is not None and not VOLTAGES[0] <= self.voltage <= VOLTAGES[1]:
             raise InputError(
-                f"the voltage is {self.voltage} V vs Li/Li+: {VOLTAGES[0]:g} to {VOLTAGES[1]:g} V are allowed "
-                "(below "
-                "0 V lithium metal plates without end)"
+                f"the voltage is {self.voltage} V vs Li/Li+: {VOLTAGES[0]:g} to {VOLTAGES[1]:g} V are allowed (below 0 "
+                "V lithium metal plates without end)"
             )
         if self.oxygen is not None and not _OXYGEN[0] <= self.oxygen <= _OXYGEN[1]:
             raise InputError(
-                f"the oxygen potential is {self.oxygen} eV per O2 relative to O2: {_OXYGEN[0]:g} to "
-                f"{_OXYGEN[1]:g} eV "
+                f"the oxygen potential is {self.oxygen} eV per O2 relative to O2: {_OXYGEN[0]:g} to {_OXYGEN[1]:g} eV "
                 "are allowed"
             )
 

@@ -109,9 +109,8 @@ class OpenPair:
         for subject in subjects:
             if {element.symbol for element in subject.composition} <= open_elements:
                 raise InputError(
-                    f"{subject.label} holds nothing but open elements ({', '.join(sorted(open_elements))}): "
-                    "nothing "
-                    "of it is conserved"
+                    f"{subject.label} holds nothing but open elements ({', '.join(sorted(open_elements))}): nothing of "
+                    "it is conserved"
                 )
         elements = {element.symbol for subject in subjects for element in subject.composition} | open_elements
         return cls(*subjects, Phases.of(phase_set, elements), frozenset(open_elements))
@@ -158,8 +157,7 @@ class OpenPair:
             if endless >= 0:
                 formula = self.closed.entries[endless].formula
                 raise InputError(
-                    f"at {species} the reservoirs alone form {formula} without end: no equilibrium; choose a "
-                    "higher "
+                    f"at {species} the reservoirs alone form {formula} without end: no equilibrium; choose a higher "
                     "voltage or less oxygen"
                 )
         a, b = (np.tile(end, (len(many), 1)) for end in self.ends)

@@ -76,8 +76,7 @@ def joined_by_new(phase_set: PhaseSet, documents: Iterable[CalculationDocument])
         try:
             phase_set = with_documents(phase_set, [document])
             told.append(
-                f"{label}: its energy is the campaign's own relaxation (tier {document.tier}), which joined the "
-                "phase "
+                f"{label}: its energy is the campaign's own relaxation (tier {document.tier}), which joined the phase "
                 "set."
             )
         except CatholyteError as error:
@@ -99,8 +98,8 @@ def _entry(document: CalculationDocument, phase_set: PhaseSet) -> PhaseEntry:
     _require_agreement(document, phase_set)
     if not (document.convergence.electronic and document.convergence.ionic):
         raise InputError(
-            f"{document.label} did not converge ({document.convergence.detail or 'no detail'}): its energy cannot "
-            "join a phase set"
+            f"{document.label} did not converge ({document.convergence.detail or 'no detail'}): its energy cannot join "
+            "a phase set"
         )
     composition = document.structure.composition.remove_charges()
     phase_set.require_elements(composition, document.label)

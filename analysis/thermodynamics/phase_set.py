@@ -307,9 +307,8 @@ class PhaseSet(Spec):
         except UnknownNameError:
             if "/" in name or Path(name).suffix.lower() in {".cif", ".json", ".vasp", ".yaml", ".yml"}:
                 raise InputError(
-                    f"{name!r} is a file: phase sets go by composition, so give the formula, a name of the "
-                    "library, "
-                    f"or a material of your own folder ({load.MATERIALS_VARIABLE})"
+                    f"{name!r} is a file: phase sets go by composition, so give the formula, a name of the library, or "
+                    f"a material of your own folder ({load.MATERIALS_VARIABLE})"
                 ) from None
             known = {*load.load_materials(), *(entry.material for entry in self.entries if entry.material)}
             raise UnknownNameError(

@@ -176,8 +176,7 @@ class ScreenResult:
         thin = [
             (
                 f"{element} is held by only {count} phases of the set: reactions and windows of its compounds are "
-                "lower "
-                "bounds"
+                "lower bounds"
             )
             for element, count in self.thin
         ]

@@ -201,8 +201,8 @@ def lithium_from_document(metal: CalculationDocument) -> LithiumReference:
     trust = trust_of(metal.tier)
     if "lithium" not in trust.references:
         raise InputError(
-            f"{metal.label}: {trust.label}'s energies of elements are not usable as references; take the "
-            "lithium of the phase set"
+            f"{metal.label}: {trust.label}'s energies of elements are not usable as references; take the lithium of "
+            "the phase set"
         )
     if {site.specie.symbol for site in metal.structure} != {"Li"}:
         raise InputError(f"{metal.label} ({metal.structure.composition.formula}) is not lithium metal")

@@ -189,8 +189,8 @@ class VolumeBalance:
     def notes(self) -> tuple[str, ...]:
         """The warnings, and what becomes of lithium."""
         lithium = (
-            f"{abs(self.lithium):.6g} Li {'taken from' if self.lithium > 0 else 'given to'} the anode, which "
-            "counts no volume here"
+            f"{abs(self.lithium):.6g} Li {'taken from' if self.lithium > 0 else 'given to'} the anode, which counts no "
+            "volume here"
         )
         return (*self.warnings, lithium) if self.lithium else self.warnings
 

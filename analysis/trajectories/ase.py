@@ -77,8 +77,7 @@ def _batches(path: Path, species: tuple[str, ...], block: int, damage: Damage) -
     for index, atoms in enumerate(_watched(path, damage)):
         if tuple(atoms.get_chemical_symbols()) != species:
             damage.say(
-                f"from frame {index + 1} on there are other atoms ({len(atoms)}, before {len(species)}): they are "
-                "not "
+                f"from frame {index + 1} on there are other atoms ({len(atoms)}, before {len(species)}): they are not "
                 "used"
             )
             break

@@ -70,14 +70,12 @@ def open_trajectory(paths: Sequence[Path], timestep: float | None = None, block:
         if source.species != sources[0].species:
             raise InputError(
                 f"{source.path} has {len(source.species)} atoms and {sources[0].path} has {len(sources[0].species)}, "
-                "or their order differs: "
-                "chunks of one trajectory have the same atoms in the same order"
+                "or their order differs: chunks of one trajectory have the same atoms in the same order"
             )
     for source in sources:
         if timestep is not None and source.timestep is not None and abs(timestep / source.timestep - 1) > _SAME_TIME:
             raise InputError(
-                f"the time step of {timestep:g} fs that was given is not that of {source.path}, "
-                f"{source.timestep:g} "
+                f"the time step of {timestep:g} fs that was given is not that of {source.path}, {source.timestep:g} "
                 "fs: leave it out"
             )
     return Trajectory(sources, timestep, block)
@@ -189,8 +187,7 @@ class Trajectory:
                 self._opening.append(f"{source.path}: the time step of {value or known[0]:g} fs is that of {origin}")
             elif value is not None and abs(value / known[0] - 1) > _SAME_TIME:
                 self._opening.append(
-                    f"{source.path}: its time step is {value:g} fs, that of {self._sources[0].path} {known[0]:g} "
-                    "fs; "
+                    f"{source.path}: its time step is {value:g} fs, that of {self._sources[0].path} {known[0]:g} fs; "
                     "each counts for its own frames"
                 )
         return [value or (known[0] if known else _ASSUMED_TIMESTEP) for value in told], bool(known)
@@ -261,8 +258,7 @@ class _Chain:
             )
         if self._overlap:
             self._damage.say(
-                f"{len(self._overlap)} frame{'s' if len(self._overlap) > 1 else ''} of it stood in the files "
-                "before, "
+                f"{len(self._overlap)} frame{'s' if len(self._overlap) > 1 else ''} of it stood in the files before, "
                 f"steps {min(self._overlap)} to {max(self._overlap)}: dropped"
             )
         if self._wrong_times:
@@ -320,8 +316,7 @@ class _Chain:
         again = run.select(run.steps == last.raw_step)
         if len(again) and _same_frame(last.frame, again) is None:
             self._damage.say(
-                f"its steps overlap those before, but step {last.raw_step} is not the same frame there: is it "
-                "another "
+                f"its steps overlap those before, but step {last.raw_step} is not the same frame there: is it another "
                 "run?"
             )
         repeated = run.steps <= last.raw_step
@@ -336,8 +331,7 @@ class _Chain:
         if way > _JUMP * self._farthest:
             self._damage.say(
                 f"the atoms go {way:.3f} Å (root mean square) from the frame before its first, and at most "
-                f"{self._farthest:.3f} Å "
-                "from frame to frame before: frames are missing, or it is another run"
+                f"{self._farthest:.3f} Å from frame to frame before: frames are missing, or it is another run"
             )
 
     def _numbered(self, run: Frames) -> Frames:

@@ -76,16 +76,16 @@ class OxygenLossPlan(Spec):
         4,
         ge=1,
         description=(
-            "arrangements of the vacancies per level, lowest electrostatic energies first, that are relaxed "
-            "and ranked by the engine"
+            "arrangements of the vacancies per level, lowest electrostatic energies first, that are relaxed and ranked "
+            "by the engine"
         ),
     )
     samples: int = Field(
         2,
         ge=1,
         description=(
-            "arrangements of lowest engine energy that then lose an oxygen atom; equal to candidates: no "
-            "ranking by the engine"
+            "arrangements of lowest engine energy that then lose an oxygen atom; equal to candidates: no ranking by "
+            "the engine"
         ),
     )
     sites: Literal["environments", "inequivalent"] = Field(
@@ -95,8 +95,8 @@ class OxygenLossPlan(Spec):
         8,
         ge=1,
         description=(
-            "oxygen sites per cell, those that stand for most atoms first; what share of the oxygen they "
-            "cover is reported"
+            "oxygen sites per cell, those that stand for most atoms first; what share of the oxygen they cover is "
+            "reported"
         ),
     )
     seed: int = Field(
@@ -120,8 +120,7 @@ class OxygenLossPlan(Spec):
         twice = sorted(set(self.lithium_vacancies) & set(self.voltage_only))
         if twice:
             raise ValueError(
-                f"voltage_only: {', '.join(map(str, twice))} stands among lithium_vacancies, whose voltages are "
-                "known "
+                f"voltage_only: {', '.join(map(str, twice))} stands among lithium_vacancies, whose voltages are known "
                 "anyway"
             )
         return self

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -23,18 +24,22 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from ...configs.errors import CatholyteError, UnknownNameError
+from ...configs.errors import CatholyteError, InputError, UnknownNameError
 from .pages import STATIC, Links, Pages, figures_of
 from .pictures import picture
 from .snapshot import BoardSource
 
-__all__ = ["ASSETS", "COOKIE", "create_app", "plotly_script"]
+__all__ = ["ASSETS", "COOKIE", "create_app", "plotly_script", "serve"]
+
 
 COOKIE = "catholyte-board"
+
 #: own files that pages ask for
 ASSETS = ("board.css", "board.js")
+
 #: longest value of a filter
 _LONGEST = 200
+
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src "
     "'self' data: blob:; connect-src 'self'; "
@@ -43,6 +48,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+
 _Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -234,3 +240,28 @@ def _reading_ahead(
         stop.set()
 
     return lifespan
+
+
+def serve(source: BoardSource, host: str, port: int, token: str | None, loopback: tuple[str, ...]) -> None:
+    """Listen on `host`:`port`.
+
+    Raises
+    ------
+    InputError
+        If the address cannot be listened on.
+    """
+    import uvicorn
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"cannot listen on {host} port {port}: {error.strerror}", "choose another --port or --host"
+            ) from None
+        app = create_app(source, token, ("localhost", "127.0.0.1", "[::1]") if host in loopback else ("*",))
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)).run(
+            sockets=[listener]
+        )

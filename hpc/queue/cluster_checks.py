@@ -155,8 +155,8 @@ def _partitions(cluster: Cluster) -> Finding:
             problems.append(f"{cluster.scheduler} has no partition {name!r}; {near_match_hint(name, limits)}")
         elif rule.resources.wall_time > limits[name]:
             problems.append(
-                f"a wall time of {rule.resources.wall_time} s is asked for, partition {name} allows "
-                f"{limits[name]:.0f} s"
+                f"a wall time of {rule.resources.wall_time} s is asked for, partition {name} allows {limits[name]:.0f} "
+                "s"
             )
     return finding(
         "partition",
@@ -189,8 +189,8 @@ def _worker(cluster: Cluster) -> Finding:
     )
     status, said = run_script(cluster, line)
     mend = (
-        "correct 'python', 'modules' and 'setup' in the cluster file, so that this Python has the package: pip "
-        "install -c constraints.txt ."
+        "correct 'python', 'modules' and 'setup' in the cluster file, so that this Python has the package: pip install "
+        "-c constraints.txt ."
     )
     if status:
         return Finding(

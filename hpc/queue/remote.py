@@ -86,8 +86,7 @@ def _submit(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], clu
         raise StoreError(
             (
                 f"{', '.join(blocked)} need results of jobs that an earlier flow is computing, and jobflow-remote "
-                "cannot "
-                "link flows"
+                "cannot link flows"
             ),
             "submit again when those are done",
         )

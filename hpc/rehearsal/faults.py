@@ -54,8 +54,8 @@ MESSAGES = {
     "brmix": " BRMIX: very serious problems\n the old and the new charge density differ",
     "rhosyg": " RHOSYG internal error: stars are not distinct, try to increase SYMPREC to e.g. 1E-4",
     "zbrent": (
-        " ZBRENT: fatal error in bracketing\n     please rerun with smaller EDIFF, or copy CONTCAR to POSCAR "
-        "and continue"
+        " ZBRENT: fatal error in bracketing\n     please rerun with smaller EDIFF, or copy CONTCAR to POSCAR and "
+        "continue"
     ),
     "edddav": " Error EDDDAV: Call to ZHEGV failed. Returncode =   8 2  16",
 }

@@ -162,8 +162,8 @@ class Outputs:
             total = frame.energy + frame.kinetic + frame.thermostat_energy
             self.oszicar.write(
                 f"{self.steps:7d} T= {frame.temperature:5.0f}. E= {total:14.8E} F= {frame.energy:14.8E} E0= "
-                f"{frame.energy:14.8E}  "
-                f"EK= {frame.kinetic:11.5E} SP= {frame.thermostat_energy:8.2E} SK= 0.00E+00{moment}\n"
+                f"{frame.energy:14.8E}  EK= {frame.kinetic:11.5E} SP= {frame.thermostat_energy:8.2E} SK= "
+                f"0.00E+00{moment}\n"
             )
         else:
             self.oszicar.write(

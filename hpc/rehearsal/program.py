@@ -76,7 +76,7 @@ def _calculator(chgnet: bool) -> Any:
         from chgnet.model.dynamics import CHGNetCalculator
 
         return CHGNetCalculator(use_device="cpu")
-    from .potential import RehearsalPotential
+    from .motion import RehearsalPotential
 
     return RehearsalPotential()  # type: ignore[no-untyped-call]
 
@@ -169,8 +169,7 @@ class _Run:
             print(
                 (
                     "slurmstepd: error: Detected 1 oom-kill event(s). Some of your processes may have been killed by "
-                    "the "
-                    "cgroup out-of-memory handler."
+                    "the cgroup out-of-memory handler."
                 ),
                 file=sys.stderr,
                 flush=True,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from jobflow import JobStore
     from maggma.stores import Store
 
+    from ...analysis.records import Records
+
 __all__ = [
     "DEFAULT_STORE",
     "STORE_VARIABLE",
@@ -28,15 +30,21 @@ __all__ = [
     "database_of",
     "is_rehearsal_store",
     "is_uri",
+    "open_records",
     "open_store",
     "rehearsal_location",
     "without_password",
 ]
 
+
 STORE_VARIABLE = "CATHOLYTE_STORE"
+
 DEFAULT_STORE = "catholyte-store"
+
 DATABASE = "catholyte"
+
 _REHEARSAL = "-rehearsal"
+
 LOCK_SECONDS = 120
 
 
@@ -270,3 +278,19 @@ def without_password(uri: str) -> str:
     head, _, tail = uri.rpartition("@")
     scheme, _, user = head.partition("://")
     return f"{scheme}://{user.split(':')[0]}:…@{tail}" if head else uri
+
+
+def open_records(place: str | None, rehearsal: bool = False) -> Records:
+    """Return the records of an existing store, or of the store of rehearsals beside it.
+
+    Raises
+    ------
+    StoreError
+        If there is none.
+    """
+    from ...analysis.records import Records
+
+    pass
+
+    opened = open_store(rehearsal_location(place) if rehearsal else place, create=False)
+    return Records(opened.outputs, opened.states, opened.campaigns)

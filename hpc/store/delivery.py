@@ -59,8 +59,7 @@ def patient(action: Callable[[], T], what: str) -> T:
                     ),
                     (
                         "what was computed is kept beside the job; when the database is back, run or submit again: it "
-                        "is "
-                        "delivered, not computed again"
+                        "is delivered, not computed again"
                     ),
                 ) from None
             logging.getLogger(__name__).warning("the database is away, waiting to %s (%.0f s so far)", what, waited)

@@ -81,8 +81,7 @@ def require_neutral(structure: Structure, label: str = "structure") -> None:
     charge = sum(getattr(site.specie, "oxi_state", None) or 0 for site in structure)
     if abs(charge) > 1e-6:
         raise StructureError(
-            f"{label}: the oxidation states of {structure.composition.formula} add up to {charge:+g}, and must "
-            "add up "
+            f"{label}: the oxidation states of {structure.composition.formula} add up to {charge:+g}, and must add up "
             "to 0"
         )
 

@@ -43,8 +43,7 @@ def check_distances(structure: Structure, minimum: float = MINIMUM_DISTANCE, lab
     if distances[i, j] < minimum:
         raise StructureError(
             f"{label}: atoms {i} ({structure[int(i)].species_string}) and {j} ({structure[int(j)].species_string}) "
-            "overlap: "
-            f"{distances[i, j]:.3f} Å apart, at least {minimum} Å are needed"
+            f"overlap: {distances[i, j]:.3f} Å apart, at least {minimum} Å are needed"
         )
 
 

@@ -170,8 +170,7 @@ def with_moments(structure: Structure, magnetism: Magnetism) -> Structure:
     net = sum(cell.site_properties["magmom"])
     if abs(net) > 1e-6:
         raise StructureError(
-            f"{cell.composition.formula}: the order {magnetism.order!r} leaves a net moment of {net:.3f} µB in "
-            "this "
+            f"{cell.composition.formula}: the order {magnetism.order!r} leaves a net moment of {net:.3f} µB in this "
             "cell"
         )
     return cell
@@ -335,8 +334,7 @@ def _alternate_sublattices(structure: Structure) -> Structure:
             return _set_moments(cell, np.array(cell.site_properties["magmom"]) * signs)
     raise StructureError(
         f"{structure.composition.reduced_formula}: nearest neighbours of a magnetic Wyckoff position cannot all be "
-        "antiparallel, "
-        "not even in a doubled cell, so the order 'AFM-sublattice' does not exist"
+        "antiparallel, not even in a doubled cell, so the order 'AFM-sublattice' does not exist"
     )
 
 

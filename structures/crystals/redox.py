@@ -83,9 +83,8 @@ def shifted(amounts: Mapping[Species, float], charge: float, label: str = "struc
     if left > 1e-6:
         raise StructureError(
             f"{label}: the charges cannot balance: {abs(charge):g} e have to be "
-            f"{'given up' if charge > 0 else 'taken up'} by transition metals, "
-            f"and these can do {abs(charge) - left:g} e "
-            f"({', '.join(sorted(str(s) for s in amounts if is_redox_active(s))) or 'there is none'})"
+            f"{'given up' if charge > 0 else 'taken up'} by transition metals, and these can do {abs(charge) - left:g} "
+            f"e ({', '.join(sorted(str(s) for s in amounts if is_redox_active(s))) or 'there is none'})"
         )
     return {species: amount for species, amount in found.items() if amount > _TINY}
 
@@ -144,9 +143,8 @@ def compensate(structure: Structure, charge: float, preference: Sequence[int]) -
         present = sorted(str(species) for species in structure.composition if is_redox_active(species))
         raise StructureError(
             f"{structure.composition.reduced_formula}: the charges cannot balance: {abs(charge):g} e have to be "
-            f"{'given up' if charge > 0 else 'taken up'}, "
-            f"and the ions that may change ({', '.join(present) or 'there is none'}) can do "
-            f"{round(abs(charge)) - left} e"
+            f"{'given up' if charge > 0 else 'taken up'}, and the ions that may change "
+            f"({', '.join(present) or 'there is none'}) can do {round(abs(charge)) - left} e"
         )
     return _moments_of_changed(structure, changed)
 

@@ -35,8 +35,8 @@ __all__ = [
 #: x in x Li2O (1-x) B2O3 to the measured density of the glass, g/cm³
 DENSITIES: dict[float, float] = {0.0: 1.84, 0.1: 1.95, 0.2: 2.15}
 DENSITY_SOURCE = (
-    "W. Soppe, C. van der Marel, H. W. den Hartog, J. Non-Cryst. Solids 103 (1988) 201, table 2(b), "
-    "melt-quenched glasses"
+    "W. Soppe, C. van der Marel, H. W. den Hartog, J. Non-Cryst. Solids 103 (1988) 201, table 2(b), melt-quenched "
+    "glasses"
 )
 #: Å; two packed atoms are at least the sum of these apart: below every bond of the melt but B-O, which forms while it
 #: runs

@@ -84,8 +84,7 @@ def _heights(structure: Structure) -> Floats:
     widest = int(gaps.argmax())
     if gaps[widest] * structure.lattice.c < VACUUM:
         raise StructureError(
-            f"{structure.composition.reduced_formula}: the widest gap is {gaps[widest] * structure.lattice.c:.2f} "
-            "Å, "
+            f"{structure.composition.reduced_formula}: the widest gap is {gaps[widest] * structure.lattice.c:.2f} Å, "
             f"and a slab has a vacuum of at least {VACUUM} Å"
         )
     lowest = ranked[(widest + 1) % len(ranked)]
@@ -111,8 +110,7 @@ def outer_regions(slab: OxideSlab, n_layers: int, faces: Faces) -> list[Region]:
     used = n_layers * (2 if faces == "both" else 1)
     if used >= len(slab.planes):
         raise StructureError(
-            f"{used} of the slab's {len(slab.planes)} layers would be converted, and at least one has to stay; "
-            "take "
+            f"{used} of the slab's {len(slab.planes)} layers would be converted, and at least one has to stay; take "
             "fewer layers, one face, or a thicker slab"
         )
     return [
@@ -138,8 +136,7 @@ def _region(slab: OxideSlab, n_layers: int, outward: int) -> Region:
     if n_partly > len(partly):
         raise StructureError(
             f"{slab.structure.composition.reduced_formula}: the region needs {len(metal)} lithium sites to fill with "
-            f"metal, and there are {len(lithium)}; "
-            "a slab with all its lithium is needed"
+            f"metal, and there are {len(lithium)}; a slab with all its lithium is needed"
         )
     oxygen = [
         i

@@ -226,8 +226,8 @@ def _common_metal(structure: Structure, metal: list[int]) -> str:
     )
     if not counts:
         raise StructureError(
-            f"{structure.composition.reduced_formula}: no metal of the slab forms a divalent ion; name the filler: "
-            "Ni, Co, Mn, Fe"
+            f"{structure.composition.reduced_formula}: no metal of the slab forms a divalent ion; name the filler: Ni, "
+            "Co, Mn, Fe"
         )
     preferred = ("Ni", "Co", "Mn", "Fe")
     return min(counts, key=lambda symbol: (-counts[symbol], preferred.index(symbol)))
@@ -264,8 +264,7 @@ def _centred_oxygen(structure: Structure, slab: OxideSlab, oxygen: list[int]) ->
     ]
     if not complete:
         raise StructureError(
-            f"{slab.structure.composition.reduced_formula}: no oxygen has three lithium and three metal "
-            "neighbours; "
+            f"{slab.structure.composition.reduced_formula}: no oxygen has three lithium and three metal neighbours; "
             "the slab is too thin or no layered oxide"
         )
     cell = structure.copy()

@@ -226,8 +226,7 @@ def substitute(
         changed = compensate(changed, -extra, _metals_by_distance(changed, index))
     elif extra < 0:
         raise StructureError(
-            f"{ion} has a lower charge than {replaced}: lithium vacancies do not pay for that; use reduction, "
-            "which "
+            f"{ion} has a lower charge than {replaced}: lithium vacancies do not pay for that; use reduction, which "
             "oxidises metals here"
         )
     elif extra > 0:

@@ -118,8 +118,8 @@ def lithium_vacancies(
         raise InputError(f"{n_vacancies} vacancies in {n} arrangements were asked for; at least 0 and 1 are needed")
     if n_vacancies > len(lithium):
         raise StructureError(
-            f"{n_vacancies} lithium vacancies were asked for, and {structure.composition.formula} holds "
-            f"{len(lithium)} lithium atoms"
+            f"{n_vacancies} lithium vacancies were asked for, and {structure.composition.formula} holds {len(lithium)} "
+            "lithium atoms"
         )
     parent, counts = _partly_occupied(structure, lithium, n_vacancies, charged)
     found = order(parent, OrderedCell(), n, seed)

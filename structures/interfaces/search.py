@@ -18,11 +18,22 @@ from ...configs.arrays import Floats, Ints
 from ...configs.errors import InputError
 from ..surfaces.facet import Miller, SourceCell, low_index_millers, smallest_facet
 from ..surfaces.slab import Slab, SlabSpec, slabs
-from .charges import Verdict, is_polar, verdict
 from .check import Check, Claim, check_interface
 from .match import Limits, match
 from .placement import Registry, search
-from .stack import Block, Face, aligned, as_block, build_cell, faces_of, on_common_cell, stacked
+from .stack import (
+    Block,
+    Face,
+    Verdict,
+    aligned,
+    as_block,
+    build_cell,
+    faces_of,
+    is_polar,
+    on_common_cell,
+    stacked,
+    verdict,
+)
 
 __all__ = ["DEFAULT_THICKNESS", "FORMS", "Interface", "InterfaceSpec", "Part", "interfaces", "pareto_front"]
 

@@ -59,8 +59,7 @@ class Frames:
             or any(array.shape != (n,) for array in series)
         ):
             raise ValueError(
-                f"{n} frames of {len(self.species)} sites: positions {self.positions.shape}, cells "
-                f"{self.cells.shape} "
+                f"{n} frames of {len(self.species)} sites: positions {self.positions.shape}, cells {self.cells.shape} "
                 "and series do not agree"
             )
 

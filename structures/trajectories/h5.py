@@ -182,8 +182,7 @@ class TrajectoryWriter:
         if header.species != self._species or header.timestep != timestep:
             raise InputError(
                 f"{self.path} holds {len(header.species)} sites at a time step of {header.timestep} fs and cannot be "
-                "continued with "
-                f"{len(self._species)} "
+                f"continued with {len(self._species)} "
                 f"sites{' of other species' if len(header.species) == len(self._species) else ''} at {timestep} fs"
             )
         return (frames.select(frames.steps <= last) for frames in read_blocks(self.path))
@@ -297,8 +296,7 @@ def _created(path: Path, species: tuple[str, ...], timestep: float, metadata: di
     unknown = [symbol for symbol in species if symbol not in atomic_numbers]
     if unknown or not species:
         raise InputError(
-            f"{path}: {unknown[0] if unknown else 'nothing'} is no element; a trajectory needs the element "
-            "symbols of "
+            f"{path}: {unknown[0] if unknown else 'nothing'} is no element; a trajectory needs the element symbols of "
             "its sites"
         )
     file = h5py.File(path, "w", libver="latest")

@@ -16,7 +16,7 @@ ENGINES: dict[str, tuple[str, str]] = {
     "chgnet": (".ase.chgnet", "ChgnetBackend"),
     "gpaw": (".gpaw.backend", "GpawBackend"),
     "vasp": (".vasp.backend", "VaspBackend"),
-    "rehearsal": (".vasp.rehearsal", "RehearsalBackend"),
+    "rehearsal": (".vasp.backend", "RehearsalBackend"),
 }
 
 

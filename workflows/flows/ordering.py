@@ -173,8 +173,7 @@ def ranking_flow(structures: Sequence[Structure], label: str, engine: Engine, re
         raise InputError(f"{label}: there is no arrangement to rank")
     if engine.backend.needs_method:
         raise InputError(
-            f"engine {engine.name} needs a level of theory; arrangements are ranked by an engine that has one "
-            "built "
+            f"engine {engine.name} needs a level of theory; arrangements are ranked by an engine that has one built "
             "in, e.g. chgnet"
         )
     formulas = {structure.composition.element_composition.formula for structure in structures}

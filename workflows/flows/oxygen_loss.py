@@ -85,8 +85,7 @@ def oxygen_loss_flow(
     lithium = min(sum(site.specie.symbol == "Li" for site in cell) for cell in cells)
     if max(plan.levels) > lithium:
         raise InputError(
-            f"{label}: {max(plan.levels)} Li vacancies were asked for, and the cell holds {lithium} Li atoms; "
-            "take a "
+            f"{label}: {max(plan.levels)} Li vacancies were asked for, and the cell holds {lithium} Li atoms; take a "
             "larger supercell"
         )
     task = Relax(

@@ -335,8 +335,7 @@ def _print_table(rows: Sequence[RefereeRow]) -> None:
         found = [abs(row.deviation) for row in rows if row.kind == kind]
         if found:
             print(
-                f"{kind:14} {len(found):4} compounds, MAE {1000 * fmean(found):5.1f} meV/atom, 1 σ of a CHGNet "
-                "entry "
+                f"{kind:14} {len(found):4} compounds, MAE {1000 * fmean(found):5.1f} meV/atom, 1 σ of a CHGNet entry "
                 f"{1000 * errors[kind]:5.1f} meV/atom"
             )
 

@@ -17,13 +17,17 @@ from ...configs.steps.electronic import ElectronicStep
 from ...configs.steps.interface import InterfaceStep
 from ...configs.steps.kind import StepKind
 from ...configs.steps.oxygen_loss import OxygenLossStep
+from ...configs.steps.production import DynamicsPart, ProductionStep
+from ...structures.crystals.cells import canonical_order
+from ..engines.engine import Engine
 from ..engines.registry import ENGINES, runs_production
-from ..engines.tasks import Dos, Relax
+from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
+from ..flows.dynamics import TrajectoryRun
 from ..identity import content_address
-from .builder import Builder, Plan, needed, planned
-from .production import add_production
+from .builder import Builder, Plan, add_trajectory, needed, planned
 
-__all__ = ["STEPS", "build_plan"]
+__all__ = ["STEPS", "add_production", "build_plan"]
+
 
 #: names of all steps, in the order of the plan
 STEPS = tuple(kind.name for kind in STEP_KINDS)
@@ -166,3 +170,43 @@ def _substance(builder: Builder, name: str, *location: str | int) -> None:
         valid = False
     if not valid:
         builder.material(name, *location)
+
+
+def add_production(builder: Builder, production: ProductionStep) -> None:
+    """Draft the jobs of production: relaxation, projected density of states, dynamics."""
+    engine = Engine(builder.override or "vasp", dict(production.settings))
+    for i, name in enumerate(production.relax):
+        found = builder.material(name, "vasp", "relax", i)
+        task: Task = Relax(
+            max_force=production.max_force, max_steps=production.max_steps, method=builder.method("vasp", found)
+        )
+        builder.relaxed[found.name] = builder.add("bulk", found, "main", engine, task).output.structure
+    for i, name in enumerate(production.electronic):
+        found = builder.material(name, "vasp", "electronic", i)
+        builder.add("electronic", found, "main", engine, Dos(method=builder.method("vasp", found)))
+    if production.dynamics:
+        _dynamics(builder, production.dynamics, engine)
+
+
+def _dynamics(builder: Builder, part: DynamicsPart, engine: Engine) -> None:
+    """Chunks, each from the positions and velocities at which the one before ended."""
+    supercells = builder.by_material(part.supercell, "vasp", "dynamics", "supercell")
+    for i, name in enumerate(part.materials):
+        found = builder.material(name, "vasp", "dynamics", "materials", i)
+        method = builder.method("vasp", found, cutoff=part.cutoff, kpoints=part.kpoints)
+        if not part.hubbard_u:
+            method = method.model_copy(update={"hubbard_u": dict.fromkeys(method.hubbard_u, 0.0)})
+        cell = builder.cell(found).make_supercell(supercells.get(found.name, (1, 1, 1)), in_place=False)
+        method = method.model_copy(update={"spin_polarized": any(cell.site_properties.get("magmom", []))})
+        settings = {
+            key: getattr(part, key)
+            for key in ("timestep", "temperature", "thermostat", "damping", "frame_interval", "seed")
+        }
+        task = MolecularDynamics(n_steps=round(part.length / part.timestep), method=method, **settings)
+        add_trajectory(
+            builder,
+            ("dynamics", found.name),
+            canonical_order(cell),
+            cell,
+            TrajectoryRun(engine, task, round(part.chunk / part.timestep)),
+        )

@@ -240,8 +240,7 @@ class Builder:
                 ["hubbard_u"],
                 (
                     f"no entry for the transition metal {', '.join(missing)} of {label}; give its U in eV (0 eV must "
-                    "be "
-                    "written out)"
+                    "be written out)"
                 ),
             )
         return {e.symbol: self.recipe.hubbard_u[e.symbol] for e in present if e.symbol in self.recipe.hubbard_u}

@@ -66,8 +66,7 @@ def add_oxygen_loss(builder: Builder, step: OxygenLossStep) -> None:
             f"geometries of {engine.name}"
         )
     builder.notes.append(
-        f"step {STEP}: the jobs of a ladder follow from energies and are added while it runs; its time is that of "
-        "the "
+        f"step {STEP}: the jobs of a ladder follow from energies and are added while it runs; its time is that of the "
         "most it can be"
     )
 
@@ -102,8 +101,7 @@ def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: Oxy
     if orderings is not None and builder.placeholder:
         cells, orderings = cells[: orderings.keep], None
         builder.notes.append(
-            f"{material.name}: a rehearsal ranks no orderings and takes the first {len(cells)} as candidates for "
-            "the "
+            f"{material.name}: a rehearsal ranks no orderings and takes the first {len(cells)} as candidates for the "
             "host"
         )
     if system.ladder is not None:
@@ -178,8 +176,7 @@ def _told(system: OxygenSystem, ladder: OxygenLossPlan) -> list[str]:
     """What a branching job stands for, in words."""
     told = [
         f"the ladder takes {', '.join(map(str, ladder.levels))} Li out, relaxes {ladder.candidates} arrangements of "
-        "each, "
-        f"and one oxygen vacancy at up to {ladder.max_sites} sites of the lowest {ladder.samples}"
+        f"each, and one oxygen vacancy at up to {ladder.max_sites} sites of the lowest {ladder.samples}"
     ]
     for asked in system.substitutions:
         told.append(

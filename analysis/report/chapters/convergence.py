@@ -95,8 +95,8 @@ def convergence_blocks(every: Sequence[Varied], spec: BandCenterSpec) -> list[Bl
     for one in every:
         if not one.varied:
             text = (
-                f"{one.job.material}: no calculation with another cutoff or mesh is finished, so its "
-                "convergence is not known."
+                f"{one.job.material}: no calculation with another cutoff or mesh is finished, so its convergence is "
+                "not known."
             )
             blocks.append(Text(text, "problem"))
             continue
@@ -153,7 +153,6 @@ def _disagreement(found: Finished, varied: Sequence[Finished]) -> list[str]:
     own = f"gap {bands_of(found.document).edges.gap:.2f} eV, {number(found.document.energy_per_atom, 3)} eV/atom"
     return [
         f"{found.material}: the settings in use (job {found.job}) give a {'metal' if metal else 'gap'} ({own}), and "
-        f"these do not: {said}. "
-        "At least one of them is in another electronic state than the ground state: neither its centre nor the change "
-        "with the settings can be trusted."
+        f"these do not: {said}. At least one of them is in another electronic state than the ground state: neither its "
+        "centre nor the change with the settings can be trusted."
     ]

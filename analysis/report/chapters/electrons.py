@@ -205,8 +205,8 @@ def _center_blocks(found: Electrons) -> list[Block]:
     )
     title = f"{quantity(spec)}, {spec.window} states, by environment and at every reference"
     note = (
-        "The same states, written against each zero. The spread over references is that of the zeros, not an error "
-        "of the calculation."
+        "The same states, written against each zero. The spread over references is that of the zeros, not an error of "
+        "the calculation."
     )
     listed = [*notes, *(f"{', '.join(names)}: {reason}" for reason, names in missing.items())]
     return [*blocks, Table("band_centers", title, columns, rows, note), Text("\n".join(listed), "note")]

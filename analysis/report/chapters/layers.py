@@ -223,8 +223,7 @@ def _table(measured: Sequence[MeasuredLayers]) -> Table:
     )
     note = (
         "S: distance of the oxygen planes around a metal layer, I: around a lithium layer; means over the layers of "
-        "the oxide. "
-        "Where layers cut a surface, classes are those of the atomic planes parallel to it."
+        "the oxide. Where layers cut a surface, classes are those of the atomic planes parallel to it."
     )
     return Table(
         "layers",

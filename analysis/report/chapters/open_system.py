@@ -128,8 +128,8 @@ def map_picture(found: VoltageMap, phases: PhaseSet) -> Picture:
     used = {product.tier for interphase in found.interphases for product in interphase.products}
     source = f"phase set {phases.name} (tier {tier_label(used) if used else 'none'})"
     alt = (
-        f"Mutual reaction energy of {found.a} with {found.b} over mixing ratio and voltage; the interphases stand "
-        "in the table."
+        f"Mutual reaction energy of {found.a} with {found.b} over mixing ratio and voltage; the interphases stand in "
+        "the table."
     )
     return Picture(f"map_{found.a}_{found.b}", voltage_map_figure(found, source), alt)
 

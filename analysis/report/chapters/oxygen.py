@@ -367,8 +367,8 @@ def _key_numbers(found: OxygenResults, ladder: OxygenLadder) -> list[KeyNumber]:
     return [
         KeyNumber(
             quantity=(
-                f"{found.label}, formation energy of an oxygen vacancy with {100 * rung.x:.0f} % of the lithium, "
-                "mean over sites"
+                f"{found.label}, formation energy of an oxygen vacancy with {100 * rung.x:.0f} % of the lithium, mean "
+                "over sites"
             ),
             value=rung.mean,
             unit="eV",

@@ -201,7 +201,7 @@ def voltage_table(label: str, curve: VoltageCurve) -> Table:
         Column("capacity", "charge taken out (mA h/g)", 1),
     )
     note = (
-        f"Mean {curve.average:.3f} V. Lithium metal: {curve.lithium.origin}. Without vibrations and "
-        "configurational entropy."
+        f"Mean {curve.average:.3f} V. Lithium metal: {curve.lithium.origin}. Without vibrations and configurational "
+        "entropy."
     )
     return Table(f"voltage_{label}", f"{label}: voltage", columns, rows, note)

@@ -168,9 +168,8 @@ def _values(found: PairResults) -> list[Value]:
 
 _PARTS = (
     "Self: a reactant alone falls to its own hull. Mutual: what mixing adds; published mutual reaction energies are "
-    "compared with this part. "
-    "Total: both together. x is the formula-unit fraction of the first of the pair. Published values are shown for "
-    "orientation and never used; a deviation is a deviation."
+    "compared with this part. Total: both together. x is the formula-unit fraction of the first of the pair. Published "
+    "values are shown for orientation and never used; a deviation is a deviation."
 )
 
 

@@ -83,8 +83,7 @@ def ledger_blocks(label: str, ladder: OxygenLadder, entries: Sequence[RedoxEntry
     )
     note = (
         "Ions by moments under the condition that charges balance; unclear: a moment outside the window of its ion, "
-        "or one that alone would name another, "
-        f"as where ions share electrons.{signs}"
+        f"or one that alone would name another, as where ions share electrons.{signs}"
     )
     table = Table(
         f"redox_ledger_{label}", f"{label}: which ion pays", columns, [entry.row() for entry in entries], note

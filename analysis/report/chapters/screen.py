@@ -199,8 +199,8 @@ def _key_coatings(result: ScreenResult) -> list[KeyNumber]:
         numbers.append(
             KeyNumber(
                 quantity=(
-                    f"Best of the screen for {best.cathode} | {best.electrolyte}: {name}, mutual energy of "
-                    f"{worst.a} | {worst.b}"
+                    f"Best of the screen for {best.cathode} | {best.electrolyte}: {name}, mutual energy of {worst.a} | "
+                    f"{worst.b}"
                 ),
                 value=worst.mutual,
                 unit="eV/atom",

@@ -119,8 +119,8 @@ def _centers(found: SubstitutionResults, stem: str) -> Table:
         GAP,
     )
     note = (
-        f"Tier: {found.tier}. Occupied states. Centres of two cells have no common zero; the difference within a "
-        "cell needs none."
+        f"Tier: {found.tier}. Occupied states. Centres of two cells have no common zero; the difference within a cell "
+        "needs none."
     )
     return Table(
         f"oxygen_states_{stem}", f"{found.label}: O 2p centres with and without {found.ion}", columns, rows, note
@@ -141,8 +141,8 @@ def substitution_key_numbers(found: SubstitutionResults) -> list[KeyNumber]:
             numbers.append(
                 KeyNumber(
                     quantity=(
-                        f"{found.label}, what {found.ion} adds to the formation energy of vacancies of oxygen "
-                        f"{words} it"
+                        f"{found.label}, what {found.ion} adds to the formation energy of vacancies of oxygen {words} "
+                        "it"
                     ),
                     value=mean,
                     unit="eV",

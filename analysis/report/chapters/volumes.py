@@ -206,8 +206,8 @@ def _changes(found: Sequence[_Found]) -> Table:
         Column("unknown", "volume unknown", chemical=True),
     )
     note = (
-        "Per mole of the material. Lithium of the anode and gases count no volume. Without a voltage: products "
-        "that the recipe names."
+        "Per mole of the material. Lithium of the anode and gases count no volume. Without a voltage: products that "
+        "the recipe names."
     )
     return Table("volumes", "Volume changes", columns, rows, note)
 
@@ -282,8 +282,7 @@ def _printed_notes(found: Sequence[_Found]) -> list[str]:
             ratio = own.volume.value / one.published[0]
             told.append(
                 f"{one.material}: the printed {one.published[0]:g} mL/mol stands for {100 * ratio:.1f} % of the "
-                f"density used here ({own.volume.source}); "
-                "a pressed pellet is less dense than its crystal."
+                f"density used here ({own.volume.source}); a pressed pellet is less dense than its crystal."
             )
     return told
 

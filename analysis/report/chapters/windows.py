@@ -147,9 +147,8 @@ def _values(found: Windows) -> list[Value]:
 
 _CONVENTION = (
     "A phase above the hull has no voltage at which nothing would gain by decomposing. By convention its energy is "
-    "lowered to the hull, where it is just stable; "
-    "the shift is listed, and the window is then that of its own decomposition products. Entropy, kinetics and "
-    "pressure are left out."
+    "lowered to the hull, where it is just stable; the shift is listed, and the window is then that of its own "
+    "decomposition products. Entropy, kinetics and pressure are left out."
 )
 
 

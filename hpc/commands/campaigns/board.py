@@ -54,7 +54,7 @@ def board(
         return
     import secrets
 
-    from ...board.server import serve
+    from ...board.app import serve
 
     if host not in _LOOPBACK and token is None:
         token = secrets.token_urlsafe(24)

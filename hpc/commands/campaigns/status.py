@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...store.campaign_store import open_records
 from ..command import Command
 from ..options import CampaignName, Rehearsal, StorePlace
 from ..output import table_of
-from ..stores import open_records
 
 __all__ = ["COMMAND", "status"]
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from ...store.campaign_store import open_records
 from ..command import Command
 from ..options import Rehearsal, StorePlace
 from ..output import say
-from ..stores import open_records
 
 __all__ = ["COMMAND", "why"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError, UnknownNameError, near_match_hint
+from ...store.campaign_store import open_records
 from ..command import Command
 from ..options import StorePlace
 from ..output import say_notes, table, table_of
-from ..stores import open_records
 
 if TYPE_CHECKING:
     from ....analysis.states.band_report import Bands

@@ -204,8 +204,7 @@ def _tags(path: Path, species: Sequence[str]) -> tuple[str, ...]:
             min(len(symbols), len(species)),
         )
         raise InputError(
-            f"--cell {path}: {len(symbols)} sites against {len(species)} atoms of the trajectory, different from "
-            "atom "
+            f"--cell {path}: {len(symbols)} sites against {len(species)} atoms of the trajectory, different from atom "
             f"{first} (from 0) on"
         )
     return tuple(str(tag) for tag in cell.site_properties["layer"])
@@ -213,8 +212,7 @@ def _tags(path: Path, species: Sequence[str]) -> tuple[str, ...]:
 
 def _show(document: dict[str, Any]) -> None:
     say(
-        f"{document['formula']}, {document['n_atoms']} atoms, {document['n_frames']} frames, "
-        f"{document['start']:g} to "
+        f"{document['formula']}, {document['n_atoms']} atoms, {document['n_frames']} frames, {document['start']:g} to "
         f"{document['end']:g} fs; {document['label']}"
     )
     happened = [rate for rate in document["rates"] if rate["count"] or rate["expected"]]

@@ -136,8 +136,7 @@ def _of_trajectory(
     notes = [f"means over {len(series.steps)} frames; `layers` and `stacking` are those of the last one", *opened.notes]
     if series.lost:
         notes.append(
-            f"{series.lost} of {len(series.steps)} frames have no close-packed oxygen: they count as disordered, "
-            "and "
+            f"{series.lost} of {len(series.steps)} frames have no close-packed oxygen: they count as disordered, and "
             "not in the means"
         )
     document = {
@@ -218,9 +217,8 @@ def _notes(geometry: LayeredGeometry) -> list[str]:
         )
     if geometry.structure == "spinel":
         notes.append(
-            "spinel: its four stacking directions are equivalent; S(MO2) lies around the layers with three "
-            "quarters "
-            "of the octahedral metal"
+            "spinel: its four stacking directions are equivalent; S(MO2) lies around the layers with three quarters of "
+            "the octahedral metal"
         )
     if geometry.planes:
         notes.append(
@@ -229,8 +227,7 @@ def _notes(geometry: LayeredGeometry) -> list[str]:
         )
     if geometry.left_out:
         notes.append(
-            f"{geometry.left_out} oxygen atoms are left out: they belong to no octahedral metal, to a nonmetal, "
-            "or to "
+            f"{geometry.left_out} oxygen atoms are left out: they belong to no octahedral metal, to a nonmetal, or to "
             "another part"
         )
     return notes

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pymatgen.core.composition import Composition
     from pymatgen.core.structure import Structure
 
-    from ....workflows.flows.glass import QuenchSchedule
+    from ....workflows.flows.dynamics import QuenchSchedule
 
 __all__ = ["COMMAND", "glass"]
 
@@ -62,7 +62,7 @@ def glass(
         As :func:`catholyte.structures.defects.glass.pack`, and for a melt below 600 K.
     """
     from ....structures.defects.glass import borate_network, glass_composition, lithia_fraction, pack
-    from ....workflows.flows.glass import QuenchSchedule
+    from ....workflows.flows.dynamics import QuenchSchedule
 
     ending(file_format)
     if quench and (melt <= 600 or steps < 1):
@@ -95,7 +95,7 @@ def glass(
 
 def _quenched(packed: Structure, label: str, schedule: QuenchSchedule, store: str | None) -> Structure:
     from ....workflows.engines.engine import Engine
-    from ....workflows.flows.glass import melt_quench_flow
+    from ....workflows.flows.dynamics import melt_quench_flow
 
     cell = engine_documents(melt_quench_flow(packed, label, Engine("chgnet"), schedule), store)[-1].structure
     if "velocities" in cell.site_properties:

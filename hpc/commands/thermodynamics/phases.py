@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import CatholyteError, InputError
+from ...store.campaign_store import open_records
 from ..output import narrate
-from ..stores import open_records
 
 if TYPE_CHECKING:
     from ....analysis.thermodynamics.phase_set import PhaseSet

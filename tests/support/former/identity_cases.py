@@ -29,8 +29,7 @@ from catholyte.workflows.documents import Restart
 from catholyte.workflows.engines.engine import CalculationMaker, Engine
 from catholyte.workflows.engines.registry import ENGINES, load_backend
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
-from catholyte.workflows.flows.dynamics import TrajectoryRun, chunk_jobs, ladder_jobs
-from catholyte.workflows.flows.glass import QuenchSchedule, melt_quench_flow
+from catholyte.workflows.flows.dynamics import QuenchSchedule, TrajectoryRun, chunk_jobs, ladder_jobs, melt_quench_flow
 from catholyte.workflows.flows.interface import BuildInterfaceMaker, ChooseInterfaceMaker
 from catholyte.workflows.flows.ordering import Level, ordering_flow, ranking_flow
 from catholyte.workflows.flows.oxygen_loss import oxygen_loss_flow

@@ -11,7 +11,7 @@ from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.structures.defects.glass import borate_network, glass_composition, measured_density, pack
 from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.engines.tasks import Relax
-from catholyte.workflows.flows.glass import QuenchSchedule, melt_quench_flow
+from catholyte.workflows.flows.dynamics import QuenchSchedule, melt_quench_flow
 from catholyte.workflows.flows.ordering import ranking_flow
 from catholyte.workflows.identity import content_address, iter_jobs
 

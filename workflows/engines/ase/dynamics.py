@@ -170,9 +170,8 @@ class _Place:
         if found["question"] != self.question:
             raise InputError(
                 (
-                    f"{self.directory} holds the checkpoint of another run: another start, time step, thermostat, "
-                    "seed or "
-                    "frame interval"
+                    f"{self.directory} holds the checkpoint of another run: another start, time step, thermostat, seed "
+                    "or frame interval"
                 ),
                 "give every run a directory of its own",
             )
@@ -257,8 +256,7 @@ class _Watch:
                 step,
                 (
                     f"atoms {first} and {second} are {distance[closest]:.3f} Å apart, at least {MINIMUM_DISTANCE} Å "
-                    "are "
-                    "needed"
+                    "are needed"
                 ),
             )
 

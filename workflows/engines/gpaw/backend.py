@@ -36,8 +36,8 @@ __all__ = ["GpawBackend", "GpawSettings"]
 
 INSTALL_ADVICE = (
     "with g++ alone: write the four lines 'mpi = False', \"compiler = 'g++'\", 'noblas = True', 'nolibxc = True' to a "
-    "file, name it in the variable GPAW_CONFIG, "
-    "then pip install gpaw gpaw-data; the README shows the faster build with MPI"
+    "file, name it in the variable GPAW_CONFIG, then pip install gpaw gpaw-data; the README shows the faster build "
+    "with MPI"
 )
 #: lines of evidence quoted from the end of a log
 EVIDENCE_LINES = 6
@@ -68,8 +68,8 @@ class GpawSettings(Spec):
     ] = Field(
         min_length=1,
         description=(
-            "a magnetic cell with U starts from its initial moments times each of these; the state of lowest "
-            "energy is kept"
+            "a magnetic cell with U starts from its initial moments times each of these; the state of lowest energy is "
+            "kept"
         ),
     )
     use_symmetry: bool = Field(description="compute irreducible k points only")
@@ -267,8 +267,7 @@ def _checked_method(structure: Structure, task: Task, label: str) -> Method:
     without = [element.symbol for element in elements if element.symbol not in task.method.hubbard_u]
     if without:
         raise InputError(
-            f"{label}: hubbard_u has no entry for {', '.join(sorted(without))}; every transition metal needs one, "
-            "and "
+            f"{label}: hubbard_u has no entry for {', '.join(sorted(without))}; every transition metal needs one, and "
             "no U is written as 0"
         )
     return task.method

@@ -73,8 +73,8 @@ def vasp_cell(structure: Structure, label: str = "structure") -> VaspCell:
     """
     if not structure.is_ordered:
         raise InputError(
-            f"{label}: {structure.composition.reduced_formula} has partly occupied sites, which VASP cannot run; "
-            "order it first"
+            f"{label}: {structure.composition.reduced_formula} has partly occupied sites, which VASP cannot run; order "
+            "it first"
         )
     elements = [site.specie.element if hasattr(site.specie, "element") else site.specie for site in structure]
     order = tuple(sorted(range(len(structure)), key=lambda i: (elements[i].X, elements[i].symbol, i)))

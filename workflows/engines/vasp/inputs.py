@@ -62,8 +62,7 @@ def requested_method(structure: Structure, task: Task, label: str) -> Method:
     missing = sorted(e.symbol for e in elements if e.is_transition_metal and e.symbol not in task.method.hubbard_u)
     if missing:
         raise InputError(
-            f"{label}: hubbard_u has no entry for {', '.join(missing)}; every transition metal needs one, and no "
-            "U is "
+            f"{label}: hubbard_u has no entry for {', '.join(missing)}; every transition metal needs one, and no U is "
             "written as 0"
         )
     return task.method

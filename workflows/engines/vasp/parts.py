@@ -96,8 +96,7 @@ def parts(directory: Path) -> list[Part]:
         part = salvage(folder)
         if part is None:
             raise InputError(
-                f"{folder}: this part of the trajectory cannot be read any more; remove the job's directory to "
-                "begin "
+                f"{folder}: this part of the trajectory cannot be read any more; remove the job's directory to begin "
                 "again"
             )
         found.append(part)

@@ -89,8 +89,7 @@ def _library_folder(settings: VaspSettings) -> Path:
         raise InputError(
             (
                 "no POTCAR folder is named: set the variable PMG_VASP_PSP_DIR or the key potcar_directory of engine "
-                "vasp "
-                f"(now {settings.potcar_directory!r})"
+                f"vasp (now {settings.potcar_directory!r})"
             ),
             "without a licence, potcar_spec: true (--potcar-spec) writes the names instead",
         )

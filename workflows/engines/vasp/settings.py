@@ -176,8 +176,8 @@ REASONS: dict[str, Reason] = {
 #: tags that are left to VASP on purpose
 NEVER_WRITTEN = {
     "NELECT": (
-        "cells are neutral; the number of electrons is VASP's, and is compared with the sum of the valences "
-        "after the run"
+        "cells are neutral; the number of electrons is VASP's, and is compared with the sum of the valences after the "
+        "run"
     ),
     "KSPACING": "the mesh stands in KPOINTS, as the source states it",
     "METAGGA": "no recipe asks for one",
@@ -265,11 +265,9 @@ def settings_page() -> str:
         "# What VASP is told, and why",
         "",
         "Every tag of every INCAR stands here; none is a library's default. *recipe*: stated by the source of the "
-        "recipe, or listed as its choice; "
-        "*structure*, *task*: follow from the cell and the kind of calculation; *campaign*: one line of "
-        "`configs/engines/vasp.yaml` for all jobs; "
-        "*resource*: speed only. KPOINTS holds the divisions of the recipe, centred as the recipe says (`settings: "
-        "{centring: …}`).",
+        "recipe, or listed as its choice; *structure*, *task*: follow from the cell and the kind of calculation; "
+        "*campaign*: one line of `configs/engines/vasp.yaml` for all jobs; *resource*: speed only. KPOINTS holds the "
+        "divisions of the recipe, centred as the recipe says (`settings: {centring: …}`).",
         "",
         "| tag | value | from | reason |",
         "|---|---|---|---|",
@@ -286,15 +284,12 @@ def settings_page() -> str:
     lines += [
         "",
         "POTCARs are named per element in `configs/engines/vasp.yaml` and belong to one release. `catholyte inputs` "
-        "writes `POTCAR.spec`, the names; "
-        "with `--potcars FOLDER` it writes POTCAR and `potcar-manifest.json` with title and SHA-256 of each. No "
-        "licensed file is part of this package.",
+        "writes `POTCAR.spec`, the names; with `--potcars FOLDER` it writes POTCAR and `potcar-manifest.json` with "
+        "title and SHA-256 of each. No licensed file is part of this package.",
         "",
         "After a run, INCAR and KPOINTS are compared with the copies that custodian keeps of the asked ones. Changes "
-        "of ALGO, mixing or parallelisation are "
-        "harmless; a tighter EDIFF, SYMPREC and ISYM are tolerable within a set; any other change makes the energy "
-        "another one and enters the signature. "
-        "A relaxation so changed gets a static run at the asked settings, from which energy, forces and moments are "
-        "taken.",
+        "of ALGO, mixing or parallelisation are harmless; a tighter EDIFF, SYMPREC and ISYM are tolerable within a "
+        "set; any other change makes the energy another one and enters the signature. A relaxation so changed gets a "
+        "static run at the asked settings, from which energy, forces and moments are taken.",
     ]
     return "\n".join(lines) + "\n"
