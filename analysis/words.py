@@ -62,9 +62,9 @@ def tier_label(tiers: Iterable[str]) -> str:
     return _AND.join(sorted(set(tiers))) or _NO_TIER
 
 
-def tiers_in(label: str) -> list[str]:
+def tiers_in(named: str) -> list[str]:
     """The tiers that :func:`tier_label` named."""
-    return [tier for tier in label.split(_AND) if tier not in ("", _NO_TIER)]
+    return [tier for tier in named.split(_AND) if tier not in ("", _NO_TIER)]
 
 
 def badge(label: str) -> str:

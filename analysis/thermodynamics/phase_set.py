@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import Element
 
@@ -67,6 +67,13 @@ class PhaseEntry(Spec):
         description="where the volume comes from, e.g. 'relaxed cell (CHGNet)' or 'experimental density, crystal: CRC'",
     )
     scale: str = Field("", description="energy scale; that of the set for an entry of a file")
+
+    @field_validator("tier")
+    @classmethod
+    def _engine_is_known(cls, tier: str) -> str:
+        if load.engine_file(tier) is None:
+            raise ValueError(f"nothing says what the numbers of {tier!r} are worth: no file {tier}.yaml of an engine")
+        return tier
 
     @cached_property
     def composition(self) -> Composition:

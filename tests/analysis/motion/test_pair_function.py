@@ -74,8 +74,12 @@ def test_variable_cell(refereed: Referee) -> None:
     refereed("pair functions of a variable cell", away, 1e-10, of=OURS, by=PYMATGEN, unit="g(r)")
 
 
+#: Å; a range of a lattice vector's length cuts through all pairs of an atom with its own image, in or out by rounding
+RANGES = st.floats(1.5, 8.0).filter(lambda r: np.abs(np.linalg.norm(CELL, axis=1) - r).min() > 1e-6)
+
+
 @settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 999), shift=st.tuples(*[st.floats(-20, 20)] * 3), rmax=st.floats(1.5, 8.0))
+@given(seed=st.integers(0, 999), shift=st.tuples(*[st.floats(-20, 20)] * 3), rmax=RANGES)
 def test_nothing_changes_by_translation_wrapping_or_a_supercell(
     seed: int, shift: tuple[float, float, float], rmax: float
 ) -> None:

@@ -148,7 +148,7 @@ def test_relaxation_ends_soon_below_the_force_limit_and_keeps_the_volume(tmp_pat
 
 def test_selective_dynamics_holds_atoms(tmp_path: Path) -> None:
     directory = write_inputs(tmp_path, "LCO", **RELAX)
-    structure = Poscar.from_file(directory / "POSCAR", check_for_potcar=False).structure.perturb(0.05)
+    structure = Poscar.from_file(directory / "POSCAR", check_for_potcar=False).structure.perturb(0.05, seed=0)
     structure.scale_lattice(0.7 * structure.volume)  # until the atoms touch
     Poscar(structure, selective_dynamics=[[False] * 3, *[[True] * 3] * (len(structure) - 1)]).write_file(
         directory / "POSCAR", significant_figures=16
