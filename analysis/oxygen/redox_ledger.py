@@ -13,13 +13,11 @@ from typing import Any
 
 from pymatgen.core.periodic_table import Species
 
-from ...configs.steps.electronic import BandCenterSpec
 from ...workflows.documents import CalculationDocument
-from ..states.band_center import CentersAtReferences, Selection, all_references
 from .defect_energy import missing_atoms
 from .oxidation_states import IonState, OxygenPair, ion_states, origins, oxygen_electrons, oxygen_holes, oxygen_pairs
 
-__all__ = ["RedoxChange", "RedoxEntry", "ion_band_centers", "redox_entry"]
+__all__ = ["RedoxChange", "RedoxEntry", "redox_entry"]
 
 #: µB; smaller moments have no direction
 _DIRECTED = 0.3
@@ -179,42 +177,6 @@ def redox_entry(
         flips=tuple(change.origin for change in changes if change.flipped) if signed else None,
         unclear=tuple(number for number, state in sorted(second.items()) if state.unclear),
     )
-
-
-def ion_band_centers(document: CalculationDocument, spec: BandCenterSpec) -> dict[str, CentersAtReferences]:
-    """Return the d-band centres of every ion, at every reference, from the projected density of states.
-
-    Parameters
-    ----------
-    document : CalculationDocument
-        With density of states, band edges and moments; without a density of states there is no centre.
-    spec : BandCenterSpec
-        Window and reference; its element and orbital are those of each ion.
-
-    Returns
-    -------
-    dict of str to CentersAtReferences
-        By ion, e.g. ``Ni2+``.
-
-    Raises
-    ------
-    InputError
-        If the document has no moments, or the reference is not available.
-    """
-    if document.dos is None or document.band_edges is None:
-        return {}
-    oxygens = tuple(i for i, site in enumerate(document.structure) if site.specie.symbol == "O")
-    groups: dict[str, list[IonState]] = {}
-    for state in ion_states(document):
-        groups.setdefault(state.name, []).append(state)
-    centers = {}
-    for name, states in sorted(groups.items()):
-        own = spec.model_copy(update={"element": states[0].element, "orbital": "d"})
-        selection = Selection(environment=name, oxygens=oxygens)
-        centers[name] = all_references(
-            document.dos, document.band_edges, [state.index for state in states], own, selection
-        )
-    return centers
 
 
 def _symbol(name: str) -> str:

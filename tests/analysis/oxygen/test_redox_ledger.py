@@ -15,20 +15,18 @@ from catholyte.analysis.oxygen.oxidation_states import (
     oxygen_holes,
     oxygen_pairs,
 )
-from catholyte.analysis.oxygen.redox_ledger import ion_band_centers, redox_entry
+from catholyte.analysis.oxygen.redox_ledger import redox_entry
 from catholyte.analysis.report.chapters.redox import ions_table, other_ions
 from catholyte.configs.errors import InputError
 from catholyte.configs.models import OrderedCell
-from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.structures.crystals.cells import prepared_cell
 from catholyte.structures.crystals.crystal import conventional
 from catholyte.structures.crystals.ordering import order
 from catholyte.structures.crystals.redox import is_redox_active
 from catholyte.structures.defects.vacancy import lithium_vacancies, oxygen_vacancy
-from catholyte.tests.support.campaigns.campaign_documents import edges, made_document
 from catholyte.tests.support.crystals import LCO, LI2MNO3, NCM532
 from catholyte.tests.support.engines.toy_engine import SHOWN, toy_document
-from catholyte.workflows.documents import CalculationDocument, ProjectedDos
+from catholyte.workflows.documents import CalculationDocument
 
 
 def ncm() -> CalculationDocument:
@@ -236,43 +234,3 @@ def test_what_cannot_be_told_is_an_error(host: CalculationDocument):
     bare.remove_oxidation_states()
     with pytest.raises(InputError, match="no oxidation state"):
         ion_states(host.model_copy(update={"structure": bare}))
-
-
-def test_d_band_centres_are_those_of_each_ion():
-    """Two Co ions, 3d states put at -2 and -4 eV: the centres by ion are these numbers."""
-    cell = Structure(
-        Lattice.cubic(4.26),
-        ["Co2+", "Co3+", "Li+", *["O2-"] * 3],
-        [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]],
-    )
-    grid = np.arange(-24.0, 6.0, 0.05)
-
-    def peak(center: float, states: float) -> list[float]:
-        return (states * np.exp(-((grid - center) ** 2) / 0.18) / (0.3 * np.sqrt(2 * np.pi))).tolist()
-
-    nothing = np.zeros_like(grid).tolist()
-    rows = [
-        [nothing, nothing, peak(-2, 7)],
-        [nothing, nothing, peak(-4, 6)],
-        [nothing] * 3,
-        *[[peak(-18, 1), peak(-3, 3), nothing]] * 3,
-    ]
-    dos = ProjectedDos(
-        energies=grid.tolist(),
-        densities=[rows],
-        total=[np.array(rows).sum(axis=(0, 1)).tolist()],
-        orbitals=["s", "p", "d"],
-        broadening=0,
-        n_bands=9,
-    )
-    document = made_document(
-        "two ions", cell, cell, dos=dos, band_edges=edges(cell, 2.0), magmoms=[2.7, 0.0, 0.0, 0.0, 0.0, 0.0]
-    )
-    centers = ion_band_centers(document, BandCenterSpec(window="occupied", reference="vbm"))
-    assert {name: found.by_reference["vbm"] for name, found in centers.items()} == pytest.approx(
-        {"Co2+": -2.0, "Co3+": -4.0}, abs=1e-3
-    )
-    assert (
-        ion_band_centers(document.model_copy(update={"dos": None}), BandCenterSpec(window="occupied", reference="vbm"))
-        == {}
-    )

@@ -25,7 +25,6 @@ __all__ = [
     "Reason",
     "VaspSettings",
     "check_tags",
-    "settings_page",
 ]
 
 #: set to 1 on a machine without POTCARs, where a rehearsal stands in for VASP
@@ -257,39 +256,3 @@ def check_tags(tags: dict[str, Tag]) -> list[str]:
         warnings.simplefilter("always", BadIncarWarning)
         Incar({tag: value for tag, value in tags.items() if tag in known}).check_params()
     return problems + [" ".join(str(warning.message).split()) for warning in caught]
-
-
-def settings_page() -> str:
-    """The page ``docs/vasp-settings.md``."""
-    lines = [
-        "# What VASP is told, and why",
-        "",
-        "Every tag of every INCAR stands here; none is a library's default. *recipe*: stated by the source of the "
-        "recipe, or listed as its choice; *structure*, *task*: follow from the cell and the kind of calculation; "
-        "*campaign*: one line of `configs/engines/vasp.yaml` for all jobs; *resource*: speed only. KPOINTS holds the "
-        "divisions of the recipe, centred as the recipe says (`settings: {centring: …}`).",
-        "",
-        "| tag | value | from | reason |",
-        "|---|---|---|---|",
-    ]
-    lines += [f"| {tag} | {entry.value} | {entry.origin} | {entry.reason} |" for tag, entry in REASONS.items()]
-    lines += [
-        "",
-        "Left to VASP on purpose:",
-        "",
-        "| tag | reason |",
-        "|---|---|",
-        *(f"| {tag} | {reason} |" for tag, reason in NEVER_WRITTEN.items()),
-    ]
-    lines += [
-        "",
-        "POTCARs are named per element in `configs/engines/vasp.yaml` and belong to one release. `catholyte inputs` "
-        "writes `POTCAR.spec`, the names; with `--potcars FOLDER` it writes POTCAR and `potcar-manifest.json` with "
-        "title and SHA-256 of each. No licensed file is part of this package.",
-        "",
-        "After a run, INCAR and KPOINTS are compared with the copies that custodian keeps of the asked ones. Changes "
-        "of ALGO, mixing or parallelisation are harmless; a tighter EDIFF, SYMPREC and ISYM are tolerable within a "
-        "set; any other change makes the energy another one and enters the signature. A relaxation so changed gets a "
-        "static run at the asked settings, from which energy, forces and moments are taken.",
-    ]
-    return "\n".join(lines) + "\n"

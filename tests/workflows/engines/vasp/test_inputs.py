@@ -17,13 +17,14 @@ from ruamel.yaml import YAML
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import engine_settings
 from catholyte.configs.models import Method
+from catholyte.docs.pages.vasp_settings import settings_page
 from catholyte.hpc.commands.campaigns.inputs import inputs
 from catholyte.tests.support.strategies import structures_with_moments
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
 from catholyte.workflows.engines.vasp.backend import VaspBackend, stages
 from catholyte.workflows.engines.vasp.cells import vasp_cell
 from catholyte.workflows.engines.vasp.inputs import incar_tags, write_inputs
-from catholyte.workflows.engines.vasp.settings import NEVER_WRITTEN, REASONS, VaspSettings, settings_page
+from catholyte.workflows.engines.vasp.settings import NEVER_WRITTEN, REASONS, VaspSettings
 
 ROOT = Path(__file__).parents[4]
 GOLDEN = Path(__file__).parent / "golden"
