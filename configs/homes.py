@@ -1,9 +1,8 @@
 """Former homes of what is stored by name: a job's identity and a queue's entries outlive every move of a module.
 
 A stored job names the module and the class of everything that it holds, and its uuid is a hash over these names. Where
-a
-class moves, its first home stays part of the identity (:func:`first_home`), and an import of that home finds the class
-where it lives now (:class:`FormerHomes`): for queues and stores that were filled before the move.
+a class moves, its first home stays part of the identity (:func:`first_home`), and an import of that home finds the
+class where it lives now (:class:`FormerHomes`): for queues and stores that were filled before the move.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ _PACKAGE = __name__.split(".")[0]
 FIRST_HOMES = {
     "configs.steps.interface": "configs.interface_step",
     "configs.steps.oxygen_loss": "configs.oxygen_loss",
+    "hpc.commands.app": "hpc.cli",  # named by the script that an older installation wrote
     "hpc.queue.fireworks": "hpc.fireworks_queue",
     "hpc.queue.fireworks_launch": "hpc.fireworks_launch",
     "workflows.engines.engine": "workflows.engine",
@@ -55,7 +55,7 @@ class _Forward(InspectLoader):
 
     def get_source(self, fullname: str) -> str:
         """What ``python -m`` runs: scripts of a queue start modules by name."""
-        return f"from {_TODAY[fullname]} import main\n\nmain()\n"
+        return f"import runpy\n\nrunpy.run_module({_TODAY[fullname]!r}, run_name='__main__', alter_sys=True)\n"
 
     def get_code(self, fullname: str) -> CodeType:
         return compile(self.get_source(fullname), f"<{fullname}>", "exec")

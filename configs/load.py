@@ -249,7 +249,10 @@ def engine_file(name: str) -> Path | None:
         return None
     own = os.environ.get(ENGINES_VARIABLE)
     folders = [CONFIGS / "engines", *([Path(own)] if own else [])]
-    return next((path for folder in folders if (path := folder / f"{name}.yaml").is_file()), None)
+    try:
+        return next((path for folder in folders if (path := folder / f"{name}.yaml").is_file()), None)
+    except OSError:  # the name is free text: a file cannot have it
+        return None
 
 
 @cache

@@ -52,12 +52,18 @@ class Trust(Spec):
         return self.trust_class == "placeholder"
 
 
+class _DeclaredTrust(Trust):
+    """What a file may say: nobody declares an engine of which nothing is known."""
+
+    trust_class: Literal["dft", "machine-learned", "placeholder"] = Field(alias="class")
+
+
 class _EngineFile(BaseModel):
     """The part of an engine's file that is read here; the engine validates the rest."""
 
     model_config = ConfigDict(frozen=True)
 
-    trust: Trust
+    trust: _DeclaredTrust
 
 
 @cache
@@ -104,7 +110,9 @@ def trust_of(tier: str) -> Trust:
     path = engine_file(tier)
     if path is not None:
         return _block(path, path.stat().st_mtime_ns)
-    nothing = {"label": tier or "none", "sentence": "nothing is known here of the engine that made it"}
+    silent = tier in ("", "unknown")
+    known = "the source does not say what made it" if silent else "nothing is known here of the engine that made it"
+    nothing = {"label": tier or "none", "sentence": known}
     return Trust.model_validate({"class": "unknown", **nothing, "scale": "unknown"})
 
 

@@ -327,7 +327,7 @@ class CalculationDocument(_Document):
             *self.signature.potcars.values(),
             *self.provenance.versions.values(),
         )
-        return trust_of(self.tier).placeholder or any(is_stamped(text) for text in stamped)
+        return any(is_stamped(text) for text in stamped) or trust_of(self.tier).placeholder
 
     @property
     def energy_per_atom(self) -> float:

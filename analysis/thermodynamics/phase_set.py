@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import Element
 
@@ -67,13 +67,6 @@ class PhaseEntry(Spec):
         description="where the volume comes from, e.g. 'relaxed cell (CHGNet)' or 'experimental density, crystal: CRC'",
     )
     scale: str = Field("", description="energy scale; that of the set for an entry of a file")
-
-    @field_validator("tier")
-    @classmethod
-    def _engine_is_known(cls, tier: str) -> str:
-        if load.engine_file(tier) is None:
-            raise ValueError(f"nothing says what the numbers of {tier!r} are worth: no file {tier}.yaml of an engine")
-        return tier
 
     @cached_property
     def composition(self) -> Composition:
@@ -172,6 +165,12 @@ class PhaseSet(Spec):
                 )
             self._require_scale(entry)
             self.require_elements(entry.composition, f"entry {entry.id!r}")
+        for tier in sorted({entry.tier for entry in self.entries}):
+            if load.engine_file(tier) is None:
+                raise InputError(
+                    f"phase set {self.name}: nothing says what numbers of the tier {tier!r} are worth: no engine has a "
+                    f"file {tier}.yaml"
+                )
         references = {entry.composition.chemical_system for entry in self.entries}
         missing = [element for element in self.elements if element not in references]
         if missing:

@@ -290,7 +290,5 @@ def open_records(place: str | None, rehearsal: bool = False) -> Records:
     """
     from ...analysis.records import Records
 
-    pass
-
     opened = open_store(rehearsal_location(place) if rehearsal else place, create=False)
     return Records(opened.outputs, opened.states, opened.campaigns)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from fireworks.utilities.fw_serializers import load_object
@@ -35,6 +37,19 @@ def test_a_script_of_an_older_queue_starts_the_launcher_of_today() -> None:
     command = [sys.executable, "-W", "error", "-m", "catholyte.hpc.fireworks_launch", "--help"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "--fw_id" in run.stdout
+
+
+def test_a_script_of_an_older_queue_ends_as_the_launcher_of_today_does(tmp_path: Path) -> None:
+    """What stands below the launcher's ``main`` belongs to it: at the wall time it ends with status 0."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import argparse\n\n\nclass Stop(KeyboardInterrupt): ...\n\n\n"
+        "def parse(self, *arguments):\n    import sys\n\n    raise sys.modules['__main__']._WallTime\n\n\n"
+        "argparse.ArgumentParser.parse_args = argparse.ArgumentParser.parse_known_args = parse\n"
+    )
+    command = [sys.executable, "-m", "catholyte.hpc.fireworks_launch"]
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    run = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 def test_another_name_is_still_unknown() -> None:

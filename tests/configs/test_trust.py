@@ -14,7 +14,7 @@ from catholyte.analysis.thermodynamics.own_entries import entries_from_documents
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.analysis.thermodynamics.voltage_curve import lithium_from_document
 from catholyte.analysis.words import badge
-from catholyte.configs.errors import InputError, SignatureMismatchError
+from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
 from catholyte.configs.load import ENGINES_VARIABLE, engine_settings
 from catholyte.configs.models import Spec
 from catholyte.configs.trust import trust_of
@@ -101,13 +101,19 @@ def test_an_engine_without_a_file_does_not_calculate(mace: Path, monkeypatch: py
     assert ENGINES_VARIABLE in refused.value.advice
 
 
-@pytest.mark.parametrize("tier", ["mace", "", "../engines/vasp", "Chgnet"])
+@pytest.mark.parametrize("tier", ["mace", "", "../engines/vasp", "Chgnet", "x" * 300])
 def test_what_no_file_tells_of_is_unknown_and_stands_for_nothing(tier: str) -> None:
     found = trust_of(tier)
     assert (found.trust_class, found.learned, found.placeholder) == ("unknown", False, False)
     assert not found.references
     with pytest.raises(InputError, match="not usable as references"):
         lithium_from_document(made_document("Li", tier=tier))
+
+
+def test_a_file_without_code_is_told_of(mace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(ENGINES, "mace")
+    with pytest.raises(UnknownNameError, match=r"unknown engine 'mace'; its file .*mace\.yaml is there, but no code"):
+        load_backend("mace", {})
 
 
 def test_an_unknown_engine_joins_no_phase_set() -> None:

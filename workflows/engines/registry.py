@@ -6,10 +6,11 @@ import importlib
 from typing import Any
 
 from ...configs.errors import UnknownNameError, near_match_hint
+from ...configs.load import engine_file
 from ...configs.trust import declared_trust
 from .backend import EngineBackend
 
-__all__ = ["ENGINES", "load_backend", "runs_production"]
+__all__ = ["ENGINES", "load_backend", "require_engine", "runs_production"]
 
 #: name → module and class, imported only when asked for
 ENGINES: dict[str, tuple[str, str]] = {
@@ -18,6 +19,13 @@ ENGINES: dict[str, tuple[str, str]] = {
     "vasp": (".vasp.backend", "VaspBackend"),
     "rehearsal": (".vasp.backend", "RehearsalBackend"),
 }
+
+
+def require_engine(name: str) -> None:
+    """Raise UnknownNameError, with the nearest names, unless an engine of this name has code."""
+    if name not in ENGINES:
+        half = f"its file {file} is there, but no code is registered for it; " if (file := engine_file(name)) else ""
+        raise UnknownNameError(f"unknown engine {name!r}; {half}{near_match_hint(name, ENGINES)}")
 
 
 def load_backend(name: str, settings: dict[str, Any]) -> EngineBackend:
@@ -30,8 +38,7 @@ def load_backend(name: str, settings: dict[str, Any]) -> EngineBackend:
     InputError
         If a setting is wrong, or no file says what the engine's numbers are worth.
     """
-    if name not in ENGINES:
-        raise UnknownNameError(f"unknown engine {name!r}; {near_match_hint(name, ENGINES)}")
+    require_engine(name)
     backend = _backend_class(name)(settings)
     declared_trust(backend.tier)
     return backend

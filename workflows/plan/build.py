@@ -20,7 +20,7 @@ from ...configs.steps.oxygen_loss import OxygenLossStep
 from ...configs.steps.production import DynamicsPart, ProductionStep
 from ...structures.crystals.cells import canonical_order
 from ..engines.engine import Engine
-from ..engines.registry import ENGINES, runs_production
+from ..engines.registry import require_engine, runs_production
 from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
 from ..flows.dynamics import TrajectoryRun
 from ..identity import content_address
@@ -63,8 +63,8 @@ def build_plan(
     present = [kind.name for kind in STEP_KINDS if recipe.step(kind) is not None]
     if only is not None and only not in present and not (produced and _kind(only).produced):
         raise InputError(f"{source.path}: recipe {recipe.name} has no step {only!r}; it has {', '.join(present)}")
-    if engine is not None and engine not in ENGINES:
-        raise UnknownNameError(f"unknown engine {engine!r}; {near_match_hint(engine, ENGINES)}")
+    if engine is not None:
+        require_engine(engine)
     builder = Builder(recipe, source, engine)
     _check_names(builder)
     wanted = [kind for kind in STEP_KINDS if kind.runs_jobs and _is_wanted(kind, only, full=full)]

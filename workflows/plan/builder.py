@@ -10,7 +10,7 @@ from typing import Any
 from jobflow import Flow, Job, OutputReference
 from pymatgen.core.structure import Structure
 
-from ...configs.errors import StructureError, UnknownNameError, near_match_hint
+from ...configs.errors import StructureError, UnknownNameError
 from ...configs.load import SourceFile
 from ...configs.models import Material, Mesh, Method
 from ...configs.recipe import Recipe
@@ -19,7 +19,7 @@ from ...structures.by_name import find_material
 from ...structures.crystals.cells import calculation_cell, prepared_cell
 from ...structures.crystals.crystal import conventional
 from ..engines.engine import Engine
-from ..engines.registry import ENGINES, load_backend, runs_production
+from ..engines.registry import ENGINES, load_backend, require_engine, runs_production
 from ..engines.tasks import Task
 from ..flows.dynamics import TrajectoryRun, chunk_jobs
 from ..identity import iter_jobs
@@ -201,13 +201,14 @@ class Builder:
     def engine(self, step: str, name: str, kind: str) -> Engine | None:
         """The engine of a step; None, said in `skipped`, where the override has no such calculation."""
         chosen = self.override or name
-        if chosen not in ENGINES:
-            problem = f"unknown engine {chosen!r}; {near_match_hint(chosen, ENGINES)}"
+        try:
+            require_engine(chosen)
+        except UnknownNameError as error:
             raise (
-                UnknownNameError(f"--engine: {problem}")
+                UnknownNameError(f"--engine: {error.message}")
                 if self.override
-                else self.source.error([step, "engine"], problem)
-            )
+                else self.source.error([step, "engine"], error.message)
+            ) from None
         kinds = load_backend(chosen, {}).kinds
         if kind in kinds:
             return Engine(chosen, dict(self.production.settings) if self.production else {})

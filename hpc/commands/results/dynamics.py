@@ -152,11 +152,13 @@ def dynamics(
     from ....analysis.report.chapters.motion import motion_pictures, motion_tables
     from ....analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
     from ....analysis.trajectories.reader import open_trajectory
+    from ....configs.trust import trust_of
 
     phases = load_phase_set(phase_set or DEFAULT_PHASE_SET)
     opened = open_trajectory(files, timestep)
     layers = _layers(cell, border or (), opened)
     made_by = tier or str(opened.metadata.get("tier", "unknown"))
+    trust_of(made_by)  # a wrong block is told before a long trajectory is analysed
     spec = StudySpec(persistence, hysteresis, tuple(cutoff or ()), layers, pair, made_by)
     run = Run(", ".join(map(str, files)), opened)
     study = study_motion(run, _runs(replica or (), timestep), _runs(control or (), timestep), spec, phases, narrate)
