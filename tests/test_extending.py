@@ -16,7 +16,15 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
 PATHS: dict[str, tuple[int, list[tuple[str, ...]]]] = {
     "A potential": (
         4,
-        [(*PYTEST, "tests/workflows/engines/test_engine_contract.py", "-k", "morse or registry")],
+        # its dynamics are those of every ASE engine, which the contract test holds to the promises beside CHGNet
+        [
+            (
+                *PYTEST,
+                "tests/workflows/engines/test_engine_contract.py",
+                "-k",
+                "(morse or registry) and not second_chunk",
+            )
+        ],
     ),
     "A material": (1, [(*PYTEST, "tests/configs/test_materials_library.py", "-k", "LiF")]),
     "An analysis": (
