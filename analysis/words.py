@@ -8,10 +8,24 @@ from typing import Any
 
 from ..configs.trust import weakest_class
 
-__all__ = ["badge", "cell_text", "file_stem", "formula_text", "number", "tier_label", "tiers_in"]
+__all__ = [
+    "MEASURED",
+    "SEE_SOURCES",
+    "badge",
+    "cell_text",
+    "file_stem",
+    "formula_text",
+    "number",
+    "tier_label",
+    "tiers_in",
+]
 
+#: in the place of a tier where no engine made the number
+MEASURED, SEE_SOURCES = "measured volumes", "see sources"
 #: between the tiers of a label, and the label of no tier
 _AND, _NO_TIER = " + ", "none"
+#: what stands in the place of tiers and names no engine; the dash is that of an empty cell
+_NO_ENGINES = frozenset(("", "–", _NO_TIER, MEASURED, SEE_SOURCES))
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -64,7 +78,7 @@ def tier_label(tiers: Iterable[str]) -> str:
 
 def tiers_in(named: str) -> list[str]:
     """The tiers that :func:`tier_label` named."""
-    return [tier for tier in named.split(_AND) if tier not in ("", _NO_TIER)]
+    return [tier for tier in named.split(_AND) if tier not in _NO_ENGINES]
 
 
 def badge(label: str) -> str:

@@ -144,6 +144,9 @@ def test_a_shipped_engine_is_not_replaced_by_a_file_of_ones_own(mace: Path) -> N
         ("mace + vasp", "unknown"),
         ("none", "none"),
         ("", "none"),
+        ("–", "none"),
+        ("measured volumes", "none"),
+        ("chgnet + see sources", "machine-learned"),
     ],
 )
 def test_the_badge_is_that_of_the_least_trusted(label: str, style: str) -> None:

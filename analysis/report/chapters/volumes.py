@@ -10,7 +10,7 @@ from ...figures.style import PALETTE
 from ...figures.volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure
 from ...thermodynamics.volume import VolumeBalance, Volumes
 from ...thermodynamics.volume_changes import Decomposition, decomposition_volumes, named_reaction, parse_products
-from ...words import number, tier_label
+from ...words import MEASURED, SEE_SOURCES, number, tier_label
 from ..case import Case
 from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
 from ..columns import KIND, MATERIAL, SOURCE, VOLTAGE, VOLUME_AFTER, VOLUME_BEFORE, VOLUME_CHANGE, VOLUME_PERCENT
@@ -63,7 +63,7 @@ class VolumeResults:
         """Every ledger: reactions that the recipe names, then the steps of ladders."""
         found = []
         for place, ledger in self.named.items():
-            named, tiers = self.step.decompositions[place], "measured volumes" if _measured(ledger) else "see sources"
+            named, tiers = self.step.decompositions[place], MEASURED if _measured(ledger) else SEE_SOURCES
             found.append(_Found(named.material, ledger, None, named.published, tiers))
         for name, decomposition in self.ladders.items():
             tiers = tier_label(decomposition.window.tiers.values())
