@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from scipy import constants
 
-__all__ = ["BOLTZMANN", "FARADAY", "J_PER_M2", "KBAR", "KJ_PER_MOL", "MAH_PER_MOL"]
+__all__ = ["BOLTZMANN", "FARADAY", "GAS", "J_PER_M2", "KBAR", "KJ_PER_MOL", "MAH_PER_MOL"]
 
 #: Boltzmann constant, eV/K
 BOLTZMANN: float = constants.k / constants.e
 #: charge of one mole of electrons, C/mol
 FARADAY: float = constants.e * constants.N_A
+#: gas constant, J/(mol K)
+GAS: float = constants.R
 #: mA h in one mole of electrons
 MAH_PER_MOL: float = FARADAY / 3.6
 #: kJ/mol in one eV per formula unit

@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ...configs.constants import FARADAY
+from ...configs.constants import FARADAY, GAS
 from ...configs.errors import InputError
 
 __all__ = ["PRESSURES", "TEMPERATURES", "VOLTAGES", "OpenSpecies", "oxygen_potential"]
@@ -39,7 +39,6 @@ _SHOMATE = {
     2000.0: (30.03235, 8.772972, -3.988133, 0.788313, -0.741599, -11.32468, 236.1663, 0.0),
     6000.0: (20.91111, 10.72071, -2.020498, 0.146449, 9.245722, 5.337651, 237.6185, 0.0),
 }
-_GAS = 8.314462618
 
 
 def oxygen_potential(temperature: float, pressure: float = 1.0) -> float:
@@ -71,7 +70,7 @@ def oxygen_potential(temperature: float, pressure: float = 1.0) -> float:
     t = temperature / 1000
     enthalpy = 1000 * (a * t + b * t**2 / 2 + c * t**3 / 3 + d * t**4 / 4 - e / t + f - h)
     entropy = a * math.log(t) + b * t + c * t**2 / 2 + d * t**3 / 3 - e / (2 * t**2) + g
-    return (enthalpy - temperature * entropy + _GAS * temperature * math.log(pressure)) / FARADAY
+    return (enthalpy - temperature * entropy + GAS * temperature * math.log(pressure)) / FARADAY
 
 
 @dataclass(frozen=True)

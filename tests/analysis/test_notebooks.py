@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,15 @@ import pytest
 from nbclient import NotebookClient
 
 from catholyte.configs.load import recipe_names
+from catholyte.tests.support.former.former_stores import unpack
 
 FOLDER = Path(__file__).parents[2] / "analysis" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-#: finished campaigns of the recipes, as `catholyte run` left them; see tests/data/README.md
-STORE = Path(__file__).parents[1] / "data" / "campaigns.tar.xz"
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("campaigns")
-    with tarfile.open(STORE) as packed:
-        packed.extractall(
-            folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
-        )  # Python 3.11.4 brought the filter
-    return folder
+    return unpack("shipped", tmp_path_factory.mktemp("campaigns"))
 
 
 def run(notebook: Any, folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,19 +12,14 @@ from catholyte.analysis.words import number
 from catholyte.hpc.board.matrix import build_matrix
 from catholyte.hpc.board.snapshot import BoardSource
 from catholyte.tests.support.command_line import Run, answer
+from catholyte.tests.support.former.former_stores import unpack
 
-STORE = Path(__file__).parents[1] / "data" / "campaigns.tar.xz"
 CAMPAIGNS = ("core-shell", "glassy-ceramic", "gsirr", "li-rich", "nmc532-lgps")
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("campaigns")
-    with tarfile.open(STORE) as packed:
-        packed.extractall(
-            folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
-        )  # Python 3.11.4 brought the filter
-    return folder
+    return unpack("shipped", tmp_path_factory.mktemp("campaigns"))
 
 
 @pytest.fixture(params=CAMPAIGNS)
