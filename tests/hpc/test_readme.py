@@ -7,16 +7,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from catholyte.tests.support.docs.doc_blocks import README, ROOT, blocks, lines_of
+from catholyte.tests.support.former.former_stores import unpack
 from catholyte.tests.support.motion.trajectory_texts import walk, xdatcar
 
-#: finished campaigns of the recipes, as `catholyte run` left them; see tests/data/README.md
-STORE = ROOT / "tests" / "data" / "campaigns.tar.xz"
 VASPRUN = ROOT.parent / "shared" / "data" / "vasp" / "atomate2_MgMn2O4_afm_static_vasprun.xml.gz"
 #: line → why it is not run as it stands, and what is run in its place
 INSTEAD = {
@@ -79,10 +77,7 @@ def typed(lines: list[str], folder: Path) -> Path:
         ".git", ".venv", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "tests", "catholyte-store"
     )
     copy = Path(shutil.copytree(ROOT, folder / "catholyte", ignore=left_out))
-    with tarfile.open(STORE) as packed:
-        packed.extractall(
-            copy / "catholyte-store", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
-        )  # Python 3.11.4 brought the filter
+    unpack("shipped", copy / "catholyte-store")
     frames = walk(200)
     for name, part in (("XDATCAR.1", slice(0, 100)), ("XDATCAR.2", slice(100, 200))):
         (copy / name).write_text(xdatcar(frames.select(part)))

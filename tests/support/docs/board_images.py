@@ -7,7 +7,6 @@ chromium.
 from __future__ import annotations
 
 import io
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from catholyte.hpc.board.app import create_app
 from catholyte.hpc.board.snapshot import BoardSource
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.tests.support.campaigns.board_campaigns import mixed_campaign, moving_campaign
+from catholyte.tests.support.former.former_stores import unpack
 from catholyte.tests.support.standins.browser import open_browser, problems, serve
 
 __all__ = ["IMAGES", "LARGEST", "write_images"]
@@ -32,11 +32,7 @@ _WIDE, _PHONE = 1180, 390
 
 def shipped_source(folder: Path) -> BoardSource:
     """The store of tests/data, unpacked into `folder`."""
-    with tarfile.open(ROOT / "tests" / "data" / "campaigns.tar.xz") as packed:
-        packed.extractall(
-            folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
-        )  # Python 3.11.4 brought the filter
-    opened = open_store(folder, create=False)
+    opened = open_store(unpack("shipped", folder), create=False)
     return BoardSource(Records(opened.outputs, opened.states, opened.campaigns), "a folder on this machine")
 
 
