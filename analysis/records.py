@@ -207,8 +207,7 @@ class Records:
         """What the store holds of many jobs, in their order; :meth:`read` makes the result of it.
 
         The embedded store looks through all its documents to find one. It is asked for many at once, and so are the
-        large arrays:
-        a campaign costs few passes instead of one a job.
+        large arrays: a campaign costs few passes instead of one a job.
 
         Parameters
         ----------

@@ -43,9 +43,8 @@ __all__ = [
 ]
 
 #: 2 adds the verdict of acceptance and the signature's precision, POTCARs and altered tags; documents of version 1 read
-#: as they are;
-#: 3 adds the state from which dynamics goes on and the planar potential; versions 1 and 2 read as they are;
-#: 4 adds the role; analysis derives that of older documents from their labels
+#: as they are; 3 adds the state from which dynamics goes on and the planar potential; versions 1 and 2 read as they
+#: are; 4 adds the role; analysis derives that of older documents from their labels
 SCHEMA_VERSION = 4
 #: settings that all chunks of a trajectory share, with their units
 _CHUNK_RULES = {"timestep": "fs", "thermostat": "", "temperature": "K", "damping": "fs", "frame_interval": "steps"}
@@ -359,8 +358,7 @@ def require_one_trajectory(chunks: Sequence[CalculationDocument]) -> None:
     ------
     InputError
         If there is none, one is no molecular dynamics, time step, thermostat or signature changed, or a chunk did not
-        begin where the
-        one before ended; the chunk is named.
+        begin where the one before ended; the chunk is named.
     """
     if not chunks:
         raise InputError("a trajectory needs at least one chunk")

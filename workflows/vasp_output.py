@@ -1,8 +1,7 @@
 """Reading what VASP wrote: files found by name, damage named, arrays taken out. No maker, no engine.
 
 VASP with Gaussian-like smearing prints at each grid energy the mean density of the interval that *ends* there, so its
-first
-moments lie half a grid step too high (0.105 eV on the 0.21 eV grid of a default NEDOS; measured against the mean
+first moments lie half a grid step too high (0.105 eV on the 0.21 eV grid of a default NEDOS; measured against the mean
 of the eigenvalues). The grid is moved back by that half step. The tetrahedron method prints the density at the point.
 """
 

@@ -1,8 +1,8 @@
 """Interface energy and work of adhesion of a stack, against references strained as the stack is.
 
 Definitions and signs stand in :mod:`catholyte.structures.interfaces.excess`. Every reference has the stack's lattice in
-the plane, so that the
-interface energy holds no strain; what the strain of each side costs is given beside it, never added.
+the plane, so that the interface energy holds no strain; what the strain of each side costs is given beside it, never
+added.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What every figure shares: style, palette, captions, chemical subscripts, and writing to files.
 
 Figures are built on `matplotlib.figure.Figure`, without pyplot and its global state, and are returned, not shown. The
-same
-input gives the same SVG, byte for byte.
+same input gives the same SVG, byte for byte.
 """
 
 from __future__ import annotations

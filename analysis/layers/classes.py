@@ -11,8 +11,7 @@ between them, and s = (m - l)/(m + l) their segregation. There is one s for each
 These are corners of a regular simplex of edge 1, and a region belongs to the nearest one: there is no
 threshold to choose. A spinel shows in all four families, so that the smallest of the other three stands for
 all of them: in a small region chance makes one or two large. Where oxygen is not cubic close-packed spinel and rock
-salt do not exist (``other``), and
-where it has left its planes the region is ``disordered``.
+salt do not exist (``other``), and where it has left its planes the region is ``disordered``.
 """
 
 from __future__ import annotations

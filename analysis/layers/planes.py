@@ -147,8 +147,7 @@ def is_cubic(framework: Framework, families: list[PlaneFamily]) -> bool:
     face each other.
 
     Inside a crystal every atom has twelve neighbours, in pairs that face each other; in hexagonal packing half of them
-    do. Oxygen
-    sublattices with holes (WO3) have fewer neighbours, and are none.
+    do. Oxygen sublattices with holes (WO3) have fewer neighbours, and are none.
     """
     if len(families) < 4 or any(
         abs(_angle(a.normal, b.normal) - CUBIC) > SKEW + 1 for a, b in combinations(families, 2)

@@ -27,8 +27,7 @@ __all__ = ["PERSISTENCE", "BondEvent", "BondEvents", "BondLedger"]
 States = NDArray[np.int8]
 
 #: fs; more than a period of the stretching vibrations of PS4 (400 to 420 cm-1, 80 fs) and CoO6 (500 to 600 cm-1, 60
-#: fs): what only
-#: rattles is back within half of one
+#: fs): what only rattles is back within half of one
 PERSISTENCE = 100.0
 #: fs; times are sums of time steps
 _ROUNDING = 1e-6

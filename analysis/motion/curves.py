@@ -153,8 +153,7 @@ class ProfileCounter:
     """Count the atoms of one trajectory by height, block by block.
 
     Heights are parts of each frame's own cell, so that a cell that breathes does not blur the profile. A slow drift of
-    all
-    atoms along the normal is taken out: each frame is shifted by the drift of its centre of mass since the first.
+    all atoms along the normal is taken out: each frame is shifted by the drift of its centre of mass since the first.
 
     Parameters
     ----------

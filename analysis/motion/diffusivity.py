@@ -2,10 +2,9 @@
 
 The line through the mean square displacements and its uncertainty come from kinisi (A. R. McCluskey, S. W. Coles,
 B. J. Morgan, J. Chem. Theory Comput. 21, 79 (2025)): the displacements at different lags share their data, so an
-ordinary
-fit is too sure of itself; kinisi samples the slopes that agree with the covariance of all lags. It is done for the lags
-in
-which atoms diffuse. Where there are none, as in a solid whose atoms only vibrate, no value is given but a limit.
+ordinary fit is too sure of itself; kinisi samples the slopes that agree with the covariance of all lags. It is done for
+the lags in which atoms diffuse. Where there are none, as in a solid whose atoms only vibrate, no value is given but a
+limit.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ _UNIT = 0.1
 #: frames, and lags among them, of one estimate
 _FRAMES, _LAGS = 600, 100
 #: the mean square displacement grows as the lag to the power of 1 in diffusion, of 2 in flight, of 0 in a cage; what
-#: differs by less than
-#: this from 1, or by less than twice its standard deviation, counts as diffusion
+#: differs by less than this from 1, or by less than twice its standard deviation, counts as diffusion
 _DIFFUSIVE = 0.2
 #: part of the run: beyond, the mean square displacements are too noisy to tell the exponent
 _TRUSTED = 0.25
@@ -163,10 +161,8 @@ def _diffusive(curve: MsdCurve) -> tuple[float | None, float | None]:
     """Exponent, and the shortest lag from which on it is that of diffusion; None for what cannot be told.
 
     Growth from a lag s as (lag - s)^p reaches the part 2^-p of its whole in the middle: so p is 1 whatever vibration
-    has
-    added. Flight is told by the slope of the logarithms. The relative variance of a mean square displacement of n
-    walkers at a lag
-    t of a run of length T is 2 t / (3 n T).
+    has added. Flight is told by the slope of the logarithms. The relative variance of a mean square displacement of n
+    walkers at a lag t of a run of length T is 2 t / (3 n T).
     """
     end = _TRUSTED * float(curve.lags[-1])
     known = (curve.lags > 0) & (curve.lags <= end)

@@ -3,8 +3,7 @@
 Displacements add up from frame to frame by nearest images in the cell of the later frame, so that a cell that breathes
 moves no atom (the "toroidal view preserving" scheme, von Bülow, Bullerjahn, Hummer, J. Chem. Phys. 153, 021101 (2020)).
 Mean squares are averaged over all pairs of frames that lie a lag apart, by Fourier transforms (Calandrini et al.,
-Collection SFN
-12, 201 (2011)); missing frames are left out of the average, not filled.
+Collection SFN 12, 201 (2011)); missing frames are left out of the average, not filled.
 """
 
 from __future__ import annotations

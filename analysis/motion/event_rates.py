@@ -2,8 +2,7 @@
 
 A control is a trajectory of the same phases in bulk, where nothing should react. A breaking bond is counted per bond of
 the first frame, a forming one per atom of the pair's first element; the control's rate times the run's bonds (atoms)
-and
-time is what the run would show without an interface.
+and time is what the run would show without an interface.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Partial pair distribution functions of a trajectory, exact in every cell and for every range.
 
 Every pair of atoms counts with all its periodic images within the range, an atom with its own images too, so that
-narrow
-and skewed cells and ranges beyond half the cell are right. g(r) is the number of pairs over that of an ideal gas
+narrow and skewed cells and ranges beyond half the cell are right. g(r) is the number of pairs over that of an ideal gas
 of the same density in each frame's cell.
 """
 
@@ -184,8 +183,7 @@ def first_minimum(function: PairFunction) -> Minimum | None:
     """Find the minimum behind the first peak: where a shell ends, and a bond.
 
     g(r) is smoothed by a Gaussian of 0.05 Å. The first peak that stands out by a tenth of the highest counts; the
-    minimum
-    is the lowest point before the next such peak, and the middle of the gap where there are no pairs at all.
+    minimum is the lowest point before the next such peak, and the middle of the gap where there are no pairs at all.
 
     Returns
     -------

@@ -14,8 +14,7 @@ reactants, for the amounts of A and B in the cell; the found change f is bonds a
     mix
 
 The skill is that of forecasts (A. H. Murphy, Mon. Weather Rev. 116 (1988) 2417). Random mixing is a strong baseline,
-since the hull too
-gives sulfur to the metal and oxygen to phosphorus.
+since the hull too gives sulfur to the metal and oxygen to phosphorus.
 """
 
 from __future__ import annotations

@@ -92,9 +92,8 @@ def survival(replicas: Sequence[BondEvents]) -> list[Survival]:
     """Return the survival of every kind of unit, the most frequent first.
 
     A unit is lost when the first of its bonds breaks for good (E. L. Kaplan, P. Meier, J. Am. Stat. Assoc. 53 (1958)
-    457; band:
-    the exponential Greenwood formula). Observation ends one persistence before the last frame: a later break could not
-    be seen.
+    457; band: the exponential Greenwood formula). Observation ends one persistence before the last frame: a later break
+    could not be seen.
 
     Parameters
     ----------

@@ -2,9 +2,8 @@
 sampled.
 
 E_f = E(cell without O) - E(cell) + μ(O); with energies of the MP2020 scale the correction that they hold for the oxygen
-is taken off
-both cells first (see :mod:`.reference`). Which atoms are missing is read off the site property ``origin`` of a
-calculation's starting cell, so a ladder is put together from documents alone.
+is taken off both cells first (see :mod:`.reference`). Which atoms are missing is read off the site property ``origin``
+of a calculation's starting cell, so a ladder is put together from documents alone.
 """
 
 from __future__ import annotations

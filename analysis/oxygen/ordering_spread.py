@@ -2,15 +2,11 @@
 change.
 
 Fewer is exact: the mean of the lowest of n energies drawn out of the N, over all choices. More needs a model, and the
-one
-taken is the simplest: M further orderings are independent draws from the normal distribution with the mean and
+one taken is the simplest: M further orderings are independent draws from the normal distribution with the mean and
 standard deviation of the N. Then the lowest drops on average by ∫ [1 - (1 - F(E))^M] dE up to the lowest energy known.
-The
-orderings that a search adds have higher electrostatic energies than those it gave first, so the estimate is rather too
-large than too small
-where the electrostatic energy ranks at all; their rank correlation says whether it does. A test of normality and an
-interval from
-resampling stand beside the number.
+The orderings that a search adds have higher electrostatic energies than those it gave first, so the estimate is rather
+too large than too small where the electrostatic energy ranks at all; their rank correlation says whether it does. A
+test of normality and an interval from resampling stand beside the number.
 """
 
 from __future__ import annotations

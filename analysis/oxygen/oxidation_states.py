@@ -1,17 +1,13 @@
 """Oxidation states from moments: what each transition metal ion is, such that the charges of the cell balance.
 
 The ions are those of the ladder of :mod:`catholyte.structures.crystals.redox`, in the ligand field of the site and the
-spin
-state that layered oxides show; other spin states are asked only where a moment lies in the window of no usual
-ion. By itself the magnitude of a moment does not always tell: Co2+ and Co4+ of low spin both have one unpaired
-electron, and in a
-metal such as LixCoO2, or around an oxygen vacancy, ions share electrons and have moments in between. So the ions are
-assigned together: of all assignments whose charges balance with lithium, oxygen and the cations of one valence, the one
-whose
-spin-only moments lie nearest to the computed ones (sum of absolute deviations). What each moment alone would say stands
-beside it, and where
-the two differ, or a moment lies outside the window of its ion, the ion is unclear. Signs are not needed: the magnitudes
-of CHGNet will do.
+spin state that layered oxides show; other spin states are asked only where a moment lies in the window of no usual ion.
+By itself the magnitude of a moment does not always tell: Co2+ and Co4+ of low spin both have one unpaired electron, and
+in a metal such as LixCoO2, or around an oxygen vacancy, ions share electrons and have moments in between. So the ions
+are assigned together: of all assignments whose charges balance with lithium, oxygen and the cations of one valence, the
+one whose spin-only moments lie nearest to the computed ones (sum of absolute deviations). What each moment alone would
+say stands beside it, and where the two differ, or a moment lies outside the window of its ion, the ion is unclear.
+Signs are not needed: the magnitudes of CHGNet will do.
 
 Oxygen is O2- but for what shows otherwise: atoms with a moment above the window of a closed shell, and O-O bonds.
 """
@@ -117,8 +113,8 @@ class ElementIons:
         Ions of `found` that their moment does not tell.
     deviation, deviation_built : float
         µB an ion, of the moments from those of `found`, and from those of the best assignment in which the element
-        keeps the charge it was built with
-        (NaN where there is none). The nearer the two, the less the moments decide between them.
+        keeps the charge it was built with (NaN where there is none). The nearer the two, the less the moments decide
+        between them.
     """
 
     element: str
@@ -169,8 +165,7 @@ def ion_states(document: CalculationDocument) -> list[IonState]:
     """Return the ions of a calculation, in the order of its sites.
 
     Only elements of the redox ladder (Mn, Fe, Co, Ni) are named. Where their charges cannot balance, because oxygen
-    pays
-    without showing it, each ion is what its moment names.
+    pays without showing it, each ion is what its moment names.
 
     Raises
     ------

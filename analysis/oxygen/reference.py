@@ -9,10 +9,9 @@ what leaving out vibrations costs on average; of the gas, ½ [H(298 K) - H(0 K)]
 
 Energies on the MP2020 scale (CHGNet's, and those of the phase sets) hold -0.687 eV for each oxide ion, and nothing for
 O2. Taken as they are, each oxygen atom that leaves a cell would take its anion correction along, and whether it does
-would
-depend on how the defect's oxygen is classified (pymatgen issue 2087). Here every member of a series is put back on the
-uncorrected scale first, by
-one constant for each O atom whatever its bonds, so that δ is the only correction that enters.
+would depend on how the defect's oxygen is classified (pymatgen issue 2087). Here every member of a series is put back
+on the uncorrected scale first, by one constant for each O atom whatever its bonds, so that δ is the only correction
+that enters.
 """
 
 from __future__ import annotations

@@ -2,10 +2,8 @@
 centres of Li-O-Li oxygen.
 
 A change is E_f with the ion minus E_f without it, for one and the same oxygen atom: the O2 reference, its correction
-and
-whatever energies hold for each oxygen atom cancel. A difference between two groups of oxygen atoms of one cell needs no
-zero of energy;
-a centre does, and the zeros of two cells are not the same.
+and whatever energies hold for each oxygen atom cancel. A difference between two groups of oxygen atoms of one cell
+needs no zero of energy; a centre does, and the zeros of two cells are not the same.
 """
 
 from __future__ import annotations

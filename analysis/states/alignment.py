@@ -2,12 +2,10 @@
 it.
 
 Two separate bulk cells have no common zero. A coherent cell of both gives one in several ways, which must agree where
-it is thick enough: the centres of
-its own layers; the bulk centres on the averaged potential of each layer (C. G. Van de Walle, R. M. Martin, Phys. Rev. B
-35 (1987) 8154); and the bulk centres
-shifted like the core levels of each layer (as in photoemission: E. A. Kraut et al., Phys. Rev. Lett. 44 (1980) 1620).
-What
-remains between them is part of the result, and so is what the separate cells say at each of their own zeros.
+it is thick enough: the centres of its own layers; the bulk centres on the averaged potential of each layer (C. G. Van
+de Walle, R. M. Martin, Phys. Rev. B 35 (1987) 8154); and the bulk centres shifted like the core levels of each layer
+(as in photoemission: E. A. Kraut et al., Phys. Rev. Lett. 44 (1980) 1620). What remains between them is part of the
+result, and so is what the separate cells say at each of their own zeros.
 """
 
 from __future__ import annotations

@@ -125,8 +125,7 @@ def band_center(
     """First moment of a projected DOS over the window of `spec`, from the reference of `spec`.
 
     The window ``occupied`` reaches from the lowest computed band up to mid-gap in an insulator, so that broadened tails
-    of the
-    valence band count, and up to E_F in a metal, where the bin that E_F cuts contributes its lower part (linear
+    of the valence band count, and up to E_F in a metal, where the bin that E_F cuts contributes its lower part (linear
     interpolation of the density). ``range`` lies between two energies relative to the reference.
 
     Parameters

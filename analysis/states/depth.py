@@ -108,8 +108,8 @@ def depth_report(
     """Centres of one element by plane, layer, interior of a layer, environment within a layer, and ion.
 
     The planes hold every site of the element once, and so do the layers and the environments: their states add up to
-    those of the cell.
-    Core references (``o1s``, ``o2s``) are those of the oxygens of each group; all other zeros are the cell's.
+    those of the cell. Core references (``o1s``, ``o2s``) are those of the oxygens of each group; all other zeros are
+    the cell's.
 
     Parameters
     ----------

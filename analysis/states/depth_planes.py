@@ -1,8 +1,7 @@
 """Atomic planes along the normal of a cell, and the layers of materials that they make.
 
 Planes come from the heights of the atoms along the normal of a and b; layers from the tags that the builder gave the
-sites
-(site property ``layer``), and from vacuum.
+sites (site property ``layer``), and from vacuum.
 """
 
 from __future__ import annotations

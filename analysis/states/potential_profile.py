@@ -2,11 +2,9 @@
 vacuum level.
 
 The macroscopic average (A. Baldereschi, S. Baroni, R. Resta, Phys. Rev. Lett. 61 (1988) 734; L. Colombo, R. Resta, S.
-Baroni, Phys. Rev. B
-44 (1991) 5572) is the planar average convolved with one box per material as long as its planes repeat: what oscillates
-with the
-lattice vanishes, and a constant is left in the interior of each layer. The difference of two such constants is the
-potential step.
+Baroni, Phys. Rev. B 44 (1991) 5572) is the planar average convolved with one box per material as long as its planes
+repeat: what oscillates with the lattice vanishes, and a constant is left in the interior of each layer. The difference
+of two such constants is the potential step.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ def read_bands(path: str | Path) -> Bands:
     ----------
     path : str or Path
         A VASP directory holding one ``vasprun.xml`` (plain or .gz), such a file, or a stored document (.json,
-        .json.gz).
-        Moments (µB, site property ``magmom``) and core potentials come from the OUTCAR beside it, where there is one.
+        .json.gz). Moments (µB, site property ``magmom``) and core potentials come from the OUTCAR beside it, where
+        there is one.
 
     Returns
     -------

@@ -1,9 +1,8 @@
 """Formation enthalpies of a phase set beside measured ones: an independent referee, never an input.
 
 The set gives total energies at 0 K without zero-point motion, the tables enthalpies at 298.15 K; the difference of
-these for a
-solid formed from solids is some 10 meV/atom and is left in the deviation. Of the phases of one composition the lowest
-counts.
+these for a solid formed from solids is some 10 meV/atom and is left in the deviation. Of the phases of one composition
+the lowest counts.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """The convex hull of a phase set: its energy, its stable phases, and its kinks along lines between compositions.
 
 Compositions are vectors of atomic fractions over `Phases.elements`, energies are eV/atom. Every answer is the optimum
-of
-a linear program (module :mod:`.simplex`), so no facet of the hull is ever listed: ten elements cost little more than
-three.
-The same class evaluates perturbed energies and grand potentials, many at once.
+of a linear program (module :mod:`.simplex`), so no facet of the hull is ever listed: ten elements cost little more than
+three. The same class evaluates perturbed energies and grand potentials, many at once.
 """
 
 from __future__ import annotations

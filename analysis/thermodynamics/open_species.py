@@ -5,11 +5,9 @@ Oxygen's chemical potential follows the ideal gas with NIST-JANAF enthalpy and e
     mu(O2; T, p) - E(O2) = H(T) - H(298.15 K) - T S(T) + k T ln(p / 1 bar)
 
 E(O2) is the set's own oxygen entry. Corrected energies are fitted to formation enthalpies at 298.15 K, so E(O2) stands
-for the
-enthalpy of the gas at that temperature, not for its Gibbs energy: at 298.15 K and 1 bar the difference is -T S = -0.634
-eV per O2. H and S come
-from the Shomate equation of the NIST Chemistry WebBook (SRD 69; Chase, NIST-JANAF Thermochemical Tables, 4th edition,
-1998), 100 to 6000 K.
+for the enthalpy of the gas at that temperature, not for its Gibbs energy: at 298.15 K and 1 bar the difference is -T S
+= -0.634 eV per O2. H and S come from the Shomate equation of the NIST Chemistry WebBook (SRD 69; Chase, NIST-JANAF
+Thermochemical Tables, 4th edition, 1998), 100 to 6000 K.
 """
 
 from __future__ import annotations

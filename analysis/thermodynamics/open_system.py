@@ -1,24 +1,19 @@
 """Pairs in contact with reservoirs of lithium (a voltage) and oxygen (a gas): reactions, map over (x, V), interphases.
 
 Of the open elements any amount is exchanged at their chemical potential mu, and the other elements are conserved. The
-grand
-potential Phi = E - sum mu_i n_i takes the place of the energy (Ong, Wang, Kang, Ceder, Chem. Mater. 20, 1798 (2008);
-Richards
-et al., Chem. Mater. 28, 266 (2016)), and the parts of a reaction keep their meaning::
+grand potential Phi = E - sum mu_i n_i takes the place of the energy (Ong, Wang, Kang, Ceder, Chem. Mater. 20, 1798
+(2008); Richards et al., Chem. Mater. 28, 266 (2016)), and the parts of a reaction keep their meaning::
 
     self(A)   = Phi_hull(A) - Phi(A)          A alone at these potentials: what it gains by (electro)chemical
     decomposition
     mutual(c) = Phi_hull(mixture) - c Phi_hull(A) - (1 - c) Phi_hull(B)
 
 The mutual part is what is left when the no-mixing line, between the two reactants that have each come to equilibrium
-with the
-reservoirs alone, is subtracted; without that, lithium extraction of the cathode (electronvolts) is charged to the
-contact.
-Norm: per atom of the reactants as they are written, **their lithium and oxygen included**, as in a closed system, so
-that both
-can be compared; divided by a kink's `conserved` it is per atom without the open elements, the norm of Richards et al.
-and of pymatgen.
-Reactions that are driven by electron transfer alone need a path for electrons; kinetics are left out.
+with the reservoirs alone, is subtracted; without that, lithium extraction of the cathode (electronvolts) is charged to
+the contact. Norm: per atom of the reactants as they are written, **their lithium and oxygen included**, as in a closed
+system, so that both can be compared; divided by a kink's `conserved` it is per atom without the open elements, the norm
+of Richards et al. and of pymatgen. Reactions that are driven by electron transfer alone need a path for electrons;
+kinetics are left out.
 """
 
 from __future__ import annotations

@@ -56,8 +56,7 @@ def joined_by_new(phase_set: PhaseSet, documents: Iterable[CalculationDocument])
     could not.
 
     What the set holds already stays as pinned, so that a campaign's numbers of known materials are those of the
-    commands. Of several
-    relaxations of one material the lowest joins.
+    commands. Of several relaxations of one material the lowest joins.
 
     Parameters
     ----------

@@ -28,8 +28,7 @@ Progress = Callable[[int, int, str], None]
 #: draws of the entry errors for each number of a screen
 _SAMPLES = 64
 #: phases that hold an element, below which a compound of it hardly has anything to decompose to: the element, oxide,
-#: sulfide,
-#: chloride, phosphate and one lithium salt
+#: sulfide, chloride, phosphate and one lithium salt
 _FEW = 6
 
 

@@ -2,8 +2,7 @@
 
 The hull energy of a composition b is the linear program *minimise c·n over n >= 0 with A n = b*, whose columns are the
 phases. Its dual solution y is the supporting plane: the chemical potentials of the elements. This module solves
-thousands
-of such programs side by side ("lanes"), each by the simplex method with one small basis per lane:
+thousands of such programs side by side ("lanes"), each by the simplex method with one small basis per lane:
 
 * the pure elements are a basis that every composition can start from, so no first phase is needed;
 * ties are broken lexicographically (Dantzig, Orden, Wolfe, Pacific J. Math. 5, 183 (1955)), as if b were moved by an

@@ -1,13 +1,10 @@
 """How far the errors of the entries move a number: every hull is evaluated again with energies drawn from them.
 
 Each entry's energy is drawn from an independent Gaussian of its own error, and the stable phases may change from draw
-to
-draw. Of each number the standard deviation and the central interval from the 16th to the 84th percentile are given (the
-interval of a Gaussian within one standard deviation; of a skewed distribution it is not symmetric, and since the lowest
-of several perturbed
-phases wins, it need not be centred on the unperturbed number). Errors that entries share, e.g. that of one anion
-correction,
-are not correlated here, and partly cancel in reality.
+to draw. Of each number the standard deviation and the central interval from the 16th to the 84th percentile are given
+(the interval of a Gaussian within one standard deviation; of a skewed distribution it is not symmetric, and since the
+lowest of several perturbed phases wins, it need not be centred on the unperturbed number). Errors that entries share,
+e.g. that of one anion correction, are not correlated here, and partly cancel in reality.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
 Between two neighbouring contents on the hull the cell voltage against lithium metal is
 V = -[E(x2) - E(x1) - (x2 - x1) E(Li)] / (x2 - x1), energies per site of lithium in the full cell (M. K. Aydinol et al.,
 Phys. Rev. B 56, 1354 (1997)). Vibrations and configurational entropy are left out. A correction per oxygen or metal
-atom, as
-of the MP2020 scheme, is the same in every cell and drops out.
+atom, as of the MP2020 scheme, is the same in every cell and drops out.
 """
 
 from __future__ import annotations

@@ -124,8 +124,7 @@ def voltage_map(
     """Return the map of a | b over mixing ratio and voltage, and the interphase at each voltage.
 
     The energies are exact at every point. The interphases are found from the voltages given, and the boundary between
-    two of
-    them to a 65536th of the step: one that is the deepest over less than a step may be missed.
+    two of them to a 65536th of the step: one that is the deepest over less than a step may be missed.
 
     Parameters
     ----------

@@ -2,11 +2,9 @@
 carry the rest.
 
 Nothing here changes a number. The printed products are looked up in the phase set; where all are there, the printed
-reaction
-is evaluated on the set's own energies. What is left between that voltage and the printed one are energies alone, and
-the
-entries that enter the net reaction (spectators cancel) are named with the voltage that one standard deviation of each
-is worth.
+reaction is evaluated on the set's own energies. What is left between that voltage and the printed one are energies
+alone, and the entries that enter the net reaction (spectators cancel) are named with the voltage that one standard
+deviation of each is worth.
 """
 
 from __future__ import annotations

@@ -28,8 +28,7 @@ def ase_source(path: Path) -> TrajectorySource:
     """Look at the first two frames.
 
     A step number is read from the keys ``step`` or ``md_step`` of a frame, a time in fs from ``time``; a trajectory
-    file of
-    ASE's own dynamics tells its time step and how many steps lie between frames.
+    file of ASE's own dynamics tells its time step and how many steps lie between frames.
 
     Raises
     ------

@@ -2,8 +2,7 @@
 
 A frame is its line ``Direct configuration= N`` and one line of fractional coordinates per atom; what follows the third
 number of a line is not read. Between frames stands nothing, empty lines, or the seven lines of a header. N is taken as
-the number
-of the step, as VASP counts it. (VASP wiki, XDATCAR.)
+the number of the step, as VASP counts it. (VASP wiki, XDATCAR.)
 """
 
 from __future__ import annotations

@@ -183,8 +183,7 @@ def add_core_hours(document: dict[str, Any], plan: Plan, cluster: Cluster) -> di
     -------
     dict
         Each job with ``cores``, ``wall_time`` (s, the limit), ``core_hours`` (h, estimate: processor time, as if the
-        cores scaled
-        perfectly) and ``core_hours_at_most`` (h, cores × limit); the totals of the last two.
+        cores scaled perfectly) and ``core_hours_at_most`` (h, cores × limit); the totals of the last two.
     """
     jobs = []
     for told, job in zip(document["jobs"], plan.jobs, strict=True):

@@ -23,8 +23,7 @@ __all__ = ["Frame", "Next", "RehearsalPotential", "frames"]
 
 
 #: decimals of positions (fractional) and digits of velocities (Å/fs) in a CONTCAR: the run itself goes on from the
-#: rounded
-#: numbers, so that a continued trajectory equals an unbroken one bit by bit
+#: rounded numbers, so that a continued trajectory equals an unbroken one bit by bit
 _DECIMALS, _DIGITS = 16, 8
 
 

@@ -251,9 +251,8 @@ def _radius(species: Species | Element) -> float:
     """The larger of Shannon's two radii of an ion, Å: the crystal radius of a cation, the effective one of an anion.
 
     R. D. Shannon, Acta Cryst. A 32 (1976) 751; pymatgen tabulates crystal radii, from which anions differ by 0.14 Å.
-    The
-    average of its element for other cations; the atomic radius for neutral atoms and for other anions, which are bonded
-    to each other.
+    The average of its element for other cations; the atomic radius for neutral atoms and for other anions, which are
+    bonded to each other.
     """
     charge = getattr(species, "oxi_state", None) or 0
     if isinstance(species, Species) and charge:

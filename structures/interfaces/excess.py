@@ -1,12 +1,10 @@
 """Excess energies of joined slabs, from plain numbers.
 
 γ_ab = (E - Σ nᵢ eᵢ - A Σ γ_outer) / (k A): what an interface costs against its bulk crystals, strained as they are in
-it.
-W = (Σ E_slab - E) / (k A): what it takes to part the stack into its slabs (M. W. Finnis, J. Phys.: Condens. Matter 8
-(1996) 5811).
-Both follow the sign conventions of that review: γ_ab is positive for an interface that costs energy, W is positive for
-slabs
-that hold together, and W = γ_a + γ_b - γ_ab (Dupré) for equal faces of one composition and geometry.
+it. W = (Σ E_slab - E) / (k A): what it takes to part the stack into its slabs (M. W. Finnis, J. Phys.: Condens. Matter
+8 (1996) 5811). Both follow the sign conventions of that review: γ_ab is positive for an interface that costs energy, W
+is positive for slabs that hold together, and W = γ_a + γ_b - γ_ab (Dupré) for equal faces of one composition and
+geometry.
 """
 
 from __future__ import annotations

@@ -11,8 +11,7 @@
 * Unlike charges: A makes d = r₁ + r₂ the bond length of a rock salt of the two ions, in which the Madelung force (M =
   1.7476) is balanced by six bonds
   and by the next neighbours, A = (M/6) k |q₁ q₂| ρ/d² - √2 C [exp((2 r₁ - √2 d)/ρ) + exp((2 r₂ - √2 d)/ρ)]; at least
-  half of the first term,
-  where anions touch before the bond has its length.
+  half of the first term, where anions touch before the bond has its length.
 
 Nothing in it is fitted to a result. It finds registries and gaps worth relaxing; its energies are not adhesion
 energies.
@@ -109,8 +108,7 @@ def ionic_radius(species: Species | Element) -> float:
     """Return Shannon's crystal radius of an ion, Å.
 
     A cation whose state is not tabulated has the average of its element. Neutral atoms and untabulated anions, which
-    are
-    bonded to each other as in peroxides, disulfides and carbides, have the atomic radius.
+    are bonded to each other as in peroxides, disulfides and carbides, have the atomic radius.
     """
     charge = _charge(species)
     if charge == 0:

@@ -265,8 +265,7 @@ class Verdict:
     ----------
     polarity : str
         ``non-polar``: no slab repeats a dipole; ``compensated``: a polar facet has its outer plane shared between both
-        faces;
-        ``polar``: a slab repeats a dipole, the cell will transfer charge or turn metallic.
+        faces; ``polar``: a slab repeats a dipole, the cell will transfer charge or turn metallic.
     charge : float, e
         Largest charge of a slab's cell.
     dipoles : tuple of float, e/Å

@@ -92,10 +92,9 @@ def terminations(facet: Facet, tolerance: float = PLANE_WIDTH, *, whole: bool = 
     """Return all symmetry-inequivalent cuts of a facet, the most sensible first.
 
     Two cuts are equal if an operation of the crystal that keeps the outward normal, the oxidation states, and the
-    moments
-    up to the reversal of all, maps one on the other: they then leave the same top face. Cuts that break no complex ion
-    come first, then those without a dipole or with one that sharing the outer plane cancels, then those that break the
-    weakest bonds.
+    moments up to the reversal of all, maps one on the other: they then leave the same top face. Cuts that break no
+    complex ion come first, then those without a dipole or with one that sharing the outer plane cancels, then those
+    that break the weakest bonds.
 
     Parameters
     ----------

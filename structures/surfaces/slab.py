@@ -151,8 +151,7 @@ def slabs(cell: SourceCell, miller: Miller, spec: SlabSpec | None = None, *, exa
     """Return a slab for every symmetry-inequivalent termination of a facet, the most sensible first.
 
     Slabs of whole repeats are stoichiometric. A cut and its image upside down give the same slab, which is returned
-    once
-    unless sharing the outer plane tells them apart.
+    once unless sharing the outer plane tells them apart.
 
     Parameters
     ----------

@@ -2,8 +2,7 @@
 
 Building is a job without an engine, so that a plan need not wait for the search. Which candidate goes on is
 decided while the flow runs: the choosing job is replaced by the relaxations that it rests on. Candidates of one cell
-differ in
-registry alone; those of different cells are compared by their energy above the strained crystals, per area.
+differ in registry alone; those of different cells are compared by their energy above the strained crystals, per area.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 it, with it and without it.
 
 The same oxygen atoms leave the host with the ion and the host without it, each vacancy in the cell of its own parent,
-so
-that the difference is the ion's. Where an engine computes states, the parents' densities of states follow.
+so that the difference is the ion's. Where an engine computes states, the parents' densities of states follow.
 """
 
 from __future__ import annotations
@@ -93,8 +92,7 @@ class SubstitutionMaker(Maker):
     """Puts an ion into the host that was chosen for a ladder.
 
     Documents are labelled ``LABEL W-Mn K`` for W on the K-th place of Mn, ``LABEL W-Mn K O-I`` with oxygen atom I of
-    the host
-    missing, and ``LABEL W-0 1 O-I`` for the same atom of the host without W.
+    the host missing, and ``LABEL W-0 1 O-I`` for the same atom of the host without W.
 
     Parameters
     ----------

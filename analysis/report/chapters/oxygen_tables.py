@@ -31,8 +31,7 @@ def series_of(label: str, documents: Sequence[CalculationDocument]) -> list[tupl
         Name of the cathode.
     documents : sequence of CalculationDocument
         Relaxations, and single points of another engine at their cells; orderings that a third one ranked go with the
-        former. The
-        density of states of the ladder's own engine comes after its relaxations.
+        former. The density of states of the ladder's own engine comes after its relaxations.
     """
     relaxed = [document for document in documents if document.kind == "relax"]
     hosts = {d.tier for d in relaxed if isinstance(d.role, Host) and d.role.of == label}

@@ -43,8 +43,7 @@ def test_joined_with_itself_it_is_the_crystal(
     """By CHGNet: γ vanishes where a lattice vector lies along the normal.
 
     None does in LCO(104): closing eight planes along the normal shears them by 1.00°, which at a shear modulus of 60
-    GPa and 16.3 Å
-    costs 0.007 J/m² on each of the two interfaces, 1 % of the work of adhesion.
+    GPa and 16.3 Å costs 0.007 J/m² on each of the two interfaces, 1 % of the work of adhesion.
     """
     (tmp_path / "own").mkdir()
     library = (CONFIGS / "materials" / f"{name}.yaml").read_text().replace(f"name: {name}\n", f"name: {name}b\n")

@@ -1,9 +1,8 @@
 """What the tests measure, on record: time and memory beside a peer's, and deviations from independent references.
 
 Each record is a YAML file beside the tests and a page of the documentation made of it. Without ``--write-evidence`` a
-test that measures
-something which its page does not list fails; with it, the rows of the tests that ran are written anew and the others
-keep their date.
+test that measures something which its page does not list fails; with it, the rows of the tests that ran are written
+anew and the others keep their date.
 """
 
 from __future__ import annotations

@@ -34,8 +34,7 @@ def compare_closed(curve: PairCurve, diagram: Any, deviation: Deviation) -> None
     """Our curve against InterfacialReactivity: use_hull_energy=True is our mutual part, False our total.
 
     Every kink of ours is one of theirs; theirs at which the hull does not bend lie on our straight lines. Both modes
-    have
-    the same kinks, so the slow search runs once, and the second mode gives its energies there.
+    have the same kinks, so the slow search runs once, and the second mode gives its energies there.
     """
     from pymatgen.analysis.interface_reactions import InterfacialReactivity
 

@@ -1,8 +1,7 @@
 """Stands where VASP would: puts recorded output of a real run into the working directory.
 
 ``python recorded_vasp.py PREFIX [TAG=VALUE ...]``: PREFIX of the recorded files (``…_vasprun.xml.gz``); each TAG=VALUE
-is
-written into INCAR first, as an error handler would.
+is written into INCAR first, as an error handler would.
 """
 
 from __future__ import annotations

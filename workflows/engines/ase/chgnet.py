@@ -78,12 +78,10 @@ class EnergyForcesStress(Calculator):
     """Energy, eV, forces, eV/Å, and stress, eV/Å³, of a CHGNet model; moments are not computed.
 
     The model differentiates its energy twice, by positions and by strain, such that a loss could differentiate the
-    result again, and
-    keeps everything for that. Here the energy is differentiated once, by the fractional coordinates and the lattice of
-    the graph: the
-    same forces and stress, to the rounding of single precision, in less time and memory. With the lattice vectors as
-    rows of L, the
-    fractional coordinates held and V the volume, the stress is Lᵀ (dE/dL) / V.
+    result again, and keeps everything for that. Here the energy is differentiated once, by the fractional coordinates
+    and the lattice of the graph: the same forces and stress, to the rounding of single precision, in less time and
+    memory. With the lattice vectors as rows of L, the fractional coordinates held and V the volume, the stress is Lᵀ
+    (dE/dL) / V.
 
     Parameters
     ----------

@@ -2,9 +2,8 @@
 trajectory.
 
 The next step depends on positions, momenta, the thermostat's variables and the state of its random numbers. All of them
-are
-kept in full precision: in a checkpoint beside the frames while the run goes on, and in the document when it has ended.
-Any ASE calculator will do. Bit-identical continuation needs one whose forces are a function of the positions
+are kept in full precision: in a checkpoint beside the frames while the run goes on, and in the document when it has
+ended. Any ASE calculator will do. Bit-identical continuation needs one whose forces are a function of the positions
 alone: CHGNet on a CPU with one number of threads. On a GPU sums run in no fixed order, and two runs part in time.
 """
 
@@ -74,9 +73,8 @@ def run_dynamics(
     """Run `task` on `atoms` in `directory`, from its checkpoint where it holds one.
 
     Frames go to ``trajectory.h5`` at the multiples of ``task.frame_interval``, counted from the first step of the first
-    chunk, each
-    with a checkpoint. A chunk that goes on begins after the last frame of the one before: none is missing, none comes
-    twice.
+    chunk, each with a checkpoint. A chunk that goes on begins after the last frame of the one before: none is missing,
+    none comes twice.
 
     Parameters
     ----------

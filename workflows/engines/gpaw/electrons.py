@@ -151,8 +151,7 @@ def planar_average(potential: Floats, corrections: Floats, heights: Floats, volu
     """Average of the all-electron potential over the planes parallel to a and b.
 
     The corrections inside the PAW spheres are spread as Gaussians of :data:`SPHERE`: their integral, and with it every
-    average over whole
-    atomic planes, is exact; the shape within an atom is not that of the all-electron potential.
+    average over whole atomic planes, is exact; the shape within an atom is not that of the all-electron potential.
 
     Parameters
     ----------

@@ -2,10 +2,8 @@
 goes on from there.
 
 Each part lies in ``part-001``, ``part-002``, … of the job's directory; the last one runs in the directory itself. A
-part ends
-with the frame that its CONTCAR follows, so that no frame is lost and none stands twice; whether a CONTCAR follows a
-frame is
-decided by Verlet's formula, x(t+Δt) = 2 x(t) - x(t-Δt) + F(t) Δt²/m (Phys. Rev. 159, 98 (1967)).
+part ends with the frame that its CONTCAR follows, so that no frame is lost and none stands twice; whether a CONTCAR
+follows a frame is decided by Verlet's formula, x(t+Δt) = 2 x(t) - x(t-Δt) + F(t) Δt²/m (Phys. Rev. 159, 98 (1967)).
 """
 
 from __future__ import annotations
@@ -54,8 +52,7 @@ _RULES = ("IBRION", "POTIM", "MDALGO", "SMASS", "TEBEG", "TEEND", "ISIF", "LANGE
 #: Å, within which two printed coordinates are the same
 _SAME_PLACE = 1e-5
 #: root mean square deviation from the predicted positions, in units of the predicted step, within which a geometry is
-#: the next frame: the
-#: thermostat's share is a few percent, one frame missing or repeated makes it 1
+#: the next frame: the thermostat's share is a few percent, one frame missing or repeated makes it 1
 _CONTINUOUS = 0.5
 _TO_ACCELERATION = 9.648533212e-3  # Å/fs² per eV/Å and atomic mass unit, CODATA 2018
 
