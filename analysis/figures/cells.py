@@ -21,13 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LatticeParameter", "StackView", "lattice_figure", "stack_figure"]
 
-
 #: inches of height per Å, and bounds of the figure
 _SCALE, _HEIGHTS = 0.2, (3.2, 7.5)
-
 #: Å, least width that is drawn: small cells are repeated
 _WIDTH = 8.0
-
 #: radius of a drawn ion in units of its ionic radius, and the least that this counts as, Å
 _SPHERE, _LEAST = 0.55, 0.8
 

@@ -20,14 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["layer_content_figure", "layer_series_figure", "layers_figure"]
 
-
 #: colour of each class
 _COLOURS: dict[LayerClass, str] = dict(
     zip(LAYER_CLASSES, (PALETTE[0], PALETTE[2], PALETTE[1], PALETTE[3], GREY), strict=True)
 )
-
 _METAL, _LITHIUM = PALETTE[0], PALETTE[4]
-
 _FEMTOSECONDS = 1000.0
 
 

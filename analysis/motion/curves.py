@@ -22,10 +22,8 @@ from .pair_function import PairCounter, PairFunction
 
 __all__ = ["Curves", "DensityProfile", "ProfileCounter", "motion_curves", "pair_functions"]
 
-
 #: Å, range of the pair functions; they take one of so many frames, since neighbouring frames say the same
 RANGE, STRIDE = 8.0, 10
-
 #: pairs of frames in an average of the mean square displacement, at least, so that its end is more than noise
 _ORIGINS = 10
 

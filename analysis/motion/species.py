@@ -41,7 +41,6 @@ from .neighbour_pairs import PairFinder
 
 __all__ = ["DEFINITION", "ProductBonds", "SpeciesScore", "species_found", "species_score"]
 
-
 #: of the score, for those who read the numbers
 DEFINITION = (
     "score: cosine between the predicted and the found change of the numbers of bonds; baseline: the same for random "

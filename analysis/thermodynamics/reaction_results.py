@@ -299,7 +299,6 @@ def _reactant_json(reactant: Reactant) -> dict[str, Any]:
 
 #: atoms or formula units: smaller amounts are rounding
 _NOTHING = 1e-9
-
 #: atoms per formula unit of the reactant by which an element may fail to balance
 _TOLERANCE = 1e-6
 

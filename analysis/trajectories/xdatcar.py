@@ -24,18 +24,13 @@ from .source import READ_ERRORS, Damage, Stream, TrajectorySource, opened, refus
 
 __all__ = ["decimal_columns", "xdatcar_source"]
 
-
 #: bytes that are read and parsed at once
 _BYTES = 2**23
-
 #: bytes in which the first header stands
 _HEAD_BYTES = 2**16
-
 #: lines of a header: title, scale, three vectors, elements, counts
 _HEADER = 7
-
 _MARKER, _STEP = b"Direct", re.compile(rb"[^\n\d]*(\d*)")
-
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 
 
@@ -255,12 +250,9 @@ def _numbers(text: bytes, count: int) -> Floats | None:
 
 
 Bytes = NDArray[np.uint8]
-
 #: three numbers with decimal points in one line
 _LINE = re.compile(rb"( *-?\d+\.\d+)( +-?\d+\.\d+| *-\d+\.\d+)( +-?\d+\.\d+| *-\d+\.\d+)\r?\n")
-
 _SPACE, _MINUS, _ZERO, _POINT = (ord(character) for character in " -0.")
-
 #: the largest integer up to which all are exact in double precision, and digits that an integer of 64 bits always holds
 _EXACT, _DIGITS = 2**53, 18
 

@@ -31,15 +31,11 @@ from .snapshot import BoardSource
 
 __all__ = ["ASSETS", "COOKIE", "create_app", "plotly_script", "serve"]
 
-
 COOKIE = "catholyte-board"
-
 #: own files that pages ask for
 ASSETS = ("board.css", "board.js")
-
 #: longest value of a filter
 _LONGEST = 200
-
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src "
     "'self' data: blob:; connect-src 'self'; "
@@ -48,7 +44,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-
 _Next = Callable[[Request], Awaitable[Response]]
 
 

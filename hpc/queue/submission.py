@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MANAGERS", "add_core_hours", "look_after", "open_cluster", "read_cluster", "submit_campaign"]
 
-
 MANAGERS = ("fireworks", "jobflow-remote")
 
 

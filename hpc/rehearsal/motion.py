@@ -21,7 +21,6 @@ from .inputs import RunInputs
 
 __all__ = ["Frame", "Next", "RehearsalPotential", "frames"]
 
-
 #: decimals of positions (fractional) and digits of velocities (Å/fs) in a CONTCAR: the run itself goes on from the
 #: rounded numbers, so that a continued trajectory equals an unbroken one bit by bit
 _DECIMALS, _DIGITS = 16, 8
@@ -202,10 +201,8 @@ def _rounded(values: Floats) -> Floats:
 
 #: eV/Å², of the wall: the thermal overlap at 300 K is 0.1 Å; eV/atom, offset that keeps total energies negative
 _STIFFNESS, _OFFSET = 6.0, -5.0
-
 #: distance at which two anions, and two atoms that are none, touch, in sums of covalent radii
 _ANIONS, _OTHERS = 1.25, 0.9
-
 _ANION_NUMBERS = frozenset(atomic_numbers[symbol] for symbol in ("N", "O", "F", "S", "Cl", "Se", "Br", "I"))
 
 

@@ -36,15 +36,11 @@ __all__ = [
     "without_password",
 ]
 
-
 STORE_VARIABLE = "CATHOLYTE_STORE"
-
 DEFAULT_STORE = "catholyte-store"
-
 DATABASE = "catholyte"
-
 _REHEARSAL = "-rehearsal"
-
+#: s that a writer waits for its turn
 LOCK_SECONDS = 120
 
 

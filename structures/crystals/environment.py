@@ -34,10 +34,8 @@ __all__ = [
     "site_charges",
 ]
 
-
 #: longest bond in units of the sum of ionic radii
 SHELL = 1.25
-
 #: degrees; two bonds of an anion that enclose more than this form a bridge through it
 LINEAR = 150.0
 

@@ -22,10 +22,8 @@ from .stack import Block, Layer, build_cell
 
 __all__ = ["STRAIN_ON", "interface_record", "lone_slab", "parse_facet", "stack_parts", "strained_bulk"]
 
-
 #: what takes the strain: auto puts it on the softer material
 STRAIN_ON = ("auto", "a", "b", "shared")
-
 #: how readily a material takes strain; lithium metal and the electrolytes, sulfides above all, are several times softer
 #: than oxides
 _SOFTNESS: dict[Role, int] = {
@@ -37,7 +35,6 @@ _SOFTNESS: dict[Role, int] = {
     "cathode": 0,
     "rock salt": 0,
 }
-
 _COMPACT = re.compile(r"(-?\d)(-?\d)(-?\d)")
 
 

@@ -28,7 +28,6 @@ from .builder import Builder, Plan, add_trajectory, needed, planned
 
 __all__ = ["STEPS", "add_production", "build_plan"]
 
-
 #: names of all steps, in the order of the plan
 STEPS = tuple(kind.name for kind in STEP_KINDS)
 

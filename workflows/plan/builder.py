@@ -36,7 +36,6 @@ __all__ = [
     "planned",
 ]
 
-
 #: s, estimate of a job of plain Python: the search for a cell takes 1 to 30 s
 PYTHON_SECONDS = 5.0
 

@@ -13,10 +13,8 @@ from typing import Any
 
 __all__ = ["INTERVAL", "PATIENCE", "PATTERN", "PULAY", "forget", "iterations_told", "keep", "restarted", "settle"]
 
-
 #: name of the file of the start of that number
 PATTERN = "start-{number}.gpw"
-
 #: seconds between two writings
 INTERVAL = 600.0
 
@@ -74,7 +72,6 @@ def forget(directory: Path) -> None:
 
 #: share of the allowed iterations that MSR1 gets
 PATIENCE = 0.3
-
 #: step length, densities kept and weight of the metric: more cautious than the defaults of GPAW 26.7 (0.08, 16, 20);
 #: chosen by the two cells above
 PULAY = {"name": "pulay", "beta": 0.05, "nmaxold": 5, "weight": 50}

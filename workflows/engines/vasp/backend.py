@@ -32,15 +32,11 @@ from .settings import RESOURCES, VaspSettings
 
 __all__ = ["PRECONVERGE", "RehearsalBackend", "VaspBackend", "stages"]
 
-
 #: folder of the first of two stages
 PRECONVERGE = "preconverge"
-
 #: folder of the static run that gives a relaxation its comparable energy back
 CANONICAL = "canonical"
-
 FINISHED = "finished"
-
 #: what jobflow-remote keeps in the directory that its jobs run in
 QUEUE_FILES = ("jfremote_", "remote_job_data", "additional_store_", "queue.", "submit.sh")
 
