@@ -20,6 +20,7 @@ from catholyte.configs.models import Spec
 from catholyte.configs.trust import trust_of
 from catholyte.tests.support.campaigns.campaign_documents import made_document
 from catholyte.tests.support.engines.toy_engine import ToyBackend
+from catholyte.workflows.documents import require_real
 from catholyte.workflows.engines.registry import ENGINES, load_backend
 
 BLOCK = """\
@@ -114,6 +115,13 @@ def test_a_file_without_code_is_told_of(mace: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delitem(ENGINES, "mace")
     with pytest.raises(UnknownNameError, match=r"unknown engine 'mace'; its file .*mace\.yaml is there, but no code"):
         load_backend("mace", {})
+
+
+def test_an_engine_that_invents_numbers_is_refused_by_every_reader(mace: Path) -> None:
+    assert not made_document("LCO", tier="mace").rehearsed
+    mace.write_text(BLOCK.replace("class: machine-learned", "class: placeholder"))
+    with pytest.raises(InputError, match="LCO is a rehearsal: its numbers are invented"):
+        require_real(made_document("LCO", tier="mace"))
 
 
 def test_an_unknown_engine_joins_no_phase_set() -> None:
