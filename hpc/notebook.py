@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
     from ..analysis.report.case import Case
-    from ..analysis.report.content import KeyNumber, Section, Table
+    from ..analysis.report.content import Section, Table
     from ..analysis.thermodynamics.phase_set import PhaseSet
     from ..analysis.thermodynamics.reactions import ReactionResult
     from ..analysis.thermodynamics.window import WindowResult
@@ -184,8 +184,7 @@ class Campaign:
         """The first table of the report: quantity, value, unit, uncertainty, published value, deviation, tier."""
         from pandas import DataFrame
 
-        found: list[KeyNumber] = [number for section in self.chapters.values() for number in section.key_numbers]
-        return DataFrame([{**vars(number), "deviation": number.deviation} for number in found])
+        return DataFrame([number.row() for section in self.chapters.values() for number in section.key_numbers])
 
     @cached_property
     def phase_set(self) -> PhaseSet:
@@ -297,9 +296,4 @@ def _row(plan: Mapping[str, Any], document: CalculationDocument) -> dict[str, An
 def _frame(table: Table) -> DataFrame:
     from pandas import DataFrame
 
-    fields = [
-        field
-        for c in table.columns
-        for field in ((c.key, c.title), *([(c.sigma, f"uncertainty of {c.title}")] if c.sigma else []))
-    ]
-    return DataFrame({title: [row.get(key) for row in table.rows] for key, title in fields})
+    return DataFrame({title: [row.get(key) for row in table.rows] for key, title in table.fields})

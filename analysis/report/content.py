@@ -78,7 +78,7 @@ class Table:
     shown: bool = True
     kind: Literal["table"] = "table"
 
-    @property
+    @cached_property
     def filled(self) -> list[Column]:
         """Columns in which at least one row has a value: the page shows no empty ones."""
         return [column for column in self.columns if any(row.get(column.key) not in (None, "") for row in self.rows)]
@@ -87,21 +87,24 @@ class Table:
         """Filled columns with the text of one row."""
         return [(column, column.text(row)) for column in self.filled]
 
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """Key of the rows and title of every column of the CSV, where uncertainties have columns of their own."""
+        return [
+            field
+            for c in self.columns
+            for field in ((c.key, c.title), *([(c.sigma, f"uncertainty of {c.title}")] if c.sigma else []))
+        ]
+
     def write(self, folder: Path) -> Path:
         """Write ``folder/NAME.csv`` (UTF-8) and return its path."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{file_stem(self.name)}.csv"
+        keys, titles = zip(*self.fields, strict=True)
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            fields = [
-                field
-                for c in self.columns
-                for field in ((c.key, c.title), *([(c.sigma, f"uncertainty of {c.title}")] if c.sigma else []))
-            ]
-            writer.writerow([title for _, title in fields])
-            writer.writerows(
-                [["" if (value := row.get(key)) is None else value for key, _ in fields] for row in self.rows]
-            )
+            writer.writerow(titles)
+            writer.writerows([["" if (value := row.get(key)) is None else value for key in keys] for row in self.rows])
         return path
 
 
@@ -183,6 +186,10 @@ class KeyNumber:
     def deviation(self) -> float | None:
         """Value minus published value, in `unit`; None without both."""
         return None if self.value is None or self.published is None else self.value - self.published
+
+    def row(self) -> dict[str, Any]:
+        """Line of a table: every field, and the deviation."""
+        return {**vars(self), "deviation": self.deviation}
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def _key_table(numbers: list[KeyNumber]) -> Table:
         TIER,
         Column("basis", "rests on"),
     )
-    return Table("key_numbers", "Key numbers", columns, [{**vars(key), "deviation": key.deviation} for key in numbers])
+    return Table("key_numbers", "Key numbers", columns, [key.row() for key in numbers])
 
 
 def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequence[str]) -> str:
