@@ -115,6 +115,10 @@ class Problems:
         """One paragraph for each: ``WHAT: message``."""
         return [Text(f"{what}: {message}", "problem") for what, message in self.found]
 
+    def text(self, what: str) -> Text:
+        """The paragraph of the first error under this name."""
+        return Text(f"{what}: {self.of(what)}", "problem")
+
 
 class PhasesOfCase(NamedTuple):
     """A phase set as a campaign uses it.

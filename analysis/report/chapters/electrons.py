@@ -86,8 +86,8 @@ class Electrons:
         Of each further job with the first one, by key.
     varied : list of Varied
     moments : Moments
-    unread, without_center, apart : Problems
-        Of reading, of the centres, and of comparisons.
+    unread, problems : Problems
+        Of reading, and of centres and comparisons.
     """
 
     spec: BandCenterSpec
@@ -98,12 +98,11 @@ class Electrons:
     varied: list[Varied]
     moments: Moments
     unread: Problems
-    without_center: Problems
-    apart: Problems
+    problems: Problems
 
 
 def _evaluate(case: Case, step: ElectronicStep) -> Electrons:
-    spec, unread, without, apart = step.band_center, Problems(), Problems(), Problems()
+    spec, unread, problems = step.band_center, Problems(), Problems()
     jobs = []
     for found in case.of("electronic", "main"):
         with unread.attempt(found.material):
@@ -112,15 +111,15 @@ def _evaluate(case: Case, step: ElectronicStep) -> Electrons:
     shared, centers = common_spec([found.document for found in jobs], spec), {}
     varied = [varied_of(case, found, spec) for found in jobs]
     for one in varied:
-        with without.attempt(_no_center(one.job)):
+        with problems.attempt(_no_center(one.job)):
             centers[one.job.job] = _centers_of(one, spec, shared)
     comparisons = {}
     for other in jobs[1:]:
-        with apart.attempt(_against(other, jobs[0])):
+        with problems.attempt(_against(other, jobs[0])):
             documents = jobs[0].document, other.document
             comparisons[other.job] = compare(*documents, common_spec(documents, spec))
     missing = case.missing("electronic", step.materials)
-    return Electrons(spec, missing, jobs, centers, comparisons, varied, moments(jobs), unread, without, apart)
+    return Electrons(spec, missing, jobs, centers, comparisons, varied, moments(jobs), unread, problems)
 
 
 def _no_center(found: Finished) -> str:
@@ -169,7 +168,7 @@ def _center_blocks(found: Electrons) -> list[Block]:
     for job in found.jobs:
         one = found.centers.get(job.job)
         if one is None:
-            blocks.append(Text(f"{_no_center(job)}: {found.without_center.of(_no_center(job))}", "problem"))
+            blocks.append(found.problems.text(_no_center(job)))
             continue
         rows += [
             _center_row(job, row)
@@ -248,7 +247,7 @@ def _comparison_blocks(found: Electrons) -> list[Block]:
     for other in found.jobs[1:]:
         comparison = found.comparisons.get(other.job)
         if comparison is None:
-            blocks.append(Text(f"{_against(other, first)}: {found.apart.of(_against(other, first))}", "problem"))
+            blocks.append(found.problems.text(_against(other, first)))
             continue
         name = f"centers_{other.material}_{first.material}"
         alt = f"{quantity(found.spec)} of {other.material} minus that of {first.material} at every reference."

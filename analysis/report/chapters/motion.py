@@ -249,7 +249,7 @@ def _blocks(found: Studies) -> list[Block]:
         if label in found.studies:
             blocks += _study_blocks(label, found.studies[label])
         else:
-            blocks.append(Text(f"{_failed(label)}: {found.problems.of(_failed(label))}", "problem"))
+            blocks.append(found.problems.text(_failed(label)))
     return blocks
 
 
