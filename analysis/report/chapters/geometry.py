@@ -78,10 +78,6 @@ def _blocks(found: Cells) -> list[Block]:
     return blocks + moment_blocks("moments_bulk", "Magnetic moments of the relaxed cells", found.moments)
 
 
-def _numbers(found: Cells) -> list[KeyNumber]:
-    return _key_volumes(found.rows, found.jobs)
-
-
 def _figures(rows: list[LatticeRow]) -> list[Block]:
     """One figure for each tier and fourteen materials; angles and molecular solids stand in the table only."""
     drawn = [row for row in rows if row.unit != "°" and not row.note]
@@ -128,9 +124,9 @@ def _table(rows: list[LatticeRow], jobs: dict[str, Finished]) -> Table:
     )
 
 
-def _key_volumes(rows: list[LatticeRow], jobs: dict[str, Finished]) -> list[KeyNumber]:
+def _numbers(cells: Cells) -> list[KeyNumber]:
     """Mean absolute deviation of the volumes of each tier, molecular solids left out."""
-    volumes = [row for row in rows if row.parameter == "V/f.u." and not row.note]
+    volumes = [row for row in cells.rows if row.parameter == "V/f.u." and not row.note]
     found = []
     for tier in sorted({row.tier for row in volumes}):
         own = [row for row in volumes if row.tier == tier]
@@ -144,7 +140,7 @@ def _key_volumes(rows: list[LatticeRow], jobs: dict[str, Finished]) -> list[KeyN
                 unit="%",
                 digits=1,
                 tier=tier,
-                basis=f"jobs {', '.join(jobs[row.material].job for row in own)}",
+                basis=f"jobs {', '.join(cells.jobs[row.material].job for row in own)}",
             )
         )
     return found

@@ -37,7 +37,7 @@ from .oxygen_tables import comparison_blocks, ordering_blocks, series_of, sites_
 from .redox import ions_table, ledger_blocks, other_ions
 from .substitution import substitution_blocks, substitution_key_numbers
 
-__all__ = ["OXYGEN_LOSS", "OxygenResults", "oxygen_blocks", "oxygen_key_numbers", "oxygen_results", "oxygen_warnings"]
+__all__ = ["OXYGEN_LOSS", "OxygenLoss", "OxygenResults", "oxygen_results"]
 
 
 @dataclass(frozen=True)
@@ -172,67 +172,45 @@ def _evaluate(case: Case, step: OxygenLossStep) -> OxygenLoss:
 
 
 def _blocks(loss: OxygenLoss) -> list[Block]:
-    blocks: list[Block] = [*loss.texts, *oxygen_blocks(loss.results)]
+    blocks: list[Block] = [*loss.texts]
+    for found in loss.results:
+        if len(loss.results) > 1:
+            blocks.append(Text(found.label, "heading"))
+        blocks += _cathode_blocks(found)
     for label, ladders in loss.levels:
         blocks += comparison_blocks(label, ladders)
     return blocks + [block for one in loss.substituted for block in substitution_blocks(one)]
 
 
 def _numbers(loss: OxygenLoss) -> list[KeyNumber]:
-    keys = [key for found in loss.results for key in oxygen_key_numbers(found)]
+    keys = [key for found in loss.results if found.sampled for key in _key_numbers(found, found.sampled)]
     return keys + [key for one in loss.substituted for key in substitution_key_numbers(one)]
 
 
-def oxygen_blocks(results: Sequence[OxygenResults]) -> list[Block]:
-    """Return texts, tables and figures on oxygen loss.
+def _warnings(loss: OxygenLoss) -> list[str]:
+    told: list[str] = []
+    for found in loss.results:
+        told += [f"{found.label}: {note}" for note in found.sampled.notes] if found.sampled else []
+        told += other_ions(found.label, found.ions)
+    return told
 
-    Parameters
-    ----------
-    results : sequence of OxygenResults
-        One per cathode and level of theory.
-    """
-    blocks: list[Block] = []
-    for found in results:
-        if len(results) > 1:
-            blocks.append(Text(found.label, "heading"))
-        blocks += [Text(problem, "problem") for problem in found.problems]
-        if found.spread:
-            blocks += ordering_blocks(found.label, found.spread)
-        if found.sampled:
-            blocks += _ladder_blocks(found, found.sampled)
-        if found.curve:
-            alt = f"Voltage of {found.label} over the lithium content; the numbers stand in the table."
-            blocks += [
-                voltage_table(found.label, found.curve),
-                Picture(f"voltage_{found.label}", voltage_figure(found.curve), alt),
-            ]
-        if found.ladder and found.ledger:
-            blocks += [
-                ions_table(found.label, found.ions),
-                *ledger_blocks(found.label, found.ladder, found.ledger),
-            ]
+
+def _cathode_blocks(found: OxygenResults) -> list[Block]:
+    """Texts, tables and figures on one cathode at one level of theory."""
+    blocks: list[Block] = [Text(problem, "problem") for problem in found.problems]
+    if found.spread:
+        blocks += ordering_blocks(found.label, found.spread)
+    if found.sampled:
+        blocks += _ladder_blocks(found, found.sampled)
+    if found.curve:
+        alt = f"Voltage of {found.label} over the lithium content; the numbers stand in the table."
+        blocks += [
+            voltage_table(found.label, found.curve),
+            Picture(f"voltage_{found.label}", voltage_figure(found.curve), alt),
+        ]
+    if found.ladder and found.ledger:
+        blocks += [ions_table(found.label, found.ions), *ledger_blocks(found.label, found.ladder, found.ledger)]
     return blocks
-
-
-def oxygen_key_numbers(found: OxygenResults) -> list[KeyNumber]:
-    """Return the mean formation energies of one cathode.
-
-    Parameters
-    ----------
-    found : OxygenResults
-    """
-    return _key_numbers(found, found.sampled) if found.sampled else []
-
-
-def oxygen_warnings(found: OxygenResults) -> list[str]:
-    """Return what a reader must know before using a number of one cathode.
-
-    Parameters
-    ----------
-    found : OxygenResults
-    """
-    notes = [f"{found.label}: {note}" for note in found.sampled.notes] if found.sampled else []
-    return notes + other_ions(found.label, found.ions)
 
 
 def _exhausted(case: Case, step: OxygenLossStep) -> set[str]:
@@ -390,5 +368,5 @@ OXYGEN_LOSS = Chapter(
     _evaluate,
     _blocks,
     _numbers,
-    lambda loss: [warning for found in loss.results for warning in oxygen_warnings(found)],
+    _warnings,
 )

@@ -51,10 +51,6 @@ def _blocks(found: Screened) -> list[Block]:
     return [*found.texts, heat, ranking, notes, coverage, windows, *curves, pairs]
 
 
-def _numbers(found: Screened) -> list[KeyNumber]:
-    return [] if found.result is None else _key_coatings(found.result)
-
-
 def screen_tables(result: ScreenResult) -> list[Table]:
     """Return the ranking, every interface and every window as tables.
 
@@ -188,9 +184,11 @@ def _panels(result: ScreenResult) -> list[tuple[str, list[Curve]]]:
     ]
 
 
-def _key_coatings(result: ScreenResult) -> list[KeyNumber]:
+def _numbers(screened: Screened) -> list[KeyNumber]:
     """The best coating of every cathode and electrolyte by its worse interface."""
-    numbers: list[KeyNumber] = []
+    numbers, result = list[KeyNumber](), screened.result
+    if result is None:
+        return numbers
     pairs = {(pair.a, pair.b): pair for pair in result.pairs}
     for best in (row for row in result.ranking if row.rank == 1):
         worst = _worst(best.cathode, best.coating, best.electrolyte, pairs)

@@ -99,10 +99,6 @@ def _blocks(results: VolumeResults) -> list[Block]:
     return blocks + ([Text("\n".join(notes), "note")] if notes else [])
 
 
-def _numbers(results: VolumeResults) -> list[KeyNumber]:
-    return _key_changes(results.changes)
-
-
 def _values(results: VolumeResults) -> list[Value]:
     """Relative change of every reaction whose products the recipe names."""
     values, column = [], "volume change on decomposition (%)"
@@ -287,9 +283,10 @@ def _printed_notes(found: Sequence[_Found]) -> list[str]:
     return told
 
 
-def _key_changes(found: Sequence[_Found]) -> list[KeyNumber]:
+def _numbers(results: VolumeResults) -> list[KeyNumber]:
     """Volume change of every reaction with named products, and of the first step beyond the oxidation limit of each
     ladder."""
+    found = results.changes
     chosen = [one for one in found if one.voltage is None]
     for name in dict.fromkeys(one.material for one in found if one.voltage is not None):
         released = [one for one in found if one.material == name and one.voltage is not None and one.ledger.lithium < 0]
