@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from fireworks import FiretaskBase, Firework, FWAction, LaunchPad, Workflow
 from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
-from pymongo.uri_parser import parse_uri
 
 from ...configs.cluster import Cluster, Resources
 from ...configs.errors import CalculationError, StoreError
 from ..run.worker import run_job
-from ..store.campaign_store import CampaignStore, open_store
+from ..store.campaign_store import CampaignStore, database_of, open_store
 from ..store.ledger import Ledger, is_alive, job_key
 
 if TYPE_CHECKING:
@@ -52,10 +51,12 @@ OPEN_STATES = ("WAITING", "READY", "RESERVED", "RUNNING", "PAUSED")
 
 def launchpad(uri: str) -> LaunchPad:
     """FireWorks' database: beside that of the results, with ``_fireworks`` after its name."""
-    parsed = parse_uri(uri)
-    name = f"{parsed['database'] or 'catholyte'}_fireworks"
     return LaunchPad(
-        host=uri, name=name, uri_mode=True, strm_lvl="ERROR", mongoclient_kwargs={"serverSelectionTimeoutMS": 5000}
+        host=uri,
+        name=f"{database_of(uri)}_fireworks",
+        uri_mode=True,
+        strm_lvl="ERROR",
+        mongoclient_kwargs={"serverSelectionTimeoutMS": 5000},
     )
 
 

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...configs.cluster import Cluster
 from ...configs.errors import StoreError
 from ..store.campaign_store import database_of
 from .fireworks import preamble
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["PROJECTS_VARIABLE", "controller", "project_name", "write_project"]
 
-
 PROJECTS_VARIABLE = "JFREMOTE_PROJECTS_FOLDER"
-
-
 #: s until jobflow-remote tries a step again that failed: its own pauses grow to 20 min after three attempts, too long
 #: for a full disk
 RETRY = {"max_step_attempts": 10, "delta_retry": [10, 30, 60]}

@@ -235,10 +235,9 @@ def _open_mongo(uri: str) -> CampaignStore:
     from maggma.stores import GridFSStore, MongoStore
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
-    from pymongo.uri_parser import parse_uri
 
     try:
-        database = parse_uri(uri)["database"] or DATABASE
+        database = database_of(uri)
         quick: dict[str, Any] = {"serverSelectionTimeoutMS": 5000}
         with MongoClient(uri, **quick) as probe:  # a client that cannot connect is closed here
             probe.admin.command("ping")
