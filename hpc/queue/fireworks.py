@@ -25,7 +25,7 @@ from ...configs.cluster import Cluster, Resources
 from ...configs.errors import CalculationError, StoreError
 from ..run.worker import run_job
 from ..store.campaign_store import CampaignStore, database_of, open_store
-from ..store.ledger import Ledger, is_alive, job_key
+from ..store.ledger import Ledger, is_alive, job_key, job_record
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -112,18 +112,8 @@ def _action(dynamic: dict[str, Any], ledger: Ledger, cluster: Cluster) -> FWActi
     for kind in ("replace", "detour", "addition"):
         if kind in dynamic:
             jobs = dynamic[kind]
-            ledger.register(
-                [
-                    {
-                        "key": job_key(j["uuid"], j["index"]),
-                        "uuid": j["uuid"],
-                        "index": j["index"],
-                        "name": j["name"],
-                        "manager": "fireworks",
-                    }
-                    for j in jobs
-                ]
-            )
+            records = [job_record(job["uuid"], job["index"], job["name"]) for job in jobs]
+            ledger.register([{**record, "manager": "fireworks"} for record in records])
             added.setdefault("additions" if kind == "addition" else "detours", []).append(_workflow(jobs, cluster))
     return FWAction(
         defuse_children=bool(dynamic.get("stop_children")), defuse_workflow=bool(dynamic.get("stop_jobflow")), **added

@@ -21,7 +21,7 @@ from ...configs.cluster import Cluster, Resources
 from ...configs.errors import StoreError
 from ..store.campaign_store import CampaignStore
 from ..store.delivery import patient
-from ..store.ledger import Ledger, job_key, now
+from ..store.ledger import Ledger, job_key, job_record, now
 from .fireworks import Submission, describe
 from .remote_project import controller, project_name, write_project
 from .tend import LOST_LIMIT, Round, cause_of_loss, has_room, ran_out_of_room
@@ -50,6 +50,8 @@ _STATES = {
     **dict.fromkeys(("FAILED", "REMOTE_ERROR"), "failed"),
     "COMPLETED": "done",
 }
+#: what is read of a job in jobflow-remote's database
+_FIELDS = ("uuid", "index", "state", "job.name", "remote", "error", "run_dir", "start_time", "end_time", "db_id")
 
 
 def submit_remote(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], cluster: Cluster) -> Submission:
@@ -153,36 +155,13 @@ def _terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
 def mirror(store: CampaignStore, cluster: Cluster, jobs: Any) -> Round:
     """Write jobflow-remote's states into the ledger, and try again what the scheduler lost, at most three times."""
     ledger, found = Ledger(store), Round()
-    for document in jobs.jobs.find(
-        {},
-        {
-            "uuid": 1,
-            "index": 1,
-            "state": 1,
-            "job.name": 1,
-            "remote": 1,
-            "error": 1,
-            "run_dir": 1,
-            "start_time": 1,
-            "end_time": 1,
-            "db_id": 1,
-        },
-    ):
+    for document in jobs.jobs.find({}, _FIELDS):
         key = job_key(document["uuid"], document["index"])
         state = _STATES[document["state"]]
         record = ledger.record(key)
         if record is None:
-            ledger.register(
-                [
-                    {
-                        "key": key,
-                        "uuid": document["uuid"],
-                        "index": document["index"],
-                        "name": document["job"]["name"],
-                        "manager": "jobflow-remote",
-                    }
-                ]
-            )
+            entered = job_record(document["uuid"], document["index"], document["job"]["name"])
+            ledger.register([{**entered, "manager": "jobflow-remote"}])
             record = ledger.record(key) or {}
         if state in ("waiting", "running"):
             found.left += 1

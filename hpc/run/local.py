@@ -22,7 +22,7 @@ from jobflow import Flow
 from monty.json import MontyDecoder, MontyEncoder
 
 from ..store.campaign_store import CampaignStore
-from ..store.ledger import Ledger, State, is_alive, job_key
+from ..store.ledger import Ledger, State, is_alive, job_key, job_record
 from .worker import begin, evidence, failure, run_job, work_directory
 
 __all__ = ["Event", "RunSummary", "available_cores", "run_flow"]
@@ -250,17 +250,7 @@ class _Scheduler:
         children = [k for k, parents in self.parents.items() if uuid in parents]
         for kind in ("replace", "detour", "addition"):
             if kind in dynamic:
-                self.ledger.register(
-                    [
-                        {
-                            "key": job_key(j["uuid"], j["index"]),
-                            "uuid": j["uuid"],
-                            "index": j["index"],
-                            "name": j["name"],
-                        }
-                        for j in dynamic[kind]
-                    ]
-                )
+                self.ledger.register([job_record(job["uuid"], job["index"], job["name"]) for job in dynamic[kind]])
                 added = {k.partition(":")[0] for k in self._add(dynamic[kind])}
                 if kind != "addition" and uuid not in added:
                     for child in children:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from .campaign_store import CampaignStore
 
-__all__ = ["HEARTBEAT_SECONDS", "LOST_SECONDS", "Claim", "Ledger", "State", "is_alive", "job_key", "now"]
+__all__ = ["HEARTBEAT_SECONDS", "LOST_SECONDS", "Claim", "Ledger", "State", "is_alive", "job_key", "job_record", "now"]
 
 State = Literal["waiting", "running", "done", "failed", "reused"]
 HEARTBEAT_SECONDS = 20
@@ -33,6 +33,11 @@ def now() -> str:
 def job_key(uuid: str, index: int = 1) -> str:
     """Key of a job's record: its uuid, with the index of a replacement where there is one."""
     return uuid if index == 1 else f"{uuid}:{index}"
+
+
+def job_record(uuid: str, index: int, name: str) -> dict[str, Any]:
+    """What is entered of a job that stands in no plan: one that another job added, or that a command runs by itself."""
+    return {"key": job_key(uuid, index), "uuid": uuid, "index": index, "name": name}
 
 
 @dataclass(frozen=True)

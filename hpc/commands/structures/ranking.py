@@ -42,11 +42,12 @@ def engine_documents(flow: Any, store: str | None) -> list[CalculationDocument]:
     from ....workflows.identity import content_address, iter_jobs
     from ...run.local import run_flow
     from ...store.campaign_store import open_store
+    from ...store.ledger import job_record
 
     wanted = [job.uuid for job in flow.jobs]
     addressed, renamed = content_address(flow)
     opened = open_store(store)
-    records = [{"key": job.uuid, "uuid": job.uuid, "index": 1, "name": job.name} for job in iter_jobs(addressed)]
+    records = [job_record(job.uuid, 1, job.name) for job in iter_jobs(addressed)]
     summary = run_flow(opened, addressed, records, narrate_event)
     if summary.failed:
         raise CalculationError(

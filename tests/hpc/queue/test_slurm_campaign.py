@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from catholyte.analysis.records import Records
 from catholyte.configs.load import load_recipe
 from catholyte.hpc.run.campaign import save_campaign, status_document
+from catholyte.hpc.store.ledger import job_record
 from catholyte.tests.support.campaigns.queue_campaign import campaign, needs_slurm, rehearsal_plan
 from catholyte.tests.support.docs.queue_faults_page import MANAGERS
 from catholyte.tests.support.engines.toy_jobs import refine_lowest
@@ -70,10 +71,7 @@ def test_whole_campaign_with_a_branch_at_run_time(manager: str, tmp_path: Path) 
     )
     whole, _ = content_address(Flow([plan.flow, branch], name="gsirr"))
     known = {job.uuid: job.record() for job in plan.jobs}
-    records = [
-        known.get(job.uuid) or {"key": job.uuid, "uuid": job.uuid, "index": 1, "name": job.name}
-        for job in iter_jobs(whole)
-    ]
+    records = [known.get(job.uuid) or job_record(job.uuid, 1, job.name) for job in iter_jobs(whole)]
     with campaign(tmp_path / "gsirr", manager=manager) as here:
         save_campaign(here.store, plan, [])
         assert len(here.submit(whole, records).jobs) == len(plan.jobs) + 1

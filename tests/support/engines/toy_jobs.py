@@ -19,6 +19,7 @@ from pymatgen.core import Lattice, Structure
 from catholyte.configs.errors import CalculationError
 from catholyte.hpc.run.local import Event, RunSummary, run_flow
 from catholyte.hpc.store.campaign_store import CampaignStore
+from catholyte.hpc.store.ledger import job_record
 from catholyte.workflows.documents import (
     LARGE_FIELDS,
     CalculationDocument,
@@ -235,7 +236,7 @@ def pipeline(log: str) -> Flow:
 def prepared(flow: Flow) -> tuple[Flow, list[dict[str, Any]]]:
     """A flow under content-derived uuids, and its ledger records."""
     addressed, _ = content_address(flow)
-    return addressed, [{"key": job.uuid, "uuid": job.uuid, "index": 1, "name": job.name} for job in addressed.jobs]
+    return addressed, [job_record(job.uuid, 1, job.name) for job in addressed.jobs]
 
 
 def execute(
