@@ -98,12 +98,12 @@ class ComputeTask(FiretaskBase):  # type: ignore[misc]
         """Compute, or wait for the process that computes; a failure is raised, so that FireWorks sees it."""
         data = json.loads(self["job"])
         store = open_store()
-        while (outcome := run_job(store.location, data))["state"] == "held":
+        while (outcome := run_job(store.location, data)).state == "held":
             time.sleep(HELD_PAUSE)
-        if outcome["state"] == "failed":
-            raise CalculationError(outcome["message"])
+        if outcome.state == "failed":
+            raise CalculationError(outcome.message)
         cluster = Cluster.model_validate(self["cluster"])
-        return _action(outcome["dynamic"], Ledger(store), cluster)
+        return _action(outcome.dynamic, Ledger(store), cluster)
 
 
 def _action(dynamic: dict[str, Any], ledger: Ledger, cluster: Cluster) -> FWAction:

@@ -23,7 +23,7 @@ from monty.json import MontyDecoder, MontyEncoder
 
 from ..store.campaign_store import CampaignStore
 from ..store.ledger import Ledger, State, is_alive, job_key, job_record
-from .worker import begin, evidence, failure, run_job, work_directory
+from .worker import Outcome, begin, evidence, failure, run_job, work_directory
 
 __all__ = ["Event", "RunSummary", "available_cores", "run_flow"]
 
@@ -143,7 +143,7 @@ class _Scheduler:
         """Feed free workers until nothing is left."""
         others = set(multiprocessing.active_children())
         slots: list[ProcessPoolExecutor | None] = [None] * workers
-        running: dict[Future[dict[str, Any]], tuple[str, int]] = {}
+        running: dict[Future[Outcome], tuple[str, int]] = {}
         try:
             while True:
                 free = [i for i in range(workers) if i not in {slot for _, slot in running.values()}]
@@ -185,13 +185,10 @@ class _Scheduler:
                 self.not_before |= dict.fromkeys(held, time.monotonic() + POLL_SECONDS)
                 return [key for key in due if key not in held]
             for key in done:
-                self._end(
-                    key,
-                    {"state": "reused", "seconds": 0.0, "message": "", "dynamic": records[key].get("dynamic") or {}},
-                )
+                self._end(key, Outcome("reused", dynamic=records[key].get("dynamic") or {}))
         return []
 
-    def _collect(self, key: str, future: Future[dict[str, Any]]) -> bool:
+    def _collect(self, key: str, future: Future[Outcome]) -> bool:
         """Take one outcome; returns True where the worker died."""
         died = False
         try:
@@ -201,11 +198,11 @@ class _Scheduler:
         except Exception as error:  # the store was out of reach for the worker
             cause = failure(error, self._directory(key))
             self.ledger.bury(key, cause)
-            outcome = {"state": "failed", "seconds": 0.0, "message": cause["message"], "dynamic": {}}
+            outcome = Outcome("failed", message=cause["message"])
         self._end(key, outcome)
         return died
 
-    def _bury(self, key: str) -> dict[str, Any]:
+    def _bury(self, key: str) -> Outcome:
         """Outcome of a job whose worker died."""
         message = "the worker process was killed from outside"
         cause = {
@@ -216,29 +213,24 @@ class _Scheduler:
         }
         state = self.ledger.bury(key, cause)
         if state == "done":
-            return {
-                "state": "done",
-                "seconds": 0.0,
-                "message": "",
-                "dynamic": (self.ledger.record(key) or {}).get("dynamic") or {},
-            }
-        return {"state": "held" if state == "running" else "failed", "seconds": 0.0, "message": message, "dynamic": {}}
+            return Outcome("done", dynamic=(self.ledger.record(key) or {}).get("dynamic") or {})
+        return Outcome("held" if state == "running" else "failed", message=message)
 
     def _directory(self, key: str) -> Path:
         return work_directory(self.store, key)
 
-    def _end(self, key: str, outcome: dict[str, Any]) -> None:
-        if outcome["state"] == "held":
+    def _end(self, key: str, outcome: Outcome) -> None:
+        if outcome.state == "held":
             self.not_before[key] = time.monotonic() + POLL_SECONDS
             return
-        if outcome["state"] == "failed":
+        if outcome.state == "failed":
             self.summary.failed.append(key)
         else:
             self.finished.add(key)
-            (self.summary.reused if outcome["state"] == "reused" else self.summary.completed).append(key)
-            self._grow(key, outcome["dynamic"])
+            (self.summary.reused if outcome.state == "reused" else self.summary.completed).append(key)
+            self._grow(key, outcome.dynamic)
         self._refresh()
-        self._tell(key, outcome["state"], outcome["seconds"], outcome["message"])
+        self._tell(key, outcome.state, outcome.seconds, outcome.message)
 
     def _grow(self, key: str, dynamic: dict[str, Any]) -> None:
         """Enter the jobs that a finished job added.

@@ -12,8 +12,9 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ...configs.errors import CatholyteError
 from ..store.campaign_store import CampaignStore, open_store
@@ -23,7 +24,7 @@ from ..store.ledger import HEARTBEAT_SECONDS, Claim, Ledger, job_key
 if TYPE_CHECKING:
     from jobflow import JobStore
 
-__all__ = ["begin", "die_with_parent", "evidence", "failure", "run_job", "work_directory"]
+__all__ = ["Outcome", "begin", "die_with_parent", "evidence", "failure", "run_job", "work_directory"]
 
 #: lines of a job's own log kept as evidence of a failure
 EVIDENCE_LINES = 12
@@ -32,6 +33,28 @@ FULL_BYTES = 2**16
 _OPEN: dict[str, CampaignStore] = {}
 #: whether an interrupt may stop what this process is doing
 _INTERRUPTIBLE = {"now": False}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes
+    ----------
+    state : str
+        ``done``, ``reused`` (it had a result), ``held`` (another live process computes it) or ``failed``.
+    seconds : float
+        Wall time of the computation, s.
+    message : str
+        Why it failed, or who holds it.
+    dynamic : dict
+        The serialised jobs that this one added, under replace, detour and addition, and what it stops.
+    """
+
+    state: Literal["done", "reused", "held", "failed"]
+    seconds: float = 0.0
+    message: str = ""
+    dynamic: dict[str, Any] = field(default_factory=dict)
 
 
 def begin(parent: int) -> None:
@@ -62,7 +85,7 @@ def work_directory(store: CampaignStore, key: str) -> Path:
     return store.work / key.replace(":", "-")
 
 
-def run_job(location: str, serialised: dict[str, Any]) -> dict[str, Any]:
+def run_job(location: str, serialised: dict[str, Any]) -> Outcome:
     """Run one job of a content-addressed flow.
 
     Parameters
@@ -71,12 +94,6 @@ def run_job(location: str, serialised: dict[str, Any]) -> dict[str, Any]:
         The store.
     serialised : dict
         ``Job.as_dict()`` of a job that stands in the ledger.
-
-    Returns
-    -------
-    dict
-        ``state`` (done, reused, held, failed), ``seconds``, ``message`` and ``dynamic``: the jobs that
-        this one added, under replace, detour and addition.
     """
     if location not in _OPEN:
         _OPEN[location] = open_store(location)
@@ -84,18 +101,13 @@ def run_job(location: str, serialised: dict[str, Any]) -> dict[str, Any]:
     ledger, key = Ledger(store), job_key(serialised["uuid"], serialised["index"])
     claim = patient(lambda: ledger.claim(key), "take a job")
     if claim.state == "done":
-        return {
-            "state": "reused",
-            "seconds": 0.0,
-            "message": "",
-            "dynamic": (ledger.record(key) or {}).get("dynamic") or {},
-        }
+        return Outcome("reused", dynamic=claim.dynamic or {})
     if claim.state == "held":
-        return {"state": "held", "seconds": 0.0, "message": claim.holder, "dynamic": {}}
+        return Outcome("held", message=claim.holder)
     return _compute(store, ledger, claim, serialised)
 
 
-def _compute(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]) -> dict[str, Any]:
+def _compute(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]) -> Outcome:
     clock, key = time.perf_counter(), job_key(serialised["uuid"], serialised["index"])
     directory = work_directory(store, key)
     directory.mkdir(parents=True, exist_ok=True)
@@ -109,16 +121,16 @@ def _compute(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dic
         seconds = time.perf_counter() - clock
         cause = failure(error, directory)
         patient(lambda: ledger.fail(key, seconds, cause), "report a failure")
-        return {"state": "failed", "seconds": seconds, "message": cause["message"], "dynamic": {}}
+        return Outcome("failed", seconds, cause["message"])
     seconds = time.perf_counter() - clock if state == "done" else 0.0
     patient(lambda: ledger.finish(key, seconds), "report a result")
     shutil.rmtree(directory, ignore_errors=True)
-    return {"state": state, "seconds": seconds, "message": "", "dynamic": dynamic}
+    return Outcome(state, seconds, dynamic=dynamic)
 
 
 def _resume_or_run(
     store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[Literal["done", "reused"], dict[str, Any]]:
     """Return the job's state and what it added; the document is the last thing that is written."""
     uuid, index, outputs = serialised["uuid"], serialised["index"], cast(Any, store.outputs)
     if claim.dynamic is not None and patient(

@@ -53,7 +53,8 @@ class Claim:
     attempt : int
         1 where nobody has started this job before.
     dynamic : dict or None
-        What an earlier attempt announced before it delivered its document; see :meth:`Ledger.announce`.
+        What the job added to the flow, as the attempt announced that finished it, or that was killed before it could
+        say so; see :meth:`Ledger.announce`.
     """
 
     state: Literal["taken", "done", "held"]
@@ -132,7 +133,7 @@ class Ledger:
         if record is None:
             raise KeyError(key)
         if record["state"] == "done":
-            return Claim("done")
+            return Claim("done", dynamic=record.get("dynamic"))
         if record["state"] == "running" and is_alive(record):
             return Claim("held", f"process {record['pid']} on {record['host']}")
         mine = {

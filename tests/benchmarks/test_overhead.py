@@ -86,7 +86,7 @@ def test_overhead_of_a_job_against_bare_jobflow(tmp_path: Path, measured: Eviden
     serialised = [job.as_dict() for job in flow.jobs]
     started = time.process_time()
     for job in serialised:
-        assert run_job(store.location, job)["state"] == "done"
+        assert run_job(store.location, job).state == "done"
     ours = (time.process_time() - started) / n
     bare = JobStore(MontyStore("outputs", database_path=str(tmp_path / "bare"), database_name="bare"))
     bare.connect()

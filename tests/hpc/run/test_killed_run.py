@@ -277,9 +277,9 @@ def test_worker_answers_for_a_job_that_is_done_or_held(tmp_path: Path) -> None:
     ledger, serialised, key = Ledger(store), flow.jobs[0].as_dict(), flow.jobs[0].uuid
     ledger.register(records)
     ledger.claim(key)
-    assert run_job(store.location, serialised)["state"] == "held"
+    assert run_job(store.location, serialised).state == "held"
     ledger.release(key)
-    assert run_job(store.location, serialised)["state"] == "done"
-    assert run_job(store.location, serialised)["state"] == "reused"
+    assert run_job(store.location, serialised).state == "done"
+    assert run_job(store.location, serialised).state == "reused"
     assert computed(tmp_path / "log") == ["parent"]
     store.close()

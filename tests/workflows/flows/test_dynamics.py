@@ -171,7 +171,7 @@ def test_a_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) -> No
     finally:
         process.kill()
         process.wait()
-    assert run_job(store.location, json.loads(serialised.read_text()))["state"] == "done"
+    assert run_job(store.location, json.loads(serialised.read_text())).state == "done"
     outputs: Any = store.outputs
     (entry,) = outputs.query({"output.kind": "md"}, load=True)
     document = CalculationDocument.model_validate({k: v for k, v in entry["output"].items() if k[0] != "@"})
