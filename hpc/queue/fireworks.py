@@ -35,6 +35,7 @@ __all__ = [
     "LookFirstAdapter",
     "Submission",
     "adapter",
+    "ask_scheduler",
     "launchpad",
     "opened_launchpad",
     "preamble",
@@ -215,17 +216,25 @@ def jobs_in_queue(q_type: str, name: str) -> list[str]:
         "PBS": ["qselect", "-u", user, "-N", name],
         "SGE": ["qstat", "-u", user, "-r"],
     }
-    try:
-        answer = subprocess.run(commands[q_type], capture_output=True, text=True, timeout=60, check=True).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        raise StoreError(
-            f"the scheduler does not answer ({' '.join(commands[q_type])}): {error}",
-            "submit from a node that has the scheduler's commands",
-        ) from None
+    answer = ask_scheduler(commands[q_type], "submit from a node that has the scheduler's commands")
     if q_type != "SGE":
         return answer.split()
     blocks = re.findall(r"^\s*(\d+)\s.*?\n\s*Full jobname:\s+(\S+)", answer, flags=re.MULTILINE)
     return [number for number, found in blocks if found == name]
+
+
+def ask_scheduler(command: list[str], advice: str) -> str:
+    """Return what a command of the scheduler prints.
+
+    Raises
+    ------
+    StoreError
+        With `advice`, if the scheduler does not answer within a minute.
+    """
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise StoreError(f"the scheduler does not answer ({' '.join(command)}): {error}", advice) from None
 
 
 def preamble(cluster: Cluster) -> list[str]:
@@ -235,9 +244,8 @@ def preamble(cluster: Cluster) -> list[str]:
 
 def adapter(cluster: Cluster, config: Path) -> LookFirstAdapter:
     """Return the queue adapter of a cluster; its launcher reads the cluster from the file `config`."""
-    q_type = {"slurm": "SLURM", "pbs": "PBS", "sge": "SGE"}[cluster.scheduler]
     return LookFirstAdapter(
-        q_type,
+        cluster.scheduler.upper(),
         q_name=cluster.name,
         template_file=str(TEMPLATES / f"{cluster.scheduler}.txt"),
         rocket_launch=f"{cluster.python} -m catholyte.hpc.queue.fireworks_launch singleshot --cluster {config}",

@@ -8,7 +8,6 @@ import logging
 import re
 import shutil
 import socket
-import subprocess
 import time
 import warnings
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from ...configs.cluster import Cluster
 from ...configs.errors import StoreError
 from ..store.campaign_store import CampaignStore
 from ..store.ledger import Ledger
-from .fireworks import OPEN_STATES, adapter
+from .fireworks import OPEN_STATES, adapter, ask_scheduler
 
 __all__ = ["LOST_LIMIT", "Round", "cause_of_loss", "has_room", "ran_out_of_room", "tend", "work_through"]
 
@@ -99,18 +98,17 @@ def tend(store: CampaignStore, pad: Any, cluster: Cluster) -> Round:
         if not _is_lost(fw["state"], launch, number, record, cluster, alive):
             continue
         if record.get("state") != "done":
-            store.states.update_one(
-                {"key": key, "host": {"$ne": socket.gethostname()}}, {"$set": {"heartbeat": 0.0}}
-            )  # its process went with the queue job
-            ledger.bury(key, cause_of_loss(Path(launch.get("launch_dir", ".")), number)) if fw[
-                "state"
-            ] != "FIZZLED" or record.get("state") != "failed" else None
+            # its process went with the queue job
+            store.states.update_one({"key": key, "host": {"$ne": socket.gethostname()}}, {"$set": {"heartbeat": 0.0}})
+            if fw["state"] != "FIZZLED" or record.get("state") != "failed":
+                ledger.bury(key, cause_of_loss(Path(launch.get("launch_dir", ".")), number))
         lost = int(record.get("lost") or 0) + 1
         store.states.update_one({"key": key}, {"$set": {"lost": lost}})
         if fw["state"] != "FIZZLED" or lost <= LOST_LIMIT:
             pad.rerun_fw(fw["fw_id"])
         if lost > LOST_LIMIT:
-            pad.pause_fw(fw["fw_id"]) if fw["state"] != "FIZZLED" else None
+            if fw["state"] != "FIZZLED":
+                pad.pause_fw(fw["fw_id"])
             found.paused.append(key)
         else:
             found.put_back.append(key)
@@ -131,9 +129,8 @@ def _is_lost(
             return True  # the launcher fell, the job did not say that it failed
         return ran_out_of_room(record.get("cause") or {}) and has_room(cluster.work_dir)  # otherwise a person decides
     if number is not None:
-        return number not in alive and number not in _queue(
-            cluster
-        )  # asked again: it may have been submitted in between
+        # asked again: it may have been submitted in between
+        return number not in alive and number not in _queue(cluster)
     since = [_utc(entry["created_on"]) for entry in launch.get("state_history", []) if "created_on" in entry]
     return state == "RESERVED" and bool(since) and (datetime.now(UTC) - max(since)).total_seconds() > RESERVED_SECONDS
 
@@ -201,13 +198,7 @@ def _queue(cluster: Cluster) -> set[str]:
         "pbs": ["qselect", "-u", user],
         "sge": ["qstat", "-u", user],
     }[cluster.scheduler]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        raise StoreError(
-            f"the scheduler does not answer ({' '.join(command)}): {error}",
-            "run this on a node that has the scheduler's commands",
-        ) from None
+    answer = ask_scheduler(command, "run this on a node that has the scheduler's commands")
     return {
         line.split()[0].split(".")[0] for line in answer.splitlines() if line.strip() and line.split()[0][0].isdigit()
     }
