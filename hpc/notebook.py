@@ -18,7 +18,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.records import Records
 from ..configs.errors import InputError, UnknownNameError, near_match_hint
 from ..configs.recipe import Recipe
 from ..workflows.documents import CalculationDocument
@@ -58,7 +57,7 @@ class Campaign:
 
     def __init__(self, store: str | Path | None = None, name: str | None = None) -> None:
         self._store = open_store(store, create=False)
-        self.records = Records(self._store.outputs, self._store.states, self._store.campaigns)
+        self.records = self._store.records()
         self.name = str(self.records.campaign(name)["name"])
 
     def __repr__(self) -> str:

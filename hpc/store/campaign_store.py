@@ -72,6 +72,12 @@ class CampaignStore:
         """The location as it may be printed: without the password of a URI."""
         return without_password(self.location)
 
+    def records(self, *, rehearsals: bool = False) -> Records:
+        """Read access to what is stored; the documents of rehearsals, whose numbers are invented, where asked for."""
+        from ...analysis.records import Records
+
+        return Records(self.outputs, self.states, self.campaigns, rehearsals=rehearsals)
+
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the embedded store alone; MongoDB's own atomic updates need no lock."""
@@ -283,7 +289,4 @@ def open_records(place: str | None, rehearsal: bool = False) -> Records:
     StoreError
         If there is none.
     """
-    from ...analysis.records import Records
-
-    opened = open_store(rehearsal_location(place) if rehearsal else place, create=False)
-    return Records(opened.outputs, opened.states, opened.campaigns)
+    return open_store(rehearsal_location(place) if rehearsal else place, create=False).records()

@@ -37,15 +37,12 @@ def board(
 ) -> None:
     """Show campaigns in the browser: matrix, jobs, causes, structures; read-only, on this machine unless told
     otherwise."""
-    from ....analysis.records import Records
     from ...board.snapshot import BoardSource
     from ...store.campaign_store import is_rehearsal_store, open_store, rehearsal_location
 
     opened = open_store(rehearsal_location(store) if rehearsal else store, create=False)
     rehearsed = is_rehearsal_store(opened.location)
-    source = BoardSource(
-        Records(opened.outputs, opened.states, opened.campaigns, rehearsals=rehearsed), opened.shown, rehearsed
-    )
+    source = BoardSource(opened.records(rehearsals=rehearsed), opened.shown, rehearsed)
     if static is not None:
         from ...board.export import export_board
 

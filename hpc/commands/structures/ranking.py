@@ -38,7 +38,6 @@ def engine_documents(flow: Any, store: str | None) -> list[CalculationDocument]:
     CalculationError
         Naming the first job that failed.
     """
-    from ....analysis.records import Records
     from ....workflows.identity import content_address, iter_jobs
     from ...run.local import run_flow
     from ...store.campaign_store import open_store
@@ -54,5 +53,5 @@ def engine_documents(flow: Any, store: str | None) -> list[CalculationDocument]:
             f"{len(summary.failed)} of {len(records)} jobs failed, the first is {summary.names[summary.failed[0]]!r}",
             "catholyte why JOB gives the cause",
         )
-    read = Records(opened.outputs, opened.states, opened.campaigns)
+    read = opened.records()
     return [read.document(renamed[uuid]) for uuid in wanted]

@@ -10,7 +10,6 @@ import pytest
 from jobflow import Flow, Job
 from ruamel.yaml import YAML
 
-from catholyte.analysis.records import Records
 from catholyte.configs.load import load_recipe
 from catholyte.hpc.run.campaign import save_campaign, status_document
 from catholyte.hpc.store.ledger import job_record
@@ -86,6 +85,6 @@ def test_whole_campaign_with_a_branch_at_run_time(manager: str, tmp_path: Path) 
         assert {output["tier"] for output in documents} == {"rehearsal"}
         chunks = in_order([output for output in documents if output["kind"] == "md"])
         assert [len(chunk["trajectory"]["positions"]) for chunk in chunks] == [5] * 5
-        rows = status_document(Records(here.store.outputs, here.store.states, here.store.campaigns).entries(None))
+        rows = status_document(here.store.records().entries(None))
         assert rows["counts"] == {"done": len(plan.jobs)}
         here.drains()

@@ -17,7 +17,6 @@ import pytest
 from jobflow import Flow
 from pymongo.uri_parser import parse_uri
 
-from catholyte.analysis.records import Records
 from catholyte.configs.errors import StoreError
 from catholyte.hpc.run import local, worker
 from catholyte.hpc.store.campaign_store import CampaignStore, open_store
@@ -107,7 +106,7 @@ def test_arrays_lie_in_gridfs_and_come_back_equal(
     assert database["data.chunks"].count_documents({}) > 2
     (stored,) = store.outputs.docs_store.query({})
     assert len(str(stored)) < 10_000
-    whole = Records(store.outputs, store.states, store.campaigns).document(flow.jobs[0].uuid, arrays=True)
+    whole = store.records().document(flow.jobs[0].uuid, arrays=True)
     assert whole.role == Main(of="LiH")  # read from its label, which is all that the job said
     assert whole.model_copy(update={"role": None}) == calculation.original(str(tmp_path / "log"), "LiH", 5000)
 

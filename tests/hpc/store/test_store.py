@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from jobflow import Flow
 
-from catholyte.analysis.records import Records
 from catholyte.configs.errors import CalculationError, StoreError
 from catholyte.hpc.run import local
 from catholyte.hpc.store.campaign_store import STORE_VARIABLE, CampaignStore, open_store
@@ -155,7 +154,7 @@ def test_arrays_lie_in_the_additional_store_and_come_back_equal(
     assert [len(json.dumps(blob, default=str)) > 400_000 for blob in blobs] == [True, True]
     assert {(blob["job_uuid"], blob["job_index"]) for blob in blobs} == {(flow.jobs[0].uuid, 1)}
 
-    records = Records(store.outputs, store.states, store.campaigns)
+    records = store.records()
     small, whole = records.document(flow.jobs[0].uuid), records.document(flow.jobs[0].uuid, arrays=True)
     assert (small.dos, small.trajectory) == (None, None)
     expected = calculation.original(str(tmp_path / "log"), "LiH", 5000)
