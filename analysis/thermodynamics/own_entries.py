@@ -11,7 +11,7 @@ from ...structures.crystals.chemistry import chemical_class
 from ...workflows.documents import CalculationDocument, require_real
 from .phase_set import PhaseEntry, PhaseSet, PhaseSource
 
-__all__ = ["OWN", "entries_from_documents", "joined_by_new", "with_documents"]
+__all__ = ["OWN", "entries_from_documents", "joined_by_new", "lowest_by_label", "with_documents"]
 
 #: key of the source of own calculations
 OWN = "own"
@@ -51,6 +51,15 @@ def with_documents(
     )
 
 
+def lowest_by_label(documents: Iterable[CalculationDocument]) -> dict[str, CalculationDocument]:
+    """Return the document of lowest energy per atom of each label, in the order of their first documents."""
+    lowest: dict[str, CalculationDocument] = {}
+    for document in documents:
+        if document.label not in lowest or document.energy_per_atom < lowest[document.label].energy_per_atom:
+            lowest[document.label] = document
+    return lowest
+
+
 def joined_by_new(phase_set: PhaseSet, documents: Iterable[CalculationDocument]) -> tuple[PhaseSet, list[str]]:
     """Return the set with the relaxations of materials that it has no energy of, and a sentence on each that joined or
     could not.
@@ -64,14 +73,8 @@ def joined_by_new(phase_set: PhaseSet, documents: Iterable[CalculationDocument])
     documents : iterable of CalculationDocument
         Relaxations of bulk cells.
     """
-    lowest: dict[str, CalculationDocument] = {}
-    for document in documents:
-        if not _known(phase_set, document.label) and (
-            document.label not in lowest or document.energy_per_atom < lowest[document.label].energy_per_atom
-        ):
-            lowest[document.label] = document
     told = []
-    for label, document in lowest.items():
+    for label, document in lowest_by_label(d for d in documents if not _known(phase_set, d.label)).items():
         try:
             phase_set = with_documents(phase_set, [document])
             told.append(

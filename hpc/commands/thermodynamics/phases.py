@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ....configs.errors import CatholyteError, InputError
-from ...store.campaign_store import open_records
+from ...store.campaign_store import open_records, without_password
 from ..output import narrate
 
 if TYPE_CHECKING:
@@ -52,13 +53,18 @@ def _with_relaxations(phases: PhaseSet, place: str) -> PhaseSet:
     StoreError
         If there is no store.
     InputError
-        If none of its energies can join, with the reason of each.
+        If it holds no finished relaxation, or none of its energies can join, with the reason of each.
     """
-    from ....analysis.thermodynamics.own_entries import with_documents
-    from ...store.campaign_store import without_password
+    from ....analysis.thermodynamics.own_entries import lowest_by_label, with_documents
 
+    shown = without_password(place)
+    lowest = lowest_by_label(_relaxations(place))
+    if not lowest:
+        raise InputError(
+            f"{shown}: the store holds no finished relaxation of the step bulk", "run a recipe with a step bulk first"
+        )
     kept, refused = [], []
-    for document in _lowest(place).values():
+    for document in lowest.values():
         try:
             with_documents(phases, [document])
         except CatholyteError as error:
@@ -67,28 +73,18 @@ def _with_relaxations(phases: PhaseSet, place: str) -> PhaseSet:
         kept.append(document)
     if not kept:
         raise InputError(
-            f"{place}: nothing can join phase set {phases.name}: {'; '.join(refused)}",
+            f"{shown}: nothing can join phase set {phases.name}: {'; '.join(refused)}",
             "relax your material with chgnet, whose energies are on the set's scale",
         )
     for line in (*refused, f"own energies that joined {phases.name}: {', '.join(one.label for one in kept)}"):
         narrate(line)
-    return with_documents(phases, kept, citation=f"own calculations in {without_password(place)}")
+    return with_documents(phases, kept, citation=f"own calculations in {shown}")
 
 
-def _lowest(place: str) -> dict[str, CalculationDocument]:
-    """The relaxation of lowest energy of each material."""
-    from ...store.campaign_store import without_password
-
-    records, found = open_records(place), dict[str, "CalculationDocument"]()
+def _relaxations(place: str) -> Iterator[CalculationDocument]:
+    """The finished relaxations of the step bulk of every campaign."""
+    records = open_records(place)
     for name in records.campaign_names():
         for entry, document in records.documents(name, "bulk"):
-            if entry.plan.get("kind") != "relax":
-                continue
-            if document.label not in found or document.energy_per_atom < found[document.label].energy_per_atom:
-                found[document.label] = document
-    if not found:
-        raise InputError(
-            f"{without_password(place)}: the store holds no finished relaxation of the step bulk",
-            "run a recipe with a step bulk first",
-        )
-    return found
+            if entry.plan.get("kind") == "relax":
+                yield document

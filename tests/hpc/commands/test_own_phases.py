@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from monty.json import MontyEncoder
 
 from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
 from catholyte.configs.load import load_recipe
-from catholyte.hpc.store.campaign_store import open_store
+from catholyte.hpc.commands.thermodynamics import phases
+from catholyte.hpc.store.campaign_store import open_records, open_store
 from catholyte.tests.support.campaigns.campaign_documents import made_document, planned
 from catholyte.tests.support.campaigns.stored_campaigns import stored_campaign
 from catholyte.tests.support.command_line import Run, answer
@@ -59,11 +61,15 @@ def test_a_label_of_the_store_is_a_material_of_the_set(catholyte: Run, tmp_path:
     assert answer(catholyte("window", "mine", "--own", tmp_path / "higher", "--json"))["energy_above_hull"] > 0.1
 
 
-def test_what_cannot_join_is_named(catholyte: Run, tmp_path: Path) -> None:
+def test_what_cannot_join_is_named(catholyte: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored_campaign(tmp_path / "other")
     status, out, err = catholyte("reactions", "LCO", "LPSCl", "--own", tmp_path / "other")
     assert (status, out) == (2, "")
     assert "LCO stays out" in err
     assert "potentials: made up" in err
+    monkeypatch.setattr(phases, "open_records", lambda place: open_records(str(tmp_path / "other")))
+    status, _, err = catholyte("window", "LPSCl", "--own", "mongodb://me:secret@host/catholyte")
+    assert (status, "mongodb://me:…@host/catholyte: nothing can join" in err, "secret" in err) == (2, True, False)
+    monkeypatch.undo()
     status, _, err = catholyte("window", "LPSCl", "--own", tmp_path / "nowhere")
     assert (status, "there is no store here" in err) == (2, True)
