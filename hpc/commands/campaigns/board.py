@@ -19,7 +19,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def board(
     store: StorePlace = None,
     static: Annotated[
-        Path | None, typer.Option("--static", help="Write the pages into this folder instead of serving them.")
+        Path | None, typer.Option(help="Write the pages into this folder instead of serving them.")
     ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; anything but loopback asks every visitor for a token.")

@@ -26,10 +26,10 @@ LEAST_DISK = 1_000_000_000
 def doctor(
     store: StorePlace = None,
     cluster: Annotated[
-        str | None, typer.Option("--cluster", help="Check this cluster too: name of a cluster file, or its path.")
+        str | None, typer.Option(help="Check this cluster too: name of a cluster file, or its path.")
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help="Check the VASP jobs of this recipe on the cluster of --cluster.")
+        str | None, typer.Option(help="Check the VASP jobs of this recipe on the cluster of --cluster.")
     ] = None,
     rehearsal: Annotated[
         bool,

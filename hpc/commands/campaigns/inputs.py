@@ -27,15 +27,12 @@ FINAL, AS_BUILT, TO_COME = "final", "as built, to be relaxed by CHGNet first", "
 
 def inputs(
     recipe: RecipeName,
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder for one folder per job; existing input files are overwritten.")
-    ],
-    engine: Annotated[str, typer.Option("--engine", help="Engine whose files are written: vasp.")] = "vasp",
+    out: Annotated[Path, typer.Option(help="Folder for one folder per job; existing input files are overwritten.")],
+    engine: Annotated[str, typer.Option(help="Engine whose files are written: vasp.")] = "vasp",
     potcars: Annotated[
         Path | None,
         typer.Option(
-            "--potcars",
-            help="Folder with POT_GGA_PAW_PBE_54: whole POTCARs and their hashes instead of POTCAR.spec (names only).",
+            help="Folder with POT_GGA_PAW_PBE_54: whole POTCARs and their hashes instead of POTCAR.spec (names only)."
         ),
     ] = None,
     only: StepName = None,

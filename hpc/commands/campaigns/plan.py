@@ -31,9 +31,7 @@ def plan(
     full: Full = False,
     cluster: Annotated[
         str | None,
-        typer.Option(
-            "--cluster", help="Add cores, wall times (s) and core hours (h) on this cluster: name or path of its file."
-        ),
+        typer.Option(help="Add cores, wall times (s) and core hours (h) on this cluster: name or path of its file."),
     ] = None,
 ) -> dict[str, Any]:
     """Show the jobs of a recipe, their dependencies, cells and estimated cost; nothing runs."""

@@ -16,7 +16,7 @@ __all__ = ["COMMAND", "report"]
 
 
 def report(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the page, figures and tables.")],
+    out: Annotated[Path, typer.Option(help="Folder for the page, figures and tables.")],
     store: StorePlace = None,
     campaign: CampaignName = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write every figure as PDF too, beside SVG and PNG.")] = False,

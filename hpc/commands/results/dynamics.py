@@ -88,15 +88,14 @@ def dynamics(
     ] = None,
     control: Annotated[
         list[str] | None,
-        typer.Option("--control", help=f"Trajectories of the phases in bulk, whose rates are subtracted. {RUNS}"),
+        typer.Option(help=f"Trajectories of the phases in bulk, whose rates are subtracted. {RUNS}"),
     ] = None,
     replica: Annotated[
-        list[str] | None, typer.Option("--replica", help=f"Further runs of the same cell, for survival. {RUNS}")
+        list[str] | None, typer.Option(help=f"Further runs of the same cell, for survival. {RUNS}")
     ] = None,
     pair: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            "--pair",
             metavar="A B",
             help="Materials whose predicted products are compared to the species found, e.g. LCO LPSCl.",
         ),
@@ -104,14 +103,12 @@ def dynamics(
     cell: Annotated[
         Path | None,
         typer.Option(
-            "--cell",
-            help="Structure file of the first frame with the site property 'layer' (as `interfaces` writes it).",
+            help="Structure file of the first frame with the site property 'layer' (as `interfaces` writes it)."
         ),
     ] = None,
     border: Annotated[
         list[float] | None,
         typer.Option(
-            "--border",
             help=(
                 "Heights in Å between layers of the first frame, rising along the normal of a and b, where no cell "
                 "says them."
@@ -120,9 +117,7 @@ def dynamics(
     ] = None,
     cutoff: Annotated[
         list[str] | None,
-        typer.Option(
-            "--cutoff", help="Cut-off of a pair of elements in Å, e.g. P-S=2.7; else the control's pair function."
-        ),
+        typer.Option(help="Cut-off of a pair of elements in Å, e.g. P-S=2.7; else the control's pair function."),
     ] = None,
     persistence: Annotated[
         float | None, typer.Option(help="Time that a change must last to count, fs; 100 where left out.")
@@ -139,7 +134,7 @@ def dynamics(
     phase_set: Annotated[
         str | None, typer.Option("--phases", help="Pinned phase set of the prediction, or the path of one.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for figures and tables.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for figures and tables.")] = None,
 ) -> dict[str, Any]:
     """Analyse a trajectory: bond events, shells, survival, pair functions, diffusion, drift, species (fs, Å, eV, K).
 

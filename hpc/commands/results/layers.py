@@ -46,7 +46,7 @@ def layers(
     ],
     part: Annotated[
         list[str] | None,
-        typer.Option("--part", help="Layer tag of the oxide in an interface, repeatable; all oxides where left out."),
+        typer.Option(help="Layer tag of the oxide in an interface, repeatable; all oxides where left out."),
     ] = None,
     every: Annotated[
         int | None,
@@ -64,9 +64,7 @@ def layers(
     timestep: Annotated[
         float | None, typer.Option(help="Time between steps, fs, of trajectory files that do not hold it.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the figure; none is drawn where left out.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the figure; none is drawn where left out.")] = None,
 ) -> dict[str, Any]:
     """Measure layered geometry: S(MO2), I(LiO2), O-O across the Li layer (Å), Li/TM mixing, layered | spinel | rock
     salt per layer.

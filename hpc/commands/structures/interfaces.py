@@ -47,9 +47,9 @@ def interfaces(
     b: Annotated[
         str, typer.Argument(metavar="B", help="Material or structure file that is laid on top, in the same form as A.")
     ],
-    max_atoms: Annotated[int, typer.Option("--max-atoms", help="Largest number of atoms in a cell.")] = 400,
+    max_atoms: Annotated[int, typer.Option(help="Largest number of atoms in a cell.")] = 400,
     max_strain: Annotated[
-        float, typer.Option("--max-strain", help="Largest von Mises strain between the two lattices, 0.08 = 8 %.")
+        float, typer.Option(help="Largest von Mises strain between the two lattices, 0.08 = 8 %.")
     ] = 0.08,
     layer: Annotated[
         str | None, typer.Option(help="Third material between A and B, in the same form: CoO:100, Li2CO3.")
@@ -59,9 +59,7 @@ def interfaces(
     ] = "vacuum",
     strain_on: Annotated[
         str,
-        typer.Option(
-            "--strain-on", help="Part that takes the strain: a, b, shared, or auto (the softer one, shared by equals)."
-        ),
+        typer.Option(help="Part that takes the strain: a, b, shared, or auto (the softer one, shared by equals)."),
     ] = "auto",
     gap: Annotated[
         float | None,
@@ -72,7 +70,7 @@ def interfaces(
         8.0,
         8.0,
     ),
-    layer_thickness: Annotated[float, typer.Option("--layer-thickness", help="Least thickness of the layer, Å.")] = 4.0,
+    layer_thickness: Annotated[float, typer.Option(help="Least thickness of the layer, Å.")] = 4.0,
     all_terminations: Annotated[
         bool,
         typer.Option(

@@ -28,9 +28,7 @@ def orderings(
     n: Annotated[int, typer.Option("-n", help="Number of distinct orderings.")] = 10,
     seed: Seed = 0,
     rank: Ranking = "ewald",
-    x: Annotated[
-        float | None, typer.Option("--x", help="Share of the lithium that is left, 0-1: the x of LixCoO2.")
-    ] = None,
+    x: Annotated[float | None, typer.Option(help="Share of the lithium that is left, 0-1: the x of LixCoO2.")] = None,
     composition: Annotated[str | None, typer.Option(help="Composition of the cell, e.g. Li6Co12O24.")] = None,
     supercell: Annotated[
         tuple[int, int, int] | None, typer.Option(help="Multiples of the conventional cell, e.g. 5 2 1.")

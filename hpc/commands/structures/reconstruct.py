@@ -29,9 +29,7 @@ def reconstruct(
         tuple[int, int, int] | None,
         typer.Option(help="Facet h k l of the slab that is cut, conventional axes.", metavar="H K L"),
     ] = None,
-    slab_layers: Annotated[
-        int, typer.Option("--slab-layers", help="Least number of lattice planes of the slab that is cut.")
-    ] = 6,
+    slab_layers: Annotated[int, typer.Option(help="Least number of lattice planes of the slab that is cut.")] = 6,
     layers: Annotated[int, typer.Option(help="Number of metal planes to convert on each face.")] = 1,
     faces: Annotated[str, typer.Option(help="Faces to convert: both, top or bottom.")] = "both",
     filler: Annotated[
@@ -39,9 +37,7 @@ def reconstruct(
     ] = None,
     rock_salt: Annotated[
         str | None,
-        typer.Option(
-            "--rock-salt", help="Material of a coherent layer with its own plane distance instead: CoO or NiO."
-        ),
+        typer.Option(help="Material of a coherent layer with its own plane distance instead: CoO or NiO."),
     ] = None,
     file_format: FileFormat = "json",
 ) -> dict[str, Any]:

@@ -49,11 +49,9 @@ def slabs(
     ] = None,
     vacuum: Annotated[float, typer.Option(help="Empty height between the slab and its image, Å.")] = 15.0,
     fix_core: Annotated[
-        int, typer.Option("--fix-core", help="Number of lattice planes in the middle that selective dynamics holds.")
+        int, typer.Option(help="Number of lattice planes in the middle that selective dynamics holds.")
     ] = 0,
-    plane_width: Annotated[
-        float, typer.Option("--plane-width", help="Height within which atoms form one plane, Å.")
-    ] = 0.3,
+    plane_width: Annotated[float, typer.Option(help="Height within which atoms form one plane, Å.")] = 0.3,
     reconstruct: Annotated[
         bool,
         typer.Option(
@@ -67,7 +65,6 @@ def slabs(
     complex_ions: Annotated[
         str,
         typer.Option(
-            "--complex-ions",
             help="Treatment of ions such as PS4 and CO3: cut (planar cuts may break them), reject (leave such cuts "
             "out), whole (cut around them).",
         ),

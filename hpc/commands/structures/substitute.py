@@ -28,7 +28,7 @@ def substitute(
     leaving: Annotated[str, typer.Option(help="Element of which one atom leaves: Mn.")],
     site: Annotated[
         list[str] | None,
-        typer.Option("--site", help="Element whose places are taken, repeatable; all cations where left out."),
+        typer.Option(help="Element whose places are taken, repeatable; all cations where left out."),
     ] = None,
     compensation: Annotated[
         str, typer.Option(help="Compensation of the charge: reduction (of metals nearby) or lithium-vacancies.")

@@ -42,24 +42,20 @@ HEADS = {
 def screen(
     cathode: Annotated[
         list[str],
-        typer.Option(
-            "--cathode", help="Cathodes: materials, formulas, or NAME-xFRACTION of its lithium, e.g. NCM811-x0.5."
-        ),
+        typer.Option(help="Cathodes: materials, formulas, or NAME-xFRACTION of its lithium, e.g. NCM811-x0.5."),
     ],
-    electrolyte: Annotated[list[str], typer.Option("--electrolyte", help="Electrolytes: materials or formulas.")],
+    electrolyte: Annotated[list[str], typer.Option(help="Electrolytes: materials or formulas.")],
     coating: Annotated[
-        list[str] | None, typer.Option("--coating", help="Coatings; all coatings of the library where left out.")
+        list[str] | None, typer.Option(help="Coatings; all coatings of the library where left out.")
     ] = None,
     lithium: Annotated[
         list[float] | None,
-        typer.Option(
-            "--lithium", help="Fractions (0 to 1) of its lithium that a cathode keeps; 1 and 0.5 where left out."
-        ),
+        typer.Option(help="Fractions (0 to 1) of its lithium that a cathode keeps; 1 and 0.5 where left out."),
     ] = None,
     operating_range: Annotated[
         tuple[float, float], typer.Option("--range", help="Lowest and highest voltage of operation, V vs Li/Li+.")
     ] = (2.5, 4.3),
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for CSV, Parquet and figures.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for CSV, Parquet and figures.")] = None,
     phase_set: PhaseSetName = None,
     own: OwnStore = None,
 ) -> dict[str, Any]:

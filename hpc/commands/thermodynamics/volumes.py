@@ -47,7 +47,6 @@ def volumes(
     products: Annotated[
         list[str] | None,
         typer.Option(
-            "--products",
             help="Products, with or without amounts: LiCl '1/2 P2S5' '5/2 S'; the phases beyond the oxidation limit "
             "where left out.",
         ),
@@ -60,7 +59,7 @@ def volumes(
         str | None, typer.Option(help="Preferred molar volumes: crystal (standard), relaxed, pellet.")
     ] = None,
     density: Annotated[
-        list[str] | None, typer.Option("--density", help="Own density in g/cm³, e.g. LPSCl=1.64; may be repeated.")
+        list[str] | None, typer.Option(help="Own density in g/cm³, e.g. LPSCl=1.64; may be repeated.")
     ] = None,
     phase_set: PhaseSetName = None,
     own: OwnStore = None,
