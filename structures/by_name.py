@@ -10,7 +10,7 @@ from pymatgen.core.structure import Structure
 from ..configs.errors import StructureError
 from ..configs.load import material
 from ..configs.models import Lattice, Magnetism, Material, Site
-from .crystals.files import FORMATS, read_structure
+from .crystals.files import is_structure_file, read_structure
 from .surfaces.facet import SourceCell, source_cell
 
 __all__ = ["find_material", "find_source", "material_from_file"]
@@ -26,7 +26,7 @@ def find_material(name: str) -> Material:
     StructureError
         If a structure file cannot be used.
     """
-    return material_from_file(Path(name)) if _is_structure_file(name) else material(name)
+    return material_from_file(Path(name)) if is_structure_file(name) else material(name)
 
 
 def find_source(name: str, seed: int = 0) -> SourceCell:
@@ -46,7 +46,7 @@ def find_source(name: str, seed: int = 0) -> SourceCell:
     StructureError
         If a structure file cannot be used, or the cell cannot be built.
     """
-    if not _is_structure_file(name):
+    if not is_structure_file(name):
         return source_cell(material(name), seed)
     path = Path(name)
     structure = read_structure(path)
@@ -92,10 +92,6 @@ def material_from_file(path: Path) -> Material:
         source=f"the user's file {path.name}",
         license="the user's own",
     )
-
-
-def _is_structure_file(name: str) -> bool:
-    return any(Path(name).match(pattern) for patterns in FORMATS.values() for pattern in patterns)
 
 
 def _label(path: Path) -> str:

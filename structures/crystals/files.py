@@ -20,10 +20,10 @@ from ...configs.errors import StructureError
 from .cells import canonical_order
 from .crystal import check_distances
 
-__all__ = ["FORMATS", "read_structure", "write_structure"]
+__all__ = ["is_structure_file", "read_structure", "write_structure"]
 
 #: format to the patterns of its file names, as they are tried
-FORMATS: dict[str, tuple[str, ...]] = {
+_FORMATS: dict[str, tuple[str, ...]] = {
     "cif": ("*.cif", "*.mcif"),
     "poscar": ("*POSCAR*", "*CONTCAR*", "*.vasp"),
     "vasprun": ("*vasprun*.xml", "*vasprun*.xml.gz"),
@@ -38,6 +38,11 @@ _COLUMN = "_atom_site_catholyte_properties"
 _MARK = " ! {"
 
 
+def is_structure_file(name: str | Path) -> bool:
+    """Whether a name is that of a file whose format :func:`read_structure` knows."""
+    return any(Path(name).match(pattern) for patterns in _FORMATS.values() for pattern in patterns)
+
+
 def read_structure(path: str | Path) -> Structure:
     """Read one structure; the last one of a file that holds several frames.
 
@@ -50,7 +55,7 @@ def read_structure(path: str | Path) -> Structure:
         If the file is missing, has an unknown name, does not parse, or holds an empty cell or overlapping atoms.
     """
     source = Path(path)
-    kind = _format_of(source, tuple(FORMATS))
+    kind = _format_of(source, tuple(_FORMATS))
     if not source.is_file():
         raise StructureError(f"{source}: there is no such file")
     readers = {"extxyz": _read_extxyz, "poscar": _read_poscar, "cif": _read_cif}
@@ -193,9 +198,9 @@ def _plain(value: Any) -> Any:
 
 def _format_of(path: Path, allowed: tuple[str, ...]) -> str:
     for kind in allowed:
-        if any(path.match(pattern) for pattern in FORMATS[kind]):
+        if any(path.match(pattern) for pattern in _FORMATS[kind]):
             return kind
-    patterns = ", ".join(pattern for kind in allowed for pattern in FORMATS[kind])
+    patterns = ", ".join(pattern for kind in allowed for pattern in _FORMATS[kind])
     raise StructureError(f"{path}: the name tells no format; allowed: {patterns}")
 
 

@@ -159,11 +159,9 @@ def _read(name: str) -> Structure:
     """A structure file as it is, else the calculation cell of a material."""
     from ....structures.by_name import find_material
     from ....structures.crystals.cells import calculation_cell
-    from ....structures.crystals.files import FORMATS, read_structure
+    from ....structures.crystals.files import is_structure_file, read_structure
 
-    if any(Path(name).match(pattern) for patterns in FORMATS.values() for pattern in patterns):
-        return read_structure(name)
-    return calculation_cell(find_material(name))
+    return read_structure(name) if is_structure_file(name) else calculation_cell(find_material(name))
 
 
 def _document(geometry: LayeredGeometry, formula: str, n_atoms: int) -> dict[str, Any]:

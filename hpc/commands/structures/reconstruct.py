@@ -73,11 +73,11 @@ def reconstruct(
 def _slabs_of(name: str, miller: tuple[int, int, int] | None, n_layers: int) -> list[tuple[str, Structure]]:
     """The slab of a file, or every usable termination of a material's facet, with names for files."""
     from ....structures.by_name import find_material
-    from ....structures.crystals.files import FORMATS, read_structure
+    from ....structures.crystals.files import is_structure_file, read_structure
     from ....structures.surfaces.facet import source_cell
     from ....structures.surfaces.slab import SlabSpec, slabs
 
-    if any(Path(name).match(pattern) for patterns in FORMATS.values() for pattern in patterns):
+    if is_structure_file(name):
         if miller is not None:
             raise InputError(
                 f"{name} is a structure file and is taken as the slab itself; --miller cuts one from a material of the "
