@@ -26,4 +26,4 @@ def _question(step: BulkStep) -> str:
     return f"How well do the relaxed cells of {listed(step.materials)} agree with experiment?"
 
 
-BULK = StepKind("bulk", _question, runs_jobs=True, produced=True, last_resort=True)
+BULK = StepKind("bulk", _question, produced=True, last_resort=True)

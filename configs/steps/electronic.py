@@ -75,4 +75,4 @@ def _question(step: ElectronicStep) -> str | None:
     return f"Where does the {shell} band centre of {listed(others)} lie relative to that of {first}?"
 
 
-ELECTRONIC = StepKind("electronic", _question, runs_jobs=True, produced=True, after=("bulk",))
+ELECTRONIC = StepKind("electronic", _question, produced=True, after=("bulk",))

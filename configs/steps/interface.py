@@ -166,4 +166,4 @@ def _question(step: InterfaceStep) -> str | None:
     return None  # the stacks answer the questions of the reactions and of the electronic step
 
 
-INTERFACE = StepKind("interface", _question, runs_jobs=True, long=True)
+INTERFACE = StepKind("interface", _question, long=True)

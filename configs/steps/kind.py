@@ -28,8 +28,6 @@ class StepKind:
         From the section's specification to what it answers, in words; None where it answers nothing by itself.
     names : callable
         From the specification to the materials and formulas that it names and whose jobs do not name them.
-    runs_jobs : bool
-        False for a section that the report evaluates from a phase set.
     long : bool
         An hour and more: it runs only where it is asked for.
     produced : bool
@@ -43,7 +41,6 @@ class StepKind:
     name: str
     question: Callable[[Any], str | None]
     names: Callable[[Any], Iterable[Named]] = _none
-    runs_jobs: bool = False
     long: bool = False
     produced: bool = False
     after: tuple[str, ...] = ()

@@ -272,4 +272,4 @@ def _question(step: OxygenLossStep) -> str:
     return f"When does oxygen leave {listed([system.material for system in step.systems])}, and which ion pays?"
 
 
-OXYGEN_LOSS = StepKind("oxygen_loss", _question, runs_jobs=True, long=True)
+OXYGEN_LOSS = StepKind("oxygen_loss", _question, long=True)

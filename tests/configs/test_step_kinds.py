@@ -39,8 +39,13 @@ def test_every_recipe_asks_in_whole_sentences(name: str) -> None:
 
 
 def test_jobs_come_from_steps_that_run_jobs_and_long_ones_wait_to_be_asked_for() -> None:
-    planned = {job.step for job in build_plan(*load_recipe("gsirr")).jobs}
-    assert {"bulk", "electronic"} <= planned <= {kind.name for kind in STEP_KINDS if kind.runs_jobs and not kind.long}
+    recipe, source = load_recipe("gsirr")
+    with_engine = {kind.name for kind in STEP_KINDS if hasattr(recipe.step(kind), "engine")}
+    assert {"bulk", "electronic", "interface"} <= with_engine
+    assert {job.step for job in build_plan(recipe, source, full=True).jobs} == with_engine
+    assert {job.step for job in build_plan(recipe, source).jobs} == {
+        kind.name for kind in STEP_KINDS if kind.name in with_engine and not kind.long
+    }
 
 
 def test_no_module_lists_the_steps_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from jobflow import Flow
 from pymatgen.core.composition import Composition
@@ -14,9 +15,7 @@ from ...configs.models import Material, Method
 from ...configs.recipe import STEP_KINDS, Recipe
 from ...configs.steps.bulk import BulkStep
 from ...configs.steps.electronic import ElectronicStep
-from ...configs.steps.interface import InterfaceStep
 from ...configs.steps.kind import StepKind
-from ...configs.steps.oxygen_loss import OxygenLossStep
 from ...configs.steps.production import DynamicsPart, ProductionStep
 from ...structures.crystals.cells import canonical_order
 from ..engines.engine import Engine
@@ -25,8 +24,10 @@ from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
 from ..flows.dynamics import TrajectoryRun
 from ..identity import content_address
 from .builder import Builder, Plan, add_trajectory, needed, planned
+from .interface import add_interfaces
+from .oxygen_loss import add_oxygen_loss
 
-__all__ = ["STEPS", "add_production", "build_plan"]
+__all__ = ["STEPS", "build_plan"]
 
 #: names of all steps, in the order of the plan
 STEPS = tuple(kind.name for kind in STEP_KINDS)
@@ -64,15 +65,15 @@ def build_plan(
         raise InputError(f"{source.path}: recipe {recipe.name} has no step {only!r}; it has {', '.join(present)}")
     if engine is not None:
         require_engine(engine)
-    builder = Builder(recipe, source, engine)
+    builder = Builder(recipe, source, engine, full=full)
     _check_names(builder)
-    wanted = [kind for kind in STEP_KINDS if kind.runs_jobs and _is_wanted(kind, only, full=full)]
+    wanted = [kind for kind in STEP_KINDS if kind.name in _ADD and _is_wanted(kind, only, full=full)]
     if builder.production and any(kind.produced for kind in wanted):
-        add_production(builder, builder.production)
+        _add_production(builder, builder.production)
         wanted = [kind for kind in wanted if not kind.produced]
     for kind in wanted:
         if (step := recipe.step(kind)) is not None:
-            _ADD[kind.name](builder, step, full=full)
+            _ADD[kind.name](builder, step)
     if only is None and not full:
         left = [kind.name for kind in STEP_KINDS if kind.long and recipe.step(kind)]
         how = "it runs with --only {step}, or with every other step and at full length with --full"
@@ -100,7 +101,7 @@ def _is_wanted(kind: StepKind, only: str | None, *, full: bool) -> bool:
     return kind.name in (only, *_kind(only).after)
 
 
-def _add_bulk(builder: Builder, step: BulkStep, *, full: bool) -> None:
+def _add_bulk(builder: Builder, step: BulkStep) -> None:
     if (engine := builder.engine("bulk", step.engine, "relax")) is None:
         return
     for i, name in enumerate(step.materials):
@@ -110,7 +111,7 @@ def _add_bulk(builder: Builder, step: BulkStep, *, full: bool) -> None:
         builder.relaxed[found.name] = builder.add("bulk", found, "main", engine, task).output.structure
 
 
-def _add_electronic(builder: Builder, step: ElectronicStep, *, full: bool) -> None:
+def _add_electronic(builder: Builder, step: ElectronicStep) -> None:
     if (engine := builder.engine("electronic", step.engine, "dos")) is None:
         return
     for i, name in enumerate(step.materials):
@@ -132,24 +133,12 @@ def _variants(builder: Builder, step: ElectronicStep, found: Material) -> list[t
     return variants
 
 
-def _add_interface(builder: Builder, step: InterfaceStep, *, full: bool) -> None:
-    from .interface import add_interfaces  # the builder of cells, which no other step needs
-
-    add_interfaces(builder, step, full=full)
-
-
-def _add_oxygen_loss(builder: Builder, step: OxygenLossStep, *, full: bool) -> None:
-    from .oxygen_loss import add_oxygen_loss
-
-    add_oxygen_loss(builder, step)
-
-
-#: how the jobs of a step are drafted
-_ADD: dict[str, Callable[..., None]] = {
+#: how the jobs of a step are drafted; the report evaluates the other steps from a phase set
+_ADD: dict[str, Callable[[Builder, Any], None]] = {
     "bulk": _add_bulk,
     "electronic": _add_electronic,
-    "interface": _add_interface,
-    "oxygen_loss": _add_oxygen_loss,
+    "interface": add_interfaces,
+    "oxygen_loss": add_oxygen_loss,
 }
 
 
@@ -171,7 +160,7 @@ def _substance(builder: Builder, name: str, *location: str | int) -> None:
         builder.material(name, *location)
 
 
-def add_production(builder: Builder, production: ProductionStep) -> None:
+def _add_production(builder: Builder, production: ProductionStep) -> None:
     """Draft the jobs of production: relaxation, projected density of states, dynamics."""
     engine = Engine(builder.override or "vasp", dict(production.settings))
     for i, name in enumerate(production.relax):

@@ -159,8 +159,10 @@ class Draft:
 class Builder:
     """What the steps of one recipe share while its jobs are drafted."""
 
-    def __init__(self, recipe: Recipe, source: SourceFile, engine: str | None) -> None:
+    def __init__(self, recipe: Recipe, source: SourceFile, engine: str | None, *, full: bool = False) -> None:
         self.recipe, self.source, self.override = recipe, source, engine
+        #: whether molecular dynamics has its full length
+        self.full = full
         self.production = recipe.vasp if runs_production(engine) else None
         #: whether the engine of every step invents its numbers
         self.placeholder = engine in ENGINES and load_backend(str(engine), {}).trust.placeholder

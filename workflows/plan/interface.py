@@ -31,15 +31,13 @@ __all__ = ["add_interfaces"]
 STEP = "interface"
 
 
-def add_interfaces(builder: Builder, step: InterfaceStep, *, full: bool) -> None:
+def add_interfaces(builder: Builder, step: InterfaceStep) -> None:
     """Draft the jobs of all systems and of the controls in bulk.
 
     Parameters
     ----------
     builder : Builder
     step : InterfaceStep
-    full : bool
-        Take the full length of the molecular dynamics.
 
     Raises
     ------
@@ -48,8 +46,8 @@ def add_interfaces(builder: Builder, step: InterfaceStep, *, full: bool) -> None
     """
     relaxing = _relaxing_engine(builder, step)
     for number in range(len(step.systems)):
-        _System(builder, step, number, relaxing).add(full=full)
-    _controls(builder, step, relaxing, full=full)
+        _System(builder, step, number, relaxing).add()
+    _controls(builder, step, relaxing)
     built = [system.name for system in step.systems if system.file is None]
     if built:
         builder.notes.append(
@@ -113,7 +111,7 @@ class _System:
         where the engine can."""
         return "height" if self.relaxing.backend.relaxes_height else False
 
-    def add(self, *, full: bool) -> None:
+    def add(self) -> None:
         """Draft everything that the recipe asks for."""
         chosen = self._chosen()
         stack, bulks = chosen.structure, {key: chosen.bulks[key] for key in self.materials}
@@ -125,7 +123,7 @@ class _System:
         if self.system.electronic:
             self._electronic(stack, bulks)
         if self.system.dynamics:
-            self._dynamics(chosen.structure, full=full)
+            self._dynamics(chosen.structure)
 
     def _chosen(self) -> OutputReference:
         """The answer of the choosing job."""
@@ -240,7 +238,7 @@ class _System:
         for key, bulk in bulks.items():
             self._run(engine, Dos(method=self._method(bulk=True)), bulk, self._reference("bulk", key))
 
-    def _dynamics(self, start: OutputReference, *, full: bool) -> None:
+    def _dynamics(self, start: OutputReference) -> None:
         production = self.builder.production
         engine = self.builder.engine(STEP, self.step.dynamics.engine if self.step.dynamics else "", "md")
         if engine is None:
@@ -252,7 +250,7 @@ class _System:
                 min(pair) for pair in zip(part.kpoints, self.system.kpoints or part.kpoints, strict=True)
             )  # never denser than the stack is relaxed with
             method = self._method(cutoff=part.cutoff, kpoints=(a, b, c), hubbard_u=part.hubbard_u)
-        for motion in _motions(self.builder, self.step, engine, method, full=full):
+        for motion in _motions(self.builder, self.step, engine, method):
             add_trajectory(self.builder, (STEP, self.label), start, self.whole, motion)
 
     def _reference(self, what: Literal["bulk", "slab"], key: str) -> Reference:
@@ -272,9 +270,7 @@ class _System:
         return structure
 
 
-def _motions(
-    builder: Builder, step: InterfaceStep, engine: Engine, method: Method | None, *, full: bool
-) -> list[TrajectoryRun]:
+def _motions(builder: Builder, step: InterfaceStep, engine: Engine, method: Method | None) -> list[TrajectoryRun]:
     """The replicas: production takes settings and length of the recipe's section `vasp`."""
     production = builder.production
     part = production.dynamics if production else None
@@ -284,7 +280,7 @@ def _motions(
     if production is not None and part is None:
         builder.skipped.append("step interface: molecular dynamics needs the section vasp.dynamics of the recipe")
         return []
-    length, chunk = (part.length, part.chunk) if part else (own.full_length if full else own.length, own.chunk)
+    length, chunk = (part.length, part.chunk) if part else (own.full_length if builder.full else own.length, own.chunk)
     settings = {
         key: getattr(part or own, key) for key in ("timestep", "temperature", "thermostat", "damping", "frame_interval")
     }
@@ -301,7 +297,7 @@ def _motions(
     ]
 
 
-def _controls(builder: Builder, step: InterfaceStep, relaxing: Engine, *, full: bool) -> None:
+def _controls(builder: Builder, step: InterfaceStep, relaxing: Engine) -> None:
     """The same phases in bulk, relaxed at fixed cell and moved in the same way."""
     part = step.dynamics
     if part is None or not part.controls or (engine := builder.engine(STEP, part.engine, "md")) is None:
@@ -327,5 +323,5 @@ def _controls(builder: Builder, step: InterfaceStep, relaxing: Engine, *, full: 
             job = relaxing.maker(task).job_for(cell, label, role=Control(of=found.name))
             builder.drafts.append(Draft(job, STEP, label, "relaxed", relaxing, task, cell))
             start = job.output.structure
-        for motion in _motions(builder, step, engine, method, full=full):
+        for motion in _motions(builder, step, engine, method):
             add_trajectory(builder, (STEP, label), start, cell, motion, found.name)
