@@ -22,7 +22,7 @@ from ..roles import Role, read_role
 from .acceptance import accept
 from .backend import CONTRACT_VERSION, EngineBackend
 from .registry import load_backend
-from .tasks import Relax, Task
+from .tasks import Relax, Task, read_task
 
 __all__ = ["CalculationMaker", "Engine"]
 
@@ -120,10 +120,7 @@ class CalculationMaker(Maker):
         CalculationError
             If the calculation failed, or its result is not accepted.
         """
-        from pydantic import TypeAdapter
-
-        task: Task = TypeAdapter(Task).validate_python(self.task)
-        backend = self.engine.backend
+        task, backend = read_task(self.task), self.engine.backend
         if restart is None:
             document = backend.calculate(structure, task, label, Path.cwd())
         else:

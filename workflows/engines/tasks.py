@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from ...configs.models import Method, Spec
 from ...configs.units import ElectronVoltPerAngstrom, Femtosecond, Kelvin
 
-__all__ = ["Dos", "MolecularDynamics", "Relax", "Static", "Task"]
+__all__ = ["Dos", "MolecularDynamics", "Relax", "Static", "Task", "read_task"]
 
 
 class Relax(Spec):
@@ -67,3 +67,14 @@ class MolecularDynamics(Spec):
 
 
 Task = Annotated[Relax | Static | Dos | MolecularDynamics, Field(discriminator="kind")]
+_TASK: TypeAdapter[Task] = TypeAdapter(Task)
+
+
+def read_task(stored: object) -> Task:
+    """Return a task from its stored form.
+
+    Parameters
+    ----------
+    stored : dict or task
+    """
+    return _TASK.validate_python(stored)

@@ -181,11 +181,8 @@ def _dynamics(builder: Builder, part: DynamicsPart, engine: Engine) -> None:
     supercells = builder.by_material(part.supercell, "vasp", "dynamics", "supercell")
     for i, name in enumerate(part.materials):
         found = builder.material(name, "vasp", "dynamics", "materials", i)
-        method = builder.method("vasp", found, cutoff=part.cutoff, kpoints=part.kpoints)
-        if not part.hubbard_u:
-            method = method.model_copy(update={"hubbard_u": dict.fromkeys(method.hubbard_u, 0.0)})
         cell = builder.cell(found).make_supercell(supercells.get(found.name, (1, 1, 1)), in_place=False)
-        method = method.model_copy(update={"spin_polarized": any(cell.site_properties.get("magmom", []))})
+        method = builder.method_in_motion(found, part, cell)
         settings = {
             key: getattr(part, key)
             for key in ("timestep", "temperature", "thermostat", "damping", "frame_interval", "seed")

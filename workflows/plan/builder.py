@@ -14,6 +14,7 @@ from ...configs.errors import StructureError, UnknownNameError
 from ...configs.load import SourceFile
 from ...configs.models import Material, Mesh, Method
 from ...configs.recipe import Recipe
+from ...configs.steps.production import DynamicsPart
 from ...configs.trust import trust_of
 from ...structures.by_name import find_material
 from ...structures.crystals.cells import calculation_cell, prepared_cell
@@ -232,6 +233,16 @@ class Builder:
             )
         table = self.hubbard_table(self.cell(found).composition.remove_charges().elements, found.name)
         return Method(hubbard_u=table, cutoff=cutoff or electronic.cutoff, kpoints=mesh, smearing=electronic.smearing)
+
+    def method_in_motion(self, found: Material, part: DynamicsPart, cell: Structure) -> Method:
+        """The level of theory of production's dynamics for one material; spins where its `cell` has moments."""
+        method = self.method("vasp", found, cutoff=part.cutoff, kpoints=part.kpoints)
+        return method.model_copy(
+            update={
+                "hubbard_u": method.hubbard_u if part.hubbard_u else dict.fromkeys(method.hubbard_u, 0.0),
+                "spin_polarized": any(cell.site_properties.get("magmom", [])),
+            }
+        )
 
     def hubbard_table(self, elements: Iterable[Any], label: str) -> dict[str, float]:
         """The recipe's U of the elements that have one; every transition metal needs an entry."""

@@ -308,11 +308,7 @@ def _controls(builder: Builder, step: InterfaceStep, relaxing: Engine) -> None:
         label, method = f"{found.name} control", None
         start: Structure | OutputReference = cell
         if builder.production and builder.production.dynamics:
-            moving = builder.production.dynamics
-            method = builder.method("vasp", found, cutoff=moving.cutoff, kpoints=moving.kpoints)
-            magnetic = any(cell.site_properties.get("magmom", []))
-            table = method.hubbard_u if moving.hubbard_u else dict.fromkeys(method.hubbard_u, 0.0)
-            method = method.model_copy(update={"hubbard_u": table, "spin_polarized": magnetic})
+            method = builder.method_in_motion(found, builder.production.dynamics, cell)
         if not relaxing.backend.needs_method:
             task = Relax(
                 max_force=step.relaxation.max_force,

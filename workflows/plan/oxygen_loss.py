@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 from jobflow import Flow
-from pydantic import TypeAdapter
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
@@ -21,7 +20,7 @@ from ...structures.crystals.ordering import order
 from ...structures.defects.substitution import substitution_places, substitution_sites
 from ..engines.engine import CalculationMaker, Engine
 from ..engines.registry import ENGINES, load_backend
-from ..engines.tasks import Relax, Task
+from ..engines.tasks import Relax, read_task
 from ..flows.ordering import Level, host_jobs, ordering_flow
 from ..flows.oxygen_loss import oxygen_loss_flow
 from ..flows.substitution import SubstitutionMaker, most_calculations, sites_checked
@@ -265,8 +264,7 @@ def _draft(builder: Builder, flow: Flow, label: str, cell: Structure, most: tupl
         job.hosts = []  # it goes into the recipe's own flow
         variant, maker = job.name.removeprefix(f"{label} "), job.maker
         if isinstance(maker, CalculationMaker):
-            task: Task = TypeAdapter(Task).validate_python(maker.task)
-            builder.drafts.append(Draft(job, STEP, label, variant, maker.engine, task, cell))
+            builder.drafts.append(Draft(job, STEP, label, variant, maker.engine, read_task(maker.task), cell))
         else:
             builder.drafts.append(Draft(job, STEP, label, variant, most[0], Relax(), cell, most[1]))
 

@@ -55,9 +55,7 @@ def incar_tags(runs: Runs) -> Finding:
     from ..engines.vasp.settings import check_tags
 
     problems = [
-        f"{run.name}: {problem}"
-        for run in runs
-        for problem in check_tags(tags_of(run.cell(), run.task, run.settings()))
+        f"{run.name}: {problem}" for run in runs for problem in check_tags(tags_of(run.cell, run.task, run.settings))
     ]
     return finding(
         "INCAR tags",
@@ -110,14 +108,14 @@ def potcar_names(runs: Runs) -> Finding:
 
     problems = []
     for run in runs:
-        settings, elements = run.settings(), set(run.cell().structure.composition.get_el_amt_dict())
+        settings, elements = run.settings, set(run.cell.structure.composition.get_el_amt_dict())
         problems += [f"no POTCAR is named for {element}" for element in sorted(elements - set(settings.potcars))]
         problems += check_names(settings, elements)
     return finding(
         "POTCAR names",
         problems,
         "correct potcars in the settings of engine vasp",
-        f"all in {runs[0].settings().functional_library}" if runs else "",
+        f"all in {runs[0].settings.functional_library}" if runs else "",
     )
 
 
@@ -127,10 +125,10 @@ def potcar_files(runs: Runs) -> Finding:
 
     problems, mend, found = [], "", 0
     for run in runs:
-        settings = run.settings()
+        settings = run.settings
         if settings.names_only:
             continue
-        elements = sorted(set(run.cell().structure.composition.get_el_amt_dict()) & set(settings.potcars))
+        elements = sorted(set(run.cell.structure.composition.get_el_amt_dict()) & set(settings.potcars))
         try:
             found += len(potcar_manifest({element: settings.potcars[element] for element in elements}, settings))
         except InputError as error:
@@ -187,8 +185,8 @@ def moment_order(runs: Runs) -> Finding:
     for run in runs:
         if "magmom" not in run.structure.site_properties:
             continue
-        cell = run.cell()
-        files = input_files(cell, run.task, run.settings().model_copy(update={"potcar_spec": True}))
+        cell = run.cell
+        files = input_files(cell, run.task, run.settings)
         incar = Incar.from_str(str(files["INCAR"]))
         back = Poscar.from_str(files["POSCAR"].get_str(significant_figures=16)).structure
         moments = cell.restored(list(incar.get("MAGMOM", [0.0] * len(back))))
@@ -212,7 +210,7 @@ def one_rule(runs: Runs) -> Finding:
     """LREAL, PREC, smearing, cutoff and POTCAR release are the same wherever energies may be subtracted."""
     rules: dict[str, dict[object, str]] = {}
     for run in _energies(runs):
-        settings, method = run.settings(), run.task.method
+        settings, method = run.settings, run.task.method
         values = {
             "LREAL": settings.real_space_projection,
             "PREC": settings.precision,
@@ -242,7 +240,7 @@ def meshes(runs: Runs) -> Finding:
     out."""
     spacings = {}
     for run in _energies(runs):
-        cell, mesh = run.cell(), run.task.method.kpoints if run.task.method else (1, 1, 1)
+        cell, mesh = run.cell, run.task.method.kpoints if run.task.method else (1, 1, 1)
         axes = (0, 1) if cell.vacuum else (0, 1, 2)
         lengths = cell.structure.lattice.reciprocal_lattice.abc
         spacings[run.name] = max(lengths[axis] / mesh[axis] for axis in axes)
@@ -264,7 +262,7 @@ def vacuum(runs: Runs) -> Finding:
     """Slabs have enough vacuum along c, c stands upright, and one k point suffices along it."""
     problems = []
     for run in runs:
-        cell = run.cell()
+        cell = run.cell
         if not cell.vacuum:
             continue
         a, b, c = cell.structure.lattice.matrix
@@ -282,8 +280,8 @@ def dipole_stages(runs: Runs) -> Finding:
     """Polar slabs are converged without the dipole correction first."""
     from ..engines.vasp.backend import stages
 
-    polar = [run for run in _energies(runs) if run.cell().polar]
-    problems = [f"{run.name} has one stage" for run in polar if len(stages(run.cell(), run.task)) != 2]
+    polar = [run for run in _energies(runs) if run.cell.polar]
+    problems = [f"{run.name} has one stage" for run in polar if len(stages(run.cell, run.task)) != 2]
     return finding(
         "dipole correction in two stages",
         problems,
@@ -296,11 +294,9 @@ def symmetry_off(runs: Runs) -> Finding:
     """Slabs and dynamics run without symmetry, so that no operation is found and lost on the way."""
     from ..engines.vasp.inputs import incar_tags as tags_of
 
-    wanted = [run for run in runs if run.cell().vacuum or isinstance(run.task, MolecularDynamics)]
+    wanted = [run for run in runs if run.cell.vacuum or isinstance(run.task, MolecularDynamics)]
     problems = [
-        f"{run.name} has no ISYM = 0"
-        for run in wanted
-        if tags_of(run.cell(), run.task, run.settings()).get("ISYM") != 0
+        f"{run.name} has no ISYM = 0" for run in wanted if tags_of(run.cell, run.task, run.settings).get("ISYM") != 0
     ]
     return finding(
         "symmetry", problems, "this is a defect of the engine: report it", f"{len(wanted)} jobs with ISYM = 0"
@@ -310,9 +306,9 @@ def symmetry_off(runs: Runs) -> Finding:
 def slab_tolerance(runs: Runs) -> Finding:
     """Relaxed slabs need EDIFF at least as tight as 1e-6 eV, or the line search brackets noise (ZBRENT)."""
     problems = [
-        f"{run.name} relaxes a slab with EDIFF {run.settings().energy_tolerance:g} eV"
+        f"{run.name} relaxes a slab with EDIFF {run.settings.energy_tolerance:g} eV"
         for run in runs
-        if run.cell().vacuum and isinstance(run.task, Relax) and run.settings().energy_tolerance > SLAB_TOLERANCE
+        if run.cell.vacuum and isinstance(run.task, Relax) and run.settings.energy_tolerance > SLAB_TOLERANCE
     ]
     return finding("EDIFF of slabs", problems, f"energy_tolerance: {SLAB_TOLERANCE:g} eV", "fine", refuses=False)
 
@@ -356,7 +352,7 @@ def ranks_divide(runs: Runs, ranks: int) -> Finding:
     groups."""
     problems = []
     for run in runs:
-        settings = run.settings()
+        settings = run.settings
         groups = ranks // settings.kpar // settings.ncore
         if ranks % settings.kpar or (ranks // settings.kpar) % settings.ncore:
             problems.append(
@@ -374,14 +370,10 @@ def wall_time_holds_a_step(runs: Runs, wall_time: float, ranks: int) -> Finding:
     """The wall time holds several ionic steps, by the estimate of the plan (an order of magnitude)."""
     from ..engines.registry import load_backend
 
-    problems = []
+    engine, problems = load_backend("vasp", {}), []
     for run in runs:
         one = run.task.model_copy(update={"n_steps": 1}) if isinstance(run.task, MolecularDynamics) else run.task
-        seconds = (
-            load_backend("vasp", run.overrides).estimate_seconds(len(run.structure), one)
-            / ranks
-            / (20 if isinstance(one, Relax) else 1)
-        )
+        seconds = engine.estimate_seconds(len(run.structure), one) / ranks / (20 if isinstance(one, Relax) else 1)
         if seconds > wall_time * STEP_SHARE:
             problems.append(
                 f"{run.name}: one ionic step takes about {seconds:.0f} s on {ranks} ranks, the wall time is "

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pymatgen.core.structure import Structure
 
-from ...configs.load import engine_settings
 from ..engines.tasks import Task
 
 if TYPE_CHECKING:
@@ -56,28 +55,19 @@ class PlannedRun:
     structure : Structure
         The cell it starts from, or the nearest that is known.
     task : Relax, Static, Dos or MolecularDynamics
-    overrides : dict
-        Of the engine's settings.
+    settings : VaspSettings
+        The engine's settings of this job.
     """
 
     key: str
     name: str
     structure: Structure
     task: Task
-    overrides: dict[str, Any] = field(default_factory=dict)
-
-    def settings(self) -> VaspSettings:
-        """The engine's settings of this job."""
-        from ..engines.vasp.settings import VaspSettings
-
-        return engine_settings("vasp", VaspSettings, self.overrides)
-
-    def cell(self) -> VaspCell:
-        """The cell in VASP's order."""
-        return self._cell
+    settings: VaspSettings
 
     @cached_property
-    def _cell(self) -> VaspCell:
+    def cell(self) -> VaspCell:
+        """The cell in VASP's order."""
         from ..engines.vasp.cells import vasp_cell
 
         return vasp_cell(self.structure, self.name)

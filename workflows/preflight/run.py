@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobflow import Job
-from pydantic import TypeAdapter
 from pymatgen.core.structure import Structure
 
 from ..engines.engine import CalculationMaker
-from ..engines.registry import runs_production
-from ..engines.tasks import Task
+from ..engines.registry import load_backend, runs_production
+from ..engines.tasks import read_task
 from ..flows.interface import stand_in
 from ..interface_documents import BuiltInterfaces
 from ..plan.builder import Plan
@@ -56,11 +55,6 @@ def preflight(runs: Sequence[PlannedRun], wall_time: float | None = None, ranks:
         s, of one job on the cluster.
     ranks : int, optional
         MPI ranks of one job.
-
-    Raises
-    ------
-    InputError
-        If the settings of a job are not valid, an INCAR tag that does not exist among them.
     """
     found = [check(runs) for check in NEEDED]
     if any(not finding.ok for finding in found):
@@ -85,6 +79,11 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
     added : bool
         Those too that the flow of oxygen loss adds while it runs, each with the cell that it would start from if
         nothing moved.
+
+    Raises
+    ------
+    InputError
+        If the settings of a job are not valid, an INCAR tag that does not exist among them.
     """
     jobs = {job.uuid: job for job in plan.flow.jobs if isinstance(job, Job)}
     cells: dict[str, Structure] = {}
@@ -115,9 +114,8 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
 
 def _run(job: Job, cell: Structure, overrides: dict[str, Any] | None) -> PlannedRun:
     maker = _maker(job)
-    task: Task = TypeAdapter(Task).validate_python(maker.task)
-    names_only = {"potcar_spec": True} if maker.engine.backend.trust.placeholder else {}
-    return PlannedRun(job.uuid, job.name, cell, task, {**maker.engine.settings, **names_only, **(overrides or {})})
+    settings: Any = load_backend(maker.engine.name, {**maker.engine.settings, **(overrides or {})}).settings
+    return PlannedRun(job.uuid, job.name, cell, read_task(maker.task), settings)
 
 
 def _maker(job: Job) -> CalculationMaker:

@@ -98,10 +98,9 @@ def _write(run: PlannedRun, out: Path, positions: str) -> dict[str, Any]:
     from ....workflows.engines.vasp.inputs import write_inputs
 
     folder = out / LATER / _slug(run.name) if positions == TO_COME else out / _slug(run.name)
-    cell = run.cell()
     directories = []
-    for stage, place in stages(cell, run.task):
-        write_inputs(run.structure, run.task, run.settings(), folder / place, stage)
+    for stage, place in stages(run.cell, run.task):
+        write_inputs(run.structure, run.task, run.settings, folder / place, stage)
         directories.append(str(folder / place))
     told = {
         "name": run.name,

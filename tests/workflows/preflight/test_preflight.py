@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from catholyte.configs.load import engine_settings
 from catholyte.configs.models import Method
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
 from catholyte.workflows.engines.vasp import inputs as vasp_inputs
+from catholyte.workflows.engines.vasp.settings import VaspSettings
 from catholyte.workflows.preflight.run import Finding, PlannedRun, preflight
 
 METHOD = Method(hubbard_u={"Co": 3.9}, cutoff=500, kpoints=(4, 4, 4))
@@ -20,11 +22,11 @@ CELL = Structure(
     [[0.5, 0, 0], [0, 0, 0], [0.5, 0.5, 0], [0, 0.5, 0]],
     site_properties={"magmom": [0, 3.0, -3.0, 0]},
 )
-SETTINGS: dict[str, Any] = {"potcar_spec": True}
 
 
 def _run(name: str = "CoO", structure: Structure = CELL, task: Task | None = None, **settings: Any) -> PlannedRun:
-    return PlannedRun(name, name, structure, task or Static(method=METHOD), {**SETTINGS, **settings})
+    changed = engine_settings("vasp", VaspSettings, {"potcar_spec": True, **settings})
+    return PlannedRun(name, name, structure, task or Static(method=METHOD), changed)
 
 
 def _failed(*runs: PlannedRun, **limits: Any) -> dict[str, Finding]:
