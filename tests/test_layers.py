@@ -42,15 +42,16 @@ RANKS: dict[str, tuple[str, ...]] = {
 #: modules in one room at most, and lines of one module
 MOST_MODULES, MOST_LINES = 18, 400
 FOLDERS = RANKS[""]
+Graph = dict[tuple[str, ...], set[tuple[str, ...]]]
 MODULES = {
     path.relative_to(ROOT).with_suffix("").parts: path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")
 }
 
 
-def _imports(parts: tuple[str, ...]) -> set[tuple[str, ...]]:
+def _imports(parts: tuple[str, ...], tree: ast.Module) -> set[tuple[str, ...]]:
     """Modules of the package that a module imports anywhere, functions included."""
     found = set()
-    for node in ast.walk(ast.parse(MODULES[parts].read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             package = parts[: len(parts) - node.level]
             target = package + tuple((node.module or "").split(".")) if node.module else package
@@ -62,15 +63,24 @@ def _imports(parts: tuple[str, ...]) -> set[tuple[str, ...]]:
     return found
 
 
-GRAPH = {parts: _imports(parts) for parts in MODULES}
+@pytest.fixture(scope="module")
+def trees() -> dict[tuple[str, ...], ast.Module]:
+    """Modules, parsed."""
+    return {parts: ast.parse(path.read_text(encoding="utf-8")) for parts, path in MODULES.items()}
+
+
+@pytest.fixture(scope="module")
+def graph(trees: dict[tuple[str, ...], ast.Module]) -> Graph:
+    """Module to the modules of the package that it imports."""
+    return {parts: _imports(parts, tree) for parts, tree in trees.items()}
 
 
 def _rank(place: str, name: str) -> int:
     return next((i for i, line in enumerate(RANKS[place]) if name in line.split()), -1)
 
 
-def test_there_is_something_to_check() -> None:
-    assert sum(map(len, GRAPH.values())) > 50
+def test_there_is_something_to_check(graph: Graph) -> None:
+    assert sum(map(len, graph.values())) > 50
 
 
 @pytest.mark.parametrize("place", RANKS, ids=lambda place: place or "package")
@@ -81,11 +91,11 @@ def test_every_room_has_a_rank(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", RANKS, ids=lambda place: place or "package")
-def test_imports_go_downwards(place: str) -> None:
+def test_imports_go_downwards(place: str, graph: Graph) -> None:
     prefix = tuple(place.split(".")) if place else ()
     depth = len(prefix)
     upward = []
-    for parts, targets in GRAPH.items():
+    for parts, targets in graph.items():
         for target in targets:
             if parts[:depth] == target[:depth] == prefix and parts[depth] != target[depth]:
                 own, other = _rank(place, parts[depth]), _rank(place, target[depth])
@@ -94,20 +104,20 @@ def test_imports_go_downwards(place: str) -> None:
     assert not upward
 
 
-@pytest.mark.parametrize("parts", sorted(MODULES), ids=".".join)
-def test_the_package_imports_itself_relatively(parts: tuple[str, ...]) -> None:
+def test_the_package_imports_itself_relatively(trees: dict[tuple[str, ...], ast.Module]) -> None:
     absolute = [
-        node
-        for node in ast.walk(ast.parse(MODULES[parts].read_text()))
+        f"{'.'.join(parts)}: line {node.lineno}"
+        for parts, tree in trees.items()
+        for node in ast.walk(tree)
         if (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "catholyte")
         or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "catholyte" for alias in node.names))
     ]
     assert not absolute
 
 
-def test_no_circle() -> None:
-    graph = networkx.DiGraph([(a, b) for a, targets in GRAPH.items() for b in targets])
-    assert list(networkx.simple_cycles(graph)) == []
+def test_no_circle(graph: Graph) -> None:
+    arrows = networkx.DiGraph([(a, b) for a, targets in graph.items() for b in targets])
+    assert list(networkx.simple_cycles(arrows)) == []
 
 
 def test_no_room_is_a_warehouse() -> None:
@@ -165,12 +175,12 @@ def test_references_of_docstrings_lead_somewhere() -> None:
     assert lost == set()
 
 
-def test_analysis_sees_no_maker() -> None:
+def test_analysis_sees_no_maker(graph: Graph) -> None:
     # the schemas, and the reader of output files
     allowed = {("workflows", name) for name in ("documents", "interface_documents", "roles", "vasp_output")}
     seen = {
         target
-        for parts, targets in GRAPH.items()
+        for parts, targets in graph.items()
         if parts[0] == "analysis"
         for target in targets
         if target[0] == "workflows"

@@ -53,9 +53,14 @@ def deciding_names(text: str) -> Iterator[ast.Constant]:
             yield from found if len(found) > 1 else []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_engine_is_told_by_its_name(path: Path) -> None:
-    assert [f"line {name.lineno}: {name.value!r}" for name in deciding_names(path.read_text())] == []
+def test_no_engine_is_told_by_its_name() -> None:
+    assert len(MODULES) > 200
+    told = [
+        f"{path.relative_to(ROOT)}: line {name.lineno}: {name.value!r}"
+        for path in MODULES
+        for name in deciding_names(path.read_text(encoding="utf-8"))
+    ]
+    assert told == []
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,18 @@ def test_places_that_do_not_exist_are_refused(board: TestClient, place: str) -> 
     assert "root:" not in answered.text
 
 
+HOSTILE = (
+    '{"$ne": null}',
+    "$where",
+    "../../etc/passwd",
+    "<img src=x onerror=alert(1)>",
+    "-1",
+    "9" * 5000,
+    "\x00",
+    "🜁",
+)
+
+
 @pytest.mark.parametrize(
     "key",
     [
@@ -166,16 +178,13 @@ def test_places_that_do_not_exist_are_refused(board: TestClient, place: str) -> 
         "unheard_of",
     ],
 )
-@pytest.mark.parametrize(
-    "value",
-    ['{"$ne": null}', "$where", "../../etc/passwd", "<img src=x onerror=alert(1)>", "-1", "9" * 5000, "\x00", "🜁"],
-)
-def test_hostile_filters_find_nothing_and_change_nothing(board: TestClient, key: str, value: str) -> None:
+def test_hostile_filters_find_nothing_and_change_nothing(board: TestClient, key: str) -> None:
     for place in ("/campaign/gsirr", "/campaign/gsirr/jobs"):
-        for given_as in ({key: value}, {f"{key}[$ne]": value}):
-            answered = board.get(place, params=given_as)
-            assert answered.status_code == 200
-            assert "<img src=x" not in answered.text
+        for value in HOSTILE:
+            for given_as in ({key: value}, {f"{key}[$ne]": value}):
+                answered = board.get(place, params=given_as)
+                assert answered.status_code == 200, (place, given_as)
+                assert "<img src=x" not in answered.text, (place, given_as)
 
 
 @settings(max_examples=40, deadline=None)
