@@ -1,15 +1,25 @@
-"""Stores, reports and jobs as former versions wrote them; ``tests/data/README.md`` says how each came to be."""
+"""Stores, reports and jobs as former versions wrote them; ``tests/data/README.md`` says how each came to be.
+
+A correction moves numbers of these reports. ``python -m catholyte.tests.support.former.former_stores`` writes what
+differs today to ``tests/data/former-moves.json``, line by line; every line of it is looked at before it is committed.
+"""
 
 from __future__ import annotations
 
 import json
 import lzma
 import tarfile
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DATA", "STORES", "former_jobs", "former_reports", "former_status", "unpack"]
+from catholyte.analysis.records import Records
+from catholyte.analysis.report.page import report_sections
+from catholyte.hpc.store.campaign_store import open_store
+from catholyte.tests.support.former.report_record import differences, recorded
+
+__all__ = ["DATA", "STORES", "former_jobs", "former_reports", "former_status", "moved", "moves_of", "unpack"]
 
 DATA = Path(__file__).parents[2] / "data"
 #: name in the records of reports to the packed store
@@ -44,9 +54,37 @@ def former_jobs() -> dict[str, dict[str, Any]]:
     return found
 
 
+def moves_of(records: Records, store: str, campaign: str) -> list[str]:
+    """Where the report of a former campaign differs today from the one that it gave."""
+    return sorted(differences(former_reports()[store][campaign], recorded(report_sections(records, campaign))))
+
+
+@cache
+def moved() -> dict[str, dict[str, list[str]]]:
+    """Store to campaign to the differences that corrections made; not to be changed in place."""
+    found: dict[str, dict[str, list[str]]] = json.loads((DATA / "former-moves.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _write_moves() -> None:
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in STORES:
+        with tempfile.TemporaryDirectory() as folder:
+            opened = open_store(unpack(name, Path(folder)), create=False)
+            records = Records(opened.outputs, opened.states, opened.campaigns)
+            found[name] = {campaign: moves_of(records, name, campaign) for campaign in former_reports()[name]}
+            opened.close()
+    text = json.dumps(found, indent=0, ensure_ascii=False)
+    (DATA / "former-moves.json").write_text(f"{text}\n", encoding="utf-8")
+
+
 def _read(member: str) -> dict[str, dict[str, Any]]:
     with tarfile.open(DATA / "former-reports.tar.xz") as packed:
         file = packed.extractfile(member)
         assert file is not None
         found: dict[str, dict[str, Any]] = json.load(file)
     return found
+
+
+if __name__ == "__main__":
+    _write_moves()

@@ -48,12 +48,12 @@ def differences(expected: Any, found: Any, place: str = "") -> list[str]:
         return [*missing, *added, *(told for each in inner for told in each)]
     if isinstance(expected, list) and isinstance(found, list):
         if len(expected) != len(found):
-            return [f"{place}: {len(expected)} entries were {expected!r:.200}, and {len(found)} are {found!r:.200}"]
+            return [f"{place}: {len(expected)} entries were {expected!r}, and {len(found)} are {found!r}"]
         inner = (differences(a, b, f"{place}/{k}") for k, (a, b) in enumerate(zip(expected, found, strict=True)))
         return [told for each in inner for told in each]
     if "/tables/" in place and place.count("/tables/") == 1 and isinstance(expected, str) and "\n" in expected:
         return differences(list(csv.reader(io.StringIO(expected))), list(csv.reader(io.StringIO(str(found)))), place)
-    return [] if _same(expected, found) else [f"{place}: {expected!r:.200} was, and {found!r:.200} is"]
+    return [] if _same(expected, found) else [f"{place}: {expected!r} was, and {found!r} is"]
 
 
 def _csv(table: Table) -> str:
