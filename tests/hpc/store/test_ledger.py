@@ -76,7 +76,7 @@ def test_life_of_a_job(ledger: Ledger) -> None:
     ledger.finish("job", 5.0)
     record = ledger.record("job") or {}
     assert (record["state"], record["computed"], record["wall_seconds"], record["attempts"]) == ("done", 1, 5.0, 3)
-    assert ledger.claim("job") == Claim("done")
+    assert ledger.claim("job") == Claim("done", dynamic={})
 
 
 @pytest.mark.parametrize("dynamic", [{}, {"addition": [{"uuid": "x", "index": 1}]}])
