@@ -107,7 +107,7 @@ def ladder_figure(ladder: OxygenLadder, curve: VoltageCurve | None = None) -> Fi
         ax.axhline(0, color=GREY, linewidth=0.6)
         ax.invert_xaxis()
         ax.set_xlabel("lithium left (share of that of the host)")
-        ax.set_ylabel("formation energy of V$_{O}$ (eV, O$_{2}$ at 0 K)")
+        ax.set_ylabel("formation energy of V$_{O}$ (eV, O$_{2}$ without entropy)")
         ax.legend(fontsize=7.5, loc="best")
         if curve is not None:
             _voltages(ax, curve, contents)
@@ -257,7 +257,7 @@ def substitution_figure(found: SubstitutionResults) -> Figure:
             right.scatter(at, [v.change for v in mine], s=30, color=color, marker=marker, zorder=3)
         right.axhline(0, color=GREY, linewidth=0.8)
         for ax, label in (
-            (left, "formation energy of V$_{O}$ (eV, O$_{2}$ at 0 K)"),
+            (left, "formation energy of V$_{O}$ (eV, O$_{2}$ without entropy)"),
             (right, "change by the ion (eV)"),
         ):
             ax.set_xlabel(f"distance of the oxygen atom to {found.ion} (Å)")

@@ -53,7 +53,7 @@ class OxygenVacancy:
         Oxygen atoms of the parent that this one stands for: its own class by symmetry, and its share of the
         atoms of the same environment of which none was taken out.
     energy : float
-        eV, formation energy with oxygen at 0 K.
+        eV, formation energy with oxygen gas without entropy.
     shortest_oxygen : float
         Å, shortest O-O distance after relaxation.
     document : CalculationDocument
@@ -165,12 +165,13 @@ class Rung:
 
     @property
     def mean(self) -> float:
-        """Formation energy averaged over sites, and over arrangements with equal weight, eV with oxygen at 0 K."""
+        """Formation energy averaged over sites, and over arrangements with equal weight, eV with oxygen gas without
+        entropy."""
         return fmean(a.mean for a in self.sampled)
 
     @property
     def lowest(self) -> float:
-        """Lowest formation energy of all sites and arrangements, eV with oxygen at 0 K."""
+        """Lowest formation energy of all sites and arrangements, eV with oxygen gas without entropy."""
         return min(a.lowest for a in self.sampled)
 
     @property

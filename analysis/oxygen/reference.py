@@ -1,11 +1,11 @@
 """The chemical potential of oxygen at a temperature and a pressure, from a computed molecule and measured gas data.
 
-μ(T, p) = ½ E(O2) + δ + ½ [H(T) - H(0 K) - T S(T, p0) + k T ln(p / p0)]
+μ(T, p) = ½ E(O2) + δ + ½ [H(T) - H(T0) - T S(T, p0) + k T ln(p / p0)]
 
-E(O2) is the computed molecule without zero-point motion, δ the stated correction of its binding, and
-enthalpy and entropy are those of the NIST-JANAF tables (K. Reuter, M. Scheffler, Phys. Rev. B 65, 035406
-(2001)). Vibrations of the solids are left out. Corrections δ are fitted to enthalpies of formation at 298 K and so hold
-what leaving out vibrations costs on average; of the gas, ½ [H(298 K) - H(0 K)] = 0.045 eV is then counted in both.
+E(O2) is the computed molecule without zero-point motion, δ the stated correction of its binding, and the gas terms are
+those of :func:`..thermodynamics.open_species.oxygen_shift`. Vibrations of the solids are left out. A correction that is
+fitted to enthalpies of formation at 298.15 K holds what leaving out vibrations costs on average, and the heat content
+of the gas up to there: T0 is then 298.15 K. Without a correction T0 is 0 K.
 
 Energies on the MP2020 scale (CHGNet's, and those of the phase sets) hold -0.687 eV for each oxide ion, and nothing for
 O2. Taken as they are, each oxygen atom that leaves a cell would take its anion correction along, and whether it does
@@ -17,32 +17,23 @@ that enters.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
-from math import log
 
 import numpy as np
-from pydantic import Field, model_validator
 
-from ...configs.constants import BOLTZMANN, KJ_PER_MOL
 from ...configs.errors import InputError, SignatureMismatchError, near_match_hint
-from ...configs.load import CONFIGS, parse_file
-from ...configs.models import Spec, Tier
+from ...configs.models import Tier
 from ...configs.steps.oxygen_loss import CorrectionName
 from ...configs.trust import trust_of
 from ...workflows.documents import CalculationDocument, Signature, require_real, require_same_signature
+from ..thermodynamics.open_species import oxygen_data, oxygen_shift
 from ..thermodynamics.phase_set import PhaseSet
 from ..words import number
 
 __all__ = [
     "MP2020",
-    "Correction",
     "OxygenReference",
     "contained_correction",
     "default_correction",
-    "gas_enthalpy",
-    "gas_entropy",
-    "oxygen_data",
     "reference_from_document",
     "reference_from_phase_set",
     "release_temperature",
@@ -57,115 +48,6 @@ _BOND = (1.15, 1.30)
 _TRIPLET = 1.0
 
 
-class ShomateRange(Spec):
-    """Coefficients of one range of temperature; the equations stand in the file."""
-
-    low: float = Field(ge=0, description="K")
-    high: float = Field(gt=0, description="K")
-    A: float
-    B: float
-    C: float
-    D: float
-    E: float
-    F: float
-    G: float
-    H: float
-
-    def enthalpy(self, temperature: float) -> float:
-        """H(T) - H(298.15 K), kJ/mol."""
-        t = temperature / 1000
-        return self.A * t + self.B * t**2 / 2 + self.C * t**3 / 3 + self.D * t**4 / 4 - self.E / t + self.F - self.H
-
-    def entropy(self, temperature: float) -> float:
-        """Standard entropy, J/(mol K)."""
-        t = temperature / 1000
-        return self.A * log(t) + self.B * t + self.C * t**2 / 2 + self.D * t**3 / 3 - self.E / (2 * t**2) + self.G
-
-
-class Gas(Spec):
-    """Thermal data of a gas."""
-
-    formula: str
-    source: str
-    license: str
-    pressure: float = Field(gt=0, description="bar, of the standard state")
-    zero_point: float = Field(description="kJ/mol, H(0 K) - H(298.15 K)")
-    shomate: tuple[ShomateRange, ...] = Field(min_length=1)
-
-    def range_at(self, temperature: float) -> ShomateRange:
-        """The range that holds a temperature; raises InputError naming what is covered."""
-        for part in self.shomate:
-            if part.low <= temperature <= part.high:
-                return part
-        raise InputError(
-            f"{temperature:g} K: gas data of {self.formula} reach from {self.shomate[0].low:g} to "
-            f"{self.shomate[-1].high:g} K, and 0 K is allowed"
-        )
-
-
-class Correction(Spec):
-    """A stated correction of the O2 molecule."""
-
-    value: float = Field(ge=0, description="eV per O atom, added to half the energy of the molecule")
-    source: str
-
-
-class OxygenData(Spec):
-    """Content of ``configs/thermochemistry/oxygen.yaml``."""
-
-    gas: Gas
-    corrections: dict[CorrectionName, Correction]
-    contained: dict[str, float] = Field(description="scheme to what it adds to total energies, eV per oxide ion")
-
-    @model_validator(mode="after")
-    def _ranges_join(self) -> OxygenData:
-        parts = self.gas.shomate
-        if any(one.high != other.low for one, other in pairwise(parts)):
-            raise ValueError("the ranges of the gas data must join")
-        return self
-
-
-@cache
-def oxygen_data() -> OxygenData:
-    """Return gas data and corrections of oxygen with their sources."""
-    return parse_file(CONFIGS / "thermochemistry" / "oxygen.yaml", OxygenData)[0]
-
-
-def gas_enthalpy(temperature: float) -> float:
-    """Return H(T) - H(0 K) of O2, eV per molecule; 0 at 0 K.
-
-    Raises
-    ------
-    InputError
-        If the temperature, K, is outside the tables.
-    """
-    gas = oxygen_data().gas
-    if temperature == 0:
-        return 0.0
-    return (gas.range_at(temperature).enthalpy(temperature) - gas.zero_point) / KJ_PER_MOL
-
-
-def gas_entropy(temperature: float, pressure: float = 1.0) -> float:
-    """Return the entropy of O2 as an ideal gas, eV/K per molecule; 0 at 0 K.
-
-    Parameters
-    ----------
-    temperature : float, K
-    pressure : float, bar
-
-    Raises
-    ------
-    InputError
-        If the temperature is outside the tables or the pressure is not above 0.
-    """
-    gas = oxygen_data().gas
-    if not pressure > 0 or not np.isfinite(pressure):
-        raise InputError(f"a partial pressure of {pressure:g} bar: it must lie above 0")
-    if temperature == 0:
-        return 0.0
-    return gas.range_at(temperature).entropy(temperature) / 1000 / KJ_PER_MOL - BOLTZMANN * log(pressure / gas.pressure)
-
-
 @dataclass(frozen=True)
 class OxygenReference:
     """Where oxygen goes to: a computed molecule, a stated correction, and the gas.
@@ -176,6 +58,8 @@ class OxygenReference:
         eV per O atom, computed, uncorrected.
     correction : float
         eV per O atom, added to `molecule`.
+    fitted_at : float
+        K; the corrected molecule stands for the enthalpy of the gas at this temperature, 0 K without a correction.
     correction_name, correction_source : str
     contained : float
         eV per O atom that the energies of the series hold beyond the functional.
@@ -187,6 +71,7 @@ class OxygenReference:
 
     molecule: float
     correction: float
+    fitted_at: float
     correction_name: CorrectionName
     correction_source: str
     contained: float
@@ -194,29 +79,30 @@ class OxygenReference:
     origin: str
 
     @property
-    def at_zero(self) -> float:
-        """Chemical potential at 0 K, eV per O atom, on the uncorrected scale."""
+    def without_entropy(self) -> float:
+        """Chemical potential less everything of the gas that the correction does not hold, eV per O atom, on the
+        uncorrected scale: half the enthalpy of the gas at `fitted_at`."""
         return self.molecule + self.correction
 
     @property
     def on_series(self) -> float:
-        """The same on the scale of the series' energies: what one O atom of a cell is weighed against at 0 K, eV."""
-        return self.at_zero + self.contained
+        """The same on the scale of the series' energies: what one O atom of a cell is weighed against, eV."""
+        return self.without_entropy + self.contained
 
-    @staticmethod
-    def shift(temperature: float, pressure: float = 1.0) -> float:
-        """Return μ(T, p) - μ(0 K), eV per O atom; raises as :func:`gas_entropy`.
+    def shift(self, temperature: float, pressure: float = 1.0) -> float:
+        """Return μ(T, p) less :attr:`without_entropy`, eV per O atom, as
+        :func:`..thermodynamics.open_species.oxygen_shift` gives it.
 
         Parameters
         ----------
         temperature : float, K
         pressure : float, bar
         """
-        return (gas_enthalpy(temperature) - temperature * gas_entropy(temperature, pressure)) / 2
+        return oxygen_shift(temperature, pressure, self.fitted_at)
 
     def potential(self, temperature: float, pressure: float = 1.0) -> float:
-        """Return μ(T, p), eV per O atom, on the uncorrected scale; raises as :func:`gas_entropy`."""
-        return self.at_zero + self.shift(temperature, pressure)
+        """Return μ(T, p), eV per O atom, on the uncorrected scale; raises as :meth:`shift`."""
+        return self.without_entropy + self.shift(temperature, pressure)
 
     def check(self, document: CalculationDocument) -> None:
         """Raise SignatureMismatchError unless the document's energy may be set against this reference."""
@@ -244,7 +130,7 @@ class OxygenReference:
         return (
             f"Oxygen goes to O₂ gas: {self.origin}, {number(self.molecule, 3)} eV per O atom, correction "
             f"{self.correction_name} +{number(self.correction, 3)} eV per O atom ({self.correction_source}). Enthalpy "
-            f"and entropy of the gas: {oxygen_data().gas.source}.{scale}"
+            f"and entropy of the gas, counted from {self.fitted_at:g} K: {oxygen_data().gas.source}.{scale}"
         )
 
 
@@ -361,20 +247,21 @@ def _reference(energy: float, signature: Signature, origin: str, name: Correctio
         raise InputError(f"unknown correction {name!r} of the O2 molecule; {near_match_hint(name, corrections)}")
     chosen = corrections[name]
     return OxygenReference(
-        energy, chosen.value, name, chosen.source, contained_correction(signature), signature, origin
+        energy, chosen.value, chosen.fitted_at, name, chosen.source, contained_correction(signature), signature, origin
     )
 
 
-def release_temperature(energy: float, pressure: float) -> float | None:
+def release_temperature(energy: float, pressure: float, reference: OxygenReference) -> float | None:
     """Return the temperature, K, above which a vacancy of this formation energy forms of itself; None within the gas
     tables.
 
     Parameters
     ----------
     energy : float
-        eV, with oxygen at 0 K.
+        eV, with oxygen at the reference without entropy.
     pressure : float
         bar.
+    reference : OxygenReference
     """
     from scipy.optimize import brentq
 
@@ -382,7 +269,7 @@ def release_temperature(energy: float, pressure: float) -> float | None:
     low, high = parts[0].low, parts[-1].high
 
     def left(temperature: float) -> float:
-        return energy + OxygenReference.shift(temperature, pressure)
+        return energy + reference.shift(temperature, pressure)
 
     if left(low) <= 0:
         return low

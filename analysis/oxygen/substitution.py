@@ -74,7 +74,7 @@ class PairedVacancy:
     environment, bridge : tuple of str
         First shell and its readable form, without and with the ion.
     energies : tuple of float
-        eV, formation energies with oxygen at 0 K, without and with the ion.
+        eV, formation energies with oxygen gas without entropy, without and with the ion.
     """
 
     site: str

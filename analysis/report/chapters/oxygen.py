@@ -291,8 +291,8 @@ def _ladder_blocks(found: OxygenResults, ladder: OxygenLadder) -> list[Block]:
         Column("release", f"lowest is 0 at {at.pressure:g} bar (K)", 0),
     )
     note = (
-        "Formation energies with O₂ at 0 K but where stated; ±: standard error over arrangements, those of lowest "
-        "energy, of equal weight."
+        "Formation energies with O₂ without entropy but where stated; ±: standard error over arrangements, those of "
+        "lowest energy, of equal weight."
     )
     blocks: list[Block] = [
         Text(ladder.reference.sentence()),
@@ -335,7 +335,7 @@ def _rung_row(rung: Rung, found: OxygenResults, ladder: OxygenLadder) -> dict[st
         "spread": rung.spread,
         "mean_at": ladder.at(rung.mean, at.temperature, at.pressure),
         "lowest_at": ladder.at(rung.lowest, at.temperature, at.pressure),
-        "release": release_temperature(rung.lowest, at.pressure),
+        "release": release_temperature(rung.lowest, at.pressure, ladder.reference),
     }
 
 

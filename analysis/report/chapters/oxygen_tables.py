@@ -64,7 +64,7 @@ def comparison_blocks(label: str, ladders: Sequence[OxygenLadder]) -> list[Block
             LI_VACANCIES,
             _OXYGEN_ATOM,
             _FIRST_SHELL,
-            Column("first", f"{first} (eV, O₂ at 0 K)", 3),
+            Column("first", f"{first} (eV, O₂ without entropy)", 3),
             Column("second", f"{second} (eV)", 3),
             Column("change", f"{second} - {first} (eV)", 3),
         )
@@ -177,7 +177,7 @@ def sites_table(label: str, ladder: OxygenLadder) -> Table:
         _FIRST_SHELL,
         Column("bridge", "bridge"),
         Column("stands_for", "stands for O atoms", 1),
-        Column("energy", "formation energy (eV, O₂ at 0 K)", 3),
+        Column("energy", "formation energy (eV, O₂ without entropy)", 3),
         Column("oxygen", "shortest O–O (Å)", 2),
     )
     return Table(f"oxygen_sites_{label}", f"{label}: every oxygen vacancy", columns, rows)

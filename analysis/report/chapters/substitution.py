@@ -80,7 +80,7 @@ def _vacancies(found: SubstitutionResults, stem: str) -> Table:
         Column("distance", "to the ion (Å)", 2),
         Column("before", "first shell without it", chemical=True),
         Column("after", "with it", chemical=True),
-        Column("without", "formation energy without it (eV, O₂ at 0 K)", 3),
+        Column("without", "formation energy without it (eV, O₂ without entropy)", 3),
         Column("with", "with it", 3),
         Column("change", "change (eV)", 3),
     )

@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 from catholyte.analysis.oxygen.reference import (
-    OxygenReference,
+    reference_from_document,
+    reference_from_phase_set,
+)
+from catholyte.analysis.thermodynamics.open_species import (
+    FITTED_AT,
     gas_enthalpy,
     gas_entropy,
     oxygen_data,
-    reference_from_document,
-    reference_from_phase_set,
+    oxygen_potential,
+    oxygen_shift,
 )
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.constants import BOLTZMANN, KJ_PER_MOL
@@ -55,7 +59,7 @@ def test_the_gas_has_the_tables_enthalpy_and_entropy(
     temperature: float, entropy: float, enthalpy: float, refereed: Referee
 ):
     """The fit of the tables is good to a few hundredths of their last digits' unit: 0.02 J/mol/K and 0.003 kJ/mol."""
-    ours, by = "analysis.oxygen.reference.{}", "NIST-JANAF tables (1998)"
+    ours, by = "analysis.thermodynamics.open_species.{}", "NIST-JANAF tables (1998)"
     away = abs(gas_entropy(temperature) * KJ_PER_MOL * 1000 - entropy)
     refereed("entropy of O2, 100 to 2000 K", away, 0.02, of=ours.format("gas_entropy"), by=by, unit="J/mol/K")
     away = abs(gas_enthalpy(temperature) * KJ_PER_MOL + oxygen_data().gas.zero_point - enthalpy)
@@ -78,7 +82,7 @@ def test_statistical_mechanics_of_the_molecule_agrees(temperature: float, refere
         peer.get_enthalpy(temperature, verbose=False) - vibration / 2
     )  # its zero-point energy is not in H(T) - H(0)
     entropy = peer.get_entropy(temperature, 1e5, verbose=False)
-    ours, by = "analysis.oxygen.reference.{}", "ASE, IdealGasThermo from bond length and vibration"
+    ours, by = "analysis.thermodynamics.open_species.{}", "ASE, IdealGasThermo from bond length and vibration"
     refereed(
         "enthalpy of O2, 150 to 1000 K",
         abs(gas_enthalpy(temperature) / enthalpy - 1),
@@ -109,13 +113,13 @@ def test_enthalpy_and_entropy_belong_together(temperature: float):
 
 @given(REACHED, PRESSURES)
 def test_pressure_shifts_the_potential_by_half_kt_per_e_fold(temperature: float, pressure: float):
-    shift = OxygenReference.shift(temperature, pressure) - OxygenReference.shift(temperature, 1.0)
+    shift = oxygen_shift(temperature, pressure) - oxygen_shift(temperature, 1.0)
     assert shift == pytest.approx(0.5 * BOLTZMANN * temperature * np.log(pressure), abs=1e-9)
 
 
 @given(st.floats(100, 5000), st.floats(1, 900))
 def test_oxygen_leaves_more_easily_the_hotter_it_is(temperature: float, more: float):
-    assert OxygenReference.shift(temperature + more) < OxygenReference.shift(temperature)
+    assert oxygen_shift(temperature + more) < oxygen_shift(temperature)
 
 
 @pytest.mark.parametrize(
@@ -124,21 +128,41 @@ def test_oxygen_leaves_more_easily_the_hotter_it_is(temperature: float, more: fl
 def test_the_shift_is_that_of_the_table_everyone_uses(temperature: float, shift: float, refereed: Referee):
     """K. Reuter and M. Scheffler, Phys. Rev. B 65, 035406 (2001), table I: eV per O atom at 1 atm."""
     away, by = (
-        abs(OxygenReference.shift(temperature, 1.01325) - shift),
+        abs(oxygen_shift(temperature, 1.01325, fitted_at=0) - shift),
         "Reuter and Scheffler, Phys. Rev. B 65, 035406 (2001), table I",
     )
     refereed(
         "chemical potential of oxygen at 1 atm, 100 to 1000 K",
         away,
         0.006,
-        of="analysis.oxygen.reference.OxygenReference.shift",
+        of="analysis.thermodynamics.open_species.oxygen_shift",
         by=by,
         unit="eV per O",
     )
 
 
-def test_at_zero_kelvin_nothing_is_added():
-    assert gas_enthalpy(0) == gas_entropy(0) == OxygenReference.shift(0.0, 1e-10) == 0
+def test_without_entropy_kelvin_nothing_is_added():
+    assert gas_enthalpy(0) == gas_entropy(0) == oxygen_shift(0.0, 1e-10, fitted_at=0) == 0
+
+
+@given(REACHED, st.floats(1e-20, 1e3))
+def test_vacancies_and_reactions_see_the_same_oxygen(temperature: float, pressure: float):
+    """One chemical potential for both, whatever fitted correction the vacancy takes."""
+    for correction in ("mp2020", "wang2006"):
+        reference = reference_from_phase_set(load_phase_set("solidstate"), correction=correction)
+        assert reference.fitted_at == FITTED_AT
+        assert 2 * reference.shift(temperature, pressure) == pytest.approx(oxygen_potential(temperature, pressure))
+
+
+def test_what_a_fitted_correction_holds_is_not_added_again():
+    """Half of JANAF's H(298.15 K) - H(0 K) = 8.683 kJ/mol is in a correction that was fitted to enthalpies at 298.15 K;
+    a molecule as it is computed takes it at every temperature."""
+    raw = reference_from_phase_set(load_phase_set("solidstate"), correction="none")
+    fitted = reference_from_phase_set(load_phase_set("solidstate"), correction="mp2020")
+    for temperature in (0.0, 298.15, 800.0, 2500.0):
+        assert raw.shift(temperature) - fitted.shift(temperature) == pytest.approx(8.683 / 96.48533 / 2, abs=3e-6)
+    assert fitted.shift(FITTED_AT) == pytest.approx(-298.15 * 205.147e-3 / 96.48533 / 2, abs=1e-4)
+    assert fitted.shift(800.0, 0.21) == pytest.approx(-0.9498, abs=1e-4)  # JANAF at 800 K: H 15.835, S 235.921
 
 
 @pytest.mark.parametrize("temperature", [50.0, 6001.0, -1.0])
@@ -180,7 +204,8 @@ def test_chgnet_takes_its_molecule_from_the_phase_set_and_no_anion_correction_st
 def test_the_correction_can_be_switched():
     phases = load_phase_set("solidstate")
     values = {
-        name: reference_from_phase_set(phases, correction=name).at_zero for name in ("none", "mp2020", "wang2006")
+        name: reference_from_phase_set(phases, correction=name).without_entropy
+        for name in ("none", "mp2020", "wang2006")
     }
     assert values["mp2020"] - values["none"] == pytest.approx(0.687)
     assert values["wang2006"] - values["none"] == pytest.approx(0.68)
@@ -192,7 +217,7 @@ def test_density_functional_energies_take_their_own_molecule():
     reference = reference_from_document(molecule())
     assert (reference.molecule, reference.correction, reference.contained) == (-4.5, 0.68, 0.0)
     assert "molecule in a box" in reference.origin
-    assert reference.potential(300, 0.2) == pytest.approx(-4.5 + 0.68 + OxygenReference.shift(300, 0.2))
+    assert reference.potential(300, 0.2) == pytest.approx(-4.5 + 0.68 + oxygen_shift(300, 0.2))
     with pytest.raises(SignatureMismatchError, match=r"cutoff: 500\.0 against 600\.0"):
         reference.check(molecule(signature=PBE.model_copy(update={"cutoff": 500.0})))
 

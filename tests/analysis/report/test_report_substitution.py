@@ -12,12 +12,13 @@ import pytest
 from pymatgen.core.structure import Structure
 
 from catholyte.analysis.figures.oxygen import substitution_figure
-from catholyte.analysis.oxygen.reference import OxygenReference, oxygen_data, reference_from_phase_set
+from catholyte.analysis.oxygen.reference import OxygenReference, reference_from_phase_set
 from catholyte.analysis.oxygen.substitution import LITHIUM_BRIDGE, OTHERS, SubstitutionResults, substitution_results
 from catholyte.analysis.report.case import Case, Finished
 from catholyte.analysis.report.chapters.oxygen import OXYGEN_LOSS
 from catholyte.analysis.report.chapters.substitution import substitution_blocks, substitution_key_numbers
 from catholyte.analysis.report.content import Picture, Section, Text
+from catholyte.analysis.thermodynamics.open_species import oxygen_data
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import load_recipe
