@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pymatgen.core.periodic_table import Element
@@ -228,6 +228,10 @@ class SinglePoints(Spec):
     engine: str = Field("gpaw", description="a second opinion; its energies form a ladder of their own")
     cutoff: PositiveElectronVolt = Field(description="eV")
     smearing: PositiveElectronVolt = Field(0.05, description="eV")
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="overrides of configs/engines/ENGINE.yaml, e.g. total_energy_tolerance: 1 meV for gpaw",
+    )
 
 
 class OxygenLossStep(Spec):
@@ -238,6 +242,9 @@ class OxygenLossStep(Spec):
         None, description="eV, for an engine that needs one; that of the section electronic where left out"
     )
     smearing: PositiveElectronVolt = Field(0.05, description="eV, with cutoff")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="overrides of configs/engines/ENGINE.yaml, where no other engine is asked for"
+    )
     single_points: SinglePoints | None = Field(
         None, description="a second engine at the cells that the first has relaxed"
     )

@@ -83,6 +83,7 @@ CHANGES: dict[str, str] = {
     "kind static": _uuid(Static(method=Method(**METHOD))),
     "kind dos": _uuid(Dos(method=Method(**METHOD))),
     "energy tolerance": _uuid(energy_tolerance=0.0004),
+    "energy tolerance of the cell": _uuid(total_energy_tolerance=0.001),
     "tiny tolerance": _uuid(eigenstates_tolerance=4.1e-8),
     "tinier tolerance": _uuid(eigenstates_tolerance=1e-10),
     "tiniest tolerance": _uuid(eigenstates_tolerance=2e-10),

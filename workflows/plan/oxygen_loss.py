@@ -54,6 +54,8 @@ def add_oxygen_loss(builder: Builder, step: OxygenLossStep) -> None:
     engine = builder.engine(STEP, step.engine, "relax")
     if engine is None:
         return
+    if step.settings and engine == Engine(step.engine):
+        engine = _with_settings(builder, engine.name, step.settings, [STEP, "settings"])
     for number, system in enumerate(step.systems):
         _add_system(builder, step, number, system, engine)
     if engine.backend.needs_method:
@@ -235,7 +237,17 @@ def _second(builder: Builder, step: OxygenLossStep) -> Engine | None:
                 f"{', '.join(allowed)}"
             ),
         )
-    return Engine(asked.engine)
+    return _with_settings(builder, asked.engine, asked.settings, [STEP, "single_points", "settings"])
+
+
+def _with_settings(builder: Builder, name: str, settings: dict[str, Any], location: list[str | int]) -> Engine:
+    """The engine under the recipe's settings, which are checked here and not when a job starts."""
+    found = Engine(name, dict(settings))
+    try:
+        found.backend.numerics()
+    except InputError as error:
+        raise builder.source.error(location, error.message) from None
+    return found
 
 
 def _method(builder: Builder, step: OxygenLossStep, number: int, material: Material, engine: Engine) -> dict[str, Any]:

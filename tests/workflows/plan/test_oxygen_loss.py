@@ -8,7 +8,13 @@ from pydantic import ValidationError
 
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import load_recipe
-from catholyte.configs.steps.oxygen_loss import OrderingPlan, OxygenLossPlan, OxygenLossStep, OxygenSystem
+from catholyte.configs.steps.oxygen_loss import (
+    OrderingPlan,
+    OxygenLossPlan,
+    OxygenLossStep,
+    OxygenSystem,
+    SinglePoints,
+)
 from catholyte.workflows.engines.tasks import Relax
 from catholyte.workflows.identity import content_address
 from catholyte.workflows.plan.builder import Builder, Draft, Plan, planned
@@ -129,6 +135,25 @@ def test_what_is_missing_is_named_with_the_file(system: OxygenSystem, engine: st
 def test_orderings_are_not_ranked_by_an_engine_without_a_level_of_theory():
     with pytest.raises(InputError, match="ranked by chgnet"):
         drafts(OxygenLossStep(systems=(SYSTEM,), ranking="vasp"))
+
+
+def test_each_engine_of_the_step_takes_settings_of_its_own_and_its_references_with_it():
+    """A difference of two cells with a vacancy between them wants a tighter energy than a band centre does."""
+    ladder, tight = LADDER.model_copy(update={"candidates": 1}), {"total_energy_tolerance": "1 meV"}
+    lco = OxygenSystem(material="LCO", supercell=(2, 1, 1), ladder=ladder, kpoints=(2, 4, 1))
+    step = OxygenLossStep(systems=(lco,), single_points=SinglePoints(cutoff=400, settings=tight))
+    _, found = drafts(step, recipe="gsirr")
+    assert {d.engine.settings.get("total_energy_tolerance") for d in found if d.engine and d.engine.name == "gpaw"} == {
+        "1 meV"
+    }
+    _, found = drafts(OxygenLossStep(systems=(lco,), engine="gpaw", cutoff=400, settings=tight), recipe="gsirr")
+    assert [draft.engine.settings for draft in found if draft.engine] == [tight] * len(found)
+    _, found = drafts(OxygenLossStep(systems=(lco,), engine="gpaw", cutoff=400, settings=tight), "chgnet", "gsirr")
+    assert [draft.engine.settings for draft in found if draft.engine] == [{}] * len(found)
+    wrong = SinglePoints(cutoff=400, settings={"total_energy": 1e-3})
+    with pytest.raises(InputError, match="total_energy") as caught:
+        drafts(OxygenLossStep(systems=(lco,), single_points=wrong), recipe="gsirr")
+    assert "gsirr.yaml" in str(caught.value)
 
 
 def test_one_material_stands_once():

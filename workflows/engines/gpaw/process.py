@@ -76,7 +76,7 @@ def end_with(asker: str) -> None:
 
 
 def calculator_parameters(
-    symbols: list[str], task: dict[str, Any], settings: dict[str, Any], n_occupied: int
+    symbols: list[str], task: dict[str, Any], settings: dict[str, Any], n_occupied: int, n_valence: int
 ) -> dict[str, Any]:
     """Return the keyword arguments of GPAW.
 
@@ -88,10 +88,12 @@ def calculator_parameters(
         Dumped task and engine settings.
     n_occupied : int
         Occupied bands of the fuller spin channel.
+    n_valence : int
+        Valence electrons of the cell, which GPAW counts its energy tolerance by.
     """
-    method = task["method"]
+    method, total = task["method"], settings.get("total_energy_tolerance")
     convergence: dict[str, Any] = {
-        "energy": settings["energy_tolerance"],
+        "energy": min(settings["energy_tolerance"], total / n_valence) if total else settings["energy_tolerance"],
         "density": settings["density_tolerance"],
         "eigenstates": settings["eigenstates_tolerance"],
     }
@@ -167,7 +169,7 @@ def _attach_calculator(atoms: Any, request: dict[str, Any], text: Path, kept: Pa
     datasets: dict[str, Any] = {symbol: SetupData(symbol, method["functional"]) for symbol in symbols}
     n_valence = sum(int(datasets[symbol].Nv) for symbol in atoms.get_chemical_symbols())
     n_occupied = int(np.ceil((n_valence + np.abs(atoms.get_initial_magnetic_moments()).sum()) / 2))
-    parameters = calculator_parameters(symbols, request["task"], request["settings"], n_occupied)
+    parameters = calculator_parameters(symbols, request["task"], request["settings"], n_occupied, n_valence)
     single_point = request["task"]["kind"] != "relax"
     begun = cycle.iterations_told(text) if single_point and kept.exists() else 0
     atoms.calc = (cycle.restarted(kept, text) if single_point else None) or GPAW(**parameters, txt=str(text))

@@ -57,6 +57,43 @@ def test_every_setting_has_a_unit_or_a_meaning() -> None:
     assert all(field.description for field in type(settings).model_fields.values())
 
 
+@pytest.mark.parametrize(
+    ("settings", "n_valence", "expected"),
+    [
+        ({}, 144, 5e-4),  # 24 atoms of LiCoO2: 72 meV in all
+        ({"total_energy_tolerance": "1 meV"}, 144, 1e-3 / 144),
+        ({"total_energy_tolerance": "1 eV"}, 144, 5e-4),  # the tighter one holds
+        ({"total_energy_tolerance": "1 meV", "energy_tolerance": "1e-6 eV"}, 144, 1e-6),
+    ],
+)
+def test_a_tolerance_for_the_whole_cell_tightens_that_of_an_electron(
+    settings: dict[str, Any], n_valence: int, expected: float
+) -> None:
+    backend = GpawBackend(settings)
+    task = Static(method=CHEAP).model_dump(mode="json")
+    found = process.calculator_parameters(["Li", "H"], task, backend.numerics(), 1, n_valence)
+    assert found["convergence"]["energy"] == pytest.approx(expected, rel=1e-12)
+    assert ("total_energy_tolerance" in backend.numerics()) == ("total_energy_tolerance" in settings)
+
+
+def test_a_relative_folder_is_the_callers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child works inside the folder, where a relative name would lead nowhere."""
+    monkeypatch.setattr(GpawBackend, "version", lambda self: "26.7.0, gpaw-data 1")
+    monkeypatch.chdir(tmp_path)
+    asked: list[tuple[list[str], Path]] = []
+
+    def run(command: list[str], cwd: Path, **others: Any) -> subprocess.CompletedProcess[str]:
+        asked.append((command, Path(cwd)))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(CalculationError, match="without a result"):
+        GpawBackend({}).calculate(_lih(), Static(method=CHEAP), "LiH", Path("job"))
+    (command, directory), *_ = asked
+    assert (directory, command[-2]) == (tmp_path / "job", str(tmp_path / "job"))
+    assert (tmp_path / "job" / "input.json").is_file()
+
+
 @pytest.mark.parametrize(("version", "package"), [("missing", "gpaw,"), ("26.7.0, gpaw-data missing", "gpaw-data,")])
 def test_missing_package_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, package: str
