@@ -8,6 +8,8 @@ CatholyteError
 ├── EngineUnavailableError  the engine is not installed here; exit status 1
 ├── CalculationError      an engine ran and gave no usable result; exit status 1
 └── SignatureMismatchError  energies that may not be subtracted from each other; exit status 1
+
+FileNote is the one warning: a file was read in a way that its owner should know of.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ __all__ = [
     "CalculationError",
     "CatholyteError",
     "EngineUnavailableError",
+    "FileNote",
     "InputError",
     "SignatureMismatchError",
     "StoreError",
@@ -80,6 +83,10 @@ class CalculationError(CatholyteError):
 
 class SignatureMismatchError(CatholyteError):
     """Energies with different signatures, which may never be subtracted."""
+
+
+class FileNote(UserWarning):
+    """How a file was read, where it left that open or was repaired; commands show it as a note."""
 
 
 #: more allowed names than this are counted, not listed

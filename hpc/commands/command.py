@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from .output import emit_json, narrate
+from ...configs.errors import FileNote
+from .output import emit_json, narrate, say_notes
 
 __all__ = ["Command", "Json"]
 
@@ -39,6 +42,24 @@ class SeveralValues(TyperCommand):
                 spelled.append(current)
             spelled.append(argument)
         return super().parse_args(ctx, spelled)
+
+
+@contextmanager
+def file_notes() -> Iterator[list[str]]:
+    """Collect how files were read, each note once; other warnings go where they went."""
+    notes: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FileNote)
+        shown = warnings.showwarning
+
+        def collect(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+            if not issubclass(category, FileNote):
+                shown(message, category, *rest, **named)
+            elif str(message) not in notes:
+                notes.append(str(message))
+
+        warnings.showwarning = collect
+        yield notes
 
 
 @dataclass(frozen=True)
@@ -83,16 +104,20 @@ class Command:
 
     def _call(self, json: bool, given: dict[str, Any]) -> None:
         try:
-            document = self.answer(**given)
+            with file_notes() as notes:
+                document = self.answer(**given)
         except KeyboardInterrupt:
             if not self.interrupted:
                 raise
             narrate(self.interrupted)
             raise typer.Exit(INTERRUPTED) from None
         if json:
+            if notes and isinstance(document, dict):
+                document = {**document, "notes": [*document.get("notes", []), *notes]}
             emit_json(document)
         else:
             _, *wanted = inspect.signature(self.show).parameters
             self.show(document, **{name: given[name] for name in wanted})
+            say_notes(notes)
         if self.failed(document):
             raise typer.Exit(1)

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 from pymatgen.core.structure import Structure
 
-from ...configs.errors import StructureError
+from ...configs.errors import FileNote, StructureError
 from .cells import canonical_order
+from .cif import chosen_block, lattice_of, structure_of
 from .crystal import check_distances
+from .guard import note, require_sane, require_size
 
-__all__ = ["is_structure_file", "read_structure", "write_structure"]
+__all__ = ["is_structure_file", "read_structure", "split_block", "write_structure"]
 
 #: format to the patterns of its file names, as they are tried
 _FORMATS: dict[str, tuple[str, ...]] = {
@@ -38,35 +41,59 @@ _COLUMN = "_atom_site_catholyte_properties"
 _MARK = " ! {"
 
 
+def split_block(name: str | Path) -> tuple[Path, str | None]:
+    """Split ``two.cif:LiCoO2`` into the file and the data block of it; None where no block is named."""
+    text = str(name)
+    path, colon, block = text.rpartition(":")
+    if colon and block and "/" not in block and any(Path(path).match(pattern) for pattern in _FORMATS["cif"]):
+        return Path(path), block
+    return Path(text), None
+
+
 def is_structure_file(name: str | Path) -> bool:
     """Whether a name is that of a file whose format :func:`read_structure` knows."""
-    return any(Path(name).match(pattern) for patterns in _FORMATS.values() for pattern in patterns)
+    path, _ = split_block(name)
+    return any(path.match(pattern) for patterns in _FORMATS.values() for pattern in patterns)
 
 
 def read_structure(path: str | Path) -> Structure:
     """Read one structure; the last one of a file that holds several frames.
 
     Moments (``magmom``) and other site properties arrive where the file holds them, as it does when
-    :func:`write_structure` wrote it.
+    :func:`write_structure` wrote it. How a file was read, where it leaves that open, is told in a
+    :class:`~catholyte.configs.errors.FileNote`.
+
+    Parameters
+    ----------
+    path : str or Path
+        A data block of a CIF that holds several stands behind a colon: ``two.cif:LiCoO2``.
 
     Raises
     ------
     StructureError
-        If the file is missing, has an unknown name, does not parse, or holds an empty cell or overlapping atoms.
+        If the file is missing, has an unknown name, does not parse, or holds an empty cell, overlapping atoms, what is
+        no element or an absurd number.
     """
-    source = Path(path)
+    source, block = split_block(path)
     kind = _format_of(source, tuple(_FORMATS))
     if not source.is_file():
         raise StructureError(f"{source}: there is no such file")
-    readers = {"extxyz": _read_extxyz, "poscar": _read_poscar, "cif": _read_cif}
+    require_size(source)
+    notes: list[str] = []
     try:
-        with warnings.catch_warnings():
-            # a parser warns of what it repairs; what it returns is checked below
-            warnings.simplefilter("ignore")
-            structure = readers[kind](source) if kind in readers else Structure.from_file(source)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            structure = _read_cif(source, block) if kind == "cif" else _READERS.get(kind, Structure.from_file)(source)
+        # a parser warns of what it repairs; what it returns is checked below
+        notes = [str(warning.message) for warning in caught if issubclass(warning.category, FileNote)]
+        require_sane(structure, source)
+    except StructureError as error:
+        raise StructureError(f"{source}: {error.message.removeprefix(f'{source}: ')}", error.advice) from None
     except Exception as error:  # parsers raise whatever a broken file makes them stumble over
         raise StructureError(f"{source}: not readable as {kind}: {_first_line(error)}") from error
     check_distances(structure, label=str(source))
+    for text in dict.fromkeys(notes):
+        warnings.warn(text, FileNote, stacklevel=2)
     return _with_plain_values(structure)
 
 
@@ -150,17 +177,22 @@ def _cif(structure: Structure) -> str:
     return str(file)
 
 
-def _read_cif(source: Path) -> Structure:
-    from pymatgen.io.cif import CifFile
-
-    structure = Structure.from_file(source)
-    columns = next(iter(CifFile.from_file(source).data.values())).data
-    records = columns.get(_COLUMN)
-    if records is None or len(records) != len(structure):
-        return structure
-    # the parser sorts sites and rounds coordinates near simple fractions: the file's own rows count
-    coords = np.array([[float(x) for x in columns[f"_atom_site_fract_{axis}"]] for axis in "xyz"]).T
-    return _with_records(Structure(structure.lattice, ["H"] * len(coords), coords), records)
+def _read_cif(source: Path, name: str | None) -> Structure:
+    block = chosen_block(source, name)
+    records = block.column(_COLUMN)
+    if records is not None:
+        # the file's own rows count
+        coords = np.array([[float(x) for x in block.column(f"_atom_site_fract_{axis}") or ()] for axis in "xyz"]).T
+        return _with_records(Structure(lattice_of(block, str(source)), ["H"] * len(coords), coords), records)
+    if block.column("_atom_site_moment_label") is None:
+        return structure_of(block, str(source))
+    try:
+        return Structure.from_file(source)
+    except ValueError as error:
+        if "isordered" not in str(error):
+            raise
+        note(source, "partial occupancies: the moments of the file are left out")
+        return structure_of(block, str(source))
 
 
 def _write_extxyz(structure: Structure, target: Path) -> None:
@@ -182,6 +214,9 @@ def _read_extxyz(source: Path) -> Structure:
 
     atoms = cast(Atoms, read(source, index=-1, format="extxyz"))
     return AseAtomsAdaptor.get_structure(atoms)
+
+
+_READERS: dict[str, Callable[[Path], Structure]] = {"extxyz": _read_extxyz, "poscar": _read_poscar}
 
 
 def _with_plain_values(structure: Structure) -> Structure:
