@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from .campaigns import board, doctor, inputs, plan, report, run, status, submit, tend, why
+from .campaigns import board, database, doctor, inputs, plan, report, run, status, submit, tend, why
 from .output import narrate
 from .results import bands, dynamics, layers
 from .structures import glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
@@ -50,6 +50,7 @@ COMMANDS = (
     dynamics.COMMAND,
     submit.COMMAND,
     tend.COMMAND,
+    database.COMMAND,
     inputs.COMMAND,
 )
 for command in COMMANDS:

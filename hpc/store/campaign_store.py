@@ -245,8 +245,8 @@ def _open_mongo(uri: str) -> CampaignStore:
     try:
         database = database_of(uri)
         quick: dict[str, Any] = {"serverSelectionTimeoutMS": 5000}
-        with MongoClient(uri, **quick) as probe:  # a client that cannot connect is closed here
-            probe.admin.command("ping")
+        with MongoClient(uri, **quick) as probe:  # a client that cannot connect, or may not read, is closed here
+            probe[database]["states"].find_one({}, {"_id": 1})
         stores = {
             name: MongoStore.from_uri(uri, name, database=database, mongoclient_kwargs=quick)
             for name in ("outputs", "states", "campaigns")

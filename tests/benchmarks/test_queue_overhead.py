@@ -24,9 +24,9 @@ from catholyte.hpc.queue.fireworks import opened_launchpad, submit
 from catholyte.hpc.queue.remote_project import write_project
 from catholyte.hpc.queue.submission import open_cluster
 from catholyte.tests.support.campaigns.queue_campaign import campaign, needs_slurm
+from catholyte.tests.support.database import any_server, new_database
 from catholyte.tests.support.engines.toy_jobs import array, prepared
 from catholyte.tests.support.referees.evidence import Evidence
-from catholyte.tests.support.standins.mongo_server import mongo_server
 
 #: no more than this many times the processor time of the peer
 TARGET = 1.2
@@ -52,7 +52,7 @@ def flow(log: Path, number: int) -> Flow:
 
 @pytest.fixture
 def database() -> Iterator[str]:
-    with mongo_server() as uri:
+    with any_server() as server, new_database(server) as uri:
         yield uri
 
 

@@ -1,13 +1,29 @@
-"""Fixtures of the command line's tests."""
+"""Fixtures: the command line, and databases on a server that all tests of one process share."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from catholyte.hpc.commands import app as cli
 from catholyte.tests.support.command_line import Run
+from catholyte.tests.support.database import any_server, new_database
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[str]:
+    """URI of a database server."""
+    with any_server() as uri:
+        yield uri
+
+
+@pytest.fixture
+def database_uri(database_server: str) -> Iterator[str]:
+    """URI of an empty database."""
+    with new_database(database_server) as uri:
+        yield uri
 
 
 @pytest.fixture

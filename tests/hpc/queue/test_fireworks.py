@@ -1,4 +1,4 @@
-"""FireWorks without a scheduler: queue scripts, names, resources, adoption, lost jobs; the database is the stand-in."""
+"""FireWorks without a scheduler: queue scripts, names, resources, adoption, lost jobs; on a database server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from catholyte.hpc.store.campaign_store import CampaignStore
 from catholyte.hpc.store.ledger import Ledger
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.tests.support.engines.toy_jobs import add, pipeline, prepared
-from catholyte.tests.support.standins.mongo_server import mongo_server
 from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.engines.tasks import Relax
 from catholyte.workflows.plan.build import build_plan
@@ -210,20 +209,19 @@ class Queue:
 
 
 @pytest.fixture
-def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+def queue(tmp_path: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     monkeypatch.setenv("CATHOLYTE_WORK", str(tmp_path / "work"))
     monkeypatch.setenv("CATHOLYTE_STORE", "")
     alive: set[str] = set()
     monkeypatch.setattr(tend, "_queue", lambda cluster: set(alive))
-    with mongo_server() as uri:
-        file = tmp_path / "c.yaml"
-        file.write_text(
-            f"name: t\nscheduler: slurm\nwork_dir: {tmp_path}/w\nstore: {uri}\nresources: [{{resources: {{}}}}]\n"
-        )
-        cluster, store, _ = open_cluster(str(file))
-        with opened_launchpad(uri) as pad:
-            yield Queue(cluster, store, pad, tmp_path / "log", alive)
-        store.close()
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        f"name: t\nscheduler: slurm\nwork_dir: {tmp_path}/w\nstore: {database_uri}\nresources: [{{resources: {{}}}}]\n"
+    )
+    cluster, store, _ = open_cluster(str(file))
+    with opened_launchpad(database_uri) as pad:
+        yield Queue(cluster, store, pad, tmp_path / "log", alive)
+    store.close()
 
 
 def test_second_submission_adopts_everything(queue: Queue) -> None:

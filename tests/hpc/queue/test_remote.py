@@ -1,5 +1,5 @@
-"""jobflow-remote without a scheduler: its project file, resources in its words, adoption, states in the ledger; the
-database is the stand-in."""
+"""jobflow-remote without a scheduler: its project file, resources in its words, adoption, states in the ledger; on
+a database server."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ from catholyte.hpc.queue.remote import mirror, submit_remote
 from catholyte.hpc.queue.remote_project import controller, project_name, write_project
 from catholyte.hpc.queue.submission import open_cluster
 from catholyte.hpc.queue.tend import LOST_LIMIT
-from catholyte.hpc.store.campaign_store import CampaignStore
+from catholyte.hpc.store.campaign_store import CampaignStore, database_of
 from catholyte.hpc.store.ledger import Ledger
 from catholyte.tests.support.engines.toy_jobs import add, pipeline, prepared
-from catholyte.tests.support.standins.mongo_server import mongo_server
 
 TRACE = 'Traceback (most recent call last):\n  File ".../jobflow/core/job.py", line 1, in run\n'
 
@@ -90,21 +89,20 @@ class Remote:
 
 
 @pytest.fixture
-def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
+def remote(tmp_path: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     for name in ("CATHOLYTE_WORK", "CATHOLYTE_STORE", "PATH", remote_project.PROJECTS_VARIABLE):
         monkeypatch.setenv(name, "/usr/bin:/bin" if name == "PATH" else str(tmp_path / "work"))  # restored afterwards
-    with mongo_server() as uri:
-        file = tmp_path / "c.yaml"
-        file.write_text(
-            "name: t\nscheduler: slurm\nsetup: [source venv]\nvasp_command: srun vasp_std\nwork_dir: "
-            f"{tmp_path}/w\nstore: {uri}\nresources: [{{resources: {{}}}}]\n"
-        )
-        cluster, store, _ = open_cluster(str(file))
-        write_project(cluster)
-        jobs = controller(cluster)
-        yield Remote(cluster, store, jobs, tmp_path / "log")
-        jobs.close()
-        store.close()
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "name: t\nscheduler: slurm\nsetup: [source venv]\nvasp_command: srun vasp_std\nwork_dir: "
+        f"{tmp_path}/w\nstore: {database_uri}\nresources: [{{resources: {{}}}}]\n"
+    )
+    cluster, store, _ = open_cluster(str(file))
+    write_project(cluster)
+    jobs = controller(cluster)
+    yield Remote(cluster, store, jobs, tmp_path / "log")
+    jobs.close()
+    store.close()
 
 
 def test_project_file_is_the_owners_alone_and_says_what_the_cluster_file_says(remote: Remote) -> None:
@@ -113,7 +111,7 @@ def test_project_file_is_the_owners_alone_and_says_what_the_cluster_file_says(re
     worker = YAML(typ="safe").load(path)["workers"]["t"]
     assert worker["scheduler_type"] == "slurm"
     assert worker["pre_run"].splitlines()[:2] == ["source venv", 'export CATHOLYTE_VASP_COMMAND="srun vasp_std"']
-    assert path.stem == project_name(remote.cluster) == "t-catholyte_test"
+    assert path.stem == project_name(remote.cluster) == f"t-{database_of(remote.cluster.store_uri)}"
 
 
 def test_second_submission_adopts_everything(remote: Remote) -> None:

@@ -1,12 +1,10 @@
-"""The store in MongoDB: on a stand-in that speaks its protocol, or on the server that CATHOLYTE_TEST_MONGODB names."""
+"""The store in MongoDB: on SecantusDB, or on the server that CATHOLYTE_TEST_MONGODB names."""
 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import socket
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Any
 import pymongo
 import pytest
 from jobflow import Flow
-from pymongo.uri_parser import parse_uri
 
 from catholyte.configs.errors import StoreError
 from catholyte.hpc.run import local, worker
@@ -31,33 +28,15 @@ from catholyte.tests.support.engines.toy_jobs import (
     prepared,
     slow_arrays,
 )
-from catholyte.tests.support.standins.mongo_server import mongo_server
 from catholyte.workflows.roles import Main
 
-#: URI of a real server; a database of a random name is made there and dropped
-REAL = "CATHOLYTE_TEST_MONGODB"
 FORK = multiprocessing.get_context("fork")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if real := os.environ.get(REAL):
-        yield real
-        return
-    with mongo_server() as uri:
-        yield uri
-
-
 @pytest.fixture
-def uri(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def uri(database_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("CATHOLYTE_WORK", str(tmp_path / "work"))
-    parsed, name = parse_uri(server), f"catholyte_test_{uuid.uuid4().hex[:12]}"
-    head, _, tail = server.partition("?")
-    base = head.removesuffix(f"/{parsed['database']}") if parsed["database"] else head.rstrip("/")
-    made = f"{base}/{name}" + (f"?{tail}" if tail else "")
-    yield made
-    with pymongo.MongoClient(made) as client:
-        client.drop_database(name)
+    return database_uri
 
 
 @pytest.fixture

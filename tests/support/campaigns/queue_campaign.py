@@ -1,4 +1,4 @@
-"""A campaign on a real queue: cluster file, database stand-in, `catholyte tend` as a process of its own."""
+"""A campaign on a real queue: cluster file, database server, `catholyte tend` as a process of its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from catholyte.configs.load import load_recipe
 from catholyte.hpc.queue.submission import open_cluster
 from catholyte.hpc.store.campaign_store import CampaignStore
 from catholyte.hpc.store.ledger import Ledger
-from catholyte.tests.support.standins.mongo_server import MongoServer
+from catholyte.tests.support.database import REAL, Server, drop, with_database
 from catholyte.workflows.plan.build import build_plan
 from catholyte.workflows.plan.builder import Plan
 
@@ -137,21 +138,28 @@ class Campaign:
     warning: int = 20
     faults: str = "faults: []\n"
     work_dir: Path | None = None
-    server: MongoServer = field(default_factory=lambda: MongoServer().start())
     helpers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.fault_file.write_text(self.faults)
+        name = f"catholyte_{uuid.uuid4().hex[:12]}"
+        if real := os.environ.get(REAL):
+            self.server, self.uri = None, with_database(real, name)
+        else:
+            self.server = Server(self.folder.absolute() / "database").start()
+            self.uri = with_database(self.server.uri, name)
         self.file.write_text(
             f"name: {self.folder.name}\nscheduler: slurm\npartition: debug\npython: {sys.executable}\n"
             f"setup:\n  - export OMP_NUM_THREADS=1 CATHOLYTE_REHEARSE_FAULTS={self.fault_file}\n"
-            f"work_dir: {self.work_dir or self.folder / 'cluster'}\nstore: {self.server.uri}\nwarning_seconds: "
+            f"work_dir: {self.work_dir or self.folder / 'cluster'}\nstore: {self.uri}\nwarning_seconds: "
             f"{self.warning}\n"
             f"resources:\n  - resources: {{wall_time: {self.wall_time}}}\n"
         )
         self.cluster, self.store, self.config = open_cluster(str(self.file), rehearsal=True)
 
+    server: Server | None = field(init=False)
+    uri: str = field(init=False)
     cluster: Cluster = field(init=False)
     store: CampaignStore = field(init=False)
     config: Path = field(init=False)
@@ -241,10 +249,11 @@ class Campaign:
 
     def away(self, seconds: float) -> None:
         """The database goes away, and comes back on the same port with its data."""
-        port, client = self.server.server_address[1], self.server.client
-        self.server.stop()
+        if self.server is None:
+            pytest.skip(f"the server of {REAL} is not ours to stop")
+        self.server.stop(kill=True)
         time.sleep(seconds)
-        self.server = MongoServer(port, client).start()
+        self.server.start()
 
     def close(self) -> None:
         """Leave nothing behind: processes, queue jobs, server."""
@@ -257,7 +266,10 @@ class Campaign:
         if numbers := self.queue():
             subprocess.run(["scancel", "--full", *numbers], check=False)
         self.store.close()
-        self.server.stop()
+        if self.server is not None:
+            self.server.stop(kill=True)
+            return
+        drop(self.uri)
 
 
 @contextlib.contextmanager
