@@ -25,7 +25,8 @@ from ...configs.cluster import Cluster, Resources
 from ...configs.errors import CalculationError, StoreError
 from ..run.worker import run_job
 from ..store.campaign_store import CampaignStore, database_of, open_store
-from ..store.ledger import Ledger, is_alive, job_key, job_record
+from ..store.ledger import Ledger, job_key, job_record
+from ..store.liveness import is_alive
 
 if TYPE_CHECKING:
     from jobflow import Flow

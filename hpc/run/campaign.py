@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...configs.errors import StoreError
 from ..store.campaign_store import CampaignStore, is_rehearsal_store, rehearsal_location, without_password
-from ..store.ledger import is_alive, now
+from ..store.ledger import now
+from ..store.liveness import is_alive
 
 if TYPE_CHECKING:
     from ...configs.recipe import Recipe

@@ -22,8 +22,9 @@ from jobflow import Flow
 from monty.json import MontyDecoder, MontyEncoder
 
 from ..store.campaign_store import CampaignStore
-from ..store.ledger import Ledger, State, is_alive, job_key, job_record
-from .worker import Outcome, begin, evidence, failure, run_job, work_directory
+from ..store.ledger import Ledger, State, job_key, job_record
+from ..store.liveness import Mark, has_died, mark_of
+from .worker import Outcome, begin, evidence, failure, run_job
 
 __all__ = ["Event", "RunSummary", "available_cores", "run_flow"]
 
@@ -98,6 +99,7 @@ class _Scheduler:
         self.parents: dict[str, set[str]] = {}
         self.ready: list[str] = []
         self.not_before: dict[str, float] = {}
+        self.dead_holders: dict[str, Mark] = {}
         self.finished: set[str] = set()
         self.stopped = False
         self._add([json.loads(json.dumps(job.as_dict(), cls=MontyEncoder)) for job in flow.jobs])
@@ -151,7 +153,9 @@ class _Scheduler:
                     self._due({key for key, _ in running.values()}) if free else [], free, strict=False
                 ):
                     executor = slots[slot] = slots[slot] or _new_executor()
-                    running[executor.submit(run_job, self.store.location, self.jobs[key])] = (key, slot)
+                    dead = self.dead_holders.pop(key, None)
+                    future = executor.submit(run_job, self.store.location, self.jobs[key], dead)
+                    running[future] = (key, slot)
                     self._tell(key, "running", 0.0)
                 if not running:
                     if self.stopped or not self.ready:
@@ -181,7 +185,10 @@ class _Scheduler:
             records = {record["key"]: record for record in self.ledger.records(due)} if due else {}
             done = [key for key in due if records[key]["state"] == "done"]
             if not done:
-                held = {key for key in due if records[key]["state"] == "running" and is_alive(records[key])}
+                taken = [records[key] for key in due if records[key]["state"] == "running"]
+                dead = {r["key"]: mark_of(r) for r in taken if has_died(self.store.location, r)}
+                self.dead_holders |= dead
+                held = {record["key"] for record in taken} - dead.keys()
                 self.not_before |= dict.fromkeys(held, time.monotonic() + POLL_SECONDS)
                 return [key for key in due if key not in held]
             for key in done:
@@ -217,7 +224,7 @@ class _Scheduler:
         return Outcome("held" if state == "running" else "failed", message=message)
 
     def _directory(self, key: str) -> Path:
-        return work_directory(self.store, key)
+        return Path((self.ledger.record(key) or {}).get("directory") or self.store.work)
 
     def _end(self, key: str, outcome: Outcome) -> None:
         if outcome.state == "held":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import shutil
 import signal
@@ -19,17 +18,23 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from ...configs.errors import CatholyteError
 from ..store.campaign_store import CampaignStore, open_store
 from ..store.delivery import Delivery, patient
-from ..store.ledger import HEARTBEAT_SECONDS, Claim, Ledger, job_key
+from ..store.lease import Lease, may_exit
+from ..store.ledger import Claim, LeaseLostError, Ledger, job_key, work_directory
+from ..store.liveness import Mark
 
 if TYPE_CHECKING:
     from jobflow import JobStore
 
-__all__ = ["Outcome", "begin", "die_with_parent", "evidence", "failure", "run_job", "work_directory"]
+__all__ = ["Outcome", "begin", "die_with_parent", "evidence", "failure", "run_job"]
 
 #: lines of a job's own log kept as evidence of a failure
 EVIDENCE_LINES = 12
+#: bytes of the end of a log that are read for them
+EVIDENCE_BYTES = 64 * 2**10
 #: bytes free below which a disk counts as full
 FULL_BYTES = 2**16
+#: characters of one line of evidence
+_LONGEST_LINE = 1000
 _OPEN: dict[str, CampaignStore] = {}
 #: whether an interrupt may stop what this process is doing
 _INTERRUPTIBLE = {"now": False}
@@ -60,6 +65,7 @@ class Outcome:
 def begin(parent: int) -> None:
     """Make this process a worker of the process `parent`: it ends with it, and between jobs it ignores interrupts."""
     die_with_parent(parent)
+    may_exit()
     signal.signal(signal.SIGINT, _on_interrupt)
 
 
@@ -80,12 +86,7 @@ def die_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True, name="parent-watch").start()
 
 
-def work_directory(store: CampaignStore, key: str) -> Path:
-    """The directory in which a job runs; it is gone when the job has succeeded."""
-    return store.work / key.replace(":", "-")
-
-
-def run_job(location: str, serialised: dict[str, Any]) -> Outcome:
+def run_job(location: str, serialised: dict[str, Any], dead: Mark | None = None) -> Outcome:
     """Run one job of a content-addressed flow.
 
     Parameters
@@ -94,12 +95,14 @@ def run_job(location: str, serialised: dict[str, Any]) -> Outcome:
         The store.
     serialised : dict
         ``Job.as_dict()`` of a job that stands in the ledger.
+    dead : tuple, optional
+        The mark of a holder on another host whom the caller has watched until it was lost.
     """
     if location not in _OPEN:
         _OPEN[location] = open_store(location)
     store = _OPEN[location]
     ledger, key = Ledger(store), job_key(serialised["uuid"], serialised["index"])
-    claim = patient(lambda: ledger.claim(key), "take a job")
+    claim = patient(lambda: ledger.claim(key, dead), "take a job")
     if claim.state == "done":
         return Outcome("reused", dynamic=claim.dynamic or {})
     if claim.state == "held":
@@ -109,27 +112,59 @@ def run_job(location: str, serialised: dict[str, Any]) -> Outcome:
 
 def _compute(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]) -> Outcome:
     clock, key = time.perf_counter(), job_key(serialised["uuid"], serialised["index"])
-    directory = work_directory(store, key)
-    directory.mkdir(parents=True, exist_ok=True)
+    directory, lease = work_directory(store, key, claim.attempt), Lease(ledger, key, claim.attempt)
     try:
-        with _heartbeat(ledger, key), _inside(directory), _interruptible():
-            state, dynamic = _resume_or_run(store, ledger, claim, serialised)
+        _take_up(directory, claim)
+        try:
+            with lease.kept(), _inside(directory), _interruptible():
+                state, dynamic = _resume_or_run(store, lease, claim, serialised)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a library that calls sys.exit takes one job with it, not the worker
+            seconds, cause = time.perf_counter() - clock, failure(error, directory)
+            patient(lambda: lease.fail(seconds, cause), "report a failure")
+            return Outcome("failed", seconds, cause["message"])
+        seconds = time.perf_counter() - clock if state == "done" else 0.0
+        patient(lambda: lease.finish(seconds), "report a result")
+    except LeaseLostError:
+        shutil.rmtree(directory, ignore_errors=True)  # the other attempt has a directory of its own
+        return Outcome("held", message="it was given to another attempt")
     except KeyboardInterrupt:
-        ledger.release(key)
+        lease.release()
         raise
-    except BaseException as error:  # a library that calls sys.exit takes one job with it, not the worker
-        seconds = time.perf_counter() - clock
-        cause = failure(error, directory)
-        patient(lambda: ledger.fail(key, seconds, cause), "report a failure")
-        return Outcome("failed", seconds, cause["message"])
-    seconds = time.perf_counter() - clock if state == "done" else 0.0
-    patient(lambda: ledger.finish(key, seconds), "report a result")
-    shutil.rmtree(directory, ignore_errors=True)
+    for left in [directory, *_earlier(directory, claim.attempt)]:
+        shutil.rmtree(left, ignore_errors=True)
     return Outcome(state, seconds, dynamic=dynamic)
 
 
+def _take_up(directory: Path, claim: Claim) -> None:
+    """Make an attempt's directory, with what the attempt before has left: a kept result, steps to go on from.
+
+    A directory in which somebody may still write is copied, and left to them.
+    """
+    for before in _earlier(directory, claim.attempt):
+        if directory.exists():
+            break
+        if claim.taken_over:
+            partial = directory.with_name(f"{directory.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(before, partial, symlinks=True, ignore_dangling_symlinks=True)
+            partial.rename(directory)
+        else:
+            before.rename(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+
+
+def _earlier(directory: Path, attempt: int) -> list[Path]:
+    """Directories of earlier attempts at the same job, the latest first; the last one is that of versions that had one
+    for all attempts."""
+    stem = directory.name.removesuffix(f".{attempt}")
+    names = [f"{stem}.{number}" for number in range(attempt - 1, 0, -1)]
+    return [path for name in [*names, stem] if (path := directory.with_name(name)).is_dir()]
+
+
 def _resume_or_run(
-    store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]
+    store: CampaignStore, lease: Lease, claim: Claim, serialised: dict[str, Any]
 ) -> tuple[Literal["done", "reused"], dict[str, Any]]:
     """Return the job's state and what it added; the document is the last thing that is written."""
     uuid, index, outputs = serialised["uuid"], serialised["index"], cast(Any, store.outputs)
@@ -143,9 +178,10 @@ def _resume_or_run(
     else:
         dynamic = _dynamic(_run(serialised, delivery.catcher()))
         delivery.keep(dynamic)
+    patient(lease.require, "deliver a result")
     patient(lambda: delivery.arrays_first(uuid, index), "deliver arrays")
-    patient(lambda: ledger.announce(job_key(uuid, index), dynamic), "announce a result")
-    patient(delivery.document_last, "deliver a result")
+    patient(lambda: lease.announce(dynamic), "announce a result")
+    patient(lambda: delivery.document_last(lease.attempt), "deliver a result")
     return "done", dynamic
 
 
@@ -186,7 +222,7 @@ def failure(error: BaseException, directory: Path) -> dict[str, Any]:
         else "".join(traceback.format_exception(error)).strip().splitlines()[-EVIDENCE_LINES:]
     )
     told = trace + evidence(directory)
-    if shutil.disk_usage(directory).free < FULL_BYTES:  # a program that could not write could not say so either
+    if _is_full(directory):  # a program that could not write could not say so either
         told.append(f"{directory}: No space left on device")
     return {"error": type(error).__name__, "message": message, "advice": getattr(error, "advice", ""), "evidence": told}
 
@@ -195,30 +231,26 @@ def evidence(directory: Path) -> list[str]:
     """Return the last lines of the logs in a job's working directory."""
     found = []
     for log in sorted(directory.glob("*.log")) + sorted(directory.glob("*.txt")):
-        found += [
-            f"{log.name}: {line}" for line in log.read_text(errors="replace").strip().splitlines()[-EVIDENCE_LINES:]
-        ]
+        found += [f"{log.name}: {line}" for line in last_lines(log)]
     return found
 
 
-@contextlib.contextmanager
-def _heartbeat(ledger: Ledger, key: str) -> Iterator[None]:
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(HEARTBEAT_SECONDS):
-            try:
-                ledger.beat(key)
-            except Exception as error:  # the database may be away for a while: the next beat tells
-                logging.getLogger(__name__).warning("no heartbeat of job %s: %s", key, error)
-
-    thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
-    thread.start()
+def last_lines(log: Path, lines: int = EVIDENCE_LINES) -> list[str]:
+    """The last lines of a log, of which no more than :data:`EVIDENCE_BYTES` are read; none of one that is gone."""
     try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+        with log.open("rb") as stream:
+            stream.seek(max(log.stat().st_size - EVIDENCE_BYTES, 0))
+            text = stream.read(EVIDENCE_BYTES).decode(errors="replace")
+    except OSError:
+        return []
+    return [line[:_LONGEST_LINE] for line in text.strip().splitlines()[-lines:]]
+
+
+def _is_full(directory: Path) -> bool:
+    try:
+        return shutil.disk_usage(directory).free < FULL_BYTES
+    except OSError:  # the directory is gone
+        return False
 
 
 @contextlib.contextmanager

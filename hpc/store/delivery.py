@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...configs.errors import StoreError
+from .ledger import LeaseLostError, job_key
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -134,15 +135,59 @@ class Delivery:
         return dynamic
 
     def arrays_first(self, uuid: str, index: int) -> None:
-        """Deliver large arrays, in place of any that a killed delivery of this job left."""
+        """Deliver large arrays; in the embedded store in place of any that a killed delivery of this job left."""
         for name, store in self.outputs.additional_stores.items():
-            store.remove_docs({"job_uuid": uuid, "job_index": index})
+            if not self._fenced:
+                store.remove_docs({"job_uuid": uuid, "job_index": index})
             if name in self.arrays:
                 store.update(self.arrays[name], key="blob_uuid")
 
-    def document_last(self) -> None:
-        """Deliver the document: from now on the job has its result."""
-        self.outputs.docs_store.update(self.documents, key=["uuid", "index"])
+    def document_last(self, attempt: int) -> None:
+        """Deliver the document with the number of its attempt: from now on the job has its result.
+
+        Raises
+        ------
+        LeaseLostError
+            If a later attempt has delivered one.
+        """
+        store = self.outputs.docs_store
+        for document in self.documents:
+            document["attempt"] = attempt
+        if not self._fenced:
+            store.update(self.documents, key=["uuid", "index"])
+            return
+        for document in self.documents:
+            _replace_earlier(store._collection, document, attempt)
+            self._clear_others(document["uuid"], document["index"])
+
+    @property
+    def _fenced(self) -> bool:
+        """Whether documents are written one by one, each with a condition: in MongoDB. The embedded store's writer
+        holds it alone."""
+        from maggma.stores import MemoryStore, MongoStore
+
+        store = self.outputs.docs_store
+        return isinstance(store, MongoStore) and not isinstance(store, MemoryStore)
+
+    def _clear_others(self, uuid: str, index: int) -> None:
+        """Remove arrays that earlier attempts have delivered: no document names them any more."""
+        for name, store in self.outputs.additional_stores.items():
+            own = [array["blob_uuid"] for array in self.arrays.get(name, [])]
+            store.remove_docs({"job_uuid": uuid, "job_index": index, "blob_uuid": {"$nin": own}})
+
+
+def _replace_earlier(collection: Any, document: dict[str, Any], attempt: int) -> None:
+    """Write a document in place of that of an earlier attempt, never of a later one."""
+    from monty.json import jsanitize
+    from pymongo.errors import DuplicateKeyError
+
+    identity = {"uuid": document["uuid"], "index": document["index"]}
+    earlier = {"$or": [{"attempt": {"$exists": False}}, {"attempt": {"$lte": attempt}}]}
+    plain = jsanitize(document, allow_bson=True, recursive_msonable=True)  # as maggma's stores do
+    try:
+        collection.replace_one({**identity, **earlier}, plain, upsert=True)
+    except DuplicateKeyError:  # the unique index of uuid and index: a later one is there
+        raise LeaseLostError(job_key(**identity)) from None
 
 
 def _with_update(store: Any, update: Callable[..., None]) -> Any:

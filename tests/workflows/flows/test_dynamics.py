@@ -18,9 +18,9 @@ from monty.json import MontyEncoder
 from pymatgen.core import Lattice, Structure
 
 from catholyte.configs.errors import EngineUnavailableError, InputError
-from catholyte.hpc.run.worker import run_job, work_directory
+from catholyte.hpc.run.worker import run_job
 from catholyte.hpc.store.campaign_store import open_store
-from catholyte.hpc.store.ledger import Ledger
+from catholyte.hpc.store.ledger import Ledger, work_directory
 from catholyte.tests.support.engines.toy_jobs import prepared
 from catholyte.workflows.documents import CalculationDocument, require_one_trajectory
 from catholyte.workflows.engines.ase.dynamics import CHECKPOINT
@@ -161,7 +161,7 @@ def test_a_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) -> No
         "json.load(open(sys.argv[2])))"
     )
     process = subprocess.Popen([sys.executable, "-c", program, store.location, str(serialised)])
-    checkpoint = work_directory(store, records[0]["key"]) / CHECKPOINT
+    checkpoint = work_directory(store, records[0]["key"], 1) / CHECKPOINT
     try:
         deadline = time.monotonic() + 240
         while not (checkpoint.is_file() and json.loads(checkpoint.read_text())["restart"]["step"] >= 40):
