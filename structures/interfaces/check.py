@@ -30,6 +30,8 @@ CLOSEST = 0.7
 _POSITION = 1e-3
 #: µB
 _MOMENT = 1e-3
+#: e/Å; a smaller dipole per area and repeat is none
+_DIPOLE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +48,18 @@ class Claim:
         Bulk lattice vectors that the cell's `a` and `b` are when unstrained, in the frame of `bulk`.
     strain : float
         Von Mises strain of the part in the cell.
+    repeats : int
+        Equal repeats along the normal.
+    polar : bool
+        Whether each repeat adds a dipole.
     """
 
     label: str
     bulk: Structure
     vectors: Floats
     strain: float
+    repeats: int = 1
+    polar: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,8 +96,8 @@ def check_interface(
     Returns
     -------
     list of Check
-        Composition, neutrality, sites, periodicity and strain of each part; mismatch, distances, cell and moments of
-        the whole.
+        Composition, neutrality, polarity, sites, periodicity and strain of each part; mismatch, distances, cell and
+        moments of the whole.
     """
     checks = []
     tags = structure.site_properties.get("layer") or []
@@ -106,6 +114,7 @@ def check_interface(
         checks += [
             _composition(structure, members, claim),
             _neutral(structure, members, claim),
+            _polarity(structure, members, claim),
             _sites(structure, members, claim),
             _periodicity(claim),
         ]
@@ -144,6 +153,19 @@ def _composition(structure: Structure, members: Ints, claim: Claim) -> Check:
 def _neutral(structure: Structure, members: Ints, claim: Claim) -> Check:
     charge = sum(getattr(structure[int(k)].specie, "oxi_state", None) or 0 for k in members)
     return Check(f"neutrality of {claim.label}", abs(charge) < 1e-6, f"{charge:+g} e")
+
+
+def _polarity(structure: Structure, members: Ints, claim: Claim) -> Check:
+    """Whether the formal charges, summed over the part as it stands, repeat a dipole only where that is claimed."""
+    charges = np.array([float(getattr(structure[int(k)].specie, "oxi_state", None) or 0) for k in members])
+    heights = structure.cart_coords[members, 2]
+    area = float(np.linalg.norm(np.cross(*structure.lattice.matrix[:2])))
+    dipole = float(charges @ (heights - heights.mean())) / area / claim.repeats
+    return Check(
+        f"polarity of {claim.label}",
+        claim.polar or abs(dipole) <= _DIPOLE,
+        f"{dipole:+.4f} e/Å in each of {claim.repeats} repeats, claimed {'polar' if claim.polar else 'none'}",
+    )
 
 
 def _sites(structure: Structure, members: Ints, claim: Claim) -> Check:

@@ -98,7 +98,8 @@ def stack_parts(
 def interface_record(found: Interface) -> dict[str, Any]:
     """Return what a built stack is, for JSON and for people.
 
-    Lengths are Å, areas Å², dipoles per area e/Å, energies eV/Å². ``strain`` is the von Mises strain between the two
+    Lengths are Å, areas Å², dipoles per area e/Å (``repeat_dipoles``: what
+    each repeat adds), energies eV/Å². ``strain`` is the von Mises strain between the two
     lattices, ``strains`` what each slab takes.
     """
     lower, upper = found.faces[0].slab, found.faces[-1].slab
@@ -131,6 +132,7 @@ def interface_record(found: Interface) -> dict[str, Any]:
         "polarity": verdict.polarity,
         "charge": verdict.charge,
         "dipoles": list(verdict.dipoles),
+        "repeat_dipoles": list(verdict.repeat_dipoles),
         "contact_charges": [list(pair) for pair in verdict.contact_charges],
         "verdict": verdict.says,
     }

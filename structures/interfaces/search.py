@@ -16,7 +16,7 @@ from pymatgen.core.structure import Structure
 
 from ...configs.arrays import Floats, Ints
 from ...configs.errors import InputError
-from ..surfaces.facet import Miller, SourceCell, low_index_millers, smallest_facet
+from ..surfaces.facet import Miller, SourceCell, facet_members, low_index_millers
 from ..surfaces.slab import Slab, SlabSpec, slabs
 from .check import Check, Claim, check_interface
 from .match import Limits, match
@@ -24,16 +24,14 @@ from .placement import Registry, search
 from .stack import (
     Block,
     Face,
-    Verdict,
     aligned,
     as_block,
     build_cell,
     faces_of,
-    is_polar,
     on_common_cell,
     stacked,
-    verdict,
 )
+from .verdict import Verdict, verdict
 
 __all__ = ["DEFAULT_THICKNESS", "FORMS", "Interface", "InterfaceSpec", "Part", "interfaces", "pareto_front"]
 
@@ -77,9 +75,11 @@ class Part:
     def slabs(self, miller: Miller, max_atoms: float) -> list[Slab]:
         """Stoichiometric slabs of one facet within a budget; none where even the smallest exceeds it."""
         if miller not in self._slabs:
-            plane = smallest_facet(self.cell, miller)
-            repeats = max(1, int(np.ceil(self.thickness / plane.spacing - 1e-6)))
-            if repeats * len(plane.oriented) > max_atoms:
+            least = min(
+                len(plane.oriented) * max(1, int(np.ceil(self.thickness / plane.spacing - 1e-6)))
+                for plane in facet_members(self.cell, miller)
+            )
+            if least > max_atoms:
                 return []
             self._slabs[miller] = [
                 slab for slab in slabs(self.cell, miller, SlabSpec(thickness=self.thickness)) if slab.stoichiometric
@@ -185,8 +185,10 @@ class Interface:
     def checks(self) -> list[Check]:
         """Run the independent checker on the structure."""
         claims = [
-            Claim(layer.label, layer.face.slab.facet.cell.structure, layer.vectors, strain)
-            for layer, strain in zip(self.block.layers, self.strains, strict=True)
+            Claim(layer.label, slab.facet.cell.structure, layer.vectors, strain, slab.repeats, slab.polar)
+            for layer, slab, strain in zip(
+                self.block.layers, [face.slab for face in self.faces], self.strains, strict=True
+            )
         ]
         return check_interface(self.structure, claims, self.strain, self.block.gaps, self.empty)
 
@@ -206,7 +208,7 @@ class _Base:
 
     @property
     def polar(self) -> bool:
-        return any(is_polar(layer.face.slab) for layer in self.variants[0].layers)
+        return any(layer.face.slab.polar for layer in self.variants[0].layers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,7 +305,7 @@ def _bases(part: Part, max_atoms: float, spec: InterfaceSpec) -> list[_Base]:
     for miller in part.facets:
         groups: dict[tuple[float, ...], list[Slab]] = {}
         for slab in part.slabs(miller, max_atoms):
-            key = (len(slab.structure), float(is_polar(slab)), *slab.structure.lattice.matrix[:2, :2].round(4).ravel())
+            key = (len(slab.structure), float(slab.polar), *slab.structure.lattice.matrix[:2, :2].round(4).ravel())
             groups.setdefault(key, []).append(slab)
         for group in groups.values():
             used = group if spec.all_terminations else group[:1]

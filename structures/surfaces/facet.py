@@ -38,8 +38,8 @@ __all__ = [
     "SourceCell",
     "equivalent_millers",
     "facet",
+    "facet_members",
     "low_index_millers",
-    "smallest_facet",
     "source_cell",
 ]
 
@@ -255,12 +255,12 @@ def facet(cell: SourceCell, miller: Miller) -> Facet:
     return Facet(cell, miller, in_cell(cell.structure, rows, lattice), spacing, area, layer, rotation)
 
 
-def smallest_facet(cell: SourceCell, miller: Miller) -> Facet:
-    """Return the facet of the family of `miller` that has the smallest area.
+def facet_members(cell: SourceCell, miller: Miller) -> list[Facet]:
+    """Return the facets of a family that the crystal tells apart, the smallest area first.
 
     The order of atoms and moments lowers the symmetry of the average crystal, and planes of one family
-    then differ in their repeat: {104} of the 120-atom NCM532 cell repeats after 287 or 574 Å². The index asked for wins
-    a tie.
+    then differ in their repeat and in their dipole: {104} of the 120-atom NCM532 cell repeats after 249 or 498 Å².
+    A plane and its opposite face are one member. The index asked for wins a tie.
 
     Raises
     ------
@@ -268,10 +268,14 @@ def smallest_facet(cell: SourceCell, miller: Miller) -> Facet:
         If the index is 0 0 0.
     """
     family = [miller, *(member for member in equivalent_millers(cell, miller) if member != miller)]
-    heights = [_spacing(cell.lattice, _plane_numbers(cell.lattice, cell, member)) for member in family]
-    return facet(
-        cell, next(member for member, height in zip(family, heights, strict=True) if height > max(heights) - 1e-4)
-    )
+    chosen: list[Miller] = []
+    seen: set[tuple[int, ...]] = set()
+    for member in family:
+        planes = _plane_numbers(cell.lattice, cell, member)
+        if tuple(map(int, planes)) not in seen:
+            chosen.append(member)
+            seen.update(tuple(map(int, sign * row)) for row in planes @ cell.operations.rotations for sign in (1, -1))
+    return sorted((facet(cell, member) for member in chosen), key=lambda plane: round(plane.area, 4))
 
 
 def equivalent_millers(cell: SourceCell, miller: Miller) -> list[Miller]:

@@ -1,9 +1,10 @@
 """Atomic planes of a facet and the cuts between them: terminations, their polarity and the bonds that they break.
 
-P. W. Tasker (J. Phys. C 12 (1979) 4977) sorts surfaces by their stack of planes: type 1 has neutral
-planes, type 2 charged planes in a repeat without a dipole, type 3 a repeat with a dipole. The class is
-that of the average crystal: charges spread over each Wyckoff position, so that the scatter of an
-ordering does not make LiNi0.5Mn0.3Co0.2O2(104) polar.
+Polarity is that of the cell that is cut: a termination is polar if its repeat has a dipole, for every further repeat
+adds that dipole again. P. W. Tasker (J. Phys. C 12 (1979) 4977) sorts surfaces by their stack of planes: type 1 has
+neutral planes, type 2 charged planes in a repeat without a dipole, type 3 a repeat with a dipole. Here the class is
+that of the average crystal, charges spread over each Wyckoff position, and a note beside the dipole: the planes of
+LiNi0.5Mn0.3Co0.2O2(104) are neutral on average, and in an ordering they may alternate in charge.
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ class Termination:
     bottom : str
         Composition of the plane above the cut, which is the bottom face of a slab of whole repeats.
     tasker : int
-        1, 2 or 3, of the repeat that begins at this cut.
+        1, 2 or 3, of the average crystal's repeat that begins at this cut.
     dipole : float, e/Å
-        Dipole per area of one repeat, formal charges of the ordered cell.
+        Dipole per area of one repeat, formal charges of the ordered cell; where there is one, the cut is polar.
     share : float or None
         Part of the outer plane that moved to the other face would cancel the average crystal's dipole; None where the
         plane is neutral.
@@ -76,6 +77,16 @@ class Termination:
     share: float | None
     broken_units: float
     broken_strength: float
+
+    @property
+    def polar(self) -> bool:
+        """Whether a slab of whole repeats from this cut repeats a dipole."""
+        return abs(self.dipole) > DIPOLE_TOLERANCE
+
+    @property
+    def half_shared(self) -> bool:
+        """Whether half of the outer plane on the other face would cancel the average crystal's dipole."""
+        return self.tasker == 3 and self.share is not None and abs(self.share - 0.5) < 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,10 +290,9 @@ def _formula(facet: Facet, sites: Ints) -> str:
 
 
 def _rank(found: Termination) -> tuple[float, bool, float, str, float]:
-    shared = found.share is not None and abs(found.share - 0.5) < 1e-3
     return (
         round(found.broken_units, 4),
-        found.tasker == 3 and not shared,
+        found.polar and not found.half_shared,
         round(found.broken_strength, 4),
         found.label,
         round(found.shift, 6),

@@ -15,8 +15,17 @@ from ..crystals.cells import canonical_order
 from ..crystals.crystal import check_distances
 from ..crystals.environment import complex_ions, site_charges
 from ..crystals.symmetry import operations
-from .facet import Facet, Miller, SourceCell, facet, smallest_facet
-from .planes import PLANE_WIDTH, Termination, cutting_heights, group_planes, opposite_cuts, same_height, terminations
+from .facet import Facet, Miller, SourceCell, facet, facet_members
+from .planes import (
+    DIPOLE_TOLERANCE,
+    PLANE_WIDTH,
+    Termination,
+    cutting_heights,
+    group_planes,
+    opposite_cuts,
+    same_height,
+    terminations,
+)
 from .polarity import share_outer_plane
 
 __all__ = ["Slab", "SlabSpec", "build_slab", "flipped", "slabs"]
@@ -106,13 +115,16 @@ class Slab:
     termination : Termination
         Of the top face.
     tasker : int
-        Class of the termination: 1, 2 or 3; a reconstructed slab keeps the 3 of the cut that it mends.
+        Class of the termination in the average crystal: 1, 2 or 3; a reconstructed slab keeps the 3 of the cut that it
+        mends.
     symmetric : bool
         Whether an operation of the slab turns it upside down, so that both faces are equal.
     stoichiometric : bool
         Whether the composition is a whole or fractional multiple of the bulk's.
     dipole : float, e/Å
         Dipole per area along z of the formal charges.
+    repeats : int
+        Repeats of the facet's spacing that it holds, each of which adds the same dipole.
     n_layers : float
         Lattice planes of the average crystal that the atoms amount to.
     thickness : float, Å
@@ -130,11 +142,23 @@ class Slab:
     symmetric: bool
     stoichiometric: bool
     dipole: float
+    repeats: int
     n_layers: float
     thickness: float
     area: float
     vacuum: float
     reconstructed: bool
+
+    @property
+    def repeat_dipole(self) -> float:
+        """Dipole per area that each repeat adds, e/Å: moved ions move by all repeats, so that a shared plane, too,
+        cancels the same part of every repeat."""
+        return self.dipole / self.repeats
+
+    @property
+    def polar(self) -> bool:
+        """Whether the slab repeats a dipole, the cell that is built being what counts."""
+        return abs(self.repeat_dipole) > DIPOLE_TOLERANCE
 
     @property
     def name(self) -> str:
@@ -151,7 +175,7 @@ def slabs(cell: SourceCell, miller: Miller, spec: SlabSpec | None = None, *, exa
     """Return a slab for every symmetry-inequivalent termination of a facet, the most sensible first.
 
     Slabs of whole repeats are stoichiometric. A cut and its image upside down give the same slab, which is returned
-    once unless sharing the outer plane tells them apart.
+    once unless sharing the outer plane tells them apart. Slabs that repeat a dipole come last.
 
     Parameters
     ----------
@@ -160,8 +184,8 @@ def slabs(cell: SourceCell, miller: Miller, spec: SlabSpec | None = None, *, exa
         Conventional axes.
     spec : SlabSpec, optional
     exact : bool
-        Take this very plane; otherwise the member of its family with the smallest area, which differs
-        for cells whose order of atoms or moments lowers the symmetry.
+        Take this very plane; otherwise the member of its family, where the order of atoms or moments makes
+        them differ, that has a slab without a repeat dipole, then the fewest cut complex ions, then the smallest area.
 
     Raises
     ------
@@ -169,9 +193,22 @@ def slabs(cell: SourceCell, miller: Miller, spec: SlabSpec | None = None, *, exa
         If the index is 0 0 0, atoms overlap, or every termination cuts complex ions that were to stay whole.
     """
     chosen = spec or SlabSpec()
-    plane = facet(cell, miller) if exact else smallest_facet(cell, miller)
-    found = terminations(plane, chosen.plane_width, whole=chosen.complex_ions == "whole")
-    if chosen.complex_ions == "reject":
+    best: tuple[tuple[bool, float], list[Slab]] | None = None
+    for plane in [facet(cell, miller)] if exact else facet_members(cell, miller):
+        found = _slabs_of(plane, chosen)
+        cost = min((slab.polar, round(slab.termination.broken_units, 4)) for slab in found)
+        if best is None or cost < best[0]:
+            best = cost, found
+        if cost == (False, 0.0):
+            break
+    assert best is not None  # a family has the index itself as a member
+    return best[1]
+
+
+def _slabs_of(plane: Facet, spec: SlabSpec) -> list[Slab]:
+    """The slabs of one plane; those that repeat a dipole come last."""
+    found = terminations(plane, spec.plane_width, whole=spec.complex_ions == "whole")
+    if spec.complex_ions == "reject":
         whole = [termination for termination in found if termination.broken_units < 1e-6]
         if not whole:
             least = min(termination.broken_units for termination in found)
@@ -182,10 +219,10 @@ def slabs(cell: SourceCell, miller: Miller, spec: SlabSpec | None = None, *, exa
         found = whole
     built: list[Slab] = []
     for termination in found:
-        slab = build_slab(plane, termination, chosen)
-        if chosen.equal_faces or not any(_same_upside_down(slab, other) for other in built):
+        slab = build_slab(plane, termination, spec)
+        if spec.equal_faces or not any(_same_upside_down(slab, other) for other in built):
             built.append(slab)
-    return built
+    return sorted(built, key=lambda slab: slab.polar)
 
 
 def build_slab(plane: Facet, termination: Termination, spec: SlabSpec) -> Slab:
@@ -206,12 +243,7 @@ def build_slab(plane: Facet, termination: Termination, spec: SlabSpec) -> Slab:
     heights = cutting_heights(plane, ions, whole=spec.complex_ions == "whole")
     bulk, sites = _between(plane, heights, top - height, top)
     reconstructed = False
-    if (
-        spec.reconstruct
-        and termination.tasker == 3
-        and _half(termination.share)
-        and same_height(height, 0.0, plane.spacing)
-    ):
+    if spec.reconstruct and termination.polar and termination.half_shared and same_height(height, 0.0, plane.spacing):
         outer = _outer_plane(
             bulk.cart_coords[:, 2] + (heights - plane.oriented.cart_coords[:, 2])[sites], spec.plane_width
         )
@@ -233,6 +265,7 @@ def build_slab(plane: Facet, termination: Termination, spec: SlabSpec) -> Slab:
         symmetric=_turns_over(structure),
         stoichiometric=_is_multiple(structure, plane.cell.structure),
         dipole=0.0 if abs(dipole) < 1e-9 else dipole,
+        repeats=repeats,
         n_layers=round(len(structure) / len(plane.oriented) / (area / plane.area) * plane.spacing / plane.layer, 6),
         thickness=thickness,
         area=area,
@@ -312,10 +345,6 @@ def _outer_plane(heights: Floats, width: float) -> list[int]:
     """Indices of the topmost plane of an open stack of atoms."""
     planes = group_planes(heights, float(np.ptp(heights)) + 10.0, width)
     return [int(k) for k in planes[-1]]
-
-
-def _half(share: float | None) -> bool:
-    return share is not None and abs(share - 0.5) < 1e-3
 
 
 def _height_between_equal_faces(plane: Facet, top: float, least: float) -> float | None:

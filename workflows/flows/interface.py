@@ -22,6 +22,7 @@ from ...structures.interfaces.check import require_sound
 from ...structures.interfaces.excess import Joined, Side
 from ...structures.interfaces.request import interface_record, lone_slab, parse_facet, stack_parts, strained_bulk
 from ...structures.interfaces.search import Interface, InterfaceSpec, interfaces
+from ...structures.interfaces.verdict import recorded_polarity
 from ..engines.engine import Engine
 from ..engines.tasks import Relax
 from ..identity import content_address
@@ -308,8 +309,11 @@ def plane_area(structure: Structure) -> float:
     return float(np.linalg.norm(np.cross(*structure.lattice.matrix[:2])))
 
 
-def stand_in(jobs: Mapping[str, Job], reference: OutputReference, built: dict[str, BuiltInterfaces]) -> Structure:
-    """Return the unrelaxed cell for a cell that a choosing job has yet to give, by building it now.
+def stand_in(
+    jobs: Mapping[str, Job], reference: OutputReference, built: dict[str, BuiltInterfaces]
+) -> tuple[Structure, str | None]:
+    """Return the unrelaxed cell for a cell that a choosing job has yet to give, by building it now, and the polarity of
+    the stack that it is; None for the parts of one, and for a ready cell.
 
     Parameters
     ----------
@@ -333,4 +337,7 @@ def stand_in(jobs: Mapping[str, Job], reference: OutputReference, built: dict[st
         built[builder.uuid] = builder.maker.build(*builder.function_args)
     cells = built[builder.uuid]
     keys = [key for _, key in reference.attributes]
-    return cells.candidates[0].structure if keys == ["structure"] else getattr(cells.references[0], keys[0])[keys[1]]
+    if keys != ["structure"]:
+        part: Structure = getattr(cells.references[0], keys[0])[keys[1]]
+        return part, None
+    return cells.candidates[0].structure, recorded_polarity(cells.candidates[0].record)

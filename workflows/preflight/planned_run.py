@@ -57,6 +57,8 @@ class PlannedRun:
     task : Relax, Static, Dos or MolecularDynamics
     settings : VaspSettings
         The engine's settings of this job.
+    polarity : str or None
+        Of the stack that it starts from, by its formal charges; None for another cell.
     """
 
     key: str
@@ -64,6 +66,7 @@ class PlannedRun:
     structure: Structure
     task: Task
     settings: VaspSettings
+    polarity: str | None = None
 
     @cached_property
     def cell(self) -> VaspCell:

@@ -6,6 +6,7 @@ One named check per cause, over all VASP jobs of a campaign at once, because mos
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jobflow import Job
@@ -18,7 +19,7 @@ from ..flows.interface import stand_in
 from ..interface_documents import BuiltInterfaces
 from ..plan.builder import Plan
 from ..plan.preview import added_jobs
-from . import checks
+from . import checks, stacks
 from .planned_run import Finding, PlannedRun
 
 __all__ = ["Finding", "PlannedRun", "planned_runs", "preflight"]
@@ -37,6 +38,7 @@ LOOKED_AT: Checks = (
     checks.one_rule,
     checks.meshes,
     checks.vacuum,
+    stacks.no_repeat_dipole,
     checks.dipole_stages,
     checks.symmetry_off,
     checks.slab_tolerance,
@@ -88,6 +90,7 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
     jobs = {job.uuid: job for job in plan.flow.jobs if isinstance(job, Job)}
     cells: dict[str, Structure] = {}
     built: dict[str, BuiltInterfaces] = {}
+    polarities: dict[str, str | None] = {}
     runs = []
     for planned in plan.jobs:
         job = jobs[planned.uuid]
@@ -100,15 +103,15 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
                 ]
             continue
         given = job.function_args[0]
-        cells[planned.uuid] = (
-            given
-            if isinstance(given, Structure)
-            else cells[given.uuid]
-            if given.uuid in cells
-            else stand_in(jobs, given, built)
-        )
+        if isinstance(given, Structure):
+            cells[planned.uuid] = given
+        elif given.uuid in cells:
+            cells[planned.uuid], polarities[planned.uuid] = cells[given.uuid], polarities.get(given.uuid)
+        else:
+            cells[planned.uuid], polarities[planned.uuid] = stand_in(jobs, given, built)
         if runs_production(planned.engine):
-            runs.append(_run(job, cells[planned.uuid], overrides))
+            run = _run(job, cells[planned.uuid], overrides)
+            runs.append(replace(run, polarity=polarities.get(planned.uuid)))
     return runs
 
 

@@ -12,6 +12,7 @@ from ....configs.constants import J_PER_M2
 from ....configs.steps.electronic import BandCenterSpec
 from ....configs.steps.interface import InterfaceStep, InterfaceSystem
 from ....configs.trust import trust_of
+from ....structures.interfaces.verdict import recorded_polarity
 from ....workflows.documents import CalculationDocument
 from ....workflows.interface_documents import ChosenInterface
 from ....workflows.roles import Candidate, Main, Reference, Role, Stack
@@ -32,6 +33,10 @@ _STRAIN = Column("strain", "strain", 4)
 
 STEP = "interface"
 _NO_TRAINING = "{} was not trained on interfaces: its interface energies rank candidates and are hypotheses."
+_POLAR = (
+    "{} holds a slab that repeats a dipole: relaxation and dynamics measure the compensation of its charge first, and "
+    "its energies grow with thickness; choose another facet or arrangement."
+)
 _MEANING = (
     "γ: energy above the crystals strained as in the stack, per area and interface. W: energy to part the stack into "
     "its slabs, per area and interface. Both "
@@ -216,7 +221,7 @@ def _cells(chosen: Sequence[_Chosen]) -> Table:
                 "gap": record["gaps"][0] if record.get("gaps") else None,
                 "seam": record.get("empty") if record.get("form") == "periodic" else None,
                 "height": f"{choice.built.structure.lattice.c:.2f} → {choice.structure.lattice.c:.2f}",
-                "polarity": record.get("polarity"),
+                "polarity": recorded_polarity(record),
                 "seed": choice.seed,
             }
         )
@@ -387,6 +392,13 @@ def _across(case: Case, chosen: Sequence[_Chosen]) -> dict[tuple[str, ...], Dept
     return across
 
 
+def _warnings(found: Interfaces) -> list[str]:
+    polar = [one.system.name for one in found.chosen if recorded_polarity(one.choice.built.record) == "polar"]
+    return [_POLAR.format(name) for name in polar] + [
+        warning for results in found.across.values() for warning in depth_warnings(results)
+    ]
+
+
 INTERFACES = Chapter(
     "interfaces",
     "Interfaces",
@@ -395,5 +407,5 @@ INTERFACES = Chapter(
     _evaluate,
     _blocks,
     _numbers,
-    lambda found: [warning for results in found.across.values() for warning in depth_warnings(results)],
+    _warnings,
 )

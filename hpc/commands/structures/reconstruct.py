@@ -88,7 +88,7 @@ def _slabs_of(name: str, miller: tuple[int, int, int] | None, n_layers: int) -> 
         raise InputError(f"{name}: give the facet with --miller h k l, or the structure file of a slab")
     cell = source_cell(find_material(name))
     found = slabs(cell, miller, SlabSpec(layers=n_layers))
-    sound = [slab for slab in found if slab.tasker == 1 or slab.reconstructed or slab.tasker == 2]
+    sound = [slab for slab in found if not slab.polar]
     if not sound:
         raise StructureError(f"{name}{miller}: every termination has a dipole; cut a slab yourself and give its file")
     index = "".join(map(str, miller))

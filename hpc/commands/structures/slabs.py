@@ -25,6 +25,7 @@ HEADS = {
     "stoichiometric": "stoichiometric",
     "reconstructed": "shared plane",
     "dipole": "dipole (e/Å)",
+    "polar": "polar",
     "broken_bonds": "cut units (1/Å²)",
     "n_atoms": "atoms",
     "layers": "layers",
@@ -70,7 +71,7 @@ def slabs(
         ),
     ] = "cut",
     exact: Annotated[
-        bool, typer.Option("--exact", help="Cut this very plane, not the one of its family with the smallest repeat.")
+        bool, typer.Option("--exact", help="Cut this very plane, not the smallest one of its family without a dipole.")
     ] = False,
     seed: Seed = 0,
     out: OptionalFolder = None,
@@ -78,8 +79,9 @@ def slabs(
 ) -> dict[str, Any]:
     """Cut a slab for every termination of a facet.
 
-    Tasker's class is that of the average crystal, so that an ordering does not change it; the dipole (per area, e/Å) is
-    that of the ordered cell. Cut bonds inside complex ions (PS4, CO3) are counted per Å².
+    A slab is polar where each repeat of the ordered cell adds a dipole (per area, e/Å); such slabs come last. Tasker's
+    class is that of the average crystal and a note beside it. Cut bonds inside complex ions (PS4, CO3) are counted per
+    Å².
 
     Raises
     ------
@@ -124,6 +126,8 @@ def _row(slab: Slab) -> dict[str, Any]:
         "stoichiometric": slab.stoichiometric,
         "reconstructed": slab.reconstructed,
         "dipole": slab.dipole,
+        "repeat_dipole": slab.repeat_dipole,
+        "polar": slab.polar,
         "broken_bonds": cut.broken_units,
         "broken_strength": cut.broken_strength,
         "formula": unspaced_formula(slab.structure),
@@ -138,21 +142,21 @@ def _row(slab: Slab) -> dict[str, Any]:
 
 
 def _notes(miller: tuple[int, int, int] | None, found: list[Slab]) -> list[str]:
-    from ....structures.surfaces.planes import DIPOLE_TOLERANCE
-
     notes = []
     used = {slab.facet.miller for slab in found}
     if miller is not None and used != {miller}:
         notes.append(
-            f"the order of atoms or moments makes planes of one family differ: {_index(found[0].facet.miller)} has "
-            f"the smallest repeat of the family of {_index(miller)}; --exact takes the plane itself"
+            f"the order of atoms or moments makes planes of one family differ: {_index(found[0].facet.miller)} is the "
+            f"smallest of the family of {_index(miller)} among those with the least polar slabs; --exact takes the "
+            "plane itself"
         )
-    polar = [slab for slab in found if abs(slab.dipole) > DIPOLE_TOLERANCE]
+    polar = [slab for slab in found if slab.polar]
     if polar:
-        cause = "a polar cut" if any(slab.tasker == 3 for slab in polar) else "the scatter of charges in the ordering"
+        average = sum(slab.tasker != 3 for slab in polar)
+        cause = f", {average} of them from the order of the ions alone" if average else ""
         notes.append(
-            f"{len(polar)} of {len(found)} slabs have a dipole from {cause}: their energy grows with thickness, and a "
-            "calculation needs a dipole correction"
+            f"{len(polar)} of {len(found)} slabs repeat a dipole{cause}: their energy grows with thickness, and they "
+            "are no model of a surface without a compensation of their charge"
         )
     return notes
 

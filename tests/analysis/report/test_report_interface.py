@@ -17,6 +17,7 @@ from catholyte.analysis.report.content import Section, Table
 from catholyte.configs.constants import J_PER_M2
 from catholyte.configs.errors import InputError
 from catholyte.configs.recipe import Recipe
+from catholyte.structures.interfaces.verdict import recorded_polarity
 from catholyte.tests.support.campaigns.campaign_documents import edges, made_document, oxygen_dos
 from catholyte.workflows.interface_documents import Candidate, CandidateEnergy, ChosenInterface
 
@@ -215,3 +216,18 @@ def test_states_across_the_stack_have_their_place() -> None:
         number for number in section.key_numbers if number.quantity.startswith("O 2p centre of CoO minus that of LCO")
     )
     assert difference.value == pytest.approx(0, abs=0.05)  # every oxygen of the made stack has the same states
+
+
+def test_a_stack_that_was_called_non_polar_and_is_not_is_named() -> None:
+    """The record of an earlier version: a verdict by the average crystal, and the dipoles that contradict it."""
+    record = {"polarity": "non-polar", "dipoles": [-0.03, 0.0]}
+    assert recorded_polarity(record) == "polar"
+    assert recorded_polarity(record | {"dipoles": [0.0, 4e-16]}) == "non-polar"
+    assert recorded_polarity(record | {"dipoles": [2e-3, 0.0], "repeat_dipoles": [5e-4, 0.0]}) == "non-polar"
+    assert recorded_polarity({}) is None
+    found = case(*jobs())
+    choice = found.others["choice"]
+    assert isinstance(choice, ChosenInterface)
+    choice.built.record |= record
+    warnings = INTERFACES.section(found).warnings
+    assert any("A|B holds a slab that repeats a dipole" in warning for warning in warnings)

@@ -20,7 +20,7 @@ def test_document(catholyte: Run) -> None:
     assert {"termination", "tasker", "symmetric", "stoichiometric", "n_atoms", "area", "file"} <= set(first)
     assert (first["termination"], first["tasker"], first["symmetric"], first["stoichiometric"]) == ("Li", 3, True, True)
     assert (first["reconstructed"], first["n_atoms"], first["layers"], first["file"]) == (True, 24, 3, None)
-    assert any("have a dipole from a polar cut" in note for note in document["notes"])
+    assert any("repeat a dipole" in note for note in document["notes"])
 
 
 @pytest.mark.parametrize("file_format", ["poscar", "cif", "extxyz", "json"])

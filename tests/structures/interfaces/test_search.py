@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -232,6 +233,17 @@ def test_checker_sees_contacts_that_are_too_close() -> None:
     upper = [k for k, site in enumerate(structure) if site.properties["layer"] == "CoO"]
     structure.translate_sites(upper, [0, 0, -1.2], frac_coords=False)
     assert {"distances", "cell"} <= _verdicts(structure, found)
+
+
+def test_checker_sees_a_dipole_that_nothing_claims() -> None:
+    found = _oxides()
+    lithium = [k for k, site in enumerate(found.structure) if site.specie.symbol == "Li"]
+    moved = found.structure.copy()
+    moved.translate_sites(lithium, [0, 0, 0.1], frac_coords=False)
+    assert {"polarity of LCO", "sites of LCO"} <= _verdicts(moved, found)
+    polar = [replace(claim, polar=True) for claim in _claims(found)]
+    checks = check_interface(moved, polar, found.strain, found.block.gaps, found.empty)
+    assert "polarity of LCO" not in {check.name for check in checks if not check.ok}
 
 
 def test_checker_sees_vectors_that_are_no_translations() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
     ]
     findings = preflight(runs, wall_time=86_400, ranks=16)
     assert [finding for finding in findings if not finding.ok] == []
-    assert len(findings) == len({finding.name for finding in findings}) == 18
+    assert len(findings) == len({finding.name for finding in findings}) == 19
     assert all(finding.detail for finding in findings)
     assert {"name", "ok", "detail", "mend"} <= set(findings[0].told())
 
@@ -128,3 +129,12 @@ def test_spacings_leave_the_vacuum_out() -> None:
     slab = _run("slab", _slab(20), Static(method=_method(kpoints=(8, 8, 1))))
     assert np.isclose(max(CELL.lattice.reciprocal_lattice.abc) / 6, 0.2458, atol=1e-3)
     assert _failed(bulk, slab) == {}
+
+
+def test_a_stack_that_repeats_a_dipole_is_refused() -> None:
+    name = "repeat dipoles of stacks"
+    sound = replace(_run("stack"), polarity="compensated")
+    assert name not in _failed(sound, replace(sound, polarity="non-polar"), _run("crystal"))
+    found = _failed(sound, replace(sound, name="A|B", polarity="polar"))[name]
+    assert found.refuses
+    assert "A|B starts from a stack" in found.detail
