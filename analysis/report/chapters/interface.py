@@ -10,26 +10,21 @@ from typing import Any
 
 from ....configs.constants import J_PER_M2
 from ....configs.steps.electronic import BandCenterSpec
-from ....configs.steps.interface import InterfaceStep, InterfaceSystem
+from ....configs.steps.interface import InterfaceStep
 from ....configs.trust import trust_of
 from ....structures.interfaces.verdict import recorded_polarity
 from ....workflows.documents import CalculationDocument
 from ....workflows.interface_documents import ChosenInterface
-from ....workflows.roles import Candidate, Main, Reference, Role, Stack
+from ....workflows.roles import Main, Reference, Role, Stack
 from ...cells.interface_energy import InterfaceEnergies, References, interface_energies
-from ...figures.cells import StackView, stack_figure
-from ...words import file_stem
-from ..case import Case, Finished
+from ..case import Case
 from ..chapter import Chapter, Problems
-from ..columns import N_ATOMS, ROLE, TIER
-from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from ..columns import ROLE, TIER
+from ..content import Block, Column, KeyNumber, Table, Text
 from .depth import DepthData, DepthResults, depth_blocks, depth_key_numbers, depth_results, depth_warnings
+from .interface_cells import ATOMS, SYSTEM, Chosen, candidates_table, cells_table, picture
 
 __all__ = ["INTERFACES", "Interfaces"]
-
-_ATOMS = Column("atoms", "atoms")
-_SYSTEM = Column("system", "system", chemical=True)
-_STRAIN = Column("strain", "strain", 4)
 
 STEP = "interface"
 _NO_TRAINING = "{} was not trained on interfaces: its interface energies rank candidates and are hypotheses."
@@ -42,34 +37,6 @@ _MEANING = (
     "its slabs, per area and interface. Both "
     "hold no strain; what the strain costs stands beside them, per area of the cell, and grows with the thickness."
 )
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """One system with its choice and the calculations that belong to it."""
-
-    system: InterfaceSystem
-    choice: ChosenInterface
-    jobs: list[Finished]
-
-    def document(self, role: Role, kind: str = "relax") -> Finished | None:
-        """The last calculation of one role and kind."""
-        return next(
-            (found for found in reversed(self.jobs) if found.document.role == role and found.document.kind == kind),
-            None,
-        )
-
-    @property
-    def stack(self) -> Finished | None:
-        """The relaxed stack: at the recipe's level, or the candidate that the choice rests on."""
-        name = self.system.name
-        return self.document(Stack(of=name)) or self.document(Candidate(of=name, number=self.choice.chosen + 1))
-
-    def bulk(self, material: str) -> Finished | None:
-        """A strained crystal: at the recipe's level, or the one that the choice rests on."""
-        cell = self.choice.candidates[self.choice.chosen].cell + 1
-        role = Reference(of=self.system.name, what="bulk", material=material)
-        return self.document(role) or self.document(role.model_copy(update={"cell": cell}))
 
 
 @dataclass(frozen=True)
@@ -91,7 +58,7 @@ class Interfaces:
         Whether the step was ever run.
     missing : list of Text
         Jobs without a result.
-    chosen : list of _Chosen
+    chosen : list of Chosen
     energies : mapping of str to _Energies
         By system.
     problems : Problems
@@ -101,7 +68,7 @@ class Interfaces:
 
     planned: bool
     missing: list[Text]
-    chosen: list[_Chosen]
+    chosen: list[Chosen]
     energies: Mapping[str, _Energies]
     problems: Problems
     across: Mapping[tuple[str, ...], DepthResults]
@@ -133,9 +100,9 @@ def _blocks(found: Interfaces) -> list[Block]:
     blocks: list[Block] = [*found.missing]
     engines = [trust_of(tier) for tier in sorted({one.choice.tier for one in found.chosen})]
     blocks += [Text(_NO_TRAINING.format(trust.label), "note") for trust in engines if trust.learned]
-    blocks += [_picture(one) for one in found.chosen]
+    blocks += [picture(one) for one in found.chosen]
     if found.chosen:
-        blocks += [_cells(found.chosen), _candidates(found.chosen)]
+        blocks += [cells_table(found.chosen), candidates_table(found.chosen)]
     blocks += found.problems.texts
     if found.energies:
         blocks += _energy_tables(found.energies)
@@ -150,12 +117,12 @@ def _numbers(found: Interfaces) -> list[KeyNumber]:
     return keys + [key for results in found.across.values() for key in depth_key_numbers(results)]
 
 
-def _chosen(case: Case, step: InterfaceStep) -> list[_Chosen]:
+def _chosen(case: Case, step: InterfaceStep) -> list[Chosen]:
     """Systems whose cell has been chosen, in the order of the recipe."""
     choices = {found.label: found for found in case.others.values() if isinstance(found, ChosenInterface)}
     jobs = case.of(STEP)
     return [
-        _Chosen(
+        Chosen(
             system,
             choices[system.name],
             [job for job in jobs if job.document.role and job.document.role.of == system.name],
@@ -165,110 +132,11 @@ def _chosen(case: Case, step: InterfaceStep) -> list[_Chosen]:
     ]
 
 
-def _picture(found: _Chosen) -> Picture:
-    name, choice = found.system.name, found.choice
-    views = [StackView(f"{name}, as built", choice.built.structure), StackView(f"{name}, relaxed", choice.structure)]
-    figure = stack_figure(views, [f"Tier: {choice.tier}.", _form(choice)])
-    return Picture(
-        f"stack_{file_stem(name)}", figure, f"Cell of {name} with {len(choice.structure)} atoms, as built and relaxed."
-    )
-
-
-def _form(choice: ChosenInterface) -> str:
-    form = choice.built.record.get("form")
-    return {
-        "periodic": "Two interfaces in the cell, no vacuum.",
-        "vacuum": "One interface, vacuum above.",
-        None: "A ready cell.",
-    }.get(form, "")
-
-
-def _facet(label: str, miller: Sequence[int] | None) -> str:
-    if miller is None:
-        return label
-    return f"{label}({('' if all(0 <= index <= 9 for index in miller) else ' ').join(map(str, miller))})"
-
-
-def _cells(chosen: Sequence[_Chosen]) -> Table:
-    columns = (
-        _SYSTEM,
-        Column("facets", "facets"),
-        Column("terminations", "terminations", chemical=True),
-        _ATOMS,
-        Column("area", "area (Å²)", 1),
-        _STRAIN,
-        Column("taken", "strain taken by"),
-        Column("gap", "gap (Å)", 2),
-        Column("seam", "second gap (Å)", 2),
-        Column("height", "height, built → relaxed (Å)"),
-        Column("polarity", "polarity"),
-        Column("seed", "seed of orderings"),
-    )
-    rows = []
-    for found in chosen:
-        record, choice = found.choice.built.record, found.choice
-        materials = choice.materials
-        rows.append(
-            {
-                "system": found.system.name,
-                "facets": " | ".join(_facet(materials[key], record.get(f"{key}_miller")) for key in materials)
-                or "ready cell",
-                "terminations": " | ".join(record[key] for key in ("a_termination", "b_termination") if key in record),
-                "atoms": len(choice.structure),
-                "area": choice.candidates[choice.chosen].area,
-                "strain": record.get("strain"),
-                "taken": ", ".join(f"{name} {value:.3f}" for name, value in record.get("strains", {}).items()),
-                "gap": record["gaps"][0] if record.get("gaps") else None,
-                "seam": record.get("empty") if record.get("form") == "periodic" else None,
-                "height": f"{choice.built.structure.lattice.c:.2f} → {choice.structure.lattice.c:.2f}",
-                "polarity": recorded_polarity(record),
-                "seed": choice.seed,
-            }
-        )
-    note = (
-        "Strain: von Mises. The lattice in the plane is kept in every relaxation; without vacuum the height of the "
-        "cell follows."
-    )
-    return Table("interface_cells", "Cells", columns, rows, note)
-
-
-def _candidates(chosen: Sequence[_Chosen]) -> Table:
-    columns = (
-        _SYSTEM,
-        Column("candidate", "candidate"),
-        N_ATOMS,
-        _STRAIN,
-        Column("energy", "energy (eV)", 3),
-        Column("excess", "above the strained crystals (meV/Å²)", 2),
-        Column("taken", "taken"),
-        TIER,
-    )
-    rows = [
-        {
-            **row.model_dump(),
-            "system": found.system.name,
-            "candidate": k + 1,
-            "excess": None if row.excess is None else 1000 * row.excess,
-            "taken": "yes" if k == found.choice.chosen else "",
-            "tier": found.choice.tier,
-        }
-        for found in chosen
-        for k, row in enumerate(found.choice.candidates)
-    ]
-    return Table(
-        "interface_candidates",
-        "Choice among candidates",
-        columns,
-        rows,
-        "Candidates of one cell differ in their lateral position; the lowest is taken.",
-    )
-
-
 def _energy_tables(found: Mapping[str, _Energies]) -> list[Table]:
     rows = [_energy_row(name, one.energies) for name, one in found.items()]
     lines = [line for name, one in found.items() for line in _reference_lines(name, one.stack, one.references)]
     columns = (
-        _SYSTEM,
+        SYSTEM,
         Column("interface", "γ (meV/Å²)", 1),
         Column("interface_si", "γ (J/m²)", 2),
         Column("adhesion", "W (meV/Å²)", 1),
@@ -279,12 +147,12 @@ def _energy_tables(found: Mapping[str, _Energies]) -> list[Table]:
         TIER,
     )
     described = (
-        _SYSTEM,
+        SYSTEM,
         ROLE,
         Column("label", "calculation", chemical=True),
     )
     numbers = (
-        _ATOMS,
+        ATOMS,
         Column("energy", "energy (eV/atom)", 4),
         Column("force", "largest force (eV/Å)", 3),
         TIER,
@@ -295,7 +163,7 @@ def _energy_tables(found: Mapping[str, _Energies]) -> list[Table]:
     ]
 
 
-def _references(case: Case, found: _Chosen, stack: CalculationDocument) -> References:
+def _references(case: Case, found: Chosen, stack: CalculationDocument) -> References:
     """Strained crystals, slabs and free crystals at the level of the stack; what is not there is left out."""
     named: dict[str, dict[str, CalculationDocument]] = {"bulks": {}, "slabs": {}, "free": {}}
     for material in found.choice.materials.values():
@@ -371,11 +239,11 @@ def _key_numbers(name: str, energies: InterfaceEnergies) -> list[KeyNumber]:
     ]
 
 
-def _across(case: Case, chosen: Sequence[_Chosen]) -> dict[tuple[str, ...], DepthResults]:
+def _across(case: Case, chosen: Sequence[Chosen]) -> dict[tuple[str, ...], DepthResults]:
     """States across each pair of materials: systems of the same materials are thicknesses of one pair."""
     electronic = case.recipe.electronic
     spec = electronic.band_center if electronic else BandCenterSpec(window="occupied", reference="vbm")
-    pairs: dict[tuple[str, ...], list[_Chosen]] = {}
+    pairs: dict[tuple[str, ...], list[Chosen]] = {}
     for found in chosen:
         if found.document(Stack(of=found.system.name), "dos"):
             pairs.setdefault(tuple(found.choice.materials.values()), []).append(found)
