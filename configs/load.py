@@ -26,6 +26,7 @@ __all__ = [
     "SourceFile",
     "engine_file",
     "engine_settings",
+    "is_library_name",
     "load_materials",
     "load_recipe",
     "material",
@@ -214,6 +215,15 @@ def material(name: str) -> Material:
         if name in candidate.aliases or name == candidate.formula:
             return candidate
     raise UnknownNameError(f"unknown material {name!r}; {near_match_hint(name, library)}")
+
+
+def is_library_name(name: str) -> bool:
+    """Whether :func:`material` knows a name: that of a material, an alias or a formula; no file is parsed for it."""
+    files = _material_files()
+    if name in files:
+        return True
+    stands = re.compile(rf"^(?:formula:|aliases:.*[\[,])\s*[\"']?{re.escape(name)}[\"']?\s*(?:[,\]#]|$)", re.MULTILINE)
+    return any(stands.search(path.read_text(encoding="utf-8")) for path in files.values())
 
 
 def recipe_names() -> list[str]:

@@ -8,16 +8,29 @@ from pathlib import Path
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import StructureError
-from ..configs.load import material
+from ..configs.load import is_library_name, material
 from ..configs.models import Lattice, Magnetism, Material, Site
-from .crystals.files import is_structure_file, read_structure
+from .crystals.files import is_structure_file, read_structure, split_block
+from .crystals.guard import note
 from .surfaces.facet import SourceCell, source_cell
 
-__all__ = ["find_material", "find_source", "material_from_file"]
+__all__ = ["find_material", "find_source", "label_of", "material_from_file", "name_of"]
+
+#: names of files that programs give to every structure
+_SAYS_NOTHING = frozenset(
+    {"POSCAR", "CONTCAR", "VASPRUN", "STRUCTURE", "CELL", "FINAL", "INITIAL", "RELAXED", "OPTIMIZED"}
+)
 
 
-def find_material(name: str) -> Material:
+def find_material(name: str, folder: Path | None = None) -> Material:
     """Return the material `name`: a library name or alias, the path of a material's YAML, or of a structure file.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path, optional
+        From which a path is read that is not absolute, such as that of the recipe which names it; a file that is not
+        there is looked for in the current folder too. The current folder where left out.
 
     Raises
     ------
@@ -26,7 +39,11 @@ def find_material(name: str) -> Material:
     StructureError
         If a structure file cannot be used.
     """
-    return material_from_file(Path(name)) if is_structure_file(name) else material(name)
+    if is_structure_file(name):
+        return material_from_file(_place_of(name, folder), label_of(name))
+    if name.endswith((".yaml", ".yml")):
+        return material(str(_place_of(name, folder)))
+    return material(name)
 
 
 def find_source(name: str, seed: int = 0) -> SourceCell:
@@ -48,19 +65,68 @@ def find_source(name: str, seed: int = 0) -> SourceCell:
     """
     if not is_structure_file(name):
         return source_cell(material(name), seed)
-    path = Path(name)
-    structure = read_structure(path)
+    structure = read_structure(name)
     if any(moment is None for moment in structure.site_properties.get("magmom", [None])):
-        return source_cell(material_from_file(path))
-    _require_ordered(structure, path)
-    return SourceCell.of_structure(_with_charges(structure, path), _label(path))
+        return source_cell(material_from_file(name))
+    _require_ordered(structure, name)
+    return SourceCell.of_structure(_with_charges(structure, name), label_of(name))
 
 
-def material_from_file(path: Path) -> Material:
+def label_of(name: str | Path) -> str:
+    """Return the name that the material of a file goes by, in jobs, tags of sites and files.
+
+    It is what the file is called, up to the first dot. A name that says nothing, such as POSCAR, has the folder's in
+    front; one that the library uses has ``-file`` behind, so that two crystals never share a name; a data block of a
+    CIF has its own behind.
+
+    Parameters
+    ----------
+    name : str or Path
+        As it is written: the same text gives the same label everywhere.
+    """
+    path, block = split_block(name)
+    stem = path.name.split(".")[0]
+    if stem.upper() in _SAYS_NOTHING and path.parent.name not in ("", "..", "."):
+        stem = f"{path.parent.name}-{stem}"
+    if block is not None:
+        stem = f"{stem}-{block}"
+    label = re.sub(r"[^A-Za-z0-9.\-]", "-", stem)
+    return f"{label}-file" if is_library_name(label) else label
+
+
+def name_of(name: str) -> str:
+    """Return the name of a material as jobs have it, without reading a structure file or a YAML of the user."""
+    if is_structure_file(name):
+        return label_of(name)
+    return Path(name).stem if name.endswith((".yaml", ".yml")) else material(name).name
+
+
+def _place_of(name: str, folder: Path | None) -> Path:
+    """Where the file lies that a recipe in `folder` names."""
+    path, block = split_block(name)
+    ending = "" if block is None else f":{block}"
+    if folder is None or path.is_absolute():
+        return Path(name)
+    beside = folder / path
+    if beside.is_file():
+        return Path(f"{beside}{ending}")
+    if path.is_file():
+        note(path, f"not in {folder}, and read from the current folder")
+        return Path(name)
+    raise StructureError(f"{path}: there is no such file in {folder} or in the current folder {Path.cwd()}")
+
+
+def material_from_file(path: str | Path, label: str | None = None) -> Material:
     """Return the cell of a structure file as a material without symmetry.
 
     Oxidation states are those of the file, or guessed from the composition. Transition metals start
     ferromagnetic and high spin: another order or spin state, or a partial occupancy, needs a YAML.
+
+    Parameters
+    ----------
+    path : str or Path
+    label : str, optional
+        Name of the material; :func:`label_of` the path where left out.
 
     Raises
     ------
@@ -74,8 +140,8 @@ def material_from_file(path: Path) -> Material:
     alpha, beta, gamma = charged.lattice.angles
     magnetic = any(element.is_transition_metal for element in structure.composition.elements)
     return Material(
-        name=_label(path),
-        title=f"the cell of {path.name}",
+        name=label or label_of(path),
+        title=f"the cell of {Path(path).name}",
         formula=structure.composition.remove_charges().reduced_formula,
         role="product",
         space_group="P1",
@@ -89,16 +155,12 @@ def material_from_file(path: Path) -> Material:
             for site in charged
         ),
         magnetism=Magnetism(order="ferromagnetic" if magnetic else "nonmagnetic"),
-        source=f"the user's file {path.name}",
+        source=f"the user's file {Path(path).name}",
         license="the user's own",
     )
 
 
-def _label(path: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9.\-]", "-", path.name.split(".")[0])
-
-
-def _require_ordered(structure: Structure, path: Path) -> None:
+def _require_ordered(structure: Structure, path: str | Path) -> None:
     if not structure.is_ordered:
         raise StructureError(
             f"{path}: partial occupancies, and an ordered cell is needed; write the material as a YAML with the key "
@@ -106,7 +168,7 @@ def _require_ordered(structure: Structure, path: Path) -> None:
         )
 
 
-def _with_charges(structure: Structure, path: Path) -> Structure:
+def _with_charges(structure: Structure, path: str | Path) -> Structure:
     if all(getattr(site.specie, "oxi_state", None) is not None for site in structure):
         return structure
     bare = structure.copy()

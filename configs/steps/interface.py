@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 Fraction = Annotated[float, Field(gt=0, le=0.5)]
+#: the facet behind a material's name: LCO:104, LCO:1,0,-4
+_FACET = re.compile(r":[-+\d,\s]+$")
 
 
 class InterfaceSystem(Spec):
@@ -76,7 +79,7 @@ class InterfaceSystem(Spec):
             raise ValueError("give 'a' and 'b' of a stack to build, or 'file' of a ready one")
         if self.file is None and len(self.thickness) != len(self.names):
             raise ValueError(f"'thickness' has {len(self.thickness)} values, and the stack {len(self.names)} materials")
-        materials = [text.split(":")[0] for text in self.names.values()]
+        materials = [_FACET.sub("", text) for text in self.names.values()]
         if len(set(materials)) < len(materials):
             raise ValueError(
                 "the parts of a stack need different names, for each site is tagged with its own; given: "

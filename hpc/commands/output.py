@@ -124,15 +124,22 @@ def ending(file_format: str) -> str:
 def write_cell(structure: Structure, out: Path, stem: str, file_format: str) -> Path:
     """Write one cell into the folder `out`, which is made where it is missing, and return the path.
 
+    A file that was there with another cell is told in a note.
+
     Raises
     ------
     InputError
         If the folder cannot be written.
     """
     from ...structures.crystals.files import write_structure
+    from ...structures.crystals.guard import note
 
     path = out / f"{stem}{ending(file_format)}"
     try:
-        return write_structure(structure, path)
+        before = path.read_bytes() if path.is_file() else None
+        write_structure(structure, path)
+        if before is not None and before != path.read_bytes():
+            note(path, "was there with another cell, and is overwritten")
+        return path
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None

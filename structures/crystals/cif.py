@@ -19,7 +19,7 @@ from ...configs.errors import StructureError
 from .cif_sites import EXCESS, Row, atom_rows, formula_of
 from .cif_symmetry import Operation, settings_of
 from .cif_text import Block, data_blocks, decoded, number
-from .guard import first_of, note, require_cell
+from .guard import file_bytes, first_of, note, require_cell
 
 __all__ = ["chosen_block", "lattice_of", "structure_of"]
 
@@ -58,7 +58,7 @@ def chosen_block(path: Path, name: str | None = None) -> Block:
     StructureError
         If the file holds no structure, or several and none is named.
     """
-    blocks = data_blocks(decoded(path.read_bytes()))
+    blocks = data_blocks(decoded(file_bytes(path)))
     holding = [block for block in blocks if block.column("_atom_site_fract_x") or block.column("_atom_site_label")]
     if not holding:
         raise StructureError(

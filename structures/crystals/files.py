@@ -20,8 +20,10 @@ from pymatgen.core.structure import Structure
 from ...configs.errors import FileNote, StructureError
 from .cells import canonical_order
 from .cif import chosen_block, lattice_of, structure_of
+from .cif_text import decoded
 from .crystal import check_distances
-from .guard import note, require_sane, require_size
+from .guard import file_bytes, note, require_cell, require_columns, require_elements, require_sane, require_size
+from .poscar import poscar_structure
 
 __all__ = ["is_structure_file", "read_structure", "split_block", "write_structure"]
 
@@ -29,10 +31,12 @@ __all__ = ["is_structure_file", "read_structure", "split_block", "write_structur
 _FORMATS: dict[str, tuple[str, ...]] = {
     "cif": ("*.cif", "*.mcif"),
     "poscar": ("*POSCAR*", "*CONTCAR*", "*.vasp"),
-    "vasprun": ("*vasprun*.xml", "*vasprun*.xml.gz"),
-    "json": ("*.json", "*.json.gz"),
+    "vasprun": ("*vasprun*.xml",),
+    "json": ("*.json",),
     "extxyz": ("*.xyz", "*.extxyz"),
 }
+#: endings of compressed files, which are read as what they hold
+_COMPRESSED = (".gz", ".bz2", ".xz")
 #: formats that :func:`write_structure` writes
 _WRITTEN = ("cif", "poscar", "json", "extxyz")
 #: column of a CIF's atoms that holds the site properties
@@ -45,7 +49,7 @@ def split_block(name: str | Path) -> tuple[Path, str | None]:
     """Split ``two.cif:LiCoO2`` into the file and the data block of it; None where no block is named."""
     text = str(name)
     path, colon, block = text.rpartition(":")
-    if colon and block and "/" not in block and any(Path(path).match(pattern) for pattern in _FORMATS["cif"]):
+    if colon and block and "/" not in block and _kind_of(Path(path), ("cif",)):
         return Path(path), block
     return Path(text), None
 
@@ -53,7 +57,7 @@ def split_block(name: str | Path) -> tuple[Path, str | None]:
 def is_structure_file(name: str | Path) -> bool:
     """Whether a name is that of a file whose format :func:`read_structure` knows."""
     path, _ = split_block(name)
-    return any(path.match(pattern) for patterns in _FORMATS.values() for pattern in patterns)
+    return _kind_of(path, tuple(_FORMATS)) is not None
 
 
 def read_structure(path: str | Path) -> Structure:
@@ -157,12 +161,9 @@ def _poscar(structure: Structure) -> str:
 
 
 def _read_poscar(source: Path) -> Structure:
-    structure = Structure.from_file(source)
-    if source.suffix in (".gz", ".bz2", ".xz"):
-        return structure
-    records = [
-        "{" + line.split(_MARK, 1)[1] for line in source.read_text(encoding="utf-8").splitlines() if _MARK in line
-    ]
+    text = decoded(file_bytes(source))
+    structure = poscar_structure(text, source)
+    records = ["{" + line.split(_MARK, 1)[1] for line in text.split("\n") if _MARK in line]
     return _with_records(structure, records) if len(records) == len(structure) else structure
 
 
@@ -208,15 +209,58 @@ def _write_extxyz(structure: Structure, target: Path) -> None:
 
 
 def _read_extxyz(source: Path) -> Structure:
+    from io import StringIO
+
     from ase import Atoms
     from ase.io import read
+
+    text = decoded(file_bytes(source))
+    require_columns(text, source)
+    atoms = cast(Atoms, read(StringIO(text), index=-1, format="extxyz"))
+    return _of_atoms(atoms, source)
+
+
+def _of_atoms(atoms: Any, source: Path) -> Structure:
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    atoms = cast(Atoms, read(source, index=-1, format="extxyz"))
+    require_elements(atoms.get_chemical_symbols(), source)
+    if not np.array(atoms.cell).any():
+        raise StructureError('it gives no cell (Lattice="…" of extended XYZ), and a crystal needs one')
+    require_cell(np.array(atoms.cell), len(atoms), source)
+    if not all(atoms.pbc):
+        note(source, "not periodic in all directions, and taken as periodic")
     return AseAtomsAdaptor.get_structure(atoms)
 
 
-_READERS: dict[str, Callable[[Path], Structure]] = {"extxyz": _read_extxyz, "poscar": _read_poscar}
+def _read_json(source: Path) -> Structure:
+    """A structure of pymatgen, alone or inside an entry or a document, or of ASE's database."""
+    data = json.loads(decoded(file_bytes(source)))
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]
+    if isinstance(data, dict) and "ids" in data and "nextid" in data:
+        from ase.io import read
+
+        if len(data["ids"]) > 1:
+            raise StructureError(f"it holds {len(data['ids'])} structures; one is needed")
+        return _of_atoms(read(source, format="json"), source)
+    for _ in range(3):
+        if isinstance(data, dict) and "lattice" in data and "sites" in data:
+            return Structure.from_dict(data)
+        data = (
+            next((data[key] for key in ("structure", "output") if key in data), None)
+            if isinstance(data, dict)
+            else data
+        )
+    if isinstance(data, list):
+        raise StructureError(f"it is a list of {len(data)} things; one structure is needed")
+    raise StructureError("not readable as json: it holds no structure of pymatgen or ASE (keys lattice and sites)")
+
+
+_READERS: dict[str, Callable[[Path], Structure]] = {
+    "extxyz": _read_extxyz,
+    "poscar": _read_poscar,
+    "json": _read_json,
+}
 
 
 def _with_plain_values(structure: Structure) -> Structure:
@@ -231,12 +275,18 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def _kind_of(path: Path, allowed: tuple[str, ...]) -> str | None:
+    """The format that a file name tells, compressed or not."""
+    plain = path.with_suffix("") if path.suffix in _COMPRESSED else path
+    return next((kind for kind in allowed if any(plain.match(pattern) for pattern in _FORMATS[kind])), None)
+
+
 def _format_of(path: Path, allowed: tuple[str, ...]) -> str:
-    for kind in allowed:
-        if any(path.match(pattern) for pattern in _FORMATS[kind]):
-            return kind
-    patterns = ", ".join(pattern for kind in allowed for pattern in _FORMATS[kind])
-    raise StructureError(f"{path}: the name tells no format; allowed: {patterns}")
+    kind = _kind_of(path, allowed)
+    if kind is None:
+        patterns = ", ".join(pattern for name in allowed for pattern in _FORMATS[name])
+        raise StructureError(f"{path}: the name tells no format; allowed: {patterns}")
+    return kind
 
 
 def _first_line(error: Exception) -> str:

@@ -6,9 +6,14 @@ a coordinate that is not a number.
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +22,17 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import FileNote, StructureError
 
-__all__ = ["MOST_ATOMS", "MOST_BYTES", "note", "require_cell", "require_elements", "require_sane", "require_size"]
+__all__ = [
+    "MOST_ATOMS",
+    "file_bytes",
+    "first_of",
+    "note",
+    "require_cell",
+    "require_columns",
+    "require_elements",
+    "require_sane",
+    "require_size",
+]
 
 #: Å; lengths of a cell
 _LENGTHS = (0.5, 1000.0)
@@ -31,7 +46,7 @@ _COORDINATE = 1.0e4
 _PROPERTY = 1.0e6
 MOST_ATOMS = 200_000
 #: of a file that holds one structure
-MOST_BYTES = 200_000_000
+_MOST_BYTES = 200_000_000
 
 
 def note(source: str | Path, text: str) -> None:
@@ -48,8 +63,42 @@ def require_size(path: Path) -> None:
         With its size.
     """
     size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise StructureError(f"{path}: {size / 1e6:.0f} MB are too much for one structure; at most 200 MB are read")
+    if size > _MOST_BYTES:
+        raise StructureError(
+            f"{path}: {size / 1e6:.0f} MB are too much for one structure; at most {_MOST_BYTES // 10**6} MB are read"
+        )
+
+
+def file_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked where its name ends in .gz, .bz2 or .xz.
+
+    Raises
+    ------
+    StructureError
+        If there is more of it than one structure can need.
+    """
+    openers: dict[str, Callable[[Path, str], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    with openers.get(path.suffix, open)(path, "rb") as file:
+        data: bytes = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise StructureError(f"{path}: more than {_MOST_BYTES // 10**6} MB are too much for one structure")
+    return data
+
+
+def require_columns(text: str, source: str | Path) -> None:
+    """Refuse extended XYZ that announces columns or atoms by the billion: readers make room for them first.
+
+    Raises
+    ------
+    StructureError
+        Naming the column or the number of atoms.
+    """
+    wide = re.search(r"(\w{1,40}):[A-Za-z]:0*([1-9]\d{3,})", text)
+    if wide:
+        raise StructureError(f"{source}: the column '{wide[1]}' announces {wide[2][:20]} numbers an atom")
+    many = re.search(r"^\s*0*([1-9]\d{6,})\s*$", text, re.MULTILINE)
+    if many:
+        raise StructureError(f"{source}: {many[1][:20]} atoms are announced; at most {MOST_ATOMS} are read")
 
 
 def require_elements(symbols: Iterable[object], source: str | Path) -> None:

@@ -171,6 +171,7 @@ class Builder:
         self.skipped: list[str] = []
         self.notes: list[str] = []
         self.cells: dict[str, Structure] = {}
+        self._named: dict[str, Material] = {}
         self.relaxed: dict[str, OutputReference] = {}
         self.meshes: dict[str, Mesh] = {}
         if self.production:
@@ -183,10 +184,20 @@ class Builder:
         return {self.material(name, *location, name).name: mesh for name, mesh in table.items()}
 
     def material(self, name: str, *location: str | int) -> Material:
+        """The material that the recipe names at `location`; a path is read from the recipe's own folder."""
+        if name in self._named:
+            return self._named[name]
         try:
-            return find_material(name)
+            found = find_material(name, self.source.path.parent)
         except (UnknownNameError, StructureError) as error:
             raise self.source.error(location, error.message) from None
+        same = next((text for text, other in self._named.items() if other.name == found.name and other != found), None)
+        if same is not None:
+            raise self.source.error(
+                location, f"{same!r} and {name!r} are two crystals, and both would be called {found.name}: rename one"
+            )
+        self._named[name] = found
+        return found
 
     def cell(self, found: Material) -> Structure:
         if found.name not in self.cells:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from ....configs.errors import InputError
 from ....configs.steps.oxygen_loss import OxygenConditions, OxygenLossStep
-from ....structures.by_name import find_material
+from ....structures.by_name import name_of
 from ....workflows.documents import CalculationDocument
 from ....workflows.roles import Ordering, OxygenVacancy, Substituted
 from ...figures.oxygen import MANY_CONTENTS, ladder_figure, oxygen_potential_figure
@@ -151,9 +151,7 @@ def _evaluate(case: Case, step: OxygenLossStep) -> OxygenLoss:
         found.setdefault(finished.material, []).append(finished.document)
     metals = {label: found.pop(label) for label in ("Li", "O2") if label in found}
     all_known = _exhausted(case, step)
-    ions = {
-        find_material(system.material).name: [asked.ion for asked in system.substitutions] for system in step.systems
-    }
+    ions = {name_of(system.material): [asked.ion for asked in system.substitutions] for system in step.systems}
     for label, documents in found.items():
         ladders = []
         for name, series in series_of(label, documents):
@@ -220,11 +218,7 @@ def _exhausted(case: Case, step: OxygenLossStep) -> set[str]:
         for e in case.entries
         if e.plan["step"] == "oxygen_loss" and isinstance(e.role, Ordering)
     )
-    asked = {
-        find_material(system.material).name: system.orderings.n
-        for system in step.systems
-        if system.orderings is not None
-    }
+    asked = {name_of(system.material): system.orderings.n for system in step.systems if system.orderings is not None}
     return {name for name, n in asked.items() if planned[name] < n}
 
 

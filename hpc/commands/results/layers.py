@@ -258,7 +258,9 @@ def _formula(species: Sequence[str]) -> str:
 
 
 def _stem(name: str) -> str:
-    return Path(name).name.split(".")[0]
+    from ....structures.by_name import label_of
+
+    return label_of(name)
 
 
 def _mean(values: Sequence[float]) -> float | None:

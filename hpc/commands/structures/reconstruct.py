@@ -72,7 +72,7 @@ def reconstruct(
 
 def _slabs_of(name: str, miller: tuple[int, int, int] | None, n_layers: int) -> list[tuple[str, Structure]]:
     """The slab of a file, or every usable termination of a material's facet, with names for files."""
-    from ....structures.by_name import find_material
+    from ....structures.by_name import find_material, label_of
     from ....structures.crystals.files import is_structure_file, read_structure
     from ....structures.surfaces.facet import source_cell
     from ....structures.surfaces.slab import SlabSpec, slabs
@@ -83,7 +83,7 @@ def _slabs_of(name: str, miller: tuple[int, int, int] | None, n_layers: int) -> 
                 f"{name} is a structure file and is taken as the slab itself; --miller cuts one from a material of the "
                 "library"
             )
-        return [(Path(name).name.split(".")[0], read_structure(name))]
+        return [(label_of(name), read_structure(name))]
     if miller is None:
         raise InputError(f"{name}: give the facet with --miller h k l, or the structure file of a slab")
     cell = source_cell(find_material(name))
