@@ -13,11 +13,11 @@ ifneq ($(filter-out $(VERSION),$(call made_by,$(VENV))),)
 $(error $(VENV) was made by Python $(call made_by,$(VENV)) and PYTHON=$(PYTHON) is $(VERSION): name another VENV, or none)
 endif
 endif
-# GPAW with g++ alone; name your own siteconfig in GPAW_CONFIG for a build with MPI, BLAS and libxc
+# GPAW with g++ and MPICH's package; name your own siteconfig in GPAW_CONFIG for a build with BLAS and libxc
 export GPAW_CONFIG ?= $(abspath $(VENV))/gpaw_siteconfig.py
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types test-slow test-queue test-browser benchmark referees docs docs-images gpaw clean
+.PHONY: demo test lint types test-slow test-queue test-browser benchmark referees docs docs-images gpaw gpaw-mpi clean
 
 demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
 	$(BIN)/catholyte run gsirr --store $(DEMO)/store
@@ -92,11 +92,21 @@ $(VENV)/docs.stamp: $(VENV)/catholyte.stamp
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
 	touch $@
 
-# without GPAW the steps that need it say so and the rest goes on
+# g++ alone compiles it, against the MPI of the package index where that can be had. Without pip's cache, which may hold a GPAW that
+# was built otherwise; without GPAW the steps that need it say so and the rest goes on
 $(VENV)/gpaw.stamp: $(VENV)/catholyte.stamp
-	printf "mpi = False\ncompiler = 'g++'\nnoblas = True\nnolibxc = True\n" > $(VENV)/gpaw_siteconfig.py
-	$(BIN)/pip install --quiet -c constraints.txt gpaw gpaw-data || echo "GPAW could not be built: is g++ installed? Steps that need it will say so."
+	if $(BIN)/pip install --quiet -c constraints.txt mpich; then $(call siteconfig,True,$(abspath $(BIN))/mpicxx); else $(call siteconfig,False,g++); fi
+	$(BIN)/pip install --quiet -c constraints.txt gpaw-data
+	$(BIN)/pip install --quiet --no-cache-dir -c constraints.txt gpaw || echo "GPAW could not be built: is g++ installed? Steps that need it will say so."
 	touch $@
+
+# for an environment whose GPAW was built without MPI
+gpaw-mpi: $(VENV)/gpaw.stamp
+	$(BIN)/pip install --quiet -c constraints.txt mpich
+	$(call siteconfig,True,$(abspath $(BIN))/mpicxx)
+	$(BIN)/pip install --quiet --no-cache-dir --force-reinstall --no-deps -c constraints.txt gpaw
+
+siteconfig = printf "mpi = $1\ncompiler = '$2'\nnoblas = True\nnolibxc = True\n" > $(VENV)/gpaw_siteconfig.py
 
 clean:
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -27,7 +27,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "plan phases",
         "preflight",
     ),
-    "workflows.engines": ("tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp"),
+    "workflows.engines": ("cores tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp"),
     "analysis": (
         "words",
         "thermodynamics states trajectories cells layers former_labels",

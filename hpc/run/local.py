@@ -149,12 +149,12 @@ class _Scheduler:
         try:
             while True:
                 free = [i for i in range(workers) if i not in {slot for _, slot in running.values()}]
-                for key, slot in zip(
-                    self._due({key for key, _ in running.values()}) if free else [], free, strict=False
-                ):
+                due = self._due({key for key, _ in running.values()}) if free else []
+                cores = workers if not running and len(self.ready) == 1 else 1  # of a job that has no other beside it
+                for key, slot in zip(due, free, strict=False):
                     executor = slots[slot] = slots[slot] or _new_executor()
                     dead = self.dead_holders.pop(key, None)
-                    future = executor.submit(run_job, self.store.location, self.jobs[key], dead)
+                    future = executor.submit(run_job, self.store.location, self.jobs[key], dead, cores)
                     running[future] = (key, slot)
                     self._tell(key, "running", 0.0)
                 if not running:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ...configs.errors import CatholyteError
+from ...workflows.engines.cores import having_cores
 from ..store.campaign_store import CampaignStore, open_store
 from ..store.delivery import Delivery, patient
 from ..store.lease import Lease, may_exit
@@ -86,7 +87,7 @@ def die_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True, name="parent-watch").start()
 
 
-def run_job(location: str, serialised: dict[str, Any], dead: Mark | None = None) -> Outcome:
+def run_job(location: str, serialised: dict[str, Any], dead: Mark | None = None, cores: int = 1) -> Outcome:
     """Run one job of a content-addressed flow.
 
     Parameters
@@ -97,6 +98,8 @@ def run_job(location: str, serialised: dict[str, Any], dead: Mark | None = None)
         ``Job.as_dict()`` of a job that stands in the ledger.
     dead : tuple, optional
         The mark of a holder on another host whom the caller has watched until it was lost.
+    cores : int
+        Cores that the job may use.
     """
     if location not in _OPEN:
         _OPEN[location] = open_store(location)
@@ -107,7 +110,8 @@ def run_job(location: str, serialised: dict[str, Any], dead: Mark | None = None)
         return Outcome("reused", dynamic=claim.dynamic or {})
     if claim.state == "held":
         return Outcome("held", message=claim.holder)
-    return _compute(store, ledger, claim, serialised)
+    with having_cores(cores):
+        return _compute(store, ledger, claim, serialised)
 
 
 def _compute(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dict[str, Any]) -> Outcome:

@@ -24,6 +24,7 @@ from catholyte.tests.support.engines.toy_jobs import (
     add,
     array,
     computed,
+    cores,
     detour,
     die,
     execute,
@@ -270,6 +271,15 @@ def test_jobs_run_side_by_side(store: CampaignStore, log: Path) -> None:
     summary = execute(store, Flow([one, two]))
     assert len(summary.completed) == 2
     assert list(_outputs(store).values()) == [True, True]
+
+
+def test_a_job_that_is_alone_has_all_cores(store: CampaignStore, log: Path) -> None:
+    one, two = cores(str(log), "one"), cores(str(log), "two")
+    last = cores(str(log), "last", one.output, two.output)
+    flow = prepared(Flow([one, two, last]))[0]
+    execute(store, flow, workers=3)
+    found = _outputs(store)
+    assert {job.function_args[1]: found[job.uuid, 1] for job in flow.jobs} == {"one": 1, "two": 1, "last": 3}
 
 
 def test_dead_workers_take_one_job_each(store: CampaignStore, log: Path) -> None:

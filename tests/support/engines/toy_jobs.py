@@ -29,6 +29,7 @@ from catholyte.workflows.documents import (
     Signature,
     Trajectory,
 )
+from catholyte.workflows.engines.cores import usable_cores
 from catholyte.workflows.identity import content_address
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "array",
     "calculation",
     "computed",
+    "cores",
     "detour",
     "die",
     "execute",
@@ -72,6 +74,13 @@ def note(log: str, name: str) -> None:
 def computed(log: Path) -> list[str]:
     """Names of the jobs that were computed, in order, once for each time."""
     return log.read_text().split() if log.exists() else []
+
+
+@job
+def cores(log: str, name: str, *after: int) -> int:
+    """The cores that it may use."""
+    note(log, name)
+    return usable_cores()
 
 
 @job

@@ -31,6 +31,7 @@ from ..backend import CONTRACT_VERSION, EngineBackend, moved, write_atomically
 from ..tasks import MolecularDynamics, Task
 from . import cycle
 from .process import INPUT, LOG, RESULT, TEXT, TRAJECTORY, input_hash
+from .ranks import ENVIRONMENT, MISMATCH, launcher, n_ranks
 
 __all__ = ["GpawBackend", "GpawSettings"]
 
@@ -46,7 +47,13 @@ EVIDENCE_LINES = 6
 class GpawSettings(Spec):
     """Content of ``configs/engines/gpaw.yaml``."""
 
-    processes: int = Field(ge=1, description="MPI ranks of one calculation; more than one needs a GPAW built with MPI")
+    processes: int = Field(
+        ge=0,
+        description=(
+            "MPI ranks of one calculation; more than one needs a GPAW built with MPI; 0: all cores where no other job "
+            "is left for them and GPAW has MPI, otherwise one"
+        ),
+    )
     mpi_command: Annotated[
         tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
     ] = Field(
@@ -152,8 +159,9 @@ class GpawBackend(EngineBackend):
         text = json.dumps(request, sort_keys=True, default=float)
         result = _finished(directory, text)
         if result is None:
+            ranks = n_ranks(self.settings.processes, method, self.settings.mpi_command)
             _prepare(directory, text)
-            self._run(label, directory)
+            self._run(label, directory, ranks)
             result = _finished(directory, text)
         if result is None:
             raise CalculationError(f"{label}: GPAW ended without a result in {directory}: {_tail(directory / LOG)}")
@@ -165,37 +173,37 @@ class GpawBackend(EngineBackend):
             )
         return self._document(structure, task, label, result, method)
 
-    def _run(self, label: str, directory: Path) -> None:
+    def _run(self, label: str, directory: Path, ranks: int) -> None:
         """Start the process, wait, and turn its death into an error with evidence."""
-        ranks = self.settings.processes
-        launcher = [part.format(processes=ranks) for part in self.settings.mpi_command] if ranks > 1 else []
         command = [
-            *launcher,
+            *launcher(ranks, self.settings.mpi_command),
             sys.executable,
             "-P",
             "-m",
             f"{__package__}.process",
             str(directory),
             f"{socket.gethostname()}:{os.getpid()}",
+            str(ranks),
         ]
-        try:
-            with (directory / LOG).open("ab") as log:
-                status = subprocess.run(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=directory,
-                    env={**os.environ, "OMP_NUM_THREADS": "1"},
-                    check=False,
-                ).returncode
-        except FileNotFoundError as error:
-            raise EngineUnavailableError(
-                f"engine gpaw is to run with {ranks} processes, but {error.filename} is not installed",
-                "set processes: 1, or install MPI",
-            ) from None
+        with (directory / LOG).open("ab") as log:
+            status = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=directory,
+                env={**os.environ, "OMP_NUM_THREADS": "1", **(ENVIRONMENT if ranks > 1 else {})},
+                check=False,
+            ).returncode
         if status == 0:
             return
+        if status == MISMATCH:
+            raise EngineUnavailableError(
+                f"{label}: {command[0]} started {ranks} programs, but GPAW does not see {ranks} ranks: it was built "
+                "with another MPI, or without one",
+                "`make gpaw` builds it with the MPI of the Python package index; or name the launcher of its MPI in "
+                "mpi_command; or set processes: 1",
+            )
         if status < 0:
             raise CalculationError(
                 (
@@ -245,6 +253,7 @@ class GpawBackend(EngineBackend):
             settings={
                 **self.settings.model_dump(mode="json", exclude_none=True),
                 **task.model_dump(mode="json"),
+                "processes": result["n_ranks"],
                 **{key: result[key] for key in ("parameters", "setups", "n_irreducible_kpoints")},
             },
             **{

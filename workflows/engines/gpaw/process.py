@@ -1,5 +1,5 @@
 """One GPAW calculation in a process of its own: ``python -m catholyte.workflows.engines.gpaw.process DIRECTORY
-HOST:PID``.
+HOST:PID RANKS``.
 
 Reads ``input.json``, writes ``result.json`` in one step when all is done, and ends when the process
 HOST:PID, which asked for it, is gone. A relaxation continues from the last frame of ``relax.traj``, a single
@@ -29,6 +29,7 @@ import psutil
 from ..backend import Stopwatch, write_atomically
 from . import cycle
 from .electrons import SPHERE, band_edges, complete_below, planar_average, projected_dos, symmetrized
+from .ranks import MISMATCH
 
 __all__ = ["INPUT", "LOG", "RESULT", "TEXT", "TRAJECTORY", "calculator_parameters", "compute", "input_hash", "main"]
 
@@ -304,6 +305,7 @@ def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:
     directory : Path
         For GPAW's text output and the frames of a relaxation.
     """
+    from gpaw.mpi import world
     from pymatgen.core import Structure
     from pymatgen.io.ase import AseAtomsAdaptor
 
@@ -338,6 +340,7 @@ def compute(request: dict[str, Any], directory: Path) -> dict[str, Any]:
         },
         "trajectory": ionic["trajectory"],
         **_electrons(atoms.calc, task, used["parameters"]["convergence"].get("bands")),
+        "n_ranks": world.size,
         "n_irreducible_kpoints": len(atoms.calc.get_ibz_k_points()),
         "potentials": _potentials_identity(task["method"]["functional"]),
         **used,
@@ -353,9 +356,14 @@ def main(arguments: list[str]) -> None:
     Parameters
     ----------
     arguments : list of str
-        ``[DIRECTORY, HOST:PID]``.
+        ``[DIRECTORY, HOST:PID, RANKS]``.
     """
+    from gpaw.mpi import world
+
     directory = Path(arguments[0])
+    if world.size != int(arguments[2]):
+        print(f"GPAW sees {world.size} ranks, {arguments[2]} were started", flush=True)
+        raise SystemExit(MISMATCH)
     end_with(arguments[1])
     text = (directory / INPUT).read_text(encoding="utf-8")
     with warnings.catch_warnings(record=True) as caught:
@@ -365,9 +373,6 @@ def main(arguments: list[str]) -> None:
         )  # a file that the restart left open says nothing about the result
         result = compute(json.loads(text), directory)
     result["warnings"] = sorted({" ".join(str(warning.message).split()) for warning in caught})
-
-    from gpaw.mpi import world
-
     if world.rank == 0:
         write_atomically(directory / RESULT, json.dumps({"input_sha256": input_hash(text), **result}))
         cycle.forget(directory)

@@ -21,7 +21,8 @@ from catholyte.configs.errors import CalculationError, EngineUnavailableError, I
 from catholyte.configs.models import Method
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import CalculationDocument
-from catholyte.workflows.engines.gpaw import cycle, process
+from catholyte.workflows.engines.cores import having_cores
+from catholyte.workflows.engines.gpaw import cycle, process, ranks
 from catholyte.workflows.engines.gpaw.backend import GpawBackend
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static
 
@@ -335,6 +336,52 @@ def test_failed_process_quotes_its_log(tmp_path: Path) -> None:
     )
     with pytest.raises(CalculationError, match="exit status 3: no slots left on 2 ranks"):
         backend.calculate(_lih(), Static(method=CHEAP), "LiH", tmp_path)
+
+
+@pytest.mark.gpaw
+@pytest.mark.skipif(not ranks.built_with_mpi(), reason="GPAW was built without MPI: make gpaw-mpi")
+def test_two_ranks_give_the_answer_of_one(tmp_path: Path, refereed: Referee) -> None:
+    """A job that has two cores for itself takes them, relaxes in step, and goes on with the frames of one rank."""
+    task = Relax(method=CHEAP, max_force=0.05, max_steps=20, relax_cell=False)
+    alone = GpawBackend({}).calculate(_lih(0.1), task, "LiH", tmp_path / "1")
+    with having_cores(2):
+        both = GpawBackend({}).calculate(_lih(0.1), task, "LiH", tmp_path / "2")
+    assert (alone.settings["processes"], both.settings["processes"]) == (1, 2)
+    assert (alone.convergence.n_steps, alone.convergence.ionic) == (both.convergence.n_steps, both.convergence.ionic)
+    refereed(
+        "energy on two MPI ranks",
+        abs(both.energy - alone.energy),
+        1e-8,
+        of="workflows.engines.gpaw.ranks",
+        by="one rank",
+        unit="eV",
+    )
+    np.testing.assert_allclose(both.forces, alone.forces, atol=1e-6)
+    assert both.trajectory is not None
+    assert alone.trajectory is not None
+    np.testing.assert_allclose(both.trajectory.energies, alone.trajectory.energies, atol=1e-8)
+
+
+@needs_gpaw
+def test_launcher_of_another_mpi_is_refused(tmp_path: Path) -> None:
+    """`env` starts one program where two ranks were asked for, as the launcher of a foreign MPI starts two alone."""
+    backend = GpawBackend({"processes": 2, "mpi_command": ["env"]})
+    with pytest.raises(EngineUnavailableError, match="does not see 2 ranks") as caught:
+        backend.calculate(_lih(), Static(method=CHEAP), "LiH", tmp_path)
+    assert "mpi_command" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "mpi", "expected"),
+    [(0, 1, True, 1), (0, 4, True, 4), (0, 64, True, 8), (0, 4, False, 1), (3, 1, True, 3)],
+)
+def test_ranks_are_the_cores_that_no_other_job_needs(
+    asked: int, cores: int, mpi: bool, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "built_with_mpi", lambda: mpi)
+    with having_cores(cores):
+        assert ranks.n_ranks(asked, CHEAP, ("sh",)) == expected
+        assert ranks.n_ranks(0, CHEAP, ("no-such-mpirun",)) == 1
 
 
 @needs_gpaw
