@@ -1,15 +1,14 @@
-"""Oxidation states from moments: what each transition metal ion is, such that the charges of the cell balance.
+"""Oxidation states from moments: what each transition metal ion is, and what then does not balance.
 
-The ions are those of the ladder of :mod:`catholyte.structures.crystals.redox`, in the ligand field of the site and the
-spin state that layered oxides show; other spin states are asked only where a moment lies in the window of no usual ion.
-By itself the magnitude of a moment does not always tell: Co2+ and Co4+ of low spin both have one unpaired electron, and
-in a metal such as LixCoO2, or around an oxygen vacancy, ions share electrons and have moments in between. So the ions
-are assigned together: of all assignments whose charges balance with lithium, oxygen and the cations of one valence, the
-one whose spin-only moments lie nearest to the computed ones (sum of absolute deviations). What each moment alone would
-say stands beside it, and where the two differ, or a moment lies outside the window of its ion, the ion is unclear.
-Signs are not needed: the magnitudes of CHGNet will do.
+Each ion is what its own moment names (:mod:`..states.spin_states`). By itself a magnitude does not always decide: high
+spin Co3+ shows as much as Co2+ does at the edge of its range, and in a metal such as LixCoO2, or around an oxygen
+vacancy, ions share electrons and have moments in between. Between the ions that a moment leaves open, and only between
+these, the charges of the cell decide: those are taken whose sum comes nearest to balancing lithium, anions and the
+cations of one valence, at least cost. An ion that its moment excludes is never made up to balance a charge; what does
+not balance is the residual charge of the cell. Where an ion is not the one that its moment alone would name, or the
+moment lies outside its window, the ion is unclear. Signs are not needed: the magnitudes of CHGNet will do.
 
-Oxygen is O2- but for what shows otherwise: atoms with a moment above the window of a closed shell, and O-O bonds.
+Oxygen and sulfur are closed shells but for what shows otherwise (:mod:`..states.anion_charges`).
 """
 
 from __future__ import annotations
@@ -17,36 +16,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from pymatgen.core.periodic_table import Element, Species
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError
-from ...structures.crystals.environment import bonds
-from ...structures.crystals.magnetism import Coordination, Spin, moment_window, site_coordination, unpaired_electrons
-from ...structures.crystals.redox import LADDER, LOW_SPIN
+from ...structures.crystals.environment import Bonds, bonds
+from ...structures.crystals.magnetism import site_coordination
 from ...workflows.documents import CalculationDocument, require_real
+from ..states.anion_charges import AnionPair, anion_pairs, covalent_moments, formal_charge, oxygen_holes
+from ..states.spin_states import IN_SULFIDE, SpinCandidate, SpinState, left_open, spin_candidates
 
-__all__ = [
-    "ElementIons",
-    "IonState",
-    "OxygenPair",
-    "ion_states",
-    "ions_by_element",
-    "origins",
-    "oxygen_electrons",
-    "oxygen_holes",
-    "oxygen_pairs",
-]
+__all__ = ["HOLE_ERROR", "CellIons", "ElementIons", "IonState", "cell_ions", "ions_by_element", "origins"]
 
-#: share of the spin-only moment that a projection on atoms shows: NiO 1.7 of 2, CoO 2.6-2.7 of 3, Mn4+ 2.8-3.2 of 3 µB
-#: (PBE+U)
-PROJECTED = 0.93
-#: Å, longest O-O bond, and the electrons that two O2- have given up for it. O2 has 1.21, superoxide 1.33, peroxide
-#: 1.45-1.50 Å; edges of MO6 octahedra have 2.5 Å and more
-_PAIRS = (("molecule", 1.28, 4), ("superoxide", 1.40, 3), ("peroxide", 1.70, 2))
+#: share by which the sum of the holes is uncertain: moments per hole of different oxides and projections differ so much
+HOLE_ERROR = 0.3
 
 
 @dataclass(frozen=True)
@@ -60,12 +45,10 @@ class IonState:
     element : str
     moment : float
         µB, as computed.
-    ion, spin : str
-        ``Ni3+``, and ``high`` or ``low``: of the assignment whose charges balance.
+    state : SpinCandidate
+        Ion and spin state.
     by_moment : str
         The ion that the moment alone would name.
-    in_window : bool
-        Whether the moment lies in the window of `ion`; False where it lies between ions, as with shared electrons.
     mean_bond : float
         Å, to the anions of its first shell; NaN where it has none.
     """
@@ -74,26 +57,85 @@ class IonState:
     origin: int
     element: str
     moment: float
-    ion: str
-    spin: Spin
+    state: SpinCandidate
     by_moment: str
-    in_window: bool
     mean_bond: float
+
+    @property
+    def ion(self) -> str:
+        """``Ni3+``."""
+        return self.state.ion
+
+    @property
+    def spin(self) -> SpinState:
+        """Low, intermediate or high."""
+        return self.state.spin
 
     @property
     def charge(self) -> int:
         """Oxidation state."""
-        return _charge(self.ion)
+        return self.state.charge
 
     @property
     def name(self) -> str:
         """Ion, with the spin state where it is not the usual one: ``Co3+ (high spin)``."""
-        return self.ion if self.spin == _usual_spin(self.ion) else f"{self.ion} ({self.spin} spin)"
+        return self.state.name
 
     @property
     def unclear(self) -> bool:
         """Whether the moment lies outside the window of the ion, or alone would name another one."""
-        return not self.in_window or self.by_moment != self.ion
+        return not self.state.holds(abs(self.moment)) or self.by_moment != self.ion
+
+
+@dataclass(frozen=True)
+class CellIons:
+    """Who holds which charge in a calculation.
+
+    Parameters
+    ----------
+    ions : tuple of IonState
+        In the order of the sites.
+    pairs : tuple of AnionPair
+        Bonds between anions, the shortest first.
+    holes : dict of int to float
+        Oxygen atoms with a hole, by number in the host, and the share of it.
+    residual : float
+        e, sum of all charges; 0 where the moments account for every electron.
+    """
+
+    ions: tuple[IonState, ...]
+    pairs: tuple[AnionPair, ...]
+    holes: dict[int, float]
+    residual: float
+
+    def given_up(self, element: str) -> float:
+        """Electrons that the closed shells of oxygen or of sulfur gave up as far as it shows, by bonds and by holes.
+
+        Parameters
+        ----------
+        element : str
+            ``O`` or ``S``.
+        """
+        bound = sum(pair.electrons for pair in self.pairs if pair.element == element)
+        return bound + (sum(self.holes.values()) if element == "O" else 0.0)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Ions, spin states told apart, to their number."""
+        return dict(sorted(Counter(state.name for state in self.ions).items()))
+
+    @property
+    def unclear(self) -> dict[str, int]:
+        """Of :attr:`counts`, how many their moment does not tell."""
+        return dict(sorted(Counter(state.name for state in self.ions if state.unclear).items()))
+
+    @property
+    def text(self) -> str:
+        """``8 Co3+, 4 Co4+ (4 unclear)``."""
+        return ", ".join(
+            f"{number} {ion}{f' ({self.unclear[ion]} unclear)' if ion in self.unclear else ''}"
+            for ion, number in self.counts.items()
+        )
 
 
 @dataclass(frozen=True)
@@ -104,7 +146,7 @@ class ElementIons:
     ----------
     element : str
     built, found : dict of str to int
-        Ions that the cell was built with, and those of :func:`ion_states`.
+        Ions that the cell was built with, and those of :func:`cell_ions`.
     moments : tuple of float
         µB, least and largest magnitude.
     bonds : tuple of float
@@ -112,9 +154,9 @@ class ElementIons:
     unclear : int
         Ions of `found` that their moment does not tell.
     deviation, deviation_built : float
-        µB an ion, of the moments from those of `found`, and from those of the best assignment in which the element
-        keeps the charge it was built with (NaN where there is none). The nearer the two, the less the moments decide
-        between them.
+        µB an ion, of the moments from those of `found`, and from those of the best assignment of usual spin states in
+        which the element keeps the charge it was built with (NaN where there is none). The nearer the two, the less the
+        moments decide between them.
     """
 
     element: str
@@ -129,71 +171,37 @@ class ElementIons:
     @property
     def agrees(self) -> bool:
         """Whether the element has the charge that it was built with."""
-        return _total(self.built) == _total(self.found)
+        return abs(_total(self.built) - _total(self.found)) < 0.5  # a mean is labelled to two digits
 
 
-@dataclass(frozen=True)
-class OxygenPair:
-    """Two oxygen atoms (numbers in the host) at a bonding distance (Å).
+def cell_ions(document: CalculationDocument) -> CellIons:
+    """Return the ions of a calculation, the bonds and holes of its anions, and what does not balance.
 
-    ``peroxide``, ``superoxide`` or ``molecule``, with the electrons that two O2- have given up for it.
-    """
-
-    origins: tuple[int, int]
-    distance: float
-    kind: str
-    electrons: int
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """What a site may be: ion, spin state, spin-only moment (µB)."""
-
-    ion: str
-    spin: Spin
-    count: float
-
-    def holds(self, moment: float) -> bool:
-        low, high = moment_window(self.count)
-        return low <= moment <= high
-
-    def cost(self, moment: float) -> float:
-        return abs(moment - PROJECTED * self.count)
-
-
-def ion_states(document: CalculationDocument) -> list[IonState]:
-    """Return the ions of a calculation, in the order of its sites.
-
-    Only elements of the redox ladder (Mn, Fe, Co, Ni) are named. Where their charges cannot balance, because oxygen
-    pays without showing it, each ion is what its moment names.
+    Only elements of the redox ladder (Mn, Fe, Co, Ni) are named.
 
     Raises
     ------
     InputError
         If the document has no moments or oxidation states, or a rehearsal wrote it.
     """
-    moments = _moments(document, "oxidation states")
-    structure = document.structure
-    fields, lengths, numbers = site_coordination(structure), _mean_bonds(structure), origins(document)
-    sites = [i for i, site in enumerate(structure) if _charges(site.specie.symbol)]
-    pools = [_pool(structure[i].specie.symbol, fields[i], moments[i]) for i in sites]
-    alone = [_nearest(pool, moments[i]) for i, pool in zip(sites, pools, strict=True)]
-    chosen = _balanced(pools, [moments[i] for i in sites], _charge_of_metals(document, sites)) or alone
+    moments, structure, numbers = _moments(document), document.structure, origins(document)
+    found = bonds(structure)
+    candidates, lengths = _candidates(structure, found), _mean_bonds(structure, found)
+    sites = list(candidates)
+    open_to = [left_open(candidates[i], moments[i]) for i in sites]
+    missing = {i: pool[0].unpaired - moments[i] for i, pool in zip(sites, open_to, strict=True)}
+    holes = oxygen_holes(structure, moments, covalent_moments(found, missing, len(structure)))
+    pairs = anion_pairs(structure, numbers)
+    others = _charge_of_others(document, sites) + sum(pair.electrons for pair in pairs) + sum(holes.values())
+    slack = 0.5 + HOLE_ERROR * sum(holes.values())
+    chosen = _nearest_to_balance(open_to, [moments[i] for i in sites], -others, slack)
     assert document.magmoms is not None
-    return [
-        IonState(
-            i,
-            numbers[i],
-            structure[i].specie.symbol,
-            document.magmoms[i],
-            c.ion,
-            c.spin,
-            a.ion,
-            c.holds(moments[i]),
-            lengths[i],
-        )
-        for i, c, a in zip(sites, chosen, alone, strict=True)
-    ]
+    ions = tuple(
+        IonState(i, numbers[i], structure[i].specie.symbol, document.magmoms[i], one, pool[0].ion, lengths[i])
+        for i, one, pool in zip(sites, chosen, open_to, strict=True)
+    )
+    residual = others + sum(one.charge for one in chosen)
+    return CellIons(ions, tuple(pairs), {numbers[i]: share for i, share in holes.items()}, residual)
 
 
 def ions_by_element(document: CalculationDocument) -> list[ElementIons]:
@@ -202,24 +210,17 @@ def ions_by_element(document: CalculationDocument) -> list[ElementIons]:
     Raises
     ------
     InputError
-        As :func:`ion_states` does.
+        As :func:`cell_ions` does.
     """
-    states, moments, fields = (
-        ion_states(document),
-        _moments(document, "oxidation states"),
-        site_coordination(document.structure),
-    )
+    states, moments = cell_ions(document).ions, _moments(document)
+    candidates = _candidates(document.structure, bonds(document.structure))
     found = []
     for element in sorted({state.element for state in states}):
         mine = [state for state in states if state.element == element]
         own = [moments[state.index] for state in mine]
-        pools = [_pool(element, fields[state.index], moment) for state, moment in zip(mine, own, strict=True)]
-        chosen = [
-            next(c for c in pool if (c.ion, c.spin) == (state.ion, state.spin))
-            for pool, state in zip(pools, mine, strict=True)
-        ]
         built = Counter(_bare(document.initial_structure[state.index].specie) for state in mine)
-        kept = _balanced(pools, own, _total(built))
+        usual = [[one for one in candidates[state.index] if one.usual] for state in mine]
+        kept = _cheapest(usual, own).get(round(_total(built)))
         lengths = [state.mean_bond for state in mine]
         found.append(
             ElementIons(
@@ -229,8 +230,8 @@ def ions_by_element(document: CalculationDocument) -> list[ElementIons]:
                 (min(own), max(own)),
                 (min(lengths), max(lengths)),
                 sum(state.unclear for state in mine),
-                _deviation(chosen, own),
-                float("nan") if kept is None else _deviation(kept, own),
+                _deviation([state.state for state in mine], own),
+                float("nan") if kept is None else _deviation(kept[1], own),
             )
         )
     return found
@@ -242,82 +243,72 @@ def origins(document: CalculationDocument) -> list[int]:
     return [int(i) for i in start.site_properties.get("origin") or range(len(start))]
 
 
-def oxygen_holes(document: CalculationDocument) -> list[int]:
-    """Return the sites of oxygen atoms with a moment above the window of O2-: they gave up an electron, or share a
-    hole.
-
-    Raises
-    ------
-    InputError
-        If the document has no moments.
-    """
-    moments, limit = _moments(document, "holes on oxygen"), moment_window(0)[1]
-    return [i for i, site in enumerate(document.structure) if site.specie.symbol == "O" and moments[i] > limit]
-
-
-def oxygen_pairs(document: CalculationDocument) -> list[OxygenPair]:
-    """Return the O-O bonds of a calculation, the shortest first."""
-    structure, numbers = document.structure, origins(document)
-    sites = [i for i, site in enumerate(structure) if site.specie.symbol == "O"]
-    table = structure.distance_matrix[np.ix_(sites, sites)]
-    found = []
-    for a, b in zip(*np.nonzero(np.triu(table < _PAIRS[-1][1], 1)), strict=True):
-        distance = float(table[a, b])
-        kind, electrons = next((name, given) for name, longest, given in _PAIRS if distance < longest)
-        found.append(OxygenPair((numbers[sites[a]], numbers[sites[b]]), distance, kind, electrons))
-    return sorted(found, key=lambda pair: pair.distance)
-
-
-def oxygen_electrons(document: CalculationDocument) -> int:
-    """Return the electrons that O2- gave up as far as it shows: by O-O bonds, and one for each further atom with a
-    moment.
-
-    Raises
-    ------
-    InputError
-        If the document has no moments.
-    """
-    pairs, numbers = oxygen_pairs(document), origins(document)
-    bound = {number for pair in pairs for number in pair.origins}
-    return sum(pair.electrons for pair in pairs) + sum(numbers[i] not in bound for i in oxygen_holes(document))
-
-
-def _moments(document: CalculationDocument, what: str) -> list[float]:
+def _moments(document: CalculationDocument) -> list[float]:
     """Magnitudes, µB."""
     require_real(document)
     if document.magmoms is None:
-        raise InputError(f"{document.label}: {what} are told by moments, and this {document.tier} calculation has none")
+        raise InputError(
+            f"{document.label}: oxidation states are told by moments, and this {document.tier} calculation has none"
+        )
     return [abs(float(moment)) for moment in document.magmoms]
 
 
-def _charge_of_metals(document: CalculationDocument, metals: Sequence[int]) -> int:
-    """Sum of the oxidation states that the metals of the ladder must have."""
-    others = 0.0
+def _candidates(structure: Structure, found: Bonds) -> dict[int, tuple[SpinCandidate, ...]]:
+    """Site of a metal of the ladder to what it may be."""
+    fields = site_coordination(structure)
+    sulfur = np.array([site.specie.symbol == "S" for site in structure])
+    of_sulfur, all_bonds = (
+        np.bincount(found.cations, weights=weights, minlength=len(structure))
+        for weights in (sulfur[found.anions].astype(float), np.ones(len(found.anions)))
+    )
+    made = {}
+    for i, site in enumerate(structure):
+        highest = IN_SULFIDE if 2 * of_sulfur[i] > all_bonds[i] else 4
+        if candidates := spin_candidates(site.specie.symbol, fields[i], highest):
+            made[i] = candidates
+    return made
+
+
+def _charge_of_others(document: CalculationDocument, metals: Sequence[int]) -> float:
+    """Sum of the oxidation states of all sites but the metals of the ladder; anions are closed shells."""
+    total, own = 0.0, set(metals)
     for i, site in enumerate(document.structure):
-        if i not in metals:
-            charge = getattr(site.specie, "oxi_state", None)
-            if charge is None:
-                raise InputError(
-                    f"{document.label}: {site.specie} {i} has no oxidation state, and the charges of the metals "
-                    "follow from those of the rest"
-                )
-            others += charge
-    return round(-others) - oxygen_electrons(document) if metals else 0
+        if i in own:
+            continue
+        stated = getattr(site.specie, "oxi_state", None)
+        if stated is None:
+            raise InputError(
+                f"{document.label}: {site.specie} {i} has no oxidation state, and the charges of the metals "
+                "follow from those of the rest"
+            )
+        total += formal_charge(site.specie.symbol, float(stated))
+    return total
 
 
-def _balanced(pools: Sequence[Sequence[_Candidate]], moments: Sequence[float], total: int) -> list[_Candidate] | None:
-    """The assignment of a total charge with the least sum of deviations; None where there is none. Of equal ones the
-    first sites change least."""
-    best: dict[int, tuple[float, tuple[_Candidate, ...]]] = {0: (0.0, ())}
+def _cheapest(
+    pools: Sequence[Sequence[SpinCandidate]], moments: Sequence[float]
+) -> dict[int, tuple[float, tuple[SpinCandidate, ...]]]:
+    """Total charge to the assignment of least cost that has it; of equal ones the first sites change least."""
+    best: dict[int, tuple[float, tuple[SpinCandidate, ...]]] = {0: (0.0, ())}
     for pool, moment in zip(pools, moments, strict=True):
-        grown: dict[int, tuple[float, tuple[_Candidate, ...]]] = {}
+        grown: dict[int, tuple[float, tuple[SpinCandidate, ...]]] = {}
         for charge, (cost, chosen) in best.items():
             for candidate in pool:
-                reached, dearer = charge + _charge(candidate.ion), cost + candidate.cost(moment)
+                reached, dearer = charge + candidate.charge, cost + candidate.cost(moment)
                 if reached not in grown or dearer < grown[reached][0] - 1e-12:
                     grown[reached] = (dearer, (*chosen, candidate))
         best = grown
-    return list(best[total][1]) if total in best else None
+    return best
+
+
+def _nearest_to_balance(
+    open_to: Sequence[Sequence[SpinCandidate]], moments: Sequence[float], charge: float, slack: float
+) -> tuple[SpinCandidate, ...]:
+    """Of the assignments that the moments leave open, the cheapest of those whose sum comes nearest to a charge; what
+    lies within `slack` (e) of it is as good as balanced."""
+    found = _cheapest(open_to, moments)
+    nearest = min(found, key=lambda total: (max(0.0, abs(total - charge) - slack), found[total][0]))
+    return found[nearest][1]
 
 
 def _bare(ion: Element | Species) -> str:
@@ -325,61 +316,17 @@ def _bare(ion: Element | Species) -> str:
     return str(Species(ion.symbol, getattr(ion, "oxi_state", None) or 0))
 
 
-def _deviation(chosen: Sequence[_Candidate], moments: Sequence[float]) -> float:
+def _deviation(chosen: Sequence[SpinCandidate], moments: Sequence[float]) -> float:
     """Mean absolute deviation of moments from those of ions, µB."""
-    return float(np.mean([candidate.cost(moment) for candidate, moment in zip(chosen, moments, strict=True)]))
+    return float(np.mean([candidate.off(moment) for candidate, moment in zip(chosen, moments, strict=True)]))
 
 
-def _total(counts: Mapping[str, int]) -> int:
-    """Sum of oxidation states."""
-    return sum(number * _charge(ion.split()[0]) for ion, number in counts.items())
+def _total(counts: Mapping[str, int]) -> float:
+    """Sum of oxidation states, which may be fractions where a cell is labelled with means."""
+    return sum(number * float(Species.from_str(ion.split()[0]).oxi_state or 0) for ion, number in counts.items())
 
 
-def _charge(ion: str) -> int:
-    return round(float(Species.from_str(ion).oxi_state or 0))
-
-
-@cache
-def _charges(element: str) -> tuple[int, ...]:
-    """Oxidation states of an element on the ladder."""
-    ions = {name for step in LADDER for name in step if Species.from_str(name).symbol == element}
-    return tuple(sorted(_charge(ion) for ion in ions))
-
-
-def _usual_spin(ion: str) -> Spin:
-    return "low" if ion in LOW_SPIN else "high"
-
-
-@cache
-def _candidates(element: str, coordination: Coordination) -> tuple[_Candidate, ...]:
-    """What an element may be: the usual spin state of every ion first, and the other one where its moment differs."""
-    usual, other = [], []
-    for charge in _charges(element):
-        species = Species(element, charge)
-        first = _usual_spin(str(species))
-        second: Spin = "high" if first == "low" else "low"
-        counts = [unpaired_electrons(species, coordination, spin) for spin in (first, second)]
-        usual.append(_Candidate(str(species), first, counts[0]))
-        if counts[1] != counts[0]:
-            other.append(_Candidate(str(species), second, counts[1]))
-    return (*usual, *other)
-
-
-def _pool(element: str, coordination: Coordination, moment: float) -> list[_Candidate]:
-    """What one site may be: usual spin states, and others only where the moment lies in the windows of these alone."""
-    candidates = _candidates(element, coordination)
-    usual = [c for c in candidates if c.spin == _usual_spin(c.ion)]
-    unusual = [c for c in candidates if c not in usual and c.holds(moment)]
-    return usual if any(c.holds(moment) for c in usual) else [*usual, *unusual]
-
-
-def _nearest(pool: list[_Candidate], moment: float) -> _Candidate:
-    """The ion of one site alone that shows a moment best."""
-    return min(pool, key=lambda candidate: (not candidate.holds(moment), candidate.cost(moment)))
-
-
-def _mean_bonds(structure: Structure) -> list[float]:
-    found = bonds(structure)
+def _mean_bonds(structure: Structure, found: Bonds) -> list[float]:
     lengths: dict[int, list[float]] = {}
     for cation, distance in zip(found.cations, found.distances, strict=True):
         lengths.setdefault(int(cation), []).append(float(distance))

@@ -1,7 +1,8 @@
 """Which ion changed its oxidation state when lithium or oxygen left, atom by atom, and whether the books balance.
 
 n Li atoms take n electrons along, an O atom leaves two. The ions are those of :mod:`.oxidation_states`; electrons that
-they do not account for were given up by oxygen. A spin that turned over is asked of engines whose moments have signs.
+neither they nor bonds and holes of the anions account for are reported as such. A spin that turned over is asked of
+engines whose moments have signs.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pymatgen.core.periodic_table import Species
-
 from ...workflows.documents import CalculationDocument
 from .defect_energy import missing_atoms
-from .oxidation_states import IonState, OxygenPair, ion_states, origins, oxygen_electrons, oxygen_holes, oxygen_pairs
+from .oxidation_states import HOLE_ERROR, CellIons, IonState, cell_ions
 
-__all__ = ["RedoxChange", "RedoxEntry", "redox_entry"]
+__all__ = ["RedoxChange", "RedoxEntry", "electrons_text", "redox_entry"]
 
 #: µB; smaller moments have no direction
 _DIRECTED = 0.3
+#: e; less than this of an electron, and than the error of the holes, is not worth a flag
+_NOTED = 0.25
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class RedoxChange:
         Whether it is the same ion in another spin state.
     flipped : bool
         Whether its moment turned over.
+    element : str
     """
 
     origin: int
@@ -51,11 +53,7 @@ class RedoxChange:
     charge: int
     spin_state: bool
     flipped: bool
-
-    @property
-    def element(self) -> str:
-        """Symbol."""
-        return _symbol(self.before)
+    element: str
 
 
 @dataclass(frozen=True)
@@ -66,63 +64,87 @@ class RedoxEntry:
     ----------
     before, after : str
         Labels.
-    counts_before, counts_after : dict of str to int
-        Ions, spin states told apart.
+    ions_before, ions_after : CellIons
+        Ions, bonds and holes of both.
     changes : tuple of RedoxChange
         Every ion that is not what it was.
     electrons : int
         Taken out with lithium, less those that oxygen left: what the cell has to pay.
-    by_metals : int
-        What the metals paid: the sum of the changes of their oxidation states.
-    by_oxygen : int
-        What the remaining oxygen shows to have paid, by O-O bonds and moments.
-    holes : tuple of int
-        Oxygen atoms with a moment above the window of O2-, by number in the host.
-    pairs : tuple of OxygenPair
-    disproportionated : tuple of str
-        Elements of which a lower and a higher charge became more frequent at the cost of one between.
+    disproportionated : dict of str to int
+        Elements of which a lower and a higher charge became more frequent at the cost of one between, and how many of
+        the ions that say so are unclear.
     flips : tuple of int or None
         Ions whose moment turned over; None where the engine has no signs.
-    unclear : tuple of int
-        Ions of the cell afterwards whose moment does not tell them (see :class:`.oxidation_states.IonState`).
     """
 
     before: str
     after: str
-    counts_before: dict[str, int]
-    counts_after: dict[str, int]
+    ions_before: CellIons
+    ions_after: CellIons
     changes: tuple[RedoxChange, ...]
     electrons: int
-    by_metals: int
-    by_oxygen: int
-    holes: tuple[int, ...]
-    pairs: tuple[OxygenPair, ...]
-    disproportionated: tuple[str, ...]
+    disproportionated: dict[str, int]
     flips: tuple[int, ...] | None
-    unclear: tuple[int, ...]
 
     @property
-    def unaccounted(self) -> int:
-        """Electrons that neither metals nor oxygen show: shared, or given up by oxygen without a trace."""
-        return self.electrons - self.by_metals - self.by_oxygen
+    def by_metals(self) -> int:
+        """What the metals paid: the sum of the changes of their oxidation states."""
+        return sum(change.charge for change in self.changes)
 
-    def payers(self) -> dict[str, int]:
-        """Element to what it paid, e; oxygen by what it shows. Those that did not change are left out."""
+    @property
+    def by_anions(self) -> dict[str, float]:
+        """What the remaining oxygen and sulfur show to have paid, by bonds and moments."""
+        return {e: self.ions_after.given_up(e) - self.ions_before.given_up(e) for e in ("O", "S")}
+
+    @property
+    def unaccounted(self) -> float:
+        """Electrons that neither metals nor anions show, e: shared, or given up by oxygen without a trace; negative
+        where they show more than was taken."""
+        return self.electrons - self.by_metals - sum(self.by_anions.values())
+
+    @property
+    def unclear(self) -> tuple[int, ...]:
+        """Ions of the cell afterwards whose moment does not tell them, by number in the host."""
+        return tuple(sorted(state.origin for state in self.ions_after.ions if state.unclear))
+
+    def payers(self) -> dict[str, float]:
+        """Element to what it paid, e; anions by what they show. Those that did not change are left out."""
         total: Counter[str] = Counter()
         for change in self.changes:
             total[change.element] += change.charge
-        total["O"] += self.by_oxygen
-        return {element: amount for element, amount in sorted(total.items()) if amount}
+        paid = {**total, **{e: round(amount, 6) for e, amount in self.by_anions.items()}}
+        return {element: amount for element, amount in sorted(paid.items()) if amount}
+
+    def unclear_payers(self) -> dict[str, int]:
+        """Of each element that paid, the ions that are unclear before or afterwards."""
+        doubtful = {s.origin: s.element for s in (*self.ions_before.ions, *self.ions_after.ions) if s.unclear}
+        counts = Counter(doubtful.values())
+        return {element: counts[element] for element in self.payers() if counts[element]}
+
+    def payers_text(self) -> str:
+        """``Co +2 (4 ions unclear), O +0.5``."""
+        doubtful = self.unclear_payers()
+        return ", ".join(
+            f"{element} {electrons_text(amount)}{f' ({doubtful[element]} ions unclear)' if element in doubtful else ''}"
+            for element, amount in self.payers().items()
+        )
 
     def flags(self) -> list[str]:
         """What deserves a look, in words."""
-        told = [f"{element} disproportionates" for element in self.disproportionated]
+        told = [
+            f"{element} may disproportionate: {doubtful} of these ions are unclear"
+            if doubtful
+            else f"{element} disproportionates"
+            for element, doubtful in self.disproportionated.items()
+        ]
         states = Counter(f"{change.before} → {change.after}" for change in self.changes if change.spin_state)
         told += [f"spin state: {number} × {change}" for change, number in states.items()]
         told += [f"{len(self.flips)} moment{'s' * (len(self.flips) > 1)} turned over"] if self.flips else []
-        told += [f"{pair.kind} O–O {pair.distance:.2f} Å" for pair in self.pairs]
-        told += [f"{len(self.holes)} O with a moment"] if self.holes else []
-        told += [f"{self.unaccounted:+d} e not accounted for"] if self.unaccounted else []
+        told += [pair.text for pair in self.ions_after.pairs]
+        holes = sum(self.ions_after.holes.values())
+        told += [f"{holes:.1f} holes on {len(self.ions_after.holes)} O"] if holes else []
+        if abs(self.unaccounted) >= _NOTED + HOLE_ERROR * holes:
+            told.append(f"{electrons_text(self.unaccounted)} e not accounted for")
         return told
 
     def row(self) -> dict[str, Any]:
@@ -130,10 +152,11 @@ class RedoxEntry:
         return {
             "before": self.before,
             "after": self.after,
-            "ions": ", ".join(f"{number} {ion}" for ion, number in self.counts_after.items()),
+            "ions": self.ions_after.text,
             "electrons": self.electrons,
-            "payers": ", ".join(f"{element} {amount:+d}" for element, amount in self.payers().items()),
+            "payers": self.payers_text(),
             "unclear": len(self.unclear),
+            "residual": self.ions_after.residual,
             "flags": "; ".join(self.flags()),
         }
 
@@ -157,30 +180,33 @@ def redox_entry(
     """
     whole = host or before
     (lithium, oxygen), (less_lithium, less_oxygen) = (missing_atoms(document, whole) for document in (before, after))
-    first, second = ({state.origin: state for state in ion_states(document)} for document in (before, after))
+    ions = tuple(cell_ions(document) for document in (before, after))
+    first, second = ({state.origin: state for state in one.ions} for one in ions)
     signed = before.moments_signed and after.moments_signed
-    pairs = ((first[number], second[number]) for number in sorted(set(first) & set(second)))
-    changes = [change for a, b in pairs if (change := _change(a, b, signed)) is not None]
-    numbers = origins(after)
+    both = ((first[number], second[number]) for number in sorted(set(first) & set(second)))
+    changes = [change for a, b in both if (change := _change(a, b, signed)) is not None]
     return RedoxEntry(
         before=before.label,
         after=after.label,
-        counts_before=_counted(first.values()),
-        counts_after=_counted(second.values()),
+        ions_before=ions[0],
+        ions_after=ions[1],
         changes=tuple(changes),
         electrons=len(less_lithium) - len(lithium) - 2 * (len(less_oxygen) - len(oxygen)),
-        by_metals=sum(change.charge for change in changes),
-        by_oxygen=oxygen_electrons(after) - oxygen_electrons(before),
-        holes=tuple(numbers[i] for i in oxygen_holes(after)),
-        pairs=tuple(oxygen_pairs(after)),
-        disproportionated=_disproportionated(list(first.values()), list(second.values())),
+        disproportionated=_disproportionated(ions[0].ions, ions[1].ions),
         flips=tuple(change.origin for change in changes if change.flipped) if signed else None,
-        unclear=tuple(number for number, state in sorted(second.items()) if state.unclear),
     )
 
 
-def _symbol(name: str) -> str:
-    return str(Species.from_str(name.split()[0]).symbol)
+def electrons_text(amount: float) -> str:
+    """``+2``, or ``+0.5`` where it is no whole number.
+
+    Parameters
+    ----------
+    amount : float
+        e.
+    """
+    whole = round(amount)
+    return f"{whole:+d}" if abs(amount - whole) < 0.05 else f"{amount:+.1f}"
 
 
 def _change(before: IonState, after: IonState, signed: bool) -> RedoxChange | None:
@@ -197,24 +223,20 @@ def _change(before: IonState, after: IonState, signed: bool) -> RedoxChange | No
         after.charge - before.charge,
         spin_state,
         flipped,
+        after.element,
     )
 
 
-def _counted(states: Iterable[IonState]) -> dict[str, int]:
-    return dict(sorted(Counter(state.name for state in states).items()))
-
-
-def _disproportionated(before: list[IonState], after: list[IonState]) -> tuple[str, ...]:
+def _disproportionated(before: Iterable[IonState], after: Iterable[IonState]) -> dict[str, int]:
     """Elements of which a lower and a higher charge became more frequent at the cost of one between them, whatever site
-    holds it."""
-    found = []
-    for element in sorted({state.element for state in after}):
-        change = Counter(state.charge for state in after if state.element == element)
-        change.subtract(state.charge for state in before if state.element == element)
-        more, less = (
-            [charge for charge, n in change.items() if n > 0],
-            [charge for charge, n in change.items() if n < 0],
-        )
+    holds it, and the unclear ions of those two charges."""
+    earlier, later, found = list(before), list(after), dict[str, int]()
+    for element in sorted({state.element for state in later}):
+        change = Counter(state.charge for state in later if state.element == element)
+        change.subtract(state.charge for state in earlier if state.element == element)
+        more = [charge for charge, n in change.items() if n > 0]
+        less = [charge for charge, n in change.items() if n < 0]
         if more and any(min(more) < charge < max(more) for charge in less):
-            found.append(element)
-    return tuple(found)
+            told = [s for s in later if s.element == element and s.charge in (min(more), max(more))]
+            found[element] = sum(state.unclear for state in told)
+    return found

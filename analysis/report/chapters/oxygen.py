@@ -17,7 +17,7 @@ from ...figures.oxygen import MANY_CONTENTS, ladder_figure, oxygen_potential_fig
 from ...figures.reactions import voltage_figure
 from ...oxygen.loss import OxygenLadder, Rung, oxygen_ladder
 from ...oxygen.ordering_spread import OrderingSpread, ordering_spread
-from ...oxygen.oxidation_states import ElementIons, ions_by_element
+from ...oxygen.oxidation_states import ElementIons, cell_ions, ions_by_element
 from ...oxygen.redox_ledger import RedoxEntry, redox_entry
 from ...oxygen.reference import OxygenReference, reference_from_document, reference_from_phase_set, release_temperature
 from ...oxygen.substitution import SubstitutionResults, substitution_results
@@ -76,6 +76,11 @@ class OxygenResults:
     def ions(self) -> list[ElementIons]:
         """Ions of the host, where there is a ledger of them."""
         return list(ions_by_element(self.ladder.host)) if self.ledger and self.ladder else []
+
+    @cached_property
+    def residual(self) -> float:
+        """Sum of the charges that the moments of the host name, e; 0 where there is no ledger of ions."""
+        return cell_ions(self.ladder.host).residual if self.ledger and self.ladder else 0.0
 
 
 def oxygen_results(
@@ -189,7 +194,7 @@ def _warnings(loss: OxygenLoss) -> list[str]:
     told: list[str] = []
     for found in loss.results:
         told += [f"{found.label}: {note}" for note in found.sampled.notes] if found.sampled else []
-        told += other_ions(found.label, found.ions)
+        told += other_ions(found.label, found.ions, found.residual)
     return told
 
 

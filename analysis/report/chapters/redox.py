@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from ....workflows.documents import CalculationDocument
 from ...figures.oxygen import redox_figure
 from ...oxygen.loss import OxygenLadder
-from ...oxygen.oxidation_states import ElementIons, ion_states
-from ...oxygen.redox_ledger import RedoxEntry
+from ...oxygen.oxidation_states import ElementIons, cell_ions
+from ...oxygen.redox_ledger import RedoxEntry, electrons_text
 from ..columns import ELEMENT
 from ..content import Block, Column, Picture, Table
 
 __all__ = ["ions_table", "ledger_blocks", "other_ions"]
 
 _IONS_UNCLEAR = Column("unclear", "ions unclear", 0)
+#: e; a sum of charges below this is rounding, or the error of a hole
+_BALANCED = 0.25
 
 
 def ions_table(label: str, elements: Sequence[ElementIons]) -> Table:
@@ -29,7 +31,7 @@ def ions_table(label: str, elements: Sequence[ElementIons]) -> Table:
     columns = (
         ELEMENT,
         Column("built", "as built"),
-        Column("found", "by moments and balance"),
+        Column("found", "by moments"),
         _IONS_UNCLEAR,
         Column("least", "moments from (µB)", 2),
         Column("most", "to (µB)", 2),
@@ -44,20 +46,37 @@ def ions_table(label: str, elements: Sequence[ElementIons]) -> Table:
     return Table(f"ions_{label}", f"{label}: ions of the host", columns, rows, note)
 
 
-def other_ions(label: str, elements: Sequence[ElementIons]) -> list[str]:
-    """What to say where the moments name other ions than the host was built with."""
+def other_ions(label: str, elements: Sequence[ElementIons], residual: float = 0.0) -> list[str]:
+    """What to say where the moments name other ions than the host was built with, or ions that do not balance.
+
+    Parameters
+    ----------
+    label : str
+        Name of the cathode.
+    elements : sequence of ElementIons
+        Of its host.
+    residual : float
+        e, sum of the charges that the moments name.
+    """
+    told = []
+    if abs(residual) >= _BALANCED:
+        told.append(
+            f"{label}: the charges that the moments of the host name add up to {electrons_text(residual)} e and not to "
+            "0: shared electrons, or moments that this level of theory does not get right; no ion is made up for it"
+        )
     differ = [one for one in elements if not one.agrees]
     if not differ:
-        return []
+        return told
     built, found = (
         ", ".join(_counts(ions) for ions in sides)
         for sides in ([one.built for one in differ], [one.found for one in differ])
     )
     return [
+        *told,
         (
             f"{label}: by moments the host has {found}, and it was built with {built}: what the ledger says of "
             f"{' and '.join(one.element for one in differ)} is open"
-        )
+        ),
     ]
 
 
@@ -74,6 +93,7 @@ def ledger_blocks(label: str, ladder: OxygenLadder, entries: Sequence[RedoxEntry
         Column("electrons", "electrons taken", 0),
         Column("payers", "paid by"),
         _IONS_UNCLEAR,
+        Column("residual", "charges add up to (e)", 1),
         Column("flags", "flags"),
     )
     signs = (
@@ -82,8 +102,9 @@ def ledger_blocks(label: str, ladder: OxygenLadder, entries: Sequence[RedoxEntry
         else " The engine predicts magnitudes of moments: spins that turn over cannot be seen."
     )
     note = (
-        "Ions by moments under the condition that charges balance; unclear: a moment outside the window of its ion, "
-        f"or one that alone would name another, as where ions share electrons.{signs}"
+        "Ions by their moments; the balance of charges decides only between ions that a moment leaves open, and what "
+        "then does not add up to 0 is left as it is. Unclear: a moment outside the window of its ion, or one that "
+        f"alone would name another, as where ions share electrons. Holes on oxygen are shares, by the moment.{signs}"
     )
     table = Table(
         f"redox_ledger_{label}", f"{label}: which ion pays", columns, [entry.row() for entry in entries], note
@@ -96,11 +117,11 @@ def ledger_blocks(label: str, ladder: OxygenLadder, entries: Sequence[RedoxEntry
     picture = redox_figure(
         bars,
         label,
-        f"Tier: {ladder.host.tier}. Ions by moments and balance of charges, means over all cells of a kind.",
+        f"Tier: {ladder.host.tier}. Ions by moments, means over all cells of a kind.",
     )
     return [table, Picture(f"redox_{label}", picture, f"Ions of {label} before and after lithium and oxygen leave.")]
 
 
 def _mean_ions(documents: Sequence[CalculationDocument]) -> dict[str, float]:
-    counts = Counter(state.name for document in documents for state in ion_states(document))
+    counts = Counter(state.name for document in documents for state in cell_ions(document).ions)
     return {ion: number / len(documents) for ion, number in sorted(counts.items())}

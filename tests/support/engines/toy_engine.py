@@ -23,8 +23,9 @@ from catholyte.workflows.engines.tasks import Relax, Task
 
 __all__ = ["SITE_ENERGIES", "ToyBackend", "computed_documents", "recorded_documents", "toy_document", "use_toy_engine"]
 
-#: eV per atom
+#: eV per atom, of every other element :data:`OTHER_ENERGY`
 SITE_ENERGIES = {"Li": -3.0, "Co": -8.0, "Ni": -7.0, "Mn": -9.0, "W": -12.0, "O": -5.0}
+OTHER_ENERGY = -6.0
 #: share of the spin-only moment that the engine shows
 SHOWN = 0.95
 
@@ -69,7 +70,7 @@ def toy_document(
     label: str, structure: Structure, start: Structure | None = None, rugged: bool = False, **changes: Any
 ) -> CalculationDocument:
     """The document of atoms that do not interact; moments are those of the ions that the cell is labelled with."""
-    energy = sum(SITE_ENERGIES[site.specie.symbol] for site in structure)
+    energy = sum(SITE_ENERGIES.get(site.specie.symbol, OTHER_ENERGY) for site in structure)
     if rugged:
         metals = [i for i, site in enumerate(structure) if site.specie.symbol in ("Li", "Ni")]
         energy += float(np.sin(9 * structure.frac_coords[metals] @ [1, 2, 3]).sum())
