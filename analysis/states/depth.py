@@ -22,6 +22,7 @@ from .band_center import BandCenter, CentersAtReferences
 from .band_references import Result
 from .band_report import Bands, band_report
 from .depth_planes import Stack, is_layered, stack_of
+from .spin_states import left_open, spin_candidates
 
 __all__ = ["DepthReport", "Group", "depth_report", "ion_groups", "ion_notes"]
 
@@ -267,7 +268,8 @@ def ion_groups(structure: Structure, element: str) -> dict[str, list[int]]:
 
 
 def ion_notes(structure: Structure) -> list[str]:
-    """Transition-metal sites whose computed moment is not that of the oxidation state they are labelled with."""
+    """Transition-metal sites whose computed moment is not that of the oxidation state they are labelled with, and what
+    the moment would name instead."""
     moments = structure.site_properties.get("magmom")
     if moments is None:
         return []
@@ -276,8 +278,10 @@ def ion_notes(structure: Structure) -> list[str]:
         if isinstance(site.specie, Species) and site.specie.element.is_transition_metal and site.specie.oxi_state:
             low, high = moment_window(ionic_moment(site.specie))
             if moment is not None and not low <= abs(float(moment)) <= high:
+                candidates = spin_candidates(site.specie.symbol, "octahedral")
+                named = f", as {left_open(candidates, abs(float(moment)))[0].name} shows" if candidates else ""
                 notes.append(
                     f"site {index} is labelled {site.specie} and has {float(moment):.2f} µB, outside {low:.2f} to "
-                    f"{high:.2f} µB: another state of charge or spin"
+                    f"{high:.2f} µB: another state of charge or spin{named}"
                 )
     return notes

@@ -87,8 +87,10 @@ class SpinCandidate:
 
     @property
     def name(self) -> str:
-        """Ion, with the spin state where it is not the usual one: ``Co3+ (high spin)``."""
-        return self.ion if self.usual else f"{self.ion} ({self.spin} spin)"
+        """Ion, with the spin state where it is not that of a layered oxide: ``Co3+ (high spin)``."""
+        return (
+            self.ion if self.spin == ("low" if self.ion in LOW_SPIN else "high") else f"{self.ion} ({self.spin} spin)"
+        )
 
     @property
     def shown(self) -> tuple[float, float]:

@@ -159,6 +159,10 @@ def test_an_ion_in_another_state_is_told_apart_and_pointed_out() -> None:
     assert len(ion_groups(cell, "Co")["Co3+ (0.0 µB)"]) == 3
     (note,) = ion_notes(cell)
     assert note.startswith(f"site {cobalt} is labelled Co3+ and has 3.10 µB")
+    assert note.endswith("another state of charge or spin, as Co3+ (high spin) shows")
+    moments[cobalt] = 2.7
+    cell.add_site_property("magmom", moments)
+    assert ion_notes(cell)[0].endswith("as Co2+ shows")
 
 
 def test_unknown_groups_are_named() -> None:
