@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
@@ -145,6 +145,7 @@ def test_without_entropy_kelvin_nothing_is_added():
     assert gas_enthalpy(0) == gas_entropy(0) == oxygen_shift(0.0, 1e-10, fitted_at=0) == 0
 
 
+@settings(deadline=None)
 @given(REACHED, st.floats(1e-20, 1e3))
 def test_vacancies_and_reactions_see_the_same_oxygen(temperature: float, pressure: float):
     """One chemical potential for both, whatever fitted correction the vacancy takes."""
