@@ -65,7 +65,11 @@ def react_open(
     energies = pair.closed.grand_potentials(species.shifts, pair.closed.samples(samples, seed))
     own = [None if s.entry is None else energies[:, pair.closed.position[s.entry.id]] for s in (pair.a, pair.b)]
     draws = draw_lines(curve.phases, energies[:, pair.kept], pair.ends, (own[0], own[1]), curve.x_atom)
-    return describe(curve, draws, phase_set, seed)
+
+    def line(phases: PhaseSet) -> PairCurve:
+        return OpenPair.of(a, b, phases, set(species.shifts)).curves([species])[0]
+
+    return describe(curve, draws, phase_set, seed, line)
 
 
 @dataclass(frozen=True, eq=False)

@@ -209,6 +209,11 @@ class PhaseSet(Spec):
         they live as long as the set and belong to no other."""
         return {}
 
+    @cached_property
+    def derived(self) -> dict[str, Any]:
+        """What is computed once of the whole set, by a name; kept like :attr:`systems`."""
+        return {}
+
     def within(self, elements: Collection[str]) -> tuple[PhaseEntry, ...]:
         """Return the entries that hold no element outside `elements`, in the order of the set."""
         return tuple(
@@ -229,7 +234,7 @@ class PhaseSet(Spec):
                 f"{', '.join(outside)} is outside the phase set {self.name}; its elements: {', '.join(self.elements)}"
             )
         kept = tuple(element for element in self.elements if element in elements)
-        return self._changed(name=f"{self.name}[{'-'.join(kept)}]", elements=kept, entries=self.within(kept))
+        return self.changed(name=f"{self.name}[{'-'.join(kept)}]", elements=kept, entries=self.within(kept))
 
     def extended(self, entries: Iterable[PhaseEntry], sources: Mapping[str, PhaseSource] | None = None) -> PhaseSet:
         """Return the set with own computed entries; its name and hash say that it was extended.
@@ -257,11 +262,10 @@ class PhaseSet(Spec):
             raise InputError(
                 f"phase set {self.name}: the source {taken[0]!r} exists already and differs; give it another key"
             )
-        return self._changed(
-            name=f"{self.name}+{len(own)}", entries=self.entries + own, sources={**self.sources, **new}
-        )
+        return self.changed(name=f"{self.name}+{len(own)}", entries=self.entries + own, sources={**self.sources, **new})
 
-    def _changed(self, **changes: Any) -> PhaseSet:
+    def changed(self, **changes: Any) -> PhaseSet:
+        """Return the set with other values of its keys, and the hash of what it then holds."""
         changed = PhaseSet(**{**{key: getattr(self, key) for key in type(self).model_fields}, **changes})
         document = changed.model_dump(mode="json", exclude={"sha256": True, "entries": {"__all__": {"scale"}}})
         return changed.model_copy(update={"sha256": content_hash(document)})

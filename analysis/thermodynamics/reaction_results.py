@@ -15,7 +15,7 @@ from ...configs.trust import trust_of
 from .hull import NUMERICAL_ZERO, Vertex, settled
 from .open_species import OpenSpecies
 from .phase_set import PhaseEntry, Subject, parse_formula
-from .uncertainty import Uncertainty
+from .uncertainty import MeasuredReaction, Uncertainty
 
 __all__ = [
     "Kink",
@@ -183,6 +183,8 @@ class ReactionResult:
     """Everything about one pair on one phase set; energies eV/atom.
 
     In an open system they are grand potentials per atom of the reactants, the open elements that these hold included.
+    `uncertainty` is that against other DFT of the set's scale, `measured` how the pair stands against measured
+    enthalpies, None where the set holds too few of them.
     """
 
     phase_set: str
@@ -194,6 +196,7 @@ class ReactionResult:
     total: Minimum
     uncertainty: Uncertainty
     open: OpenSpecies | None = None
+    measured: MeasuredReaction | None = None
 
     @property
     def tiers(self) -> dict[str, Tier]:
@@ -245,6 +248,7 @@ class ReactionResult:
             "total": self.total.to_json(),
             "kinks": [kink.to_json() for kink in self.kinks],
             "uncertainty": self.uncertainty.to_json(),
+            "against_measurement": None if self.measured is None else self.measured.to_json(),
             **stable,
             "reactants": {"a": _reactant_json(self.a), "b": _reactant_json(self.b)},
             "tiers": self.tiers,

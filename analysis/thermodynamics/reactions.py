@@ -14,21 +14,32 @@ hull; the result says so. Mixing ratios x count formula units of A, as the user 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from ...configs.arrays import Floats
+from .formation import measurement_scales
 from .hull import NUMERICAL_ZERO, Phases, Vertex, settled
 from .open_species import OpenSpecies
-from .phase_set import PhaseSet, Subject
+from .phase_set import PhaseEntry, PhaseSet, Subject
 from .reaction_results import Kink, Minimum, Product, Reactant, ReactionResult, products_of, side, write_reaction
-from .uncertainty import SAMPLES, LineDraws, Spread, Uncertainty, draw_lines, require_samples
+from .uncertainty import (
+    SAMPLES,
+    LineDraws,
+    MeasuredNumber,
+    MeasuredReaction,
+    Spread,
+    Uncertainty,
+    draw_lines,
+    require_samples,
+)
 
 __all__ = [
     "Kink",
+    "MeasuredReaction",
     "Minimum",
     "PairCurve",
     "Product",
@@ -67,8 +78,12 @@ def react(a: str, b: str, phase_set: PhaseSet, *, samples: int = SAMPLES, seed: 
         If the hull is degenerate.
     """
     require_samples(samples)
-    (curve,) = react_many([(a, b)], phase_set)
-    return describe(curve, _draws(curve, samples, seed), phase_set, seed)
+
+    def line(phases: PhaseSet) -> PairCurve:
+        return react_many([(a, b)], phases)[0]
+
+    curve = line(phase_set)
+    return describe(curve, _draws(curve, samples, seed), phase_set, seed, line)
 
 
 def react_many(pairs: Sequence[tuple[str, str]], phase_set: PhaseSet) -> list[PairCurve]:
@@ -114,6 +129,7 @@ def _draws(curve: PairCurve, samples: int, seed: int) -> LineDraws:
     return draw_lines(phases, energies, ends, (own[0], own[1]), curve.x_atom)
 
 
+_PARTS = ("mutual", "total")
 #: formula of what an open element is exchanged as, and its atoms
 _RESERVOIR = {"Li": ("Li", 1), "O": ("O2", 2)}
 
@@ -180,6 +196,16 @@ class PairCurve:
         units = c / self.a.composition.num_atoms + (1 - c) / self.b.composition.num_atoms
         return products_of(self.vertices[kink], self.phases.entries, float(1 / units))
 
+    def changes(self, kink: int, part: str) -> dict[PhaseEntry, float]:
+        """Return the atoms in each phase that form (positive) or are used up at a kink, per atom of the reactants: the
+        coefficients of its ``mutual`` or ``total`` energy."""
+        x, found = float(self.x_atom[kink]), dict(self.vertices[kink].amounts)
+        for share, end, subject in ((x, -1, self.a), (1 - x, 0, self.b)):
+            own = {} if part == "mutual" or subject.entry is None else {self.phases.position[subject.entry.id]: 1.0}
+            for index, amount in (own or self.vertices[end].amounts).items():
+                found[index] = found.get(index, 0.0) - share * amount
+        return {self.phases.entries[i]: n for i, n in found.items() if abs(n) > NUMERICAL_ZERO}
+
     def exchange(self, x: float, products: Sequence[Product]) -> tuple[tuple[str, float], ...]:
         """Open element and its atoms taken up, per formula unit of reactants, x of A and 1 - x of B."""
         entries = [(p.coefficient, self.phases.entries[self.phases.position[p.entry]].composition) for p in products]
@@ -205,8 +231,10 @@ def formula_fraction(x_atom: Floats, a: Subject, b: Subject) -> Floats:
     return np.asarray(units_a / (units_a + units_b))
 
 
-def describe(curve: PairCurve, draws: LineDraws, phase_set: PhaseSet, seed: int) -> ReactionResult:
-    """Return everything about a curve, with the draws of its uncertainty.
+def describe(
+    curve: PairCurve, draws: LineDraws, phase_set: PhaseSet, seed: int, line: Callable[[PhaseSet], PairCurve]
+) -> ReactionResult:
+    """Return everything about a curve, with the draws of its uncertainty and what measured enthalpies say.
 
     Parameters
     ----------
@@ -216,6 +244,8 @@ def describe(curve: PairCurve, draws: LineDraws, phase_set: PhaseSet, seed: int)
     phase_set : PhaseSet
     seed : int
         Of the draws.
+    line : function of PhaseSet
+        Returns the same pair's curve on another set.
     """
     kinks = tuple(_kink(curve, index, draws) for index in range(len(curve.vertices)))
     return ReactionResult(
@@ -228,7 +258,33 @@ def describe(curve: PairCurve, draws: LineDraws, phase_set: PhaseSet, seed: int)
         total=_minimum(curve.total, kinks),
         uncertainty=Uncertainty.of(draws, (curve.own[0] is not None, curve.own[1] is not None), seed),
         open=curve.open,
+        measured=_against_measurement(line, phase_set),
     )
+
+
+def _against_measurement(line: Callable[[PhaseSet], PairCurve], phase_set: PhaseSet) -> MeasuredReaction | None:
+    scales = measurement_scales(phase_set)
+    if scales is None:
+        return None
+    own, other = line(phase_set), line(scales.measured)
+    deepest = {part: int(np.argmin(getattr(other, part))) for part in _PARTS}
+    places = {0, len(other.vertices) - 1, *deepest.values()}
+    behind = [product.formula for place in sorted(places) for product in other.products(place)]
+    behind += [subject.entry.formula for subject in (other.a, other.b) if subject.entry is not None]
+    measured, computed, reason = scales.split(behind)
+
+    def beside(part: str) -> MeasuredNumber:
+        changes = own.changes(int(np.argmin(getattr(own, part))), part)
+        error = scales.sigma(changes, measured=False) if changes else None
+        if reason:
+            return MeasuredNumber(error, None, None)
+        changes = other.changes(deepest[part], part)
+        sigma = scales.sigma(changes, measured=True) if changes else None
+        return MeasuredNumber(error, float(getattr(other, part)[deepest[part]]), sigma)
+
+    reacts = not reason and other.mutual[deepest["mutual"]] < 0
+    reaction = other.reaction(deepest["mutual"]) if reacts else None
+    return MeasuredReaction(beside("mutual"), beside("total"), reaction, measured, computed, reason)
 
 
 def _settled(values: Floats) -> Floats:

@@ -19,7 +19,16 @@ from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from .hull import NUMERICAL_ZERO, Phases, settled
 
-__all__ = ["SAMPLES", "LineDraws", "Spread", "Uncertainty", "WindowUncertainty", "draw_lines", "require_samples"]
+__all__ = [
+    "SAMPLES",
+    "LineDraws",
+    "MeasuredReaction",
+    "Spread",
+    "Uncertainty",
+    "WindowUncertainty",
+    "draw_lines",
+    "require_samples",
+]
 
 #: draws where no other number is asked for; a percentile is then known to some 3 % of the draws
 SAMPLES = 256
@@ -228,6 +237,70 @@ class Uncertainty:
                 f"{self.samples} hulls with independent Gaussian entry errors, seed {self.seed}; errors shared by "
                 "entries are not correlated; "
                 "the lowest of several perturbed phases wins, so an interval need not contain the unperturbed number"
+            ),
+        }
+
+
+@dataclass(frozen=True)
+class MeasuredNumber:
+    """One number beside measured enthalpies of formation, in its unit.
+
+    Parameters
+    ----------
+    error : float or None
+        Standard deviation of the phase set's own number from measurement; None where nothing reacts.
+    value, sigma : float or None
+        The number on the measured scale and its standard deviation; None where there is none.
+    """
+
+    error: float | None
+    value: float | None
+    sigma: float | None
+
+
+@dataclass(frozen=True)
+class MeasuredReaction:
+    """How a reaction stands against measured enthalpies of formation; energies eV/atom.
+
+    Parameters
+    ----------
+    mutual, total : MeasuredNumber
+    reaction : str or None
+        At the mutual minimum on the measured scale; None where nothing reacts, or there is no number.
+    measured, computed : tuple of str
+        Compounds behind the numbers on the measured scale whose enthalpies are measured, and those that keep the set's
+        energy.
+    reason : str
+        Why there are no numbers; empty where there are.
+    """
+
+    mutual: MeasuredNumber
+    total: MeasuredNumber
+    reaction: str | None
+    measured: tuple[str, ...]
+    computed: tuple[str, ...]
+    reason: str = ""
+
+    @property
+    def basis(self) -> str:
+        """What the numbers rest on, or why there are none."""
+        if self.reason:
+            return self.reason
+        rest = f"; computed: {', '.join(self.computed)}" if self.computed else ""
+        return f"measured: {', '.join(self.measured)}{rest}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain numbers."""
+        return {
+            "mutual": vars(self.mutual),
+            "total": vars(self.total),
+            "reaction": self.reaction,
+            "measured": list(self.measured),
+            "computed": list(self.computed),
+            "reason": self.reason or None,
+            "unit": (
+                "eV/atom; error: one standard deviation of the phase set's number from measurement; value and sigma: "
+                "the number from measured enthalpies, one standard deviation"
             ),
         }
 

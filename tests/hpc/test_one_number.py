@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from catholyte import Campaign
@@ -39,6 +40,16 @@ def test_board_notebook_and_report_show_the_same_numbers(campaign: Campaign) -> 
     assert steps[1] is not None
     for a, b in steps[0].pairs:
         result = campaign.reaction(a, b)
+        assert result.measured is not None
+        found = keys[f"Mutual reaction energy {result.a.label} | {result.b.label} from measured enthalpies"]
+        value, sigma = result.measured.mutual.value, result.measured.mutual.sigma
+        if value is None:
+            assert result.measured.reason
+            assert pd.isna(found.value)
+        else:
+            assert found.value == value
+            cell = lines[f"{a} | {b}"].cells["mutual, measured enthalpies (eV/atom)"].text
+            assert cell == (number(value, 3) if sigma is None else f"{number(value, 3)} ± {number(sigma, 3)}")
         for part, energy, sigma in (
             ("mutual", result.mutual.energy, result.uncertainty.mutual),
             ("total", result.total.energy, result.uncertainty.total),
@@ -89,4 +100,4 @@ def test_a_chapter_evaluates_a_case_once(store: Path, monkeypatch: pytest.Monkey
     section = reactions.REACTIONS.section(case)
     assert case.recipe.reactions is not None
     assert asked == list(case.recipe.reactions.pairs)
-    assert len(section.key_numbers) == 2 * len(asked)
+    assert len(section.key_numbers) == 3 * len(asked)

@@ -1,9 +1,9 @@
-"""Blocks on pairs that exchange lithium at a voltage: a table over the voltages asked for, and maps with their
-interphases."""
+"""Blocks on pairs beside measured enthalpies, and on pairs that exchange lithium at a voltage: a table over the
+voltages asked for, and maps with their interphases."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,14 @@ from ...thermodynamics.open_species import OpenSpecies
 from ...thermodynamics.open_system import react_open
 from ...thermodynamics.phase_set import PhaseSet
 from ...thermodynamics.reactions import ReactionResult
+from ...thermodynamics.uncertainty import MeasuredNumber, MeasuredReaction
 from ...thermodynamics.voltage_map import VoltageMap, voltage_map
 from ...words import tier_label
 from ..chapter import Problems
 from ..columns import MUTUAL, MUTUAL_REACTION, PAIR, SELF_A, SELF_B, TIER, VOLTAGE, X
 from ..content import Block, Column, Picture, Table, Text
 
-__all__ = ["OpenResults", "map_picture", "open_blocks", "open_results"]
+__all__ = ["TOO_FEW", "OpenResults", "map_picture", "measured_table", "open_blocks", "open_results"]
 
 
 @dataclass(frozen=True)
@@ -159,3 +160,46 @@ def _interphases(found: VoltageMap) -> Table:
     return Table(
         f"interphases_{found.a}_{found.b}", f"Interphases of {found.a} and {found.b} over the voltage", columns, rows
     )
+
+
+TOO_FEW = "the phase set holds too few compounds with a measured enthalpy"
+_TWO_ERRORS = (
+    "The ± of the first number: how other DFT of the same scale would move it. The 1σ behind it: how far the scale is "
+    "off measurement by its referee table. Beside it the same pair with every measured enthalpy in place of the "
+    "computed one."
+)
+
+
+def measured_table(name: str, pairs: Iterable[tuple[tuple[str, ...], ReactionResult]]) -> Table:
+    """Return every pair against other DFT and against measurement.
+
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    pairs : iterable of (tuple of str, ReactionResult)
+        Each under the labels of its pair.
+    """
+    rows: list[dict[str, Any]] = []
+    for labels, result in pairs:
+        row = {"pair": " | ".join(labels), "mutual": result.mutual.energy, "mutual_sigma": result.uncertainty.mutual}
+        if found := result.measured:
+            row |= {f"{part}_{key}": value for part in ("mutual", "total") for key, value in _beside(found, part)}
+            row |= {"reaction": found.reaction or "", "basis": found.basis}
+        rows.append({"basis": TOO_FEW, **row})
+    columns = (
+        PAIR,
+        MUTUAL,
+        Column("mutual_error", "1σ of mutual against measurement (eV/atom)", 3),
+        Column("mutual_value", "mutual from measured enthalpies ± 1σ (eV/atom)", 3, "mutual_from"),
+        Column("total_error", "1σ of total against measurement (eV/atom)", 3),
+        Column("total_value", "total from measured enthalpies ± 1σ (eV/atom)", 3, "total_from"),
+        Column("reaction", "reaction with measured enthalpies", chemical=True),
+        Column("basis", "compounds", chemical=True),
+    )
+    return Table(name, "Reaction energies against measured enthalpies", columns, rows, _TWO_ERRORS)
+
+
+def _beside(found: MeasuredReaction, part: str) -> list[tuple[str, float | None]]:
+    one: MeasuredNumber = getattr(found, part)
+    return [("error", one.error), ("value", one.value), ("from", one.sigma)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ....configs.steps.reactions import ReactionStep
@@ -29,12 +29,14 @@ from ..columns import (
     X,
 )
 from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
-from .open_system import OpenResults, open_blocks, open_results
+from .open_system import TOO_FEW, OpenResults, measured_table, open_blocks, open_results
 
 __all__ = ["REACTIONS", "SIGMA", "PairResults", "deviation", "mixing_curve", "rests_on"]
 
 #: what ± means for numbers of a phase set
-SIGMA = "1σ, entry errors"
+SIGMA = "1σ against other DFT of the scale"
+#: what it means for numbers from measured enthalpies
+MEASURED_SIGMA = "1σ against measurement"
 
 
 def mixing_curve(result: ReactionResult, published: float | None = None) -> MixingCurve:
@@ -122,7 +124,12 @@ def _evaluate(case: Case, step: ReactionStep) -> PairResults:
 def _blocks(found: PairResults) -> list[Block]:
     blocks: list[Block] = [*found.used.texts, *found.problems.texts]
     if found.closed:
-        blocks += [_summary(found), Text(_PARTS, "note"), _volume_changes(found.volumes)]
+        blocks += [
+            _summary(found),
+            Text(_PARTS, "note"),
+            measured_table("reactions_measured", found.closed.items()),
+            _volume_changes(found.volumes),
+        ]
     if found.open is not None:
         blocks += open_blocks(found.open)
     for (a, b), result in found.closed.items():
@@ -144,15 +151,15 @@ def _numbers(found: PairResults) -> list[KeyNumber]:
 
 
 def _values(found: PairResults) -> list[Value]:
-    """Mutual and total energy of every pair."""
-    values, columns = [], ("mutual (eV/atom)", "total (eV/atom)")
+    """Mutual and total energy of every pair, and the mutual one from measured enthalpies."""
+    values, columns = [], ("mutual (eV/atom)", "total (eV/atom)", "mutual, measured enthalpies (eV/atom)")
     for a, b in found.step.pairs:
         result = found.closed.get((a, b))
         if result is None:
             problem = found.used.problem or found.problems.of(f"{a} | {b}")
             values += [Value((a, b), column, problem=problem) for column in columns]
             continue
-        basis = f"± one standard deviation of the entry errors; phase set {result.phase_set}"
+        basis = f"± one standard deviation against other DFT of the scale; phase set {result.phase_set}"
         reaction = result.mutual.kink.reaction if result.mutual.kink else "no reaction"
         energies = (
             (result.mutual.energy, result.uncertainty.mutual, f"{basis}; {reaction}"),
@@ -161,9 +168,19 @@ def _values(found: PairResults) -> list[Value]:
         tier = tier_label(result.tiers.values())
         values += [
             Value((a, b), column, f"{number(energy, 3)} ± {number(sigma, 3)}", tier, rests)
-            for column, (energy, sigma, rests) in zip(columns, energies, strict=True)
+            for column, (energy, sigma, rests) in zip(columns[:2], energies, strict=True)
         ]
+        values.append(_measured_value((a, b), columns[2], result, tier))
     return values
+
+
+def _measured_value(pair: Pair, column: str, result: ReactionResult, tier: str) -> Value:
+    found = result.measured
+    if found is None or found.mutual.value is None:
+        return Value(pair, column, problem=TOO_FEW if found is None else found.reason)
+    sigma = "" if found.mutual.sigma is None else f" ± {number(found.mutual.sigma, 3)}"
+    basis = f"± one standard deviation against measurement; {found.basis}; {found.reaction or 'no reaction'}"
+    return Value(pair, column, f"{number(found.mutual.value, 3)}{sigma}", tier, basis)
 
 
 _PARTS = (
@@ -326,7 +343,21 @@ def _key_energies(result: ReactionResult, published: float | None) -> list[KeyNu
                 basis=rests_on(result.phase_set, result.sha256, used),
             )
         )
-    return found
+    return [*found, _key_measured(result, found[0])]
+
+
+def _key_measured(result: ReactionResult, mutual: KeyNumber) -> KeyNumber:
+    """The mutual minimum from measured enthalpies; without a value where there is none."""
+    found = result.measured
+    return replace(
+        mutual,
+        quantity=f"{mutual.quantity} from measured enthalpies",
+        value=found.mutual.value if found else None,
+        uncertainty=found.mutual.sigma if found else None,
+        uncertainty_kind=MEASURED_SIGMA,
+        x=None,
+        basis=f"{mutual.basis}; {found.basis if found else TOO_FEW}",
+    )
 
 
 REACTIONS = Chapter(

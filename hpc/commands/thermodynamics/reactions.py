@@ -72,15 +72,33 @@ def _show(document: dict[str, Any], a: str, b: str) -> None:
     for label in ("mutual", "total"):
         low, high = spread["intervals"][label]
         say(
-            f"{label}: {document[label]['energy']:.4f} ± {spread[label]:.4f} eV/atom, 16 to 84 %: {low:.4f} to "
-            f"{high:.4f}; releases less than {stable['threshold']:g} eV/atom with probability "
+            f"{label}: {document[label]['energy']:.4f} ± {spread[label]:.4f} eV/atom against other DFT of the scale, "
+            f"16 to 84 %: {low:.4f} to {high:.4f}; releases less than {stable['threshold']:g} eV/atom with probability "
             f"{stable['probability'][label]:.2f}"
         )
+    _show_measured(document["against_measurement"])
     if document["volumes"] and document["volumes"]["change"] is not None:
         say(f"volume at the mutual minimum: {volume_line(document['volumes'])}")
     if "map" in document:
         table("interphases", INTERPHASES, [_interphase(found) for found in document["map"]["interphases"]])
     say_notes(document.get("notes", []))
+
+
+def _show_measured(found: dict[str, Any] | None) -> None:
+    if found is None:
+        say("against measured enthalpies: the phase set holds too few compounds that have one")
+        return
+    for label in ("mutual", "total"):
+        part = found[label]
+        error = "" if part["error"] is None else f"; the scale is off measurement by ± {part['error']:.4f} (1σ)"
+        value = "no number" if part["value"] is None else f"{part['value']:.4f}"
+        sigma = "" if part["sigma"] is None else f" ± {part['sigma']:.4f}"
+        unit = "" if part["value"] is None else " eV/atom"
+        say(f"{label} against measured enthalpies: {value}{sigma}{unit}{error}")
+    computed = f"; computed: {', '.join(found['computed'])}" if found["computed"] else ""
+    say(found["reason"] or f"measured: {', '.join(found['measured'])}{computed}")
+    if found["reaction"]:
+        say(f"reaction with measured enthalpies: {found['reaction']}")
 
 
 def _amounts(products: dict[str, float] | str) -> str:
