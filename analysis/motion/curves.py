@@ -22,8 +22,10 @@ from .pair_function import PairCounter, PairFunction
 
 __all__ = ["Curves", "DensityProfile", "ProfileCounter", "motion_curves", "pair_functions"]
 
-#: Å, range of the pair functions; they take one of so many frames, since neighbouring frames say the same
-RANGE, STRIDE = 8.0, 10
+#: Å, range of the pair functions
+RANGE = 8.0
+#: they take one of so many frames in a trajectory of at most so many, since neighbouring frames say the same
+STRIDES = ((1, 200), (2, 1000), (10, None))
 #: pairs of frames in an average of the mean square displacement, at least, so that its end is more than noise
 _ORIGINS = 10
 
@@ -89,7 +91,7 @@ def motion_curves(
     InputError
         If there is no frame.
     """
-    pairs, ways, heights = PairCounter(species, RANGE, every=STRIDE), Displacements(species), ProfileCounter(species)
+    pairs, ways, heights = PairCounter(species, RANGE, strides=STRIDES), Displacements(species), ProfileCounter(species)
     for block in blocks:
         pairs.add(block)
         ways.add(block)
@@ -112,7 +114,7 @@ def pair_functions(blocks: Iterable[Frames], species: Sequence[str]) -> list[Pai
     InputError
         If there is no frame.
     """
-    pairs = PairCounter(species, RANGE, every=STRIDE)
+    pairs = PairCounter(species, RANGE, strides=STRIDES)
     for block in blocks:
         pairs.add(block)
     return pairs.functions()

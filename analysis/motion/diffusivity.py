@@ -39,7 +39,7 @@ _VIBRATION = 200.0
 _FEWEST = 6
 #: a slope that is not this many times its standard deviation is none
 _SURE = 2.0
-_UNTIMED = "nothing tells the time step"
+_UNTIMED = "nothing tells the time step, or the steps are none of time"
 #: walkers of the sampling, their steps, and how many of these are dropped at the beginning
 _WALKERS, _SAMPLES, _BURN = 32, 500, 200
 

@@ -72,22 +72,30 @@ class PairCounter:
         Range.
     width : float, Å
         Of one bin, at most; the range is a whole number of bins.
-    every : int
-        Take one of so many frames.
+    strides : sequence of (int, int or None)
+        Take one of so many frames of a trajectory that has at most so many frames; each stride divides the next, and
+        the last has no bound.
 
     Raises
     ------
     InputError
-        If range, width or stride are not positive.
+        If range, width or strides are not positive.
     """
 
-    def __init__(self, species: Sequence[str], rmax: float = 8.0, width: float = 0.02, every: int = 1) -> None:
-        if not (np.isfinite(rmax) and 0 < width <= rmax) or every < 1:
+    def __init__(
+        self,
+        species: Sequence[str],
+        rmax: float = 8.0,
+        width: float = 0.02,
+        strides: Sequence[tuple[int, int | None]] = ((1, None),),
+    ) -> None:
+        if not (np.isfinite(rmax) and 0 < width <= rmax) or min(stride for stride, _ in strides) < 1:
             raise InputError(
-                f"a range of {rmax} Å in bins of {width} Å with every {every}. frame is not possible: all must be "
+                f"a range of {rmax} Å in bins of {width} Å with the strides {strides} is not possible: all must be "
                 "positive, bins below the range"
             )
-        self.rmax, self.n_bins, self.every = float(rmax), int(np.ceil(rmax / width - 1e-9)), every
+        self.rmax, self.n_bins = float(rmax), int(np.ceil(rmax / width - 1e-9))
+        self.strides = tuple(strides)
         self.species = tuple(species)
         order = {name: index for index, name in enumerate(dict.fromkeys(self.species))}
         self.pairs = list(combinations_with_replacement(order, 2))
@@ -99,14 +107,27 @@ class PairCounter:
         self._kind = table[elements[self._first], elements[self._second]]
         self._amounts = np.bincount(elements)
         self._own = np.array([table[i, i] for i in range(len(names))])
-        self._counts = np.zeros((len(self.pairs), self.n_bins), dtype=np.int64)
-        self._density, self._seen, self._taken = 0.0, 0, 0
+        # what only a shorter stride takes is counted apart, and left out where the trajectory is longer
+        self._levels = np.zeros((len(self.strides), len(self.pairs), self.n_bins), dtype=np.int64)
+        self._counts = self._levels[0]
+        self._densities, self._takens = np.zeros(len(self.strides)), np.zeros(len(self.strides), dtype=np.int64)
+        self._seen = 0
 
     def add(self, frames: Frames) -> None:
         """Count the pairs of the next frames."""
-        chosen = np.flatnonzero((self._seen + np.arange(len(frames))) % self.every == 0)
+        number = self._seen + np.arange(len(frames))
+        level = np.zeros(len(frames), dtype=np.int64)
+        for k, (stride, _) in enumerate(self.strides):
+            level[number % stride == 0] = k
         self._seen += len(frames)
-        self._taken += len(chosen)
+        for k, (stride, most) in enumerate(self.strides):
+            if most is None or self._seen - len(frames) < most:
+                self._take(frames, np.flatnonzero((level == k) & (number % stride == 0)), k)
+
+    def _take(self, frames: Frames, chosen: NDArray[np.int64], level: int) -> None:
+        """Count the pairs of some frames."""
+        self._counts = self._levels[level]
+        self._takens[level] += len(chosen)
         fractional, cells = frames.fractional()[chosen], frames.cells[chosen]
         per = max(1, _AT_ONCE // max(1, len(self._first)))
         for start in range(0, len(chosen), per):
@@ -114,7 +135,7 @@ class PairCounter:
             same = bool((cells[part] == cells[start]).all())
             for one in [part] if same else [slice(i, i + 1) for i in range(start, min(start + per, len(chosen)))]:
                 self._count(fractional[one], cells[one][0])
-                self._density += len(fractional[one]) / abs(float(np.linalg.det(cells[one][0])))
+                self._densities[level] += len(fractional[one]) / abs(float(np.linalg.det(cells[one][0])))
 
     def _count(self, fractional: Floats, cell: Floats) -> None:
         """Count the pairs of frames that share a cell."""
@@ -157,17 +178,19 @@ class PairCounter:
         InputError
             If there was no frame.
         """
-        if not self._taken:
+        if not self._seen:
             raise InputError("no frame: there are no pair functions")
+        used = [k for k, (_, most) in enumerate(self.strides) if most is None or self._seen <= most]
+        density, taken = float(self._densities[used].sum()), int(self._takens[used].sum())
         edges = np.linspace(0.0, self.rmax, self.n_bins + 1)
         shells = 4 / 3 * np.pi * np.diff(edges**3)
         amounts = dict(zip(dict.fromkeys(self.species), self._amounts.tolist(), strict=True))
         found = []
-        for pair, counts in zip(self.pairs, self._counts, strict=True):
+        for pair, counts in zip(self.pairs, self._levels[used].sum(axis=0), strict=True):
             directed = counts * (2 if pair[0] == pair[1] else 1)  # a pair of one element counts from both its ends
-            ideal = amounts[pair[0]] * amounts[pair[1]] * self._density * shells
-            around = np.cumsum(directed) / (amounts[pair[0]] * self._taken)
-            found.append(PairFunction(pair, (edges[:-1] + edges[1:]) / 2, directed / ideal, around, self._taken))
+            ideal = amounts[pair[0]] * amounts[pair[1]] * density * shells
+            around = np.cumsum(directed) / (amounts[pair[0]] * taken)
+            found.append(PairFunction(pair, (edges[:-1] + edges[1:]) / 2, directed / ideal, around, taken))
         return found
 
 

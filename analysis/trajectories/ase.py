@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,30 +12,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...configs.constants import BOLTZMANN
 from ...configs.errors import InputError
 from ...structures.trajectories.frames import Frames
-from .source import Damage, TrajectorySource
+from .source import Damage, TrajectorySource, opened
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 __all__ = ["ase_source"]
 
+#: bytes at the beginning of an OUTCAR that hold its input
+_HEAD_BYTES = 2**20
 _STEP_KEYS = ("step", "md_step", "Step")
 _TIME_KEYS = ("time", "Time", "time_fs")
+#: formats whose atoms have types and no elements, which ASE takes for atomic numbers
+_TYPES_ALONE = frozenset({"lammps-data", "lammps-dump-binary", "lammps-dump-text"})
+#: a centre of mass with less than this part of the kinetic energy stands still
+_STILL = 1e-6
 
 
 def ase_source(path: Path) -> TrajectorySource:
     """Look at the first two frames.
 
-    A step number is read from the keys ``step`` or ``md_step`` of a frame, a time in fs from ``time``; a trajectory
-    file of ASE's own dynamics tells its time step and how many steps lie between frames.
+    A step number is read from the keys ``step`` or ``md_step`` of a frame, a time in fs from ``time`` and ``time_fs``,
+    one in ps from ``time_ps``; a trajectory file of ASE's own dynamics tells its time step and how many steps lie
+    between frames.
 
     Raises
     ------
     InputError
-        If ASE knows no such format, or there is no frame or no cell in it.
+        If ASE knows no such format or would miss frames or elements of it, or there is no frame or no cell in it.
     """
+    _refuse_misread(path)
     try:
         first = list(islice(_atoms(path), 2))
     except Exception as error:  # parsers raise whatever a broken file makes them stumble over
@@ -48,12 +58,10 @@ def ase_source(path: Path) -> TrajectorySource:
     species = tuple(first[0].get_chemical_symbols())
     timestep, interval, metadata = _of_dynamics(path)
     numbers = [_known(atoms, _STEP_KEYS) for atoms in first]
-    times = [_known(atoms, _TIME_KEYS) for atoms in first]
-    if timestep is None and len(first) == 2 and None not in (*numbers, *times) and numbers[1] > numbers[0]:
-        timestep = (times[1] - times[0]) / (numbers[1] - numbers[0])
-    elif timestep is None and len(first) == 2 and None not in times:
-        timestep = times[1] - times[0]
-
+    times = [time for atoms in first if (time := _time(atoms)) is not None]
+    if timestep is None and len(times) == 2:
+        counted = np.diff([number for number in numbers if number is not None])
+        timestep = (times[1] - times[0]) / float(counted[0] if len(counted) and counted[0] > 0 else 1)
     timestep = timestep if timestep is None or timestep > 0 else None
 
     def read(block: int, damage: Damage) -> Iterator[Frames]:
@@ -94,7 +102,7 @@ class _Row:
     def __init__(self, atoms: Atoms, index: int) -> None:
         self.index = index
         self.step, self.time = (
-            np.nan if value is None else value for value in (_known(atoms, _STEP_KEYS), _known(atoms, _TIME_KEYS))
+            np.nan if value is None else value for value in (_known(atoms, _STEP_KEYS), _time(atoms))
         )
         self.cell, self.positions = np.array(atoms.cell), np.array(atoms.positions, dtype=float)
         # the free energy belongs to the forces
@@ -102,8 +110,46 @@ class _Row:
         self.energy = float(results.get("free_energy", results.get("energy", np.nan)))
         temperature = _known(atoms, ("temperature",))
         if temperature is None and atoms.has("momenta") and np.any(atoms.get_momenta()):
-            temperature = float(atoms.get_temperature())
+            temperature = _temperature(atoms)
         self.temperature = np.nan if temperature is None else temperature
+
+
+def _refuse_misread(path: Path) -> None:
+    """Raise InputError where ASE would make elements of types, or pass over the steps of a force field."""
+    from ase.io.formats import UnknownFileTypeError, filetype
+
+    try:
+        kind = filetype(str(path))
+    except (UnknownFileTypeError, OSError):
+        kind = ""  # told with more words where it is read
+    with opened(path) as file:
+        head = file.read(_HEAD_BYTES)
+    if kind in _TYPES_ALONE or re.search(rb"^\s*\d+\s+atom types", head, re.MULTILINE):
+        raise InputError(
+            f"{path} is a file of LAMMPS that has types and no elements: take a dump in text, with id and element"
+        )
+    if kind == "vasp-out" and re.search(rb"ML_LMLFF\s*=\s*\.?T", head):
+        raise InputError(
+            f"{path} is an OUTCAR with ML_LMLFF on, whose force-field steps cannot be read from it: take the "
+            "vasprun.xml or XDATCAR of the run"
+        )
+
+
+def _time(atoms: Atoms) -> float | None:
+    """Time of a frame, fs; None where it has none."""
+    picoseconds = _known(atoms, ("time_ps",))
+    return _known(atoms, _TIME_KEYS) if picoseconds is None else 1000 * picoseconds
+
+
+def _temperature(atoms: Atoms) -> float:
+    """Temperature, K, of the degrees of freedom that move: those of the centre of mass do not count where it stands
+    still."""
+    kinetic = float(atoms.get_kinetic_energy())
+    centre = float((atoms.get_momenta().sum(axis=0) ** 2).sum() / (2 * atoms.get_masses().sum()))
+    free = atoms.get_number_of_degrees_of_freedom()
+    if not atoms.constraints and centre <= _STILL * kinetic and len(atoms) > 1:
+        free -= 3
+    return float(2 * kinetic / (free * BOLTZMANN))
 
 
 def _atoms(path: Path) -> Iterator[Atoms]:
@@ -149,7 +195,7 @@ def _of_dynamics(path: Path) -> tuple[float | None, int, dict[str, Any]]:
     )
 
 
-def _known(atoms: Atoms, keys: tuple[str, ...]) -> Any:
+def _known(atoms: Atoms, keys: tuple[str, ...]) -> float | None:
     """The first of these keys that is a number; None where there is none."""
     values = (atoms.info.get(key) for key in keys)
     return next(

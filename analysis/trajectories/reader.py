@@ -1,71 +1,74 @@
 """Trajectories from files: any format, several files as chunks in order, streamed, with everything that was wrong said.
 
-What is damaged is left out and named in the notes; what is whole is used. Steps rise through the whole
-trajectory: where the numbering of a file continues the one before, a gap or an overlap is read from it; where it
-begins anew, the last frame of the file before is looked for among the first frames, and the way that the atoms
-go from file to file is compared with the way that they go from frame to frame.
+What is damaged is left out and named in the notes; what is whole is used. Steps rise through the whole trajectory
+(:mod:`.chain`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from ...structures.trajectories.frames import Frames
 from ...structures.trajectories.h5 import is_trajectory_file, read_blocks, read_header
-from .source import READ_ERRORS, Damage, TrajectorySource, opened, refuse_rehearsal_stamp
+from .chain import SAME_TIME, Chain
+from .run_input import run_input
+from .source import READ_ERRORS, Damage, TrajectorySource, opened, packing, refuse_rehearsal_stamp
 
 __all__ = ["Trajectory", "open_trajectory"]
 
 
-#: Å; two frames whose atoms are all nearer are one frame (six decimals of a 50 Å cell are 5e-5)
-_SAME = 1e-4
-#: the step from one file to the next is suspected when its atoms go farther than this times the farthest within a file
-_JUMP = 1.5
-#: frames at the end of each block whose ways are that measure
-_COMPARED = 65
-#: frames that are compared at once with the last of the file before
-_SCANNED = 256
-#: relative; time steps and times that differ by less are one
-_SAME_TIME = 1e-3
-#: bytes at the beginning of an OUTCAR that hold its input, and of an XDATCAR that hold two frames
-_HEAD_BYTES = 2**20
 #: fs; taken where nothing tells the time step
 _ASSUMED_TIMESTEP = 1.0
+#: fs; atoms are never moved by less
+_SHORTEST_TIMESTEP = 0.05
 
 
-def open_trajectory(paths: Sequence[Path], timestep: float | None = None, block: int = 256) -> Trajectory:
+def open_trajectory(
+    paths: Sequence[Path],
+    timestep: float | None = None,
+    block: int = 256,
+    *,
+    elements: Sequence[str] = (),
+    skip: float = 0.0,
+) -> Trajectory:
     """Open the files of one trajectory, chunks in order.
 
     Parameters
     ----------
     paths : sequence of Path
-        XDATCAR, vasprun.xml (plain or .gz), HDF5 of this project, extended XYZ and what else ASE reads; told by
-        content.
+        XDATCAR, vasprun.xml, vaspout.h5, LAMMPS dumps, extended XYZ, HDF5 of this project and what else ASE reads; text
+        may be packed (.gz, .bz2, .xz). Told by content.
     timestep : float, fs, optional
-        Between two steps of the dynamics, where the files do not say it. An XDATCAR takes it from the INCAR beside it.
+        Between two steps of the dynamics; it overrules what the files say, with a note. An XDATCAR takes it from the
+        INCAR beside it where it is left out.
     block : int
         Frames that are in memory at once.
+    elements : sequence of str
+        Of the types 1, 2, … of a LAMMPS dump, or of the counts of a VASP 4 XDATCAR, where the file names none.
+    skip : float, fs
+        Equilibration: frames that lie less than this behind the first are left out.
 
     Raises
     ------
     InputError
-        If a file cannot be opened, has other atoms than the first, comes from a rehearsal, or says another time step.
+        If a file cannot be opened, has other atoms than the first, comes from a rehearsal, or tells a time step that
+        is impossible.
     """
     if not paths:
         raise InputError("no trajectory: name at least one file")
     if timestep is not None and not (np.isfinite(timestep) and timestep > 0):
         raise InputError(f"a time step of {timestep} fs is not possible, it must be positive")
+    if not (np.isfinite(skip) and skip >= 0):
+        raise InputError(f"{skip} fs of equilibration are not possible: 0 or more")
     if block < 1:
         raise InputError(f"blocks of {block} frames are not possible, at least 1 is needed")
-    sources = [_source(Path(path)) for path in paths]
+    _require_elements(elements)
+    sources = [_source(Path(path), tuple(elements)) for path in paths]
     for source in sources[1:]:
         if source.species != sources[0].species:
             raise InputError(
@@ -73,16 +76,31 @@ def open_trajectory(paths: Sequence[Path], timestep: float | None = None, block:
                 "or their order differs: chunks of one trajectory have the same atoms in the same order"
             )
     for source in sources:
-        if timestep is not None and source.timestep is not None and abs(timestep / source.timestep - 1) > _SAME_TIME:
+        if timestep is None and source.timestep is not None and source.timestep < _SHORTEST_TIMESTEP:
             raise InputError(
-                f"the time step of {timestep:g} fs that was given is not that of {source.path}, {source.timestep:g} "
-                "fs: leave it out"
+                f"{source.path}: its times give a time step of {source.timestep:g} fs, which no dynamics of atoms has",
+                "times are read in fs; are these ps? Give the time step in fs with --timestep",
             )
-    return Trajectory(sources, timestep, block)
+    return Trajectory(sources, timestep, block, skip)
 
 
-def _source(path: Path) -> TrajectorySource:
+def _require_elements(elements: Sequence[str]) -> None:
+    """Raise InputError if one of these is no element."""
+    from ase.data import atomic_numbers
+
+    for symbol in elements:
+        if atomic_numbers.get(symbol, 0) < 1:
+            raise InputError(f"{symbol!r} is no element: symbols in the order of the types are needed, e.g. Li,Co,O")
+
+
+def _source(path: Path, elements: tuple[str, ...]) -> TrajectorySource:
     """The reader that the content of the file asks for."""
+    from .ase import ase_source
+    from .lammps import is_lammps_dump, lammps_source
+    from .vaspout import is_vaspout, vaspout_source
+    from .vasprun import vasprun_source
+    from .xdatcar import is_xdatcar, xdatcar_source
+
     if not path.is_file():
         raise InputError(
             f"{path}: there is no such file"
@@ -90,7 +108,8 @@ def _source(path: Path) -> TrajectorySource:
             else f"{path} is no file: name the XDATCAR or vasprun.xml in it"
         )
     if is_trajectory_file(path):
-        return _hdf5_source(path)
+        return vaspout_source(path) if is_vaspout(path) else _hdf5_source(path)
+    packed = packing(path)
     try:
         with opened(path) as file:
             head = file.read(8192)
@@ -99,14 +118,18 @@ def _source(path: Path) -> TrajectorySource:
     if not head.strip():
         raise InputError(f"{path} is empty")
     refuse_rehearsal_stamp(head.partition(b"\n")[0].decode(errors="replace"), path)
-    from .ase import ase_source
-    from .vasprun import vasprun_source
-    from .xdatcar import xdatcar_source
-
     if head.lstrip().startswith(b"<?xml") and b"<modeling" in head:
         return vasprun_source(path)
-    if "XDATCAR" in path.name or b"\nDirect configuration" in head:
-        return xdatcar_source(path)
+    if is_lammps_dump(head):
+        return lammps_source(path, elements)
+    if is_xdatcar(path, head):
+        return xdatcar_source(path, elements)
+    if packed and (b"\0" in head or path.suffix != packed):
+        raise InputError(
+            f"{path} is packed, and this format is read from plain files only: unpack it first"
+            if b"\0" in head
+            else f"{path} is packed, and its name does not end in {packed}: rename it"
+        )
     return ase_source(path)
 
 
@@ -132,7 +155,8 @@ class Trajectory:
     timestep : float, fs
         Between two steps of the dynamics.
     timestep_known : bool
-        False if nothing told it: then 1 fs is assumed, times only count steps, and diffusivities have no meaning.
+        False if nothing told it, or the steps are those of an optimiser: then 1 fs is assumed where none was given,
+        times only count steps, and diffusivities have no meaning.
     metadata : mapping
         What the first file says of itself; ``tier`` where it is known.
     paths : tuple of Path
@@ -140,12 +164,15 @@ class Trajectory:
         What was found wrong, left out or assumed; complete when the blocks were read.
     """
 
-    def __init__(self, sources: Sequence[TrajectorySource], timestep: float | None, block: int) -> None:
-        self._sources, self._block = tuple(sources), block
+    def __init__(
+        self, sources: Sequence[TrajectorySource], timestep: float | None, block: int, skip: float = 0.0
+    ) -> None:
+        self._sources, self._block, self._skip = tuple(sources), block, skip
         self.species = self._sources[0].species
         self.paths = tuple(source.path for source in self._sources)
         self.metadata: Mapping[str, Any] = self._sources[0].metadata
         self._opening: list[str] = []
+        self._given = timestep is not None
         self._timesteps, self.timestep_known = self._resolved(timestep)
         self.timestep = self._timesteps[0]
         self.notes: list[str] = list(self._opening)
@@ -156,10 +183,30 @@ class Trajectory:
         Raises
         ------
         InputError
-            When no frame of any file is usable.
+            When no frame of any file is usable, or none lies behind the equilibration.
         """
         self.notes = list(self._opening)
-        chain = _Chain()
+        first, skipped, used = np.nan, 0, 0
+        for frames in self._joined():
+            first = float(frames.times[0]) if np.isnan(first) else first
+            late = frames.times - first >= self._skip * (1 - 1e-9)
+            skipped += int(np.count_nonzero(~late))
+            used += int(np.count_nonzero(late))
+            if late.any():
+                yield frames if late.all() else frames.select(late)
+        if skipped:
+            self.notes.append(
+                f"the first {self._skip:g} fs ({skipped} frame{'s' if skipped > 1 else ''}) are left out as "
+                "equilibration"
+            )
+        if not used:
+            raise InputError(
+                f"{', '.join(map(str, self.paths))}: no usable frame. {'; '.join(self.notes)}".rstrip(". ")
+            )
+
+    def _joined(self) -> Iterator[Frames]:
+        """The usable frames of all files."""
+        chain = Chain(check_times=not self._given)
         for source, timestep in zip(self._sources, self._timesteps, strict=True):
             damage = Damage(source.path)
             chain.begin(source, timestep, damage)
@@ -167,217 +214,42 @@ class Trajectory:
                 yield from chain.joined(frames)
             chain.end()
             self.notes += damage.notes()
-        if chain.last is None:
-            raise InputError(
-                f"{', '.join(map(str, self.paths))}: no usable frame. {'; '.join(self.notes)}".rstrip(". ")
-            )
 
     def _resolved(self, given: float | None) -> tuple[list[float], bool]:
-        """Time step of each file, and whether anything told it."""
-        told = [source.timestep or given or _potim(source.path) for source in self._sources]
+        """Time step of each file, and whether it is a time."""
+        inputs = [run_input(source.path) for source in self._sources]
+        told = [
+            given or source.timestep or beside.timestep for source, beside in zip(self._sources, inputs, strict=True)
+        ]
         known = [value for value in told if value is not None]
+        timed = bool(known)
         if not known:
             self._opening.append(
                 f"nothing tells the time step: {_ASSUMED_TIMESTEP:g} fs is assumed, so times count steps, and "
                 "diffusivities and rates have no meaning: give the time step"
             )
-        for source, value in zip(self._sources, told, strict=True):
-            if source.timestep is None and given is None and known and "OUTCAR" not in source.path.name:
+        for source, beside, value in zip(self._sources, inputs, told, strict=True):
+            if optimiser := source.optimiser or beside.optimiser:
+                timed = False
+                self._opening.append(
+                    f"{source.path}: {optimiser}: its steps are those of an optimiser, not of time; diffusivities and "
+                    "rates have no meaning"
+                )
+            elif given is not None:
+                self._overruled(source, source.timestep or beside.timestep, given)
+            elif source.timestep is None and known and "OUTCAR" not in source.path.name:
                 origin = "the INCAR beside it" if value else "the other files"
                 self._opening.append(f"{source.path}: the time step of {value or known[0]:g} fs is that of {origin}")
-            elif value is not None and abs(value / known[0] - 1) > _SAME_TIME:
+            elif value is not None and abs(value / known[0] - 1) > SAME_TIME:
                 self._opening.append(
                     f"{source.path}: its time step is {value:g} fs, that of {self._sources[0].path} {known[0]:g} fs; "
                     "each counts for its own frames"
                 )
-        return [value or (known[0] if known else _ASSUMED_TIMESTEP) for value in told], bool(known)
+        return [value or (known[0] if known else _ASSUMED_TIMESTEP) for value in told], timed
 
-
-def _potim(path: Path) -> float | None:
-    """POTIM of VASP's molecular dynamics, from the OUTCAR itself or the INCAR beside an XDATCAR; None where nothing
-    says it.
-
-    VASP writes every NBLOCK-th step into XDATCAR: where its numbers are consecutive all the same, they count NBLOCK
-    steps.
-    """
-    names = (path.name,) if "OUTCAR" in path.name else ("INCAR", "INCAR.gz") if "XDATCAR" in path.name else ()
-    file = next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
-    if file is None:
-        return None
-    try:
-        head, text = (_beginning(one).decode(errors="replace") for one in (file, path))
-    except READ_ERRORS:
-        return None
-    tags = {tag: float(value) for tag, value in re.findall(r"\b(POTIM|IBRION|NBLOCK)\s*=\s*(-?[\d.]+)", head)}
-    numbers = [int(number) for number in re.findall(r"^Direct configuration=\s*(\d+)", text, re.MULTILINE)[:2]]
-    steps = tags.get("NBLOCK", 1.0) if len(numbers) == 2 and numbers[1] - numbers[0] == 1 else 1.0
-    return tags["POTIM"] * steps if tags.get("IBRION") == 0 and tags.get("POTIM", 0.0) > 0 else None
-
-
-def _beginning(path: Path) -> bytes:
-    with opened(path) as stream:
-        return stream.read(_HEAD_BYTES)
-
-
-@dataclass(frozen=True)
-class _Last:
-    """The last frame that was given on."""
-
-    frame: Frames
-    raw_step: int
-    time: float
-
-
-class _Chain:
-    """Joins the frames of all files: steps and times rise, repeated frames are dropped, gaps are said."""
-
-    def __init__(self) -> None:
-        self.last: _Last | None = None
-        self._first_raw: int | None = None
-        self._offset = 0
-        self._spacing: int | None = None
-        self._farthest: float | None = None
-
-    def begin(self, source: TrajectorySource, timestep: float, damage: Damage) -> None:
-        """Begin a file."""
-        self._source, self._timestep, self._damage, self._new = source, timestep, damage, True
-        self._gaps: list[str] = []
-        self._anew = 0
-        self._wrong_times = 0.0
-        self._overlap: list[int] = []
-
-    def end(self) -> None:
-        """Say what holds for the whole file."""
-        if self._gaps:
-            self._damage.say(
-                f"{len(self._gaps)} gap{'s' if len(self._gaps) > 1 else ''} in the steps, the first {self._gaps[0]}"
+    def _overruled(self, source: TrajectorySource, own: float | None, given: float) -> None:
+        """Say it where a file tells another time step than the one that was given."""
+        if own is not None and abs(given / own - 1) > SAME_TIME:
+            self._opening.append(
+                f"{source.path}: its time step would be {own:g} fs; the {given:g} fs that were given are used"
             )
-        if self._anew:
-            self._damage.say(
-                f"the steps do not rise in {self._anew} place{'s' if self._anew > 1 else ''} within the file"
-            )
-        if self._overlap:
-            self._damage.say(
-                f"{len(self._overlap)} frame{'s' if len(self._overlap) > 1 else ''} of it stood in the files before, "
-                f"steps {min(self._overlap)} to {max(self._overlap)}: dropped"
-            )
-        if self._wrong_times:
-            self._damage.say(
-                f"its times do not follow from its steps (up to {self._wrong_times:g} fs apart): steps of "
-                f"{self._timestep:g} fs are used"
-            )
-
-    def joined(self, frames: Frames) -> Iterator[Frames]:
-        """Frames with the steps of the whole trajectory, less those that were there already."""
-        if len(frames) == 0:
-            return
-        rises = np.flatnonzero(np.diff(frames.steps) <= 0) + 1
-        for part in np.split(np.arange(len(frames)), rises):
-            run = frames.select(part)
-            fresh = self._fresh(run)
-            if len(fresh):
-                yield self._numbered(fresh)
-
-    def _fresh(self, run: Frames) -> Frames:
-        """Frames that follow the last one; sets the offset of the numbering."""
-        first, new, self._new = int(run.steps[0]), self._new, False
-        if self._spacing is None and len(run) > 1:
-            self._spacing = int(np.diff(run.steps).min())
-        spacing = self._spacing or 1
-        if self.last is None:
-            self._first_raw = first
-            return run
-        if first > self.last.raw_step:
-            if new:
-                self._compare(run, first - self.last.raw_step <= spacing)
-            return run
-        if not new and not self._overlap:
-            self._anew += 1
-        if first <= max(1, self._first_raw or 0) and not self._overlap:
-            return self._begun_anew(self.last, run, new)
-        return self._less_overlap(self.last, run)
-
-    def _begun_anew(self, last: _Last, run: Frames, new: bool) -> Frames:
-        """Frames whose numbering begins again: those behind the last one, if it is among them."""
-        blocks = self._source.read(_SCANNED, Damage(self._source.path)) if new else iter([run])
-        same = next((step for block in blocks if (step := _same_frame(last.frame, block)) is not None), None)
-        if same is None:
-            self._offset = int(last.frame.steps[-1]) + (self._spacing or 1) - int(run.steps[0])
-            if new:
-                self._damage.say(f"its steps begin again at {run.steps[0]}: taken as following on the frames before")
-            self._compare(run, True)
-            return run
-        self._offset = int(last.frame.steps[-1]) - same
-        self.last = replace(last, raw_step=same)
-        return self._less_overlap(self.last, run)
-
-    def _less_overlap(self, last: _Last, run: Frames) -> Frames:
-        """Frames after the last step, of a numbering that goes on from before it."""
-        again = run.select(run.steps == last.raw_step)
-        if len(again) and _same_frame(last.frame, again) is None:
-            self._damage.say(
-                f"its steps overlap those before, but step {last.raw_step} is not the same frame there: is it another "
-                "run?"
-            )
-        repeated = run.steps <= last.raw_step
-        self._overlap += run.steps[repeated].tolist()
-        return run.select(~repeated)
-
-    def _compare(self, run: Frames, consecutive: bool) -> None:
-        """Say it if the atoms go farther from file to file than from frame to frame."""
-        if self.last is None or self._farthest is None or not consecutive:
-            return
-        way = float(_ways(self.last.frame, run.select(slice(0, 1)))[0])
-        if way > _JUMP * self._farthest:
-            self._damage.say(
-                f"the atoms go {way:.3f} Å (root mean square) from the frame before its first, and at most "
-                f"{self._farthest:.3f} Å from frame to frame before: frames are missing, or it is another run"
-            )
-
-    def _numbered(self, run: Frames) -> Frames:
-        """The frames with steps and times of the whole trajectory."""
-        raw, steps = run.steps, run.steps + self._offset
-        before = np.concatenate(
-            ([steps[0] - (self._spacing or 1) if self.last is None else self.last.frame.steps[-1]], steps[:-1])
-        )
-        for i in np.flatnonzero(steps - before > (self._spacing or 1)):
-            self._gaps.append(f"of {steps[i] - before[i] - (self._spacing or 1)} steps before step {raw[i]}")
-        start, time = (0, 0.0) if self.last is None else (int(self.last.frame.steps[-1]), self.last.time)
-        times = np.asarray(time + (steps - start) * self._timestep, dtype=np.float64)
-        own = run.times - run.times[0] - (steps - steps[0]) * self._timestep
-        if np.isfinite(own).all():
-            worst = float(np.abs(own).max())
-            self._wrong_times = max(
-                self._wrong_times,
-                worst if worst > _SAME_TIME * self._timestep * max(1, int(steps[-1] - steps[0])) else 0.0,
-            )
-        if len(run) > 1:
-            end = run.select(slice(-_COMPARED, None))
-            self._farthest = max(
-                self._farthest or 0.0, float(_ways(end.select(slice(0, -1)), end.select(slice(1, None))).max())
-            )
-        numbered = replace(run, steps=steps, times=times)
-        self.last = _Last(numbered.select(slice(-1, None)), int(raw[-1]), float(times[-1]))
-        return numbered
-
-
-def _differences(before: Frames, after: Frames) -> Floats:
-    """Ways of the atoms from `before` (one frame or as many) to each frame of `after`, by rounding: (n_frames, n_sites,
-    3) Å."""
-    fractional = after.fractional() - before.fractional()
-    fractional -= np.round(fractional)
-    return np.asarray(fractional @ after.cells)
-
-
-def _ways(before: Frames, after: Frames) -> Floats:
-    """Root mean square over the atoms of their way, Å, less the way of the centre."""
-    moved = _differences(before, after)
-    moved -= moved.mean(axis=1, keepdims=True)
-    return np.asarray(np.sqrt((moved**2).sum(axis=2).mean(axis=1)))
-
-
-def _same_frame(last: Frames, frames: Frames) -> int | None:
-    """Step of the frame in which every atom stands where it stands in `last`."""
-    farthest = np.abs(_differences(last, frames)).max(axis=(1, 2))
-    found = np.flatnonzero(farthest < _SAME)
-    return int(frames.steps[found[0]]) if len(found) else None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,10 +18,23 @@ from ...configs.errors import InputError
 from ...structures.trajectories.frames import Frames
 from ...workflows.documents import is_stamped
 
-__all__ = ["READ_ERRORS", "Damage", "Stream", "TrajectorySource", "opened", "refuse_rehearsal_stamp"]
+__all__ = [
+    "READ_ERRORS",
+    "Damage",
+    "Stream",
+    "TrajectorySource",
+    "opened",
+    "packing",
+    "refuse_rehearsal_stamp",
+    "text_lines",
+]
 
 #: what a truncated or corrupt stream raises
-READ_ERRORS = (EOFError, OSError, zlib.error)
+READ_ERRORS = (EOFError, OSError, zlib.error, lzma.LZMAError)
+#: first bytes of packed files that are read, with the usual end of their names
+_PACKED = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\x00": ".xz"}
+#: first bytes of packed files that are not
+_UNREAD = {b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"\x1f\x9d": "compress"}
 #: frames that a note lists before it only counts
 _LISTED = 5
 #: Å³; a cell below is no cell
@@ -80,6 +94,8 @@ class TrajectorySource:
         Blocks of at most so many frames; numbers of the steps as the file has them, times NaN where it has none.
     metadata : mapping
         What else the file says of itself.
+    optimiser : str
+        What tells that its steps are those of an optimiser and not of time, ``IBRION = 2``; empty for dynamics.
     """
 
     path: Path
@@ -87,20 +103,21 @@ class TrajectorySource:
     timestep: float | None
     read: Callable[[int, Damage], Iterator[Frames]]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    optimiser: str = ""
 
 
 class Stream:
-    """Bytes of a plain or gzipped file; what stands before a damage is read before the damage is raised."""
+    """Bytes of a plain or packed file; what stands before a damage is read before the damage is raised."""
 
-    def __init__(self, file: BufferedReader | gzip.GzipFile) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO) -> None:
+        self._file: Any = file
 
     def read(self, size: int = 2**16) -> bytes:
         """Return at most so many bytes, none at the end.
 
         Raises
         ------
-        EOFError, OSError, zlib.error
+        EOFError, OSError, zlib.error, lzma.LZMAError
             Where the stream is cut off or corrupt, and nothing before it is left to read.
         """
         parts: list[bytes] = []
@@ -118,23 +135,63 @@ class Stream:
         return b"".join(parts)
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Stream]:
-    """Open a plain or gzipped file, told by its first bytes.
+def packing(path: Path) -> str:
+    """Return the usual end of the name of a packed file, told by its first bytes: ``.gz``, ``.bz2``, ``.xz``, or
+    nothing.
 
     Raises
     ------
     InputError
-        If it cannot be opened.
+        If it cannot be opened, or is packed in a way that is not read here.
     """
     try:
         with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        stream: BufferedReader | gzip.GzipFile = gzip.GzipFile(path) if packed else path.open("rb")
+            head = file.read(6)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    for start, name in _UNREAD.items():
+        if head.startswith(start):
+            raise InputError(f"{path} is compressed by {name}: unpack it first (read as they are: .gz, .bz2, .xz)")
+    return next((end for start, end in _PACKED.items() if head.startswith(start)), "")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Stream]:
+    """Open a plain file, or one packed by gzip, bzip2 or xz, told by its first bytes.
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened, or is packed in another way.
+    """
+    packed = packing(path)
+    try:
+        if packed == ".gz":
+            stream: Any = gzip.GzipFile(path)
+        elif packed == ".bz2":
+            stream = bz2.BZ2File(path)
+        else:
+            stream = lzma.LZMAFile(path) if packed else path.open("rb")  # noqa: SIM115
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     with stream:
         yield Stream(stream)
+
+
+def text_lines(stream: Stream) -> Iterator[bytes]:
+    """Yield the lines of a stream without their ends; one that the end of the file cuts off keeps a mark ``\\0``.
+
+    Raises
+    ------
+    EOFError, OSError, zlib.error, lzma.LZMAError
+        Where the stream is cut off or corrupt, after what stands before.
+    """
+    rest = b""
+    while part := stream.read(2**20):
+        *lines, rest = (rest + part).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest + b"\0"
 
 
 def refuse_rehearsal_stamp(stamp: object, path: Path) -> None:

@@ -1,4 +1,8 @@
-"""vasprun.xml of a molecular dynamics, read as a stream: a run that was killed gives every step that it finished."""
+"""vasprun.xml of a molecular dynamics, read as a stream: a run that was killed gives every step that it finished.
+
+An ionic step of electrons is an element ``calculation``. One of a machine-learned force field is a bare ``structure``
+with forces and energy behind it, and a run that trains its force field on the fly holds both, in the order of time.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,9 @@ def vasprun_source(path: Path) -> TrajectorySource:
     try:
         with opened(path) as file:
             for event, element in iterparse(file, ("start", "end")):
-                if event == "start" and element.tag == "calculation":
+                if event == "start" and (
+                    element.tag == "calculation" or (element.tag == "structure" and element.get("name") is None)
+                ):
                     break
                 if event == "end" and element.tag == "i" and element.get("name"):
                     texts.setdefault(str(element.get("name")), (element.text or "").strip())
@@ -49,15 +55,18 @@ def vasprun_source(path: Path) -> TrajectorySource:
         raise InputError(f"{path} names no atoms before its first ionic step")
     refuse_rehearsal_stamp(texts.get("version", ""), path)
     potim, ibrion = texts.get("POTIM", ""), texts.get("IBRION", "0")
+    learned = texts.get("ML_LMLFF", "F").strip(". ").upper().startswith("T")
+    optimiser = "" if ibrion == "0" else f"IBRION = {ibrion}"
 
     def read(block: int, damage: Damage) -> Iterator[Frames]:
-        if ibrion != "0":
-            damage.say(f"IBRION = {ibrion}: its steps are those of an optimiser, not of time")
+        if learned:
+            damage.say("ML_LMLFF is on: a machine-learned force field of VASP moved its atoms, in all steps or in some")
         with opened(path) as file:
             yield from _frames(file, species, block, damage)
 
+    timestep = float(potim) if _is_number(potim) and float(potim) > 0 else None
     return TrajectorySource(
-        path, species, float(potim) if _is_number(potim) and float(potim) > 0 else None, read, {"tier": "vasp"}
+        path, species, timestep, read, {"tier": "vasp-mlff" if learned else "vasp"}, optimiser=optimiser
     )
 
 
@@ -65,20 +74,13 @@ def _frames(file: Stream, species: tuple[str, ...], block: int, damage: Damage) 
     """Blocks of the ionic steps that are whole."""
     steps: list[_Step] = []
     number = 0
-    root: Element | None = None
     try:
-        for event, element in iterparse(file, ("start", "end")):
-            root = element if root is None else root
-            if event == "end" and element.tag in _UNUSED:
-                element.clear()
-            if event == "start" or element.tag != "calculation":
-                continue
+        for parts in _steps(file):
             number += 1
             try:
-                steps.append(_Step(element, number, len(species)))
+                steps.append(_Step(parts, number, len(species)))
             except ValueError as error:
                 damage.drop("its numbers are damaged", f"frame {number} ({error})")
-            root.clear()
             if len(steps) == block:
                 yield _joined(steps, species)
                 steps = []
@@ -86,6 +88,41 @@ def _frames(file: Stream, species: tuple[str, ...], block: int, damage: Damage) 
         damage.say(f"cut off or corrupt after {number} ionic steps ({error}): these are used")
     if steps:
         yield _joined(steps, species)
+
+
+def _steps(file: Stream) -> Iterator[tuple[Element, Element | None]]:
+    """Structure and energy of each ionic step, of electrons or of a force field."""
+    path: list[Element] = []
+    bare: Element | None = None
+    try:
+        for event, element in iterparse(file, ("start", "end")):
+            if event == "start":
+                path.append(element)
+                continue
+            path.pop()
+            if element.tag in _UNUSED:
+                element.clear()
+            if len(path) != 1:
+                continue
+            if bare is not None and element.tag in ("calculation", "structure"):
+                yield bare, None
+                bare = None
+            if element.tag == "calculation":
+                structure = element.find("structure")
+                yield element if structure is None else structure, element.find("energy")
+                path[0].clear()
+            elif element.tag == "structure" and element.get("name") is None:
+                bare = element
+            elif element.tag == "energy" and bare is not None:
+                yield bare, element
+                bare = None
+                path[0].clear()
+    except (ParseError, *READ_ERRORS):
+        if bare is not None:
+            yield bare, None
+        raise
+    if bare is not None:
+        yield bare, None
 
 
 class _Step:
@@ -97,18 +134,19 @@ class _Step:
         If they are not as many finite numbers as there are atoms.
     """
 
-    def __init__(self, calculation: Element, number: int, n_sites: int) -> None:
+    def __init__(self, parts: tuple[Element, Element | None], number: int, n_sites: int) -> None:
+        structure, energy = parts
         self.number = number
-        self.cell = _vectors(calculation, "structure/crystal/varray[@name='basis']", 3)
-        self.positions = _vectors(calculation, "structure/varray[@name='positions']", n_sites) @ self.cell
+        self.cell = _vectors(structure, "crystal/varray[@name='basis']", 3)
+        self.positions = _vectors(structure, "varray[@name='positions']", n_sites) @ self.cell
         # the free energy: the forces are its derivative, so that with the kinetic energy it is conserved
-        self.energy = _value(calculation, "energy/i[@name='e_fr_energy']")
+        self.energy = _value(energy, "i[@name='e_fr_energy']")
         # VASP counts the degrees of freedom without those of the centre of mass
-        self.temperature = 2 * _value(calculation, "energy/i[@name='kinetic']") / (3 * max(n_sites - 1, 1) * BOLTZMANN)
+        self.temperature = 2 * _value(energy, "i[@name='kinetic']") / (3 * max(n_sites - 1, 1) * BOLTZMANN)
 
 
-def _vectors(calculation: Element, place: str, count: int) -> NDArray[np.float64]:
-    array = calculation.find(place)
+def _vectors(structure: Element, place: str, count: int) -> NDArray[np.float64]:
+    array = structure.find(place)
     rows = [] if array is None else [(row.text or "").split() for row in array]
     numbers = np.array([[float(number) for number in row] for row in rows if len(row) == 3])
     if numbers.shape != (count, 3) or not np.isfinite(numbers).all():
@@ -116,9 +154,9 @@ def _vectors(calculation: Element, place: str, count: int) -> NDArray[np.float64
     return numbers
 
 
-def _value(calculation: Element, place: str) -> float:
+def _value(energy: Element | None, place: str) -> float:
     """A number, NaN where it is not written."""
-    text = calculation.findtext(place, "nan")
+    text = "nan" if energy is None else energy.findtext(place, "nan")
     return float(text) if _is_number(text) else np.nan
 
 

@@ -13,6 +13,7 @@ from ...configs.errors import UnknownNameError, near_match_hint
 __all__ = [
     "CampaignName",
     "ClusterName",
+    "ElementsOption",
     "EngineName",
     "FileFormat",
     "Full",
@@ -28,6 +29,7 @@ __all__ = [
     "Seed",
     "StepName",
     "StorePlace",
+    "element_list",
     "require_known",
 ]
 
@@ -73,6 +75,14 @@ OptionalFolder = Annotated[
 FileFormat = Annotated[
     str, typer.Option("--format", help="Format of the structure files: json (keeps everything), extxyz, cif or poscar.")
 ]
+ElementsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--elements",
+        metavar="LI,CO,O",
+        help="Elements of the types 1, 2, … of a LAMMPS dump, or of the counts of a VASP 4 XDATCAR, that name none.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the random numbers.")]
 Ranking = Annotated[
     str,
@@ -85,6 +95,11 @@ PhaseSetName = Annotated[
     str | None,
     typer.Option("--phases", help="Pinned phase set, or the path of one; the shipped complete set where left out."),
 ]
+
+
+def element_list(text: str | None) -> tuple[str, ...]:
+    """Elements of a text such as ``Li,Co,O``."""
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
 
 
 def require_known(option: str, value: str, allowed: Iterable[str], what: str = "value") -> None:

@@ -44,7 +44,7 @@ from catholyte.analysis.motion.displacement import Displacements, msd_curves
 from catholyte.analysis.motion.pair_function import PairCounter
 from catholyte.analysis.trajectories.reader import open_trajectory
 trajectory = open_trajectory([Path(sys.argv[1])], 2.0)
-counter, moved = PairCounter(trajectory.species, 5.0, every=40), Displacements(trajectory.species)
+counter, moved = PairCounter(trajectory.species, 5.0, strides=((40, None),)), Displacements(trajectory.species)
 for block in trajectory.blocks():
     {code}
 if moved.first is not None:

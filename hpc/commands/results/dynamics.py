@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +10,7 @@ import typer
 
 from ....configs.errors import InputError
 from ..command import Command
+from ..options import ElementsOption, element_list
 from ..output import narrate, say, table_of
 
 if TYPE_CHECKING:
@@ -76,16 +77,21 @@ def dynamics(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="Chunks of one trajectory in order: XDATCAR, vasprun.xml(.gz), extxyz and other ASE formats, HDF5.",
+            help="Chunks of one trajectory in order: XDATCAR, vasprun.xml, vaspout.h5, LAMMPS dump, extxyz and other "
+            "ASE formats, HDF5; text also as .gz, .bz2, .xz.",
         ),
     ],
     timestep: Annotated[
         float | None,
         typer.Option(
-            help="Time between two MD steps, fs (between frames, where the file numbers no steps); that of the file "
-            "where it has one."
+            help="Time between two MD steps, fs (between frames, where the file numbers no steps); it overrules that "
+            "of the file, with a note."
         ),
     ] = None,
+    elements: ElementsOption = None,
+    skip: Annotated[
+        float, typer.Option(help="Equilibration at the beginning of every run that is left out of all numbers, fs.")
+    ] = 0.0,
     control: Annotated[
         list[str] | None,
         typer.Option(help=f"Trajectories of the phases in bulk, whose rates are subtracted. {RUNS}"),
@@ -150,13 +156,18 @@ def dynamics(
     from ....configs.trust import trust_of
 
     phases = load_phase_set(phase_set or DEFAULT_PHASE_SET)
-    opened = open_trajectory(files, timestep)
+    kinds = element_list(elements)
+
+    def opening(paths: Sequence[Path]) -> Trajectory:
+        return open_trajectory(paths, timestep, elements=kinds, skip=skip)
+
+    opened = opening(files)
     layers = _layers(cell, border or (), opened)
     made_by = tier or str(opened.metadata.get("tier", "unknown"))
     trust_of(made_by)  # a wrong block is told before a long trajectory is analysed
     spec = StudySpec(persistence, hysteresis, tuple(cutoff or ()), layers, pair, made_by)
     run = Run(", ".join(map(str, files)), opened)
-    study = study_motion(run, _runs(replica or (), timestep), _runs(control or (), timestep), spec, phases, narrate)
+    study = study_motion(run, _runs(replica or (), opening), _runs(control or (), opening), spec, phases, narrate)
     document = {"timestep": opened.timestep, **study.to_json(), "files": []}
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -167,12 +178,11 @@ def dynamics(
     return document
 
 
-def _runs(texts: Sequence[str], timestep: float | None) -> list[Run]:
+def _runs(texts: Sequence[str], opening: Callable[[Sequence[Path]], Trajectory]) -> list[Run]:
     """Runs of which each text names one."""
     from ....analysis.motion.study import Run
-    from ....analysis.trajectories.reader import open_trajectory
 
-    return [Run(text, open_trajectory([Path(part) for part in text.split(",") if part], timestep)) for text in texts]
+    return [Run(text, opening([Path(part) for part in text.split(",") if part])) for text in texts]
 
 
 def _layers(cell: Path | None, borders: Sequence[float], opened: Trajectory) -> Layers | None:

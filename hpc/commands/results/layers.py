@@ -12,6 +12,7 @@ import typer
 
 from ....configs.errors import InputError, StructureError
 from ..command import Command
+from ..options import ElementsOption, element_list
 from ..output import say, table, table_of, unspaced_formula
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND", "layers"]
 
 #: file names that are trajectories; others are one structure, the last of the file, unless frames are asked for
-TRAJECTORIES = ("*XDATCAR*", "*.traj", "*.h5", "*.hdf5")
+TRAJECTORIES = ("*XDATCAR*", "*.traj", "*.h5", "*.hdf5", "*.lammpstrj*", "*.dump*")
 
 CATIONS = {"lithium": "Li", "metal": "metal"}
 PLANES = {"height": "height (Å)", **CATIONS, "s_mo2": "S(MO2) (Å)", "i_lio2": "I(LiO2) (Å)", "structure": "structure"}
@@ -62,8 +63,9 @@ def layers(
         ),
     ] = None,
     timestep: Annotated[
-        float | None, typer.Option(help="Time between steps, fs, of trajectory files that do not hold it.")
+        float | None, typer.Option(help="Time between steps, fs; it overrules that of trajectory files, with a note.")
     ] = None,
+    elements: ElementsOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the figure; none is drawn where left out.")] = None,
 ) -> dict[str, Any]:
     """Measure layered geometry: S(MO2), I(LiO2), O-O across the Li layer (Å), Li/TM mixing, layered | spinel | rock
@@ -81,7 +83,7 @@ def layers(
     if every is not None or any(Path(name).match(pattern) for name in files for pattern in TRAJECTORIES):
         if part:
             raise InputError("--part: frames of a trajectory have no layer tags; leave it out")
-        return _of_trajectory(files, every or 1, planes, timestep, out)
+        return _of_trajectory(files, every or 1, planes, out, (timestep, elements))
     if len(files) > 1:
         raise InputError(
             f"{len(files)} files were given, and they are read as one trajectory with --every N only; else give one "
@@ -117,12 +119,13 @@ def _of_structure(file: str, parts: tuple[str, ...], planes: bool | None, out: P
 
 
 def _of_trajectory(
-    files: Sequence[str], every: int, planes: bool | None, timestep: float | None, out: Path | None
+    files: Sequence[str], every: int, planes: bool | None, out: Path | None, told: tuple[float | None, str | None]
 ) -> dict[str, Any]:
     from ....analysis.layers.series import layer_series
     from ....analysis.trajectories.reader import open_trajectory
 
-    opened = open_trajectory([Path(name) for name in files], timestep)
+    timestep, elements = told
+    opened = open_trajectory([Path(name) for name in files], timestep, elements=element_list(elements))
     series = layer_series(opened.blocks(), every, planes=planes)
     if series.last is None:
         raise StructureError(f"{files[0]}: no frame has close-packed oxygen")

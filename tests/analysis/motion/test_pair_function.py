@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catholyte.analysis.motion.curves import STRIDES
 from catholyte.analysis.motion.pair_function import PairCounter, PairFunction, first_minimum
 from catholyte.analysis.trajectories.reader import open_trajectory
 from catholyte.configs.errors import InputError
@@ -191,7 +192,7 @@ def test_first_minimum() -> None:
 
 def test_every_second_frame() -> None:
     frames = walk(9)
-    counter = PairCounter(frames.species, 5.0, 0.1, every=2)
+    counter = PairCounter(frames.species, 5.0, 0.1, ((2, None),))
     for part in frames.blocks(4):
         counter.add(part)
     expected = _counted(frames.select(slice(0, None, 2)), 5.0, 0.1)
@@ -200,9 +201,22 @@ def test_every_second_frame() -> None:
         assert function.n_frames == 5
 
 
+@pytest.mark.parametrize(("length", "stride"), [(1, 1), (9, 1), (200, 1), (201, 2), (1000, 2), (1001, 10)])
+def test_all_frames_count_while_they_are_few(length: int, stride: int) -> None:
+    """A run that was written every 100 steps has few frames, and its cut-offs rest on all of them."""
+    frames = walk(length, species=("Li", "S"))
+    counter = PairCounter(frames.species, 4.0, 0.1, STRIDES)
+    for part in frames.blocks(37):
+        counter.add(part)
+    expected = _counted(frames.select(slice(0, None, stride)), 4.0, 0.1)
+    for function in counter.functions():
+        np.testing.assert_allclose(function.g, expected[function.pair].g, rtol=1e-12)
+        assert function.n_frames == -(-length // stride)
+
+
 def test_what_is_refused() -> None:
     for rmax, width, every in ((0.0, 0.1, 1), (5.0, 0.0, 1), (np.nan, 0.1, 1), (5.0, 6.0, 1), (5.0, 0.1, 0)):
         with pytest.raises(InputError, match="not possible"):
-            PairCounter(SPECIES, rmax, width, every)
+            PairCounter(SPECIES, rmax, width, ((every, None),))
     with pytest.raises(InputError, match="no frame"):
         PairCounter(SPECIES).functions()

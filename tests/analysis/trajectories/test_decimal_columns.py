@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catholyte.analysis.trajectories.xdatcar import decimal_columns
+from catholyte.analysis.trajectories.decimals import decimal_columns
 
 
 @given(

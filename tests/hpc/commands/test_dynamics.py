@@ -121,7 +121,7 @@ def test_without_a_time_step_nothing_is_told_per_time(catholyte: Run, runs: dict
     options = ("dynamics", tmp_path / "XDATCAR", "--cell", runs["cell"], "--json")
     unknown, known = answer(catholyte(*options)), answer(catholyte(*options, "--timestep", 10))
     assert {(one["value"], one["limit"], one["note"]) for one in unknown["diffusivity"]} == {
-        (None, None, "nothing tells the time step")
+        (None, None, "nothing tells the time step, or the steps are none of time")
     }
     assert {rate["per_area"] for rate in unknown["rates"]} == {None}
     assert any("1 fs is assumed" in note for note in unknown["notes"])
