@@ -191,7 +191,9 @@ def test_the_prediction_of_a_pair(catholyte: Run, runs: dict[str, Path]) -> None
         (("--pair", "LCO", "LPSC"), "did you mean"),
         (("--control", "none.h5"), "none.h5: there is no such file"),
         (("--cell", "none.json"), "none.json: there is no such file"),
-        (("--timestep", 3), "the time step of 3 fs"),
+        (("--timestep", 0), "a time step of 0.0 fs is not possible"),
+        (("--skip", -1), "-1.0 fs of equilibration are not possible"),
+        (("--elements", "Xx"), "'Xx' is no element"),
         (("--phases", "none"), "none"),
     ],
 )
