@@ -1,8 +1,8 @@
 """Which pairs of elements are watched for bonds, and from which distance to which a pair counts as bonded.
 
 One table declares the pairs: a cation with an anion, an anion with an anion, and two centres of complex ions.
-Mobile ions (Li, Na, K, …) make no bonds that an event could be told from. The cut-off of a pair is the first
-minimum of its pair function where the bond is there to be seen; a bond that only the interface could form has
+Mobile ions (Li, Na, K, …) make no bonds that an event could be told from. The cut-off of a pair is the valley behind
+its shell (:mod:`.bond_cutoffs`) where the bond is there to be seen; a bond that only the interface could form has
 none, and takes the sum of the covalent radii times :data:`REACH`.
 """
 
@@ -58,6 +58,10 @@ class BondRule:
         A bond forms at or below `form` and breaks above `broken`; in between it stays what it was.
     source : str
         Where the cut-off comes from.
+    coordination : float or None
+        Neighbours of an atom of the first element within the cut-off, mean over the trajectory.
+    plateau : float or None
+        dN/dr at the cut-off in units of its highest value below: 0 in a gap between shells.
 
     Raises
     ------
@@ -71,6 +75,8 @@ class BondRule:
     form: float
     broken: float
     source: str
+    coordination: float | None = None
+    plateau: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.form <= self.cutoff <= self.broken < float("inf"):

@@ -18,17 +18,11 @@ from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from ...structures.trajectories.frames import Frames
 
-__all__ = ["Minimum", "PairCounter", "PairFunction", "first_minimum"]
+__all__ = ["PairCounter", "PairFunction"]
 
 
 #: distances that are computed at once
 _AT_ONCE = 2_000_000
-#: Å, width of the Gaussian that smooths g(r) before its extrema are looked for
-_SMOOTHING = 0.05
-#: a peak rises above its surroundings by this part of the highest g(r)
-_PROMINENCE = 0.1
-#: g(r) below this is none
-_NOTHING = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +46,6 @@ class PairFunction:
     g: Floats
     coordination: Floats
     n_frames: int
-
-
-@dataclass(frozen=True)
-class Minimum:
-    """The first shell of a pair function: its peak and the minimum behind it, Å."""
-
-    peak: float
-    minimum: float
 
 
 class PairCounter:
@@ -200,30 +186,3 @@ def _squares(apart: Floats, image: Floats, cell: Floats) -> Floats:
     metric = cell @ cell.T
     diagonal = metric[0, 0] * x * x + metric[1, 1] * y * y + metric[2, 2] * z * z
     return np.asarray(diagonal + 2 * (metric[0, 1] * x * y + metric[0, 2] * x * z + metric[1, 2] * y * z))
-
-
-def first_minimum(function: PairFunction) -> Minimum | None:
-    """Find the minimum behind the first peak: where a shell ends, and a bond.
-
-    g(r) is smoothed by a Gaussian of 0.05 Å. The first peak that stands out by a tenth of the highest counts; the
-    minimum is the lowest point before the next such peak, and the middle of the gap where there are no pairs at all.
-
-    Returns
-    -------
-    Minimum or None
-        None if there is no peak, or no minimum behind it within the range.
-    """
-    from scipy.ndimage import gaussian_filter1d
-    from scipy.signal import find_peaks
-
-    smooth = gaussian_filter1d(function.g, _SMOOTHING / float(function.r[1] - function.r[0]), mode="nearest")
-    peaks, _ = find_peaks(smooth, prominence=_PROMINENCE * float(smooth.max()))
-    if len(peaks) == 0:
-        return None
-    end = int(peaks[1]) if len(peaks) > 1 else len(smooth)
-    behind = smooth[peaks[0] : end]
-    lowest = float(behind.min())
-    if len(peaks) == 1 and behind[-1] <= lowest + _NOTHING:
-        return None  # still falling, or nothing more, at the end of the range
-    bottom = np.flatnonzero(behind <= max(lowest, _NOTHING))
-    return Minimum(float(function.r[peaks[0]]), float(function.r[peaks[0] + bottom].mean()))

@@ -15,7 +15,7 @@ from ...configs.trust import trust_of
 from ...structures.trajectories.frames import Frames
 from ..thermodynamics.phase_set import PhaseSet
 from .analyse import Motion, MotionSpec, analyse_motion
-from .bond_cutoffs import Shell, choose_rules, first_shells, parse_cutoffs
+from .bond_cutoffs import Shell, choose_rules, described, first_shells, gap_notes, parse_cutoffs
 from .bond_events import PERSISTENCE
 from .bond_rules import HYSTERESIS
 from .curves import Curves, motion_curves, pair_functions
@@ -209,6 +209,7 @@ def study_motion(
     curves = motion_curves(run.trajectory.blocks(), species, spec.layers, timed=run.trajectory.timestep_known)
     shells = [_shells(control) for control in controls] + [curves.shells("the run itself")]
     rules = choose_rules(species, shells, given, HYSTERESIS if spec.hysteresis is None else spec.hysteresis)
+    rules = described(rules, curves.functions, curves.numbers)
 
     def motion_of(one: Run, layers: Layers | None) -> Motion:
         tell(f"bond events of {one.name}")
@@ -221,7 +222,7 @@ def study_motion(
     motion = motion_of(run, spec.layers)
     again = tuple((one.name, motion_of(one, spec.layers)) for one in replicas)
     bulk = tuple((one.name, motion_of(one, None)) for one in controls)
-    notes = _notes(run, [*replicas, *controls], motion, with_control=bool(controls))
+    notes = [*_notes(run, [*replicas, *controls], motion, with_control=bool(controls)), *gap_notes(rules)]
     score, pair = None, spec.pair or _materials(spec.layers)
     if pair is not None:
         try:

@@ -37,6 +37,8 @@ CUTOFFS = {
     "cutoff": "cut-off (Å)",
     "form": "forms below (Å)",
     "broken": "breaks above (Å)",
+    "coordination": "neighbours within",
+    "plateau": "dN/dr there / peak",
     "source": "from",
 }
 NEIGHBOURS = {

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catholyte.analysis.motion.curves import STRIDES
-from catholyte.analysis.motion.pair_function import PairCounter, PairFunction, first_minimum
+from catholyte.analysis.motion.pair_function import PairCounter, PairFunction
 from catholyte.analysis.trajectories.reader import open_trajectory
 from catholyte.configs.errors import InputError
 from catholyte.structures.trajectories.frames import Frames
@@ -161,33 +161,6 @@ def test_recorded_runs_agree_with_pymatgen_and_ase(name: str, refereed: Referee)
             by="ASE, get_rdf",
             unit="g(r)",
         )
-
-
-def _function(g: np.ndarray, r: np.ndarray) -> PairFunction:
-    return PairFunction(("P", "S"), r, g, np.cumsum(g), 1)
-
-
-def test_first_minimum() -> None:
-    r = np.arange(0.01, 8, 0.02)
-
-    def peak(at: float, high: float, wide: float) -> np.ndarray:
-        return high * np.exp(-(((r - at) / wide) ** 2) / 2)
-
-    bonded = first_minimum(_function(peak(2.05, 20, 0.08) + peak(3.4, 3, 0.2), r))
-    assert bonded is not None
-    assert bonded.peak == pytest.approx(2.05, abs=0.02)
-    assert 2.4 < bonded.minimum < 2.9  # the middle of the gap
-    shells = peak(2.7, 2.5, 0.25) + peak(4.6, 1.5, 0.5) + np.where(r > 2.5, 0.6, 0.0)
-    liquid = first_minimum(_function(shells, r))
-    assert liquid is not None
-    between = (r > 2.7) & (r < 4.6)
-    assert liquid.minimum == pytest.approx(r[between][shells[between].argmin()], abs=0.03)
-    noisy = peak(2.05, 20, 0.08) + peak(3.4, 3, 0.2) + 0.3 * np.random.default_rng(0).random(len(r)) * (r > 3)
-    again = first_minimum(_function(noisy, r))
-    assert again is not None
-    assert again.peak == pytest.approx(2.05, abs=0.02)
-    assert first_minimum(_function(np.zeros_like(r), r)) is None
-    assert first_minimum(_function(np.where(r > 3, r, 0.0), r)) is None
 
 
 def test_every_second_frame() -> None:

@@ -55,9 +55,7 @@ def test_study_with_replica_and_control() -> None:
     assert told["species"] == {"start": {"PS": 2}, "end": {"PS": 1}}
     assert told["score"] is None
     assert told["label"].startswith("chgnet: machine-learned energies")
-    assert {cut["pair"]: cut["source"] for cut in told["cutoffs"]}[
-        "P-S"
-    ] == "first minimum of the pair function of the control bulk"
+    assert {cut["pair"]: cut["source"] for cut in told["cutoffs"]}["P-S"] == "valley of r²g(r) of the control bulk"
     assert told["controls"][0]["counts"]["P-S breaking"] == 0
     assert [table.name for table in motion_tables(study)] == [
         "event_rates",
