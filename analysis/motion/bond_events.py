@@ -3,8 +3,9 @@
 Each pair of atoms has its own state. A bond forms at or below its rule's `form` and breaks above `broken`; between
 both it stays what it was (hysteresis). A change counts if the new state is seen without interruption for at least
 the persistence, and its time is the first frame of that stretch: rattling leaves no trace. What is bonded at the
-beginning is no event. The state at the beginning is that of the first frame; a pair that starts between `form` and
-`broken` takes the first state that it shows.
+beginning is no event: the state at the beginning is that of the first stretch as long as the persistence, or of the
+first frame where there is none. A pair that starts between `form` and `broken` is bonded up to its cut-off. So a change
+can be seen from one persistence behind the first frame to one before the last.
 """
 
 from __future__ import annotations
@@ -108,6 +109,11 @@ class BondEvents:
         return self.end - self.start
 
     @property
+    def observed(self) -> float:
+        """Time in which a change can be seen, fs: the duration less a persistence at either end."""
+        return max(self.duration - 2 * self.persistence, 0.0)
+
+    @property
     def kinds(self) -> list[str]:
         """Every kind that could have been seen: breaking where there are such bonds at the beginning, and forming."""
         there = {rule for rule, _, _ in self.initial}
@@ -173,8 +179,8 @@ class BondLedger:
             raise InputError(f"the persistence of a bond event must be 0 fs or more, and {persistence:g} fs was given")
         self._rules = tuple(rules)
         self._persistence = persistence
-        self._form, self._broken = (
-            np.array([getattr(rule, name) for rule in self._rules]) for name in ("form", "broken")
+        self._form, self._broken, self._cutoff = (
+            np.array([getattr(rule, name) for rule in self._rules]) for name in ("form", "broken", "cutoff")
         )
         self._pairs = _Pairs.none()
         self._initial: list[tuple[int, int, int]] = []
@@ -198,7 +204,12 @@ class BondLedger:
         if not self._frames:
             self._first_time = float(found.times[0])
         pairs, distances = self._together(found)
+        if not self._frames:
+            pairs.state[:] = np.where(distances[0] <= self._cutoff[pairs.rule], BONDED, APART)
         states = _states(distances, self._form[pairs.rule], self._broken[pairs.rule], pairs.state)
+        if not self._frames:
+            pairs.state[:] = pairs.opening[:] = states[0]
+            self._last_time = self._first_time
         self._pairs = self._settle(pairs, states, found.times)
         self._last_time = float(found.times[-1])
         self._frames += len(found.times)
@@ -206,14 +217,12 @@ class BondLedger:
     def result(self) -> BondEvents:
         """Return the ledger up to the last frame."""
         pairs = self._pairs
-        bonded = pairs.settled == BONDED
-        final = sorted(
-            zip(pairs.rule[bonded].tolist(), pairs.first[bonded].tolist(), pairs.second[bonded].tolist(), strict=True)
-        )
+        # no state lasted: what was first is all there is to tell
+        unsettled = pairs.told((pairs.settled == UNKNOWN) & (pairs.opening == BONDED))
         return BondEvents(
             tuple(sorted(self._paired(), key=lambda event: (event.time, event.kind, event.atoms))),
-            tuple(sorted(self._initial)),
-            tuple(final),
+            tuple(sorted([*self._initial, *unsettled])),
+            tuple(sorted([*pairs.told(pairs.settled == BONDED), *unsettled])),
             self._rules,
             self._persistence,
             self._first_time,
@@ -223,8 +232,8 @@ class BondLedger:
 
     def _together(self, found: PairDistances) -> tuple[_Pairs, Floats]:
         """All pairs with a state or a distance; those that are too far to be listed are infinitely far."""
-        unknown = UNKNOWN if not self._frames else APART
-        near = _Pairs.new(found, unknown)
+        young = not self._frames or self._last_time - self._first_time < self._persistence - _ROUNDING
+        near = _Pairs.new(found, UNKNOWN if young else APART, self._first_time)
         kept = self._pairs.select(~np.isin(self._pairs.code, found.code, assume_unique=True))
         place = np.searchsorted(self._pairs.code, found.code)
         known = np.isin(found.code, self._pairs.code, assume_unique=True)
@@ -288,8 +297,8 @@ class BondLedger:
 
 @dataclass(eq=False)
 class _Pairs:
-    """Pairs with their states: `state` by distance, since the time `since`; `settled` by persistence. Arrays of one
-    length, sorted by code."""
+    """Pairs with their states: `state` by distance, since the time `since`; `settled` by persistence; `opening` in the
+    first frame. Arrays of one length, sorted by code."""
 
     code: Ints
     rule: Ints
@@ -297,31 +306,40 @@ class _Pairs:
     second: Ints
     state: States
     settled: States
+    opening: States
     since: Floats
 
     @classmethod
     def none(cls) -> _Pairs:
-        empty = np.empty(0, np.int64)
-        return cls(empty, empty, empty, empty, np.empty(0, np.int8), np.empty(0, np.int8), np.empty(0))
+        empty, none = np.empty(0, np.int64), np.empty(0, np.int8)
+        return cls(empty, empty, empty, empty, none, none, none, np.empty(0))
 
     @classmethod
-    def new(cls, found: PairDistances, state: int) -> _Pairs:
+    def new(cls, found: PairDistances, settled: int, start: float) -> _Pairs:
+        """Pairs that were too far to be listed before, since the first frame."""
         n = len(found.code)
         return cls(
             found.code,
             found.rule,
             found.first,
             found.second,
-            np.full(n, state, np.int8),
-            np.full(n, state, np.int8),
-            np.full(n, -np.inf),
+            np.full(n, APART, np.int8),
+            np.full(n, settled, np.int8),
+            np.full(n, APART, np.int8),
+            np.full(n, start),
+        )
+
+    def told(self, which: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+        """Rule and atoms of some pairs."""
+        return list(
+            zip(self.rule[which].tolist(), self.first[which].tolist(), self.second[which].tolist(), strict=True)
         )
 
     def select(self, which: NDArray[Any]) -> _Pairs:
         return _Pairs(*(array[which] for array in vars(self).values()))
 
     def put(self, where: NDArray[Any], others: _Pairs) -> None:
-        for name in ("state", "settled", "since"):
+        for name in ("state", "settled", "opening", "since"):
             getattr(self, name)[where] = getattr(others, name)
 
     def joined(self, others: _Pairs) -> _Pairs:
@@ -357,8 +375,6 @@ class _Runs:
         opens = frame == 0
         start = times[frame]
         start[opens] = pairs.since[pair[opens]]
-        # the first state that a pair shows has been there all the time
-        start[1:][(every[frame[1:] - 1, pair[1:]] == UNKNOWN) & ~opens[1:]] = -np.inf
         closes = np.append(opens[1:], True) if len(opens) else opens
         last = np.where(closes, times[-1], times[np.append(frame[1:], 1)[: len(frame)] - 1])
         return cls(pair.astype(np.int64), every[frame, pair], start, last, opens, closes)

@@ -22,6 +22,7 @@ __all__ = [
     "bond_rule",
     "covalent_reach",
     "in_order",
+    "is_core",
     "is_molecular",
     "is_shell",
     "kind_name",
@@ -184,6 +185,11 @@ def parse_pair(first: str, second: str, species: Iterable[str]) -> tuple[str, st
 def is_shell(pair: tuple[str, str]) -> bool:
     """Whether the second element of a watched pair is an anion that surrounds the first."""
     return _class_of(pair[0]) in ("cation", "centre") and _class_of(pair[1]) == "anion"
+
+
+def is_core(pair: tuple[str, str]) -> bool:
+    """Whether both elements are centres of complex ions: P-P of P2S6."""
+    return all(_class_of(symbol) == "centre" for symbol in pair)
 
 
 def is_molecular(pair: tuple[str, str]) -> bool:

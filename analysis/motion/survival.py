@@ -12,9 +12,9 @@ import numpy as np
 
 from ...configs.arrays import Floats
 from .bond_events import BondEvents
-from .bond_rules import BondRule, in_order, is_shell
+from .bond_rules import in_order, is_core, is_shell
 
-__all__ = ["CONFIDENCE", "Survival", "survival", "unit_name", "units"]
+__all__ = ["CONFIDENCE", "Survival", "survival", "units"]
 
 
 #: of the band around the curve
@@ -70,30 +70,53 @@ class Survival:
         return {**counts, "confidence": CONFIDENCE, **arrays}
 
 
-def units(ledger: BondEvents) -> dict[int, str]:
-    """Return centre to unit: every cation that has bonds to anions at the beginning, ``PS4``, ``CoO6``, ``CoO5``."""
-    shells: dict[int, Counter[BondRule]] = {}
-    for index, first, _ in ledger.initial:
-        rule = ledger.rules[index]
-        if is_shell(rule.pair):
-            shells.setdefault(first, Counter())[rule] += 1
-    return {centre: unit_name(shell) for centre, shell in sorted(shells.items())}
+def units(ledger: BondEvents) -> dict[tuple[int, ...], str]:
+    """Return centres to unit: every cation that has bonds to anions at the beginning, ``PS4``, ``CoO6``, ``CoO5``, and
+    those that are bonded to one another as one, ``P2S6``."""
+    anions: dict[int, Counter[str]] = {}
+    linked: dict[int, set[int]] = {}
+    elements: dict[int, str] = {}
+    for index, first, second in ledger.initial:
+        pair = ledger.rules[index].pair
+        if is_shell(pair):
+            elements[first] = pair[0]
+            anions.setdefault(first, Counter())[pair[1]] += 1
+        elif is_core(pair) and first != second:
+            elements[first], elements[second] = pair
+            linked.setdefault(first, set()).add(second)
+            linked.setdefault(second, set()).add(first)
+    found: dict[tuple[int, ...], str] = {}
+    seen: set[int] = set()
+    for centre in sorted(anions):
+        if centre not in seen:
+            members = tuple(sorted(_together(centre, linked)))
+            seen.update(members)
+            around: Counter[str] = sum((anions.get(member, Counter()) for member in members), Counter())
+            found[members] = _named(Counter(elements[member] for member in members)) + _named(around)
+    return found
 
 
-def unit_name(shell: Counter[BondRule]) -> str:
-    """``PS4`` for a centre and the numbers of its bonds by rule; the most electropositive anion first."""
-    numbers = {rule.second: number for rule, number in shell.items()}
-    return next(iter(shell)).first + "".join(
-        f"{anion}{numbers[anion] if numbers[anion] > 1 else ''}" for anion in in_order(numbers)
-    )
+def _together(centre: int, linked: dict[int, set[int]]) -> set[int]:
+    """The centres that a chain of bonds joins to one."""
+    members, front = {centre}, [centre]
+    while front:
+        new = linked.get(front.pop(), set()) - members
+        members |= new
+        front += new
+    return members
+
+
+def _named(numbers: Counter[str]) -> str:
+    """Elements with their numbers, the most electropositive first."""
+    return "".join(f"{symbol}{numbers[symbol] if numbers[symbol] > 1 else ''}" for symbol in in_order(numbers))
 
 
 def survival(replicas: Sequence[BondEvents]) -> list[Survival]:
     """Return the survival of every kind of unit, the most frequent first.
 
-    A unit is lost when the first of its bonds breaks for good (E. L. Kaplan, P. Meier, J. Am. Stat. Assoc. 53 (1958)
-    457; band: the exponential Greenwood formula). Observation ends one persistence before the last frame: a later break
-    could not be seen.
+    A unit is lost when the first of its bonds breaks for good, those between its centres included (E. L. Kaplan,
+    P. Meier, J. Am. Stat. Assoc. 53 (1958) 457; band: the exponential Greenwood formula). Observation ends one
+    persistence before the last frame: a later break could not be seen.
 
     Parameters
     ----------
@@ -107,10 +130,11 @@ def survival(replicas: Sequence[BondEvents]) -> list[Survival]:
         for event in ledger.events:
             if event.breaking and event.broken is not None:
                 first_break[event.atoms[0]] = min(event.broken, first_break.get(event.atoms[0], np.inf))
-        for centre, unit in units(ledger).items():
+        for centres, unit in units(ledger).items():
             holders.setdefault(unit, set()).add(number)
-            if centre in first_break:
-                lost.setdefault(unit, []).append(first_break[centre] - ledger.start)
+            broken = min(first_break.get(centre, np.inf) for centre in centres)
+            if broken < np.inf:
+                lost.setdefault(unit, []).append(broken - ledger.start)
             else:
                 kept.setdefault(unit, []).append(max(ledger.duration - ledger.persistence, 0.0))
     found = [_estimate(unit, lost.get(unit, []), kept.get(unit, []), len(members)) for unit, members in holders.items()]

@@ -31,6 +31,7 @@ RATES = {
     "excess": "excess",
     "sigma": "σ",
     "per_area": "per nm² and ps",
+    "per_area_sigma": "σ (per nm² and ps)",
 }
 CUTOFFS = {
     "pair": "pair",

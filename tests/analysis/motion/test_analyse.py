@@ -140,8 +140,9 @@ def observed(breaks: int, pairs: int, n: int) -> Observed:
 
 
 def test_the_control_is_subtracted_per_bond_and_time() -> None:
-    """Four events of six bonds in 1 ps; the control shows one of twelve bonds in 2 ps, so 1/4 event is expected."""
-    run, control = observed(4, 6, 101), observed(1, 12, 201)
+    """Four events of six bonds in 1 ps; the control shows one of twelve bonds in 2 ps, so 1/4 event is expected. A
+    persistence of 0.1 ps shows no event at either end."""
+    run, control = observed(4, 6, 121), observed(1, 12, 221)
     rates = {rate.kind: rate for rate in event_rates(run, [control], 50.0)}
     found = rates["P-S breaking"]
     assert (found.count, found.lasting, found.control) == (4, 4, 1)
@@ -152,6 +153,9 @@ def test_the_control_is_subtracted_per_bond_and_time() -> None:
     silent = rates["S-S forming"]
     assert (silent.count, silent.control, silent.expected) == (0, 0, 0.0)
     assert silent.limit == pytest.approx(-np.log(0.05) * 6 / 24, rel=1e-3)
+    # nothing seen is no certainty: as that of one event, here and in the control
+    assert silent.sigma == pytest.approx(np.sqrt(1 + 1 / 16))
+    assert (found.per_area_sigma, silent.per_area_sigma) == pytest.approx((2 / 0.5, 1 / 0.5))
 
 
 def test_a_control_without_the_elements_says_nothing() -> None:

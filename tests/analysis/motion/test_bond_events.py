@@ -45,12 +45,38 @@ def test_a_bond_that_breaks_once(cell: np.ndarray) -> None:
     assert (found.n_frames, found.start, found.end) == (60, 0.0, 590.0)
 
 
-def test_a_bond_that_breaks_in_the_first_frames() -> None:
-    assert told(ledger(pair([BOND] + [APART] * 30))) == [("P-S breaking", (0, 1), None, 10.0)]
+@pytest.mark.parametrize("block", [1, 7, 64])
+@pytest.mark.parametrize("first", [1, 5, 10])
+def test_the_state_at_the_beginning_is_the_first_that_lasts(block: int, first: int) -> None:
+    """A flicker of the first frame made a lasting event, a bond that was none, and a unit that was lost."""
+    for before, after, initial in ((BOND, APART, ()), (APART, BOND, ((0, 0, 1),))):
+        found = ledger(pair([before] * first + [after] * 30), block=block)
+        assert found.events == ()
+        assert found.initial == found.final == initial
+    lasting = ledger(pair([BOND] * 11 + [APART] * 30), block=block)
+    assert told(lasting) == [("P-S breaking", (0, 1), None, 110.0)]
+    flicker = ledger(pair([APART, BOND, APART] * 3 + [BOND] * 20 + [APART] * 20), block=block)
+    assert told(flicker) == [("P-S breaking", (0, 1), None, 290.0)]
+    assert flicker.initial == ((0, 0, 1),)
+
+
+def test_where_no_state_lasts_the_first_frame_tells() -> None:
+    for block in (2, 64):
+        found = ledger(pair([BOND] * 3 + [APART] * 3 + [BOND]), block=block)
+        assert (found.initial, found.final, found.events) == (((0, 0, 1),), ((0, 0, 1),), ())
+        found = ledger(pair([APART] * 3 + [BOND] * 4), block=block)
+        assert (found.initial, found.final, found.events) == ((), (), ())
+    (one,) = [ledger(pair([BOND])).initial]
+    assert one == ((0, 0, 1),)
+
+
+def test_a_change_is_seen_from_a_persistence_behind_the_start_to_one_before_the_end() -> None:
+    assert ledger(pair([BOND] * 51)).observed == 300.0
+    assert ledger(pair([BOND] * 11)).observed == 0.0
 
 
 def test_a_bond_that_forms_and_one_that_is_there_all_the_time() -> None:
-    assert told(ledger(pair([APART] * 5 + [BOND] * 30, ("S", "S")))) == [("S-S forming", (0, 1), 50.0, None)]
+    assert told(ledger(pair([APART] * 15 + [BOND] * 30, ("S", "S")))) == [("S-S forming", (0, 1), 150.0, None)]
     assert told(ledger(pair([BOND] * 35, ("S", "S")))) == []
 
 
@@ -102,10 +128,15 @@ def test_the_lasting_change_is_dated_to_its_own_first_frame() -> None:
     ]
 
 
-@pytest.mark.parametrize("first", [2.45, 2.75])
-def test_a_pair_that_starts_inside_the_window_takes_its_first_state(first: float) -> None:
-    assert told(ledger(pair([first] * 20 + [BOND] * 20 + [APART] * 20))) == [("P-S breaking", (0, 1), None, 400.0)]
-    assert told(ledger(pair([first] * 20 + [APART] * 20 + [BOND] * 20))) == [("P-S forming", (0, 1), 400.0, None)]
+def test_a_pair_that_starts_inside_the_window_is_bonded_up_to_the_cut_off() -> None:
+    """Forms below 2.4, breaks above 2.8, cut-off 2.6 Å; who never leaves the window is bonded or not all the same."""
+    assert ledger(pair([2.45] * 40)).initial == ((0, 0, 1),)
+    assert ledger(pair([2.75] * 40)).initial == ()
+    assert told(ledger(pair([2.45] * 20 + [BOND] * 20 + [APART] * 20))) == [("P-S breaking", (0, 1), None, 400.0)]
+    assert told(ledger(pair([2.45] * 20 + [APART] * 20 + [BOND] * 20))) == [("P-S breaking", (0, 1), 400.0, 200.0)]
+    assert told(ledger(pair([2.75] * 20 + [BOND] * 20 + [APART] * 20))) == [("P-S forming", (0, 1), 200.0, 400.0)]
+    assert told(ledger(pair([2.75] * 5 + [BOND] * 20 + [APART] * 20))) == [("P-S breaking", (0, 1), None, 250.0)]
+    assert told(ledger(pair([2.75] * 20 + [APART] * 20 + [BOND] * 20))) == [("P-S forming", (0, 1), 400.0, None)]
 
 
 def test_an_exchange_is_two_events() -> None:
@@ -299,18 +330,18 @@ def test_counts_multiply_where_the_cell_is_narrow(seed: int) -> None:
 
 def plainly(distances: list[float], times: list[float], rule: BondRule, persistence: float) -> list[tuple[str, float]]:
     """The definition, frame by frame: changes that last, with their times."""
-    raw: list[bool | None] = []
+    raw = [distances[0] <= rule.cutoff]
     for distance in distances:
-        raw.append(True if distance <= rule.form else False if distance > rule.broken else raw[-1] if raw else None)
-    known = next((state for state in raw if state is not None), None)
-    raw = [known if state is None else state for state in raw]
-    settled, found, start = raw[0], [], 0
+        raw.append(True if distance <= rule.form else False if distance > rule.broken else raw[-1])
+    raw = raw[1:]
+    settled, found, start = None, [], 0
     for frame in range(len(raw)):
         if raw[frame] != raw[start]:
             start = frame
         if raw[frame] != settled and times[frame] - times[start] >= persistence:
+            if settled is not None:
+                found.append(("formed" if raw[frame] else "broken", times[start]))
             settled = raw[frame]
-            found.append(("formed" if settled else "broken", times[start]))
     return found
 
 

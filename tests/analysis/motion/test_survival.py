@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from catholyte.analysis.motion.bond_events import BondEvents
+from catholyte.analysis.motion.bond_rules import BondRule
 from catholyte.analysis.motion.survival import survival, units
 from catholyte.tests.support.motion.motions import frames, ledger
 from catholyte.tests.support.referees.evidence import Referee
@@ -33,7 +34,7 @@ def tetrahedra(breaks: list[int | None], n: int = 100) -> BondEvents:
 
 def test_units_are_named_after_their_first_shell() -> None:
     found = tetrahedra([None, 20])
-    assert units(found) == {0: "PS4", 5: "PS4"}
+    assert units(found) == {(0,): "PS4", (5,): "PS4"}
 
 
 def test_the_product_limit_over_replicas(refereed: Referee) -> None:
@@ -65,6 +66,28 @@ def test_a_unit_whose_bond_comes_back_is_lost_all_the_same_and_counts_once() -> 
     positions[60:80, 1, 0] = 3.5
     (found,) = survival([ledger(frames(("P", "S"), positions))])
     assert (found.unit, found.n_lost, found.times.tolist()) == ("PS", 1, [0, 200])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_bond_between_centres_belongs_to_its_unit(order: int) -> None:
+    """P2S6 whose P-P bond of 2.2 Å breaks at 300 fs and whose P-S bonds stay: one unit, lost, and no PS3 beside it."""
+    away = np.array([[0, 2.0, 0], [0, -1.0, 1.73], [0, -1.0, -1.73]]) * 0.95
+    half = np.vstack([np.zeros(3), away - np.array([0.6, 0, 0])])
+    unit = np.concatenate([half, half * np.array([-1, 1, 1]) + np.array([2.2, 0, 0])]) + 4.0
+    path = np.broadcast_to(unit, (60, 8, 3)).copy()
+    path[30:, 4:, 0] += 1.5
+    rules = (
+        BondRule("P", "P", 2.6, 2.45, 2.75, "by hand"),
+        BondRule("P", "S", 2.6, 2.4, 2.8, "by hand"),
+    )
+    found = (
+        ledger(frames(("P", "S", "S", "S") * 2, path[:, ::order], np.diag([14.0, 14, 14])), rules)
+        if order == 1
+        else (ledger(frames(("S", "S", "S", "P") * 2, path[:, ::order], np.diag([14.0, 14, 14])), rules))
+    )
+    assert list(units(found).values()) == ["P2S6"]
+    (curve,) = survival([found])
+    assert (curve.unit, curve.n_units, curve.n_lost, curve.times.tolist()) == ("P2S6", 1, 1, [0, 300])
 
 
 def test_nothing_is_lost() -> None:
