@@ -77,7 +77,7 @@ def test_the_page_says_what_the_command_says(catholyte: Run, tmp_path: Path, boa
     for mine, theirs in zip(tables["drift"], told["drift"], strict=True):
         assert mine == pytest.approx(theirs)
     seen = page(board, "m2")  # any chunk shows the whole trajectory
-    assert re.search(r"P-S breaking\s+1\s+1\s+0\s+0\.00\s+1\.00\s+1\.00\s+\S+\s+0\.8403", seen)
+    assert re.search(r"P-S breaking\s+1\s+1\s+0\s+0\.00\s+1\.00\s+1\.60\s+\S+\s+1\.0101", seen)
     assert "tier chgnet: machine-learned" in seen
     assert "1 interface of 1.00 nm²; against LPSCl control replica 1 (0.99 ps)" in seen
     for missing in (
