@@ -288,7 +288,7 @@ def _row(plan: Mapping[str, Any], document: CalculationDocument) -> dict[str, An
         "max_force": document.convergence.max_force,
         "gap": edges.gap if edges else None,
         "accepted": verdict.accepted if verdict else None,
-        "signature": f"{signature.engine} {signature.version}, {signature.functional}, {signature.potentials}",
+        "signature": f"{signature.engine} {signature.version}, {signature.level}, {signature.potentials}",
     }
 
 

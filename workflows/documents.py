@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pymatgen.core.structure import Structure
 
-from ..configs.errors import InputError, SignatureMismatchError
+from ..configs.errors import InputError
 from ..configs.models import Tier
 from ..configs.trust import trust_of
 from .roles import Role
+from .signature import Signature, require_same_signature
 
 __all__ = [
     "LARGE_FIELDS",
@@ -44,8 +45,9 @@ __all__ = [
 
 #: 2 adds the verdict of acceptance and the signature's precision, POTCARs and altered tags; documents of version 1 read
 #: as they are; 3 adds the state from which dynamics goes on and the planar potential; versions 1 and 2 read as they
-#: are; 4 adds the role; analysis derives that of older documents from their labels
-SCHEMA_VERSION = 4
+#: are; 4 adds the role; analysis derives that of older documents from their labels; 5 adds dispersion, spin-orbit
+#: coupling, form of U and charge to the signature
+SCHEMA_VERSION = 5
 #: settings that all chunks of a trajectory share, with their units
 _CHUNK_RULES = {"timestep": "fs", "thermostat": "", "temperature": "K", "damping": "fs", "frame_interval": "steps"}
 #: Å, within which a chunk begins where the one before ended: the digits of a POSCAR
@@ -61,79 +63,6 @@ Kind = Literal["relax", "static", "dos", "md"]
 
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid")
-
-
-class Signature(_Document):
-    """What two energies must share before one is subtracted from the other."""
-
-    engine: str
-    version: str
-    functional: str
-    hubbard_u: dict[str, float] = Field(description="eV per element; elements without a d shell are left out")
-    potentials: str = Field(description="identity of PAW setups, POTCARs or weights")
-    cutoff: float | None = Field(None, description="eV")
-    kpoint_density: float | None = Field(None, description="k points × atoms, rounded as the engine asked for it")
-    smearing: str | None = None
-    real_space_projection: bool = False
-    precision: str | None = Field(None, description="PREC or the like, where the engine has such a word")
-    potcars: dict[str, str] = Field(
-        default_factory=dict, description="element to title (and sha256 where the file was there) of its potential"
-    )
-    altered: dict[str, str] = Field(
-        default_factory=dict,
-        description="tag to 'asked → used', for each change of an error handler that makes the energy another one",
-    )
-
-    def differences(self, other: Signature) -> list[str]:
-        """Names and values of the fields in which two signatures disagree.
-
-        U and POTCARs are compared element by element, over the elements that both cells contain: LCO and
-        Li2CO3 share a campaign although only one holds cobalt. The k-point density is reported by
-        the caller, not compared: cells of different shape cannot share it exactly.
-        """
-        found = []
-        for name in ("engine", "version", "potentials", "cutoff", "smearing", "real_space_projection", "precision"):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine != theirs:
-                found.append(f"{name}: {mine} against {theirs}")
-        if self.functional.removesuffix("+U") != other.functional.removesuffix(
-            "+U"
-        ):  # whether there is a U is said element by element
-            found.append(f"functional: {self.functional} against {other.functional}")
-        for element in sorted(set(self.hubbard_u) & set(other.hubbard_u)):
-            if self.hubbard_u[element] != other.hubbard_u[element]:
-                found.append(f"U({element}): {self.hubbard_u[element]} eV against {other.hubbard_u[element]} eV")
-        for element in sorted(set(self.potcars) & set(other.potcars)):
-            if self.potcars[element] != other.potcars[element]:
-                found.append(f"POTCAR of {element}: {self.potcars[element]} against {other.potcars[element]}")
-        for tag in sorted(set(self.altered) | set(other.altered)):
-            mine, theirs = self.altered.get(tag, "as asked"), other.altered.get(tag, "as asked")
-            if mine != theirs:
-                found.append(f"{tag}, changed by the error handler: {mine} against {theirs}")
-        return found
-
-
-def require_same_signature(documents: dict[str, Signature]) -> None:
-    """Raise unless all energies may be subtracted from each other.
-
-    Parameters
-    ----------
-    documents : dict of str to Signature
-        Label to signature.
-
-    Raises
-    ------
-    SignatureMismatchError
-        Naming the first pair and every field in which it differs.
-    """
-    items = list(documents.items())
-    for i, (label, signature) in enumerate(items):
-        for other_label, other in items[i + 1 :]:
-            found = signature.differences(other)
-            if found:
-                raise SignatureMismatchError(
-                    f"the energies of {label} and {other_label} cannot be subtracted: " + "; ".join(found)
-                )
 
 
 def require_real(*documents: CalculationDocument) -> None:

@@ -10,17 +10,11 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError
 from ...workflows.documents import CalculationDocument, PlanarPotential, require_real
-from ...workflows.vasp_output import (
-    band_edges,
-    locate,
-    parse_vasprun,
-    projected_dos,
-    read_locpot,
-    read_outcar,
-    read_text,
-    refuse_rehearsal,
-    require_electronic_convergence,
-)
+from ...workflows.vasp_output.files import locate, read_text
+from ...workflows.vasp_output.outcar import read_outcar
+from ...workflows.vasp_output.potential import read_locpot
+from ...workflows.vasp_output.run import parse_vasprun, refuse_rehearsal, require_electronic_convergence
+from ...workflows.vasp_output.states import band_edges, projected_dos
 from .band_report import Bands, bands_of
 
 __all__ = ["read_bands", "read_potential"]

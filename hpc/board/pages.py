@@ -351,9 +351,7 @@ def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list
             told["moments"] = f"{min(document.magmoms):.2f} to {max(document.magmoms):.2f} µB" + (
                 "" if document.moments_signed else " (magnitudes)"
             )
-        told["energy signature"] = (
-            f"{signature.engine} {signature.version}, {signature.functional}, {signature.potentials}"
-        )
+        told["energy signature"] = f"{signature.engine} {signature.version}, {signature.level}, {signature.potentials}"
         if signature.altered:
             told["altered"] = "; ".join(f"{tag}: {change}" for tag, change in signature.altered.items())
     return [(key, str(value)) for key, value in told.items() if value not in (None, "")]

@@ -23,7 +23,8 @@ from catholyte.workflows.engines.tasks import Dos, Static
 from catholyte.workflows.engines.vasp.cells import vasp_cell
 from catholyte.workflows.engines.vasp.inputs import incar_tags
 from catholyte.workflows.engines.vasp.settings import VaspSettings
-from catholyte.workflows.vasp_output import locate, read_locpot
+from catholyte.workflows.vasp_output.files import locate
+from catholyte.workflows.vasp_output.potential import read_locpot
 
 HARTREE_ONLY: Any = SimpleNamespace(parameters={"LVTOT": False, "LVHAR": True})
 
@@ -48,7 +49,9 @@ def test_planar_average_is_pymatgens(tmp_path: Path, shape: tuple[int, int, int]
         np.abs(found.values - Locpot.from_file(file).get_average_along_axis(2)).max(),
         "pymatgen, Locpot.get_average_along_axis",
     )
-    refereed("planar average of a LOCPOT", away, 1e-9, of="workflows.vasp_output.read_locpot", by=by, unit="eV")
+    refereed(
+        "planar average of a LOCPOT", away, 1e-9, of="workflows.vasp_output.potential.read_locpot", by=by, unit="eV"
+    )
     np.testing.assert_allclose(found.values, made.data["total"].mean(axis=(0, 1)), atol=1e-8)
 
 

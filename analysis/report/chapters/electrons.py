@@ -334,7 +334,7 @@ def _signature(document: CalculationDocument) -> str:
     s = document.signature
     parts = [
         f"{s.engine} {s.version}",
-        s.functional,
+        s.level,
         s.potentials,
         f"cutoff {s.cutoff:g} eV" if s.cutoff else "",
         s.smearing or "",

@@ -19,7 +19,8 @@ from ....configs.errors import CalculationError, EngineUnavailableError, InputEr
 from ....configs.load import engine_settings
 from ....configs.models import Tier
 from ...documents import Acceptance, CalculationDocument, Check, Kind
-from ...vasp_output import locate, read_contcar, read_outcar
+from ...vasp_output.files import locate
+from ...vasp_output.outcar import read_contcar, read_outcar
 from ..acceptance import assess
 from ..backend import EngineBackend, write_atomically
 from ..tasks import Dos, MolecularDynamics, Relax, Static, Task

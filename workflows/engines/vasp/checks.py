@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pymatgen.core.structure import Structure
 
-from ....configs.models import Tier
 from ...documents import Check, is_stamped
 from ..tasks import MolecularDynamics, Relax, Task
 from .cells import VaspCell
@@ -17,7 +16,7 @@ from .runner import Change
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
-__all__ = ["Asked", "run_checks", "step_energy", "tier_of"]
+__all__ = ["Asked", "run_checks", "step_energy"]
 
 #: electrons, by which NELECT may differ from the sum of the valences
 _CHARGE = 1e-3
@@ -175,8 +174,3 @@ def step_energy(step: dict[str, Any]) -> float:
     """Energy of one ionic step, eV, at the end of its electronic cycle: VASP 5.4 prints 0 for it outside the cycle."""
     cycle = step["electronic_steps"]
     return float(cycle[-1]["e_0_energy"] if cycle and "e_0_energy" in cycle[-1] else step["e_0_energy"])
-
-
-def tier_of(run: Vasprun) -> Tier:
-    """The rehearsal stamps the version of what it writes."""
-    return "rehearsal" if is_stamped(run.vasp_version) else "vasp"

@@ -24,41 +24,24 @@ from ...documents import (
     Kind,
     ProjectedDos,
     Provenance,
-    Signature,
     Trajectory,
 )
-from ...vasp_output import (
-    VaspFiles,
-    band_edges,
-    locate,
-    parse_vasprun,
-    projected_dos,
-    read_contcar,
-    read_locpot,
-    read_outcar,
-)
+from ...vasp_output.files import VaspFiles, locate
+from ...vasp_output.outcar import read_contcar, read_outcar
+from ...vasp_output.potential import read_locpot
+from ...vasp_output.run import atom_types, is_force_field, parse_vasprun
+from ...vasp_output.states import band_edges, projected_dos
 from ..tasks import MolecularDynamics, Task
 from .cells import VaspCell, vasp_cell
-from .checks import Asked, run_checks, step_energy, tier_of
+from .checks import Asked, run_checks, step_energy
 from .parts import join, parts
 from .runner import Change, changes
+from .signature import signature_of, tier_of
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
 __all__ = ["Asked", "document_from_files"]
-
-#: GGA tag to the functional's name (VASP wiki, GGA); two dashes: the POTCAR's own, PBE for PAW_PBE
-_FUNCTIONALS = {
-    "PE": "PBE",
-    "--": "PBE",
-    "PS": "PBEsol",
-    "RP": "RPBE",
-    "RE": "revPBE",
-    "91": "PW91",
-    "AM": "AM05",
-    "CA": "LDA",
-}
 
 
 def document_from_files(path: Path, label: str, asked: Asked | None = None) -> CalculationDocument:
@@ -108,7 +91,7 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
         n_sites=len(initial),
         initial_structure=initial,
         structure=_final_structure(run, files, initial, cell, moments, kind),
-        energy=float(run.final_energy),
+        energy=step_energy(last),
         forces=cell.restored(forces.tolist()),
         stress=(-np.asarray(last["stress"], dtype=float) * KBAR).tolist() if last.get("stress") is not None else None,
         magmoms=moments,
@@ -118,7 +101,7 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
         dos=dos,
         potential=read_locpot(files.locpot, run) if kind in ("static", "dos") else None,
         trajectory=_trajectory(run, cell, asked.task if asked else None) if len(run.ionic_steps) > 1 else None,
-        signature=_signature(run, cell, asked, altered),
+        signature=signature_of(run, atom_types(files.vasprun, run), files.vasprun, asked, altered),
         settings=_settings(run, asked, altered),
         acceptance=Acceptance.of(run_checks(run, asked, altered, told)),
         provenance=_provenance(run, files, outcar),
@@ -132,7 +115,9 @@ def _convergence(run: Vasprun, kind: Kind) -> Convergence:
         ionic=bool(run.converged_ionic) if kind == "relax" else True,
         max_force=float(np.linalg.norm(np.asarray(last["forces"], dtype=float), axis=1).max()),
         n_steps=len(run.ionic_steps),
-        detail=f"last electronic cycle {len(last['electronic_steps'])} of at most {int(run.parameters['NELM'])} steps",
+        detail="forces of a machine-learned force field"
+        if is_force_field(run)
+        else f"last electronic cycle {len(last['electronic_steps'])} of at most {int(run.parameters['NELM'])} steps",
     )
 
 
@@ -200,55 +185,6 @@ def _trajectory(run: Vasprun, cell: VaspCell, task: Task | None) -> Trajectory:
         else None,
         times=[i * timestep for i in range(0, len(run.ionic_steps), stride)] if moving else None,
     )
-
-
-def _signature(run: Vasprun, cell: VaspCell, asked: Asked | None, altered: list[Change]) -> Signature:
-    p = run.parameters
-    symbols = list(dict.fromkeys(site.specie.symbol for site in cell.structure))
-    hubbards = {
-        site.specie.symbol: float(run.hubbards.get(site.specie.symbol, 0.0))
-        for site in cell.structure
-        if site.specie.is_transition_metal
-    }
-    titles = dict(zip(symbols, [str(spec["titel"]) for spec in run.potcar_spec], strict=True))
-    hashes = asked.hashes if asked else {}
-    tag = str(p.get("GGA", "--")).upper()
-    return Signature(
-        engine="vasp",
-        version=str(run.vasp_version),
-        functional=str(p["METAGGA"]) if str(p.get("METAGGA", "--")).strip("-N") else _FUNCTIONALS.get(tag, tag),
-        hubbard_u=hubbards,
-        potentials=asked.release if asked else " ".join(sorted({title.split()[0] for title in titles.values()})),
-        potcars={
-            element: f"{title} sha256:{hashes[element][:16]}" if element in hashes else title
-            for element, title in titles.items()
-        },
-        cutoff=float(p.get("ENCUT") or p["ENMAX"]),
-        kpoint_density=float(np.prod(run.kpoints.kpts[0]) * len(cell.structure))
-        if len(run.kpoints.kpts) == 1
-        else None,
-        smearing=_smearing(int(p["ISMEAR"]), float(p["SIGMA"])),
-        real_space_projection=bool(p.get("LREAL")),
-        precision={
-            "acc": "Accurate",
-            "nor": "Normal",
-            "sin": "Single",
-            "low": "Low",
-            "med": "Medium",
-            "hig": "High",
-        }.get(str(p["PREC"]).lower()[:3], str(p["PREC"])),
-        altered={
-            change.tag: f"{change.asked} → {change.used}"
-            for change in altered
-            if change.verdict == "breaks comparability"
-        },
-    )
-
-
-def _smearing(kind: int, width: float) -> str:
-    names = {0: "Gaussian", -1: "Fermi-Dirac", -4: "tetrahedron", -5: "tetrahedron (Blöchl)"}
-    name = names.get(kind, f"Methfessel-Paxton {kind}")
-    return name if kind in (-4, -5) else f"{name} {width:g} eV"
 
 
 def _settings(run: Vasprun, asked: Asked | None, altered: list[Change]) -> dict[str, Any]:

@@ -20,7 +20,9 @@ from pymatgen.core.structure import Structure
 
 from ....configs.arrays import Floats
 from ....configs.errors import InputError
-from ...vasp_output import parse_vasprun, read_contcar, read_text
+from ...vasp_output.files import read_text
+from ...vasp_output.outcar import read_contcar
+from ...vasp_output.run import parse_vasprun
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun

@@ -23,7 +23,8 @@ import psutil
 
 from ....configs.errors import CalculationError, InputError
 from ...documents import Kind
-from ...vasp_output import locate, parse_vasprun
+from ...vasp_output.files import locate
+from ...vasp_output.run import parse_vasprun
 from .parts import keep_copy, lower_nsw
 from .settings import VaspSettings
 

@@ -1,0 +1,1 @@
+"""Reading what VASP wrote: files found by name, damage named, arrays taken out. No maker, no engine."""

@@ -1,0 +1,76 @@
+"""Files of one run, found by name and read as text."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...configs.errors import InputError
+
+__all__ = ["VaspFiles", "locate", "read_text"]
+
+
+@dataclass(frozen=True)
+class VaspFiles:
+    """The files of one run, under one prefix; None where a file is not there."""
+
+    vasprun: Path
+    outcar: Path | None
+    contcar: Path | None
+    locpot: Path | None = None
+
+
+def locate(path: Path) -> VaspFiles:
+    """Find the files of one run in a directory, or beside one ``vasprun.xml``; each plain or .gz, under any prefix.
+
+    Raises
+    ------
+    InputError
+        If there is no such path, or the directory holds no run or several.
+    """
+    if not path.exists():
+        raise InputError(
+            f"{path} does not exist: give a VASP directory, a vasprun.xml(.gz) or a stored document (.json)"
+        )
+    found = [path]
+    if path.is_dir():
+        found = sorted(f for f in path.iterdir() if f.name.endswith(("vasprun.xml", "vasprun.xml.gz")))
+        if len(found) != 1:
+            names = ", ".join(f.name for f in found)
+            raise InputError(
+                f"{path} holds {len(found)} files vasprun.xml(.gz), one is needed"
+                + (f"; name one of {names}" if found else "")
+            )
+    stem = found[0].name.removesuffix(".gz").removesuffix("vasprun.xml")
+
+    def beside(name: str) -> Path | None:
+        return next(
+            (f for f in (found[0].with_name(f"{stem}{name}"), found[0].with_name(f"{stem}{name}.gz")) if f.is_file()),
+            None,
+        )
+
+    return VaspFiles(found[0], beside("OUTCAR"), beside("CONTCAR"), beside("LOCPOT"))
+
+
+def read_text(file: Path) -> str:
+    """Return the text of a plain or gzipped file.
+
+    Raises
+    ------
+    InputError
+        Naming the file and its damage.
+    """
+    try:
+        raw = file.read_bytes()
+        text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode()
+    except EOFError:
+        raise InputError(f"{file} is truncated: the gzip stream ends early") from None
+    except (gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
+        raise InputError(f"{file} is corrupt: {error}") from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror or error}") from None
+    if not text.strip():
+        raise InputError(f"{file} is empty")
+    return text

@@ -1,0 +1,86 @@
+"""What only the OUTCAR and the CONTCAR hold: moments, core potentials, velocities."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pymatgen.core.structure import Structure
+
+from ...configs.errors import InputError
+from .files import read_text
+
+__all__ = ["read_contcar", "read_outcar"]
+
+#: VASP's last words in a complete OUTCAR
+_OUTCAR_END = "General timing and accounting informations for this job"
+
+
+def read_outcar(file: Path | None, n_sites: int) -> dict[str, Any]:
+    """Moments and what else only the OUTCAR has, of the last step.
+
+    Returns
+    -------
+    dict
+        ``moments`` (n_sites,) µB or None, ``total`` µB or None, ``core`` (n_sites,) eV or None, ``electrons``,
+        ``n_bands``, ``cpu_seconds``, ``wall_seconds``; empty where there is no file.
+
+    Raises
+    ------
+    InputError
+        If it is empty, truncated, corrupt, or of a non-collinear run.
+    """
+    from pymatgen.io.vasp.outputs import Outcar
+
+    if file is None:
+        return {}
+    text = read_text(file)
+    if _OUTCAR_END not in text:
+        raise InputError(
+            f"{file} is truncated: VASP did not write its closing timing table, so the run was killed or is still going"
+        )
+    try:
+        outcar = Outcar(file)
+        steps = outcar.read_avg_core_poten()
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{file} is corrupt: a section that a complete run has is missing or unreadable "
+            f"({type(error).__name__}: "
+            f"{error})"
+        ) from None
+    # the tables of charges and moments come in pairs: without its partner, the last table of moments is of an earlier
+    # step
+    tables = [
+        max((m.start() for m in re.finditer(rf"^ *{title} *$", text, re.MULTILINE)), default=-1)
+        for title in ("total charge", r"magnetization \(x\)")
+    ]
+    moments = [site["tot"] for site in outcar.magnetization] if tables[1] >= tables[0] else []
+    if any(not isinstance(m, (int, float)) for m in moments):
+        raise InputError(f"{file} holds vector moments of a non-collinear run, which are not supported")
+    core = [float(v) for v in steps[-1]] if steps else []
+    return {
+        "moments": [float(m) for m in moments] if len(moments) == n_sites else None,
+        "total": None if outcar.total_mag is None else float(outcar.total_mag),
+        "core": core if len(core) == n_sites else None,
+        "electrons": None if outcar.nelect is None else float(outcar.nelect),
+        "cpu_seconds": outcar.run_stats.get("Total CPU time used (sec)"),
+        "wall_seconds": outcar.run_stats.get("Elapsed time (sec)"),
+    }
+
+
+def read_contcar(file: Path) -> Structure:
+    """Return the last structure with velocities (Å/fs) where it has them, from which a run goes on.
+
+    Raises
+    ------
+    InputError
+        If it is empty or does not parse.
+    """
+    from pymatgen.io.vasp.inputs import Poscar
+
+    text = read_text(file)
+    try:
+        return Poscar.from_str(text).structure
+    except (ValueError, IndexError, KeyError, TypeError) as error:
+        raise InputError(f"{file} is corrupt: it is no whole POSCAR ({error})") from None
