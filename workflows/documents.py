@@ -96,6 +96,9 @@ class BandEdges(_Document):
     cbm: float | None = None
     gap: float = Field(description="eV, 0 for a metal")
     direct_gap: float | None = None
+    vbm_at: list[float] | None = Field(None, description="fractional k point of the valence band maximum")
+    cbm_at: list[float] | None = Field(None, description="fractional k point of the conduction band minimum")
+    note: str = Field("", description="what a reader must know of the edges")
     average_potential: float | None = Field(
         None, description="eV, cell average of the electrostatic potential energy of an electron"
     )

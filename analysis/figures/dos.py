@@ -106,7 +106,7 @@ def dos_figure(panels: Sequence[DosPanel], energies: tuple[float, float] = (-9.0
 
 
 def _draw_dos(ax: Axes, panel: DosPanel, energies: tuple[float, float], width: float) -> None:
-    (dos, edges, _), report = panel.bands, panel.report
+    dos, edges, report = panel.bands.dos, panel.bands.edges, panel.report
     spec = report.spec
     whole = report.row().centers[0]
     grid = np.asarray(dos.energies) - whole.reference_energy

@@ -30,7 +30,7 @@ from .band_references import (
     window_moments,
 )
 
-__all__ = ["BandCenter", "CentersAtReferences", "Selection", "all_references", "band_center"]
+__all__ = ["BandCenter", "CentersAtReferences", "Selection", "all_references", "band_center", "occupied_floor"]
 
 
 class BandCenter(Result):
@@ -54,7 +54,8 @@ class BandCenter(Result):
     semicore_fraction: float | None = Field(
         None,
         description=(
-            "share (0-1) of those states that lies at or below the O 2s band; None where no O 2s band was found"
+            "share (0-1) of the states that lies at or below the O 2s band: of those in a range, and of all occupied "
+            "ones, where a centre of O 2p leaves it out; None where no O 2s band was found"
         ),
     )
     arbitrary: bool = Field(False, description="true where the reference has no physical meaning: E_F inside a gap")
@@ -103,20 +104,37 @@ class Selection:
         is an oxygen's. Needed for the centre of another element.
     vacuum : float, optional
         eV, vacuum level on the engine's own zero, from the potential of a slab.
+    floor : float, optional
+        eV, lower end of the window ``occupied`` on the engine's own zero, one for all rows of a table; where left out,
+        :func:`occupied_floor` of the sites themselves.
     """
 
     spin: Spin = "both"
     environment: str = "all"
     oxygens: tuple[int, ...] | None = None
     vacuum: float | None = None
+    floor: float | None = None
 
 
-def _window(dos: ProjectedDos, edges: BandEdges, spec: BandCenterSpec, zero: float) -> tuple[float, float]:
+def occupied_floor(dos: ProjectedDos, edges: BandEdges, spec: BandCenterSpec, oxygens: Sequence[int]) -> float:
+    """Lower end of the window ``occupied``, eV on the engine's own zero: the upper end of the O 2s band for a centre of
+    O 2p, where that band can be told apart, and the lowest computed band for every other."""
+    if (spec.element, spec.orbital) == ("O", "p"):
+        try:
+            return o2s_window(dos, edges, oxygens)[1]
+        except InputError:
+            pass
+    return float(dos.energies[0])
+
+
+def _window(
+    dos: ProjectedDos, edges: BandEdges, spec: BandCenterSpec, zero: float, floor: float
+) -> tuple[float, float]:
     """Ends of the window on the engine's own scale, eV, cut at the ends of the grid."""
     low, high = float(dos.energies[0]), float(dos.energies[-1])
     if spec.range is not None:
         return max(low, zero + spec.range[0]), min(high, zero + spec.range[1])
-    return low, min(high, occupied_top(edges))
+    return max(low, floor), min(high, occupied_top(edges))
 
 
 def band_center(
@@ -124,9 +142,10 @@ def band_center(
 ) -> BandCenter:
     """First moment of a projected DOS over the window of `spec`, from the reference of `spec`.
 
-    The window ``occupied`` reaches from the lowest computed band up to mid-gap in an insulator, so that broadened tails
-    of the valence band count, and up to E_F in a metal, where the bin that E_F cuts contributes its lower part (linear
-    interpolation of the density). ``range`` lies between two energies relative to the reference.
+    The window ``occupied`` reaches from the lowest computed band, for a centre of O 2p from above the O 2s band where
+    that can be told apart, up to mid-gap in an insulator, so that broadened tails of the valence band count, and up to
+    E_F in a metal, where the bin that E_F cuts contributes its lower part (linear interpolation of the density).
+    ``range`` lies between two energies relative to the reference.
 
     Parameters
     ----------
@@ -186,7 +205,9 @@ def _centers(
 ) -> tuple[BandCenter, ...]:
     """One moment over the window that the first of `zeros` fixes, written against each of them."""
     energies, density = np.asarray(dos.energies, dtype=float), projected_density(dos, sites, spec.orbital, chosen.spin)
-    low, high = _window(dos, edges, spec, zeros[0].energy)
+    anchors = _anchors(sites, spec, chosen)
+    floor = occupied_floor(dos, edges, spec, anchors) if chosen.floor is None else chosen.floor
+    low, high = _window(dos, edges, spec, zeros[0].energy, floor)
     states, first = window_moments(energies, density, low, high)
     if states <= 0:
         raise InputError(
@@ -194,12 +215,10 @@ def _centers(
             f"to {energies[-1]:.2f} eV)"
         )
     try:
-        semicore = (
-            window_moments(energies, density, low, min(high, o2s_window(dos, edges, _anchors(sites, spec, chosen))[1]))[
-                0
-            ]
-            / states
-        )
+        top = o2s_window(dos, edges, anchors)[1]
+        bottom = low if spec.window == "range" else float(energies[0])
+        below = window_moments(energies, density, bottom, min(high, top))[0]
+        semicore = below / window_moments(energies, density, bottom, high)[0]
     except InputError:
         semicore = None
     return tuple(

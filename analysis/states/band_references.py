@@ -86,8 +86,8 @@ def window_moments(
 
 
 def is_metal(edges: BandEdges) -> bool:
-    """True where the calculation has no gap."""
-    return edges.vbm is None or edges.gap <= 0
+    """True where the calculation has no gap; a cell whose empty bands were not computed is none."""
+    return edges.vbm is None or (edges.cbm is not None and edges.gap <= 0)
 
 
 def occupied_top(edges: BandEdges) -> float:

@@ -13,7 +13,7 @@ from pymatgen.core.structure import Structure
 from ...configs.errors import InputError, UnknownNameError, near_match_hint
 from ...configs.steps.electronic import BandCenterSpec, shell_name
 from ...workflows.documents import BandEdges, CalculationDocument, ProjectedDos, require_real
-from .band_center import BandCenter, CentersAtReferences, Selection, all_references
+from .band_center import BandCenter, CentersAtReferences, Selection, all_references, band_center, occupied_floor
 from .band_references import Result, Spin, is_metal, occupied_top, window_moments
 
 __all__ = [
@@ -36,6 +36,7 @@ class Bands(NamedTuple):
     dos: ProjectedDos
     edges: BandEdges
     structure: Structure
+    notes: tuple[str, ...] = ()
 
 
 class BandReport(Result):
@@ -178,8 +179,9 @@ def band_report(
     spins: tuple[Spin, ...] = (
         ("both", "up", "down") if "spin" in resolve and len(bands.dos.densities) == 2 else ("both",)
     )
+    floor = occupied_floor(bands.dos, bands.edges, spec, by_element.get("O", ()))
     rows = [
-        all_references(bands.dos, bands.edges, sites, spec, Selection(spin, label, oxygens, vacuum))
+        all_references(bands.dos, bands.edges, sites, spec, Selection(spin, label, oxygens, vacuum, floor))
         for label, sites in _groups(spec.element, by_element[spec.element], environments or {}, "site" in resolve)
         for spin in spins
     ]
@@ -189,7 +191,7 @@ def band_report(
         gap=bands.edges.gap,
         efermi=bands.edges.efermi,
         rows=tuple(rows),
-        notes=_notes(bands, rows[0]),
+        notes=(*_notes(bands, rows[0]), *_oxygen_window(bands, spec, rows[0].centers[0])),
     )
 
 
@@ -210,11 +212,12 @@ def _groups(
 
 
 def _notes(bands: Bands, row: CentersAtReferences) -> tuple[str, ...]:
-    """What a reader must know: arbitrary references, and a DOS that does not hold a whole number of electrons.
+    """What a reader must know: how the edges were found, arbitrary references, and a DOS that does not hold a whole
+    number of electrons.
 
     The electrons below the gap of an insulator are whole per spin channel, those below E_F of a metal in sum.
     """
-    found = [center.note for center in row.centers if center.note]
+    found = [*filter(None, (bands.edges.note, *bands.notes)), *(center.note for center in row.centers if center.note)]
     energies, total = np.asarray(bands.dos.energies), np.asarray(bands.dos.total)
     metal = is_metal(bands.edges)
     top = occupied_top(bands.edges)
@@ -228,6 +231,21 @@ def _notes(bands: Bands, row: CentersAtReferences) -> tuple[str, ...]:
                 f"NEDOS){', or smearing fills bands across E_F' if metal else ''}, and the centres inherit that error"
             )
     return tuple(found)
+
+
+def _oxygen_window(bands: Bands, spec: BandCenterSpec, center: BandCenter) -> tuple[str, ...]:
+    """Whether the window of an O 2p centre leaves out O 2s, and what the centre would be with it."""
+    if spec.window != "occupied" or (spec.element, spec.orbital) != ("O", "p"):
+        return ()
+    if center.semicore_fraction is None:
+        return ("the O 2s band cannot be told apart: the window begins at the lowest computed band and may hold it",)
+    everything = Selection(center.spin, vacuum=center.reference_energy, floor=bands.dos.energies[0])
+    whole = band_center(bands.dos, bands.edges, center.sites, spec, everything).center
+    return (
+        f"the window begins above the O 2s band, at {center.bounds[0]:.2f} eV from {center.reference}: "
+        f"{100 * center.semicore_fraction:.1f} % of the occupied p-projected states lie below and are left out (with "
+        f"them the centre is {whole:.3f} eV)",
+    )
 
 
 def common_spec(documents: Sequence[CalculationDocument], spec: BandCenterSpec) -> BandCenterSpec:

@@ -10,11 +10,12 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError
 from ...workflows.documents import CalculationDocument, PlanarPotential, require_real
+from ...workflows.vasp_output.edges import band_edges
 from ...workflows.vasp_output.files import locate, read_text
-from ...workflows.vasp_output.outcar import read_outcar
+from ...workflows.vasp_output.outcar import VECTORS, read_outcar
 from ...workflows.vasp_output.potential import read_locpot
 from ...workflows.vasp_output.run import parse_vasprun, refuse_rehearsal, require_electronic_convergence
-from ...workflows.vasp_output.states import band_edges, projected_dos
+from ...workflows.vasp_output.states import projected_dos
 from .band_report import Bands, bands_of
 
 __all__ = ["read_bands", "read_potential"]
@@ -54,7 +55,8 @@ def read_bands(path: str | Path) -> Bands:
     outcar = read_outcar(files.outcar, len(structure))
     if outcar.get("moments") is not None:
         structure.add_site_property("magmom", outcar["moments"])
-    return Bands(projected_dos(run), band_edges(run, outcar.get("core")), structure)
+    notes = (VECTORS,) if outcar.get("vectors") else ()
+    return Bands(projected_dos(run), band_edges(run, files.vasprun, outcar.get("core")), structure, notes)
 
 
 def read_potential(path: str | Path) -> PlanarPotential | None:

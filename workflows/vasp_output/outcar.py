@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from pymatgen.core.structure import Structure
 from ...configs.errors import InputError
 from .files import read_text
 
-__all__ = ["read_contcar", "read_outcar"]
+__all__ = ["VECTORS", "read_contcar", "read_outcar"]
+
+#: what is said of the moments of a noncollinear run
+VECTORS = "the moments of this noncollinear run are vectors: their lengths are used, their directions are not"
 
 #: VASP's last words in a complete OUTCAR
 _OUTCAR_END = "General timing and accounting informations for this job"
@@ -23,13 +27,14 @@ def read_outcar(file: Path | None, n_sites: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``moments`` (n_sites,) µB or None, ``total`` µB or None, ``core`` (n_sites,) eV or None, ``electrons``,
-        ``n_bands``, ``cpu_seconds``, ``wall_seconds``; empty where there is no file.
+        ``moments`` (n_sites,) µB or None, of a noncollinear run the lengths of its vectors, and then ``vectors``
+        (n_sites, 3) µB; ``total`` µB or None, ``core`` (n_sites,) eV or None, ``electrons``, ``cpu_seconds``,
+        ``wall_seconds``; empty where there is no file.
 
     Raises
     ------
     InputError
-        If it is empty, truncated, corrupt, or of a non-collinear run.
+        If it is empty, truncated or corrupt.
     """
     from pymatgen.io.vasp.outputs import Outcar
 
@@ -56,11 +61,12 @@ def read_outcar(file: Path | None, n_sites: int) -> dict[str, Any]:
         for title in ("total charge", r"magnetization \(x\)")
     ]
     moments = [site["tot"] for site in outcar.magnetization] if tables[1] >= tables[0] else []
-    if any(not isinstance(m, (int, float)) for m in moments):
-        raise InputError(f"{file} holds vector moments of a non-collinear run, which are not supported")
+    vectors = [[float(x) for x in m.moment] for m in moments if not isinstance(m, (int, float))]
+    sizes = [math.hypot(*vector) for vector in vectors] if vectors else [float(m) for m in moments]
     core = [float(v) for v in steps[-1]] if steps else []
     return {
-        "moments": [float(m) for m in moments] if len(moments) == n_sites else None,
+        "moments": sizes if len(sizes) == n_sites else None,
+        "vectors": vectors if len(vectors) == n_sites else None,
         "total": None if outcar.total_mag is None else float(outcar.total_mag),
         "core": core if len(core) == n_sites else None,
         "electrons": None if outcar.nelect is None else float(outcar.nelect),

@@ -1,4 +1,4 @@
-"""Projected density of states and band edges of a run.
+"""Projected density of states of a run.
 
 VASP with Gaussian-like smearing prints at each grid energy the mean density of the interval that *ends* there, so its
 first moments lie half a grid step too high (0.105 eV on the 0.21 eV grid of a default NEDOS; measured against the mean
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..documents import BandEdges, ProjectedDos
+from ..documents import ProjectedDos
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
-__all__ = ["band_edges", "projected_dos"]
+__all__ = ["projected_dos"]
 
 _ORBITALS: tuple[Literal["s", "p", "d", "f"], ...] = ("s", "p", "d", "f")
 #: ISMEAR of the tetrahedron methods (VASP wiki, ISMEAR)
@@ -49,23 +49,3 @@ def projected_dos(run: Vasprun) -> ProjectedDos:
 def _orbital_type(key: Any) -> Literal["s", "p", "d", "f"]:
     """Orbital letter of a projection key: one m of LORBIT 11 or a whole shell of LORBIT 10."""
     return next(o for o in _ORBITALS if str(getattr(key, "name", key)).startswith(o))
-
-
-def band_edges(run: Vasprun, core_potentials: list[float] | None) -> BandEdges:
-    """Band edges from the eigenvalues.
-
-    The cell average of the electrostatic potential is VASP's own zero: the G = 0 terms of the Hartree and local
-    ionic potentials are left out, so it is 0 eV by construction (VASP wiki, LVHAR: the average of LOCPOT).
-    """
-    bands = run.get_band_structure(efermi="smart")
-    metal = bands.is_metal()
-    return BandEdges(
-        efermi=float(run.efermi),  # type: ignore[arg-type]  # Vasprun types it as optional, a complete file has it
-        vbm=None if metal else float(bands.get_vbm()["energy"]),
-        cbm=None if metal else float(bands.get_cbm()["energy"]),
-        gap=0.0 if metal else float(bands.get_band_gap()["energy"]),
-        direct_gap=None if metal else float(bands.get_direct_band_gap()),
-        average_potential=0.0,
-        core_potentials=core_potentials,
-        core_potential_kind="" if core_potentials is None else "VASP: average over a test charge at the core (OUTCAR)",
-    )

@@ -265,13 +265,33 @@ def test_the_o2s_band_needs_a_gap_above_it() -> None:
         o2s_window(dos.model_copy(update={"densities": densities.tolist()}), make_edges(), SITES)
 
 
-def test_the_semicore_share_is_reported() -> None:
+def test_the_occupied_window_of_o2p_leaves_out_o2s_and_says_so() -> None:
     dos = make_dos()
     densities = np.asarray(dos.densities)
     densities[0, SITES, 1] += gaussian(-18, 0.6)
-    found = band_center(dos.model_copy(update={"densities": densities.tolist()}), make_edges(), SITES, OCCUPIED)
+    mixed, edges = dos.model_copy(update={"densities": densities.tolist()}), make_edges()
+    found = band_center(mixed, edges, SITES, OCCUPIED)
+    assert found.center == pytest.approx(-3, abs=1e-3)  # the tail of O 2s above the block
     assert found.semicore_fraction == pytest.approx(0.6 / 6.6, abs=1e-4)
-    assert found.center == pytest.approx((-3 * 6 - 18 * 0.6) / 6.6, abs=1e-4)
+    whole = band_center(mixed, edges, SITES, OCCUPIED, Selection(floor=mixed.energies[0]))
+    assert whole.center == pytest.approx((-3 * 6 - 18 * 0.6) / 6.6, abs=1e-4)
+    report = band_report(Bands(mixed, edges, make_structure()), OCCUPIED)
+    assert any("9.1 % of the occupied p-projected states lie below and are left out (with them the centre is -4.364 eV)" in note for note in report.notes)  # fmt: skip
+    # a range is what was asked for
+    asked = BandCenterSpec(window="range", range=(-30, 1), reference="vbm")
+    assert band_center(mixed, edges, SITES, asked).center == pytest.approx((-3 * 6 - 18 * 0.6) / 6.6, abs=1e-4)
+    # without a gap above it the band cannot be told apart
+    densities[0, SITES, 0] = 0.1 * densities[0, SITES, 1]
+    merged = mixed.model_copy(update={"densities": densities.tolist()})
+    assert band_center(merged, edges, SITES, OCCUPIED).center == pytest.approx(whole.center, abs=1e-4)
+    report = band_report(Bands(merged, edges, make_structure()), OCCUPIED)
+    assert any("the O 2s band cannot be told apart" in note for note in report.notes)
+
+
+def test_a_cell_without_empty_bands_is_no_metal() -> None:
+    edges = make_edges().model_copy(update={"cbm": None, "gap": 0.0})
+    assert not is_metal(edges)
+    assert band_center(make_dos(), edges, SITES, OCCUPIED).reference == "vbm"
 
 
 # ----- what cannot be asked for
@@ -315,7 +335,8 @@ def test_report_has_the_keys_of_the_interface() -> None:
     assert (data["gap"], data["efermi"]) == (2.0, 0.0)
     assert {c["environment"]: c["n_atoms"] for c in data["centers"]} == {"all": 2, "near Co": 1, "O1": 1, "O2": 1}
     assert {c["orbital"] for c in data["centers"]} == {"2p"}
-    assert data["notes"] == ["E_F inside a gap of 2.00 eV is arbitrary"]
+    assert data["notes"][0] == "E_F inside a gap of 2.00 eV is arbitrary"
+    assert "the window begins above the O 2s band" in data["notes"][1]
 
 
 def test_d_bands_use_the_oxygens_of_the_cell_as_core_reference() -> None:

@@ -127,6 +127,46 @@ def test_a_surprising_moment_is_pointed_out_and_not_refused(magmoms: list[float]
     assert unsigned.acceptance.failed(refusing=False) == []
 
 
+LCO = Structure(
+    Lattice.cubic(4.26),
+    ["Co3+", "Co2+", "O2-", "O2-"],
+    [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0], [0, 0.5, 0]],
+    site_properties={"magmom": [0.0, 3.0, 0.0, 0.0]},
+)
+
+
+def _windows(start: list[float], magmoms: list[float] | None, task: Task, cell: Structure = LCO) -> Check:
+    initial = cell.copy(site_properties={"magmom": start})
+    document = _document(initial_structure=initial, structure=initial, magmoms=magmoms)
+    return next(check for check in assess(document, task).checks if check.name == "moments in their windows")
+
+
+@pytest.mark.parametrize(
+    ("start", "magmoms", "told"),
+    [
+        ([0.0, 3.0, 0.0, 0.0], [2.7, 2.65, 0.0, 0.0], "Co3+ 0: 2.70 µB, expected 0.00 to 0.40"),
+        ([0.0, 3.0, 0.0, 0.0], [0.41, 2.65, 0.0, 0.0], "Co3+ 0: 0.41 µB, expected 0.00 to 0.40"),
+        ([0.0, 3.0, 0.0, 0.0], [-0.39, 2.65, 0.0, 0.9], ""),
+        ([0.0, 0.0, 0.0, 0.0], [3.1, -3.1, 0.1, 0.1], "Co3+ 0: 3.10 µB, expected 0.00 to 0.40; Co2+ 1: -3.10 µB"),
+        ([0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.1, 0.1], ""),
+    ],
+)
+def test_an_ion_that_starts_without_a_moment_is_looked_at(start: list[float], magmoms: list[float], told: str) -> None:
+    check = _windows(start, magmoms, Static(method=METHOD))
+    assert (check.ok, check.refuses) == (not told, False)
+    assert check.detail.startswith(told or "all")
+
+
+def test_a_run_without_spin_says_that_nobody_looked() -> None:
+    spinless = Static(method=METHOD.model_copy(update={"spin_polarized": False}))
+    check = _windows([0.0] * 4, None, spinless)
+    assert (check.ok, check.refuses, check.detail) == (False, False, "not looked at: the run has no spin")
+    closed = LCO.copy()
+    closed.replace_species({"Co3+": "Ti4+", "Co2+": "Zn2+"})
+    with pytest.raises(StopIteration):
+        _windows([0.0] * 4, None, spinless, closed)
+
+
 def test_a_volume_that_ran_away_is_pointed_out() -> None:
     task = Relax(method=METHOD)
     for factor, ok in ((1.05, True), (1.3, False), (0.7, False)):

@@ -26,11 +26,12 @@ from ...documents import (
     Provenance,
     Trajectory,
 )
+from ...vasp_output.edges import band_edges
 from ...vasp_output.files import VaspFiles, locate
 from ...vasp_output.outcar import read_contcar, read_outcar
 from ...vasp_output.potential import read_locpot
 from ...vasp_output.run import atom_types, is_force_field, parse_vasprun
-from ...vasp_output.states import band_edges, projected_dos
+from ...vasp_output.states import projected_dos
 from ..tasks import MolecularDynamics, Task
 from .cells import VaspCell, vasp_cell
 from .checks import Asked, run_checks, step_energy
@@ -83,6 +84,7 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
     initial = asked.structure if asked else run.initial_structure
     dos = _restored_dos(projected_dos(run), cell) if run.pdos and kind == "dos" else None
     core = None if outcar.get("core") is None else cell.restored(outcar["core"])
+    has_edges = bool(run.eigenvalues) and kind in ("static", "dos", "relax")
     return CalculationDocument(
         label=label,
         kind=kind,
@@ -95,9 +97,10 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
         forces=cell.restored(forces.tolist()),
         stress=(-np.asarray(last["stress"], dtype=float) * KBAR).tolist() if last.get("stress") is not None else None,
         magmoms=moments,
+        moments_signed=not outcar.get("vectors"),
         total_magnetization=outcar.get("total"),
         convergence=_convergence(run, kind),
-        band_edges=band_edges(run, core) if run.eigenvalues and kind in ("static", "dos", "relax") else None,
+        band_edges=band_edges(run, files.vasprun, core) if has_edges else None,
         dos=dos,
         potential=read_locpot(files.locpot, run) if kind in ("static", "dos") else None,
         trajectory=_trajectory(run, cell, asked.task if asked else None) if len(run.ionic_steps) > 1 else None,
