@@ -12,7 +12,7 @@ from ...configs.errors import InputError
 from ...workflows.documents import CalculationDocument, PlanarPotential, require_real
 from ...workflows.vasp_output.edges import band_edges
 from ...workflows.vasp_output.files import locate, read_text
-from ...workflows.vasp_output.outcar import VECTORS, read_outcar
+from ...workflows.vasp_output.outcar import VECTORS, read_outcar, with_moments
 from ...workflows.vasp_output.potential import read_locpot
 from ...workflows.vasp_output.run import parse_vasprun, refuse_rehearsal, require_electronic_convergence
 from ...workflows.vasp_output.states import projected_dos
@@ -27,9 +27,9 @@ def read_bands(path: str | Path) -> Bands:
     Parameters
     ----------
     path : str or Path
-        A VASP directory holding one ``vasprun.xml`` (plain or .gz), such a file, or a stored document (.json,
-        .json.gz). Moments (µB, site property ``magmom``) and core potentials come from the OUTCAR beside it, where
-        there is one.
+        A VASP directory holding one ``vasprun.xml`` (plain or .gz) or ``vaspout.h5``, such a file, or a stored document
+        (.json, .json.gz). Moments (µB, site property ``magmom``) and core potentials come from the OUTCAR beside it,
+        where there is one.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def read_bands(path: str | Path) -> Bands:
     if not run.pdos:
         raise InputError(f"{files.vasprun} has no projected DOS: run VASP with LORBIT = 11")
     structure: Structure = run.final_structure.copy()
-    outcar = read_outcar(files.outcar, len(structure))
+    outcar = with_moments(read_outcar(files.outcar, len(structure)), run)
     if outcar.get("moments") is not None:
         structure.add_site_property("magmom", outcar["moments"])
     notes = (VECTORS,) if outcar.get("vectors") else ()

@@ -24,6 +24,7 @@ from .cif_text import decoded
 from .crystal import check_distances
 from .guard import file_bytes, note, require_cell, require_columns, require_elements, require_sane, require_size
 from .poscar import poscar_structure
+from .vaspout import vaspout_structure
 
 __all__ = ["is_structure_file", "read_structure", "split_block", "write_structure"]
 
@@ -32,6 +33,7 @@ _FORMATS: dict[str, tuple[str, ...]] = {
     "cif": ("*.cif", "*.mcif"),
     "poscar": ("*POSCAR*", "*CONTCAR*", "*.vasp"),
     "vasprun": ("*vasprun*.xml",),
+    "vaspout": ("*vaspout*.h5",),
     "json": ("*.json",),
     "extxyz": ("*.xyz", "*.extxyz"),
 }
@@ -260,6 +262,7 @@ _READERS: dict[str, Callable[[Path], Structure]] = {
     "extxyz": _read_extxyz,
     "poscar": _read_poscar,
     "json": _read_json,
+    "vaspout": vaspout_structure,
 }
 
 

@@ -14,7 +14,7 @@ __all__ = ["VaspFiles", "locate", "read_text"]
 
 @dataclass(frozen=True)
 class VaspFiles:
-    """The files of one run, under one prefix; None where a file is not there."""
+    """The files of one run, under one prefix; None where a file is not there. `vasprun` may be a vaspout.h5."""
 
     vasprun: Path
     outcar: Path | None
@@ -23,7 +23,8 @@ class VaspFiles:
 
 
 def locate(path: Path) -> VaspFiles:
-    """Find the files of one run in a directory, or beside one ``vasprun.xml``; each plain or .gz, under any prefix.
+    """Find the files of one run in a directory, or beside one ``vasprun.xml`` or ``vaspout.h5``; the others each plain
+    or .gz, under any prefix. A vasprun.xml says more than the vaspout.h5 of the same run, and is preferred.
 
     Raises
     ------
@@ -32,18 +33,22 @@ def locate(path: Path) -> VaspFiles:
     """
     if not path.exists():
         raise InputError(
-            f"{path} does not exist: give a VASP directory, a vasprun.xml(.gz) or a stored document (.json)"
+            f"{path} does not exist: give a VASP directory, a vasprun.xml(.gz), a vaspout.h5 or a stored document "
+            "(.json)"
         )
     found = [path]
     if path.is_dir():
-        found = sorted(f for f in path.iterdir() if f.name.endswith(("vasprun.xml", "vasprun.xml.gz")))
+        files = sorted(path.iterdir())
+        found = [f for f in files if f.name.endswith(("vasprun.xml", "vasprun.xml.gz"))] or [
+            f for f in files if f.name.endswith("vaspout.h5")
+        ]
         if len(found) != 1:
             names = ", ".join(f.name for f in found)
             raise InputError(
-                f"{path} holds {len(found)} files vasprun.xml(.gz), one is needed"
+                f"{path} holds {len(found)} files vasprun.xml(.gz) or vaspout.h5, one is needed"
                 + (f"; name one of {names}" if found else "")
             )
-    stem = found[0].name.removesuffix(".gz").removesuffix("vasprun.xml")
+    stem = found[0].name.removesuffix(".gz").removesuffix("vasprun.xml").removesuffix("vaspout.h5")
 
     def beside(name: str) -> Path | None:
         return next(

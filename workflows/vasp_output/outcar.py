@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError
 from .files import read_text
 
-__all__ = ["VECTORS", "read_contcar", "read_outcar"]
+if TYPE_CHECKING:
+    from pymatgen.io.vasp.outputs import Vasprun
+
+__all__ = ["VECTORS", "read_contcar", "read_outcar", "with_moments"]
 
 #: what is said of the moments of a noncollinear run
 VECTORS = "the moments of this noncollinear run are vectors: their lengths are used, their directions are not"
@@ -73,6 +76,16 @@ def read_outcar(file: Path | None, n_sites: int) -> dict[str, Any]:
         "cpu_seconds": outcar.run_stats.get("Total CPU time used (sec)"),
         "wall_seconds": outcar.run_stats.get("Elapsed time (sec)"),
     }
+
+
+def with_moments(outcar: dict[str, Any], run: Vasprun) -> dict[str, Any]:
+    """What the OUTCAR told, with the moments of a vaspout.h5 where the OUTCAR tells none."""
+    moments = getattr(run, "site_moments", None)
+    if moments is None or outcar.get("moments") is not None:
+        return outcar
+    vectors = moments.tolist() if moments.shape[1] == 3 else None
+    sizes = [math.hypot(*vector) for vector in vectors] if vectors else moments[:, 0].tolist()
+    return {**outcar, "moments": sizes, "vectors": vectors}
 
 
 def read_contcar(file: Path) -> Structure:

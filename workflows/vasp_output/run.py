@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, ParseError, fromstring
@@ -13,14 +12,16 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import CalculationError, InputError
+from ...structures.crystals.vaspout import is_vaspout
 from ..documents import is_stamped
+from .atoms import AtomType
 from .files import read_text
+from .vaspout import parse_vaspout
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
 __all__ = [
-    "AtomType",
     "atom_types",
     "is_force_field",
     "parse_vasprun",
@@ -29,28 +30,9 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class AtomType:
-    """A group of atoms that share a POTCAR; an element may have several.
-
-    Parameters
-    ----------
-    symbol : str
-    count : int
-    valence : float or None
-        Electrons of the POTCAR (ZVAL), where the file has them.
-    title : str
-        TITEL of the POTCAR.
-    """
-
-    symbol: str
-    count: int
-    valence: float | None
-    title: str
-
-
 def parse_vasprun(file: Path, projected: bool = False, *, states: bool = True) -> Vasprun:
-    """Parse a complete vasprun.xml; without `states`, no eigenvalues and no density of states are looked for.
+    """Parse a complete vasprun.xml or vaspout.h5; without `states`, no eigenvalues and no density of states are looked
+    for.
 
     Raises
     ------
@@ -59,6 +41,8 @@ def parse_vasprun(file: Path, projected: bool = False, *, states: bool = True) -
     """
     from pymatgen.io.vasp.outputs import UnconvergedVASPWarning, Vasprun
 
+    if file.name.endswith(".h5") or is_vaspout(file):
+        return parse_vaspout(file, states=states)
     text = read_text(file)
     if "<modeling" not in text[:2000]:
         raise InputError(f"{file} is not a vasprun.xml: it has no <modeling> element")
@@ -90,6 +74,9 @@ def atom_types(file: Path, run: Vasprun) -> tuple[AtomType, ...]:
     InputError
         If the table of them is damaged, or does not add up to the atoms of the cell.
     """
+    kept: tuple[AtomType, ...] | None = getattr(run, "atom_types", None)  # of a vaspout.h5
+    if kept is not None:
+        return kept
     found = re.search(r"<atominfo>.*?</atominfo>", read_text(file), re.DOTALL)
     symbols = [site.specie.symbol for site in run.initial_structure]
     try:
@@ -163,8 +150,9 @@ def refuse_rehearsal(run: Vasprun, file: Path) -> None:
 
 
 def require_electronic_convergence(run: Vasprun, file: Path) -> None:
-    """Raise CalculationError if the last electronic cycle ended at its limit."""
-    if not run.converged_electronic:
+    """Raise CalculationError if the last electronic cycle ended at its limit; a vaspout.h5 before VASP 6.5 does not
+    say."""
+    if run.converged_electronic is False:
         raise CalculationError(
             f"the last electronic cycle of {file} is not converged", "raise NELM or change the mixing, and run it again"
         )

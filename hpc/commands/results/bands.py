@@ -34,7 +34,9 @@ HEADS = {
 def bands(
     path: Annotated[
         str,
-        typer.Argument(help="VASP directory, vasprun.xml(.gz), document JSON, or a job (name or key) of the store."),
+        typer.Argument(
+            help="VASP directory, vasprun.xml(.gz), vaspout.h5, document JSON, or a job (name or key) of the store."
+        ),
     ],
     orbital: Annotated[str, typer.Option(help="Element and orbital, joined by a hyphen.")] = "O-2p",
     window: Annotated[

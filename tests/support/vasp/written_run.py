@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
-__all__ = ["Dialect", "Dos", "Frame", "WrittenRun", "rock_salt", "vasprun_text"]
+__all__ = ["VALENCES", "Dialect", "Dos", "Frame", "WrittenRun", "rock_salt", "vasprun_text"]
 
 Dialect = Literal["5.4.4", "6.3.2", "6.4.3"]
 #: names of the lm-resolved projections in ``<partial>``
@@ -53,7 +53,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 #: tags that VASP does not repeat in ``<parameters>``
 _GIVEN_ONLY = ("METAGGA", "IVDW", "XC", "ML_LMLFF", "ML_MODE", "ALGO", "BPARAM", "VDW_S8")
-_VALENCES = {
+VALENCES = {
     "Li": 3.0,
     "O": 6.0,
     "Co": 9.0,
@@ -142,7 +142,7 @@ class WrittenRun:
         if "ENCUT" in given:
             given["ENMAX"] = given["ENCUT"]
         bands = 8 if self.eigenvalues is None else self.eigenvalues.shape[2]
-        electrons = sum(count * _VALENCES[symbol] for symbol, count in self.types)
+        electrons = sum(count * VALENCES[symbol] for symbol, count in self.types)
         return {**_DEFAULTS, "NBANDS": bands, "NELECT": electrons, **given, **self.parameters}
 
     def written(self, folder: Path, name: str = "vasprun.xml") -> Path:
@@ -216,7 +216,7 @@ def _atominfo(run: WrittenRun) -> str:
         for number, (symbol, count) in enumerate(run.types, 1)
     )
     kinds = "".join(
-        f"    <rc><c>{count:4d}</c><c>{symbol:<2}</c><c>     10.0</c><c>{_VALENCES[symbol]:12.4f}</c>"
+        f"    <rc><c>{count:4d}</c><c>{symbol:<2}</c><c>     10.0</c><c>{VALENCES[symbol]:12.4f}</c>"
         f"<c> {run.titles.get(symbol, f'PAW_PBE {symbol} 08Apr2002'):<36}</c></rc>\n"
         for symbol, count in run.types
     )

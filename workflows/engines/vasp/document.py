@@ -28,7 +28,7 @@ from ...documents import (
 )
 from ...vasp_output.edges import band_edges
 from ...vasp_output.files import VaspFiles, locate
-from ...vasp_output.outcar import read_contcar, read_outcar
+from ...vasp_output.outcar import read_contcar, read_outcar, with_moments
 from ...vasp_output.potential import read_locpot
 from ...vasp_output.run import atom_types, is_force_field, parse_vasprun
 from ...vasp_output.states import projected_dos
@@ -51,7 +51,7 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
     Parameters
     ----------
     path : Path
-        A directory with one run, or its vasprun.xml(.gz).
+        A directory with one run, or its vasprun.xml(.gz) or vaspout.h5.
     label : str
         Name of the material.
     asked : Asked, optional
@@ -72,7 +72,7 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
             f"{files.vasprun} holds {run.final_structure.composition.formula}, asked was "
             f"{cell.structure.composition.formula}: it is another run"
         )
-    outcar = read_outcar(files.outcar, len(cell.structure))
+    outcar = with_moments(read_outcar(files.outcar, len(cell.structure)), run)
     kind: Kind = asked.task.kind if asked else _kind(run)
     earlier = parts(path) if kind == "md" and path.is_dir() else []
     told = join(run, earlier) if earlier else ""
@@ -114,12 +114,14 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
 def _convergence(run: Vasprun, kind: Kind) -> Convergence:
     last = run.ionic_steps[-1]
     return Convergence(
-        electronic=bool(run.converged_electronic),
+        electronic=run.converged_electronic is not False,
         ionic=bool(run.converged_ionic) if kind == "relax" else True,
         max_force=float(np.linalg.norm(np.asarray(last["forces"], dtype=float), axis=1).max()),
         n_steps=len(run.ionic_steps),
         detail="forces of a machine-learned force field"
         if is_force_field(run)
+        else "the file holds no electronic steps"
+        if not last["electronic_steps"]
         else f"last electronic cycle {len(last['electronic_steps'])} of at most {int(run.parameters['NELM'])} steps",
     )
 
@@ -192,10 +194,10 @@ def _trajectory(run: Vasprun, cell: VaspCell, task: Task | None) -> Trajectory:
 
 def _settings(run: Vasprun, asked: Asked | None, altered: list[Change]) -> dict[str, Any]:
     told = {**(asked.settings if asked else {}), "incar": {key: _plain(value) for key, value in run.incar.items()}}
-    mesh = run.kpoints.kpts[0] if len(run.kpoints.kpts) == 1 else []
+    mesh = run.kpoints.kpts[0] if run.kpoints is not None and len(run.kpoints.kpts) == 1 else []
     return {
         **told,
-        "kpoints": {"style": run.kpoints.style.name, "mesh": [int(n) for n in mesh]},
+        "kpoints": {"style": "" if run.kpoints is None else run.kpoints.style.name, "mesh": [int(n) for n in mesh]},
         "changes": [str(change) for change in altered],
     }
 
