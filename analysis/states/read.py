@@ -11,7 +11,7 @@ from pymatgen.core.structure import Structure
 from ...configs.errors import InputError
 from ...workflows.documents import CalculationDocument, PlanarPotential, require_real
 from ...workflows.vasp_output.edges import band_edges
-from ...workflows.vasp_output.files import locate, read_text
+from ...workflows.vasp_output.files import damage_named, locate, read_text
 from ...workflows.vasp_output.outcar import VECTORS, read_outcar, with_moments
 from ...workflows.vasp_output.potential import read_locpot
 from ...workflows.vasp_output.run import parse_vasprun, refuse_rehearsal, require_electronic_convergence
@@ -49,14 +49,14 @@ def read_bands(path: str | Path) -> Bands:
     run = parse_vasprun(files.vasprun)
     refuse_rehearsal(run, files.vasprun)
     require_electronic_convergence(run, files.vasprun)
-    if not run.pdos:
-        raise InputError(f"{files.vasprun} has no projected DOS: run VASP with LORBIT = 11")
-    structure: Structure = run.final_structure.copy()
-    outcar = with_moments(read_outcar(files.outcar, len(structure)), run)
-    if outcar.get("moments") is not None:
-        structure.add_site_property("magmom", outcar["moments"])
-    notes = (VECTORS,) if outcar.get("vectors") else ()
-    return Bands(projected_dos(run), band_edges(run, files.vasprun, outcar.get("core")), structure, notes)
+    with damage_named(files.vasprun):
+        structure: Structure = run.final_structure.copy()
+        outcar = with_moments(read_outcar(files.outcar, len(structure)), run)
+        if outcar.get("moments") is not None:
+            structure.add_site_property("magmom", outcar["moments"])
+        dos = projected_dos(run, files.vasprun)
+        edges = band_edges(run, files.vasprun, outcar.get("core"))
+        return Bands(dos, edges, structure, (VECTORS,) if outcar.get("vectors") else ())
 
 
 def read_potential(path: str | Path) -> PlanarPotential | None:

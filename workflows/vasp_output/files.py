@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...configs.errors import InputError
+from pydantic import ValidationError
 
-__all__ = ["VaspFiles", "locate", "read_text"]
+from ...configs.errors import CatholyteError, InputError
+
+__all__ = ["VaspFiles", "damage_named", "locate", "read_text"]
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,33 @@ def locate(path: Path) -> VaspFiles:
     return VaspFiles(found[0], beside("OUTCAR"), beside("CONTCAR"), beside("LOCPOT"))
 
 
+@contextmanager
+def damage_named(file: Path) -> Iterator[None]:
+    """Name the file where a reader stumbles over what a complete run has.
+
+    Raises
+    ------
+    InputError
+        Instead of what parsers raise on missing or damaged parts; errors that name their cause pass.
+    """
+    try:
+        yield
+    except CatholyteError:
+        raise
+    except SyntaxError as error:
+        raise InputError(f"{file} is corrupt: the XML is not well formed ({error.msg})") from None
+    except Exception as error:  # parsers raise whatever a broken file makes them stumble over
+        told = str(error).strip().partition("\n")[0].strip("'\"")
+        if isinstance(error, ValidationError):
+            told = error.errors()[0]["msg"]
+        raise InputError(
+            f"{file} is corrupt: a section that a complete run has is missing or unreadable ({type(error).__name__}"
+            + (f": {told[:200]})" if told else ")")
+        ) from None
+
+
 def read_text(file: Path) -> str:
-    """Return the text of a plain or gzipped file.
+    """Return the text of a plain or gzipped file, in the encoding that its first line declares, else UTF-8.
 
     Raises
     ------
@@ -69,10 +99,14 @@ def read_text(file: Path) -> str:
     """
     try:
         raw = file.read_bytes()
-        text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode()
+        data = gzip.decompress(raw) if file.suffix == ".gz" else raw
+        declared = re.match(rb"\s*<\?xml[^>]*encoding=[\"']([^\"']+)", data)
+        text = data.decode(declared.group(1).decode("ascii") if declared else "utf-8")
     except EOFError:
         raise InputError(f"{file} is truncated: the gzip stream ends early") from None
-    except (gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
+    except LookupError as error:
+        raise InputError(f"{file} declares an encoding that is not known: {error}") from None
+    except (gzip.BadGzipFile, zlib.error, UnicodeError) as error:
         raise InputError(f"{file} is corrupt: {error}") from None
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror or error}") from None

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
+import numpy as np
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import CalculationError, InputError
 from ...structures.crystals.vaspout import is_vaspout
 from ..documents import is_stamped
 from .atoms import AtomType
-from .files import read_text
+from .files import damage_named, read_text
 from .vaspout import parse_vaspout
 
 if TYPE_CHECKING:
@@ -39,31 +40,46 @@ def parse_vasprun(file: Path, projected: bool = False, *, states: bool = True) -
     InputError
         If it is empty, truncated, corrupt, or something else.
     """
-    from pymatgen.io.vasp.outputs import UnconvergedVASPWarning, Vasprun
+    from pymatgen.io.vasp.outputs import Vasprun
 
     if file.name.endswith(".h5") or is_vaspout(file):
         return parse_vaspout(file, states=states)
     text = read_text(file)
     if "<modeling" not in text[:2000]:
-        raise InputError(f"{file} is not a vasprun.xml: it has no <modeling> element")
+        raise InputError(
+            f"{file} is not a vasprun.xml: it has no <modeling> element",
+            "give the vasprun.xml or the vaspout.h5 of the run: OUTCAR, DOSCAR and PROCAR alone are not enough",
+        )
     if not text.rstrip().endswith("</modeling>"):
         raise InputError(
             f"{file} is truncated: VASP did not write the closing </modeling>, so the run was killed or is still going"
         )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnconvergedVASPWarning)  # convergence is read and judged by the caller
-            run = Vasprun(
+    if not re.search(r"</calculation>|</energy>", text):
+        raise InputError(f"{file} holds no ionic step")
+    with damage_named(file), warnings.catch_warnings():
+        # convergence is judged by the caller, and numbers that are none (*****) where they are used
+        warnings.simplefilter("ignore")
+        run = _completed(
+            Vasprun(
                 file, parse_potcar_file=False, parse_projected_eigen=projected, parse_dos=states, parse_eigen=states
-            )
-            return _completed(run, text)
-    except SyntaxError as error:
-        raise InputError(f"{file} is corrupt: the XML is not well formed ({error.msg})") from None
-    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{file} is corrupt: a section that a complete run has is missing or unreadable ({type(error).__name__}: "
-            f"{error})"
-        ) from None
+            ),
+            text,
+        )
+    _require_numbers(run, file)
+    return run
+
+
+def _require_numbers(run: Vasprun, file: Path) -> None:
+    """Raise InputError where VASP wrote ***** or NaN for a place, a cell or an energy."""
+    for number, step in enumerate(run.ionic_steps, 1):
+        cell: Structure | None = step.get("structure")
+        what = ""
+        if cell is not None and not (np.isfinite(cell.lattice.matrix).all() and np.isfinite(cell.frac_coords).all()):
+            what = "a position or the cell"
+        if not all(np.isfinite(value) for name, value in step.items() if isinstance(value, float)):
+            what = "an energy"
+        if what:
+            raise InputError(f"{file} is corrupt: {what} of ionic step {number} is no number")
 
 
 def atom_types(file: Path, run: Vasprun) -> tuple[AtomType, ...]:

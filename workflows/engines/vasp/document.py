@@ -27,7 +27,7 @@ from ...documents import (
     Trajectory,
 )
 from ...vasp_output.edges import band_edges
-from ...vasp_output.files import VaspFiles, locate
+from ...vasp_output.files import VaspFiles, damage_named, locate
 from ...vasp_output.outcar import read_contcar, read_outcar, with_moments
 from ...vasp_output.potential import read_locpot
 from ...vasp_output.run import atom_types, is_force_field, parse_vasprun
@@ -64,6 +64,11 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
     """
     files = locate(path)
     run = parse_vasprun(files.vasprun)
+    with damage_named(files.vasprun):
+        return _document(path, files, run, label, asked)
+
+
+def _document(path: Path, files: VaspFiles, run: Vasprun, label: str, asked: Asked | None) -> CalculationDocument:
     cell = asked.cell if asked else vasp_cell(run.initial_structure, label)
     if not asked and cell.order != tuple(range(len(cell.order))):
         cell = VaspCell(run.initial_structure, tuple(range(len(cell.order))), cell.vacuum, cell.polar)
@@ -82,7 +87,7 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
     forces = np.asarray(last["forces"], dtype=float)
     moments = None if outcar.get("moments") is None else cell.restored(outcar["moments"])
     initial = asked.structure if asked else run.initial_structure
-    dos = _restored_dos(projected_dos(run), cell) if run.pdos and kind == "dos" else None
+    dos = _restored_dos(projected_dos(run, files.vasprun), cell) if run.pdos and kind == "dos" else None
     core = None if outcar.get("core") is None else cell.restored(outcar["core"])
     has_edges = bool(run.eigenvalues) and kind in ("static", "dos", "relax")
     return CalculationDocument(
