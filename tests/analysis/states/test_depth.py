@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,10 +15,9 @@ from catholyte.analysis.states.read import read_bands
 from catholyte.configs.errors import InputError, UnknownNameError
 from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.referees.joint_cells import MATERIALS, bulk, joint, slab
+from catholyte.tests.support.vasp.recorded import PLACES, place
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")
-DATA = Path(__file__).parents[4] / "shared" / "data" / "vasp"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the public VASP files are not at {DATA}")
 
 
 def _moved(bands: Bands, by: float) -> Bands:
@@ -173,10 +170,10 @@ def test_unknown_groups_are_named() -> None:
         depth_report(bands_of(joint((2, 2))), SPEC.model_copy(update={"element": "S"}))
 
 
-@needs_data
-def test_recorded_gold_slab() -> None:
+@pytest.mark.parametrize("files", PLACES)
+def test_recorded_gold_slab(files: str) -> None:
     """Two planes of eight atoms 2.06 Å apart, equal by symmetry, between 12 Å of vacuum."""
-    bands = read_bands(DATA / "atomate2_Au_slab_static_vasprun.xml.gz")
+    bands = read_bands(place(files) / "atomate2_Au_slab_static_vasprun.xml.gz")
     spec = BandCenterSpec(element="Au", orbital="d", window="occupied", reference="fermi")
     stack = stack_of(bands.structure)
     assert is_layered(stack)
@@ -187,10 +184,10 @@ def test_recorded_gold_slab() -> None:
     assert report.total.centers[0].center == pytest.approx(band_report(bands, spec).row().centers[0].center, abs=1e-12)
 
 
-@needs_data
-def test_recorded_spinel_resolves_manganese_by_moment() -> None:
+@pytest.mark.parametrize("files", PLACES)
+def test_recorded_spinel_resolves_manganese_by_moment(files: str) -> None:
     """LiMn8O16: VASP knows no oxidation states, the moments tell Mn3+ from Mn4+ where they differ."""
-    bands = read_bands(DATA / "atomate_LiMn8O16_vasprun.xml.gz")
+    bands = read_bands(place(files) / "atomate_LiMn8O16_vasprun.xml.gz")
     report = depth_report(bands, BandCenterSpec(element="Mn", orbital="d", window="occupied", reference="fermi"))
     ions = report.of("ion")
     assert sum(group.first.n_atoms for group in ions) == 8

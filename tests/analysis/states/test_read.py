@@ -18,30 +18,36 @@ from catholyte.analysis.states.read import read_bands
 from catholyte.configs.errors import CalculationError, InputError
 from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.referees.evidence import Referee
+from catholyte.tests.support.vasp.recorded import PLACES, place
 
-DATA = Path(__file__).parents[4] / "shared" / "data" / "vasp"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the public VASP files are not at {DATA}")
-STATIC, RELAX, METAL = (
-    DATA / f"{name}_vasprun.xml.gz"
-    for name in ("atomate2_MgMn2O4_afm_static", "atomate2_MgMn2O4_afm_relax", "atomate_LiMn8O16")
-)
+STATIC, RELAX, METAL = ("atomate2_MgMn2O4_afm_static", "atomate2_MgMn2O4_afm_relax", "atomate_LiMn8O16")
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def data(request: pytest.FixtureRequest) -> Path:
+    """Where the files lie: generated ones everywhere, recorded ones where they are."""
+    return place(request.param)
+
+
+def _file(data: Path, name: str) -> Path:
+    return data / f"{name}_vasprun.xml.gz"
 
 
 @pytest.fixture(scope="module")
-def xml() -> str:
-    return gzip.decompress(STATIC.read_bytes()).decode()
+def xml(data: Path) -> str:
+    return gzip.decompress(_file(data, STATIC).read_bytes()).decode()
 
 
-@needs_data
 @pytest.mark.parametrize(
-    ("file", "reference", "half_step"),
+    ("name", "reference", "half_step"),
     [(STATIC, "vbm", 0), (RELAX, "vbm", 0.5), (METAL, "fermi", 0)],
     ids=["static", "relax", "metal"],
 )
 @pytest.mark.parametrize(("element", "orbital"), [("O", "p"), ("Mn", "d")])
 def test_centres_equal_pymatgens_on_the_same_window(
-    file: Path, reference: str, half_step: float, element: str, orbital: str, refereed: Referee
+    data: Path, name: str, reference: str, half_step: float, element: str, orbital: str, refereed: Referee
 ) -> None:
+    file = _file(data, name)
     bands = read_bands(file)
     run = Vasprun(file, parse_potcar_file=False)
     step = run.tdos.energies[1] - run.tdos.energies[0]
@@ -66,9 +72,9 @@ def test_centres_equal_pymatgens_on_the_same_window(
     refereed(what, abs(found - peer) / step**2, 1 / 6, of="analysis.states.band_report.band_report", by=by, unit="1/eV")
 
 
-@needs_data
-def test_the_half_step_makes_the_mean_of_the_dos_that_of_the_eigenvalues(refereed: Referee) -> None:
-    run, bands = Vasprun(RELAX, parse_potcar_file=False), read_bands(RELAX)
+def test_the_half_step_makes_the_mean_of_the_dos_that_of_the_eigenvalues(data: Path, refereed: Referee) -> None:
+    file = _file(data, RELAX)
+    run, bands = Vasprun(file, parse_potcar_file=False), read_bands(file)
     assert run.eigenvalues is not None
     weights = np.asarray(run.actual_kpoints_weights)
     for spin, total in zip(run.eigenvalues, bands.dos.total, strict=True):
@@ -85,9 +91,8 @@ def test_the_half_step_makes_the_mean_of_the_dos_that_of_the_eigenvalues(referee
         )
 
 
-@needs_data
-def test_edges_moments_and_core_levels_are_read() -> None:
-    bands = read_bands(STATIC)
+def test_edges_moments_and_core_levels_are_read(data: Path) -> None:
+    bands = read_bands(_file(data, STATIC))
     assert bands.edges.gap == pytest.approx(1.513, abs=1e-3)
     assert bands.edges.vbm == pytest.approx(4.0544)
     assert bands.edges.efermi == pytest.approx(4.05426849)
@@ -97,30 +102,29 @@ def test_edges_moments_and_core_levels_are_read() -> None:
     assert bands.edges.core_potentials[-1] == pytest.approx(-70.2313)
     assert bands.dos.orbitals == ["s", "p", "d"]
     assert np.asarray(bands.dos.densities).shape == (2, 14, 3, 301)
-    metal = read_bands(METAL)
+    metal = read_bands(_file(data, METAL))
     assert (metal.edges.gap, metal.edges.vbm) == (0.0, None)
 
 
-@needs_data
-def test_a_coarse_tetrahedron_grid_is_named_and_a_gaussian_one_is_not() -> None:
+def test_a_coarse_tetrahedron_grid_is_named_and_a_gaussian_one_is_not(data: Path) -> None:
     spec = BandCenterSpec(window="occupied", reference="vbm")
-    assert any("samples it too coarsely" in note for note in band_report(read_bands(STATIC), spec).notes)
-    assert not any("samples it too coarsely" in note for note in band_report(read_bands(RELAX), spec).notes)
+    assert any("samples it too coarsely" in note for note in band_report(read_bands(_file(data, STATIC)), spec).notes)
+    assert not any(
+        "samples it too coarsely" in note for note in band_report(read_bands(_file(data, RELAX)), spec).notes
+    )
 
 
-@needs_data
-def test_a_directory_is_read_like_its_file(tmp_path: Path) -> None:
-    (tmp_path / "vasprun.xml.gz").write_bytes(STATIC.read_bytes())
+def test_a_directory_is_read_like_its_file(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "vasprun.xml.gz").write_bytes(_file(data, STATIC).read_bytes())
     bands = read_bands(tmp_path)
-    assert bands.dos == read_bands(STATIC).dos
+    assert bands.dos == read_bands(_file(data, STATIC)).dos
     assert "magmom" not in bands.structure.site_properties
     assert bands.edges.core_potentials is None
     with pytest.raises(InputError, match="holds 5 files"):
-        read_bands(DATA)
+        read_bands(data)
 
 
-@needs_data
-def test_broken_files_are_named_as_such(tmp_path: Path, xml: str) -> None:
+def test_broken_files_are_named_as_such(data: Path, tmp_path: Path, xml: str) -> None:
     file, packed = tmp_path / "vasprun.xml", tmp_path / "cut" / "vasprun.xml.gz"
     packed.parent.mkdir()
     middle = len(xml) // 2
@@ -140,7 +144,7 @@ def test_broken_files_are_named_as_such(tmp_path: Path, xml: str) -> None:
         file.write_text(text)
         with pytest.raises(error, match=message):
             read_bands(file)
-    packed.write_bytes(STATIC.read_bytes()[:100_000])
+    packed.write_bytes(_file(data, STATIC).read_bytes()[:40_000])
     with pytest.raises(InputError, match="truncated: the gzip stream ends early"):
         read_bands(packed)
     packed.write_bytes(b"not gzip at all")
@@ -163,11 +167,10 @@ def test_missing_paths_and_wrong_documents_are_named(tmp_path: Path) -> None:
         read_bands(document)
 
 
-@needs_data
-def test_a_stored_document_answers_like_the_files_it_came_from(tmp_path: Path) -> None:
+def test_a_stored_document_answers_like_the_files_it_came_from(data: Path, tmp_path: Path) -> None:
     from catholyte.workflows.documents import CalculationDocument, Convergence, Provenance, Signature
 
-    bands = read_bands(RELAX)
+    bands = read_bands(_file(data, RELAX))
     n = len(bands.structure)
     document = CalculationDocument(
         label="MgMn2O4",

@@ -64,6 +64,8 @@ VALENCES = {
     "Mg": 2.0,
     "Mn": 7.0,
     "Ce": 12.0,
+    "Si": 4.0,
+    "Au": 11.0,
 }
 
 
@@ -97,7 +99,8 @@ class WrittenRun:
     """Everything that a run left behind.
 
     `groups` are element and number of atoms of each POTCAR, those of neighbouring equal sites where left out;
-    eigenvalues and occupations (n_spin, n_k, n_bands), eV.
+    eigenvalues and occupations (n_spin, n_k, n_bands), eV; `valences` where they are not the usual ones; `following`
+    is the final geometry where it is not that of the last step, as in dynamics.
     """
 
     structure: Structure
@@ -113,6 +116,8 @@ class WrittenRun:
     occupations: NDArray[np.float64] | None = None
     efermi: float = 0.0
     dos: Dos | None = None
+    valences: dict[str, float] = field(default_factory=dict)
+    following: Structure | None = None
 
     @property
     def types(self) -> list[tuple[str, int]]:
@@ -124,6 +129,10 @@ class WrittenRun:
             same = bool(found) and found[-1][0] == site.specie.symbol
             found[-1:] = [(site.specie.symbol, found[-1][1] + 1)] if same else [*found[-1:], (site.specie.symbol, 1)]
         return found
+
+    def valence(self, symbol: str) -> float:
+        """Electrons of a POTCAR."""
+        return self.valences.get(symbol, VALENCES[symbol])
 
     @property
     def steps(self) -> Sequence[Frame]:
@@ -142,7 +151,7 @@ class WrittenRun:
         if "ENCUT" in given:
             given["ENMAX"] = given["ENCUT"]
         bands = 8 if self.eigenvalues is None else self.eigenvalues.shape[2]
-        electrons = sum(count * VALENCES[symbol] for symbol, count in self.types)
+        electrons = sum(count * self.valence(symbol) for symbol, count in self.types)
         return {**_DEFAULTS, "NBANDS": bands, "NELECT": electrons, **given, **self.parameters}
 
     def written(self, folder: Path, name: str = "vasprun.xml") -> Path:
@@ -175,7 +184,7 @@ def vasprun_text(run: WrittenRun) -> str:
         f" <incar>\n{_tags(run, run.incar)} </incar>\n{_kpoints(run)}"
         f' <parameters>\n  <separator name="general" >\n{_tags(run, run.in_force)}  </separator>\n </parameters>\n'
         f"{_atominfo(run)}{_structure(run.structure, 'initialpos')}{''.join(bodies)}"
-        f"{_structure(steps[-1].structure, 'finalpos')}</modeling>\n"
+        f"{_structure(run.following or steps[-1].structure, 'finalpos')}</modeling>\n"
     )
 
 
@@ -216,7 +225,7 @@ def _atominfo(run: WrittenRun) -> str:
         for number, (symbol, count) in enumerate(run.types, 1)
     )
     kinds = "".join(
-        f"    <rc><c>{count:4d}</c><c>{symbol:<2}</c><c>     10.0</c><c>{VALENCES[symbol]:12.4f}</c>"
+        f"    <rc><c>{count:4d}</c><c>{symbol:<2}</c><c>     10.0</c><c>{run.valence(symbol):12.4f}</c>"
         f"<c> {run.titles.get(symbol, f'PAW_PBE {symbol} 08Apr2002'):<36}</c></rc>\n"
         for symbol, count in run.types
     )

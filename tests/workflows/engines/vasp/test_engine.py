@@ -18,6 +18,7 @@ from pymatgen.io.vasp.outputs import Vasprun
 
 from catholyte.configs.errors import CalculationError, EngineUnavailableError, InputError
 from catholyte.configs.models import Method
+from catholyte.tests.support.vasp.recorded import RECORDED, generated
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.acceptance import accept
 from catholyte.workflows.engines.engine import Engine
@@ -25,9 +26,8 @@ from catholyte.workflows.engines.tasks import MolecularDynamics, Relax, Static, 
 from catholyte.workflows.engines.vasp.backend import CANONICAL, FINISHED, VaspBackend
 from catholyte.workflows.engines.vasp.runner import changes, classify, end_processes, handlers
 
-DATA = Path(__file__).parents[5] / "shared" / "data" / "vasp"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the public VASP files are not at {DATA}")
-STATIC = DATA / "atomate2_MgMn2O4_afm_static"
+#: the recorded run where it is, else the generated one of the same name
+STATIC = (RECORDED if RECORDED.is_dir() else generated()) / "atomate2_MgMn2O4_afm_static"
 STAND_IN = Path(__file__).parents[3] / "support" / "standins" / "recorded_vasp.py"
 METHOD = Method(hubbard_u={"Mn": 3.9}, cutoff=680, kpoints=(4, 4, 4))
 # reading the recorded 4 MB takes a second: the fixtures are shared
@@ -56,7 +56,6 @@ def answered(asked: Structure, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return accept(VaspBackend(_settings()).calculate(asked, task, "MgMn2O4", place), task), place
 
 
-@needs_data
 def test_a_run_under_custodian_comes_back_in_the_asked_order(
     asked: Structure, answered: tuple[CalculationDocument, Path]
 ) -> None:
@@ -78,7 +77,6 @@ def test_a_run_under_custodian_comes_back_in_the_asked_order(
     assert document.signature.potentials == "PBE_54"
 
 
-@needs_data
 def test_the_verdict_travels_with_the_document(answered: tuple[CalculationDocument, Path]) -> None:
     verdict = answered[0].acceptance
     assert verdict is not None
@@ -96,7 +94,6 @@ def test_the_verdict_travels_with_the_document(answered: tuple[CalculationDocume
     } <= names
 
 
-@needs_data
 def test_a_finished_directory_is_read_and_not_run_again(
     asked: Structure, answered: tuple[CalculationDocument, Path], tmp_path: Path
 ) -> None:
@@ -110,7 +107,6 @@ def test_a_finished_directory_is_read_and_not_run_again(
         )
 
 
-@needs_data
 @pytest.mark.parametrize(
     ("task", "settings", "told"),
     [
@@ -129,7 +125,6 @@ def test_what_was_not_asked_is_not_accepted(
     assert told in caught.value.message
 
 
-@needs_data
 def test_another_runs_output_is_not_accepted(asked: Structure, tmp_path: Path) -> None:
     moved = asked.copy()
     moved.translate_sites([0], [0.02, 0, 0])
@@ -146,7 +141,6 @@ def _without_last(structure: Structure) -> Structure:
     return fewer
 
 
-@needs_data
 def test_a_change_that_breaks_comparability_enters_the_signature(
     asked: Structure, answered: tuple[CalculationDocument, Path], tmp_path: Path
 ) -> None:
@@ -170,7 +164,6 @@ def test_a_change_that_breaks_comparability_enters_the_signature(
     assert difference == "SIGMA, changed by the error handler: 0.05 → 0.01 against as asked"
 
 
-@needs_data
 def test_a_relaxation_with_changed_settings_gets_its_energy_as_asked(asked: Structure, tmp_path: Path) -> None:
     """The stand-in changes SIGMA in relaxations only, so that the static run behind it is clean."""
     script = tmp_path / "stand_in.sh"
@@ -188,7 +181,6 @@ def test_a_relaxation_with_changed_settings_gets_its_energy_as_asked(asked: Stru
     assert "SIGMA: 0.05 → 0.01" in review.detail
 
 
-@needs_data
 def test_a_finished_run_that_is_not_accepted_is_run_again(asked: Structure, tmp_path: Path) -> None:
     """A result that the gate refuses must not be read for ever: with another VASP behind it, the same question is
     answered anew."""
@@ -225,7 +217,6 @@ def test_a_process_left_over_in_the_directory_is_ended_and_no_other(tmp_path: Pa
             process.wait()
 
 
-@needs_data
 def test_an_interrupted_relaxation_goes_on_from_its_last_positions(asked: Structure, tmp_path: Path) -> None:
     task = Relax(method=METHOD, relax_cell=False, max_force=0.05)
     backend = VaspBackend(_settings())
