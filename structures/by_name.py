@@ -12,6 +12,8 @@ from ..configs.load import is_library_name, material
 from ..configs.models import Lattice, Magnetism, Material, Site
 from .crystals.files import is_structure_file, read_structure, split_block
 from .crystals.guard import note
+from .crystals.magnetism import site_coordination
+from .crystals.redox import LOW_SPIN
 from .surfaces.facet import SourceCell, source_cell
 
 __all__ = ["find_material", "find_source", "label_of", "material_from_file", "name_of"]
@@ -120,7 +122,8 @@ def material_from_file(path: str | Path, label: str | None = None) -> Material:
     """Return the cell of a structure file as a material without symmetry.
 
     Oxidation states are those of the file, or guessed from the composition. Transition metals start
-    ferromagnetic and high spin: another order or spin state, or a partial occupancy, needs a YAML.
+    ferromagnetic and high spin, the ions of :data:`~.crystals.redox.LOW_SPIN` in octahedra of oxygen low spin, as in
+    the library: another order or spin state, or a partial occupancy, needs a YAML.
 
     Parameters
     ----------
@@ -154,9 +157,25 @@ def material_from_file(path: str | Path, label: str | None = None) -> Material:
             )
             for site in charged
         ),
-        magnetism=Magnetism(order="ferromagnetic" if magnetic else "nonmagnetic"),
+        magnetism=Magnetism(
+            order="ferromagnetic" if magnetic else "nonmagnetic", spin_states=dict.fromkeys(_low_spin(charged), "low")
+        ),
         source=f"the user's file {Path(path).name}",
         license="the user's own",
+    )
+
+
+def _low_spin(structure: Structure) -> list[str]:
+    """Ions that are low spin in an oxide where all of their sites are octahedra; Co3+ of LiCoO2 has no moment."""
+    ions = {str(site.specie) for site in structure} & LOW_SPIN
+    anions = {site.specie.symbol for site in structure if (site.specie.oxi_state or 0) < 0}
+    if not ions or anions != {"O"}:
+        return []
+    fields = site_coordination(structure)
+    return sorted(
+        ion
+        for ion in ions
+        if all(field == "octahedral" for site, field in zip(structure, fields, strict=True) if str(site.specie) == ion)
     )
 
 
