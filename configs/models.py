@@ -22,6 +22,7 @@ from .units import (
 
 __all__ = [
     "CHARGED",
+    "Arrangements",
     "Density",
     "Lattice",
     "Magnetism",
@@ -139,6 +140,38 @@ class OrderedCell(Spec):
     )
 
 
+class Arrangements(Spec):
+    """How the distinct arrangements of partial occupancies differ, of which calculations take the one of lowest
+    electrostatic energy."""
+
+    n: int = Field(ge=1, description="distinct arrangements that were relaxed")
+    every: bool = Field(description="whether these are all that the ordered cell has")
+    electrostatic: float = Field(ge=0, description="eV per cell, range of the electrostatic energies")
+    energy: float = Field(ge=0, description="meV/atom, range after relaxation")
+    volume: tuple[float, float] = Field(description="Å³/atom after relaxation, least and most")
+    source: str
+
+    @field_validator("volume", mode="before")
+    @classmethod
+    def _is_a_pair(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @property
+    def spread(self) -> float:
+        """Range of the volumes, % of their mean."""
+        return 200 * (self.volume[1] - self.volume[0]) / sum(self.volume)
+
+    @property
+    def sentence(self) -> str:
+        """What a volume or a strain of a relaxed cell owes to the choice among them."""
+        return (
+            f"one of {self.n}{'' if self.every else ' and more'} arrangements of its partial occupancies, that of "
+            f"lowest electrostatic energy (they span {self.electrostatic:.1f} eV a cell); relaxed they lie within "
+            f"{self.energy:.1f} meV/atom and at {self.volume[0]:.2f} to {self.volume[1]:.2f} Å³/atom "
+            f"({self.spread:.1f} %): volumes and strains of relaxed cells carry this choice, which energy does not make"
+        )
+
+
 class Material(Spec):
     """One row of the library: a crystal with everything the pipeline needs to know of it."""
 
@@ -152,6 +185,7 @@ class Material(Spec):
     magnetism: Magnetism = Magnetism(order="nonmagnetic")
     density: Density | None = None
     ordered_cell: OrderedCell | None = Field(None, description="needed where an occupancy is partial")
+    arrangements: Arrangements | None = Field(None, description="how the arrangements of the ordered cell differ")
     aliases: tuple[str, ...] = ()
     source: str = Field(description="where lattice and positions come from", min_length=8)
     license: str = Field(description="licence or status of the numbers taken, e.g. 'facts, cited'")

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...configs.errors import InputError
 from ...configs.trust import trust_of
-from ..oxygen.loss import OxygenLadder, Rung
+from ..oxygen.ladder import OxygenLadder, Rung
 from ..oxygen.ordering_spread import OrderingSpread
 from ..oxygen.substitution import SubstitutionResults
 from ..thermodynamics.voltage_curve import VoltageCurve
@@ -103,7 +103,14 @@ def ladder_figure(ladder: OxygenLadder, curve: VoltageCurve | None = None) -> Fi
             label="mean over sites",
             zorder=4,
         )
-        ax.plot(contents, [rung.lowest for rung in rungs], color=GREY, linestyle="--", linewidth=1.2, label="lowest")
+        ax.plot(
+            contents,
+            [rung.lowest for rung in rungs],
+            color=GREY,
+            linestyle="--",
+            linewidth=1.2,
+            label="lowest calculated",
+        )
         ax.axhline(0, color=GREY, linewidth=0.6)
         ax.invert_xaxis()
         ax.set_xlabel("lithium left (share of that of the host)")
@@ -215,7 +222,7 @@ def oxygen_potential_figure(ladder: OxygenLadder, pressures: Sequence[float]) ->
         ax.axhline(0, color="black", linewidth=0.8)
         ax.set_xlim(*_TEMPERATURES)
         ax.set_xlabel("temperature (K)")
-        ax.set_ylabel("formation energy of V$_{O}$, lowest site (eV)")
+        ax.set_ylabel("formation energy of V$_{O}$, lowest calculated (eV)")
         ax.legend(fontsize=7.5, ncols=2)
         left_out = f" {len(rungs)} of {len(everyone)} lithium contents." if len(rungs) < len(everyone) else ""
         told = (

@@ -179,10 +179,16 @@ def _segregation(family: PlaneFamily, gaps: Ints, metal: Bools) -> tuple[float, 
 
 
 def _oxygen_order(framework: Framework, families: list[PlaneFamily]) -> Floats:
-    """Mean of cos 2π(g·v) over the neighbour vectors of each oxygen atom (m,) and over the families."""
-    cosines = np.mean(
-        [np.cos(2 * np.pi * framework.vectors @ family.normal / family.spacing) for family in families], axis=0
-    )
-    first = framework.pairs[:, 0]
+    """Mean of cos 2π(g·v) over the neighbour vectors of each oxygen atom (m,) and over the families; where narrow and
+    wide gaps take turns, from where such planes lie."""
+    first, second = framework.pairs.T
+    cosines = []
+    for family in families:
+        rises = framework.vectors @ family.normal / family.spacing
+        if family.alternates:
+            turn = np.array([family.offsets[family.levels % 2 == k].mean() for k in (0, 1)])[family.levels % 2]
+            rises = rises - (turn[second] - turn[first])
+        cosines.append(np.cos(2 * np.pi * rises))
     number = np.bincount(first, minlength=len(framework.oxygen))
-    return np.asarray(np.bincount(first, weights=cosines, minlength=len(framework.oxygen)) / np.maximum(number, 1))
+    total = np.bincount(first, weights=np.mean(cosines, axis=0), minlength=len(framework.oxygen))
+    return np.asarray(total / np.maximum(number, 1))

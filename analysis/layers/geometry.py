@@ -9,7 +9,9 @@ that has its metal at the origin::
     O-O     = √(a²/3 + I²)           inclined edge of the LiO6 octahedra, across the lithium layer
 
 (slab and interslab space as in C. Delmas, C. Fouassier, P. Hagenmuller, Physica B+C 99 (1980) 81, and
-K. Kang, G. Ceder, Phys. Rev. B 74 (2006) 094105). "Metal" is every cation but lithium.
+K. Kang, G. Ceder, Phys. Rev. B 74 (2006) 094105). "Metal" is every cation but lithium. In the other
+setting, lithium at the origin, 2 (1/3 - z) c is the lithium layer: where a source gives S > I for a
+lithiated oxide, its labels are exchanged. Wide and prismatic (P2, P3) lithium layers are measured alike.
 """
 
 from __future__ import annotations

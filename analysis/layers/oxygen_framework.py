@@ -21,6 +21,12 @@ __all__ = ["ALKALI", "Framework", "oxygen_framework"]
 SHELL = 1.27
 #: Å; no two oxygen atoms of one shell lie farther apart
 LONGEST = 4.8
+#: least to middle moment of the neighbour vectors below which oxygen forms sheets that do not touch: 1 in close
+#: packing, 0.4 in one sheet of MO2
+FLAT = 0.65
+#: least cosine between the normal of the sheets and a vector across a wide layer: 0.88 to the nearest oxygen atoms on
+#: the other side, 0.7 to the next
+STEEP = 0.8
 #: guests between the layers; what is said of lithium includes a little of the others
 ALKALI = ("Li", "Na", "K")
 #: smallest number of anions around an octahedral cation, one being lost at a surface
@@ -126,10 +132,18 @@ def oxygen_framework(structure: Structure, parts: tuple[str, ...] = ()) -> Frame
         raise StructureError(
             f"{structure.composition.reduced_formula}: no cation has most of its anions in the oxygen framework"
         )
-    if np.isin(symbols[cations], ALKALI[1:]).sum() > (symbols[cations] == "Li").sum():
+    guests = (mine > 0) & allowed & np.isin(symbols, ALKALI)
+    if np.isin(symbols[guests], ALKALI[1:]).sum() > (symbols[guests] == "Li").sum():
         raise StructureError(
             f"{structure.composition.reduced_formula}: sodium and potassium spread the layers too far; layered "
             "geometry is that of lithium oxides"
+        )
+    of_oxide = np.bincount(found.cations[(oxide | without)[found.anions]], minlength=len(structure))
+    lost = guests & (numbers == of_oxide) & ~np.isin(np.arange(len(symbols)), cations)
+    if 2 * lost.sum() > guests.sum():
+        raise StructureError(
+            f"{structure.composition.reduced_formula}: {lost.sum()} of {guests.sum()} lithium atoms lie between sheets "
+            f"of oxygen more than {LONGEST:g} Å apart or of different kinds; layered geometry wants one oxide"
         )
     use = inside & np.isin(found.cations, cations)
     return Framework(
@@ -205,6 +219,8 @@ def _connected(structure: Structure, oxide: Ints, without: Ints) -> _Network:
     near = lengths < SHELL * _typical(first[sure], lengths[sure])
     inside = np.bincount(first[near & (second < len(oxide))], minlength=len(atoms)) >= ENCLOSED
     inside[: len(oxide)] = True
+    vectors = (coords[second] + images - coords[first]) @ structure.lattice.matrix
+    near |= _across_sheets(vectors, lengths, near & sure)
     near &= inside[first] & inside[second]
     graph = coo_matrix((np.ones(near.sum()), (first[near], second[near])), shape=(len(atoms), len(atoms)))
     label = connected_components(graph, directed=False)[1]
@@ -215,7 +231,6 @@ def _connected(structure: Structure, oxide: Ints, without: Ints) -> _Network:
     mine = (place[first] >= 0) & (place[second] >= 0)
     keep = np.flatnonzero(mine & near)
     keep = keep[np.argsort(place[first[keep]], kind="stable")]
-    vectors = (coords[second] + images - coords[first]) @ structure.lattice.matrix
     return _Network(
         oxygen=atoms[members].astype(np.int64),
         pairs=np.stack([place[first[keep]], place[second[keep]]], axis=1).astype(np.int64),
@@ -225,6 +240,15 @@ def _connected(structure: Structure, oxide: Ints, without: Ints) -> _Network:
         wide_from=place[first[mine]].astype(np.int64),
         distance=float(lengths[keep].mean()) if len(keep) else float("nan"),
     )
+
+
+def _across_sheets(vectors: Floats, lengths: Floats, near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Vectors (n, 3), Å, from one sheet of MO2 to the next across a layer too wide for its oxygen atoms to be
+    neighbours; none where the `near` ones do not lie in sheets."""
+    values, axes = np.linalg.eigh(vectors[near].T @ vectors[near])
+    if not near.any() or values[0] > FLAT * values[1]:
+        return np.zeros(len(vectors), dtype=bool)
+    return np.asarray(np.abs(vectors @ axes[:, 0]) > STEEP * lengths)
 
 
 def _typical(first: Ints, lengths: Floats) -> float:

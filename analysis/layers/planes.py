@@ -19,13 +19,15 @@ import numpy as np
 
 from ...configs.arrays import Floats, Ints
 from ...configs.errors import StructureError
-from .oxygen_framework import Framework
+from .oxygen_framework import ALKALI, Framework
 
 __all__ = ["PlaneFamily", "is_cubic", "plane_families"]
 
 #: shortest and longest distance of {111} planes in units of that of ideal close packing, √(2/3) of the oxygen distance;
 #: {200} planes lie at 0.87
 WINDOW = (0.93, 1.12)
+#: longest distance of the planes of a layered oxide, in the same units: prismatic stackings and wide layers reach 1.2
+WIDE = 1.3
 #: the same for planes parallel to a slab, which may be a single sheet of MO2 with no wider gap beside it (CoO2 0.84)
 SHEET = 0.8
 #: smallest structure factor of a family of planes: 1 for flat planes, 0.92 for the alternating ones of LiCoO2, 0 for a
@@ -34,6 +36,11 @@ CLEAR = 0.5
 #: degrees between two families of planes: of one and the same, at least of different ones, of {111} in cubic close
 #: packing and its scatter
 SAME, APART, CUBIC, SKEW = 15.0, 40.0, 70.53, 10.0
+#: smallest structure factor of the metals at every second gap that makes a family the layers: 1 for LiMO2, 1/2 for a
+#: spinel, 0 for a rock salt
+LAYERED = 0.7
+#: smallest structure factor of the other families beside such a one
+BESIDE = 0.7
 #: families of planes that are looked at
 MANY = 24
 #: neighbours of an oxygen atom that is counted as inside, twelve in close packing
@@ -198,15 +205,32 @@ def _clear_waves(framework: Framework, positions: Floats) -> list[tuple[Floats, 
     lengths = np.linalg.norm(waves, axis=1)
     along = len(framework.translations) == 2
     flat = along & (np.abs(waves @ framework.translations.T).max(axis=1) < 1e-6)
-    waves = waves[(lengths > ideal / WINDOW[1]) & (lengths < np.where(flat, ideal / SHEET, ideal / WINDOW[0]))]
+    waves = waves[(lengths > ideal / WIDE) & (lengths < np.where(flat, ideal / SHEET, ideal / WINDOW[0]))]
     clarity = np.round(_clarity(waves, positions), 9)
     peaks: list[int] = []
     for k in np.argsort(-clarity, kind="stable"):
         if clarity[k] < CLEAR or len(peaks) == MANY:
             break
-        if all(_angle(waves[k], waves[other]) > SAME for other in peaks):
+        narrow = np.linalg.norm(waves[k]) > ideal / WINDOW[1]
+        if narrow and all(_angle(waves[k], waves[other]) > SAME for other in peaks):
             peaks.append(int(k))
-    return [(waves[k], float(clarity[k])) for k in _cubic(waves, peaks) or _apart(waves, peaks)]
+    layered, chosen = _layered(framework, waves, clarity), _cubic(waves, peaks)
+    if layered is not None and all(_angle(waves[layered], waves[k]) > SAME for k in chosen):
+        chosen = _apart(waves, [layered, *(k for k in peaks if clarity[k] > BESIDE)])
+    return [(waves[k], float(clarity[k])) for k in chosen or _apart(waves, peaks)]
+
+
+def _layered(framework: Framework, waves: Floats, clarity: Floats) -> int | None:
+    """The family of planes of which metals fill every second gap, if there is one: of wide layers, and of prismatic
+    stackings, others may have the larger structure factor of oxygen."""
+    metals = [i for i in framework.cations if framework.structure[int(i)].specie.symbol not in ALKALI]
+    even = (np.rint(waves @ framework.translations.T).astype(np.int64) % 2 == 0).all(axis=1)
+    clear = np.flatnonzero((clarity >= CLEAR) & even)
+    if not metals or not len(clear):
+        return None
+    every_second = np.round(_clarity(waves[clear] / 2, framework.structure.cart_coords[metals]), 9)
+    best = clear[np.lexsort((-clarity[clear], -every_second))[0]]
+    return int(best) if every_second.max() > LAYERED else None
 
 
 def _cubic(waves: Floats, peaks: list[int]) -> list[int]:

@@ -76,6 +76,8 @@ class OrderingSpread:
         Whether these are all orderings that exist.
     tier : str
         Of the energies.
+    volumes : tuple of float
+        Å³/atom, in the order of `labels`.
     """
 
     labels: tuple[str, ...]
@@ -88,6 +90,12 @@ class OrderingSpread:
     rank_correlation: float | None
     exhausted: bool
     tier: str
+    volumes: tuple[float, ...]
+
+    @property
+    def volume_range(self) -> float:
+        """Largest minus smallest volume, % of their mean: what volumes and strains owe to the choice."""
+        return 100 * (max(self.volumes) - min(self.volumes)) / float(np.mean(self.volumes))
 
     @property
     def range(self) -> float:
@@ -148,6 +156,7 @@ def ordering_spread(
         rank_correlation=_rank_correlation(values, chosen_by) if enough and chosen_by is not None else None,
         exhausted=exhausted,
         tier=documents[0].tier,
+        volumes=tuple(documents[int(k)].structure.volume / documents[int(k)].n_sites for k in order),
     )
 
 

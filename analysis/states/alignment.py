@@ -65,8 +65,8 @@ class Alignment(Result):
     step_error: float | None = Field(
         None,
         description=(
-            "eV: the larger of what the plateaus vary and what other boxes change; None where a layer is too thin for "
-            "a plateau"
+            "eV: the larger of what other boxes change and what the halves of the layers differ by; None where a layer "
+            "is too thin for a plateau"
         ),
     )
     separate: Comparison | None = Field(None, description="the bulk cells alone, at each of their own zeros")
@@ -217,8 +217,7 @@ def _notes(volumes: Mapping[str, float]) -> list[str]:
 def _step_error(profile: PotentialProfile, a: str, b: str) -> float | None:
     if not all(profile.level(label).has_plateau for label in (a, b)):
         return None
-    boxes = abs(profile.step(a, b) - profile.step_of_own_repeats(a, b))
-    return max(boxes, *(profile.level(label).variation for label in (a, b)))
+    return profile.step_error(a, b)
 
 
 def _one_cell(report: DepthReport, pair: tuple[str, str]) -> list[AlignedDifference]:

@@ -47,7 +47,12 @@ class LayerLevel(Result):
     layer: str
     energy: float = Field(description="eV, on the engine's own zero: mean of the macroscopic average over the interior")
     variation: float = Field(description="eV, highest minus lowest macroscopic average there")
-    own: float = Field(description="eV, averaged over the layer's own repeat alone, around its middle")
+    own: float = Field(
+        description="eV, mean over the layer's own interior of the average over its own repeat alone: another measure"
+    )
+    halves: float = Field(
+        0.0, description="eV, half of what the two halves of that interior differ by: how well a thin layer tells it"
+    )
     interior: tuple[float, float] = Field(
         description="Å, where no box reaches beyond the layer; equal ends where there is no such height"
     )
@@ -92,6 +97,17 @@ class PotentialProfile(Result):
     def step_of_own_repeats(self, layer: str, other: str) -> float:
         """The same with each layer averaged over its own repeat alone, eV: how far the step depends on the boxes."""
         return self.level(other).own - self.level(layer).own
+
+    def step_error(self, layer: str, other: str) -> float:
+        """How well the cell tells the step, eV: the larger of what other boxes change and what the halves of the layers
+        differ by.
+
+        Measured on stacks of 3 to 12 planes a side whose planes are displaced by 0.02 to 0.1 Å, the step lies within it
+        in 70 to 83 % of the cells (``tests/analysis/states/test_alignment.py``). Planes displaced by 0.05 Å that hold
+        wells of 20 eV move the step of 4 planes a side by 0.2 eV, of 12 by 0.04 eV.
+        """
+        halves = float(np.hypot(self.level(layer).halves, self.level(other).halves))
+        return max(abs(self.step(layer, other) - self.step_of_own_repeats(layer, other)), halves)
 
 
 class VacuumLevel(Result):
@@ -226,21 +242,29 @@ def potential_profile(potential: PlanarPotential, stack: Stack, boxes: Sequence[
 
 
 def _level(layer: DepthLayer, planar: Floats, macroscopic: Floats, period: float, boxes: Sequence[float]) -> LayerLevel:
-    middle, reach = (layer.bottom + layer.top) / 2, sum(boxes) / 2
-    low, high = layer.bottom + reach, layer.top - reach
-    if high < low:
-        low = high = middle
-    heights = np.linspace(low, high, max(int((high - low) / period * len(planar)), 1))
+    heights = _interior(layer, sum(boxes) / 2, period / len(planar))
     inside = _periodic(macroscopic, heights, period)
-    own = _periodic(macroscopic_average(planar, period, [layer.repeat]), np.array([middle]), period)
+    mine = _interior(layer, layer.repeat / 2, period / len(planar))
+    own = _periodic(macroscopic_average(planar, period, [layer.repeat]), mine, period)
+    lower, upper = own[: (len(own) + 1) // 2], own[len(own) // 2 :]
     return LayerLevel(
         layer=layer.label,
         energy=float(inside.mean()),
         variation=float(np.ptp(inside)),
-        own=float(own[0]),
-        interior=(low, high),
+        own=float(own.mean()),
+        halves=abs(float(upper.mean() - lower.mean())) / 2,
+        interior=(float(heights[0]), float(heights[-1])),
         n_planes=len(layer.planes),
     )
+
+
+def _interior(layer: DepthLayer, reach: float, step: float) -> Floats:
+    """Heights, Å, at which a box that reaches so far does not leave the layer; its middle alone where there are
+    none."""
+    low, high = layer.bottom + reach, layer.top - reach
+    if high < low:
+        low = high = (layer.bottom + layer.top) / 2
+    return np.linspace(low, high, max(int((high - low) / step), 1))
 
 
 def _periodic(values: Floats, heights: Floats, period: float) -> Floats:

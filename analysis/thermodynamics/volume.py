@@ -298,7 +298,20 @@ class Volumes:
             return []
         kind: Kind = "relaxed" if entry.volume_source.startswith("relaxed") else "crystal"
         volume = entry.volume * composition.num_atoms / entry.composition.num_atoms * _ML_PER_CUBIC_ANGSTROM
-        return [MolarVolume(term.formula, volume, kind, f"{entry.id}: {entry.volume_source}")]
+        found = _named(entry, composition) if kind == "relaxed" else None
+        told = _of_arrangements(found, composition) if found is not None else ""
+        return [MolarVolume(term.formula, volume, kind, f"{entry.id}: {entry.volume_source}{told}")]
+
+
+def _of_arrangements(found: Material, composition: Composition) -> str:
+    """How far the volume of a relaxed cell depends on the arrangement of partial occupancies that was taken."""
+    if found.arrangements is None:
+        return ""
+    low, high = (v * composition.num_atoms * _ML_PER_CUBIC_ANGSTROM for v in found.arrangements.volume)
+    return (
+        f"; one of {found.arrangements.n} arrangements within {found.arrangements.energy:.1f} meV/atom, which hold "
+        f"{low:.1f} to {high:.1f} mL/mol ({found.arrangements.source})"
+    )
 
 
 def _composition(name: str) -> Composition:

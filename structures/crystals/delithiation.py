@@ -80,6 +80,7 @@ def delithiated(material: Material, x: float, supercell: Mesh | None = None) -> 
             "magnetism": _magnetism(material.magnetism, species),
             "density": None,
             "ordered_cell": cell,
+            "arrangements": None,
             "notes": (
                 f"{material.notes} Delithiated at the lattice of the lithiated cell; charges: the ladder of "
                 "catholyte.structures.crystals.redox."
@@ -107,7 +108,7 @@ def in_cell(material: Material, composition: str | None = None, supercell: Mesh 
         return (
             material
             if supercell is None
-            else material.model_copy(update={"ordered_cell": OrderedCell(supercell=supercell)})
+            else material.model_copy(update={"ordered_cell": OrderedCell(supercell=supercell), "arrangements": None})
         )
     try:
         wanted = Composition(composition)
@@ -130,7 +131,8 @@ def in_cell(material: Material, composition: str | None = None, supercell: Mesh 
         if share < 1 - 1e-6 and "Li" in Composition(material.formula)
         else material
     )
-    return base.model_copy(update={"ordered_cell": OrderedCell(supercell=supercell, composition=composition)})
+    cell = OrderedCell(supercell=supercell, composition=composition)
+    return base.model_copy(update={"ordered_cell": cell, "arrangements": None})
 
 
 def _multiple(material: Material, wanted: Composition) -> int:

@@ -5,7 +5,9 @@ and Ni is oxidised from Ni2+ over Ni3+ to Ni4+ before Co3+ is (W.-S. Yoon et al.
 (2005) 17479; J. Reed, G. Ceder, Chem. Rev. 104 (2004) 4513). Reduction goes down the same ladder. The
 charges are whole numbers: a hole is put on one ion, also where a metal such as LixCoO2 below
 x = 0.94 shares it among all (M. Ménétrier et al., J. Mater. Chem. 9 (1999) 1135). Oxygen is O2-
-throughout: what the metals cannot supply is an error, never a silent peroxide.
+throughout: what the metals cannot supply is an error, never a silent peroxide. Of a Li-rich oxide on its plateau,
+where oxygen itself is oxidised, no cell is built here: where holes and O-O bonds go is found by a calculation, and
+:mod:`catholyte.analysis.states.anion_charges` reads them off its result.
 """
 
 from __future__ import annotations
@@ -44,6 +46,11 @@ LADDER: tuple[tuple[str, str], ...] = (
 #: ions that are low spin in an oxygen octahedron of a layered oxide (t2g6, t2g6 eg1, t2g5)
 LOW_SPIN = frozenset({"Co3+", "Co4+", "Ni3+", "Ni4+"})
 
+#: what an oxidation beyond the ladder would need
+_OXYGEN_PAYS = (
+    "; beyond that oxygen itself would be oxidised (holes, O-O bonds), of which no cell is built here: take out less "
+    "lithium, or start from a relaxed cell of your own"
+)
 #: slack in sums of fractional amounts
 _TINY = 1e-9
 
@@ -85,6 +92,7 @@ def shifted(amounts: Mapping[Species, float], charge: float, label: str = "struc
             f"{label}: the charges cannot balance: {abs(charge):g} e have to be "
             f"{'given up' if charge > 0 else 'taken up'} by transition metals, and these can do {abs(charge) - left:g} "
             f"e ({', '.join(sorted(str(s) for s in amounts if is_redox_active(s))) or 'there is none'})"
+            f"{_OXYGEN_PAYS if charge > 0 and any(map(is_redox_active, amounts)) else ''}"
         )
     return {species: amount for species, amount in found.items() if amount > _TINY}
 
@@ -145,6 +153,7 @@ def compensate(structure: Structure, charge: float, preference: Sequence[int]) -
             f"{structure.composition.reduced_formula}: the charges cannot balance: {abs(charge):g} e have to be "
             f"{'given up' if charge > 0 else 'taken up'}, and the ions that may change "
             f"({', '.join(present) or 'there is none'}) can do {round(abs(charge)) - left} e"
+            f"{_OXYGEN_PAYS if charge > 0 and present else ''}"
         )
     return _moments_of_changed(structure, changed)
 

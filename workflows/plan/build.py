@@ -79,7 +79,7 @@ def build_plan(
         how = "it runs with --only {step}, or with every other step and at full length with --full"
         builder.skipped += [f"step {step}: {how.format(step=step)}" for step in left]
     skipped = list(dict.fromkeys(builder.skipped))
-    notes = list(builder.notes)
+    notes = [*builder.notes, *_arrangements(builder)]
     drafts = needed(builder.drafts, only)
     if not drafts:
         return Plan(recipe, Flow([], name=recipe.name), [], skipped, notes)
@@ -88,6 +88,12 @@ def build_plan(
     except ValueError as error:
         raise InputError(f"{source.path}: the jobs do not form a flow: {error}") from None
     return Plan(recipe, flow, planned(drafts, flow, renamed), skipped, notes)
+
+
+def _arrangements(builder: Builder) -> list[str]:
+    """What each crystal of partial occupancies that is calculated owes to the choice among its arrangements."""
+    used = [builder.material(name) for name in builder.cells]
+    return [f"{found.name}: {found.arrangements.sentence}" for found in used if found.arrangements is not None]
 
 
 def _kind(name: str) -> StepKind:

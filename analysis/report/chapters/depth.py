@@ -314,7 +314,7 @@ def depth_key_numbers(results: DepthResults) -> list[KeyNumber]:
         unit="eV",
         digits=2,
         uncertainty=last.step_error,
-        uncertainty_kind="plateaus and boxes" if last.step_error is not None else "",
+        uncertainty_kind="halves of the layers and boxes" if last.step_error is not None else "",
         tier=last.tier,
         basis=f"{len(found)} thicknesses",
     )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from ....configs.errors import InputError
 from ....configs.steps.oxygen_loss import OxygenConditions, OxygenLossStep
@@ -15,7 +16,8 @@ from ....workflows.documents import CalculationDocument
 from ....workflows.roles import Ordering, OxygenVacancy, Substituted
 from ...figures.oxygen import MANY_CONTENTS, ladder_figure, oxygen_potential_figure
 from ...figures.reactions import voltage_figure
-from ...oxygen.loss import OxygenLadder, Rung, oxygen_ladder
+from ...oxygen.ladder import OxygenLadder, Rung
+from ...oxygen.loss import oxygen_ladder
 from ...oxygen.ordering_spread import OrderingSpread, ordering_spread
 from ...oxygen.oxidation_states import ElementIons, cell_ions, ions_by_element
 from ...oxygen.redox_ledger import RedoxEntry, redox_entry
@@ -282,16 +284,21 @@ def _ladder_blocks(found: OxygenResults, ladder: OxygenLadder) -> list[Block]:
         Column("arrangements", "arrangements", 0),
         Column("sampled", "with V_O", 0),
         Column("sites", "V_O calculated", 0),
+        Column("environments", "first shells with V_O"),
+        Column("coverage", "O atoms they stand for (%)", 0),
         Column("mean", "mean (eV)", 2, sigma="error"),
-        Column("lowest", "lowest (eV)", 2),
+        Column("weighted", f"mean, arrangements weighted at {at.temperature:g} K (eV)", 2),
+        Column("lowest", "lowest calculated (eV)", 2),
         Column("spread", "spread over O (eV)", 2),
         Column("mean_at", f"mean at {where} (eV)", 2),
-        Column("lowest_at", f"lowest at {where} (eV)", 2),
-        Column("release", f"lowest is 0 at {at.pressure:g} bar (K)", 0),
+        Column("lowest_at", f"lowest calculated at {where} (eV)", 2),
+        Column("release", f"lowest calculated is 0 at {at.pressure:g} bar (K)", 0),
     )
     note = (
         "Formation energies with O₂ without entropy but where stated; ±: standard error over arrangements, those of "
-        "lowest energy, of equal weight."
+        "lowest energy, of equal weight; weighted: by Boltzmann's factor of their energies. Lowest: of the "
+        "arrangements and sites that were calculated, an upper bound: arrangements of low energy and first shells of "
+        "many atoms come first, so rarer sites may lose oxygen more easily."
     )
     blocks: list[Block] = [
         Text(ladder.reference.sentence()),
@@ -317,7 +324,7 @@ def _ladder_blocks(found: OxygenResults, ladder: OxygenLadder) -> list[Block]:
     return [*blocks, Text("\n".join(ladder.notes), "note")] if ladder.notes else blocks
 
 
-def _rung_row(rung: Rung, found: OxygenResults, ladder: OxygenLadder) -> dict[str, float | int | None]:
+def _rung_row(rung: Rung, found: OxygenResults, ladder: OxygenLadder) -> dict[str, Any]:
     at = found.conditions
     low, high = found.curve.at(rung.x) if found.curve else (None, None)
     return {
@@ -328,7 +335,10 @@ def _rung_row(rung: Rung, found: OxygenResults, ladder: OxygenLadder) -> dict[st
         "arrangements": len(rung.arrangements),
         "sampled": len(rung.sampled),
         "sites": len(rung.vacancies),
+        "environments": rung.environments,
+        "coverage": 100 * rung.coverage,
         "mean": rung.mean,
+        "weighted": rung.weighted_mean(at.temperature),
         "error": rung.standard_error(),
         "lowest": rung.lowest,
         "spread": rung.spread,
@@ -351,7 +361,10 @@ def _key_numbers(found: OxygenResults, ladder: OxygenLadder) -> list[KeyNumber]:
             unit="eV",
             digits=2,
             tier=ladder.host.tier,
-            basis=f"{len(rung.vacancies)} vacancies in {len(rung.sampled)} arrangements; {ladder.reference.short()}",
+            basis=(
+                f"{len(rung.vacancies)} vacancies in {len(rung.sampled)} arrangements, for {100 * rung.coverage:.0f} % "
+                f"of the oxygen; {ladder.reference.short()}"
+            ),
             uncertainty=rung.standard_error(),
             uncertainty_kind="standard error over arrangements",
         )

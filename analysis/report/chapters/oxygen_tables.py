@@ -10,7 +10,7 @@ from typing import Any
 from ....workflows.documents import CalculationDocument
 from ....workflows.roles import Host
 from ...figures.oxygen import ordering_figure
-from ...oxygen.loss import OxygenLadder
+from ...oxygen.ladder import OxygenLadder
 from ...oxygen.ordering_spread import OrderingSpread
 from ...thermodynamics.voltage_curve import VoltageCurve
 from ..columns import LI_VACANCIES
@@ -108,13 +108,21 @@ def ordering_blocks(label: str, spread: OrderingSpread) -> list[Block]:
         Name of the cathode.
     spread : OrderingSpread
     """
-    ranked = [{"label": name, "energy": energy} for name, energy in zip(spread.labels, spread.energies, strict=True)]
+    ranked = [
+        {"label": name, "energy": energy, "volume": volume}
+        for name, energy, volume in zip(spread.labels, spread.energies, spread.volumes, strict=True)
+    ]
     table = Table(
         f"orderings_{label}",
         f"{label}: orderings by energy",
-        (Column("label", "ordering"), Column("energy", "above the lowest (meV/atom)", 2)),
+        (
+            Column("label", "ordering"),
+            Column("energy", "above the lowest (meV/atom)", 2),
+            Column("volume", "volume (Å³/atom)", 3),
+        ),
         ranked,
-        f"Range {spread.range:.2f}, standard deviation {spread.deviation:.2f} meV/atom.",
+        f"Range {spread.range:.2f}, standard deviation {spread.deviation:.2f} meV/atom; volumes lie within "
+        f"{spread.volume_range:.1f} %, which volumes and strains of the chosen one carry.",
     )
     columns = (
         Column("n", "orderings in all", 0),

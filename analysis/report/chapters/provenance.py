@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ....configs.load import load_materials
 from ...thermodynamics.phase_set import PhaseSet, load_phase_set
 from ..case import Case, job_link
 from ..chapter import Chapter, Problems
-from ..columns import CUTOFF, ELEMENT, HUBBARD_U, KIND, LICENCE, N_ATOMS, TIER
+from ..columns import CUTOFF, ELEMENT, HUBBARD_U, KIND, LICENCE, MATERIAL, N_ATOMS, TIER
 from ..content import Block, Column, Table, Text
 
 __all__ = ["PROVENANCE", "SETTINGS"]
@@ -57,6 +58,7 @@ def _settings(case: Case) -> list[Block]:
     if recipe.hubbard_u:
         rows = [{"element": element, "u": value} for element, value in recipe.hubbard_u.items()]
         blocks.append(Table("settings_u", "Dudarev U of the recipe", (ELEMENT, Column("u", "U (eV)", 2)), rows))
+    blocks += _arrangements(case)
     if recipe.bulk is None and recipe.electronic is None:
         blocks.append(Text("The recipe needs no engine: everything is evaluated from its phase set."))
     elif case.finished:
@@ -64,6 +66,35 @@ def _settings(case: Case) -> list[Block]:
     else:
         blocks.append(Text("No job is finished, so no engine setting was in force yet.", "problem"))
     return blocks
+
+
+def _arrangements(case: Case) -> list[Table]:
+    """What crystals of partial occupancies owe to the choice among their arrangements."""
+    known = load_materials()
+    names = dict.fromkeys(str(entry.plan["material"]) for entry in case.entries)
+    rows = [
+        {"material": name, **found.arrangements.model_dump(), "low": found.arrangements.volume[0]}
+        | {"high": found.arrangements.volume[1], "spread": found.arrangements.spread}
+        for name in names
+        if (found := known.get(name)) is not None and found.arrangements is not None
+    ]
+    if not rows:
+        return []
+    columns = (
+        MATERIAL,
+        Column("n", "arrangements", 0),
+        Column("electrostatic", "range of electrostatic energy (eV/cell)", 2),
+        Column("energy", "range of relaxed energy (meV/atom)", 1),
+        Column("low", "volume from (Å³/atom)", 2),
+        Column("high", "to (Å³/atom)", 2),
+        Column("spread", "range of volume (%)", 1),
+        Column("source", "source"),
+    )
+    note = (
+        "Calculations take the arrangement of lowest electrostatic energy. Energy does not choose among them, and the "
+        "volumes and strains of relaxed cells carry the choice."
+    )
+    return [Table("arrangements", "Arrangements of partial occupancies", columns, rows, note)]
 
 
 def _signatures(case: Case) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ....workflows.documents import CalculationDocument
 from ...figures.oxygen import redox_figure
-from ...oxygen.loss import OxygenLadder
+from ...oxygen.ladder import OxygenLadder
 from ...oxygen.oxidation_states import ElementIons, cell_ions
 from ...oxygen.redox_ledger import RedoxEntry, electrons_text
 from ..columns import ELEMENT

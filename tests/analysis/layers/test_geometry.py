@@ -149,6 +149,103 @@ def test_layers_without_lithium_are_layers() -> None:
     assert [layer.lithium for layer in after.layers] == [0] * 6
 
 
+#: stacking: lateral places of lower oxygen, metal, upper oxygen and lithium of each sheet
+_A, _B, _C = (0.0, 0.0), (1 / 3, 2 / 3), (2 / 3, 1 / 3)
+STACKINGS = {
+    "O1": [(_B, _A, _C, _A)],
+    "O3": [(_A, _B, _C, _A), (_B, _C, _A, _B), (_C, _A, _B, _C)],
+    "P2": [(_B, _A, _C, _B), (_C, _A, _B, _C)],
+    "P3": [(_A, _C, _B, _A), (_B, _A, _C, _B), (_C, _B, _A, _C)],
+}
+
+
+def stacked(stacking: str, s: float, i: float, guest: str | None = "Li+") -> Structure:
+    """Sheets of CoO2 with a = 2.82 Å, oxygen planes `s` and `i` apart (Å)."""
+    sheets = STACKINGS[stacking]
+    species, places = [], []
+    for k, (low, metal, high, lithium) in enumerate(sheets):
+        for name, place, height in (
+            ("O2-", low, -s / 2),
+            ("Co3+", metal, 0.0),
+            ("O2-", high, s / 2),
+            (guest, lithium, (s + i) / 2),
+        ):
+            if name is not None:
+                species.append(name)
+                places.append((*place, k / len(sheets) + height / (len(sheets) * (s + i))))
+    return Structure(Lattice.hexagonal(2.82, len(sheets) * (s + i)), species, places)
+
+
+@pytest.mark.parametrize("stacking", STACKINGS)
+def test_wide_layers_keep_their_lithium(stacking: str, refereed: Referee) -> None:
+    """From 3.1 Å on oxygen atoms on both sides of a lithium layer are farther apart than neighbours; former versions
+    then dropped the layer, or took other planes for it."""
+    away = 0.0
+    for i, guest in product((2.6, 2.8, 3.0, 3.1, 3.2, 3.3, 3.4, 3.5), ("Li+", None)):
+        found = layered_geometry(stacked(stacking, 2.0, i, guest))
+        assert found.s_mo2 is not None
+        assert found.i_lio2 is not None
+        away = max(away, abs(found.s_mo2 - 2.0), abs(found.i_lio2 - i))
+        assert found.structure == "layered"
+        assert [layer.lithium for layer in found.layers if layer.role == "lithium"] == [guest is not None] * len(
+            STACKINGS[stacking]
+        )
+        across = i if stacking.startswith("P") else sqrt(2.82**2 / 3 + i**2)
+        assert found.o_o_li_layer == pytest.approx(across)
+    refereed(
+        "S(MO2) and I(LiO2) of O1, O3, P2 and P3 stackings, I from 2.6 to 3.5 Å",
+        away,
+        1e-9,
+        of="analysis.layers.geometry.layered_geometry",
+        by="analytic, as built",
+        unit="Å",
+    )
+
+
+@pytest.mark.parametrize("stacking", STACKINGS)
+@pytest.mark.parametrize("i", [2.6, 3.0, 3.1, 3.3, 3.5])
+def test_sodium_is_refused_however_wide_its_layers_are(stacking: str, i: float) -> None:
+    with pytest.raises(StructureError, match="sodium and potassium"):
+        layered_geometry(stacked(stacking, 2.0, i, "Na+"))
+
+
+@pytest.mark.parametrize("stacking", STACKINGS)
+def test_rattling_atoms_and_mixing_leave_wide_layers_their_lithium(stacking: str) -> None:
+    cell = stacked(stacking, 2.0, 3.3).make_supercell((4, 4, 3 if stacking == "O1" else 1), in_place=False)
+    swap = [next(k for k, site in enumerate(cell) if site.specie.symbol == symbol) for symbol in ("Li", "Co")]
+    for site, species in zip(swap, ("Co3+", "Li+"), strict=True):
+        cell.replace(site, species)
+    moved = cell.copy().translate_sites(range(len(cell)), [0, 0, 0.1])
+    noise = np.random.default_rng(0).normal(scale=0.08, size=(len(cell), 3))
+    found = layered_geometry(
+        Structure(moved.lattice, moved.species, moved.cart_coords + noise, coords_are_cartesian=True)
+    )
+    n = sum(site.specie.symbol == "Co" for site in cell)
+    assert (found.s_mo2, found.i_lio2) == pytest.approx((2.0, 3.3), abs=0.05)
+    assert (found.tm_in_li_layer, found.li_in_tm_layer) == pytest.approx((1 / n, 1 / n))
+    assert found.structure == "layered"
+
+
+@pytest.mark.parametrize(("miller", "layers"), [((1, 0, 4), 8), ((0, 0, 1), 6), ((1, 1, 0), 8)])
+def test_slabs_of_wide_layers(miller: tuple[int, int, int], layers: int) -> None:
+    c = 3 * (2.0 + 3.2)
+    wide = crystals.LCO.model_copy(
+        update={
+            "lattice": crystals.LCO.lattice.model_copy(update={"c": c}),
+            "sites": (
+                *crystals.LCO.sites[:2],
+                crystals.LCO.sites[2].model_copy(update={"position": (0, 0, 1 / 3 - 2.0 / (2 * c))}),
+            ),
+        }
+    )
+    found = slabs(source_cell(wide), miller, SlabSpec(layers=layers))
+    cut = next((one for one in found if one.tasker == 1 or one.reconstructed), found[0]).structure
+    measured = layered_geometry(cut)
+    assert (measured.s_mo2, measured.i_lio2) == pytest.approx((2.0, 3.2), abs=1e-6)
+    lithium = sum(site.specie.symbol == "Li" for site in cut)
+    assert sum(layer.lithium for layer in measured.layers) == lithium
+
+
 def test_a_single_sheet_has_a_thickness_and_no_spacing() -> None:
     bulk = conventional(material("CoO2"))
     half = bulk.lattice.c / 2

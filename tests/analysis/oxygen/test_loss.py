@@ -10,18 +10,14 @@ from hypothesis import strategies as st
 from pymatgen.core.structure import Structure
 
 from catholyte.analysis.oxygen.defect_energy import defect_energy, missing_atoms
-from catholyte.analysis.oxygen.loss import (
-    Arrangement,
-    OxygenVacancy,
-    Rung,
-    oxygen_ladder,
-)
+from catholyte.analysis.oxygen.ladder import Arrangement, OxygenVacancy, Rung
+from catholyte.analysis.oxygen.loss import oxygen_ladder
 from catholyte.analysis.oxygen.reference import OxygenReference, reference_from_phase_set, release_temperature
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.errors import InputError, SignatureMismatchError
 from catholyte.structures.crystals.cells import prepared_cell
 from catholyte.structures.crystals.crystal import conventional
-from catholyte.structures.defects.vacancy import lithium_vacancies, oxygen_vacancy
+from catholyte.structures.defects.vacancy import lithium_vacancies, oxygen_sites, oxygen_vacancy
 from catholyte.tests.support.crystals import LCO
 from catholyte.tests.support.engines.toy_engine import SITE_ENERGIES, toy_document
 from catholyte.workflows.documents import CalculationDocument
@@ -214,6 +210,53 @@ def test_means_weigh_sites_within_and_arrangements_among_each_other():
     assert found.standard_error() == pytest.approx(np.std([1.5, 2.5], ddof=1) / np.sqrt(2))
     assert found.spread == pytest.approx(np.sqrt(np.average((np.array([1, 3, 2.5]) - 2.0) ** 2, weights=[3, 1, 4])))
     assert rung([1.0]).standard_error() is None
+
+
+def test_arrangements_count_alike_or_by_their_energy():
+    """Two arrangements kT ln 3 apart at 300 K hold three quarters and one quarter of the cells."""
+    apart = 8.617333262e-5 * 300 * np.log(3)
+    cells = (
+        Arrangement("a", (0,), -5.0, 0.0, (vacancy(1.0),), 4, host(), 3),
+        Arrangement("b", (1,), -5.0 + apart, 0.0, (vacancy(2.0),), 4, host(), 3),
+        Arrangement("c", (2,), -9.0, 0.0, (), 4, host(), 3),  # without a vacancy, it has no share
+    )
+    found = Rung(1, 0.9, cells)
+    assert found.weights(300).tolist() == pytest.approx([0.75, 0.25])
+    assert (found.mean, found.weighted_mean(300)) == (1.5, pytest.approx(1.25))
+    assert found.weighted_mean(1e9) == pytest.approx(found.mean)
+    assert found.weighted_mean(1) == pytest.approx(1.0)
+
+
+def test_the_share_of_oxygen_and_of_first_shells_that_vacancies_stand_for_is_told():
+    """Half of the first shells of a cell with two lithium out, and all of them."""
+    whole = host()
+    less = without_lithium(whole, 2)
+    present = {one.environment: one for one in oxygen_sites(less.structure)}
+    taken = [one.members[0] for one in present.values()]
+    some = taken[: len(taken) // 2]
+    assert 0 < len(some) < len(taken)
+    for sites in (some, taken):
+        children = [without_oxygen(less, site) for site in sites]
+        (_, found) = oxygen_ladder(whole, [less, *children], REFERENCE).rungs
+        assert found.environments == f"{len(sites)} of {len(present)}"
+        classes = [
+            one
+            for one in oxygen_sites(less.structure)
+            if one.environment in {site.environment for site in present.values() if site.members[0] in sites}
+        ]
+        share = sum(len(one.members) for one in classes) / sum(site.specie.symbol == "O" for site in less.structure)
+        assert found.coverage == pytest.approx(share)
+    assert (
+        Rung(
+            0,
+            1.0,
+            (
+                Arrangement("a", (), 0.0, 0.0, (vacancy(1.0, 2.0),), 4, host(), 2),
+                Arrangement("b", (), 0.0, 0.0, (vacancy(1.0, 3.0),), 4, host(), 5),
+            ),
+        ).environments
+        == "1 of 2-5"
+    )
 
 
 def test_convergence_with_samples_is_that_of_the_bootstrap():

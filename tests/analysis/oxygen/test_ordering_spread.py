@@ -70,6 +70,15 @@ def test_orderings_are_ranked_with_what_fewer_and_more_would_give():
     assert spread.larger[0].probability < spread.larger[1].probability < spread.larger[2].probability < 1
 
 
+def test_volumes_of_orderings_say_what_the_choice_does_to_them():
+    cells = [CELL.copy().scale_lattice(CELL.volume * share) for share in (1.02, 0.98, 1.0)]
+    found = ordering_spread(
+        [toy_document(f"ordering {k}", cell, energy=float(k)) for k, cell in enumerate(cells)], exhausted=True
+    )
+    assert found.volumes == pytest.approx([share * CELL.volume / len(CELL) for share in (1.02, 0.98, 1.0)])
+    assert found.volume_range == pytest.approx(4.0)
+
+
 def test_where_all_orderings_are_known_more_change_nothing():
     assert ordering_spread(documents([1.0, 2.0, 4.0, 7.0]), exhausted=True).larger == ()
 

@@ -9,7 +9,7 @@ import pytest
 
 from catholyte.analysis.figures.oxygen import ladder_figure, oxygen_potential_figure, redox_figure
 from catholyte.analysis.figures.style import to_svg
-from catholyte.analysis.oxygen.loss import OxygenLadder
+from catholyte.analysis.oxygen.ladder import OxygenLadder
 from catholyte.analysis.report.case import Case, Finished
 from catholyte.analysis.report.chapters.oxygen import OXYGEN_LOSS, OxygenLoss, OxygenResults, oxygen_results
 from catholyte.analysis.report.content import Picture, Table, Text

@@ -14,7 +14,7 @@ from catholyte.analysis.states.potential_profile import macroscopic_average, pla
 from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
 from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.referees.evidence import Referee
-from catholyte.tests.support.referees.joint_cells import MATERIALS, bulk, joint, slab
+from catholyte.tests.support.referees.joint_cells import MATERIALS, WELLS, bulk, joint, rough_joint, slab
 from catholyte.workflows.documents import CalculationDocument, PlanarPotential
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")
@@ -82,6 +82,34 @@ def test_step_of_a_common_cell(origin: float, turned: bool) -> None:
     step, own = _profile_of(joint((6, 6), SHIFTS, origin=origin, turned=turned))
     assert step == pytest.approx(STEP, abs=2e-4)
     assert own == pytest.approx(STEP, abs=2e-3)
+
+
+@pytest.mark.parametrize("planes", [4, 6, 12])
+def test_the_error_of_a_step_is_that_of_stacks_with_displaced_planes(planes: int, refereed: Referee) -> None:
+    """Planes displaced by 0.05 Å: the step leaves its error in about a quarter of the cells, and both fall with the
+    thickness; read at one height, the other boxes moved by up to an electronvolt at any thickness."""
+    area = {name: depth * width * np.sqrt(2 * np.pi) for name, (depth, width) in WELLS.items()}
+    true = area["LCO"] / MATERIALS["LCO"].spacing - area["CoO"] / MATERIALS["CoO"].spacing
+    away, other, told = [], [], []
+    for seed in range(60):
+        structure, potential = rough_joint(planes, 0.05, seed)
+        profile = potential_profile(potential, stack_of(structure))
+        away.append(profile.step("LCO", "CoO") - true)
+        other.append(profile.step_of_own_repeats("LCO", "CoO") - true)
+        told.append(profile.step_error("LCO", "CoO"))
+    inside = float((np.abs(away) <= told).mean())
+    refereed(
+        f"step of {planes} planes a side inside its error, share less 0.75",
+        abs(inside - 0.75),
+        0.15,
+        of="analysis.states.potential_profile.PotentialProfile",
+        by="60 stacks of displaced planes with a known step",
+        unit="fraction",
+    )
+    spread, expected = (float(np.sqrt(np.mean(np.square(values)))) for values in (away, told))
+    assert spread < {4: 0.25, 6: 0.12, 12: 0.06}[planes]
+    assert float(np.sqrt(np.mean(np.square(other)))) < 1.5 * spread
+    assert 0.8 * spread < expected < 2.5 * spread
 
 
 def test_turning_the_cell_over_mirrors_the_profile() -> None:

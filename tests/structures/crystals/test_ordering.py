@@ -11,6 +11,7 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
 from catholyte.configs.errors import InputError, StructureError
+from catholyte.configs.load import material
 from catholyte.configs.models import OrderedCell
 from catholyte.structures.crystals import ordering
 from catholyte.structures.crystals.crystal import conventional
@@ -191,3 +192,12 @@ def test_occupancies_that_round_to_overlapping_atoms_are_shared_out():
     assert (labels.count("split"), labels.count("whole")) == (4, 4)
     distances = found.structure.distance_matrix + 9 * np.eye(len(found.structure))
     assert distances.min() > SEPARATION
+
+
+def test_the_recorded_arrangements_of_a_crystal_are_those_that_are_found():
+    """Number and electrostatic range of the library's record; energies and volumes were relaxed by CHGNet."""
+    found = material("LPSCl")
+    assert found.arrangements is not None
+    energies = [one.energy for one in order(conventional(found), found.ordered_cell, 60)]
+    assert len(energies) == found.arrangements.n
+    assert max(energies) - min(energies) == pytest.approx(found.arrangements.electrostatic, abs=1e-3)

@@ -21,7 +21,7 @@ from catholyte.workflows.documents import (
     Signature,
 )
 
-__all__ = ["GRID", "MATERIALS", "Made", "bulk", "joint", "slab"]
+__all__ = ["GRID", "MATERIALS", "WELLS", "Made", "bulk", "joint", "rough_joint", "slab"]
 
 GRID = np.arange(-24.0, 6.0, 0.04)
 _A, _B = 2.9, 5.8
@@ -183,6 +183,34 @@ def joint(
         )
     tags = structure.site_properties["layer"]
     return _document("LCO | CoO", structure, [(MATERIALS[tag], moved[tag]) for tag in tags], potential)
+
+
+#: depth (eV) and width (Å) of the potential well of one plane in :func:`rough_joint`
+WELLS = {"LCO": (20.0, 0.45), "CoO": (26.0, 0.42)}
+
+
+def rough_joint(planes: int, displacement: float, seed: int, points: int = 800) -> tuple[Structure, PlanarPotential]:
+    """LCO below CoO, so many planes each, every plane a Gaussian well at its height.
+
+    Parameters
+    ----------
+    planes : int
+    displacement : float, Å
+        Standard deviation of the planes' heights; with none the averaged potential of a material is that of one well
+        over its spacing.
+    seed : int
+    """
+    rng, heights, height = np.random.default_rng(seed), [], 0.0
+    for name in ("LCO", "CoO"):
+        of = MATERIALS[name]
+        heights += [(name, height + (k + 0.5) * of.spacing + displacement * float(rng.normal())) for k in range(planes)]
+        height += planes * of.spacing
+    grid, values = np.arange(points) / points * height, np.zeros(points)
+    for name, place in heights:
+        depth, width = WELLS[name]
+        apart = np.mod(grid - place + height / 2, height) - height / 2
+        values -= depth * np.exp(-(apart**2) / (2 * width**2))
+    return _structure(heights, height), PlanarPotential(values=values.tolist(), kind="made by hand")
 
 
 @cache

@@ -294,3 +294,10 @@ def test_wrong_engine_or_step_of_the_call(tmp_path: Path, engine: str | None, on
         _plan(tmp_path, engine=engine, only=only)
     assert told in caught.value.message
     assert isinstance(caught.value, UnknownNameError) is (only != "windows")
+
+
+def test_a_plan_says_what_a_crystal_of_partial_occupancies_owes_to_the_choice_of_its_arrangement() -> None:
+    told = [note for note in build_plan(*load_recipe("gsirr"), None).notes if "arrangements" in note]
+    assert len(told) == 1
+    assert told[0].startswith("LPSCl: one of 4 arrangements of its partial occupancies")
+    assert "19.10 to 19.83 Å³/atom (3.8 %)" in told[0]
