@@ -25,7 +25,7 @@ demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
 	@echo "the report: $(DEMO)/report/report.html"
 
 # written again when a job was computed or the analysis changed
-$(DEMO)/report/report.html: $(DEMO)/store/catholyte/outputs.collection $(shell find analysis configs structures -name '*.py' -o -name '*.yaml' -o -name '*.json' -o -name '*.j2')
+$(DEMO)/report/report.html: $(DEMO)/store/catholyte.sqlite $(shell find analysis configs structures -name '*.py' -o -name '*.yaml' -o -name '*.json' -o -name '*.j2')
 	$(BIN)/catholyte report --store $(DEMO)/store --out $(DEMO)/report
 
 # on all cores; then the campaign on a real queue, serially; skipped with the reason where no Slurm runs (.ci/run brings one up)

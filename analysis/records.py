@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..configs.errors import CalculationError, StoreError, UnknownNameError, near_match_hint
@@ -83,16 +84,22 @@ class Records:
 
     Parameters
     ----------
-    outputs : JobStore
-        Documents, with the additional store for large arrays.
+    outputs : JobStore or callable
+        Documents, with the additional store for large arrays, or what connects to it when they are asked for.
     states, campaigns : collection
         Objects with the pymongo collection interface.
     rehearsals : bool
         Hand out the documents of rehearsals too; their numbers are invented.
     """
 
-    def __init__(self, outputs: JobStore, states: Any, campaigns: Any, *, rehearsals: bool = False) -> None:
-        self._outputs, self._states, self._campaigns, self._rehearsals = outputs, states, campaigns, rehearsals
+    def __init__(
+        self, outputs: JobStore | Callable[[], JobStore], states: Any, campaigns: Any, *, rehearsals: bool = False
+    ) -> None:
+        self._source, self._states, self._campaigns, self._rehearsals = outputs, states, campaigns, rehearsals
+
+    @cached_property
+    def _outputs(self) -> JobStore:
+        return self._source() if callable(self._source) else self._source
 
     def campaign_names(self) -> list[str]:
         """Names of the campaigns in the store, the latest first."""

@@ -11,17 +11,23 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from jobflow import Flow
 from monty.json import MontyDecoder, MontyEncoder
 
+from ...configs.errors import StoreError
 from ..store.campaign_store import CampaignStore
+from ..store.delivery import patient
 from ..store.ledger import Ledger, State, job_key, job_record
 from ..store.liveness import Mark, has_died, mark_of
 from .worker import Outcome, begin, evidence, failure, run_job
@@ -30,6 +36,8 @@ __all__ = ["Event", "RunSummary", "available_cores", "run_flow"]
 
 #: seconds between looks at a job that another process computes
 POLL_SECONDS = 1.0
+#: ready jobs that the ledger is asked for at once
+_LOOK_AHEAD = 64
 
 
 @dataclass(frozen=True)
@@ -89,20 +97,32 @@ def run_flow(
 
 
 class _Scheduler:
-    """What is ready, what runs, and what became of it; a parent is a uuid, which stands for its replacements too."""
+    """What is ready, what runs, and what became of it; a parent is a uuid, which stands for its replacements too.
+
+    What a job's end changes is found from that job alone, so that its cost does not grow with the campaign.
+    """
 
     def __init__(self, store: CampaignStore, flow: Flow, on_event: Callable[[Event], None]) -> None:
         self.store, self.ledger, self.on_event = store, Ledger(store), on_event
         self.summary = RunSummary()
         self.jobs: dict[str, dict[str, Any]] = {}
-        self.family: dict[str, list[str]] = {}
+        #: place of each job in the order of the flow
+        self.place: dict[str, int] = {}
+        self.order: list[str] = []
         self.parents: dict[str, set[str]] = {}
-        self.ready: list[str] = []
+        self.children: dict[str, list[str]] = {}
+        #: how many of the jobs that bear a uuid are not finished; a job of another flow has its result in the store
+        self.unfinished: dict[str, int] = {}
+        #: places of the jobs that may run or do
+        self.ready: list[int] = []
         self.not_before: dict[str, float] = {}
         self.dead_holders: dict[str, Mark] = {}
         self.finished: set[str] = set()
+        #: failed, or never to run
+        self.dead: set[str] = set()
         self.stopped = False
-        self._add([json.loads(json.dumps(job.as_dict(), cls=MontyEncoder)) for job in flow.jobs])
+        for key in self._add([json.loads(json.dumps(job.as_dict(), cls=MontyEncoder)) for job in flow.jobs]):
+            self._release(key)
 
     def _add(self, jobs: list[dict[str, Any]]) -> list[str]:
         """Enter serialised jobs; returns their keys."""
@@ -115,31 +135,43 @@ class _Scheduler:
             keys.append(key)
             if key not in self.jobs:
                 self.jobs[key], self.summary.names[key] = data, job.name
-                self.family.setdefault(job.uuid, []).append(key)
-                self.parents[key] = {uuid for uuid in job.input_uuids if uuid != job.uuid}
-        self._refresh()
+                self.place[key] = len(self.order)
+                self.order.append(key)
+                self.unfinished[job.uuid] = self.unfinished.get(job.uuid, 0) + 1
+                self.parents[key] = set()
+                self._depend(key, {uuid for uuid in job.input_uuids if uuid != job.uuid})
         return keys
 
-    def _refresh(self) -> None:
-        """Sort the jobs that are left into ready, blocked and waiting."""
-        ended = self.finished | set(self.summary.failed) | set(self.summary.blocked)
-        left = [key for key in self.jobs if key not in ended]
-        dead = set(self.summary.failed) | set(self.summary.blocked)
-        while newly := [
-            key for key in left if key not in dead and any(self._members(parent) & dead for parent in self.parents[key])
-        ]:
-            self.summary.blocked += newly
-            dead.update(newly)
-        self.ready = [
-            key
-            for key in left
-            if key not in dead and all(self._members(parent) <= self.finished for parent in self.parents[key])
-        ]
+    def _depend(self, key: str, parents: set[str]) -> None:
+        """Let a job wait for others."""
+        for parent in parents - self.parents[key]:
+            self.children.setdefault(parent, []).append(key)
+        self.parents[key] |= parents
 
-    def _members(self, parent: str) -> set[str]:
-        """Keys that stand for a parent: the job and its replacements; none for a job of another flow, whose result is
-        in the store."""
-        return set(self.family.get(parent, ()))
+    def _release(self, key: str) -> None:
+        """Make a job ready whose parents are finished."""
+        if key in self.finished or key in self.dead or any(self.unfinished.get(uuid) for uuid in self.parents[key]):
+            return
+        at = bisect_left(self.ready, self.place[key])
+        if self.ready[at : at + 1] != [self.place[key]]:
+            self.ready.insert(at, self.place[key])
+
+    def _remove(self, key: str) -> None:
+        at = bisect_left(self.ready, self.place[key])
+        if self.ready[at : at + 1] == [self.place[key]]:
+            del self.ready[at]
+
+    def _block(self, keys: list[str]) -> None:
+        """Give up jobs and all that wait for them."""
+        left = deque(keys)
+        while left:
+            key = left.popleft()
+            if key in self.finished or key in self.dead:
+                continue
+            self.dead.add(key)
+            self.summary.blocked.append(key)
+            self._remove(key)
+            left.extend(self.children.get(key.partition(":")[0], ()))
 
     def run(self, workers: int) -> RunSummary:
         """Feed free workers until nothing is left."""
@@ -149,7 +181,7 @@ class _Scheduler:
         try:
             while True:
                 free = [i for i in range(workers) if i not in {slot for _, slot in running.values()}]
-                due = self._due({key for key, _ in running.values()}) if free else []
+                due = self._due({key for key, _ in running.values()}, len(free)) if free else []
                 cores = workers if not running and len(self.ready) == 1 else 1  # of a job that has no other beside it
                 for key, slot in zip(due, free, strict=False):
                     executor = slots[slot] = slots[slot] or _new_executor()
@@ -174,26 +206,44 @@ class _Scheduler:
             for started in slots:
                 if started is not None:
                     started.shutdown(wait=True, cancel_futures=True)
-        ended = self.finished | set(self.summary.failed) | set(self.summary.blocked)
-        self.summary.blocked += [key for key in self.jobs if key not in ended]
+        self.summary.blocked += [key for key in self.jobs if key not in self.finished and key not in self.dead]
         return self.summary
 
-    def _due(self, busy: set[str]) -> list[str]:
+    def _due(self, busy: set[str], wanted: int) -> list[str]:
         """Jobs to start now; what the ledger knows as done is taken without starting a process for it."""
-        while not self.stopped:
-            due = [key for key in self.ready if key not in busy and self.not_before.get(key, 0) <= time.monotonic()]
-            records = {record["key"]: record for record in self.ledger.records(due)} if due else {}
-            done = [key for key in due if records[key]["state"] == "done"]
-            if not done:
-                taken = [records[key] for key in due if records[key]["state"] == "running"]
-                dead = {r["key"]: mark_of(r) for r in taken if has_died(self.store.location, r)}
-                self.dead_holders |= dead
-                held = {record["key"] for record in taken} - dead.keys()
-                self.not_before |= dict.fromkeys(held, time.monotonic() + POLL_SECONDS)
-                return [key for key in due if key not in held]
-            for key in done:
-                self._end(key, Outcome("reused", dynamic=records[key].get("dynamic") or {}))
-        return []
+        found: list[str] = []
+        while not self.stopped and len(found) < wanted:
+            due = list(islice(self._candidates(busy | set(found)), max(wanted, _LOOK_AHEAD)))
+            if not due:
+                break
+            records, done = patient(partial(self._look, due), "read job states")
+            taken = [records[key] for key in due if records[key]["state"] == "running"]
+            gone = {r["key"]: mark_of(r) for r in taken if has_died(self.store.location, r)}
+            self.dead_holders |= gone
+            held = {str(record["key"]) for record in taken} - gone.keys()
+            self.not_before |= dict.fromkeys(held, time.monotonic() + POLL_SECONDS)
+            found += [key for key in due if key not in held and key not in done]
+            for key in due:
+                if key in done:
+                    self._end(key, Outcome("reused", dynamic=records[key].get("dynamic") or {}))
+        return found
+
+    def _look(self, keys: list[str]) -> tuple[dict[str, dict[str, Any]], set[str]]:
+        """Records of some jobs, and which of them are done and have their document."""
+        records = {record["key"]: record for record in self.ledger.records(keys)}
+        if unknown := [key for key in keys if key not in records]:
+            raise StoreError(
+                f"{self.store.shown}: the store no longer knows {len(unknown)} jobs of this run",
+                "was it replaced meanwhile? run again: what is finished is reused",
+            )
+        done = [record for record in records.values() if record["state"] == "done"]
+        return records, {record["key"] for record in done} - self.ledger.without_document(done)
+
+    def _candidates(self, busy: set[str]) -> Iterator[str]:
+        """Ready jobs in the order of the flow that are neither busy nor looked at a moment ago."""
+        keys = (self.order[place] for place in self.ready)
+        now = time.monotonic()
+        return (key for key in keys if key not in busy and self.not_before.get(key, 0) <= now)
 
     def _collect(self, key: str, future: Future[Outcome]) -> bool:
         """Take one outcome; returns True where the worker died."""
@@ -230,13 +280,19 @@ class _Scheduler:
         if outcome.state == "held":
             self.not_before[key] = time.monotonic() + POLL_SECONDS
             return
+        uuid = key.partition(":")[0]
+        self._remove(key)
         if outcome.state == "failed":
             self.summary.failed.append(key)
+            self.dead.add(key)
+            self._block(self.children.get(uuid, []))
         else:
             self.finished.add(key)
             (self.summary.reused if outcome.state == "reused" else self.summary.completed).append(key)
             self._grow(key, outcome.dynamic)
-        self._refresh()
+            self.unfinished[uuid] -= 1
+            for child in self.children.get(uuid, ()):
+                self._release(child)
         self._tell(key, outcome.state, outcome.seconds, outcome.message)
 
     def _grow(self, key: str, dynamic: dict[str, Any]) -> None:
@@ -246,16 +302,20 @@ class _Scheduler:
         replacement without an output.
         """
         uuid = key.partition(":")[0]
-        children = [k for k, parents in self.parents.items() if uuid in parents]
+        children = list(self.children.get(uuid, ()))
         for kind in ("replace", "detour", "addition"):
             if kind in dynamic:
-                self.ledger.register([job_record(job["uuid"], job["index"], job["name"]) for job in dynamic[kind]])
-                added = {k.partition(":")[0] for k in self._add(dynamic[kind])}
+                fresh = [job_record(job["uuid"], job["index"], job["name"]) for job in dynamic[kind]]
+                patient(partial(self.ledger.register, fresh), "enter added jobs")
+                keys = self._add(dynamic[kind])
+                added = {k.partition(":")[0] for k in keys}
                 if kind != "addition" and uuid not in added:
                     for child in children:
-                        self.parents[child] |= added - {child}
+                        self._depend(child, added - {child})
+                for new in keys:
+                    self._release(new)
         if dynamic.get("stop_children"):
-            self.summary.blocked.extend(k for k in children if k not in self.summary.blocked)
+            self._block(children)
         self.stopped = self.stopped or bool(dynamic.get("stop_jobflow"))
 
     def _tell(self, key: str, state: State, seconds: float, message: str = "") -> None:

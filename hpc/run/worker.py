@@ -10,10 +10,10 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...configs.errors import CatholyteError
 from ...workflows.engines.cores import having_cores
@@ -121,15 +121,13 @@ def _compute(store: CampaignStore, ledger: Ledger, claim: Claim, serialised: dic
         _take_up(directory, claim)
         try:
             with lease.kept(), _inside(directory), _interruptible():
-                state, dynamic = _resume_or_run(store, lease, claim, serialised)
+                state, dynamic, seconds = _resume_or_run(store, lease, claim, serialised)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a library that calls sys.exit takes one job with it, not the worker
             seconds, cause = time.perf_counter() - clock, failure(error, directory)
             patient(lambda: lease.fail(seconds, cause), "report a failure")
             return Outcome("failed", seconds, cause["message"])
-        seconds = time.perf_counter() - clock if state == "done" else 0.0
-        patient(lambda: lease.finish(seconds), "report a result")
     except LeaseLostError:
         shutil.rmtree(directory, ignore_errors=True)  # the other attempt has a directory of its own
         return Outcome("held", message="it was given to another attempt")
@@ -169,24 +167,45 @@ def _earlier(directory: Path, attempt: int) -> list[Path]:
 
 def _resume_or_run(
     store: CampaignStore, lease: Lease, claim: Claim, serialised: dict[str, Any]
-) -> tuple[Literal["done", "reused"], dict[str, Any]]:
-    """Return the job's state and what it added; the document is the last thing that is written."""
-    uuid, index, outputs = serialised["uuid"], serialised["index"], cast(Any, store.outputs)
-    if claim.dynamic is not None and patient(
-        lambda: outputs.docs_store.count({"uuid": uuid, "index": index}), "look for an earlier result"
-    ):
-        return "reused", claim.dynamic  # delivered by an attempt that was killed before it could say so
-    delivery = Delivery(Path.cwd(), outputs)
+) -> tuple[Literal["done", "reused"], dict[str, Any], float]:
+    """Return the job's state, what it added, and the wall time of its computation in s; the document is the last thing
+    that is delivered."""
+    clock, uuid, index = time.perf_counter(), serialised["uuid"], serialised["index"]
+    if claim.dynamic is not None and patient(lambda: store.holds(uuid, index), "look for an earlier result"):
+        # delivered by an attempt that was killed before it could say so
+        patient(lambda: lease.finish(0.0), "report a result")
+        return "reused", claim.dynamic, 0.0
+    delivery = Delivery(Path.cwd(), store.outputs)
     if delivery.kept:  # computed by an attempt that could not deliver
         dynamic = delivery.read()
     else:
         dynamic = _dynamic(_run(serialised, delivery.catcher()))
-        delivery.keep(dynamic)
-    patient(lease.require, "deliver a result")
-    patient(lambda: delivery.arrays_first(uuid, index), "deliver arrays")
-    patient(lambda: lease.announce(dynamic), "announce a result")
-    patient(lambda: delivery.document_last(lease.attempt), "deliver a result")
-    return "done", dynamic
+        patient(lambda: delivery.keep(dynamic), "write a result beside its job")
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("deliver a result", lease.require),
+        ("deliver arrays", lambda: delivery.arrays_first(uuid, index)),
+        ("announce a result", lambda: lease.announce(dynamic)),
+        ("deliver a result", lambda: delivery.document_last(lease.attempt)),
+        ("report a result", lambda: lease.finish(time.perf_counter() - clock)),
+    ]
+    _take_steps(store, steps)
+    return "done", dynamic, time.perf_counter() - clock
+
+
+def _take_steps(store: CampaignStore, steps: list[tuple[str, Callable[[], object]]]) -> None:
+    """Take each step, waiting for a store that is away: in the embedded one all of them or none, in MongoDB one after
+    the other."""
+    if store.database is None:
+        for what, step in steps:
+            patient(step, what)
+        return
+
+    def together() -> None:
+        with store.exclusive():
+            for _, step in steps:
+                step()
+
+    patient(together, "deliver a result")
 
 
 def _run(serialised: dict[str, Any], store: JobStore) -> Any:

@@ -2,16 +2,16 @@
 
 Both hold the same four collections: ``outputs`` (jobflow's documents), ``data`` (large arrays, the
 additional store), ``states`` (one record a job) and ``campaigns`` (one record a recipe). The embedded
-store is MontyDB on SQLite; writers of several processes take turns at a file lock.
+store is one SQLite file; writers of several processes take turns.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,9 @@ from ...configs.errors import StoreError
 
 if TYPE_CHECKING:
     from jobflow import JobStore
-    from maggma.stores import Store
 
     from ...analysis.records import Records
+    from .database import Database
 
 __all__ = [
     "DEFAULT_STORE",
@@ -40,8 +40,6 @@ STORE_VARIABLE = "CATHOLYTE_STORE"
 DEFAULT_STORE = "catholyte-store"
 DATABASE = "catholyte"
 _REHEARSAL = "-rehearsal"
-#: s that a writer waits for its turn
-LOCK_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -52,20 +50,28 @@ class CampaignStore:
     ----------
     location : str
         Folder or MongoDB URI, from which another process opens the same store.
-    outputs : JobStore
-        Documents, with the additional store ``data`` for large arrays.
+    connect : callable
+        Returns the connected job store of :attr:`outputs`.
     states, campaigns : collection
         Objects with the pymongo collection interface.
     work : Path
         Folder of the jobs' working directories.
+    database : Database or None
+        The embedded store's; None for MongoDB.
     """
 
     location: str = field(repr=False)  # a URI may hold a password
-    outputs: JobStore
+    connect: Callable[[], JobStore]
     states: Any
     campaigns: Any
     work: Path
-    _lock: Any
+    database: Database | None = None
+
+    @cached_property
+    def outputs(self) -> JobStore:
+        """Documents, with the additional store ``data`` for large arrays; jobflow is imported when they are asked
+        for."""
+        return self.connect()
 
     @property
     def shown(self) -> str:
@@ -76,19 +82,35 @@ class CampaignStore:
         """Read access to what is stored; the documents of rehearsals, whose numbers are invented, where asked for."""
         from ...analysis.records import Records
 
-        return Records(self.outputs, self.states, self.campaigns, rehearsals=rehearsals)
+        return Records(lambda: self.outputs, self.states, self.campaigns, rehearsals=rehearsals)
+
+    def holds(self, uuid: str, index: int) -> bool:
+        """Whether a job's document is here."""
+        return (uuid, index) in self.held([uuid])
+
+    def held(self, uuids: list[str]) -> set[tuple[str, int]]:
+        """Uuid and index of the documents that are here of some jobs."""
+        documents: Any = self.outputs.docs_store
+        found = documents.query({"uuid": {"$in": uuids}}, ["uuid", "index"])
+        return {(str(document["uuid"]), int(document["index"])) for document in found}
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the embedded store alone; MongoDB's own atomic updates need no lock."""
-        if self._lock is None:
+        """Hold the embedded store alone; what is written meanwhile is kept whole, or not at all.
+
+        MongoDB's own atomic updates need no lock, and what is written there is kept one by one.
+        """
+        if self.database is None:
             yield
             return
-        with _turn(self._lock):
+        with self.database.transaction():
             yield
 
     def close(self) -> None:
         """Close all connections."""
+        if self.database is not None:
+            self.database.close()
+            return
         outputs: Any = self.outputs  # jobflow's method has no types
         outputs.close()
         for collection in (self.states, self.campaigns):
@@ -135,105 +157,32 @@ def open_store(location: str | Path | None = None, create: bool = True) -> Campa
         A folder, or ``mongodb://…/DATABASE``; the variable ``CATHOLYTE_STORE``, else the folder
         ``catholyte-store``, where left out.
     create : bool
-        Make the embedded store where there is none.
+        Make the embedded store where there is none, and write into it; without, it may lie where nothing can be
+        written.
 
     Raises
     ------
     StoreError
-        If it does not exist (and `create` is false), is not writable, or the server does not answer.
+        If it does not exist (and `create` is false), is not writable (and `create` is true), or the server does not
+        answer.
     """
     place = str(location or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)
     return _open_mongo(place) if is_uri(place) else _open_embedded(Path(place).absolute(), create)
 
 
 def _open_embedded(folder: Path, create: bool) -> CampaignStore:
-    import sqlite3
+    from .collection import Collection
+    from .opening import open_database
 
-    from filelock import FileLock
-    from jobflow import JobStore
+    database = open_database(folder, create)
 
-    _check_folder(folder, create)
-    lock = FileLock(folder / "writer.lock", timeout=LOCK_SECONDS)
-    try:
-        with _turn(lock):
-            stores: dict[str, Any] = {
-                name: _monty(name, folder, lock) for name in ("outputs", "data", "states", "campaigns")
-            }
-            outputs = JobStore(stores["outputs"], additional_stores={"data": stores["data"]})
-            outputs.connect()
-            for name in ("states", "campaigns"):
-                stores[name].connect()
-            for store in stores.values():  # MontyDB cannot delete from a collection that was never made
-                database = store._collection.database
-                if store.collection_name not in database.list_collection_names():
-                    database.create_collection(store.collection_name)
-                with contextlib.closing(
-                    sqlite3.connect(folder / DATABASE / f"{store.collection_name}.collection")
-                ) as file:
-                    file.execute("SELECT k FROM documents LIMIT 1")  # fails now, not in the middle of a run
-    except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"{folder}: the store cannot be opened: {error}") from None
-    return CampaignStore(
-        str(folder), outputs, stores["states"]._collection, stores["campaigns"]._collection, folder / "work", lock
-    )
+    def connect() -> JobStore:
+        from .job_store import job_store
 
+        return job_store(folder, database)
 
-def _check_folder(folder: Path, create: bool) -> None:
-    if not create and not (folder / DATABASE).is_dir():
-        raise StoreError(f"{folder}: there is no store here", "run a recipe first, or name the store with --store")
-    try:
-        (folder / "work").mkdir(parents=True, exist_ok=True)
-        probe = folder / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise StoreError(
-            f"{folder}: the store is not writable: {error.strerror or error}", "name another folder with --store"
-        ) from None
-
-
-def _monty(name: str, folder: Path, lock: Any) -> Store:
-    from maggma.stores import MontyStore
-    from montydb.storage.sqlite import SQLiteKVEngine
-
-    class ThreadEngine(threading.local, SQLiteKVEngine):  # type: ignore[misc]  # MontyDB has no types
-        """MontyDB keeps the connection of the call under way in an attribute; here each thread has its own."""
-
-    class LockedMontyStore(MontyStore):
-        """MontyStore for many threads, whose writes wait for the store's file lock."""
-
-        def connect(self, force_reset: bool = False) -> None:
-            super().connect(force_reset)
-            storage = self._collection.database.client._storage
-            storage._conn = ThreadEngine(storage._config)
-
-        def update(self, docs: Any, key: Any = None) -> None:
-            with _turn(lock):
-                super().update(docs, key=key)
-
-        def remove_docs(self, criteria: Any) -> None:
-            with _turn(lock):
-                super().remove_docs(criteria)
-
-    return LockedMontyStore(name, database_path=str(folder), database_name=DATABASE)
-
-
-@contextlib.contextmanager
-def _turn(lock: Any) -> Iterator[None]:
-    """Wait for the embedded store's lock."""
-    from filelock import Timeout
-
-    try:
-        lock.acquire()
-    except Timeout:
-        raise StoreError(
-            f"another process has held the store's lock {lock.lock_file} for {lock.timeout:g} s",
-            "look for a process that hangs: the lock ends with it",
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+    states, campaigns = (Collection(database, name) for name in ("states", "campaigns"))
+    return CampaignStore(str(folder), connect, states, campaigns, folder / "work", database)
 
 
 def _open_mongo(uri: str) -> CampaignStore:
@@ -271,7 +220,7 @@ def _open_mongo(uri: str) -> CampaignStore:
         ) from None
     work = Path(os.environ.get("CATHOLYTE_WORK", "catholyte-work")).absolute()
     work.mkdir(parents=True, exist_ok=True)
-    return CampaignStore(uri, outputs, states, stores["campaigns"]._collection, work, None)
+    return CampaignStore(uri, lambda: outputs, states, stores["campaigns"]._collection, work)
 
 
 def without_password(uri: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...configs.errors import StoreError
+from .database import StoreAwayError
 from .ledger import LeaseLostError, job_key
 
 if TYPE_CHECKING:
@@ -26,10 +28,12 @@ PATIENCE_VARIABLE = "CATHOLYTE_PATIENCE"
 _PATIENCE = 3600.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _FILE = "delivery.json"
+#: no space, or none left of a quota
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def patient(action: Callable[[], T], what: str) -> T:
-    """Return ``action()``; while the database cannot be reached, wait and try again.
+    """Return ``action()``; while the database cannot be reached, or its disk is full, wait and try again.
 
     Parameters
     ----------
@@ -50,20 +54,20 @@ def patient(action: Callable[[], T], what: str) -> T:
     while True:
         try:
             return action()
-        except ConnectionFailure as error:
+        except (ConnectionFailure, StoreAwayError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in _FULL:
+                raise
             waited = time.monotonic() - started
+            reason = error.message if isinstance(error, StoreAwayError) else str(error).splitlines()[0][:200]
             if waited + pause > limit:
                 raise StoreError(
-                    (
-                        f"the database was away for {waited:.0f} s while waiting to {what}: "
-                        f"{str(error).splitlines()[0][:200]}"
-                    ),
+                    f"the database was away for {waited:.0f} s while waiting to {what}: {reason}",
                     (
                         "what was computed is kept beside the job; when the database is back, run or submit again: it "
                         "is delivered, not computed again"
                     ),
                 ) from None
-            logging.getLogger(__name__).warning("the database is away, waiting to %s (%.0f s so far)", what, waited)
+            logging.getLogger(__name__).warning("waiting to %s (%.0f s so far): %s", what, waited, reason)
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
 

@@ -96,7 +96,7 @@ class Ledger:
                 for r in records
                 if r["key"] not in known
             }
-            if self.store._lock is not None and fresh:
+            if self.store.database is not None and fresh:
                 self.store.states.insert_many(list(fresh.values()))
                 return
         for key, record in fresh.items():  # several submitters on one MongoDB: the unique index settles it
@@ -110,6 +110,12 @@ class Ledger:
     def records(self, keys: list[str] | None = None) -> list[dict[str, Any]]:
         """Records of the jobs named, or of all."""
         return list(self.store.states.find({} if keys is None else {"key": {"$in": keys}}))
+
+    def without_document(self, records: list[dict[str, Any]]) -> set[str]:
+        """Keys of those jobs whose document is not in the store: where they count as done, they are to be computed
+        again."""
+        held = self.store.held([str(record["uuid"]) for record in records]) if records else set()
+        return {str(record["key"]) for record in records if (record["uuid"], record["index"]) not in held}
 
     def claim(self, key: str, dead: Mark | None = None) -> Claim:
         """Try to take a job for this process.
@@ -130,7 +136,7 @@ class Ledger:
         record = self.record(key)
         if record is None:
             raise KeyError(key)
-        if record["state"] == "done":
+        if record["state"] == "done" and not self.without_document([record]):
             return Claim("done", dynamic=record.get("dynamic"))
         running = record["state"] == "running"
         if running and mark_of(record) != dead and not has_died(self.store.location, record):
@@ -192,7 +198,6 @@ class Ledger:
         LeaseLostError
             If the job is no longer that attempt's.
         """
-        # a time beside it, because MontyDB does not write an empty dictionary into a new field
         self._fenced({"key": key}, {"$set": {"dynamic": dynamic, "announced": now()}}, attempt)
 
     def finish(self, key: str, seconds: float, attempt: int | None = None) -> None:

@@ -36,8 +36,8 @@ from catholyte.tests.support.engines.toy_jobs import (
 
 #: seconds that a job of the flow to be killed sleeps
 NAP = 0.6
-#: what a process has written when it dies, in this order
-POINTS = ["claim", "arrays", "announcement", "document"]
+#: what a process has written when it dies, in this order; all but the first and the last within one transaction
+POINTS = ["claim", "arrays", "announcement", "document", "finish", "everything"]
 
 
 @dataclass
@@ -93,6 +93,10 @@ def _killed_at(point: str, location: str, serialised: dict[str, Any]) -> None:
         data.update = then_die(data.update)
     elif point == "announcement":
         Ledger.announce = then_die(Ledger.announce)
+    elif point == "finish":
+        Ledger.finish = then_die(Ledger.finish)
+    elif point == "everything":
+        worker.shutil.rmtree = then_die(lambda *args, **kwargs: None)
     else:
         store.outputs.docs_store.update = then_die(store.outputs.docs_store.update)
     worker.run_job(location, serialised)
@@ -129,13 +133,16 @@ def test_delivery_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    assert Ledger(store).record(flow.jobs[0].uuid)["state"] == "running"  # type: ignore[index]
+    record = Ledger(store).record(flow.jobs[0].uuid)
+    assert record is not None
+    assert record["state"] == ("done" if point == "everything" else "running")
+    assert store.outputs.count({}) == (point == "everything")
 
     summary = execute(store, _flow(log, kind))
     assert (summary.failed, summary.blocked) == ([], [])
     # what was computed before the kill lies beside the job and is delivered, never computed again
     assert computed(log).count("parent") == 1
-    assert (flow.jobs[0].uuid in summary.reused) is (point == "document")
+    assert (flow.jobs[0].uuid in summary.reused) is (point == "everything")
     found = Contents.of(store, flow)
 
     undisturbed = open_store(tmp_path / "undisturbed")

@@ -5,10 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
-import sqlite3
-import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -71,10 +68,22 @@ def test_life_of_a_job(ledger: Ledger) -> None:
     assert _state(ledger) == "waiting"
     assert ledger.claim("job").attempt == 3
     ledger.announce("job", {})
+    ledger.store.outputs.update({"uuid": "job", "index": 1, "output": 1.0})
     ledger.finish("job", 5.0)
     record = ledger.record("job") or {}
     assert (record["state"], record["computed"], record["wall_seconds"], record["attempts"]) == ("done", 1, 5.0, 3)
     assert ledger.claim("job") == Claim("done", dynamic={})
+
+
+def test_done_without_a_document_is_computed_again(ledger: Ledger) -> None:
+    ledger.claim("job")
+    ledger.finish("job", 5.0)
+    assert ledger.without_document(ledger.records()) == {"job"}
+    assert ledger.claim("job") == Claim("taken", attempt=2)
+    ledger.store.outputs.update({"uuid": "job", "index": 2, "output": 1.0})
+    assert ledger.without_document(ledger.records()) == {"job"}  # of its replacement
+    ledger.store.outputs.update({"uuid": "job", "index": 1, "output": 1.0})
+    assert ledger.without_document(ledger.records()) == set()
 
 
 @pytest.mark.parametrize("dynamic", [{}, {"addition": [{"uuid": "x", "index": 1}]}])
@@ -124,28 +133,21 @@ def test_job_of_a_dead_process_is_buried_once(ledger: Ledger) -> None:
     assert _state(ledger) == "done"
 
 
-@pytest.mark.parametrize("first", ["read", "beat"])
-def test_heart_beats_in_the_middle_of_what_another_thread_does(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, first: str
-) -> None:
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_heart_beats_in_the_middle_of_what_another_thread_does(ledger: Ledger, first: str) -> None:
     ledger.claim("job")
     ledger.store.states.update_one({"key": "job"}, {"$set": {"heartbeat": 0.0}})
-    acts: dict[str, Callable[[], Any]] = {"read": lambda: ledger.record("job"), "beat": lambda: ledger.beat("job", 1)}
-    (second,) = acts.keys() - {first}
-    began: list[str] = []
-
-    class Connection(sqlite3.Connection):
-        """Lets the other thread open, use and close its own connection between the opening and the use of this one."""
-
-        def executescript(self, script: str) -> sqlite3.Cursor:
-            if not began:
-                began.append(threading.current_thread().name)
-                other.submit(acts[second]).result()
-            return super().executescript(script)
-
-    real = sqlite3.connect
-    monkeypatch.setattr("sqlite3.connect", lambda *args, **kwargs: real(*args, **kwargs, factory=Connection))
     with ThreadPoolExecutor(1) as other:
-        acts[first]()
-    assert began == [threading.main_thread().name]
+        if first == "read":
+            reading = ledger.store.states.find({})
+            assert next(reading)["heartbeat"] == 0
+            other.submit(ledger.beat, "job", 1).result(timeout=30)
+            assert list(reading) == []
+        else:
+            with ledger.store.exclusive():
+                ledger.store.states.update_one({"key": "job"}, {"$set": {"note": 7}})
+                beating = other.submit(ledger.beat, "job", 1)
+                assert (ledger.record("job") or {})["heartbeat"] == 0
+            beating.result(timeout=30)
+            assert (ledger.record("job") or {})["note"] == 7
     assert (ledger.record("job") or {})["heartbeat"] > 0

@@ -14,8 +14,10 @@ from jobflow import Flow
 
 from catholyte.configs.errors import CalculationError, StoreError
 from catholyte.hpc.run import local
+from catholyte.hpc.store import database
 from catholyte.hpc.store.campaign_store import STORE_VARIABLE, CampaignStore, open_store
 from catholyte.hpc.store.ledger import Ledger
+from catholyte.hpc.store.opening import FILE
 from catholyte.tests.support.engines.toy_jobs import InlineExecutor, calculation, execute, prepared
 from catholyte.workflows.roles import Main
 
@@ -126,8 +128,7 @@ def test_location_that_cannot_be_written(tmp_path: Path, below: str) -> None:
 
 def test_file_that_is_no_database_is_an_error_of_the_store(tmp_path: Path) -> None:
     open_store(tmp_path / "store").close()
-    for broken in (tmp_path / "store" / "catholyte").glob("outputs.collection*"):
-        broken.write_bytes(b"not a database " * 100)
+    (tmp_path / "store" / FILE).write_bytes(b"not a database " * 100)
     with pytest.raises(StoreError, match="cannot be opened"):
         open_store(tmp_path / "store")
 
@@ -135,11 +136,12 @@ def test_file_that_is_no_database_is_an_error_of_the_store(tmp_path: Path) -> No
 def test_lock_that_is_not_given_back_is_an_error_of_the_store(
     store: CampaignStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from catholyte.hpc.store import campaign_store as module
-
-    monkeypatch.setattr(module, "LOCK_SECONDS", 0.2)
-    with store.exclusive(), pytest.raises(StoreError, match=r"writer\.lock for 0\.2 s"):
-        open_store(store.location)
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.2)
+    other = open_store(store.location)
+    assert other.states.count_documents({}) == 0  # readers wait for nobody
+    with store.exclusive(), pytest.raises(StoreError, match=r"catholyte\.sqlite for 0\.2 s"), other.exclusive():
+        pass
+    other.close()
 
 
 def test_arrays_lie_in_the_additional_store_and_come_back_equal(
