@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from bisect import bisect_left
@@ -225,6 +226,7 @@ class _Scheduler:
             found += [key for key in due if key not in held and key not in done]
             for key in due:
                 if key in done:
+                    shutil.rmtree(self._directory(key), ignore_errors=True)  # of a job killed after its delivery
                     self._end(key, Outcome("reused", dynamic=records[key].get("dynamic") or {}))
         return found
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,15 +123,16 @@ def _documents(file: Path) -> Iterator[bytes]:
 
 
 def living_process(folder: Path) -> str:
-    """Who computes in a former store now, in words; empty where nobody does."""
+    """Who computes on this host in a former store now, in words; empty where nobody does."""
     from bson import decode
 
     from .ledger import is_alive
 
     for document in _documents(folder / _FORMER / "states.collection"):
         record = decode(document)
-        if record.get("state") == "running" and is_alive(record):
-            return f"process {record.get('pid')} on {record.get('host')}"
+        here = record.get("host") == socket.gethostname()
+        if record.get("state") == "running" and here and is_alive(record):
+            return f"process {record.get('pid')}"
     return ""
 
 

@@ -60,9 +60,6 @@ def test_every_document_is_what_montydb_reads(tmp_path: Path, name: str) -> None
     assert sum(map(len, expected.values())) > 20
     for _ in range(2):
         assert contents(folder) == expected
-    if name == "former":  # by its heartbeat, another host computes one of its jobs until the year 2096
-        assert (folder / "catholyte").exists()
-        return
     aside = tmp_path / "aside"
     aside.mkdir()
     (folder / SET_ASIDE).rename(aside / "catholyte")  # the former files are whole
@@ -190,7 +187,7 @@ def test_a_process_that_computes_with_a_former_version_is_left_alone(tmp_path: P
     )
     assert contents(tmp_path / "store") == expected
     assert (tmp_path / "store" / "catholyte").exists()
-    with pytest.raises(StoreError, match=rf"process {me.pid} on .* computes in this store with a former version"):
+    with pytest.raises(StoreError, match=rf"process {me.pid} computes in this store with a former version"):
         open_store(tmp_path / "store")
     assert not (tmp_path / "store" / FILE).exists()
 
