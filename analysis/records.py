@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..configs.errors import CalculationError, StoreError, UnknownNameError, near_match_hint
+from ..configs.errors import CalculationError
 from ..configs.recipe import Recipe
 from ..workflows.documents import LARGE_FIELDS, CalculationDocument, require_real
 from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
-from ..workflows.roles import Role, read_role
-from .former_labels import former_role, planned_role
+from .campaigns import FINISHED, Campaigns, Entry
+from .former_labels import former_role
 
 if TYPE_CHECKING:
     from jobflow import JobStore
     from maggma.stores import Store
 
-__all__ = ["FINISHED", "Entry", "Records", "Result", "in_campaign"]
+__all__ = ["Records", "Result", "in_campaign"]
 
 Result = CalculationDocument | BuiltInterfaces | ChosenInterface
 #: answers that are no calculation, by their kind
@@ -28,45 +26,6 @@ _ANSWERED = {"build": "builds cells", "choice": "chooses a cell"}
 _BRANCHED = "adds other jobs"
 #: jobs that the store is asked for at once: enough for few passes, few enough for the memory
 _AT_ONCE = 64
-#: states of a job that has a result
-FINISHED = ("done", "reused")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One job of a campaign with its state.
-
-    Attributes
-    ----------
-    plan : dict
-        The job as planned: key, name, step, material, variant, engine, tier, kind, n_atoms, depends_on, …
-    state : str
-        waiting, running, done, failed, or reused (found finished when the campaign was run last).
-    record : dict
-        The ledger's record: host, times, attempts, cause, …
-    """
-
-    plan: dict[str, Any]
-    state: str
-    record: dict[str, Any]
-
-    @property
-    def role(self) -> Role | None:
-        """What the campaign asks the job for; None for plain Python, and where a former version did not say it."""
-        return read_role(self.plan.get("role")) or planned_role(self.plan)
-
-    def row(self) -> dict[str, Any]:
-        """Flat dictionary for tables and JSON."""
-        kept = {
-            key: self.plan.get(key)
-            for key in ("name", "key", "step", "material", "variant", "engine", "tier", "kind", "n_atoms", "depends_on")
-        }
-        times = {
-            key: self.record.get(key)
-            for key in ("host", "submitted", "started", "finished", "wall_seconds", "attempts", "computed")
-        }
-        cause = (self.record.get("cause") or {}).get("message")
-        return {**kept, "state": self.state, **times, "cause": cause}
 
 
 def in_campaign(entry: Entry, document: CalculationDocument) -> CalculationDocument:
@@ -79,7 +38,7 @@ def in_campaign(entry: Entry, document: CalculationDocument) -> CalculationDocum
     return document.model_copy(update={"role": role})
 
 
-class Records:
+class Records(Campaigns):
     """Read access to one store.
 
     Parameters
@@ -95,77 +54,16 @@ class Records:
     def __init__(
         self, outputs: JobStore | Callable[[], JobStore], states: Any, campaigns: Any, *, rehearsals: bool = False
     ) -> None:
-        self._source, self._states, self._campaigns, self._rehearsals = outputs, states, campaigns, rehearsals
+        super().__init__(states, campaigns)
+        self._source, self._rehearsals = outputs, rehearsals
 
     @cached_property
     def _outputs(self) -> JobStore:
         return self._source() if callable(self._source) else self._source
 
-    def campaign_names(self) -> list[str]:
-        """Names of the campaigns in the store, the latest first."""
-        return list(self._by_name())
-
-    def _by_name(self) -> dict[str, dict[str, Any]]:
-        latest_first = sorted(self._campaigns.find({}), key=lambda campaign: str(campaign["updated"]), reverse=True)
-        return {str(campaign["name"]): campaign for campaign in latest_first}
-
-    def campaign(self, name: str | None = None) -> dict[str, Any]:
-        """The campaign `name`, or the latest.
-
-        Raises
-        ------
-        StoreError
-            If the store holds no campaign.
-        UnknownNameError
-            If it holds none of that name.
-        """
-        campaigns = self._by_name()
-        if not campaigns:
-            raise StoreError("the store holds no campaign", "run a recipe first: catholyte run gsirr")
-        if name is not None and name not in campaigns:
-            raise UnknownNameError(f"the store holds no campaign {name!r}; {near_match_hint(name, list(campaigns))}")
-        return campaigns[name] if name else next(iter(campaigns.values()))
-
     def recipe(self, name: str | None = None) -> Recipe:
         """The recipe as it was when the campaign was run last."""
         return Recipe.model_validate(self.campaign(name)["recipe"])
-
-    def entries(self, name: str | None = None) -> list[Entry]:
-        """Jobs of a campaign in their order, those added at run time included."""
-        campaign = self.campaign(name)
-        states = {str(record["key"]): record for record in self._states.find({})}
-        reused = set(campaign.get("reused", []))
-        found, jobs, seen = [], deque(campaign["jobs"]), set()
-        while jobs:
-            job = jobs.popleft()
-            if job["key"] in seen:
-                continue
-            seen.add(job["key"])
-            record = {key: value for key, value in states.get(job["key"], {}).items() if key != "_id"}
-            state = str(record.get("state", "waiting"))
-            found.append(Entry(job, "reused" if state == "done" and job["key"] in reused else state, record))
-            jobs.extendleft(reversed(_added_jobs(job, record)))
-        return found
-
-    def find(self, job: str) -> dict[str, Any]:
-        """The ledger's record of one job, by its key, the beginning of its key, or its exact name.
-
-        Raises
-        ------
-        UnknownNameError
-            If no job or more than one matches.
-        """
-        records = list(self._states.find({}))
-        matches = [r for r in records if r["key"] == job or r["name"] == job] or [
-            r for r in records if len(job) >= 4 and r["key"].startswith(job)
-        ]
-        if len(matches) == 1:
-            return {key: value for key, value in matches[0].items() if key != "_id"}
-        if not matches:
-            raise UnknownNameError(f"no job {job!r} in the store; {near_match_hint(job, [r['name'] for r in records])}")
-        raise UnknownNameError(
-            f"{len(matches)} jobs match {job!r}; give more of the key: {', '.join(r['key'] for r in matches[:8])}"
-        )
 
     def document(self, uuid: str, arrays: bool = False) -> CalculationDocument:
         """The document of one finished calculation.
@@ -299,23 +197,6 @@ class Records:
             found = self.read(uuid, stored, arrays)
             if isinstance(found, CalculationDocument):
                 yield entry, in_campaign(entry, found)
-
-
-def _added_jobs(parent: dict[str, Any], record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Plans of the jobs that a finished job added at run time, in the place of their parent."""
-    added = [job for kind in ("replace", "detour", "addition") for job in (record.get("dynamic") or {}).get(kind, [])]
-    return [
-        {
-            **parent,
-            "key": job["uuid"] if job["index"] == 1 else f"{job['uuid']}:{job['index']}",
-            "uuid": job["uuid"],
-            "index": job["index"],
-            "name": job["name"],
-            "depends_on": [parent["key"]],
-            "role": job.get("function_kwargs", {}).get("role"),
-        }
-        for job in added
-    ]
 
 
 def _undashed(output: dict[str, Any]) -> dict[str, Any]:

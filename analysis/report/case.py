@@ -12,7 +12,8 @@ from ...configs.errors import CatholyteError
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument
 from ...workflows.interface_documents import BuiltInterfaces, ChosenInterface
-from ..records import FINISHED, Entry, Records, in_campaign
+from ..campaigns import FINISHED, Entry
+from ..records import Records, in_campaign
 from .content import Text
 
 __all__ = ["Case", "Finished", "job_link", "read_case"]

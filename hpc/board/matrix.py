@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...analysis.records import FINISHED
+from ...analysis.campaigns import FINISHED
 from ...analysis.report.content import Value
 from ...analysis.words import tiers_in
 from ...configs.recipe import Recipe

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ...analysis.records import FINISHED
+from ...analysis.campaigns import FINISHED
 from ...configs.errors import CatholyteError, InputError
 from ...workflows.documents import CalculationDocument, require_real
 from ...workflows.roles import Chunk
 from .snapshot import BoardSource, Snapshot
 
 if TYPE_CHECKING:
+    from ...analysis.campaigns import Entry
     from ...analysis.motion.study import MotionStudy
-    from ...analysis.records import Entry
     from ...analysis.report.content import Table
 
 __all__ = ["EventSummaries", "EventSummary"]

@@ -11,7 +11,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...analysis.records import FINISHED
+from ...analysis.campaigns import FINISHED
 from ...analysis.report.content import Value
 from ...analysis.report.rendering import environment
 from ...configs.errors import CatholyteError, UnknownNameError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from ...analysis.records import Entry
+    from ...analysis.campaigns import Entry
 
 __all__ = ["PAGE_ROWS", "STATIC", "Links", "Pages", "figures_of"]
 

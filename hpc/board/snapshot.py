@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...analysis.records import FINISHED, Entry, Records, in_campaign
+from ...analysis.campaigns import FINISHED, Entry
+from ...analysis.records import Records, in_campaign
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument

@@ -32,6 +32,10 @@ __all__ = [
 ]
 
 
+#: rows from which a table is plain text
+_MANY_ROWS = 1000
+
+
 def emit_json(document: Any) -> None:
     """Write one JSON document to standard output, on one line: an indented one takes ten times as long to write."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
@@ -73,11 +77,21 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     from rich.console import Console
     from rich.table import Table
 
+    if len(rows) > _MANY_ROWS:
+        say(f"{title}\n{_plain_table(columns, rows)}")
+        return
     drawn = Table(*columns, title=title, title_justify="left", title_style="bold")
     for row in rows:
         drawn.add_row(*[_cell(value) for value in row])
     console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
     console.print(drawn)
+
+
+def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table without lines, a row a line: what is drawn takes seconds where rows are many."""
+    cells = [list(columns), *([_cell(value).replace("\n", " ") for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
 
 
 def table_of(title: str, heads: Mapping[str, str], records: Sequence[Mapping[str, Any]]) -> None:

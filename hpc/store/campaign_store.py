@@ -20,6 +20,7 @@ from ...configs.errors import StoreError
 if TYPE_CHECKING:
     from jobflow import JobStore
 
+    from ...analysis.campaigns import Campaigns
     from ...analysis.records import Records
     from .database import Database
 
@@ -30,6 +31,7 @@ __all__ = [
     "database_of",
     "is_rehearsal_store",
     "is_uri",
+    "open_job_states",
     "open_records",
     "open_store",
     "rehearsal_location",
@@ -72,6 +74,12 @@ class CampaignStore:
         """Documents, with the additional store ``data`` for large arrays; jobflow is imported when they are asked
         for."""
         return self.connect()
+
+    def job_states(self) -> Campaigns:
+        """Read access to campaigns and job states alone, which is quicker to import than all of :meth:`records`."""
+        from ...analysis.campaigns import Campaigns
+
+        return Campaigns(self.states, self.campaigns)
 
     @property
     def shown(self) -> str:
@@ -239,3 +247,14 @@ def open_records(place: str | None, rehearsal: bool = False) -> Records:
         If there is none.
     """
     return open_store(rehearsal_location(place) if rehearsal else place, create=False).records()
+
+
+def open_job_states(place: str | None, rehearsal: bool = False) -> Campaigns:
+    """Return campaigns and job states of an existing store, or of the store of rehearsals beside it.
+
+    Raises
+    ------
+    StoreError
+        If there is none.
+    """
+    return open_store(rehearsal_location(place) if rehearsal else place, create=False).job_states()

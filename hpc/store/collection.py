@@ -113,6 +113,14 @@ class Collection:
         """The indexes, as pymongo tells them."""
         return {field: {"key": [(field, 1)]} for field in self.fields}
 
+    def checked(self) -> Iterator[tuple[tuple[Any, ...], bool]]:
+        """The fields that together say which document is meant, and whether its bytes are those that were written."""
+        columns = ", ".join(f'"{field}"' for field in self.unique)
+        with self.embedded.faults():
+            rows = self.embedded.connection().execute(f'SELECT {columns}, checksum, document FROM "{self.name}"')
+            for *unique, written, document in rows:
+                yield tuple(unique), checksum(document) == written
+
     # writing
 
     def insert_one(self, document: dict[str, Any]) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from catholyte.analysis.campaigns import Entry
 from catholyte.analysis.former_labels import former_role, planned_role
-from catholyte.analysis.records import Entry, in_campaign
+from catholyte.analysis.records import in_campaign
 from catholyte.tests.support.campaigns.campaign_documents import made_document
 from catholyte.tests.support.former.identity_cases import direct_jobs, fix_versions
 from catholyte.workflows.engines.engine import CalculationMaker

@@ -1,10 +1,7 @@
-"""What bookkeeping costs: `status` of a large campaign, and our worker against bare jobflow on the same jobs."""
+"""What bookkeeping costs: our worker against bare jobflow on the same jobs."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from jobflow import Flow, Job, JobStore, run_locally
 
 from catholyte.hpc.run.worker import run_job
 from catholyte.hpc.store.campaign_store import open_store
+from catholyte.hpc.store.job_store import EmbeddedStore
 from catholyte.hpc.store.ledger import Ledger, job_key
 from catholyte.tests.support.engines.toy_jobs import add, prepared
 from catholyte.tests.support.referees.evidence import Evidence
@@ -22,48 +20,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:cd is deprecated:FutureWarning"),  # monty about what jobflow calls
 ]
-
-N_JOBS = 10_000
-
-
-def test_status_of_ten_thousand_jobs(tmp_path: Path, measured: Evidence) -> None:
-    """CPU time of the whole command in a cold process, best of three: at most 1.5 s, a bare `--help` included."""
-    store = open_store(tmp_path / "store")
-    plans = [
-        {"key": f"job-{i:05d}", "uuid": f"job-{i:05d}", "index": 1, "name": f"LCO {i} chgnet relax", "step": "bulk", "material": "LCO", "variant": "main", "engine": "chgnet", "tier": "chgnet", "kind": "relax", "n_atoms": 4, "depends_on": []}
-        for i in range(N_JOBS)
-    ]  # fmt: skip
-    Ledger(store).register(plans)
-    store.campaigns.insert_one(
-        {
-            "name": "large",
-            "title": "large",
-            "recipe": {},
-            "jobs": plans,
-            "skipped": [],
-            "reused": [],
-            "updated": "2026-01-01T00:00:00+00:00",
-        }
-    )
-    command = [
-        sys.executable,
-        "-c",
-        "from catholyte.hpc.commands.app import main; main()",
-        "status",
-        "--store",
-        str(tmp_path / "store"),
-        "--json",
-    ]
-    best = min(_cpu(command, tmp_path) for _ in range(3))
-    measured.within(f"`catholyte status` of {N_JOBS:,} jobs, the whole command", best, "CPU s", limit=1.5)
-
-
-def _cpu(command: list[str], place: Path) -> float:
-    before = os.times()
-    out = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True).stdout
-    after = os.times()
-    assert out.count('"waiting"') >= N_JOBS
-    return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def _chain(log: str, name: str, n: int) -> list[Job]:
@@ -75,10 +31,8 @@ def _chain(log: str, name: str, n: int) -> list[Job]:
 
 
 def test_overhead_of_a_job_against_bare_jobflow(tmp_path: Path, measured: Evidence) -> None:
-    """Claim, heartbeat, delivery beside the job, ledger and document on the embedded store against `run_locally` on the
-    same kind of store."""
-    from maggma.stores import MontyStore
-
+    """Claim, heartbeat, delivery beside the job, ledger and document on the embedded store against `run_locally` on
+    another of its kind."""
     n, log = 40, str(tmp_path / "log")
     flow, records = prepared(Flow([*_chain(log, "ours", n)]))
     store = open_store(tmp_path / "store")
@@ -88,7 +42,7 @@ def test_overhead_of_a_job_against_bare_jobflow(tmp_path: Path, measured: Eviden
     for job in serialised:
         assert run_job(store.location, job).state == "done"
     ours = (time.process_time() - started) / n
-    bare = JobStore(MontyStore("outputs", database_path=str(tmp_path / "bare"), database_name="bare"))
+    bare = JobStore(EmbeddedStore(str(tmp_path / "bare")))
     bare.connect()
     started = time.process_time()
     run_locally(Flow([*_chain(log, "bare", n)]), store=bare, log=False)

@@ -15,7 +15,7 @@ import typer
 from ....configs.errors import CatholyteError
 from ..command import Command
 from ..options import StorePlace
-from ..output import table
+from ..output import table, table_of
 
 __all__ = ["COMMAND", "doctor"]
 
@@ -35,14 +35,33 @@ def doctor(
         bool,
         typer.Option("--rehearsal", help="Check what a rehearsal needs on the cluster, without POTCARs and VASP."),
     ] = False,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Put finished jobs of the store back in line whose document or arrays are gone or spoilt.",
+        ),
+    ] = False,
 ) -> dict[str, Any]:
-    """Check what is installed, reachable and missing, and say how to mend it."""
-    return {"checks": run_checks(store) + (cluster_checks(cluster, recipe, rehearsal=rehearsal) if cluster else [])}
+    """Check what is installed, reachable and missing, and say how to mend it.
+
+    With --store every finished job of that store is looked at: its document, its large arrays and their checksums.
+    """
+    checks = run_checks(store)
+    faults: list[dict[str, Any]] = []
+    if (store or repair) and _is_there(store):
+        checks.append(_checked("results", lambda: _results(store, faults, repair=repair)))
+    return {
+        "checks": checks + (cluster_checks(cluster, recipe, rehearsal=rehearsal) if cluster else []),
+        "faults": faults,
+    }
 
 
 def _show(document: dict[str, Any]) -> None:
     rows = [(c["name"], "yes" if c["ok"] else "NO", c["detail"], c["mend"]) for c in document["checks"]]
     table("doctor", ("check", "ok", "detail", "mend"), rows)
+    if document["faults"]:
+        table_of("results that cannot be used", {"name": "job", "key": "key", "what": "fault"}, document["faults"])
 
 
 COMMAND = Command(doctor, _show, failed=lambda document: not all(check["ok"] for check in document["checks"]))
@@ -152,19 +171,59 @@ def _phases() -> tuple[bool, str, str]:
     )
 
 
-def _store(place: str | None) -> tuple[bool, str, str]:
-    from ...store.campaign_store import DEFAULT_STORE, STORE_VARIABLE, is_uri, open_store
+def _chosen(place: str | None) -> str:
+    from ...store.campaign_store import DEFAULT_STORE, STORE_VARIABLE
 
-    chosen = place or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
-    if not is_uri(chosen) and not Path(chosen).exists():
+    return place or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+
+
+def _is_there(place: str | None) -> bool:
+    from ...store.campaign_store import is_uri
+
+    return is_uri(_chosen(place)) or Path(_chosen(place)).exists()
+
+
+def _store(place: str | None) -> tuple[bool, str, str]:
+    from ...store.campaign_store import is_uri, open_store
+
+    chosen = _chosen(place)
+    if not _is_there(place):
         parent = next(p for p in Path(chosen).absolute().parents if p.exists())
         return (
             os.access(parent, os.W_OK),
             f"{chosen}: will be made by the first run",
             f"{parent} is not writable: name another folder with --store",
         )
-    open_store(chosen, create=False).close()
-    return True, f"{chosen if not is_uri(chosen) else 'MongoDB'}: opens and is writable", ""
+    opened = open_store(chosen, create=False)
+    opened.close()
+    if is_uri(chosen):
+        return True, "MongoDB: opens and is writable", ""
+    writable = os.access(chosen, os.W_OK)
+    return True, f"{chosen}: opens and is {'writable' if writable else 'to be read only'}", ""
+
+
+def _results(place: str | None, faults: list[dict[str, Any]], *, repair: bool) -> tuple[bool, str, str]:
+    """Look at every finished job of a store; fills `faults`, and mends them with `repair`."""
+    from ...store.campaign_store import open_store
+    from ...store.verify import repair_store, verify_store
+
+    opened = open_store(_chosen(place), create=repair)
+    try:
+        found = verify_store(opened)
+        faults += [{"key": fault.key, "name": fault.name, "what": fault.what} for fault in found.faults]
+        whole = found.finished - len(found.faults)
+        detail = (
+            f"{whole} of {found.finished} finished jobs are whole; {found.documents} documents, {found.arrays} arrays"
+        )
+        if found.stray:
+            detail += f", {found.stray} of them of no document"
+        if found.faults and repair:
+            repair_store(opened, found.faults)
+            return True, f"{detail}; {len(found.faults)} put back in line: run their recipe again", ""
+    finally:
+        opened.close()
+    mend = f"catholyte doctor --store {opened.shown} --repair puts them back in line; the next run computes them again"
+    return not found.faults, detail, mend
 
 
 def _disk() -> tuple[bool, str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...store.campaign_store import open_records
+from ...store.campaign_store import open_job_states
 from ..command import Command
 from ..options import CampaignName, Rehearsal, StorePlace
 from ..output import table_of
@@ -27,7 +27,7 @@ def status(store: StorePlace = None, campaign: CampaignName = None, rehearsal: R
     """Show the states of a campaign's jobs."""
     from ...run.campaign import status_document
 
-    return status_document(open_records(store, rehearsal).entries(campaign))
+    return status_document(open_job_states(store, rehearsal).entries(campaign))
 
 
 def _show(document: dict[str, Any]) -> None:

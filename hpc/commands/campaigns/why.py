@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...store.campaign_store import open_records
+from ...store.campaign_store import open_job_states
 from ..command import Command
 from ..options import Rehearsal, StorePlace
 from ..output import say
@@ -22,7 +22,7 @@ def why(
     """Give the cause of a job's state in a sentence, with evidence and advice."""
     from ...run.campaign import explain
 
-    return explain(open_records(store, rehearsal).find(job))
+    return explain(open_job_states(store, rehearsal).find(job))
 
 
 def _show(document: dict[str, Any]) -> None:

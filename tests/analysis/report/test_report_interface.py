@@ -9,8 +9,9 @@ import pytest
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
+from catholyte.analysis.campaigns import Entry
 from catholyte.analysis.figures.cells import StackView, stack_figure
-from catholyte.analysis.records import Entry, in_campaign
+from catholyte.analysis.records import in_campaign
 from catholyte.analysis.report.case import Case, Finished
 from catholyte.analysis.report.chapters.interface import INTERFACES
 from catholyte.analysis.report.content import Section, Table

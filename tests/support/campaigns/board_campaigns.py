@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from catholyte.analysis.records import Entry
+from catholyte.analysis.campaigns import Entry
 from catholyte.configs.load import load_recipe
 from catholyte.hpc.board.snapshot import BoardSource
 from catholyte.tests.support.campaigns.campaign_documents import (

@@ -10,8 +10,9 @@ import numpy as np
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
+from catholyte.analysis.campaigns import Entry
 from catholyte.analysis.former_labels import former_role
-from catholyte.analysis.records import Entry, Records
+from catholyte.analysis.records import Records
 from catholyte.configs.errors import CalculationError
 from catholyte.configs.load import material
 from catholyte.configs.recipe import Recipe
