@@ -31,6 +31,7 @@ RANKS: dict[str, tuple[str, ...]] = {
     "analysis": (
         "words",
         "thermodynamics states trajectories cells layers former_labels",
+        "campaigns",
         "oxygen motion records",
         "figures",
         "report",

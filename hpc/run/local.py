@@ -256,7 +256,7 @@ class _Scheduler:
             died, outcome = True, self._bury(key)
         except Exception as error:  # the store was out of reach for the worker
             cause = failure(error, self._directory(key))
-            self.ledger.bury(key, cause)
+            patient(partial(self.ledger.bury, key, cause), "report a failure")
             outcome = Outcome("failed", message=cause["message"])
         self._end(key, outcome)
         return died
@@ -270,7 +270,7 @@ class _Scheduler:
             "advice": "most often memory: run again with fewer --workers",
             "evidence": evidence(self._directory(key)),
         }
-        state = self.ledger.bury(key, cause)
+        state = patient(partial(self.ledger.bury, key, cause), "report a failure")
         if state == "done":
             return Outcome("done", dynamic=(self.ledger.record(key) or {}).get("dynamic") or {})
         return Outcome("held" if state == "running" else "failed", message=message)

@@ -8,7 +8,9 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from bson import decode, encode
+from bson.errors import InvalidBSON
 
+from ...configs.errors import StoreError
 from .database import FIELDS, Database
 
 if TYPE_CHECKING:
@@ -280,7 +282,13 @@ class Collection:
                 else []
             )
         for row, document in found:
-            decoded = decode(document)
+            try:
+                decoded = decode(document)
+            except InvalidBSON:
+                raise StoreError(
+                    f"{self.embedded.file}: a document of {self.name} is damaged",
+                    "catholyte doctor --store names it, and --repair puts its job back in line",
+                ) from None
             decoded.pop("_id", None)  # of a store of former versions
             yield row, decoded
 

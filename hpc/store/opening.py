@@ -187,7 +187,7 @@ def _check_hosts(database: Database, folder: Path, network: str, create: bool) -
     """Refuse to write where another host has written: locks of SQLite are not safe there."""
     here = socket.gethostname()
     records = Collection(database, "states").find({}, ["host"])
-    others = sorted({str(record["host"]) for record in records} - {here})
+    others = sorted({str(record["host"]) for record in records if record.get("host")} - {here})
     if others and create:
         database.close()
         raise StoreError(

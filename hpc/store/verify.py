@@ -10,7 +10,7 @@ from typing import Any
 from ...configs.errors import StoreError
 from .campaign_store import CampaignStore
 from .collection import Collection
-from .database import Database
+from .database import FIELDS, Database
 
 __all__ = ["Fault", "Verdict", "repair_store", "verify_store"]
 
@@ -24,6 +24,7 @@ class Fault:
     key, name : str
     uuid : str
     index : int
+        0 for a record of a job or campaign that is spoilt itself.
     what : str
         What is wrong, as half a sentence.
     """
@@ -69,20 +70,27 @@ def verify_store(store: CampaignStore) -> Verdict:
     """
     outputs: Any = store.outputs
     data = outputs.additional_stores["data"]
-    spoilt = {name: set[tuple[Any, ...]]() for name in ("outputs", "data")}
+    spoilt = {name: set[tuple[Any, ...]]() for name in FIELDS}
     if store.database is not None:
         _check_file(store.database)
-        spoilt = {name: set(_spoilt(Collection(store.database, name))) for name in spoilt}
+        spoilt = {name: set(_spoilt(Collection(store.database, name))) for name in FIELDS}
     owners = {
         str(array["blob_uuid"]): (array.get("job_uuid"), array.get("job_index"))
         for array in data.query({}, ["blob_uuid", "job_uuid", "job_index"])
     }
-    finished = list(store.states.find({"state": "done"}))
-    faults, named = [], set[str]()
-    for record in finished:
-        what = _fault(outputs, record, owners, spoilt, named)
-        if what:
-            faults.append(Fault(record["key"], record["name"], record["uuid"], record["index"], what))
+    faults = [
+        Fault(str(key), "", str(key), 0, f"its record in {name} is spoilt")
+        for name in ("states", "campaigns")
+        for (key,) in sorted(spoilt[name])
+    ]
+    named = set[str]()
+    finished = [record["key"] for record in store.states.find({"state": "done"}, ["key"])]
+    for key in finished:
+        if (key,) in spoilt["states"]:
+            continue
+        record = store.states.find_one({"key": key})
+        if what := _fault(outputs, record, owners, spoilt, named):
+            faults.append(Fault(key, record["name"], record["uuid"], record["index"], what))
     return Verdict(len(finished), outputs.count({}), len(owners), faults, len(owners.keys() - named))
 
 
@@ -152,6 +160,10 @@ def repair_store(store: CampaignStore, faults: list[Fault]) -> None:
     """
     outputs: Any = store.outputs
     for fault in faults:
+        if fault.index == 0:  # a record that cannot be read: a job is entered again by the next run
+            store.states.delete_many({"key": fault.key})
+            store.campaigns.delete_many({"name": fault.key})
+            continue
         with store.exclusive():
             which = {"key": fault.key, "state": "done"}
             update = {"$set": {"state": "waiting"}, "$unset": {"announced": "", "dynamic": ""}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +83,70 @@ def test_patience_ends_and_the_result_is_kept(
     again = execute(store, flow(tmp_path))
     assert again.completed == [key]
     assert computed(tmp_path / "log") == ["a"]
+
+
+@pytest.mark.parametrize("place", ["the store", "beside the job"])
+def test_a_full_disk_is_waited_for(
+    tmp_path: Path, store: CampaignStore, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    assert store.database is not None
+    sqlite = store.database.connection()
+    real = Path.write_text
+    full = [True]
+    waited: list[float] = []
+
+    def write_text(self: Path, *args: Any, **kwargs: Any) -> int:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, *args, **kwargs)
+
+    def make_room(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            full[0] = False
+            sqlite.execute("PRAGMA max_page_count=1000000")
+
+    monkeypatch.setattr(delivery, "time", SimpleNamespace(sleep=make_room, monotonic=time.monotonic))
+    if place == "the store":
+        (pages,) = sqlite.execute("PRAGMA page_count").fetchone()
+        sqlite.execute(f"PRAGMA max_page_count={pages + 2}")
+    else:
+        monkeypatch.setattr(Path, "write_text", write_text)
+    summary = execute(store, Flow([array(str(tmp_path / "log"), "a", 1.0, 50_000)]))
+    assert (summary.failed, len(summary.completed), len(waited)) == ([], 1, 3)
+    assert computed(tmp_path / "log") == ["a"]
+    (found,) = store.outputs.query({}, load=True)
+    assert len(found["output"]["large"]) == 50_000
+
+
+def test_a_disk_that_stays_full_ends_the_run_in_one_sentence(
+    tmp_path: Path, store: CampaignStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.database is not None
+    sqlite = store.database.connection()
+    (pages,) = sqlite.execute("PRAGMA page_count").fetchone()
+    large = Flow([array(str(tmp_path / "log"), "a", 1.0, 50_000)])
+    with monkeypatch.context() as short:
+        short.setenv(PATIENCE_VARIABLE, "0")
+        sqlite.execute(f"PRAGMA max_page_count={pages + 2}")
+        (key,) = execute(store, large).failed
+        cause = Ledger(store).record(key)["cause"]  # type: ignore[index]
+    assert "cannot be written or read now: database or disk is full" in cause["message"]
+    assert "delivered, not computed again" in cause["advice"]
+    sqlite.execute("PRAGMA max_page_count=1000000")
+    assert execute(store, large).completed == [key]
+    assert computed(tmp_path / "log") == ["a"]
+
+
+def test_a_store_that_is_deleted_ends_the_run_in_one_sentence(tmp_path: Path, store: CampaignStore) -> None:
+    def delete(event: Any) -> None:
+        if event.state == "done":
+            shutil.rmtree(store.location, ignore_errors=True)
+
+    jobs = [array(str(tmp_path / "log"), name, 1.0, 5) for name in "abc"]
+    with pytest.raises(StoreError, match=r"the store was deleted or replaced while it was in use"):
+        execute(store, Flow(jobs), on_event=delete)
+    assert not Path(store.location).exists()
 
 
 def test_other_errors_of_the_database_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
+import random
+import resource
+import socket
+import sqlite3
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +23,9 @@ from catholyte.hpc.run import local
 from catholyte.hpc.store import database
 from catholyte.hpc.store.campaign_store import STORE_VARIABLE, CampaignStore, open_store
 from catholyte.hpc.store.ledger import Ledger
-from catholyte.hpc.store.opening import FILE
+from catholyte.hpc.store.opening import FILE, network_type
 from catholyte.tests.support.engines.toy_jobs import InlineExecutor, calculation, execute, prepared
+from catholyte.tests.support.privileges import in_a_process
 from catholyte.workflows.roles import Main
 
 FORK = multiprocessing.get_context("fork")
@@ -131,6 +138,84 @@ def test_file_that_is_no_database_is_an_error_of_the_store(tmp_path: Path) -> No
     (tmp_path / "store" / FILE).write_bytes(b"not a database " * 100)
     with pytest.raises(StoreError, match="cannot be opened"):
         open_store(tmp_path / "store")
+
+
+def test_creation_without_space_is_completed_when_there_is_room(tmp_path: Path) -> None:
+    def create() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        open_store(tmp_path / f"store-{limit}")
+
+    for limit in (0, 1, 5000, 30_000):
+        with pytest.raises(StoreError, match=r"the store cannot be (written or read now|opened): "):
+            in_a_process(create)
+        opened = open_store(tmp_path / f"store-{limit}")
+        opened.states.insert_one({"key": "a"})
+        opened.close()
+
+
+def test_creation_that_was_killed_is_completed(tmp_path: Path) -> None:
+    rng = random.Random(1)
+    seen = set()
+    for number in range(40):
+        folder = tmp_path / f"store-{number}"
+        process = FORK.Process(target=open_store, args=(folder,))
+        process.start()
+        time.sleep(rng.uniform(0, 0.05))
+        process.kill()
+        process.join()
+        seen.add((folder / FILE).exists() and (folder / FILE).stat().st_size)
+        opened = open_store(folder)
+        opened.states.insert_one({"key": "a"})
+        assert opened.outputs.count({}) == 0
+        opened.close()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / FILE).touch()
+    open_store(tmp_path / "empty", create=False).close()
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    open_store(tmp_path / "store").close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "store" / FILE)) as connection:
+        connection.execute("PRAGMA user_version=99")
+    for create in (True, False):
+        with pytest.raises(StoreError, match="a newer version"):
+            open_store(tmp_path / "store", create=create)
+
+
+@pytest.mark.parametrize(("kind", "others", "refused"), [("nfs4", True, True), ("lustre", False, False)])
+def test_network_file_systems(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    others: bool,
+    refused: bool,
+) -> None:
+    opened = open_store(tmp_path / "store")
+    host = "elsewhere" if others else socket.gethostname()
+    opened.states.insert_many([{"key": "a", "host": host, "state": "done"}, {"key": "b", "state": "waiting"}])
+    opened.close()
+    disks = [
+        SimpleNamespace(mountpoint=mountpoint, fstype=fstype)
+        for mountpoint, fstype in (("/", "ext4"), (str(tmp_path), "autofs"), (str(tmp_path), kind), ("/else", "nfs"))
+    ]
+    monkeypatch.setattr("psutil.disk_partitions", lambda all: disks)
+    assert network_type(tmp_path / "store") == kind
+    assert network_type(Path("/usr")) is None
+    if refused:
+        with pytest.raises(StoreError, match=f"jobs of elsewhere stand in this store, which lies on {kind}") as caught:
+            open_store(tmp_path / "store")
+        assert "mongodb://" in caught.value.advice
+    else:
+        again = open_store(tmp_path / "store")
+        again.states.insert_one({"key": "c"})
+        assert again.database is not None
+        assert again.database.connection().execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        again.close()
+    reading = open_store(tmp_path / "store", create=False)
+    assert reading.states.count_documents({"key": "a"}) == 1
+    reading.close()
+    assert f"lies on {kind}" in caplog.text
 
 
 def test_lock_that_is_not_given_back_is_an_error_of_the_store(

@@ -90,6 +90,26 @@ def test_what_is_broken_is_named_and_computed_again(store: CampaignStore, tmp_pa
     assert (found.finished, found.documents, found.arrays, found.faults, found.stray) == (5, 5, 3, [], 0)
 
 
+@pytest.mark.parametrize("table", ["states", "campaigns"])
+def test_a_spoilt_record_is_named_and_entered_again(store: CampaignStore, tmp_path: Path, table: str) -> None:
+    store.campaigns.insert_one({"name": "c", "jobs": [], "updated": "2026"})
+    connection = sqlite3.connect(Path(store.location) / FILE)
+    key = "c" if table == "campaigns" else _uuid(connection, "a1")
+    connection.execute(
+        f"UPDATE {table} SET document = ? WHERE {'name' if key == 'c' else 'key'} = ?", (b"\x00" * 200, key)
+    )
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match=f"a document of {table} is damaged"):
+        list(getattr(store, table).find({}))
+    (fault,) = verify_store(store).faults
+    assert (fault.key, fault.what) == (key, f"its record in {table} is spoilt")
+    repair_store(store, [fault])
+    assert verify_store(store).faults == []
+    execute(store, flow(tmp_path / "log"))
+    assert verify_store(store).finished == 5
+
+
 def test_arrays_of_no_document_are_counted(store: CampaignStore) -> None:
     store.outputs.additional_stores["data"].update(
         [{"blob_uuid": "b", "job_uuid": "nobody", "job_index": 1, "data": [1.0]}], key="blob_uuid"
