@@ -36,6 +36,7 @@ _TRANSIENT = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 #: connections of the parent of a forked process: left alone, never closed here
 _INHERITED: list[_Connection] = []
+_DATABASES: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
 class StoreAwayError(StoreError):
@@ -74,10 +75,11 @@ class _Connection:
     """A connection of one thread, closed with it."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self.process, self.depth, self.sqlite = os.getpid(), 0, connection
+        self.process, self.depth, self.sqlite, self.closed = os.getpid(), 0, connection, False
 
     def close(self) -> None:
         if self.process == os.getpid():  # a forked child leaves its parent's connection alone
+            self.closed = True
             self.sqlite.close()
 
     __del__ = close
@@ -100,6 +102,7 @@ class Database:
         self.identity: tuple[int, int] | None = None
         self._local = threading.local()
         self._open: weakref.WeakSet[_Connection] = weakref.WeakSet()
+        _DATABASES.add(self)
 
     def create(self) -> None:
         """Make what is missing, whole or not at all: a creation that was killed is completed by the next opening."""
@@ -142,6 +145,8 @@ class Database:
         found: _Connection | None = getattr(self._local, "connection", None)
         if found is not None and found.process != os.getpid():
             _INHERITED.append(found)
+            found = None
+        if found is not None and found.closed:
             found = None
         if found is not None:
             if _identity(self.file) != self.identity:
@@ -213,6 +218,18 @@ class Database:
             connection.close()
         self._local = threading.local()
         self._open.clear()
+
+
+def _close_before_fork() -> None:
+    """Close what is open and idle: SQLite's locks do not reach a forked child, which believes that it holds them. The
+    next use opens anew."""
+    for database in list(_DATABASES):
+        for connection in list(database._open):
+            if connection.depth == 0:
+                connection.close()
+
+
+os.register_at_fork(before=_close_before_fork)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
+import os
 import random
 import resource
 import socket
@@ -171,6 +172,19 @@ def test_creation_that_was_killed_is_completed(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / FILE).touch()
     open_store(tmp_path / "empty", create=False).close()
+
+
+def test_a_forked_process_does_not_inherit_an_open_file(store: CampaignStore) -> None:
+    """SQLite's locks do not reach a forked child: one that went on with them has spoilt others' shared memory."""
+    store.states.insert_one({"key": "a"})
+    file = str(Path(store.location) / FILE)
+
+    def inherited() -> list[str]:
+        return [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if os.path.lexists(link)]
+
+    assert file in inherited()
+    assert [path for path in in_a_process(inherited) if path.startswith(file)] == []
+    assert store.states.count_documents({"key": "a"}) == 1
 
 
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
