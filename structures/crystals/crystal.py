@@ -20,6 +20,9 @@ __all__ = ["MINIMUM_DISTANCE", "check_distances", "conventional", "primitive"]
 
 #: Å; no two atoms of a crystal lie closer (the shortest bond of the library is O-O in O2, 1.2 Å)
 MINIMUM_DISTANCE = 0.7
+#: conventional cells by the whole of their material: a report of thousands of jobs asks for each again and again
+_CONVENTIONAL: dict[str, Structure] = {}
+_MOST_KEPT = 1000
 
 
 def check_distances(structure: Structure, minimum: float = MINIMUM_DISTANCE, label: str = "structure") -> None:
@@ -57,6 +60,15 @@ def conventional(material: Material) -> Structure:
     StructureError
         If the space group is unknown, the lattice does not fit it, or atoms overlap.
     """
+    described = material.model_dump_json()
+    if described not in _CONVENTIONAL:
+        _CONVENTIONAL[described] = _conventional(material)
+        if len(_CONVENTIONAL) > _MOST_KEPT:
+            del _CONVENTIONAL[next(iter(_CONVENTIONAL))]
+    return _CONVENTIONAL[described].copy()
+
+
+def _conventional(material: Material) -> Structure:
     cell = material.lattice
     lattice = Lattice.from_parameters(cell.a, cell.b or cell.a, cell.c or cell.a, cell.alpha, cell.beta, cell.gamma)
     try:

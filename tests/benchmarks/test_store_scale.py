@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from jobflow import Flow, JobStore
+from monty.json import MontyEncoder
 
 from catholyte.configs.load import load_materials, load_recipe
 from catholyte.hpc.run import local, worker
@@ -117,8 +119,8 @@ def test_a_flat_campaign_of_five_thousand_jobs(tmp_path: Path, measured: Evidenc
 
 
 def test_delivery_of_a_chunk_among_five_hundred(tmp_path: Path, measured: Evidence) -> None:
-    """Written beside its job, then into the store; best of three."""
-    store, outputs = open_store(tmp_path / "store"), None
+    """Written beside its job, then into the store; processor time, best of three."""
+    store = open_store(tmp_path / "store")
     outputs = store.outputs
     rng = np.random.default_rng(1)
     chunk = {"positions": rng.random((640, 132, 3)).tolist()}  # 2.0 MB of numbers
@@ -127,12 +129,12 @@ def test_delivery_of_a_chunk_among_five_hundred(tmp_path: Path, measured: Eviden
         delivery = Delivery(tmp_path, outputs)
         document = {"uuid": f"job-{number}", "index": 1, "output": {"trajectory": chunk}}
         delivery.catcher().update(document, save={"data": ["trajectory"]})
-        started = time.perf_counter()
+        started = time.process_time()
         delivery.keep({})
         with store.exclusive():
             delivery.arrays_first(f"job-{number}", 1)
             delivery.document_last()
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     for number in range(500):
         deliver(number)
@@ -142,7 +144,7 @@ def test_delivery_of_a_chunk_among_five_hundred(tmp_path: Path, measured: Eviden
     (found,) = store.outputs.query({"uuid": "job-250"}, load=True)
     assert found["output"]["trajectory"] == chunk
     store.close()
-    measured.within("delivery of a chunk of 2 MB with 500 in the store", took, "s", limit=0.2)
+    measured.within("delivery of a chunk of 2 MB with 500 in the store", took, "CPU s", limit=0.2)
 
 
 def _plan(number: int, name: str = "LCO") -> dict[str, Any]:
@@ -177,19 +179,22 @@ def test_status_of_ten_thousand_jobs(large: Path, measured: Evidence, form: str,
 
 
 def _cpu(command: list[str], place: Path) -> float:
+    """Processor time of a command that lists all jobs, s."""
+    with (place / "answer").open("w") as answer:
+        spent = _spent(command, place, answer)
+    assert (place / "answer").read_text().count("waiting") >= N_JOBS
+    return spent
+
+
+def _spent(command: list[str], place: Path, out: Any = subprocess.DEVNULL) -> float:
     before = os.times()
-    out = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True).stdout
+    subprocess.run(command, cwd=place, stdout=out, check=True)
     after = os.times()
-    assert out.count("waiting") >= N_JOBS
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def test_report_of_two_thousand_bulk_jobs(tmp_path: Path, measured: Evidence) -> None:
-    """The whole command, cold, on the clock: the crystals of the library again and again, under names of their own."""
-    import json
-
-    from monty.json import MontyEncoder
-
+    """Processor time of the whole command, cold: a hundred crystals of the library, twenty times each."""
     n, store = 2000, open_store(tmp_path / "store")
     recipe, _ = load_recipe("lattices")
     documents = {
@@ -209,8 +214,5 @@ def test_report_of_two_thousand_bulk_jobs(tmp_path: Path, measured: Evidence) ->
     store.close()
     main = "from catholyte.hpc.commands.app import main; main()"
     command = [sys.executable, "-c", main, "report", "--store", str(tmp_path / "store"), "--out", str(tmp_path / "out")]
-    started = time.monotonic()
-    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
-    measured.within(
-        "`catholyte report` of 2,000 bulk jobs, the whole command", time.monotonic() - started, "s", limit=20
-    )
+    spent = _spent(command, tmp_path)
+    measured.within("`catholyte report` of 2,000 bulk jobs, the whole command", spent, "CPU s", limit=20)

@@ -334,12 +334,12 @@ if __name__ == "__main__":
 
 def test_interrupted_run_leaves_its_jobs_waiting(store: CampaignStore, log: Path, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
-    script.write_text(textwrap.dedent(RUN).format(log=str(log), store=store.location, seconds=60))
+    script.write_text(textwrap.dedent(RUN).format(log=str(log), store=store.location, seconds=600))
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
         _until(lambda: len(computed(log)) == 2)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=40)
+        _, errors = process.communicate(timeout=200)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
