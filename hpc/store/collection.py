@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from bson import decode, encode
@@ -293,16 +294,19 @@ class Collection:
             yield row, decoded
 
     def _columns(self, criteria: dict[str, Any], wanted: list[str], limit: int) -> Iterator[dict[str, Any]]:
-        """Indexed fields alone, without reading the documents."""
+        """Indexed fields alone; a document is read only where one of them is missing or no plain value."""
         columns = ", ".join(f'"{field}"' for field in wanted)
         found: list[tuple[Any, ...]] = []
         with self.embedded.faults():
             connection = self.embedded.connection()
             for where, values in self._wheres(criteria):
                 found += connection.execute(f'SELECT id, {columns} FROM "{self.name}"{where}', values)
-        found.sort()
-        for _, *values in found[:limit] if limit else found:
-            yield {field: value for field, value in zip(wanted, values, strict=True) if value is not None}
+        found.sort(key=itemgetter(0))
+        found = found[:limit] if limit else found
+        whole = dict(self._read([row for row, *values in found if None in values]))
+        for row, *values in found:
+            document = whole.get(row) or dict(zip(wanted, values, strict=True))
+            yield {field: document[field] for field in wanted if field in document}
 
     def _matching(self, criteria: dict[str, Any], limit: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
         from mongomock_ng import filtering
@@ -349,7 +353,9 @@ def _without_id(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_plain(value: Any) -> bool:
     """Whether SQLite compares a value as MongoDB does."""
-    return isinstance(value, str) or (type(value) is int and -(2**63) <= value < 2**63)
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, str) or (isinstance(value, int) and -(2**63) <= value < 2**63)
 
 
 def _plain_values(asked: Any) -> list[Any] | None:
