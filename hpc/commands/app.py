@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from .campaigns import board, database, doctor, inputs, plan, report, run, status, submit, tend, why
+from .campaigns import board, cancel, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
 from .output import narrate
 from .results import bands, dynamics, layers
 from .structures import glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
@@ -50,6 +50,8 @@ COMMANDS = (
     dynamics.COMMAND,
     submit.COMMAND,
     tend.COMMAND,
+    retry.COMMAND,
+    cancel.COMMAND,
     database.COMMAND,
     inputs.COMMAND,
 )

@@ -7,12 +7,8 @@ became of it and where its result went is settled by the ledger, as on one machi
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
 import json
-import re
-import subprocess
-import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +18,12 @@ from fireworks import FiretaskBase, Firework, FWAction, LaunchPad, Workflow
 from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
 
 from ...configs.cluster import Cluster, Resources
-from ...configs.errors import CalculationError, StoreError
+from ...configs.errors import CalculationError
 from ..run.worker import run_job
 from ..store.campaign_store import CampaignStore, database_of, open_store
 from ..store.ledger import Ledger, job_key, job_record
 from ..store.liveness import is_alive
+from .scheduler import jobs_in_queue
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -36,17 +33,18 @@ __all__ = [
     "LookFirstAdapter",
     "Submission",
     "adapter",
-    "ask_scheduler",
+    "describe",
     "launchpad",
+    "let_go",
     "opened_launchpad",
     "preamble",
     "queue_name",
+    "queue_terms",
+    "set_waiting",
     "submit",
 ]
 
 TEMPLATES = Path(__file__).parent / "templates"
-#: s between looks at a job that another process computes
-HELD_PAUSE = 5.0
 #: FireWorks' states in which a job is still on its way
 OPEN_STATES = ("WAITING", "READY", "RESERVED", "RUNNING", "PAUSED")
 
@@ -97,11 +95,13 @@ class ComputeTask(FiretaskBase):  # type: ignore[misc]
     required_params = ("job", "cluster")
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
-        """Compute, or wait for the process that computes; a failure is raised, so that FireWorks sees it."""
+        """Compute; a failure is raised, so that FireWorks sees it, and so is a job that another process computes: the
+        queue job ends, and a twin is left that waits outside of the queue."""
         data = json.loads(self["job"])
         store = open_store()
-        while (outcome := run_job(store.location, data)).state == "held":
-            time.sleep(HELD_PAUSE)
+        outcome = run_job(store.location, data)
+        if outcome.state == "held":
+            raise CalculationError(f"{outcome.message} computes it")
         if outcome.state == "failed":
             raise CalculationError(outcome.message)
         cluster = Cluster.model_validate(self["cluster"])
@@ -150,23 +150,52 @@ def _workflow(
 
 
 def _firework(key: str, data: dict[str, Any], cluster: Cluster, *, waits: bool) -> Firework:
-    engine, kind, n_atoms = describe(data)
-    asked = cluster.resources_for(engine, kind, n_atoms)
-    queue = {
-        "job_name": queue_name(key, cluster.work_dir) + ("-w" if waits else ""),
+    """A job as a FireWork; a twin that waits for another is paused by :func:`submit`."""
+    asked = cluster.resources_for(*describe(data))
+    spec = {
+        "job_key": key,
+        "waits": waits,
+        "_queueadapter": queue_terms(key, cluster, asked),
+        "_launch_dir": str(cluster.work_dir / "launches" / key.replace(":", "-")),
+    }
+    task = ComputeTask(job=json.dumps(data), cluster=cluster.model_dump(mode="json", exclude={"store"}) | {"store": ""})
+    return Firework([task], spec=spec, name=str(data["name"]))
+
+
+def queue_terms(key: str, cluster: Cluster, asked: Resources | None = None) -> dict[str, Any]:
+    """Name and resources of a job in the queue; where none are asked for the least: its result is there, and only its
+    workflow has to hear of it."""
+    least = asked is None
+    asked = asked or cluster.resources_for("", "static", 0)
+    return {
+        "job_name": queue_name(key, cluster.work_dir) + ("-w" if least else ""),
         "walltime": asked.clock,
         "wall_seconds": asked.wall_time,
         "queue": asked.partition,
         "mem": asked.memory,
         **_scheduler_terms(cluster, asked),
     }
-    spec = {
-        "job_key": key,
-        "_queueadapter": queue,
-        "_launch_dir": str(cluster.work_dir / "launches" / key.replace(":", "-")),
-    }
-    task = ComputeTask(job=json.dumps(data), cluster=cluster.model_dump(mode="json", exclude={"store"}) | {"store": ""})
-    return Firework([task], spec=spec, name=str(data["name"]))
+
+
+def set_waiting(pad: LaunchPad, fw_id: int) -> None:
+    """Take a FireWork out of line whose job is computed elsewhere; `tend` lets it go on when the result is there."""
+    pad.fireworks.update_one({"fw_id": fw_id}, {"$set": {"spec.waits": True}})
+    pad.rerun_fw(fw_id)
+    pad.pause_fw(fw_id)
+
+
+def let_go(pad: LaunchPad, fw: dict[str, Any], cluster: Cluster, *, done: bool) -> None:
+    """Put a FireWork in line: with the least resources where the job's result is there already, else with its own."""
+    key = fw["spec"]["job_key"]
+    asked = None if done else cluster.resources_for(*describe(json.loads(fw["spec"]["_tasks"][0]["job"])))
+    terms = {"spec._queueadapter": queue_terms(key, cluster, asked), "spec.waits": False}
+    pad.fireworks.update_one({"fw_id": fw["fw_id"]}, {"$set": terms})
+    if fw["state"] == "DEFUSED":
+        pad.reignite_fw(fw["fw_id"])
+    if fw["state"] == "PAUSED":
+        pad.resume_fw(fw["fw_id"])
+    else:
+        pad.rerun_fw(fw["fw_id"])
 
 
 def _scheduler_terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
@@ -200,42 +229,6 @@ class LookFirstAdapter(CommonAdapter):  # type: ignore[misc]
         """Return the queue's number of the job that bears this name, or of a new one."""
         found = jobs_in_queue(self.q_type, str(self.get("job_name", "")))
         return found[0] if found else super().submit_to_queue(script_file)
-
-
-def jobs_in_queue(q_type: str, name: str) -> list[str]:
-    """Numbers of the user's queued and running jobs of this name.
-
-    Raises
-    ------
-    StoreError
-        If the scheduler does not answer.
-    """
-    user = getpass.getuser()
-    on_its_way = "PENDING,CONFIGURING,RUNNING,SUSPENDED"  # one that is COMPLETING will do no more work
-    commands = {
-        "SLURM": ["squeue", "-h", "-u", user, "-n", name, "-t", on_its_way, "-o", "%i"],
-        "PBS": ["qselect", "-u", user, "-N", name],
-        "SGE": ["qstat", "-u", user, "-r"],
-    }
-    answer = ask_scheduler(commands[q_type], "submit from a node that has the scheduler's commands")
-    if q_type != "SGE":
-        return answer.split()
-    blocks = re.findall(r"^\s*(\d+)\s.*?\n\s*Full jobname:\s+(\S+)", answer, flags=re.MULTILINE)
-    return [number for number, found in blocks if found == name]
-
-
-def ask_scheduler(command: list[str], advice: str) -> str:
-    """Return what a command of the scheduler prints.
-
-    Raises
-    ------
-    StoreError
-        With `advice`, if the scheduler does not answer within a minute.
-    """
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        raise StoreError(f"the scheduler does not answer ({' '.join(command)}): {error}", advice) from None
 
 
 def preamble(cluster: Cluster) -> list[str]:
@@ -304,10 +297,11 @@ def submit(
     adopted = done | entered | running
     if set(keys) <= adopted:
         return Submission(None, [], sorted(adopted))
-    # a job on its way elsewhere is entered once more, so that new jobs can depend on it: its worker finds the claim and
-    # waits
+    # a job on its way elsewhere is entered once more, so that new jobs can depend on it: it waits outside of the queue
     wanted = [job for job in iter_jobs(flow) if job_key(job.uuid, job.index) not in done]
     serialised = [json.loads(json.dumps(job.as_dict(), cls=MontyEncoder)) for job in wanted]
     workflow = _workflow(serialised, cluster, flow.name, entered | running)
     numbers = pad.add_wf(workflow)
+    for fw in pad.fireworks.find({"fw_id": {"$in": list(numbers.values())}, "spec.waits": True}, {"fw_id": 1}):
+        pad.pause_fw(fw["fw_id"])
     return Submission(min(numbers.values()), sorted(set(keys) - adopted), sorted(adopted))

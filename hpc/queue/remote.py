@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,37 +21,19 @@ from ...configs.cluster import Cluster, Resources
 from ...configs.errors import StoreError
 from ..store.campaign_store import CampaignStore
 from ..store.delivery import patient
-from ..store.ledger import Ledger, job_key, job_record, now
+from ..store.ledger import Ledger, job_key
 from .fireworks import Submission, describe
+from .remote_mirror import mirror
 from .remote_project import controller, project_name, write_project
-from .tend import LOST_LIMIT, Round, cause_of_loss, has_room, ran_out_of_room
+from .tend import Round
 
 if TYPE_CHECKING:
     from jobflow import Flow
 
-__all__ = ["mirror", "runner", "submit_remote", "work_through_remote"]
+__all__ = ["queue_terms", "runner", "submit_remote", "work_through_remote"]
 
-#: states of jobflow-remote → states of the ledger
-_STATES = {
-    **dict.fromkeys(("WAITING", "READY", "PAUSED", "STOPPED", "USER_STOPPED"), "waiting"),
-    **dict.fromkeys(
-        (
-            "CHECKED_OUT",
-            "UPLOADED",
-            "SUBMITTED",
-            "RUNNING",
-            "RUN_FINISHED",
-            "DOWNLOADED",
-            "BATCH_SUBMITTED",
-            "BATCH_RUNNING",
-        ),
-        "running",
-    ),
-    **dict.fromkeys(("FAILED", "REMOTE_ERROR"), "failed"),
-    "COMPLETED": "done",
-}
-#: what is read of a job in jobflow-remote's database
-_FIELDS = ("uuid", "index", "state", "job.name", "remote", "error", "run_dir", "start_time", "end_time", "db_id")
+#: MongoDB's code of a document that is there already
+_DUPLICATE = 11000
 
 
 def submit_remote(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], cluster: Cluster) -> Submission:
@@ -95,13 +77,12 @@ def _submit(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], clu
     for job in fresh:
         job.hosts = []
         _dress(job, cluster)
-    new = Whole([*fresh], name=flow.name)
-    numbers = jobs.add_flow(
-        new,
-        worker=cluster.name,
-        allow_external_references=True,
-        resources=_terms(cluster, cluster.resources_for("", "static", 0)),
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Some jobs are not connected", category=UserWarning)  # none needs be
+        new = Whole([*fresh], name=flow.name)
+        numbers = _add(jobs, new, cluster)
+    if numbers is None:
+        return Submission(None, [], sorted(keys))
     return Submission(
         int(numbers[0]),
         [job_key(job.uuid, job.index) for job in fresh],
@@ -109,13 +90,36 @@ def _submit(store: CampaignStore, flow: Flow, records: list[dict[str, Any]], clu
     )
 
 
+def _add(jobs: Any, flow: Any, cluster: Cluster) -> list[str] | None:
+    """Enter a flow; None where another submission has entered its jobs in the meantime."""
+    from pymongo.errors import BulkWriteError
+
+    try:
+        numbers: list[str] = jobs.add_flow(
+            flow,
+            worker=cluster.name,
+            allow_external_references=True,
+            resources=_terms(cluster, cluster.resources_for("", "static", 0)),
+        )
+    except BulkWriteError as error:
+        if any(problem.get("code") != _DUPLICATE for problem in (error.details or {}).get("writeErrors", [])):
+            raise
+        jobs.flows.delete_one({"uuid": flow.uuid})  # its document came before its jobs
+        return None
+    return numbers
+
+
 def _dress(job: Any, cluster: Cluster) -> None:
     """Resources of one job by kind and size; its name in the queue is given by the runner."""
     from monty.json import MontyEncoder
 
     data = json.loads(json.dumps(job.as_dict(), cls=MontyEncoder))
-    terms = _terms(cluster, cluster.resources_for(*describe(data)))
-    job.config.manager_config = {"resources": terms, "worker": cluster.name}
+    job.config.manager_config = {"resources": queue_terms(cluster, data), "worker": cluster.name}
+
+
+def queue_terms(cluster: Cluster, data: dict[str, Any]) -> dict[str, Any]:
+    """Resources of a serialised job, in the words of the scheduler's template."""
+    return _terms(cluster, cluster.resources_for(*describe(data)))
 
 
 def _terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
@@ -152,49 +156,6 @@ def _terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
     return {name: value for name, value in terms.items() if value is not None}
 
 
-def mirror(store: CampaignStore, cluster: Cluster, jobs: Any) -> Round:
-    """Write jobflow-remote's states into the ledger, and try again what the scheduler lost, at most three times."""
-    ledger, found = Ledger(store), Round()
-    for document in jobs.jobs.find({}, _FIELDS):
-        key = job_key(document["uuid"], document["index"])
-        state = _STATES[document["state"]]
-        record = ledger.record(key)
-        if record is None:
-            entered = job_record(document["uuid"], document["index"], document["job"]["name"])
-            ledger.register([{**entered, "manager": "jobflow-remote"}])
-            record = ledger.record(key) or {}
-        if state in ("waiting", "running"):
-            found.left += 1
-        if record.get("state") == "done":
-            continue
-        if state == record.get("state") == "failed":
-            if ran_out_of_room(record.get("cause") or {}) and int(record.get("lost") or 0) < LOST_LIMIT:
-                if has_room(cluster.work_dir):
-                    _again(store, key, record, document, jobs, found)
-                else:
-                    found.left += 1
-            continue
-        if state == "done":
-            _finish(ledger, key, document)
-        elif state == "failed":
-            _fail(store, ledger, key, document, jobs, found)
-        else:
-            remote = document.get("remote") or {}
-            waiting = (
-                {"cause": {"error": "Remote", "message": str(remote["error"]), "advice": "", "evidence": []}}
-                if remote.get("error")
-                else {}
-            )
-            times = {
-                "heartbeat": time.time(),
-                **waiting,
-                "host": f"{cluster.name} (jobflow-remote)",
-                "started": str(document.get("start_time") or ""),
-            }
-            store.states.update_one({"key": key}, {"$set": {"state": state, **times}})
-    return found
-
-
 @contextlib.contextmanager
 def runner(cluster: Cluster, log: Path) -> Iterator[Callable[[], None]]:
     """jobflow-remote's runner as a child process; yields what starts it again where it ended.
@@ -202,6 +163,7 @@ def runner(cluster: Cluster, log: Path) -> Iterator[Callable[[], None]]:
     It is that of :mod:`.remote_runner`; ``jf -p NAME runner start`` starts jobflow-remote's own as a daemon instead.
     """
     command = [sys.executable, "-m", "catholyte.hpc.queue.remote_runner", project_name(cluster)]
+    command += [str(log.with_name("runner.lock")), str(os.getpid())]
     environment = {
         **os.environ,
         "SBATCH_NO_REQUEUE": "1",
@@ -266,53 +228,3 @@ def work_through_remote(
 
 def _nothing() -> None:
     """With a runner of the user's own there is none to keep running."""
-
-
-def _finish(ledger: Ledger, key: str, document: dict[str, Any]) -> None:
-    start, end = document.get("start_time"), document.get("end_time")
-    ledger.finish(key, (end - start).total_seconds() if start and end else 0.0)
-
-
-def _fail(store: CampaignStore, ledger: Ledger, key: str, document: dict[str, Any], jobs: Any, found: Round) -> None:
-    """A job that says why is failed; one that the scheduler ended is put back."""
-    remote = document.get("remote") or {}
-    text = str(document.get("error") or remote.get("error") or "")
-    directory = Path(document.get("run_dir") or ".")
-    lost = (
-        "jobflow/core/job.py" not in text or "FileNotFoundError" in text
-    )  # a job whose own code was not reached did not fail by itself
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    cause = (
-        cause_of_loss(directory, remote.get("process_id"))
-        if lost
-        else {"error": "JobError", "message": lines[-1], "advice": "", "evidence": lines[-12:]}
-    )
-    if lost and not _again(store, key, ledger.record(key) or {}, document, jobs, found):
-        return
-    ledger.fail(key, 0.0, cause)
-    if lost:
-        logging.getLogger(__name__).warning(
-            "%s is put back: %s", document["job"]["name"], text.strip() or cause["message"]
-        )
-
-
-def _again(
-    store: CampaignStore, key: str, record: dict[str, Any], document: dict[str, Any], jobs: Any, found: Round
-) -> bool:
-    """Put a job back in line, at most :data:`LOST_LIMIT` times; False where the runner has it in hand: then at the next
-    look."""
-    from jobflow_remote.utils.db import LockedDocumentError
-
-    times = int(record.get("lost") or 0) + 1
-    if times > LOST_LIMIT:
-        found.paused.append(key)
-    else:
-        found.left += 1
-        try:
-            jobs.rerun_job(db_id=document["db_id"], force=True, delete_files=False)
-        except LockedDocumentError as error:
-            logging.getLogger(__name__).warning("%s is put back later: %s", document["job"]["name"], error)
-            return False
-        found.put_back.append(key)
-    store.states.update_one({"key": key}, {"$set": {"lost": times, "reported": now()}})
-    return True

@@ -81,9 +81,10 @@ def write_project(cluster: Cluster, quick: float | None = None) -> Path:
         },
     }
     path = folder / f"{project_name(cluster)}.yaml"
-    path.touch(mode=0o600)
-    with path.open("w", encoding="utf-8") as stream:
+    partial = path.with_suffix(f".{os.getpid()}")  # a runner may be reading the file
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
         YAML(typ="safe").dump(project, stream)
+    partial.replace(path)
     os.environ[PROJECTS_VARIABLE] = str(folder)
     return path
 

@@ -1,8 +1,8 @@
 """jobflow-remote's runner, which looks for a job in the queue before it submits it: a submission that timed out is not
 repeated.
 
-``python -m catholyte.hpc.queue.remote_runner PROJECT``, with ``JFREMOTE_PROJECTS_FOLDER`` set; ``catholyte tend``
-starts it.
+``python -m catholyte.hpc.queue.remote_runner PROJECT LOCK PARENT``, with ``JFREMOTE_PROJECTS_FOLDER`` set; ``catholyte
+tend`` starts it. It ends with its parent, and waits while another runs for the same project.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from jobflow_remote.jobs.runner import Runner
 from jobflow_remote.remote.queue import QueueManager
 from qtoolkit.core.data_objects import SubmissionResult, SubmissionStatus
 
+from ..run.worker import die_with_parent
 from ..store.ledger import job_key
-from .fireworks import jobs_in_queue, queue_name
+from .fireworks import queue_name
+from .scheduler import jobs_in_queue
 
 __all__ = ["LookFirstQueue", "LookFirstRunner", "main", "name_of"]
 
@@ -55,12 +58,15 @@ class LookFirstRunner(Runner):
 
 
 def main() -> None:
-    """Run until told to stop."""
-    runner = LookFirstRunner(project_name=sys.argv[1])
-    try:
-        runner.run(transfer=True, complete=True, queue=True, checkout=True)
-    finally:
-        runner.cleanup()
+    """Run until told to stop, or the parent is gone."""
+    project, lock, parent = sys.argv[1:4]
+    die_with_parent(int(parent))
+    with FileLock(lock):  # ends with the process that holds it
+        runner = LookFirstRunner(project_name=project)
+        try:
+            runner.run(transfer=True, complete=True, queue=True, checkout=True)
+        finally:
+            runner.cleanup()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from ...configs.errors import InputError, StoreError, UnknownNameError, near_mat
 from ...workflows.plan.builder import Plan
 from ..run.campaign import read_plan, save_campaign
 from ..store.campaign_store import CampaignStore, open_store, rehearsal_location
+from ..store.ledger import Ledger
+from ..store.turn import turn
 from .cluster_checks import check_cluster, check_plan, refuse
 from .fireworks_launch import prepare_environment
 
@@ -33,8 +36,9 @@ def read_cluster(name: str, *, rehearsal: bool = False) -> Cluster:
     )
 
 
-def open_cluster(name: str, *, rehearsal: bool = False) -> tuple[Cluster, CampaignStore, Path]:
-    """Return a cluster, its store, and the copy of its file that the launchers read.
+def open_cluster(name: str, *, rehearsal: bool = False, patient: bool = False) -> tuple[Cluster, CampaignStore, Path]:
+    """Return a cluster, its store, and the copy of its file that the launchers read; with `patient` a database that is
+    away is waited for.
 
     Raises
     ------
@@ -55,16 +59,41 @@ def open_cluster(name: str, *, rehearsal: bool = False) -> tuple[Cluster, Campai
     config = folder / f"{cluster.name}.yaml"
     _write(config, cluster)
     prepare_environment(cluster)
+    if patient:
+        wait_for_database(uri)
     return cluster, open_store(uri), config
 
 
 def _write(path: Path, cluster: Cluster) -> None:
+    """Write the copy of a cluster file, whole or not at all, for its owner alone: it may hold a password."""
     from ruamel.yaml import YAML
 
     partial = path.with_suffix(f".{os.getpid()}")
-    with partial.open("w", encoding="utf-8") as stream:
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
         YAML(typ="safe").dump(cluster.model_dump(mode="json"), stream)
     partial.replace(path)
+
+
+def wait_for_database(uri: str) -> None:
+    """Wait until a MongoDB answers that is away.
+
+    Raises
+    ------
+    StoreError
+        If it stays away; see :func:`..store.delivery.patient`.
+    """
+    from pymongo import MongoClient
+    from pymongo.errors import ConfigurationError
+
+    from ..store.delivery import patient
+
+    def ask() -> None:
+        client: MongoClient[dict[str, Any]] = MongoClient(uri, serverSelectionTimeoutMS=5000)
+        with client:
+            client.admin.command("ping")
+
+    with contextlib.suppress(ConfigurationError):  # a wrong URI is told by who opens it
+        patient(ask, "open the database")
 
 
 def submit_campaign(
@@ -95,8 +124,11 @@ def submit_campaign(
         )
     refuse([*check_cluster(cluster), *check_plan(plan, cluster)])
     cluster, store, _ = open_cluster(cluster_name, rehearsal=rehearsal)
-    save_campaign(store, plan, [])
-    submission = _enter(plan, store, cluster, manager)
+    with contextlib.closing(store):
+        with turn(store, f"submission to {manager}"):  # two at once would enter each job twice
+            save_campaign(store, plan, [])
+            submission = _enter(plan, store, cluster, manager)
+        stuck = _stuck(store, [job.key for job in plan.jobs])
     names = {job.key: job.name for job in plan.jobs}
     return {
         "flow_id": submission.flow_id,
@@ -107,7 +139,14 @@ def submit_campaign(
         "manager": manager,
         "rehearsal": rehearsal,
         "skipped": plan.skipped,
+        "waiting_for_a_person": stuck,
     }
+
+
+def _stuck(store: CampaignStore, keys: list[str]) -> list[str]:
+    """Jobs that were adopted and failed, with their causes."""
+    failed = [record for record in Ledger(store).records(keys) if record["state"] == "failed"]
+    return [f"{r['name']}: {(r.get('cause') or {}).get('message', 'no cause was recorded')}" for r in failed]
 
 
 def _enter(plan: Plan, store: CampaignStore, cluster: Cluster, manager: str) -> Any:

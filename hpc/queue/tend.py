@@ -1,207 +1,208 @@
 """Look after queued jobs: what the scheduler has lost is put back in line, a bounded number of times, with its
-cause."""
+cause; twins are let go when their result is there; what cannot move is named."""
 
 from __future__ import annotations
 
-import getpass
-import logging
-import re
-import shutil
-import socket
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ...configs.cluster import Cluster
 from ...configs.errors import StoreError
 from ..store.campaign_store import CampaignStore
 from ..store.ledger import Ledger
-from .fireworks import OPEN_STATES, adapter, ask_scheduler
+from ..store.liveness import has_died
+from .fireworks import adapter, let_go, set_waiting
+from .losses import LOST_LIMIT, cause_of_loss, count_loss, gives_up, has_room, ran_out_of_room
+from .scheduler import REFUSED_SECONDS, patient_with_the_scheduler, waiting_in_queue, waits_its_turn
+from .standing import standing
 
-__all__ = ["LOST_LIMIT", "Round", "cause_of_loss", "has_room", "ran_out_of_room", "tend", "work_through"]
+__all__ = ["Round", "tell_queue", "tend", "work_through"]
 
-T = TypeVar("T")
-
-#: how often a job that the scheduler lost is put back before it waits for a person
-LOST_LIMIT = 3
 #: s after which a job that was reserved and never submitted is put back: its `tend` was killed in between
 RESERVED_SECONDS = 120
-#: share of a disk that must be free before a job that filled it is tried again
-ROOM = 0.05
-#: s for which a scheduler may refuse every job before that is an error, and not a bad moment
-REFUSED_SECONDS = 600
-_SCHEDULER_PAUSE = 5.0
-_NO_ROOM = r"No space left on device|Disk quota exceeded"
-#: what a scheduler or a shell writes when it ends a job, and what that means
-_CAUSES = (
-    (
-        r"DUE TO TIME LIMIT|walltime .* exceeded|h_rt",
-        "WallTime",
-        "the queue ended it at its wall time",
-        "ask for a longer wall_time in the cluster file",
-    ),
-    (r"NODE FAIL|node failure|DUE TO NODE", "NodeFailure", "its node failed", "nothing: it is tried again elsewhere"),
-    (
-        r"oom-kill|Out Of Memory|OUT_OF_MEMORY|Exceeded (job )?memory",
-        "OutOfMemory",
-        "it ran out of memory",
-        "ask for more memory or nodes in the cluster file",
-    ),
-    (
-        r"No module named '?catholyte|catholyte: command not found",
-        "NoPackage",
-        "the node's Python cannot import catholyte",
-        "check 'python' and 'setup' of the cluster file",
-    ),
-    (r"CANCELLED", "Cancelled", "it was cancelled in the queue", "submit again when it is wanted"),
-    (_NO_ROOM, "DiskFull", "the disk was full", "make room in work_dir"),
-)
+#: how often a job whose result is there is handed to the queue again so that its workflow hears of it
+_CLOSED_LIMIT = 3
+_FIELDS = {"fw_id": 1, "name": 1, "state": 1, "spec": 1, "launches": 1}
 
 
 @dataclass
 class Round:
-    """What one look did: keys of jobs put back, of jobs that wait for a person, of jobs submitted to the queue."""
+    """What one look did and found.
+
+    Attributes
+    ----------
+    put_back, paused, queued : list of str
+        Keys of jobs put back in line, keys of jobs that now wait for a person, numbers of jobs submitted to the queue.
+    left : int
+        Jobs that can still move.
+    blocked : list of str
+        One line on each job that keeps others from moving.
+    waiting : list of str
+        Why the queue does not start jobs, where it is not just their turn.
+    """
 
     put_back: list[str] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)
     queued: list[str] = field(default_factory=list)
     left: int = 0
+    blocked: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
 
 
 def tend(store: CampaignStore, pad: Any, cluster: Cluster) -> Round:
-    """Compare FireWorks with the scheduler: a job that FireWorks calls running and the queue does not know is lost.
+    """Compare FireWorks with the scheduler and with the ledger.
 
-    It is put back in line with its cause in the ledger, at most :data:`LOST_LIMIT` times; then it waits for a person.
-    So is a job that failed on a full disk, once there is room again.
+    A job that FireWorks calls running and the queue does not know is lost: it is put back in line with its cause in the
+    ledger, at most :data:`LOST_LIMIT` times without a step in between; then it waits for a person. So is a job that
+    failed on a full disk, once there is room again. One that was cancelled in the queue waits at once. A twin that
+    waited, and a job that fell after its result was delivered, go on.
 
     Raises
     ------
     StoreError
         If the scheduler does not answer.
     """
-    found = Round()
-    alive = _queue(cluster)
-    ledger = Ledger(store)
-    fields = {"fw_id": 1, "state": 1, "spec.job_key": 1, "launches": 1}
-    for fw in pad.fireworks.find({"state": {"$in": ["RUNNING", "RESERVED", "FIZZLED"]}}, fields):
-        launch = pad.launches.find_one({"launch_id": {"$in": fw["launches"]}}, sort=[("launch_id", -1)]) or {}
-        number = next(
-            (str(entry["reservation_id"]) for entry in launch.get("state_history", []) if "reservation_id" in entry),
-            None,
-        )
-        key = fw["spec"]["job_key"]
-        record = ledger.record(key) or {}
-        if not _is_lost(fw["state"], launch, number, record, cluster, alive):
+    found, ledger = Round(), Ledger(store)
+    alive = waiting_in_queue(cluster)
+    for fw in pad.fireworks.find({"state": {"$in": ["RUNNING", "RESERVED", "FIZZLED", "PAUSED"]}}, _FIELDS):
+        record = ledger.record(fw["spec"]["job_key"]) or {}
+        if fw["state"] == "PAUSED":
+            if fw["spec"].get("waits"):
+                _look_at_twin(store, pad, cluster, fw, record)
             continue
-        if record.get("state") != "done":
-            # its process went with the queue job
-            store.states.update_one({"key": key, "host": {"$ne": socket.gethostname()}}, {"$set": {"heartbeat": 0.0}})
-            if fw["state"] != "FIZZLED" or record.get("state") != "failed":
-                ledger.bury(key, cause_of_loss(Path(launch.get("launch_dir", ".")), number))
-        lost = int(record.get("lost") or 0) + 1
-        store.states.update_one({"key": key}, {"$set": {"lost": lost}})
-        if fw["state"] != "FIZZLED" or lost <= LOST_LIMIT:
-            pad.rerun_fw(fw["fw_id"])
-        if lost > LOST_LIMIT:
-            if fw["state"] != "FIZZLED":
-                pad.pause_fw(fw["fw_id"])
-            found.paused.append(key)
-        else:
-            found.put_back.append(key)
-    found.left = pad.fireworks.count_documents(
-        {"state": {"$in": [state for state in OPEN_STATES if state != "PAUSED"]}}
-    ) + _waiting_for_room(ledger, pad)
+        launch = pad.launches.find_one({"launch_id": {"$in": fw["launches"]}}, sort=[("launch_id", -1)]) or {}
+        number = _number(launch)
+        if fw["state"] == "RESERVED" and number in alive:
+            tell_queue(store, record, number, alive[number], launch.get("launch_dir", ""))
+        elif fw["state"] == "FIZZLED" and record.get("state") == "done":
+            _close(pad, cluster, fw, found)
+        elif _is_lost(fw, launch, number, record, cluster, alive):
+            _put_back(store, pad, cluster, fw, launch, record, found)
+    _sum_up(pad, ledger, alive, found)
     return found
 
 
+def _sum_up(pad: Any, ledger: Ledger, alive: dict[str, str], found: Round) -> None:
+    """What is left, what cannot move, and why the queue keeps jobs waiting."""
+    keys = [fw["spec"]["job_key"] for fw in pad.fireworks.find({"state": "FIZZLED"}, {"spec.job_key": 1})]
+    again = {
+        r["key"]
+        for r in (ledger.records(keys) if keys else [])
+        if r["state"] == "failed" and int(r.get("stalled") or 0) < LOST_LIMIT and ran_out_of_room(r.get("cause") or {})
+    }
+    now = standing(pad, ledger, again)
+    found.left, found.blocked = len(now.moving), now.blocked
+    reasons = [reason for reason in alive.values() if not waits_its_turn(reason)]
+    found.waiting = [f"{reasons.count(reason)} jobs wait in the queue: {reason}" for reason in sorted(set(reasons))]
+
+
+def _number(launch: dict[str, Any]) -> str | None:
+    """The number of a launch in the queue."""
+    history = launch.get("state_history", [])
+    return next((str(entry["reservation_id"]) for entry in history if "reservation_id" in entry), None)
+
+
+def tell_queue(store: CampaignStore, record: dict[str, Any], number: str | None, reason: str, directory: str) -> None:
+    """Write into the ledger that a job waits in the queue: its number there, why, and where it will run."""
+    told = {"queue_job": number, "queue_reason": reason or "starts now", "directory": directory}
+    if record.get("state") in ("waiting", "failed") and any(record.get(name) != value for name, value in told.items()):
+        with store.exclusive():
+            store.states.update_one({"key": record["key"], "state": record["state"]}, {"$set": told})
+
+
+def _look_at_twin(store: CampaignStore, pad: Any, cluster: Cluster, fw: dict[str, Any], record: dict[str, Any]) -> None:
+    """Let a twin go when the result is there, and make it the job itself when nobody else is left to compute it."""
+    if record.get("state") == "done":
+        let_go(pad, fw, cluster, done=True)
+        return
+    others = pad.fireworks.count_documents(
+        {
+            "spec.job_key": fw["spec"]["job_key"],
+            "fw_id": {"$ne": fw["fw_id"]},
+            "state": {"$nin": ["COMPLETED", "ARCHIVED", "DEFUSED"]},
+            "spec.waits": {"$ne": True},
+        }
+    )
+    if not others and (record.get("state") != "running" or has_died(store.location, record)):
+        let_go(pad, fw, cluster, done=False)
+
+
+def _close(pad: Any, cluster: Cluster, fw: dict[str, Any], found: Round) -> None:
+    """A job fell whose result is in the store: it runs once more, finds it, and its workflow goes on."""
+    if fw["spec"].get("closed", 0) < _CLOSED_LIMIT:
+        pad.fireworks.update_one({"fw_id": fw["fw_id"]}, {"$inc": {"spec.closed": 1}})
+        let_go(pad, fw, cluster, done=True)
+        found.put_back.append(fw["spec"]["job_key"])
+
+
+def _put_back(
+    store: CampaignStore,
+    pad: Any,
+    cluster: Cluster,
+    fw: dict[str, Any],
+    launch: dict[str, Any],
+    record: dict[str, Any],
+    found: Round,
+) -> None:
+    """Put a lost job back in line, or let it wait for a person."""
+    ledger, key, number = Ledger(store), fw["spec"]["job_key"], _number(launch)
+    if record.get("state") == "done":
+        let_go(pad, fw, cluster, done=True)
+        found.put_back.append(key)
+        return
+    cause = cause_of_loss(Path(launch.get("launch_dir", ".")), number)
+    if fw["state"] == "FIZZLED" and record.get("state") == "failed":
+        cause = record.get("cause") or cause
+    elif ledger.bury(key, cause, number) == "running":
+        set_waiting(pad, fw["fw_id"])  # another process has it
+        return
+    where = Path(record.get("directory") or launch.get("launch_dir", "."))
+    stalled = count_loss(ledger, key, f"launch {launch.get('launch_id')}", where)
+    final = gives_up(cause, stalled, number)
+    if final is not None:
+        ledger.fail(key, 0.0, final)
+    pad.rerun_fw(fw["fw_id"])
+    if final is not None:
+        pad.pause_fw(fw["fw_id"])
+        found.paused.append(key)
+        return
+    with store.exclusive():
+        store.states.update_one({"key": key, "state": "failed"}, {"$set": {"state": "waiting", "queue_job": None}})
+    found.put_back.append(key)
+
+
 def _is_lost(
-    state: str, launch: dict[str, Any], number: str | None, record: dict[str, Any], cluster: Cluster, alive: set[str]
+    fw: dict[str, Any],
+    launch: dict[str, Any],
+    number: str | None,
+    record: dict[str, Any],
+    cluster: Cluster,
+    alive: dict[str, str],
 ) -> bool:
     """Whether nobody works on a job that FireWorks calls running, or one that failed is worth another try by itself."""
-    if state == "FIZZLED":
-        if int(record.get("lost") or 0) >= LOST_LIMIT:
+    if fw["state"] == "FIZZLED":
+        if int(record.get("stalled") or 0) > LOST_LIMIT:
             return False
         if record.get("state") != "failed":
             return True  # the launcher fell, the job did not say that it failed
         return ran_out_of_room(record.get("cause") or {}) and has_room(cluster.work_dir)  # otherwise a person decides
     if number is not None:
         # asked again: it may have been submitted in between
-        return number not in alive and number not in _queue(cluster)
+        return number not in alive and number not in waiting_in_queue(cluster)
     since = [_utc(entry["created_on"]) for entry in launch.get("state_history", []) if "created_on" in entry]
-    return state == "RESERVED" and bool(since) and (datetime.now(UTC) - max(since)).total_seconds() > RESERVED_SECONDS
+    late = bool(since) and (datetime.now(UTC) - max(since)).total_seconds() > RESERVED_SECONDS
+    return fw["state"] == "RESERVED" and late
 
 
 def _utc(moment: datetime | str) -> datetime:
     """A time of FireWorks, which keeps it in UTC, without saying so, as text or as a date."""
     found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _waiting_for_room(ledger: Ledger, pad: Any) -> int:
-    """Jobs that failed on a full disk and are tried again when there is room: the campaign is not at its end."""
-    keys = [fw["spec"]["job_key"] for fw in pad.fireworks.find({"state": "FIZZLED"}, {"spec.job_key": 1})]
-    records = ledger.records(keys) if keys else []
-    return sum(
-        r["state"] == "failed" and int(r.get("lost") or 0) < LOST_LIMIT and ran_out_of_room(r.get("cause") or {})
-        for r in records
-    )
-
-
-def ran_out_of_room(cause: dict[str, Any]) -> bool:
-    """Whether a job failed because its disk was full."""
-    return bool(
-        re.search(
-            _NO_ROOM,
-            "\n".join([str(cause.get("message", "")), *map(str, cause.get("evidence", []))]),
-            flags=re.IGNORECASE,
-        )
-    )
-
-
-def has_room(folder: Path) -> bool:
-    """Whether a part of the disk is free, :data:`ROOM` of it."""
-    usage = shutil.disk_usage(folder)
-    return usage.free >= ROOM * usage.total
-
-
-def cause_of_loss(directory: Path, number: str | None) -> dict[str, Any]:
-    """Why the scheduler ended a job: from its output files, else unknown."""
-    lines: list[str] = []
-    for log in sorted(directory.glob("queue*.err")) + sorted(directory.glob("queue*.out")):
-        lines += [f"{log.name}: {line}" for line in log.read_text(errors="replace").splitlines()[-12:]]
-    text = "\n".join(lines)
-    for pattern, error, message, advice in _CAUSES:
-        if re.search(pattern, text, flags=re.IGNORECASE):
-            return {
-                "error": error,
-                "message": f"{message} (queue job {number})",
-                "advice": advice,
-                "evidence": lines[-12:],
-            }
-    return {
-        "error": "Lost",
-        "message": f"queue job {number} is gone without a word (node crash, or killed from outside)",
-        "advice": "nothing: it is tried again up to three times",
-        "evidence": lines[-12:],
-    }
-
-
-def _queue(cluster: Cluster) -> set[str]:
-    """Numbers of all jobs of the user that the scheduler knows as queued or running."""
-    user = getpass.getuser()
-    command = {
-        "slurm": ["squeue", "-h", "-u", user, "-o", "%i"],
-        "pbs": ["qselect", "-u", user],
-        "sge": ["qstat", "-u", user],
-    }[cluster.scheduler]
-    answer = ask_scheduler(command, "run this on a node that has the scheduler's commands")
-    return {
-        line.split()[0].split(".")[0] for line in answer.splitlines() if line.strip() and line.split()[0][0].isdigit()
-    }
 
 
 def work_through(
@@ -214,7 +215,7 @@ def work_through(
     pause: float = 30.0,
     once: bool = False,
 ) -> None:
-    """Look after the queue until no job is left: put lost ones back, submit ready ones.
+    """Look after the queue until no job can move any more: put lost ones back, submit ready ones.
 
     Parameters
     ----------
@@ -234,7 +235,7 @@ def work_through(
     launches.mkdir(parents=True, exist_ok=True)
     refused_since: float | None = None
     while True:
-        found = patient(lambda: _patient_with_the_scheduler(lambda: tend(store, pad, cluster)), "look after the queue")
+        found = patient(lambda: patient_with_the_scheduler(lambda: tend(store, pad, cluster)), "look after the queue")
         refused = _submit_ready(pad, cluster, config, found)
         refused_since = (refused_since or time.monotonic()) if refused else None
         if refused_since is not None and time.monotonic() - refused_since > REFUSED_SECONDS:
@@ -257,7 +258,7 @@ def _submit_ready(pad: Any, cluster: Cluster, config: Path, found: Round) -> boo
 
     queue, launches = adapter(cluster, config), str(cluster.work_dir / "launches")
     while patient(lambda: pad.run_exists(FWorker()), "look for ready jobs"):
-        if len(_patient_with_the_scheduler(lambda: _queue(cluster))) >= cluster.max_jobs_in_queue:
+        if len(patient_with_the_scheduler(lambda: waiting_in_queue(cluster))) >= cluster.max_jobs_in_queue:
             return False
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="cd is deprecated", category=FutureWarning)  # FireWorks' own
@@ -269,16 +270,3 @@ def _submit_ready(pad: Any, cluster: Cluster, config: Path, found: Round) -> boo
             return number is False
         found.queued.append(str(number))
     return False
-
-
-def _patient_with_the_scheduler(action: Callable[[], T]) -> T:
-    """Return ``action()``; a scheduler that does not answer for a moment is waited for."""
-    until = time.monotonic() + REFUSED_SECONDS
-    while True:
-        try:
-            return action()
-        except StoreError as error:
-            if time.monotonic() > until:
-                raise
-            logging.getLogger(__name__).warning("%s", error.message)
-        time.sleep(_SCHEDULER_PAUSE)

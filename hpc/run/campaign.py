@@ -99,17 +99,33 @@ def status_document(entries: list[Any]) -> dict[str, Any]:
     failed = {entry.plan["key"] for entry in entries if entry.state == "failed"}
     for entry in entries:
         row = entry.row()
-        if entry.state == "running" and not is_alive(entry.record):
+        if entry.state == "running" and not waits_in_queue(entry.record) and not is_alive(entry.record):
             row["cause"] = (
                 f"process {entry.record.get('pid')} on {entry.record.get('host')} is gone; the next run resumes the job"
             )
         if entry.state == "waiting" and (blocked := failed & set(entry.plan["depends_on"])):
             row["cause"] = f"waits for a failed job: {', '.join(sorted(blocked))}"
+        elif waits_in_queue(entry.record):
+            row["cause"] = in_queue(entry.record)
         rows.append(row)
     counts: dict[str, int] = {}
     for row in rows:
         counts[row["state"]] = counts.get(row["state"], 0) + 1
     return {"jobs": rows, "counts": counts}
+
+
+def waits_in_queue(record: dict[str, Any]) -> bool:
+    """Whether a job has a number in the queue and has not begun."""
+    begun = record.get("state") == "running" and "pid" in record
+    return bool(record.get("queue_job") and record.get("queue_reason")) and not begun and record["state"] != "done"
+
+
+def in_queue(record: dict[str, Any]) -> str:
+    """Where a job waits, and why, in words; with what became of it before."""
+    before = (record.get("cause") or {}).get("message")
+    return f"waits in the queue as job {record['queue_job']} ({record['queue_reason']})" + (
+        f"; before: {before}" if before else ""
+    )
 
 
 def explain(record: dict[str, Any]) -> dict[str, Any]:
@@ -120,6 +136,8 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
         "job": record["name"],
         "key": record["key"],
         "state": state,
+        "queue_job": record.get("queue_job"),
+        "directory": record.get("directory"),
         "cause": "",
         "evidence": list(cause.get("evidence", [])),
         "advice": cause.get("advice", ""),
@@ -129,6 +147,9 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
         told["advice"] = (
             told["advice"] or "mend the cause, then run again: finished jobs are reused and this one is tried again"
         )
+    elif state in ("running", "waiting") and waits_in_queue(record):
+        told["cause"] = in_queue(record)
+        told["advice"] = "nothing: it begins when the queue starts it"
     elif state == "running" and not is_alive(record):
         told["cause"] = (
             f"the process {record.get('pid')} on {record.get('host')} that computed it ended without a word (killed, "
@@ -137,9 +158,15 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
         told["evidence"] = [f"started {record.get('started')}, attempt {record.get('attempts')}; no such process now"]
         told["advice"] = "run the recipe again: the job is resumed"
     elif state == "running":
+        number = f", queue job {record['queue_job']}," if record.get("queue_job") else ""
         told["cause"] = (
-            f"it is being computed by process {record.get('pid')} on {record.get('host')} since {record.get('started')}"
+            f"it is being computed by process {record.get('pid')} on {record.get('host')}{number} since "
+            f"{record.get('started')}"
         )
+        told["evidence"] = [f"directory {record['directory']}"] if record.get("directory") else []
+    elif state == "waiting" and cause:
+        told["cause"] = f"it is back in line after: {cause.get('message', 'no cause was recorded')}"
+        told["advice"] = "nothing: `catholyte tend` hands it to the queue again"
     elif state == "waiting":
         told["cause"] = "it has not started: an input is not finished, failed, or the run was stopped before its turn"
         told["advice"] = "see `catholyte status` for the inputs it waits for, then run the recipe again"

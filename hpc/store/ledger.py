@@ -152,6 +152,7 @@ class Ledger:
             "directory": str(work_directory(self.store, key, attempt)),
             "scheduler": None,
             "queue_job": None,
+            "queue_reason": None,
             **queue_job_of_here(),
             "cause": None,
         }

@@ -3,6 +3,7 @@
 # configuration, state and logs lie in /run/catholyte-slurm, the ports are its own. Running it again changes nothing.
 #   bash tests/support/slurm_up.sh && pytest -m slurm
 #   bash tests/support/slurm_up.sh down
+# CATHOLYTE_SLURM_CPUS lets it run more jobs at once than the machine has cores: those of the tests wait most of their time.
 set -euo pipefail
 home=/run/catholyte-slurm host=$(hostname -s)
 export home SLURM_CONF=$home/slurm.conf DEBIAN_FRONTEND=noninteractive
@@ -85,7 +86,7 @@ KillWait=5
 OverTimeLimit=0
 SlurmdTimeout=20
 MinJobAge=60
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(($(awk '/MemTotal/ {print $2}' /proc/meminfo) / 1024 * 9 / 10)) State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=${CATHOLYTE_SLURM_CPUS:-$(nproc)} RealMemory=$(($(awk '/MemTotal/ {print $2}' /proc/meminfo) / 1024 * 9 / 10)) State=UNKNOWN
 PartitionName=debug Nodes=$host Default=YES MaxTime=INFINITE DefaultTime=10 State=UP
 CONF
 until_true 1 answers || start slurmctld -f "$SLURM_CONF" || fail "slurmctld ends: $(words)"

@@ -16,6 +16,7 @@ HEADS = {
     "state": "state",
     "engine": "engine",
     "host": "host",
+    "queue_job": "queue job",
     "started": "started (UTC)",
     "wall_seconds": "wall time (s)",
     "attempts": "attempts",

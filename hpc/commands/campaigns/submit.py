@@ -28,6 +28,8 @@ def submit(
 def _show(document: dict[str, Any], cluster: str, manager: str) -> None:
     for line in document["skipped"]:
         narrate(f"left out: {line}")
+    for line in document["waiting_for_a_person"]:
+        narrate(f"waits for a person, `catholyte retry` puts it back in line: {line}")
     number = f" as flow {document['flow_id']}" if document["flow_id"] is not None else ""
     jobs, adopted = len(document["jobs"]), len(document["adopted"])
     say(f"{jobs} jobs submitted{number}, {adopted} adopted; store {document['store']}")

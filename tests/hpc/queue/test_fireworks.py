@@ -20,10 +20,12 @@ from catholyte.configs.cluster import Cluster, load_cluster
 from catholyte.configs.errors import StoreError
 from catholyte.configs.load import load_recipe, material
 from catholyte.hpc.queue import fireworks as fireworks_queue
-from catholyte.hpc.queue import tend
-from catholyte.hpc.queue.fireworks import adapter, describe, jobs_in_queue, opened_launchpad, queue_name, submit
+from catholyte.hpc.queue import losses, tend
+from catholyte.hpc.queue import scheduler as scheduler_module
+from catholyte.hpc.queue.fireworks import adapter, describe, opened_launchpad, queue_name, submit
+from catholyte.hpc.queue.losses import LOST_LIMIT, cause_of_loss
+from catholyte.hpc.queue.scheduler import jobs_in_queue
 from catholyte.hpc.queue.submission import open_cluster
-from catholyte.hpc.queue.tend import LOST_LIMIT, cause_of_loss
 from catholyte.hpc.store.campaign_store import CampaignStore
 from catholyte.hpc.store.ledger import Ledger
 from catholyte.structures.crystals.cells import calculation_cell
@@ -124,7 +126,7 @@ def test_jobs_of_a_name_in_the_queue(
     scheduler: str, answer: str, found: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        fireworks_queue.subprocess, "run", lambda command, **kw: subprocess.CompletedProcess(command, 0, answer, "")
+        scheduler_module.subprocess, "run", lambda command, **kw: subprocess.CompletedProcess(command, 0, answer, "")
     )
     assert jobs_in_queue(scheduler, "cat-0123456789abc") == found
 
@@ -144,7 +146,7 @@ def test_submit_that_timed_out_is_not_repeated(monkeypatch: pytest.MonkeyPatch, 
         asked.append(command)
         return subprocess.CompletedProcess(command, 0, "17\n", "")
 
-    monkeypatch.setattr(fireworks_queue.subprocess, "run", run)
+    monkeypatch.setattr(scheduler_module.subprocess, "run", run)
     made = adapter(load_cluster("slurm-example"), Path("c.yaml"))
     made["job_name"] = "cat-0"
     assert made.submit_to_queue("script") == "17"
@@ -189,7 +191,7 @@ class Queue:
     store: CampaignStore
     pad: Any
     log: Path
-    alive: set[str]
+    alive: dict[str, str]
 
     def flow(self) -> tuple[Flow, list[dict[str, Any]]]:
         return prepared(pipeline(str(self.log)))
@@ -212,8 +214,8 @@ class Queue:
 def queue(tmp_path: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     monkeypatch.setenv("CATHOLYTE_WORK", str(tmp_path / "work"))
     monkeypatch.setenv("CATHOLYTE_STORE", "")
-    alive: set[str] = set()
-    monkeypatch.setattr(tend, "_queue", lambda cluster: set(alive))
+    alive: dict[str, str] = {}
+    monkeypatch.setattr(tend, "waiting_in_queue", lambda cluster: dict(alive))
     file = tmp_path / "c.yaml"
     file.write_text(
         f"name: t\nscheduler: slurm\nwork_dir: {tmp_path}/w\nstore: {database_uri}\nresources: [{{resources: {{}}}}]\n"
@@ -251,14 +253,16 @@ def test_new_job_waits_for_one_that_an_earlier_flow_computes(queue: Queue) -> No
     found = submit(queue.store, *queue.flow(), queue.cluster, queue.pad)
     assert len(found.jobs) == 2
     assert len(found.adopted) == 1
-    twins = queue.find("left")
-    assert sorted(fw["spec"]["_queueadapter"]["job_name"].endswith("-w") for fw in twins) == [False, True]
+    assert sorted((fw["state"], fw["spec"]["waits"]) for fw in queue.find("left")) == [
+        ("PAUSED", True),
+        ("READY", False),
+    ]
 
 
 def test_jobs_that_the_queue_lost_are_put_back_three_times_then_wait(queue: Queue) -> None:
     submit(queue.store, *queue.flow(), queue.cluster, queue.pad)
     queue.take("left", "17")
-    queue.alive.add("17")
+    queue.alive["17"] = ""
     assert tend.tend(queue.store, queue.pad, queue.cluster).put_back == []
     queue.alive.clear()
     for lost in range(1, LOST_LIMIT + 2):
@@ -287,7 +291,8 @@ def test_job_that_failed_by_itself_waits_for_a_person(queue: Queue) -> None:
     submit(queue.store, *queue.flow(), queue.cluster, queue.pad)
     failed(queue, "no convergence")
     found = tend.tend(queue.store, queue.pad, queue.cluster)
-    assert (found.put_back, found.paused, found.left) == ([], [], 2)
+    assert (found.put_back, found.paused, found.left) == ([], [], 1), "what depends on it cannot move"
+    assert found.blocked == ["add waits for a person: no convergence"]
     assert queue.states()["left"] == "FIZZLED"
 
 
@@ -297,7 +302,7 @@ def test_job_that_failed_on_a_full_disk_is_tried_again_when_there_is_room(
     submit(queue.store, *queue.flow(), queue.cluster, queue.pad)
     key = failed(queue, "OSError: [Errno 28] No space left on device")
     room = {"free": 0}
-    monkeypatch.setattr(tend.shutil, "disk_usage", lambda folder: SimpleNamespace(total=100, free=room["free"]))
+    monkeypatch.setattr(losses.shutil, "disk_usage", lambda folder: SimpleNamespace(total=100, free=room["free"]))
     full = tend.tend(queue.store, queue.pad, queue.cluster)
     assert (full.put_back, full.left) == ([], 3)
     room["free"] = 50

@@ -16,13 +16,14 @@ from ruamel.yaml import YAML
 
 from catholyte.configs.cluster import Cluster, Resources, load_cluster
 from catholyte.configs.errors import StoreError
+from catholyte.hpc.queue import losses, remote_project, tend
 from catholyte.hpc.queue import remote as remote_queue
-from catholyte.hpc.queue import remote_project, tend
 from catholyte.hpc.queue.fireworks import queue_name
-from catholyte.hpc.queue.remote import mirror, submit_remote
+from catholyte.hpc.queue.losses import LOST_LIMIT
+from catholyte.hpc.queue.remote import submit_remote
+from catholyte.hpc.queue.remote_mirror import mirror
 from catholyte.hpc.queue.remote_project import controller, project_name, write_project
 from catholyte.hpc.queue.submission import open_cluster
-from catholyte.hpc.queue.tend import LOST_LIMIT
 from catholyte.hpc.store.campaign_store import CampaignStore, database_of
 from catholyte.hpc.store.ledger import Ledger
 from catholyte.tests.support.engines.toy_jobs import add, pipeline, prepared
@@ -91,7 +92,7 @@ class Remote:
 @pytest.fixture
 def remote(tmp_path: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     for name in ("CATHOLYTE_WORK", "CATHOLYTE_STORE", "PATH", remote_project.PROJECTS_VARIABLE):
-        monkeypatch.setenv(name, "/usr/bin:/bin" if name == "PATH" else str(tmp_path / "work"))  # restored afterwards
+        monkeypatch.setenv(name, str(tmp_path) if name == "PATH" else str(tmp_path / "work"))  # restored afterwards
     file = tmp_path / "c.yaml"
     file.write_text(
         "name: t\nscheduler: slurm\nsetup: [source venv]\nvasp_command: srun vasp_std\nwork_dir: "
@@ -151,7 +152,8 @@ def test_states_are_mirrored_into_the_ledger(remote: Remote) -> None:
 def test_job_that_failed_by_itself_waits_for_a_person(remote: Remote) -> None:
     submit_remote(remote.store, *remote.flow(), remote.cluster)
     found = remote.says("left", "FAILED", error=f"{TRACE}CalculationError: no convergence")
-    assert (found.put_back, found.left) == ([], 2)
+    assert (found.put_back, found.left) == ([], 1), "what depends on it cannot move"
+    assert found.blocked == ["add waits for a person: CalculationError: no convergence"]
     assert remote.record("left")["cause"]["message"] == "CalculationError: no convergence"
 
 
@@ -179,7 +181,7 @@ def test_lost_job_that_the_runner_has_in_hand_is_put_back_at_the_next_look(remot
 def test_full_disk_is_tried_again_when_there_is_room(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     submit_remote(remote.store, *remote.flow(), remote.cluster)
     room = {"free": 0}
-    monkeypatch.setattr(tend.shutil, "disk_usage", lambda folder: SimpleNamespace(total=100, free=room["free"]))
+    monkeypatch.setattr(losses.shutil, "disk_usage", lambda folder: SimpleNamespace(total=100, free=room["free"]))
     assert remote.says("left", "FAILED", error=f"{TRACE}OSError: [Errno 28] No space left on device").put_back == []
     assert mirror(remote.store, remote.cluster, remote.jobs).left == 3
     room["free"] = 50

@@ -7,15 +7,18 @@ The outcomes are recorded in ``tests/hpc/queue/golden/queue_faults.yaml``, from 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from catholyte.hpc.run.campaign import in_queue, waits_in_queue
 from catholyte.hpc.run.local import run_flow
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.hpc.store.ledger import Ledger
@@ -32,7 +35,7 @@ from catholyte.tests.support.docs.queue_faults_page import MANAGERS, record_outc
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 #: s from the end of a fault to the end of the campaign, at most
-LIMIT = 180.0
+LIMIT = 600.0
 FREEZE = "faults:\n  - {kind: freeze, only: md, at_ionic_step: 4, seconds: %d}\n"
 
 
@@ -213,3 +216,86 @@ def test_submitted_twice_at_once_and_again_later(manager: str, undisturbed: dict
         completes(here, "submitted three times", undisturbed)
         assert here.submit(plan.flow, records).jobs == []
         assert len(Ledger(here.store).records()) == len(records)
+
+
+@needs_slurm
+def test_submitted_by_two_at_once(manager: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
+    with campaign(tmp_path / "both", manager=manager) as here, ThreadPoolExecutor(2) as threads:
+        plan = rehearsal_plan(here.folder)
+        records = [job.record() for job in plan.jobs]
+        both = [threads.submit(here.submit, rehearsal_plan(here.folder).flow, records) for _ in range(2)]
+        assert sorted(len(one.result().jobs) for one in both) == [0, len(records)]
+        here.tend()
+        completes(here, "submitted twice at once", undisturbed)
+
+
+@needs_slurm
+def test_two_tends_look_after_one_queue(manager: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
+    with campaign(tmp_path / "tends", manager=manager, faults=FREEZE % 3600) as here:
+        started(here)
+        here.tend()
+        struck(here)
+        kill_launcher(here)
+        completes(here, "two tends", undisturbed)
+        assert max(int(r.get("lost") or 0) for r in here.records()) == 1
+        reaches(lambda: here.helpers[0].poll() == 0, 120, "the end of the first tend")
+
+
+@needs_slurm
+def test_wall_time_too_short_for_a_step_waits_for_a_person(
+    manager: str, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
+    slow = "faults:\n  - {kind: freeze, only: relax, at_ionic_step: 1, seconds: 3600, times: 1000}\n"
+    with campaign(tmp_path / "short", manager=manager, wall_time=60, warning=25, faults=slow) as here:
+        started(here)
+        here.finishes(1200)
+        waits = [r for r in here.records() if r["state"] == "failed"]
+        assert {r["cause"]["error"] for r in waits} == {"WallTime"}, here.said()
+        assert all(re.search("too short for one step: [34] queue jobs", r["cause"]["message"]) for r in waits)
+        assert "wall time is too short" in here.said()
+        here.fault_file.write_text("faults: []\n")
+        here.wall_time = 600
+        here.write_cluster()
+        assert here.call("retry", *[r["key"] for r in waits]).splitlines() == [r["name"] for r in waits]
+        here.tend()
+        completes(here, "wall time too short", undisturbed)
+
+
+@needs_slurm
+@pytest.mark.parametrize("fault", ["scancel", "cancel"])
+def test_cancelled_and_taken_up_again(fault: str, manager: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
+    with campaign(tmp_path / "stopped", manager=manager, faults=FREEZE % 3600) as here:
+        started(here)
+        struck(here)
+        job = dynamics(here)
+        if fault == "scancel":
+            subprocess.run(["scancel", reaches(lambda: dynamics(here).get("queue_job"), 60, "its number")], check=True)
+        else:
+            assert here.call("cancel", job["key"]).split() == job["name"].split()
+        here.finishes(LIMIT)
+        (waits,) = [r for r in here.records() if r["state"] == "failed"]
+        assert (waits["key"], waits["cause"]["error"]) == (job["key"], "Cancelled"), here.said()
+        assert "waits for a person" in here.said()
+        here.drains()
+        here.call("retry", *(["--paused"] if fault == "scancel" else [job["key"]]))
+        here.tend()
+        completes(here, fault, undisturbed)
+
+
+@needs_slurm
+def test_node_drained_before_anything_runs(manager: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
+    node = subprocess.run(["sinfo", "-h", "-o", "%n"], capture_output=True, text=True, check=True).stdout.split()[0]
+    subprocess.run(["scontrol", "update", f"nodename={node}", "state=drain", "reason=test"], check=True)
+    try:
+        with campaign(tmp_path / "drained", manager=manager) as here:
+            started(here)
+            try:
+                reaches(lambda: "wait in the queue: " in here.said(), 120, f"the reason; {here.said()}")
+                assert re.search("DRAINED|NotAvail|Down", here.said(), re.IGNORECASE), here.said()
+                waiting = reaches(lambda: next(filter(waits_in_queue, here.records()), None), 60, "a job that waits")
+                assert in_queue(waiting).startswith(f"waits in the queue as job {waiting['queue_job']} (")
+            finally:
+                subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=False)
+            completes(here, "node drained", undisturbed)
+    finally:
+        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], capture_output=True, check=False)

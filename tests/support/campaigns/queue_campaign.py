@@ -24,6 +24,7 @@ from catholyte.configs.load import load_recipe
 from catholyte.hpc.queue.submission import open_cluster
 from catholyte.hpc.store.campaign_store import CampaignStore
 from catholyte.hpc.store.ledger import Ledger
+from catholyte.hpc.store.turn import turn
 from catholyte.tests.support.database import REAL, Server, drop, with_database
 from catholyte.workflows.plan.build import build_plan
 from catholyte.workflows.plan.builder import Plan
@@ -149,6 +150,11 @@ class Campaign:
         else:
             self.server = Server(self.folder.absolute() / "database").start()
             self.uri = with_database(self.server.uri, name)
+        self.write_cluster()
+        self.cluster, self.store, self.config = open_cluster(str(self.file), rehearsal=True)
+
+    def write_cluster(self) -> None:
+        """Write the cluster file, with the wall time that holds now."""
         self.file.write_text(
             f"name: {self.folder.name}\nscheduler: slurm\npartition: debug\npython: {sys.executable}\n"
             f"setup:\n  - export OMP_NUM_THREADS=1 CATHOLYTE_REHEARSE_FAULTS={self.fault_file}\n"
@@ -156,7 +162,6 @@ class Campaign:
             f"{self.warning}\n"
             f"resources:\n  - resources: {{wall_time: {self.wall_time}}}\n"
         )
-        self.cluster, self.store, self.config = open_cluster(str(self.file), rehearsal=True)
 
     server: Server | None = field(init=False)
     uri: str = field(init=False)
@@ -180,7 +185,11 @@ class Campaign:
         return self.fault_file.with_name("faults.yaml.strikes").is_file()
 
     def submit(self, flow: Flow, records: list[dict[str, Any]]) -> Any:
-        """Enter a flow."""
+        """Enter a flow, as `catholyte submit` does."""
+        with turn(self.store, f"submission to {self.manager}"):
+            return self._enter(flow, records)
+
+    def _enter(self, flow: Flow, records: list[dict[str, Any]]) -> Any:
         if self.manager == "jobflow-remote":
             from catholyte.hpc.queue.remote import submit_remote
             from catholyte.hpc.queue.remote_project import write_project
@@ -192,22 +201,22 @@ class Campaign:
         with opened_launchpad(self.cluster.store_uri) as pad:
             return submit(self.store, flow, records, self.cluster, pad)
 
+    def command(self, *words: str) -> list[str]:
+        """A command of the command line on this cluster."""
+        program = [sys.executable, "-c", "from catholyte.hpc.commands.app import main; main()", *words]
+        return [*program, "--cluster", str(self.file), "--rehearsal", "--manager", self.manager]
+
+    def call(self, *words: str) -> str:
+        """Run a command of the command line and return what it prints."""
+        done = subprocess.run(self.command(*words), capture_output=True, text=True, check=False, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def tend(self) -> subprocess.Popen[bytes]:
         """Start `catholyte tend`."""
-        command = [
-            sys.executable,
-            "-c",
-            "from catholyte.hpc.commands.app import main; main()",
-            "tend",
-            "--cluster",
-            str(self.file),
-            "--rehearsal",
-        ]
         with (self.folder / "tend.log").open("ab") as log:
             self.helpers.append(
-                subprocess.Popen(
-                    [*command, "--manager", self.manager, "--pause", "2"], stdout=log, stderr=log, cwd=self.folder
-                )
+                subprocess.Popen([*self.command("tend"), "--pause", "2"], stdout=log, stderr=log, cwd=self.folder)
             )
         return self.helpers[-1]
 
