@@ -7,10 +7,14 @@ the host name of the request is checked, so that no web page elsewhere can read 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
+import secrets
 import socket
 import threading
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -44,6 +48,10 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+#: wrong tokens from one address within LOCK_SECONDS after which that address may give none for as long, s
+MOST_TRIES, LOCK_SECONDS = 10, 60.0
+#: s that a client may take to send the head of a request
+HEAD_SECONDS = 10.0
 _Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -185,29 +193,53 @@ def _asked(request: Request) -> dict[str, str]:
 def _guard(token: str | None) -> Callable[[Request, _Next], Awaitable[Response]]:
     """Ask for the token, and set the headers that keep a browser from anything but these pages."""
 
+    session, tries = secrets.token_urlsafe(32), _Tries()
+
     async def dispatch(request: Request, forward: _Next) -> Response:
-        if token is None:
+        cookie = f"{COOKIE}-{request.url.port or 80}"  # browsers send cookies to every port of a host
+        given = request.query_params.get("token") or request.headers.get("authorization", "").removeprefix("Bearer ")
+        address = request.client.host if request.client else ""
+        if token is None or (not given and _same(request.cookies.get(cookie, ""), session)):
             response = await forward(request)
-        else:
-            given = (
-                request.query_params.get("token")
-                or request.cookies.get(COOKIE)
-                or request.headers.get("authorization", "").removeprefix("Bearer ")
+        elif tries.too_many(address):
+            response = PlainTextResponse("too many wrong tokens: wait a minute", status_code=429)
+        elif not _same(given, token):
+            if given:
+                tries.note(address)
+            response = PlainTextResponse(
+                "this board asks for its token: open the address that `catholyte board` printed", status_code=401
             )
-            if not hmac.compare_digest(given.encode(), token.encode()):
-                response = PlainTextResponse(
-                    "this board asks for its token: open the address that `catholyte board` printed", status_code=401
-                )
-            elif "token" in request.query_params:  # out of the address bar, history and logs
-                response = RedirectResponse(request.url.path, status_code=303)
-                response.set_cookie(COOKIE, token, httponly=True, samesite="strict")
-            else:
-                response = await forward(request)
+        elif "token" in request.query_params:  # out of the address bar, history and logs
+            response = RedirectResponse("/" + request.url.path.lstrip("/\\"), status_code=303)  # never to another host
+            response.set_cookie(cookie, session, httponly=True, samesite="strict")
+        else:
+            response = await forward(request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
     return dispatch
+
+
+def _same(given: str, wanted: str) -> bool:
+    """Compare in a time that does not tell where they differ."""
+    return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+class _Tries:
+    """Wrong tokens by address, of the last :data:`LOCK_SECONDS`."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, deque[float]] = {}
+
+    def note(self, address: str) -> None:
+        """Count a wrong token."""
+        self.times.setdefault(address, deque(maxlen=MOST_TRIES)).append(time.monotonic())
+
+    def too_many(self, address: str) -> bool:
+        """Whether an address has to wait."""
+        found = self.times.get(address) or deque()
+        return len(found) == MOST_TRIES and time.monotonic() - found[0] < LOCK_SECONDS
 
 
 def _reading_ahead(
@@ -257,6 +289,39 @@ def serve(source: BoardSource, host: str, port: int, token: str | None, loopback
                 f"cannot listen on {host} port {port}: {error.strerror}", "choose another --port or --host"
             ) from None
         app = create_app(source, token, ("localhost", "127.0.0.1", "[::1]") if host in loopback else ("*",))
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)).run(
-            sockets=[listener]
+        config = uvicorn.Config(
+            app, http=_prompt_protocol(), log_level="warning", access_log=False, server_header=False
         )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _prompt_protocol() -> type[asyncio.Protocol]:
+    """uvicorn's protocol, which drops clients that take too long to send the head of a request."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class PromptProtocol(H11Protocol):
+        """HTTP/1.1 with a limit of time for heads; one for the pause between requests it has already."""
+
+        _deadline: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._deadline = self.loop.call_later(HEAD_SECONDS, transport.close)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.cycle is not None and not self.cycle.response_complete:
+                self._stop_clock()
+            elif self._deadline is None:
+                self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_clock()
+            super().connection_lost(exc)
+
+        def _stop_clock(self) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
+    return PromptProtocol

@@ -255,21 +255,26 @@ def _database(cluster: Cluster) -> Finding:
     from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
     from pymongo.uri_parser import parse_uri
 
-    from ..store.campaign_store import database_of, without_password
+    from ...configs.errors import InputError
+    from ..store.location import database_of, scrubbed, without_password
 
     uri = cluster.store_uri
     shown, mend = without_password(uri), "check the URI, the network and the credentials of the key 'store'"
     try:
+        database = database_of(uri)
         wait = int(1000 * parse_uri(uri)["options"].get("serverSelectionTimeoutMS", 5.0))  # parsed into s
         client: MongoClient[dict[str, Any]] = MongoClient(uri, serverSelectionTimeoutMS=wait)
         with client:
-            client[database_of(uri)].list_collection_names()  # a ping needs no permission, this does
+            client[database].list_collection_names()  # a ping needs no permission, this does
+    except InputError as error:
+        return Finding("database", False, error.message, error.advice)
     except OperationFailure as error:
-        return Finding("database", False, f"{shown} refuses: {str(error).splitlines()[0][:200]}", mend)
+        return Finding("database", False, f"{shown} refuses: {scrubbed(str(error).splitlines()[0][:200], uri)}", mend)
     except ConfigurationError as error:
-        return Finding("database", False, f"{shown}: {error}", mend)
+        return Finding("database", False, f"{shown}: {scrubbed(str(error), uri)}", mend)
     except (PyMongoError, ValueError) as error:
-        return Finding("database", False, f"{shown} does not answer: {str(error).splitlines()[0][:200]}", mend)
+        said = scrubbed(str(error).splitlines()[0][:200], uri)
+        return Finding("database", False, f"{shown} does not answer: {said}", mend)
     return Finding("database", True, f"{shown} answers and lets us in")
 
 

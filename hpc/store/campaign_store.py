@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...configs.errors import StoreError
+from .location import DATABASE, database_of, is_uri, require_location, scrubbed, without_password
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -40,7 +41,6 @@ __all__ = [
 
 STORE_VARIABLE = "CATHOLYTE_STORE"
 DEFAULT_STORE = "catholyte-store"
-DATABASE = "catholyte"
 _REHEARSAL = "-rehearsal"
 
 
@@ -125,22 +125,11 @@ class CampaignStore:
             collection.database.client.close()
 
 
-def is_uri(location: str) -> bool:
-    """True for a MongoDB URI."""
-    return location.startswith(("mongodb://", "mongodb+srv://"))
-
-
-def database_of(uri: str) -> str:
-    """Name of the database that a MongoDB URI means."""
-    from pymongo.uri_parser import parse_uri
-
-    return str(parse_uri(uri)["database"] or DATABASE)
-
-
 def rehearsal_location(location: str | Path | None = None) -> str:
     """Where rehearsals are kept: a folder or database of their own beside `location`, with ``-rehearsal`` after its
     name."""
     place = str(location or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)
+    require_location(place)
     if is_rehearsal_store(place):
         return place
     if not is_uri(place):
@@ -170,11 +159,14 @@ def open_store(location: str | Path | None = None, create: bool = True) -> Campa
 
     Raises
     ------
+    InputError
+        If the location is neither a folder nor a MongoDB URI.
     StoreError
         If it does not exist (and `create` is false), is not writable (and `create` is true), or the server does not
         answer.
     """
     place = str(location or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)
+    require_location(place)
     return _open_mongo(place) if is_uri(place) else _open_embedded(Path(place).absolute(), create)
 
 
@@ -223,19 +215,12 @@ def _open_mongo(uri: str) -> CampaignStore:
             data.ensure_index(field)
     except (PyMongoError, ValueError) as error:
         raise StoreError(
-            f"{without_password(uri)}: MongoDB cannot be used: {str(error).splitlines()[0][:300]}",
+            f"{without_password(uri)}: MongoDB cannot be used: {scrubbed(str(error).splitlines()[0][:300], uri)}",
             "check the URI, the network and the credentials",
         ) from None
     work = Path(os.environ.get("CATHOLYTE_WORK", "catholyte-work")).absolute()
     work.mkdir(parents=True, exist_ok=True)
     return CampaignStore(uri, lambda: outputs, states, stores["campaigns"]._collection, work)
-
-
-def without_password(uri: str) -> str:
-    """The URI as it may be printed."""
-    head, _, tail = uri.rpartition("@")
-    scheme, _, user = head.partition("://")
-    return f"{scheme}://{user.split(':')[0]}:…@{tail}" if head else uri
 
 
 def open_records(place: str | None, rehearsal: bool = False) -> Records:

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from ....configs.errors import InputError
 from ..command import Json
 from ..options import Rehearsal, StorePlace
 from ..output import emit_json, narrate, say
 
 __all__ = ["board"]
 
+#: characters of a token on a board that others can reach
+_SHORTEST = 16
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -21,17 +24,20 @@ def board(
     static: Annotated[
         Path | None, typer.Option(help="Write the pages into this folder instead of serving them.")
     ] = None,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; anything but loopback asks every visitor for a token.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; loopback alone by default.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8765,
     token: Annotated[
         str | None,
         typer.Option(
-            help="Token that visitors need; drawn at random where one is needed and none is given.",
+            help="Token that visitors need, drawn at random where none is given; other users see it in the list of "
+            "processes, so prefer --token-file or the variable.",
             envvar="CATHOLYTE_BOARD_TOKEN",
         ),
     ] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File whose first line is the token.")] = None,
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Ask nobody for a token; on loopback alone: every user of this machine.")
+    ] = False,
     rehearsal: Rehearsal = False,
     json: Json = False,
 ) -> None:
@@ -49,14 +55,44 @@ def board(
         files = [str(path) for path in export_board(source, static)]
         emit_json({"files": files}) if json else say(f"{files[0]} ({len(files)} files)")
         return
-    import secrets
-
     from ...board.app import serve
 
-    if host not in _LOOPBACK and token is None:
-        token = secrets.token_urlsafe(24)
-    address = f"http://{'[::1]' if host == '::1' else host}:{port}/" + (f"?token={token}" if token else "")
+    chosen = _token(token, token_file, no_token, host)
+    address = f"http://{'[::1]' if host == '::1' else host}:{port}/" + (f"?token={chosen}" if chosen else "")
     emit_json({"address": address}) if json else say(f"{address}  (Ctrl-C ends it)")
     if host not in _LOOPBACK:
         narrate("the connection is not encrypted: prefer an ssh tunnel to loopback")
-    serve(source, host, port, token, _LOOPBACK)
+    serve(source, host, port, chosen, _LOOPBACK)
+
+
+def _token(given: str | None, file: Path | None, no_token: bool, host: str) -> str | None:
+    """The token that visitors need; None where nobody is asked.
+
+    Raises
+    ------
+    InputError
+        If it is empty, too short for a board that others can reach, or asked for and refused at once.
+    """
+    import secrets
+
+    if no_token:
+        if given is not None or file is not None:
+            raise InputError("a token was given together with --no-token", "leave one of the two out")
+        if host not in _LOOPBACK:
+            raise InputError(f"--no-token would open the board to everyone who reaches {host}", "leave it out")
+        return None
+    if file is not None:
+        try:
+            given = (file.read_text(encoding="utf-8").splitlines() or [""])[0].strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"--token-file {file}: cannot be read: {error}") from None
+    if given is None:
+        return secrets.token_urlsafe(24)
+    if not given.strip():
+        raise InputError("the token is empty", "leave it out, and one is drawn at random")
+    if host not in _LOOPBACK and len(given) < _SHORTEST:
+        raise InputError(
+            f"the token has {len(given)} characters; others can reach {host}: {_SHORTEST} are needed",
+            "leave it out, and one is drawn at random",
+        )
+    return given

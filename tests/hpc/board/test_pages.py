@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -21,9 +25,12 @@ from catholyte.hpc.board.app import create_app
 from catholyte.hpc.board.export import export_board
 from catholyte.hpc.board.matrix import build_matrix, usage
 from catholyte.hpc.board.pages import Pages
+from catholyte.hpc.store.campaign_store import open_store
 from catholyte.tests.support.campaigns.board_campaigns import HOSTILE_NAME, many_jobs, mixed_campaign
 from catholyte.tests.support.command_line import Run, answer
 from catholyte.tests.support.docs.board_images import IMAGES, LARGEST
+
+FORK = multiprocessing.get_context("fork")
 
 LOCAL = "http://127.0.0.1:8765"
 
@@ -227,6 +234,116 @@ def test_a_token_opens_the_board_and_nothing_else_does() -> None:
         assert (entered.status_code, entered.headers["location"]) == (303, "/campaign/gsirr")
         assert "httponly" in entered.headers["set-cookie"].lower()
         assert client.get("/campaign/gsirr").status_code == 200  # by the cookie
+        assert "open sesame" not in entered.headers["set-cookie"], "a session of its own: other ports see the cookie"
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "///evil.example/x", "/%5Cevil.example/", "//evil.example/%2f.."])
+def test_a_token_redirects_to_this_board_alone(path: str) -> None:
+    with TestClient(
+        create_app(mixed_campaign(), token="open sesame", hosts=("*",)), base_url="http://node", follow_redirects=False
+    ) as client:
+        answer = client.get(f"http://node{path}?token=open+sesame")
+        assert answer.status_code == 303
+        place = answer.headers["location"]
+        assert place.startswith("/")
+        assert place[1:2] not in ("/", "\\"), place
+
+
+def test_tries_of_a_token_are_limited_and_a_session_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from catholyte.hpc.board import app as board_app
+
+    with TestClient(
+        create_app(mixed_campaign(), token="open sesame", hosts=("*",)), base_url="http://node", follow_redirects=False
+    ) as client:
+        client.get("/campaign/gsirr", params={"token": "open sesame"})
+        statuses = [client.get("/campaign/gsirr", params={"token": f"guess {k}"}).status_code for k in range(12)]
+        assert statuses == [401] * board_app.MOST_TRIES + [429] * (12 - board_app.MOST_TRIES)
+        assert client.get("/campaign/gsirr", params={"token": "open sesame"}).status_code == 429
+        assert client.get("/campaign/gsirr").status_code == 200, "who is in stays in"
+        now = time.monotonic()
+        monkeypatch.setattr(board_app, "time", SimpleNamespace(monotonic=lambda: now + board_app.LOCK_SECONDS + 1))
+        assert client.get("/campaign/gsirr", params={"token": "open sesame"}).status_code == 303
+
+
+def test_clients_that_send_no_head_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    from catholyte.hpc.board import app as board_app
+
+    monkeypatch.setattr(board_app, "HEAD_SECONDS", 0.5)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    serving = FORK.Process(
+        target=board_app.serve, args=(mixed_campaign(), "127.0.0.1", port, None, ("127.0.0.1",)), daemon=True
+    )
+    serving.start()
+    try:
+        slow = []
+        end = time.monotonic() + 120
+        while len(slow) < 30:
+            assert time.monotonic() < end
+            try:
+                slow.append(socket.create_connection(("127.0.0.1", port), timeout=60))
+            except ConnectionRefusedError:
+                time.sleep(0.1)
+        for client in slow[:15]:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+        assert [client.recv(1) for client in slow] == [b""] * 30
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as kept:
+            for _ in range(2):  # a connection that is used again
+                kept.sendall(b"GET /assets/board.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                assert kept.recv(100).startswith(b"HTTP/1.1 200")
+                while len(kept.recv(65536)) == 65536:
+                    pass
+        for client in slow:
+            client.close()
+    finally:
+        serving.kill()
+        serving.join()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--token", ""], "the token is empty"),
+        (["--host", "0.0.0.0", "--token", ""], "the token is empty"),
+        (["--host", "0.0.0.0", "--token", "short"], "16 are needed"),
+        (["--host", "0.0.0.0", "--no-token"], "would open the board"),
+        (["--token", "x" * 20, "--no-token"], "leave one of the two out"),
+        (["--token-file", "/nowhere/token"], "cannot be read"),
+    ],
+)
+def test_a_token_that_guards_nothing_is_refused(
+    catholyte: Run, store_with_nothing: Path, options: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catholyte.hpc.board.app.serve", lambda *given: pytest.fail("it was served"))
+    status, out, err = catholyte("board", "--store", store_with_nothing, *options)
+    assert (status, told in out + err) == (2, True), err
+
+
+def test_loopback_asks_for_a_token_too(
+    catholyte: Run, store_with_nothing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[str | None] = []
+    monkeypatch.setattr(
+        "catholyte.hpc.board.app.serve", lambda source, host, port, token, loopback: served.append(token)
+    )
+    _, first, _ = catholyte("board", "--store", store_with_nothing)
+    _, second, _ = catholyte("board", "--store", store_with_nothing)
+    assert served[0] != served[1]
+    assert all(token and len(token) >= 32 and token in out for token, out in zip(served, (first, second), strict=True))
+    (tmp_path / "token").write_text("from a file\n")
+    catholyte("board", "--store", store_with_nothing, "--token-file", tmp_path / "token")
+    monkeypatch.setenv("CATHOLYTE_BOARD_TOKEN", "from the environment")
+    catholyte("board", "--store", store_with_nothing)
+    monkeypatch.delenv("CATHOLYTE_BOARD_TOKEN")
+    catholyte("board", "--store", store_with_nothing, "--no-token")
+    assert served[2:] == ["from a file", "from the environment", None]
+
+
+@pytest.fixture
+def store_with_nothing(tmp_path: Path) -> Path:
+    open_store(tmp_path / "store").close()
+    return tmp_path / "store"
 
 
 def test_thousands_of_jobs_come_in_pages() -> None:

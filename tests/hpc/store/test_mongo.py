@@ -14,7 +14,7 @@ import pymongo
 import pytest
 from jobflow import Flow
 
-from catholyte.configs.errors import StoreError
+from catholyte.configs.errors import InputError, StoreError
 from catholyte.hpc.run import local, worker
 from catholyte.hpc.store.campaign_store import CampaignStore, open_store
 from catholyte.hpc.store.ledger import Ledger
@@ -154,8 +154,8 @@ def test_server_that_does_not_answer_is_an_error_without_the_password() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["mongodb://", "mongodb://user:p@ss:w/ord@host/db", "mongodb://host:notaport/db"])
-def test_wrong_uri_is_an_error_of_the_store(wrong: str) -> None:
-    with pytest.raises(StoreError, match="MongoDB cannot be used") as caught:
+def test_wrong_uri_is_an_error_of_the_input(wrong: str) -> None:
+    with pytest.raises(InputError, match="MongoDB cannot be used") as caught:
         open_store(wrong)
     assert "w/ord" not in caught.value.message
 
