@@ -17,7 +17,17 @@ __all__ = ["FINISHED", "Campaigns", "Entry"]
 #: states of a job that has a result
 FINISHED = ("done", "reused")
 _PLANNED = ("name", "key", "step", "material", "variant", "engine", "tier", "kind", "n_atoms", "depends_on")
-_RECORDED = ("host", "submitted", "started", "finished", "wall_seconds", "attempts", "computed", "queue_job", "directory")
+_RECORDED = (
+    "host",
+    "submitted",
+    "started",
+    "finished",
+    "wall_seconds",
+    "attempts",
+    "computed",
+    "queue_job",
+    "directory",
+)
 
 
 @dataclass(frozen=True)
