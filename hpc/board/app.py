@@ -49,7 +49,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 #: wrong tokens from one address within LOCK_SECONDS after which that address may give none for as long, s
-MOST_TRIES, LOCK_SECONDS = 10, 60.0
+MOST_TRIES = 10
+LOCK_SECONDS = 60.0
 #: s that a client may take to send the head of a request
 HEAD_SECONDS = 10.0
 _Next = Callable[[Request], Awaitable[Response]]
