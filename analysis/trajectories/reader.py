@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...configs.errors import InputError
+from ...structures.crystals.vaspout import is_vaspout
 from ...structures.trajectories.frames import Frames
 from ...structures.trajectories.h5 import is_trajectory_file, read_blocks, read_header
 from .chain import SAME_TIME, Chain
@@ -97,7 +98,7 @@ def _source(path: Path, elements: tuple[str, ...]) -> TrajectorySource:
     """The reader that the content of the file asks for."""
     from .ase import ase_source
     from .lammps import is_lammps_dump, lammps_source
-    from .vaspout import is_vaspout, vaspout_source
+    from .vaspout import vaspout_source
     from .vasprun import vasprun_source
     from .xdatcar import is_xdatcar, xdatcar_source
 
@@ -105,10 +106,12 @@ def _source(path: Path, elements: tuple[str, ...]) -> TrajectorySource:
         raise InputError(
             f"{path}: there is no such file"
             if not path.exists()
-            else f"{path} is no file: name the XDATCAR or vasprun.xml in it"
+            else f"{path} is no file: name the XDATCAR, vasprun.xml or vaspout.h5 in it"
         )
+    if path.name.endswith("vaspout.h5") or is_vaspout(path):
+        return vaspout_source(path)
     if is_trajectory_file(path):
-        return vaspout_source(path) if is_vaspout(path) else _hdf5_source(path)
+        return _hdf5_source(path)
     packed = packing(path)
     try:
         with opened(path) as file:

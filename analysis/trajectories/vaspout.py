@@ -1,37 +1,19 @@
-"""vaspout.h5 of VASP 6: the ionic steps of a molecular dynamics (VASP wiki, vaspout.h5)."""
+"""vaspout.h5 of VASP 6: the ionic steps of a molecular dynamics, read by blocks (places of py4vasp's schema)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...configs.arrays import Floats
+from ...configs.constants import BOLTZMANN
 from ...configs.errors import InputError
+from ...structures.crystals.vaspout import STEPS, opened, step_cells, step_energies, vaspout_atoms, vaspout_incar
 from ...structures.trajectories.frames import Frames
 from .source import Damage, TrajectorySource
 
-if TYPE_CHECKING:
-    import h5py
-
-__all__ = ["is_vaspout", "vaspout_source"]
-
-_STEPS = "intermediate/ion_dynamics"
-_TYPES, _COUNTS = "results/positions/ion_types", "results/positions/number_ion_types"
-
-
-def is_vaspout(path: Path) -> bool:
-    """Whether an HDF5 file holds what VASP writes first."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return "version" in file and "input" in file
-    except OSError:
-        return False  # another reader says what is wrong with it
+__all__ = ["vaspout_source"]
 
 
 def vaspout_source(path: Path) -> TrajectorySource:
@@ -40,28 +22,25 @@ def vaspout_source(path: Path) -> TrajectorySource:
     Raises
     ------
     InputError
-        If the file holds no ionic steps or no atoms.
+        If the file is cut off, or holds no ionic steps or no atoms.
     """
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        if _STEPS not in file or _TYPES not in file:
-            raise InputError(f"{path} holds no ionic steps ({_STEPS}): it is no run of molecular dynamics")
-        names = [re.match(r"[A-Z][a-z]?", text.decode()) for text in file[_TYPES][:]]
-        counts = file[_COUNTS][:].tolist()
-        species = tuple(name.group() for name, count in zip(names, counts, strict=True) if name for _ in range(count))
-        incar = {key: _plain(value[()]) for key, value in file.get("input/incar", {}).items()}
-    ibrion, potim = incar.get("IBRION"), incar.get("POTIM")
-    learned = str(incar.get("ML_LMLFF", "")).strip(". ").upper().startswith("T")
+    try:
+        with opened(path) as file:
+            species = tuple(symbol for symbol, count in vaspout_atoms(file) for _ in range(count))
+            incar = vaspout_incar(file)
+            total = min(len(file[STEPS]["position_ions"]), len(file[STEPS]["lattice_vectors"]))
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"{path} holds no ionic steps or no atoms ({error}): it is no run of molecular dynamics"
+        ) from None
+    ibrion, potim, learned = incar.get("IBRION"), incar.get("POTIM"), bool(incar.get("ML_LMLFF"))
 
     def read(block: int, damage: Damage) -> Iterator[Frames]:
         if learned:
             damage.say("ML_LMLFF is on: a machine-learned force field of VASP moved its atoms, in all steps or in some")
-        with h5py.File(path, "r") as file:
-            steps = file[_STEPS]
-            total = min(len(steps["position_ions"]), len(steps["lattice_vectors"]))
-            for start in range(0, total, block):
-                yield damage.usable(_part(steps, species, start, min(start + block, total)), start + 1)
+        for start in range(0, total, block):
+            part = slice(start, min(start + block, total))
+            yield damage.usable(_frames(path, species, part), start + 1)
 
     return TrajectorySource(
         path,
@@ -73,19 +52,22 @@ def vaspout_source(path: Path) -> TrajectorySource:
     )
 
 
-def _part(steps: h5py.Group, species: tuple[str, ...], start: int, stop: int) -> Frames:
-    cells = np.array(steps["lattice_vectors"][start:stop], dtype=float)
-    positions = np.array(steps["position_ions"][start:stop], dtype=float) @ cells
-    energies: Floats | None = None
-    if "energies" in steps and "energies_tags" in steps:
-        tags = [text.decode().strip() for text in steps["energies_tags"][:]]
-        free = next((k for k, tag in enumerate(tags) if tag.startswith("free energy")), None)
-        if free is not None and len(steps["energies"]) >= stop:
-            energies = np.array(steps["energies"][start:stop, free], dtype=float)
-    numbers = np.arange(start + 1, stop + 1)
-    return Frames(species, cells, positions, numbers, np.full(stop - start, np.nan), energies)
-
-
-def _plain(value: Any) -> Any:
-    """A number or a text of HDF5 as one of Python."""
-    return value.decode() if isinstance(value, bytes) else value.item() if isinstance(value, np.generic) else value
+def _frames(path: Path, species: tuple[str, ...], part: slice) -> Frames:
+    with opened(path) as file:
+        group = file[STEPS]
+        cells, fractional = step_cells(group, part), np.asarray(group["position_ions"][part], dtype=float)
+        energies = {name: values[part] for name, values in step_energies(group).items()}
+    temperatures = energies.get("temperature")
+    if temperatures is None and "kinetic" in energies:
+        # VASP counts the degrees of freedom without those of the centre of mass
+        temperatures = 2 * energies["kinetic"] / (3 * max(len(species) - 1, 1) * BOLTZMANN)
+    free = energies.get("e_fr_energy")
+    return Frames(
+        species,
+        cells,
+        fractional @ cells,
+        np.arange(part.start + 1, part.stop + 1),
+        np.full(len(cells), np.nan),
+        free if free is not None and len(free) == len(cells) else None,
+        temperatures if temperatures is not None and len(temperatures) == len(cells) else None,
+    )

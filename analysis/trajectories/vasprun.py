@@ -43,7 +43,7 @@ def vasprun_source(path: Path) -> TrajectorySource:
                 ):
                     break
                 if event == "end" and element.tag == "i" and element.get("name"):
-                    texts.setdefault(str(element.get("name")), (element.text or "").strip())
+                    texts.setdefault(str(element.get("name")).strip(), (element.text or "").strip())
                 elif event == "end" and element.tag == "atominfo":
                     rows = element.findall("array[@name='atoms']/set/rc/c[1]")
                     species = tuple(

@@ -107,7 +107,10 @@ def vaspout_atoms(file: File) -> list[tuple[str, int]]:
 
 
 def step_energies(group: Group) -> dict[str, Floats]:
-    """Energies (eV) and temperatures (K) of every ionic step, (n_steps,) each, by the names of vasprun.xml."""
+    """Energies (eV) and temperatures (K) of every ionic step, (n_steps,) each, by the names of vasprun.xml; empty where
+    none are written."""
+    if "energies" not in group or "energies_tags" not in group:
+        return {}
     labels = [str(plain("", label)) for label in group["energies_tags"][()]]
     values = np.asarray(group["energies"][()], dtype=float)
     named = {
@@ -117,7 +120,8 @@ def step_energies(group: Group) -> dict[str, Floats]:
         if word in label.replace("EKIN_LAT", "lattice")
     }
     for name in ("e_wo_entrp", "e_0_energy"):
-        named.setdefault(name, named["e_fr_energy"])
+        if "e_fr_energy" in named:
+            named.setdefault(name, named["e_fr_energy"])
     return named
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +17,7 @@ from catholyte.configs.errors import InputError
 from catholyte.structures.trajectories.frames import Frames, nearest_image
 from catholyte.tests.support.motion.trajectory_texts import CELL, SPECIES, walk
 from catholyte.tests.support.referees.evidence import Referee
-
-DATA = Path(__file__).parents[4] / "shared" / "data" / "vasp"
-recorded = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} holds the recorded trajectories and is not here")
+from catholyte.tests.support.vasp.recorded import PLACES, place
 
 
 def _followed(
@@ -222,19 +219,19 @@ def test_layers_by_height() -> None:
             layers_by_height(frame, edges)
 
 
-@recorded
+@pytest.mark.parametrize("files", PLACES)
 @pytest.mark.parametrize(
     ("name", "framework"), [("pmg_XDATCAR_traj_Li38Si38", ("Si",)), ("atomate2_Si16_AIMD_vasprun.xml.gz", ())]
 )
 def test_recorded_runs_as_pymatgen_and_ase_unwrap_them(
-    name: str, framework: tuple[str, ...], refereed: Referee
+    files: str, name: str, framework: tuple[str, ...], refereed: Referee
 ) -> None:
     """Mean squares, from the first frame and over all origins, of paths that pymatgen's PBC shift and ASE's find_mic
     unwrap."""
     from ase.geometry import find_mic
     from pymatgen.util.coord import pbc_diff
 
-    trajectory = open_trajectory([DATA / name], 2.0)
+    trajectory = open_trajectory([place(files) / name], 2.0)
     found = Displacements(trajectory.species, framework)
     blocks = list(trajectory.blocks())
     for block in blocks:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +16,9 @@ from catholyte.configs.errors import InputError
 from catholyte.structures.trajectories.frames import Frames
 from catholyte.tests.support.motion.trajectory_texts import CELL, SPECIES, walk
 from catholyte.tests.support.referees.evidence import Referee
+from catholyte.tests.support.vasp.recorded import PLACES, place
 
 OURS, PYMATGEN = "analysis.motion.pair_function.PairCounter", "pymatgen, Structure.get_neighbor_list"
-DATA = Path(__file__).parents[4] / "shared" / "data" / "vasp"
-recorded = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} holds the recorded trajectories and is not here")
 
 
 def _counted(frames: Frames, rmax: float, width: float, block: int = 5) -> dict[tuple[str, str], PairFunction]:
@@ -135,13 +133,13 @@ def test_ideal_gas_has_g_of_one() -> None:
     np.testing.assert_allclose(function.g[2:], 1.0, atol=0.04)
 
 
-@recorded
+@pytest.mark.parametrize("files", PLACES)
 @pytest.mark.parametrize("name", ["pmg_XDATCAR_traj_Li38Si38", "atomate2_Si16_AIMD_vasprun.xml.gz"])
-def test_recorded_runs_agree_with_pymatgen_and_ase(name: str, refereed: Referee) -> None:
+def test_recorded_runs_agree_with_pymatgen_and_ase(files: str, name: str, refereed: Referee) -> None:
     from ase import Atoms
     from ase.geometry.rdf import get_rdf
 
-    frames = Frames.joined(list(open_trajectory([DATA / name], 2.0).blocks())).select(slice(0, None, 5))
+    frames = Frames.joined(list(open_trajectory([place(files) / name], 2.0).blocks())).select(slice(0, None, 5))
     rmax = 9.0
     functions = _counted(frames, rmax, 0.05)
     away = max(np.abs(one.g - _by_pymatgen(frames, pair, rmax, len(one.r))).max() for pair, one in functions.items())

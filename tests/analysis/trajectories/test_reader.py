@@ -22,9 +22,7 @@ from catholyte.tests.support.motion.trajectory_texts import (
     xdatcar,
 )
 from catholyte.tests.support.referees.evidence import Referee
-
-DATA = Path(__file__).parents[4] / "shared" / "data" / "vasp"
-recorded = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} holds the recorded trajectories and is not here")
+from catholyte.tests.support.vasp.recorded import PLACES, place
 
 
 @pytest.mark.parametrize("heads", [False, True])
@@ -135,21 +133,23 @@ def test_trajectory_of_ase_dynamics_tells_its_times(tmp_path: Path) -> None:
     assert notes == []
 
 
-@recorded
+@pytest.mark.parametrize("files", PLACES)
 @pytest.mark.filterwarnings(
     "ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # pymatgen's Xdatcar
 @pytest.mark.parametrize(
     "name", ["pmg_XDATCAR_traj_Li38Si38", "atomate2_Si16_AIMD_vasprun.xml.gz", "atomate2_Si16_AIMD_OUTCAR.gz"]
 )
-def test_recorded_runs_as_pymatgen_reads_them(name: str, refereed: Referee) -> None:
+def test_recorded_runs_as_pymatgen_reads_them(files: str, name: str, refereed: Referee) -> None:
     from pymatgen.io.vasp.outputs import Vasprun, Xdatcar
 
-    read, notes = read_all(DATA / name)
+    if files == "generated" and "OUTCAR" in name:
+        pytest.skip("positions are read from recorded OUTCARs alone")
+    read, notes = read_all(place(files) / name)
     if "XDATCAR" in name:
-        structures = Xdatcar(str(DATA / name)).structures
+        structures = Xdatcar(str(place(files) / name)).structures
     else:
-        file = str(DATA / "atomate2_Si16_AIMD_vasprun.xml.gz")
+        file = str(place(files) / "atomate2_Si16_AIMD_vasprun.xml.gz")
         run = Vasprun(file, parse_dos=False, parse_eigen=False, parse_potcar_file=False)
         structures = [step["structure"] for step in run.ionic_steps]
         away = np.abs(np.subtract(read.energies, [step["e_fr_energy"] for step in run.ionic_steps])).max()

@@ -19,6 +19,7 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 from pymatgen.io.vasp.inputs import Poscar
 
+from ..motion.trajectory_texts import walk, xdatcar
 from .known_bands import KnownBands
 from .outcar_writer import outcar_text
 from .written_run import LM, Frame, WrittenRun, vasprun_text
@@ -45,7 +46,7 @@ def place(name: str) -> Path:
 
 @cache
 def generated() -> Path:
-    """Five runs under the names of the recorded ones, written once a session."""
+    """Five runs and a trajectory under the names of the recorded ones, written once a session."""
     folder = Path(tempfile.mkdtemp(prefix="catholyte-vasp-"))
     for name, run, outcar, contcar in (_static(), _relax(), _metal(), _slab(), _dynamics()):
         (folder / f"{name}_vasprun.xml.gz").write_bytes(gzip.compress(vasprun_text(run).encode(), 1))
@@ -53,6 +54,9 @@ def generated() -> Path:
         if contcar:
             text = Poscar(run.steps[-1].structure).get_str(significant_figures=16)
             (folder / f"{name}_CONTCAR.gz").write_bytes(gzip.compress(text.encode(), 1))
+    cell = np.array([[10.1, 0, 0], [0.7, 9.8, 0], [0.4, -0.6, 10.4]])
+    frames = walk(100, cell, species=("Li",) * 38 + ("Si",) * 38)
+    (folder / "pmg_XDATCAR_traj_Li38Si38").write_text(xdatcar(frames))
     return folder
 
 

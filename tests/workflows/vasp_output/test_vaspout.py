@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from catholyte.analysis.states.read import read_bands
+from catholyte.analysis.trajectories.reader import open_trajectory
 from catholyte.configs.errors import CalculationError, InputError, StructureError
 from catholyte.structures.crystals.files import read_structure
 from catholyte.tests.support.vasp.vaspout_writer import write_vaspout
@@ -161,3 +162,34 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     write_vaspout(_run().but(dos=Dos(without.energies, without.total, None)), file)
     with pytest.raises(InputError, match="has no projected DOS: run VASP with LORBIT = 11"):
         read_bands(file)
+
+
+@pytest.mark.parametrize("version", ["5.4.4", "6.3.2", "6.4.3"])
+def test_dynamics_read_both_files_alike(tmp_path: Path, version: str) -> None:
+    run = _moving().but(version=version)
+    xml, h5 = run.written(tmp_path / "xml"), write_vaspout(run, tmp_path / "vaspout.h5")
+    one, other = open_trajectory([xml]), open_trajectory([h5], block=2)
+    for found in (one, other):
+        assert (found.species, found.timestep, found.metadata) == (("Ni", "O"), 2.0, {"tier": "vasp"})
+    first, frames = next(iter(one.blocks())), list(other.blocks())
+    for name in ("positions", "times", "energies", "temperatures"):
+        joined = np.concatenate([getattr(frame, name) for frame in frames])
+        np.testing.assert_allclose(joined, getattr(first, name), rtol=1e-4, atol=1e-7)
+    assert (one.notes, other.notes) == ([], [])
+
+
+@pytest.mark.parametrize("version", ["6.3.2", "6.4.3"])
+def test_dynamics_say_what_moved_the_atoms(tmp_path: Path, version: str) -> None:
+    learned, relaxed = (_moving(**tags).but(version=version) for tags in ({"ML_LMLFF": True}, {"IBRION": 2}))
+    for i, (run, tier, told) in enumerate(
+        [(learned, "vasp-mlff", "machine-learned force field"), (relaxed, "vasp", "optimiser")]
+    ):
+        for file in (run.written(tmp_path / f"{i}"), write_vaspout(run, tmp_path / f"{i}" / "vaspout.h5")):
+            found = open_trajectory([file])
+            list(found.blocks())
+            assert found.metadata == {"tier": tier}
+            assert any(told in note for note in found.notes), file
+    file = tmp_path / "0" / "vaspout.h5"
+    file.write_bytes(file.read_bytes()[:2000])
+    with pytest.raises(InputError, match=r"vaspout\.h5 cannot be opened as HDF5: it is cut off"):
+        open_trajectory([file])
