@@ -176,8 +176,13 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for arg in get_args(annotation) if (found := _model_in(arg)) is not None), None)
 
 
+@cache
+def _shipped_material_files() -> dict[str, Path]:
+    return {path.stem: path for path in sorted((CONFIGS / "materials").glob("*.yaml"))}
+
+
 def _material_files() -> dict[str, Path]:
-    files = {path.stem: path for path in sorted((CONFIGS / "materials").glob("*.yaml"))}
+    files = dict(_shipped_material_files())
     own = os.environ.get(MATERIALS_VARIABLE)
     if own:
         files |= {path.stem: path for path in sorted(Path(own).glob("*.yaml"))}

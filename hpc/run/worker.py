@@ -176,9 +176,8 @@ def _resume_or_run(
         patient(lambda: lease.finish(0.0), "report a result")
         return "reused", claim.dynamic, 0.0
     delivery = Delivery(Path.cwd(), store.outputs)
-    if delivery.kept:  # computed by an attempt that could not deliver
-        dynamic = delivery.read()
-    else:
+    dynamic = delivery.read()  # computed by an attempt that could not deliver
+    if dynamic is None:
         dynamic = _dynamic(_run(serialised, delivery.catcher()))
         patient(lambda: delivery.keep(dynamic), "write a result beside its job")
     steps: list[tuple[str, Callable[[], object]]] = [

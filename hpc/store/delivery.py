@@ -124,18 +124,26 @@ class Delivery:
         for document in self.documents:
             _require_size(document)
         partial = self.file.with_suffix(".partial")
-        partial.write_text(
-            dumps({"documents": self.documents, "arrays": self.arrays, "dynamic": dynamic}), encoding="utf-8"
-        )
+        content = dumps({"documents": self.documents, "arrays": self.arrays, "dynamic": dynamic})
+        with partial.open("w", encoding="utf-8") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())  # a power cut after the renaming would leave an empty file
         partial.replace(self.file)
 
-    def read(self) -> dict[str, Any]:
-        """Take up what an earlier attempt kept; returns the jobs that it added."""
+    def read(self) -> dict[str, Any] | None:
+        """Take up what an earlier attempt kept; returns the jobs that it added, or None where nothing can be read."""
         from bson.json_util import loads
 
-        content = loads(self.file.read_text(encoding="utf-8"))
-        self.documents, self.arrays = content["documents"], content["arrays"]
-        dynamic: dict[str, Any] = content["dynamic"]
+        if not self.kept:
+            return None
+        try:
+            content = loads(self.file.read_text(encoding="utf-8"))
+            self.documents, self.arrays = content["documents"], content["arrays"]
+            dynamic: dict[str, Any] = content["dynamic"]
+        except (ValueError, KeyError, TypeError) as error:  # spoilt on the disk: the job is computed again
+            logging.getLogger(__name__).warning("%s cannot be read: %s", self.file, error)
+            return None
         return dynamic
 
     def arrays_first(self, uuid: str, index: int) -> None:

@@ -19,7 +19,7 @@ from catholyte.hpc.run import local, worker
 from catholyte.hpc.store import delivery
 from catholyte.hpc.store.campaign_store import CampaignStore, open_store
 from catholyte.hpc.store.delivery import PATIENCE_VARIABLE, Delivery, patient
-from catholyte.hpc.store.ledger import Ledger
+from catholyte.hpc.store.ledger import Ledger, work_directory
 from catholyte.tests.support.engines.toy_jobs import InlineExecutor, array, computed, execute, prepared
 
 
@@ -91,14 +91,14 @@ def test_a_full_disk_is_waited_for(
 ) -> None:
     assert store.database is not None
     sqlite = store.database.connection()
-    real = Path.write_text
+    real = Path.open
     full = [True]
     waited: list[float] = []
 
-    def write_text(self: Path, *args: Any, **kwargs: Any) -> int:
-        if full[0]:
+    def opening(self: Path, mode: str = "r", **kwargs: Any) -> Any:
+        if full[0] and self.name == "delivery.partial":
             raise OSError(errno.ENOSPC, "No space left on device")
-        return real(self, *args, **kwargs)
+        return real(self, mode, **kwargs)
 
     def make_room(seconds: float) -> None:
         waited.append(seconds)
@@ -111,7 +111,7 @@ def test_a_full_disk_is_waited_for(
         (pages,) = sqlite.execute("PRAGMA page_count").fetchone()
         sqlite.execute(f"PRAGMA max_page_count={pages + 2}")
     else:
-        monkeypatch.setattr(Path, "write_text", write_text)
+        monkeypatch.setattr(Path, "open", opening)
     summary = execute(store, Flow([array(str(tmp_path / "log"), "a", 1.0, 50_000)]))
     assert (summary.failed, len(summary.completed), len(waited)) == ([], 1, 3)
     assert computed(tmp_path / "log") == ["a"]
@@ -186,6 +186,18 @@ def test_a_document_that_is_too_large_is_named(tmp_path: Path, store: CampaignSt
     with pytest.raises(StoreError, match=r"LCO relax has .* MiB, more than 12; largest: forces"):
         held.keep({})
     assert not held.kept
+
+
+@pytest.mark.parametrize("content", ["", '{"documents": [', '{"arrays": {}}', "\x00" * 100])
+def test_a_kept_result_that_is_spoilt_is_computed_again(tmp_path: Path, store: CampaignStore, content: str) -> None:
+    addressed, records = prepared(flow(tmp_path))
+    Ledger(store).register(records)
+    directory = work_directory(store, records[0]["key"], 1)
+    directory.mkdir(parents=True)
+    (directory / "delivery.json").write_text(content)
+    assert len(execute(store, flow(tmp_path)).completed) == 1
+    assert computed(tmp_path / "log") == ["a"]
+    assert store.outputs.count({"uuid": addressed.jobs[0].uuid}) == 1
 
 
 def test_a_half_written_result_is_not_taken(tmp_path: Path, store: CampaignStore) -> None:
