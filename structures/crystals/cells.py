@@ -19,7 +19,7 @@ _SKEWED = (59.9, 120.1)
 _DECIMALS = 10
 
 
-def calculation_cell(material: Material, seed: int = 0) -> Structure:
+def calculation_cell(material: Material, seed: int = 0, arrangement: int = 1) -> Structure:
     """Return the cell that calculations of `material` run on, the same bits on every call.
 
     A material with the key ``ordered_cell`` gives its arrangement of lowest electrostatic energy, any
@@ -34,6 +34,8 @@ def calculation_cell(material: Material, seed: int = 0) -> Structure:
     material : Material
     seed : int
         Of the ordering, where there is one.
+    arrangement : int
+        Which ordering, counted from 1 by electrostatic energy.
 
     Returns
     -------
@@ -43,14 +45,17 @@ def calculation_cell(material: Material, seed: int = 0) -> Structure:
     Raises
     ------
     StructureError
-        If the cell cannot be built, ordered, or given its magnetic order, or is not neutral.
+        If the cell cannot be built, ordered, or given its magnetic order, is not neutral, or there are fewer
+        arrangements.
     """
-    cell = (
-        primitive(material)
-        if material.ordered_cell is None
-        else order(conventional(material), material.ordered_cell, 1, seed)[0].structure
-    )
-    return prepared_cell(cell, material)
+    if material.ordered_cell is None:
+        if arrangement != 1:
+            raise StructureError(f"{material.name} has one arrangement, and number {arrangement} was asked for")
+        return prepared_cell(primitive(material), material)
+    found = order(conventional(material), material.ordered_cell, arrangement, seed)
+    if len(found) < arrangement:
+        raise StructureError(f"{material.name} has {len(found)} arrangements, and number {arrangement} was asked for")
+    return prepared_cell(found[arrangement - 1].structure, material)
 
 
 def prepared_cell(cell: Structure, material: Material) -> Structure:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ...configs.arrays import Floats, Ints
 from ...configs.errors import InputError
 
-__all__ = ["Coincidence", "Limits", "Matches", "coincide", "match", "plane_point_group", "von_mises"]
+__all__ = ["Coincidence", "Limits", "Matches", "coincide", "lattice_group", "match", "plane_point_group", "von_mises"]
 
 
 #: relative difference of metric tensors that still counts as symmetry
@@ -165,6 +165,13 @@ def von_mises(principal: Floats) -> float:
     e = np.append(principal, 0.0)
     deviator = e - e.mean()
     return float(np.sqrt(2 / 3 * (deviator @ deviator)))
+
+
+def lattice_group(lattice: Floats) -> Ints:
+    """Symmetry operations (n, 2, 2) of a plane lattice on any basis (2, 2), rows, on rows of integer coordinates."""
+    side = _Side.of(lattice)
+    group = np.linalg.inv(side.from_given) @ side.group @ side.from_given
+    return np.rint(group).astype(np.int64)
 
 
 def plane_point_group(lattice: Floats) -> Ints:

@@ -18,7 +18,7 @@ from ...configs.errors import StructureError
 from .potential import CUTOFF, PairPotential
 from .stack import Block
 
-__all__ = ["CLOSEST", "GAPS", "Registry", "contact", "registry_cell", "search"]
+__all__ = ["CLOSEST", "GAPS", "SAME_ENERGY", "Registry", "contact", "registry_cell", "search"]
 
 
 #: no two atoms come closer than this part of the sum of their radii
@@ -31,8 +31,14 @@ SHIFT_STEP = 0.5
 _MOST_SHIFTS = 8
 #: Å, steps of the gap: all shifts on the first, the best ones on the second
 _GAP_STEPS = (0.4, 0.05)
-#: shifts that are refined, and the step, Å, at which that ends
-_REFINED, _FINEST = 2, 0.1
+#: the least and the largest number of shifts that are refined, and the step, Å, at which that ends
+_REFINED, _FINEST = (2, 24), 0.025
+#: steps of one length on the way down
+_MOVES = 4
+#: Å, distance of two positions below which they are one
+_SAME_PLACE = 0.3
+#: eV/Å², difference of the energies of two positions below which they are one, by symmetry or by descent
+SAME_ENERGY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -42,13 +48,15 @@ class Registry:
     shift : (2,) float array, in units of the cell;
     gap : float, Å;
     energy : float, eV/Å², interaction energy per area by the analytic potential;
-    seam : float, Å: for the periodic form the gap of the second interface, else 0.
+    seam : float, Å: for the periodic form the gap of the second interface, else 0;
+    joints : tuple of float, eV/Å²: the part of `energy` of each interface.
     """
 
     shift: Floats
     gap: float
     energy: float
     seam: float = 0.0
+    joints: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,9 +105,19 @@ def registry_cell(matrices: tuple[Ints, Ints]) -> Floats:
 
 
 def search(
-    lower: Block, upper: Block, matrices: tuple[Ints, Ints], gap: float | None = None, *, periodic: bool = False
+    lower: Block,
+    upper: Block,
+    matrices: tuple[Ints, Ints],
+    gap: float | None = None,
+    *,
+    periodic: bool = False,
+    wanted: int = 1,
 ) -> list[Registry]:
-    """Return positions of `upper` on `lower`, the lowest energy first.
+    """Return distinct positions of `upper` on `lower`, the lowest energy first.
+
+    The coarse shifts are refined in the order of their energies, until so many ended in positions of different energy
+    as are wanted, or none is left: shifts that symmetry links, or from which one descends to the same place, are one
+    position.
 
     A rigid cut of two crystals that do not fit repels itself until a slit is left, which relaxation would
     close. The gap is therefore never larger than that at which the first ions touch: their distance is the sum of their
@@ -115,6 +133,8 @@ def search(
         Fixed, or searched between 0.4 and 4.4 Å.
     periodic : bool
         Add the second interface, between `upper` and the next cell's `lower`, with a gap of its own.
+    wanted : int
+        Positions; there may be fewer.
 
     Raises
     ------
@@ -135,10 +155,23 @@ def search(
             f"at a gap of {gap:g} Å atoms come closer than {CLOSEST} times the sum of their radii; unshifted, "
             f"{needed:.2f} Å are needed"
         )
-    order = [k for k in np.argsort(coarse.round(9), kind="stable")[:_REFINED] if np.isfinite(coarse[k])]
+    order = [k for k in np.argsort(coarse.round(9), kind="stable")[: _REFINED[1]] if np.isfinite(coarse[k])]
     widths = steps / np.array(_divisions(steps))[:, None]
-    found = [_refined(joints, shifts[k], widths, lower) for k in order]
-    return sorted(found, key=lambda registry: round(registry.energy, 9))
+    found: list[Registry] = []
+    for number, k in enumerate(order):
+        if number >= _REFINED[0] and len(found) >= wanted:
+            break
+        position = _refined(joints, shifts[k], widths, lower)
+        if not any(_same(position, other, lower.cell, steps) for other in found):
+            found.append(position)
+    return sorted(found, key=lambda registry: round(registry.energy, 9))[:wanted]
+
+
+def _same(a: Registry, b: Registry, cell: Floats, steps: Floats) -> bool:
+    """Whether two positions are one: by their energies, or by their distance up to shifts that change nothing."""
+    apart = np.linalg.solve(steps.T, (a.shift - b.shift) @ cell)
+    distance = float(np.linalg.norm((apart - np.rint(apart)) @ steps))
+    return abs(a.energy - b.energy) < SAME_ENERGY or distance < _SAME_PLACE
 
 
 def contact(lower: Block, upper: Block, shift: Floats) -> float:
@@ -159,13 +192,13 @@ class _Joint:
     sign: float
     fixed: float | None
 
-    def gaps(self, around: float | None = None) -> Floats:
+    def gaps(self, around: float | None = None, reach: float = _GAP_STEPS[0]) -> Floats:
         """Gaps to try: the whole range, or finely around one."""
         if self.fixed is not None:
             return np.array([self.fixed])
         if around is None:
             return np.arange(GAPS[0], GAPS[1] + 1e-9, _GAP_STEPS[0])
-        return np.arange(max(around - _GAP_STEPS[0], GAPS[0]), around + _GAP_STEPS[0] + 1e-9, _GAP_STEPS[1])
+        return np.arange(max(around - reach, GAPS[0]), around + reach + 1e-9, _GAP_STEPS[1])
 
     def best(self, shifts: Floats, gaps: Floats) -> tuple[Floats, Floats]:
         """Least energy (k,) over the allowed gaps, inf where none is allowed, and its gap (k,)."""
@@ -186,17 +219,23 @@ def _refined(joints: list[_Joint], shift: Floats, widths: Floats, lower: Block) 
     for halving in range(halvings + 1):
         # step 0 refines the gap alone
         around = np.array(list(product((0, -1, 1), repeat=2)) if halving else [(0, 0)])
-        trial = shift + around @ widths / 2**halving
-        results = [joint.best(trial, joint.gaps(start)) for joint, start in zip(joints, starts, strict=True)]
-        totals = np.sum([energies for energies, _ in results], axis=0)
-        best = int(np.argmin(totals.round(9)))
-        shift, starts = trial[best], [float(gaps[best]) for _, gaps in results]
+        reach = 2 * _GAP_STEPS[1] if halving else _GAP_STEPS[0]
+        for _ in range(_MOVES):
+            trial = shift + around @ widths / 2**halving
+            gaps = [joint.gaps(start, reach) for joint, start in zip(joints, starts, strict=True)]
+            results = [joint.best(trial, tried) for joint, tried in zip(joints, gaps, strict=True)]
+            totals = np.sum([energies for energies, _ in results], axis=0)
+            best = int(np.argmin(totals.round(9)))
+            shift, starts = trial[best], [float(gap[best]) for _, gap in results]
+            if best == 0:
+                break
     energy = float(totals[best]) / lower.area
     return Registry(
         np.asarray(np.linalg.solve(lower.cell.T, shift), dtype=np.float64),
         round(starts[0], 10),
         energy,
         round(starts[-1], 10) if len(starts) > 1 else 0.0,
+        tuple(float(energies[best]) / lower.area for energies, _ in results),
     )
 
 

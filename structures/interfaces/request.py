@@ -4,11 +4,14 @@ record."""
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from pymatgen.core.composition import Composition
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
@@ -16,14 +19,17 @@ from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from ...configs.models import Material, Role
 from ..crystals.cells import canonical_order
-from ..surfaces.facet import Miller, source_cell
-from .search import Interface, Part
+from ..surfaces.facet import Miller, SourceCell, source_cell
+from .search import Interface
+from .spec import Part
 from .stack import Block, Layer, build_cell
 
-__all__ = ["STRAIN_ON", "interface_record", "lone_slab", "parse_facet", "stack_parts", "strained_bulk"]
+__all__ = ["STRAIN_ON", "interface_record", "lone_slab", "on_lattice_of", "parse_facet", "stack_parts", "strained_bulk"]
 
 #: what takes the strain: auto puts it on the softer material
 STRAIN_ON = ("auto", "a", "b", "shared")
+#: Å, depth of what faces the other side of an interface
+_SKIN = 2.0
 #: how readily a material takes strain; lithium metal and the electrolytes, sulfides above all, are several times softer
 #: than oxides
 _SOFTNESS: dict[Role, int] = {
@@ -63,6 +69,7 @@ def stack_parts(
     thickness: Sequence[float],
     strain_on: str = "auto",
     seed: int = 0,
+    sources: Sequence[SourceCell] | None = None,
 ) -> tuple[list[Part], dict[str, float]]:
     """Return the parts from the bottom up, and the share of the strain that each takes against what lies below it.
 
@@ -76,6 +83,8 @@ def stack_parts(
         One of :data:`STRAIN_ON`.
     seed : int
         Of the orderings, where the materials need them.
+    sources : sequence of SourceCell, optional
+        The crystals, in place of the library's.
 
     Raises
     ------
@@ -85,14 +94,35 @@ def stack_parts(
     parts: list[Part] = []
     shares: dict[str, float] = {}
     below = -1
-    for (material, miller), least in zip(materials, thickness, strict=True):
+    cells = sources or [source_cell(material, seed) for material, _ in materials]
+    for (material, miller), cell, least in zip(materials, cells, thickness, strict=True):
         softness = _SOFTNESS[material.role]
         share = _share(strain_on, below, softness)
         if parts:
             shares[material.name] = share
-        parts.append(Part(source_cell(material, seed), (miller,) if miller is not None else (), least, share))
+        parts.append(Part(cell, (miller,) if miller is not None else (), least, share))
         below = softness if len(parts) == 1 else min(below, softness)
     return parts, shares
+
+
+def on_lattice_of(source: SourceCell, before: Structure | None = None, after: Structure | None = None) -> SourceCell:
+    """Return a crystal strained as a cell of it was by a relaxation, or as it is without one; fractional coordinates
+    stay.
+
+    A stack takes the engine's lattice from it. The displacements of the ions are left to the relaxation of the stack:
+    formal charges on displaced ions would make every ordering polar.
+
+    Parameters
+    ----------
+    source : SourceCell
+    before, after : Structure, optional
+        A cell of the crystal in the frame of `source`, before and after it was relaxed.
+    """
+    if before is None or after is None:
+        return source
+    strain = np.linalg.inv(before.lattice.matrix) @ after.lattice.matrix
+    cell = source.structure
+    return source.relaxed(Structure(cell.lattice.matrix @ strain, cell.species, cell.frac_coords))
 
 
 def interface_record(found: Interface) -> dict[str, Any]:
@@ -100,11 +130,16 @@ def interface_record(found: Interface) -> dict[str, Any]:
 
     Lengths are Å, areas Å², dipoles per area e/Å (``repeat_dipoles``: what
     each repeat adds), energies eV/Å². ``strain`` is the von Mises strain between the two
-    lattices, ``strains`` what each slab takes.
+    lattices, ``strains`` what each slab takes, ``principal_strains`` its two logarithmic
+    principal strains and ``area_changes`` the relative change of its area. ``orientation`` is the number of the last
+    part's orientation, the best first, and how many distinct ones there are. ``joints`` has each interface from the
+    bottom up, that across the cell's top last: the atoms within 2 Å of the outermost one on either side, the gap, and
+    its share of the interaction energy.
     """
     lower, upper = found.faces[0].slab, found.faces[-1].slab
     verdict = found.verdict
     distance, pair = _closest(found.structure)
+    principal = {layer.label: layer.principal_strain(found.block.cell).tolist() for layer in found.block.layers}
     row = {
         "n_atoms": len(found.structure),
         "formula": found.structure.composition.remove_charges().formula.replace(" ", ""),
@@ -121,14 +156,15 @@ def interface_record(found: Interface) -> dict[str, Any]:
         "empty": found.empty,
         "cell": found.structure.lattice.matrix.round(10).tolist(),
         "strains": {layer.label: strain for layer, strain in zip(found.block.layers, found.strains, strict=True)},
-        "principal_strains": {
-            layer.label: layer.principal_strain(found.block.cell).tolist() for layer in found.block.layers
-        },
+        "principal_strains": principal,
+        "area_changes": {label: float(np.expm1(sum(values))) for label, values in principal.items()},
+        "orientation": list(found.orientation),
         "atoms": {layer.label: len(layer.species) for layer in found.block.layers},
         "thickness": {layer.label: float(layer.heights.max() - layer.heights.min()) for layer in found.block.layers},
         "bulk_vectors": {layer.label: layer.vectors.round(10).tolist() for layer in found.block.layers},
         "shifts": [registry.shift.tolist() for registry in found.registries],
         "interaction": [registry.energy for registry in found.registries],
+        "joints": _joints(found),
         "polarity": verdict.polarity,
         "charge": verdict.charge,
         "dipoles": list(verdict.dipoles),
@@ -143,6 +179,25 @@ def interface_record(found: Interface) -> dict[str, Any]:
             "layer_terminations": [middle.bottom, middle.termination.label],
         }
     return row
+
+
+def _joints(found: Interface) -> list[dict[str, Any]]:
+    """Each interface of a stack."""
+    layers, periodic = found.block.layers, found.form == "periodic"
+    pairs = [*pairwise(layers), *([(layers[-1], layers[0])] if periodic else [])]
+    gaps = [*found.block.gaps, *([found.empty] if periodic else [])]
+    energies = [energy for registry in found.registries for energy in registry.joints]
+    return [
+        {"below": _skin(below, top=True), "above": _skin(above, top=False), "gap": gap, "interaction": energy}
+        for (below, above), gap, energy in zip(pairs, gaps, energies, strict=True)
+    ]
+
+
+def _skin(layer: Layer, *, top: bool) -> str:
+    """Formula of the atoms within 2 Å of the outermost one of a slab's face."""
+    depths = layer.heights.max() - layer.heights if top else layer.heights - layer.heights.min()
+    species = [specie for specie, depth in zip(layer.species, depths, strict=True) if depth < _SKIN]
+    return Composition(Counter(specie.symbol for specie in species)).formula.replace(" ", "")
 
 
 def _share(strain_on: str, below: int, above: int) -> float:

@@ -7,137 +7,32 @@ together; what comes back are the cells that no other cell beats in atoms, strai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 from pymatgen.core.structure import Structure
 
 from ...configs.arrays import Floats, Ints
 from ...configs.errors import InputError
-from ..surfaces.facet import Miller, SourceCell, facet_members, low_index_millers
-from ..surfaces.slab import Slab, SlabSpec, slabs
+from ..surfaces.slab import Slab
 from .check import Check, Claim, check_interface
 from .match import Limits, match
+from .orientation import orientations
 from .placement import Registry, search
-from .stack import (
-    Block,
-    Face,
-    aligned,
-    as_block,
-    build_cell,
-    faces_of,
-    on_common_cell,
-    stacked,
-)
+from .spec import InterfaceSpec, Part
+from .stack import Block, Face, aligned, as_block, build_cell, faces_of, on_common_cell, stacked
 from .verdict import Verdict, verdict
 
-__all__ = ["DEFAULT_THICKNESS", "FORMS", "Interface", "InterfaceSpec", "Part", "interfaces", "pareto_front"]
+__all__ = ["Interface", "interfaces", "pareto_front"]
 
 
-#: slab|slab with vacuum, or periodic with a second interface
-FORMS = ("vacuum", "periodic")
-#: Å, of each slab: four planes of a rock salt or of LiCoO2(104), two of which are then no surface
-DEFAULT_THICKNESS = 8.0
 #: steps and largest factor of the budget in the search for the smallest cell
 _BUDGET_STEP, _BUDGET_REACH = 1.25, 16.0
 #: registries that an injected energy compares
 _COMPARED = 4
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """One material of a stack.
-
-    Parameters
-    ----------
-    cell : SourceCell
-    millers : tuple of Miller
-        Facets to try, conventional axes; all low-index ones where empty.
-    thickness : float, Å
-        Least thickness of the slab.
-    share : float, 0 to 1
-        Part of the strain that this material takes against what lies below it. The lowest part's is not used.
-    """
-
-    cell: SourceCell
-    millers: tuple[Miller, ...] = ()
-    thickness: float = DEFAULT_THICKNESS
-    share: float = 1.0
-    _slabs: dict[Miller, list[Slab]] = field(default_factory=dict, repr=False)
-
-    @property
-    def facets(self) -> tuple[Miller, ...]:
-        """The facets to try."""
-        return self.millers or tuple(low_index_millers(self.cell))
-
-    def slabs(self, miller: Miller, max_atoms: float) -> list[Slab]:
-        """Stoichiometric slabs of one facet within a budget; none where even the smallest exceeds it."""
-        if miller not in self._slabs:
-            least = min(
-                len(plane.oriented) * max(1, int(np.ceil(self.thickness / plane.spacing - 1e-6)))
-                for plane in facet_members(self.cell, miller)
-            )
-            if least > max_atoms:
-                return []
-            self._slabs[miller] = [
-                slab for slab in slabs(self.cell, miller, SlabSpec(thickness=self.thickness)) if slab.stoichiometric
-            ]
-        return [slab for slab in self._slabs[miller] if len(slab.structure) <= max_atoms]
-
-
-@dataclass(frozen=True)
-class InterfaceSpec:
-    """What an interface may cost and how it is built.
-
-    Parameters
-    ----------
-    max_atoms : int
-    max_strain : float
-        Largest von Mises strain between neighbouring lattices.
-    form : str
-        ``vacuum`` or ``periodic``.
-    vacuum : float, Å
-        Of the vacuum form.
-    gap : float or None, Å
-        Between neighbouring slabs; searched where None.
-    all_terminations : bool
-        Build every pair of terminations of each match, not only the pair of the most sensible ones.
-    energy : callable or None
-        Energy, eV, of a structure: chooses among the best registries of the analytic potential.
-    registries : int
-        Positions of the last part that are returned for each cell, the best of the analytic potential first; there may
-        be fewer.
-
-    Raises
-    ------
-    InputError
-        If a number is out of range or the form is unknown.
-    """
-
-    max_atoms: int = 400
-    max_strain: float = 0.08
-    form: str = "vacuum"
-    vacuum: float = 15.0
-    gap: float | None = None
-    all_terminations: bool = False
-    energy: Callable[[Structure], float] | None = None
-    registries: int = 1
-
-    def __post_init__(self) -> None:
-        if self.form not in FORMS:
-            raise InputError(f"unknown form {self.form!r}; allowed: {', '.join(FORMS)}")
-        if self.max_atoms < 2:
-            raise InputError(f"an interface needs at least 2 atoms, and --max-atoms {self.max_atoms} was given")
-        if not 0 < self.max_strain <= 0.5:
-            raise InputError(
-                f"the largest strain must lie above 0 and at most at 0.5, and {self.max_strain:g} was given"
-            )
-        if not 0 < self.vacuum < np.inf:
-            raise InputError(f"the vacuum must be above 0 Å, and {self.vacuum:g} Å was given")
-        if self.gap is not None and not 0 < self.gap < np.inf:
-            raise InputError(f"the gap must be above 0 Å, and {self.gap:g} Å was given")
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +53,9 @@ class Interface:
     form : str
     empty : float, Å
         Between the topmost atom and the next cell's lowest one: the vacuum, or the second interface's gap.
+    orientation : pair of int
+        Number of the last part's orientation on the others, the best first, and how many distinct ones were compared:
+        by the symmetry of the crystals and the faces of the slabs.
     """
 
     structure: Structure
@@ -166,6 +64,7 @@ class Interface:
     registries: tuple[Registry, ...]
     form: str
     empty: float
+    orientation: tuple[int, int] = (1, 1)
 
     @property
     def faces(self) -> tuple[Face, ...]:
@@ -255,7 +154,11 @@ def interfaces(parts: Sequence[Part], spec: InterfaceSpec | None = None) -> list
     candidates = _candidates(parts, chosen)
     if not candidates:
         raise InputError(_too_small(parts, chosen))
-    return [built for candidate in _front(candidates) for built in _built(candidate, parts[-1].share, chosen)]
+    front = _front(candidates)
+    if chosen.cells is not None:
+        costs = (0, 1) if chosen.first == "atoms" else (1, 0)
+        front = sorted(front, key=lambda candidate: [candidate.costs[k] for k in costs])[: chosen.cells]
+    return [built for candidate in front for built in _built(candidate, parts[-1].share, chosen)]
 
 
 def pareto_front(costs: Floats) -> Ints:
@@ -329,43 +232,113 @@ def _matched(lower: _Base, upper: _Base, share: float, spec: InterfaceSpec) -> l
     atoms = found.multiples @ np.array([a.n_atoms, b.n_atoms])
     areas = found.areas[:, 0] ** share * found.areas[:, 1] ** (1 - share)
     costs = np.column_stack([atoms, np.maximum(found.strain, lower.strain), areas])
-    return [
+    rows = np.flatnonzero(_within(found.principal, share, spec))
+    if len(rows) == 0:
+        return []
+    candidates = [
         _Candidate(lower, upper, (found.a[k], found.b[k]), (int(costs[k, 0]), float(costs[k, 1]), float(costs[k, 2])))
-        for k in pareto_front(costs)
+        for k in rows[pareto_front(costs[rows])]
     ]
+    return [c for c in candidates if len(a.layers) == 1 or _layers_within(c, share, spec)]
 
 
-def _placed(
-    candidate: _Candidate, share: float, spec: InterfaceSpec, *, last: bool
-) -> Iterator[tuple[Block, Registry]]:
-    """For every pair of faces the block at its best registry, or registries."""
-    for lower, upper in product(candidate.lower.variants, candidate.upper.variants):
-        below, above = on_common_cell(lower, upper, candidate.matrices, share)
-        registries = search(below, above, candidate.matrices, spec.gap, periodic=last and spec.form == "periodic")
-        if spec.energy is not None:
-            compared = registries[:_COMPARED]
-            energies = [
-                spec.energy(build_cell(stacked(below, above, r.shift, r.gap), r.seam or spec.vacuum)) for r in compared
-            ]
-            registries = [compared[int(np.argmin(energies))]]
-        for registry in registries[: spec.registries if last else 1]:
-            yield stacked(below, above, registry.shift, registry.gap), registry
+def _within(principal: Floats, share: float, spec: InterfaceSpec) -> NDArray[np.bool_]:
+    """Which matches (n,) of principal strains (n, 2) stay within the limits of each side."""
+    sides = np.stack([(1 - share) * principal, -share * principal])
+    stretch, change = np.abs(sides).max(axis=(0, 2)), np.abs(np.expm1(sides.sum(axis=2))).max(axis=0)
+    fits = np.ones(len(principal), dtype=bool)
+    if spec.max_principal is not None:
+        fits &= stretch <= spec.max_principal
+    if spec.max_area_change is not None:
+        fits &= change <= spec.max_area_change
+    return fits
+
+
+def _layers_within(candidate: _Candidate, share: float, spec: InterfaceSpec) -> bool:
+    """As :func:`_within` for slabs that were strained to each other before."""
+    block = on_common_cell(candidate.lower.variants[0], candidate.upper.variants[0], candidate.matrices, share)[0]
+    principal = np.array([layer.principal_strain(block.cell) for layer in block.layers])
+    return bool(_within(principal, 0.0, spec).all())
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A stack at one position of its last part; `orientation` names the faces and the orientation of it, and the least
+    `rank` is the best: an energy."""
+
+    block: Block
+    registry: Registry
+    orientation: tuple[int, int, int]
+    rank: float
+
+
+def _placed(candidate: _Candidate, share: float, spec: InterfaceSpec, *, last: bool) -> Iterator[_Placed]:
+    """For every pair of faces and every orientation the block at its best registry, or registries."""
+    periodic = last and spec.form == "periodic"
+    wanted = max(spec.registries if last else 1, _COMPARED if spec.energy else 1)
+    for (i, lower), (j, upper) in product(enumerate(candidate.lower.variants), enumerate(candidate.upper.variants)):
+        if periodic and _again_upside_down(lower, upper):
+            continue
+        turned = orientations(lower, upper, candidate.matrices, periodic=periodic)
+        for number, matrices in enumerate(turned):
+            below, above = on_common_cell(lower, upper, matrices, share)
+            registries = search(below, above, matrices, spec.gap, periodic=periodic, wanted=wanted)
+            for registry, rank in _ranked(below, above, registries, spec)[: spec.registries if last else 1]:
+                block = stacked(below, above, registry.shift, registry.gap)
+                yield _Placed(block, registry, (i, j, number), rank)
+
+
+def _ranked(
+    below: Block, above: Block, registries: list[Registry], spec: InterfaceSpec
+) -> list[tuple[Registry, float]]:
+    """Registries with what ranks them, the best first: the injected energy (eV), or else that of their potential."""
+    if spec.energy is None:
+        return [(registry, round(registry.energy, 9)) for registry in registries]
+    stacks = (build_cell(stacked(below, above, r.shift, r.gap), r.seam or spec.vacuum) for r in registries)
+    return sorted(zip(registries, map(spec.energy, stacks), strict=True), key=lambda pair: pair[1])
+
+
+def _again_upside_down(lower: Block, upper: Block) -> bool:
+    """Whether a periodic stack of two slabs is that of other faces, turned over: then it holds the same interfaces."""
+    if len(lower.layers) > 1:
+        return False
+    below, above = lower.layers[0].face, upper.layers[0].face
+    return below.turned or (below.slab.symmetric and above.turned)
 
 
 def _joined(candidate: _Candidate, share: float, spec: InterfaceSpec) -> _Base:
-    block, registry = min(_placed(candidate, share, spec, last=False), key=lambda placed: placed[1].energy)
-    return _Base((block,), candidate.costs[1], (*candidate.lower.registries, registry))
+    placed = min(_placed(candidate, share, spec, last=False), key=lambda placed: placed.rank)
+    return _Base((placed.block,), candidate.costs[1], (*candidate.lower.registries, placed.registry))
 
 
 def _built(candidate: _Candidate, share: float, spec: InterfaceSpec) -> list[Interface]:
-    placed = sorted(_placed(candidate, share, spec, last=True), key=lambda pair: round(pair[1].energy, 9))
+    """The best orientations, each at its distinct registries."""
+    placed = sorted(
+        _placed(candidate, share, spec, last=True),
+        key=lambda placed: (round(placed.registry.energy, 9), placed.orientation),
+    )
+    rivals: dict[tuple[int, ...], list[tuple[int, int, int]]] = {}  # orientations of which the best are taken
+    for one in placed:
+        group = rivals.setdefault(one.orientation[:2] if spec.all_terminations else (), [])
+        if one.orientation not in group:
+            group.append(one.orientation)
+    ranks = {orientation: (k, len(group)) for group in rivals.values() for k, orientation in enumerate(group, 1)}
     built = []
-    for block, registry in placed if spec.all_terminations else placed[: spec.registries]:
-        empty = registry.seam if spec.form == "periodic" else spec.vacuum
-        structure = build_cell(block, empty)
-        built.append(
-            Interface(structure, block, candidate.costs[1], (*candidate.lower.registries, registry), spec.form, empty)
-        )
+    for one in placed:
+        if ranks[one.orientation][0] <= spec.orientations:
+            empty = one.registry.seam if spec.form == "periodic" else spec.vacuum
+            registries = (*candidate.lower.registries, one.registry)
+            built.append(
+                Interface(
+                    build_cell(one.block, empty),
+                    one.block,
+                    candidate.costs[1],
+                    registries,
+                    spec.form,
+                    empty,
+                    ranks[one.orientation],
+                )
+            )
     return built
 
 
@@ -379,10 +352,20 @@ def _too_small(parts: Sequence[Part], spec: InterfaceSpec) -> str:
         if found:
             best = min(found, key=lambda candidate: candidate.costs)
             return (
-                f"no cell of {names} with at most {spec.max_atoms} atoms and a strain of at most {spec.max_strain:g}; "
+                f"no cell of {names} with at most {spec.max_atoms} atoms and {_allowed(spec)}; "
                 f"the smallest has {best.costs[0]:.0f} atoms at a strain of {best.costs[1]:.3f}"
             )
     return (
-        f"no cell of {names} with a strain of at most {spec.max_strain:g}, not even with {budget:.0f} atoms: allow "
+        f"no cell of {names} with {_allowed(spec)}, not even with {budget:.0f} atoms: allow "
         "a larger strain, thinner slabs or other facets"
     )
+
+
+def _allowed(spec: InterfaceSpec) -> str:
+    """The limits of the strain in words."""
+    limits = [f"a strain of at most {spec.max_strain:g}"]
+    if spec.max_principal is not None:
+        limits.append(f"principal strains of at most {spec.max_principal:g}")
+    if spec.max_area_change is not None:
+        limits.append(f"changes of area of at most {spec.max_area_change:g}")
+    return " and ".join([", ".join(limits[:-1]), limits[-1]] if limits[:-1] else limits)

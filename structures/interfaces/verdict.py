@@ -1,4 +1,5 @@
-"""What the formal charges of a stack say of it: neutral or not, polar or not, and what faces what."""
+"""What charges and strains of a stack say of it: neutral or not, polar or not, what faces what, and how much is
+stretched."""
 
 from __future__ import annotations
 
@@ -7,11 +8,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from ..surfaces.planes import DIPOLE_TOLERANCE, PLANE_WIDTH, site_charges
 from ..surfaces.slab import Slab
 from .stack import Face
 
-__all__ = ["Verdict", "recorded_polarity", "verdict"]
+__all__ = ["Verdict", "beyond_limits", "recorded_polarity", "recorded_strains", "verdict"]
+
+#: largest principal strain of a slab, logarithmic, and largest relative change of its area, where none are stated
+LIMITS = (0.08, 0.1)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,41 @@ def recorded_polarity(record: Mapping[str, Any]) -> str | None:
     """
     dipoles = record.get("repeat_dipoles", record.get("dipoles", ()))
     return "polar" if any(abs(dipole) > DIPOLE_TOLERANCE for dipole in dipoles) else record.get("polarity")
+
+
+def recorded_strains(record: Mapping[str, Any]) -> dict[str, tuple[float, float, float]]:
+    """Return what each slab of a built stack takes, from its record: two principal strains, logarithmic, the larger one
+    first, and the relative change of its area.
+
+    Parameters
+    ----------
+    record : mapping
+        As :func:`.request.interface_record` makes it.
+    """
+    found = {}
+    for label, pair in record.get("principal_strains", {}).items():
+        second, first = sorted(map(float, pair), key=abs)
+        found[label] = (first, second, float(np.expm1(first + second)))
+    return found
+
+
+def beyond_limits(record: Mapping[str, Any], principal: float | None, area: float | None) -> list[str]:
+    """Return a sentence for each slab that is strained beyond the limits.
+
+    Parameters
+    ----------
+    record : mapping
+        As for :func:`recorded_strains`.
+    principal, area : float or None
+        Largest principal strain and largest relative change of the area; 0.08 and 0.1 where none is stated.
+    """
+    limits = LIMITS[0] if principal is None else principal, LIMITS[1] if area is None else area
+    return [
+        f"{label} takes principal strains of {100 * first:+.1f} and {100 * second:+.1f} %, a change of its area of "
+        f"{100 * change:+.1f} %, beyond the limits of {100 * limits[0]:g} and {100 * limits[1]:g} %"
+        for label, (first, second, change) in recorded_strains(record).items()
+        if abs(first) > limits[0] + 1e-9 or abs(change) > limits[1] + 1e-9
+    ]
 
 
 def _plane_charge(slab: Slab, *, top: bool) -> float:

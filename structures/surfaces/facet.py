@@ -67,12 +67,15 @@ class SourceCell:
     average : Structure
         The crystal that `structure` is an ordering of, in the same frame, with fractional occupancies
         where there are any. Its symmetry says which indices belong to one family of facets.
+    unstrained : SourceCell or None
+        Of a relaxed crystal the one before: a relaxed ordering has lost the symmetry that makes families of facets.
     """
 
     structure: Structure
     conventional: Floats
     label: str
     average: Structure
+    unstrained: SourceCell | None = None
 
     @classmethod
     def of_structure(cls, structure: Structure, label: str) -> SourceCell:
@@ -126,7 +129,7 @@ class SourceCell:
         )
         average = self.average.copy()
         average.lattice = Lattice(self.average.lattice.matrix @ strain)
-        return SourceCell(cell, self.conventional @ strain, self.label, average)
+        return SourceCell(cell, self.conventional @ strain, self.label, average, self.unstrained or self)
 
     @cached_property
     def lattice(self) -> Floats:
@@ -147,6 +150,8 @@ class SourceCell:
     @cached_property
     def point_group(self) -> Ints:
         """Rotations (n, 3, 3) of the average crystal on coordinates (columns) along the conventional axes."""
+        if self.unstrained is not None:
+            return self.unstrained.point_group
         cell = primitive(self.average, magnetic=False)
         to_conventional = (cell.lattice.matrix @ np.linalg.inv(self.conventional)).T
         rotations = operations(cell, magnetic=False).rotations
@@ -197,7 +202,7 @@ class Facet:
         return f"{self.cell.label}({separator.join(map(str, self.miller))})"
 
 
-def source_cell(material: Material, seed: int = 0) -> SourceCell:
+def source_cell(material: Material, seed: int = 0, arrangement: int = 1) -> SourceCell:
     """Return the source of slabs of a material: the cell of its calculations, and the axes that Miller indices refer
     to.
 
@@ -207,15 +212,15 @@ def source_cell(material: Material, seed: int = 0) -> SourceCell:
     Parameters
     ----------
     material : Material
-    seed : int
-        Of the ordering, where there is one.
+    seed, arrangement : int
+        Of the ordering, where there is one, and which of them.
 
     Raises
     ------
     StructureError
         If the cell cannot be built or ordered.
     """
-    cell = calculation_cell(material, seed)
+    cell = calculation_cell(material, seed, arrangement)
     if material.space_group == "P1":
         return SourceCell.of_structure(cell, material.name)
     average = conventional(material)

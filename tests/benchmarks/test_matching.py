@@ -11,7 +11,8 @@ import pytest
 
 from catholyte.configs.load import material
 from catholyte.structures.interfaces.match import Limits, match
-from catholyte.structures.interfaces.search import InterfaceSpec, Part, interfaces
+from catholyte.structures.interfaces.search import interfaces
+from catholyte.structures.interfaces.spec import InterfaceSpec, Part
 from catholyte.structures.surfaces.facet import facet, source_cell
 from catholyte.tests.support.referees.evidence import Evidence
 

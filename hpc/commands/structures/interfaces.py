@@ -24,6 +24,8 @@ __all__ = ["COMMAND", "interfaces"]
 HEADS = {
     "n_atoms": "atoms",
     "strain": "strain",
+    "largest_principal": "largest principal",
+    "largest_area_change": "area change",
     "area": "area (Å²)",
     "a_miller": "A",
     "a_termination": "A ends in",
@@ -51,6 +53,10 @@ def interfaces(
     max_strain: Annotated[
         float, typer.Option(help="Largest von Mises strain between the two lattices, 0.08 = 8 %.")
     ] = 0.08,
+    max_principal_strain: Annotated[
+        float, typer.Option(help="Largest principal strain that a slab takes, logarithmic.")
+    ] = 0.08,
+    max_area_change: Annotated[float, typer.Option(help="Largest relative change of the area of a slab.")] = 0.1,
     layer: Annotated[
         str | None, typer.Option(help="Third material between A and B, in the same form: CoO:100, Li2CO3.")
     ] = None,
@@ -77,6 +83,13 @@ def interfaces(
             "--all-terminations", help="Build every pair of terminations of each match, not the most sensible one."
         ),
     ] = False,
+    orientations: Annotated[
+        int,
+        typer.Option(
+            help="Number of orientations of B that are built for each match, the best first: a crystal has fewer "
+            "operations than its plane lattice, and a match stands for all that differ."
+        ),
+    ] = 1,
     energy: Annotated[
         str,
         typer.Option(
@@ -100,8 +113,8 @@ def interfaces(
     from ....structures.by_name import find_material
     from ....structures.interfaces.check import require_sound
     from ....structures.interfaces.request import STRAIN_ON, interface_record, parse_facet, stack_parts
-    from ....structures.interfaces.search import InterfaceSpec
     from ....structures.interfaces.search import interfaces as search_interfaces
+    from ....structures.interfaces.spec import InterfaceSpec
 
     require_known("--strain-on", strain_on, STRAIN_ON)
     require_known("--energy", energy, ("analytic", "chgnet"))
@@ -110,7 +123,18 @@ def interfaces(
         raise InputError(f"a slab needs a thickness above 0 Å, and {min(least):g} Å was asked for")
     ending(file_format)
     model = _chgnet_energy() if energy != "analytic" else None
-    spec = InterfaceSpec(max_atoms, max_strain, form, vacuum, gap, all_terminations, model)
+    spec = InterfaceSpec(
+        max_atoms,
+        max_strain,
+        form,
+        vacuum,
+        gap,
+        all_terminations,
+        model,
+        max_principal=max_principal_strain,
+        max_area_change=max_area_change,
+        orientations=orientations,
+    )
     named = [(a, thickness[0]), *([(layer, layer_thickness)] if layer is not None else []), (b, thickness[1])]
     facets = [parse_facet(text) for text, _ in named]
     parts, shares = stack_parts(
@@ -128,7 +152,12 @@ def interfaces(
         "layer": parts[1].cell.label if layer is not None else None,
         "b": parts[-1].cell.label,
         "form": form,
-        "limits": {"max_atoms": max_atoms, "max_strain": max_strain},
+        "limits": {
+            "max_atoms": max_atoms,
+            "max_strain": max_strain,
+            "max_principal_strain": max_principal_strain,
+            "max_area_change": max_area_change,
+        },
         "strain_share": shares,
         "energy": energy,
         "interfaces": rows,
@@ -143,6 +172,13 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
         notes.append(
             f"{polar} of {len(rows)} cells hold a polar slab: no stack of non-polar ones fits the limits; a "
             "calculation needs a dipole correction"
+        )
+    most = max((row["orientation"][1] for row in rows), default=1)
+    if any(row["orientation"][1] > 1 for row in rows):
+        notes.append(
+            f"a match stands for up to {most} orientations of B on A that the lattices do not tell apart: they were "
+            "compared by the interaction energy, which ranks polar faces badly; --orientations builds more than the "
+            "best"
         )
     if rows:
         notes.append(
@@ -174,7 +210,15 @@ def _chgnet_energy() -> Callable[[Structure], float]:
 
 def _show(document: dict[str, Any]) -> None:
     names = " | ".join(name for name in (document["a"], document["layer"], document["b"]) if name)
-    table_of(f"{names}, {document['form']}; every cell passed its checks", HEADS, document["interfaces"])
+    rows = [
+        {
+            **row,
+            "largest_principal": max((value for pair in row["principal_strains"].values() for value in pair), key=abs),
+            "largest_area_change": max(row["area_changes"].values(), key=abs),
+        }
+        for row in document["interfaces"]
+    ]
+    table_of(f"{names}, {document['form']}; every cell passed its checks", HEADS, rows)
     say_files(document["interfaces"])
     say_notes(document["notes"])
 

@@ -11,7 +11,8 @@ from pymatgen.core.structure import Structure
 
 from catholyte.configs.load import material
 from catholyte.structures.interfaces.request import lone_slab, strained_bulk
-from catholyte.structures.interfaces.search import Interface, InterfaceSpec, Part, interfaces
+from catholyte.structures.interfaces.search import Interface, interfaces
+from catholyte.structures.interfaces.spec import InterfaceSpec, Part
 from catholyte.structures.surfaces.facet import Miller, source_cell
 
 CASES: list[tuple[str, Miller, str, Miller]] = [

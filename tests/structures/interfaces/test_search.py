@@ -14,7 +14,8 @@ from pymatgen.core.structure import Structure
 from catholyte.configs.errors import InputError, StructureError
 from catholyte.configs.load import material
 from catholyte.structures.interfaces.check import Check, Claim, check_distances_by_radii, check_interface, require_sound
-from catholyte.structures.interfaces.search import Interface, InterfaceSpec, Part, interfaces, pareto_front
+from catholyte.structures.interfaces.search import Interface, interfaces, pareto_front
+from catholyte.structures.interfaces.spec import InterfaceSpec, Part
 from catholyte.structures.surfaces.facet import SourceCell, source_cell
 
 
@@ -138,7 +139,7 @@ def test_energy_of_the_user_chooses_the_registry() -> None:
         asked.append(len(structure))
         return -float(len(asked))  # the last one looked at is the lowest
 
-    found = interfaces([_part("LCO", 1, 0, 4), _part("CoO", 1, 0, 0)], InterfaceSpec(60, energy=energy))
+    found = interfaces([_part("LCO", 0, 0, 1), _part("CoO", 1, 1, 1)], InterfaceSpec(40, energy=energy))
     assert len(asked) > 1
     assert _failed(found[0]) == []
 

@@ -159,6 +159,9 @@ def test_relaxed_cells_carry_their_axes_along():
     plane, larger = facet(cell, (1, 1, 0)), facet(cell.relaxed(swollen), (1, 1, 0))
     assert larger.area == pytest.approx(plane.area * 1.02**2)
     assert larger.oriented.site_properties["magmom"] == plane.oriented.site_properties["magmom"]
+    sheared = cell.structure.copy()
+    sheared.lattice = cell.structure.lattice.matrix @ [[1.01, 0.01, 0], [0, 1, 0.02], [0, 0, 0.99]]
+    assert equivalent_millers(cell.relaxed(sheared), (1, 0, 0)) == equivalent_millers(cell, (1, 0, 0))
     with pytest.raises(StructureError, match="other sites"):
         cell.relaxed(calculation_cell(crystals.LCO))
 
