@@ -58,10 +58,14 @@ class CandidateEnergy(_Document):
     area: float
     excess: float | None = Field(description="eV/Å², above the strained crystals; None for a ready cell")
     strain: float | None = None
+    interface: float | None = Field(
+        None, description="eV/Å², without the outer faces; of stacks with vacuum that differ in their cells"
+    )
 
 
 class ChosenInterface(_Document):
-    """Answer of a choosing job: the candidate of least excess energy."""
+    """Answer of a choosing job: the candidate of least excess energy, or of least interface energy where outer faces
+    differ."""
 
     kind: Literal["choice"] = "choice"
     label: str

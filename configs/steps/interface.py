@@ -21,6 +21,16 @@ __all__ = [
     "InterfaceSystem",
 ]
 
+#: keys of a system that say what is done with its cells, not which are built
+_DONE_WITH_IT = {"name", "energies", "dynamics", "electronic", "kpoints", "bulk_divisions"}
+#: what systems were before these keys existed
+_FORMER: dict[str, Any] = {
+    "max_principal_strain": None,
+    "max_area_change": None,
+    "lattice": "experiment",
+    "orientations": 1,
+    "arrangements": {},
+}
 Fraction = Annotated[float, Field(gt=0, le=0.5)]
 #: the facet behind a material's name: LCO:104, LCO:1,0,-4
 _FACET = re.compile(r":[-+\d,\s]+$")
@@ -43,6 +53,16 @@ class InterfaceSystem(Spec):
     )
     max_atoms: int = Field(150, ge=2, description="atom budget")
     max_strain: Fraction = Field(0.08, description="largest von Mises strain between neighbouring lattices")
+    max_principal_strain: Fraction | None = Field(
+        0.08, description="largest principal strain that a slab takes, logarithmic; null: no limit"
+    )
+    max_area_change: Fraction | None = Field(
+        0.1, description="largest relative change of the area of a slab; null: no limit"
+    )
+    lattice: Literal["engine", "experiment"] = Field(
+        "engine",
+        description="lattices of the crystals: engine, relaxed by the engine of the step; experiment, the library's",
+    )
     form: Literal["periodic", "vacuum"] = Field(
         "periodic", description="periodic: a second interface instead of vacuum"
     )
@@ -57,8 +77,19 @@ class InterfaceSystem(Spec):
         "atoms", description="which cells of the Pareto front come first: those of fewest atoms, or of least strain"
     )
     cells: int = Field(1, ge=1, description="cells of the front that are relaxed and compared")
-    registries: int = Field(2, ge=1, description="lateral positions of each cell that are relaxed and compared")
+    orientations: int = Field(
+        4,
+        ge=1,
+        description="orientations of the last part on the others, at most, that are relaxed and compared for each cell",
+    )
+    registries: int = Field(
+        2, ge=1, description="distinct lateral positions of each orientation, at most, that are relaxed and compared"
+    )
     seed: int = Field(0, ge=0, description="of the orderings of disordered materials")
+    arrangements: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="which arrangement of a disordered material is cut, counted from 1 by electrostatic energy",
+    )
     energies: bool = Field(
         True, description="interface energy and work of adhesion: slabs and bulk crystals are computed too"
     )
@@ -79,6 +110,8 @@ class InterfaceSystem(Spec):
             raise ValueError("give 'a' and 'b' of a stack to build, or 'file' of a ready one")
         if self.file is None and len(self.thickness) != len(self.names):
             raise ValueError(f"'thickness' has {len(self.thickness)} values, and the stack {len(self.names)} materials")
+        if not set(self.arrangements) <= set(self.names):
+            raise ValueError(f"'arrangements' names {', '.join(self.arrangements)}, and the parts are a, b and layer")
         materials = [_FACET.sub("", text) for text in self.names.values()]
         if len(set(materials)) < len(materials):
             raise ValueError(
@@ -86,6 +119,23 @@ class InterfaceSystem(Spec):
                 f"{', '.join(materials)}"
             )
         return self
+
+    def question(self, *, ready: bool) -> dict[str, Any]:
+        """What is asked of the builder; a key that restates what systems were before there was such a key is left out,
+        so that a stored answer to it stays one. A ready cell is not built.
+
+        Parameters
+        ----------
+        ready : bool
+            Whether the cell is given.
+        """
+        asked = self.model_dump(mode="json", exclude=_DONE_WITH_IT | ({"file", *_FORMER} if ready else set()))
+        return {key: value for key, value in asked.items() if key not in _FORMER or value != _FORMER[key]}
+
+    @classmethod
+    def of_question(cls, asked: dict[str, Any]) -> InterfaceSystem:
+        """Return the system of a question, those asked by former versions included."""
+        return cls.model_validate({"name": "system", **_FORMER, **asked})
 
     @property
     def names(self) -> dict[str, str]:

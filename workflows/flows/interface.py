@@ -1,8 +1,11 @@
 """Interfaces as jobs: cells are built, relaxed, and the one of least excess energy goes on.
 
-Building is a job without an engine, so that a plan need not wait for the search. Which candidate goes on is
+Building is a job without an engine, so that a plan need not wait for the search; it takes the lattices of the crystals
+from their relaxations. Which candidate goes on is
 decided while the flow runs: the choosing job is replaced by the relaxations that it rests on. Candidates of one cell
 differ in registry alone; those of different cells are compared by their energy above the strained crystals, per area.
+With vacuum it holds the outer faces too, and the cheapest surfaces would win: there the slabs are relaxed alone, and
+what the outer faces cost is taken off.
 """
 
 from __future__ import annotations
@@ -20,9 +23,17 @@ from ...configs.models import Material
 from ...configs.steps.interface import InterfaceSystem
 from ...structures.interfaces.check import require_sound
 from ...structures.interfaces.excess import Joined, Side
-from ...structures.interfaces.request import interface_record, lone_slab, parse_facet, stack_parts, strained_bulk
-from ...structures.interfaces.search import Interface, InterfaceSpec, interfaces
-from ...structures.interfaces.verdict import recorded_polarity
+from ...structures.interfaces.request import (
+    interface_record,
+    lone_slab,
+    on_lattice_of,
+    parse_facet,
+    stack_parts,
+    strained_bulk,
+)
+from ...structures.interfaces.search import Interface, interfaces
+from ...structures.interfaces.spec import InterfaceSpec
+from ...structures.surfaces.facet import source_cell
 from ..engines.engine import Engine
 from ..engines.tasks import Relax
 from ..identity import content_address
@@ -32,12 +43,8 @@ from ..roles import Reference
 
 __all__ = ["BUILD_VERSION", "BuildInterfaceMaker", "ChooseInterfaceMaker", "choose", "plane_area", "stand_in"]
 
-#: raised when the builder gives other cells for the same question
+#: raised when the builder gives other cells for the same question; questions in former words keep it
 BUILD_VERSION = 1
-#: eV/Å², difference of the analytic energies of two lateral positions below which they are the same by symmetry
-SAME_POSITION = 1e-7
-#: keys of a system that say what is done with its cells, not which are built
-_DONE_WITH_IT = {"name", "energies", "dynamics", "electronic", "kpoints", "bulk_divisions"}
 
 
 @dataclass
@@ -71,22 +78,24 @@ class BuildInterfaceMaker(Maker):
         cls, system: InterfaceSystem, materials: Sequence[Material], ready: Structure | None, origin: str
     ) -> BuildInterfaceMaker:
         """Return the maker of one system."""
-        asked = system.model_dump(mode="json", exclude=_DONE_WITH_IT | ({"file"} if ready is not None else set()))
         return cls(
-            system=asked,
+            system=system.question(ready=ready is not None),
             materials=[material.model_dump(mode="json") for material in materials],
             ready=ready,
             origin=origin,
         )
 
     @job(output_schema=BuiltInterfaces)
-    def make(self, label: str) -> BuiltInterfaces:
+    def make(self, label: str, relaxed: dict[str, dict[str, Structure]] | None = None) -> BuiltInterfaces:
         """Build.
 
         Parameters
         ----------
         label : str
             Name of the system.
+        relaxed : dict, optional
+            Key of a part to its crystal ``before`` and ``after`` the engine relaxed it: the stack takes the engine's
+            lattices, that of the library otherwise.
 
         Raises
         ------
@@ -95,40 +104,42 @@ class BuildInterfaceMaker(Maker):
         StructureError
             If a slab cannot be cut.
         """
-        return self.build(label)
+        return self.build(label, relaxed)
 
-    def build(self, label: str) -> BuiltInterfaces:
+    def build(self, label: str, relaxed: dict[str, dict[str, Structure]] | None = None) -> BuiltInterfaces:
         """As :meth:`make`, at once and not as a job."""
         try:
-            return self._build(label)
+            return self._build(label, relaxed or {})
         except CatholyteError as error:
             raise type(error)(
                 f"{self.origin}: {error.message}" if self.origin else error.message, error.advice
             ) from None
 
-    def _build(self, label: str) -> BuiltInterfaces:
+    def _build(self, label: str, relaxed: Mapping[str, Mapping[str, Structure]]) -> BuiltInterfaces:
         if self.ready is not None:
             return BuiltInterfaces(
                 label=label, candidates=[Candidate(structure=self.ready, cell=0)], references=[References()]
             )
-        system = InterfaceSystem.model_validate({"name": "system", **self.system})
+        system = InterfaceSystem.of_question(self.system)
         named = [
             (Material.model_validate(data), parse_facet(text)[1])
             for data, text in zip(self.materials, system.names.values(), strict=True)
         ]
-        parts, shares = stack_parts(named, system.thickness, system.strain_on, system.seed)
-        spec = InterfaceSpec(
-            system.max_atoms, system.max_strain, system.form, system.vacuum, registries=system.registries
-        )
+        sources = [
+            on_lattice_of(source_cell(material, system.seed, system.arrangements.get(key, 1)), **relaxed.get(key, {}))
+            for (material, _), key in zip(named, system.names, strict=True)
+        ]
+        parts, shares = stack_parts(named, system.thickness, system.strain_on, sources=sources)
         candidates: list[Candidate] = []
         references: list[References] = []
-        for cell, group in enumerate(_first_cells(interfaces(parts, spec), system)):
+        for cell, group in enumerate(_groups(interfaces(parts, _spec(system)), system)):
             references.append(_references(group[0], list(system.names), system.vacuum))
             for found in group:
                 require_sound(found.checks(), f"{label}, cell {cell + 1}")
                 record = interface_record(found) | {
                     "strain_share": shares,
                     "registry_energy": found.registries[-1].energy,
+                    "lattice": system.lattice if relaxed else "experiment",
                 }
                 candidates.append(Candidate(structure=found.structure, cell=cell, record=record))
         materials = dict(zip(system.names, (material.name for material, _ in named), strict=True))
@@ -136,25 +147,36 @@ class BuildInterfaceMaker(Maker):
             label=label, candidates=candidates, references=references, materials=materials, seed=system.seed
         )
 
-    def job_for(self, label: str) -> Job:
+    def job_for(self, label: str, relaxed: Mapping[str, Mapping[str, OutputReference]] | None = None) -> Job:
         """`make`, typed as the job that the decorator returns."""
-        made: Job = self.make(label)
+        made: Job = self.make(label, relaxed) if relaxed else self.make(label)  # type: ignore[arg-type]
         made.name = f"{label} build"
         return made
 
 
-def _first_cells(found: Sequence[Interface], system: InterfaceSystem) -> list[list[Interface]]:
-    """The registries of each of the first cells of the front; positions of one energy are one position by symmetry."""
+def _spec(system: InterfaceSystem) -> InterfaceSpec:
+    return InterfaceSpec(
+        system.max_atoms,
+        system.max_strain,
+        system.form,
+        system.vacuum,
+        registries=system.registries,
+        max_principal=system.max_principal_strain,
+        max_area_change=system.max_area_change,
+        orientations=system.orientations,
+        cells=system.cells,
+        first=system.first,
+    )
+
+
+def _groups(found: Sequence[Interface], system: InterfaceSystem) -> list[list[Interface]]:
+    """The registries of each orientation of each cell: the crystals of two orientations are strained along different
+    directions, and need references of their own."""
     groups: dict[tuple[float, ...], list[Interface]] = {}
     for one in found:
-        group = groups.setdefault((len(one.structure), *one.block.cell.round(6).ravel(), *map(id, one.faces)), [])
-        if all(abs(one.registries[-1].energy - other.registries[-1].energy) > SAME_POSITION for other in group):
-            group.append(one)
-    by_atoms = system.first == "atoms"
-    order = sorted(
-        (((len(g[0].structure), g[0].strain)[:: 1 if by_atoms else -1], k, g) for k, g in enumerate(groups.values()))
-    )
-    return [group for _, _, group in order[: system.cells]]
+        key = (len(one.structure), round(one.strain, 6), round(one.area, 4), one.orientation[0])
+        groups.setdefault(key if system.first == "atoms" else (key[1], key[0], *key[2:]), []).append(one)
+    return [groups[key] for key in sorted(groups)]
 
 
 def _references(found: Interface, keys: Sequence[str], vacuum: float) -> References:
@@ -209,15 +231,28 @@ class ChooseInterfaceMaker(Maker):
             }
             for k, references in enumerate(found.references, 1)
         ]
+        slabs = [
+            {
+                key: stack.job_for(
+                    cell,
+                    f"{label} cell {k} slab {found.materials[key]}",
+                    role=Reference(of=label, what="slab", material=found.materials[key], cell=k),
+                )
+                for key, cell in references.slabs.items()
+            }
+            for k, references in enumerate(found.references, 1)
+            if _outer_faces_differ(found)
+        ]
         results = [_result(one) for one in relaxed]
         chosen = choose_interface(
             found,
             self.engine.backend.tier,
             results,
             [{key: _result(one) for key, one in cell.items()} for cell in crystals],
+            *([[{key: _result(one) for key, one in cell.items()} for cell in slabs]] if slabs else []),
         )
         chosen.name = f"{label} choice"
-        jobs: list[Flow | Job] = [*relaxed, *(one for cell in crystals for one in cell.values()), chosen]
+        jobs: list[Flow | Job] = [*relaxed, *(one for cell in [*crystals, *slabs] for one in cell.values()), chosen]
         return Response(replace=content_address(Flow(jobs, output=chosen.output, name=f"{label} candidates"))[0])
 
     def job_for(self, built: OutputReference, label: str) -> Job:
@@ -227,15 +262,24 @@ class ChooseInterfaceMaker(Maker):
         return made
 
 
+def _outer_faces_differ(built: BuiltInterfaces) -> bool:
+    """Whether candidates of several cells end in vacuum: cells of one front may have other facets and faces."""
+    return len(built.references) > 1 and any(one.record.get("form") == "vacuum" for one in built.candidates)
+
+
 def _result(one: Job) -> dict[str, OutputReference]:
     return {"structure": one.output.structure, "energy": one.output.energy}
 
 
 @job(output_schema=ChosenInterface)
 def choose_interface(
-    built: BuiltInterfaces, tier: str, relaxed: list[dict[str, Any]], crystals: list[dict[str, dict[str, Any]]]
+    built: BuiltInterfaces,
+    tier: str,
+    relaxed: list[dict[str, Any]],
+    crystals: list[dict[str, dict[str, Any]]],
+    slabs: list[dict[str, dict[str, Any]]] | None = None,
 ) -> ChosenInterface:
-    """Return the candidate of least excess energy.
+    """Return the candidate of least excess energy, or of least interface energy where slabs are given.
 
     Parameters
     ----------
@@ -245,8 +289,10 @@ def choose_interface(
         ``structure`` and ``energy`` (eV) of each candidate.
     crystals : list of dict
         Key of a part to ``structure`` and ``energy`` of its strained crystal, for each cell.
+    slabs : list of dict, optional
+        The same of its slab alone, where outer faces are to be taken off.
     """
-    return choose(BuiltInterfaces.model_validate(built), tier, relaxed, crystals)
+    return choose(BuiltInterfaces.model_validate(built), tier, relaxed, crystals, slabs or ())
 
 
 def choose(
@@ -254,16 +300,14 @@ def choose(
     tier: str,
     relaxed: Sequence[Mapping[str, Any]],
     crystals: Sequence[Mapping[str, Mapping[str, Any]]],
+    slabs: Sequence[Mapping[str, Mapping[str, Any]]] = (),
 ) -> ChosenInterface:
     """As :func:`choose_interface`, on plain energies; of equal candidates the first counts."""
     rows = [
-        _weighed(candidate, result, crystals[candidate.cell], built.materials)
+        _weighed(candidate, result, (crystals[candidate.cell], slabs[candidate.cell] if slabs else {}), built.materials)
         for candidate, result in zip(built.candidates, relaxed, strict=True)
     ]
-    best = min(
-        range(len(rows)),
-        key=lambda k: (rows[k].energy / rows[k].n_atoms if rows[k].excess is None else rows[k].excess, k),
-    )
+    best = min(range(len(rows)), key=lambda k: (_cost(rows[k]), k))
     cell = built.candidates[best].cell
     return ChosenInterface(
         label=built.label,
@@ -280,20 +324,33 @@ def choose(
     )
 
 
+def _cost(row: CandidateEnergy) -> float:
+    """What ranks a candidate: its interface where the outer faces are known, else all of its excess."""
+    if row.interface is not None:
+        return row.interface
+    return row.energy / row.n_atoms if row.excess is None else row.excess
+
+
 def _weighed(
     candidate: Candidate,
     result: Mapping[str, Any],
-    crystals: Mapping[str, Mapping[str, Any]],
+    references: tuple[Mapping[str, Mapping[str, Any]], Mapping[str, Mapping[str, Any]]],
     materials: Mapping[str, str],
 ) -> CandidateEnergy:
     area, n_atoms = plane_area(candidate.structure), len(candidate.structure)
-    excess = None
+    excess = interface = None
+    crystals, slabs = references
     if crystals:
         sides = [
-            Side(candidate.record["atoms"][materials[key]], one["energy"] / len(one["structure"]))
+            Side(
+                candidate.record["atoms"][materials[key]],
+                one["energy"] / len(one["structure"]),
+                slabs[key]["energy"] if slabs else None,
+            )
             for key, one in crystals.items()
         ]
-        excess = Joined(result["energy"], area, sides, candidate.record["form"] == "periodic").excess
+        joined = Joined(result["energy"], area, sides, candidate.record["form"] == "periodic")
+        excess, interface = joined.excess, joined.interface_energy if slabs else None
     return CandidateEnergy(
         cell=candidate.cell,
         n_atoms=n_atoms,
@@ -301,6 +358,7 @@ def _weighed(
         area=area,
         excess=excess,
         strain=candidate.record.get("strain"),
+        interface=interface,
     )
 
 
@@ -311,9 +369,9 @@ def plane_area(structure: Structure) -> float:
 
 def stand_in(
     jobs: Mapping[str, Job], reference: OutputReference, built: dict[str, BuiltInterfaces]
-) -> tuple[Structure, str | None]:
-    """Return the unrelaxed cell for a cell that a choosing job has yet to give, by building it now, and the polarity of
-    the stack that it is; None for the parts of one, and for a ready cell.
+) -> tuple[Structure, dict[str, Any]]:
+    """Return the unrelaxed cell for a cell that a choosing job has yet to give, by building it now on the library's
+    lattices, and the record of the stack that it is; empty for the parts of one, and for a ready cell.
 
     Parameters
     ----------
@@ -334,10 +392,10 @@ def stand_in(
         raise InputError(f"job {chooser.name} gives no cell")
     builder = jobs[chooser.function_args[0].uuid]
     if builder.uuid not in built and isinstance(builder.maker, BuildInterfaceMaker):
-        built[builder.uuid] = builder.maker.build(*builder.function_args)
+        built[builder.uuid] = builder.maker.build(builder.function_args[0])  # on the library's lattices
     cells = built[builder.uuid]
     keys = [key for _, key in reference.attributes]
     if keys != ["structure"]:
         part: Structure = getattr(cells.references[0], keys[0])[keys[1]]
-        return part, None
-    return cells.candidates[0].structure, recorded_polarity(cells.candidates[0].record)
+        return part, {}
+    return cells.candidates[0].structure, cells.candidates[0].record

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from jobflow import OutputReference
+from jobflow import Job, OutputReference
 from pymatgen.core.periodic_table import get_el_sp
 
 from ...configs.errors import CatholyteError
@@ -80,6 +80,7 @@ class _System:
         self.ready = self._ready()
         self.whole = self.ready if self.ready is not None else Budget(self.system.max_atoms)
         self.part = Budget(max(self.system.max_atoms // 2, 1))
+        self.free: dict[tuple[str, str], Job] = {}
 
     def _material(self, key: str, text: str) -> Material:
         location = ("interface", "systems", self.number, key)
@@ -130,20 +131,32 @@ class _System:
         builder, system = self.builder, self.system
         location: list[str | int] = ["interface", "systems", self.number]
         origin = f"{builder.source.path}:{builder.source.line(location)}: key '{'.'.join(map(str, location))}'"
-        built = BuildInterfaceMaker.of(system, list(self.materials.values()), self.ready, origin).job_for(self.label)
+        maker = BuildInterfaceMaker.of(system, list(self.materials.values()), self.ready, origin)
+        built = maker.job_for(self.label, self._lattices())
         builder.drafts.append(Draft(built, STEP, self.label, "build", None, None, self.whole))
         whole = self.height if system.form == "periodic" and self.ready is None else False
         stack, bulk = (
             self._relax(self.relaxing, relax_cell=whole),
             self._relax(self.relaxing, bulk=True, relax_cell=self.height),
         )
-        maker = ChooseInterfaceMaker(
+        chooser = ChooseInterfaceMaker(
             engine=self.relaxing, stack=stack.model_dump(mode="json"), bulk=bulk.model_dump(mode="json")
         )
-        job = maker.job_for(built.output, self.label)
-        runs = system.cells * (system.registries + len(self.materials) // 2)
+        job = chooser.job_for(built.output, self.label)
+        runs = system.cells * system.orientations * (system.registries + len(self.materials) // 2)
         builder.drafts.append(Draft(job, STEP, self.label, "candidates", self.relaxing, stack, self.whole, runs))
         return job.output
+
+    def _lattices(self) -> dict[str, dict[str, OutputReference]]:
+        """The crystals before and after the engine of the step relaxes them, whose lattices the stack takes; none for a
+        ready cell, and for one on the library's lattices."""
+        if self.ready is not None or self.system.lattice == "experiment":
+            return {}
+        engine = self.builder.engine(STEP, self.step.engine, "relax") if self.system.energies else None
+        relaxed = {key: self._free(engine or self.relaxing, key) for key in self.materials}
+        return {
+            key: {"before": job.output.initial_structure, "after": job.output.structure} for key, job in relaxed.items()
+        }
 
     def _relax(self, engine: Engine, *, bulk: bool = False, relax_cell: bool | str = False) -> Relax:
         production = self.builder.production if engine.name != self.step.relaxation.engine else None
@@ -212,11 +225,14 @@ class _System:
         """Slabs alone, and the free crystals that say what the strain costs."""
         for key, slab in slabs.items():
             self._run(engine, self._relax(engine), slab, self._reference("slab", key))
-        for material in self.materials.values():
-            self._free(engine, material)
+        for key in self.materials:
+            self._free(engine, key)
 
-    def _free(self, engine: Engine, material: Material) -> None:
+    def _free(self, engine: Engine, key: str) -> Job:
         """The crystal without strain: the very job of the bulk step where the recipe has one."""
+        if (engine.name, key) in self.free:
+            return self.free[engine.name, key]
+        material, arrangement = self.materials[key], self.system.arrangements.get(key, 1)
         bulk, builder = self.builder.recipe.bulk, self.builder
         limits = builder.production or bulk or self.step.relaxation
         method = (
@@ -224,8 +240,16 @@ class _System:
         )
         task = Relax(max_force=limits.max_force, max_steps=limits.max_steps, method=method)
         role = Reference(of=self.label, what="free", material=material.name)
-        job = engine.maker(task).job_for(builder.cell(material), material.name, role=role)
-        builder.drafts.append(Draft(job, STEP, material.name, "free", engine, task, builder.cell(material)))
+        cell, label = builder.cell(material), material.name
+        if (arrangement, self.system.seed) != (1, 0) and material.disordered:
+            cell = calculation_cell(material, self.system.seed, arrangement)
+            label = f"{material.name} arrangement {arrangement}" + (
+                f" of seed {self.system.seed}" if self.system.seed else ""
+            )
+        job = engine.maker(task).job_for(cell, label, role=role)
+        builder.drafts.append(Draft(job, STEP, material.name, "free", engine, task, cell))
+        self.free[engine.name, key] = job
+        return job
 
     def _electronic(self, stack: OutputReference, bulks: Mapping[str, OutputReference]) -> None:
         part = self.step.electronic

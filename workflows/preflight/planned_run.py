@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +57,8 @@ class PlannedRun:
     task : Relax, Static, Dos or MolecularDynamics
     settings : VaspSettings
         The engine's settings of this job.
-    polarity : str or None
-        Of the stack that it starts from, by its formal charges; None for another cell.
+    stack : mapping
+        Record of the built stack that it starts from; empty for another cell.
     """
 
     key: str
@@ -66,7 +66,7 @@ class PlannedRun:
     structure: Structure
     task: Task
     settings: VaspSettings
-    polarity: str | None = None
+    stack: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def cell(self) -> VaspCell:

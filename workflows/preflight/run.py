@@ -39,6 +39,7 @@ LOOKED_AT: Checks = (
     checks.meshes,
     checks.vacuum,
     stacks.no_repeat_dipole,
+    stacks.strains,
     checks.dipole_stages,
     checks.symmetry_off,
     checks.slab_tolerance,
@@ -90,7 +91,7 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
     jobs = {job.uuid: job for job in plan.flow.jobs if isinstance(job, Job)}
     cells: dict[str, Structure] = {}
     built: dict[str, BuiltInterfaces] = {}
-    polarities: dict[str, str | None] = {}
+    records: dict[str, dict[str, Any]] = {}
     runs = []
     for planned in plan.jobs:
         job = jobs[planned.uuid]
@@ -106,12 +107,12 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
         if isinstance(given, Structure):
             cells[planned.uuid] = given
         elif given.uuid in cells:
-            cells[planned.uuid], polarities[planned.uuid] = cells[given.uuid], polarities.get(given.uuid)
+            cells[planned.uuid], records[planned.uuid] = cells[given.uuid], records.get(given.uuid, {})
         else:
-            cells[planned.uuid], polarities[planned.uuid] = stand_in(jobs, given, built)
+            cells[planned.uuid], records[planned.uuid] = stand_in(jobs, given, built)
         if runs_production(planned.engine):
             run = _run(job, cells[planned.uuid], overrides)
-            runs.append(replace(run, polarity=polarities.get(planned.uuid)))
+            runs.append(replace(run, stack=records.get(planned.uuid, {})))
     return runs
 
 

@@ -12,7 +12,7 @@ from ....configs.constants import J_PER_M2
 from ....configs.steps.electronic import BandCenterSpec
 from ....configs.steps.interface import InterfaceStep
 from ....configs.trust import trust_of
-from ....structures.interfaces.verdict import recorded_polarity
+from ....structures.interfaces.verdict import beyond_limits, recorded_polarity
 from ....workflows.documents import CalculationDocument
 from ....workflows.interface_documents import ChosenInterface
 from ....workflows.roles import Main, Reference, Role, Stack
@@ -22,7 +22,7 @@ from ..chapter import Chapter, Problems
 from ..columns import ROLE, TIER
 from ..content import Block, Column, KeyNumber, Table, Text
 from .depth import DepthData, DepthResults, depth_blocks, depth_key_numbers, depth_results, depth_warnings
-from .interface_cells import ATOMS, SYSTEM, Chosen, candidates_table, cells_table, picture
+from .interface_cells import ATOMS, SYSTEM, Chosen, candidates_table, cells_table, joints_table, picture
 
 __all__ = ["INTERFACES", "Interfaces"]
 
@@ -102,7 +102,8 @@ def _blocks(found: Interfaces) -> list[Block]:
     blocks += [Text(_NO_TRAINING.format(trust.label), "note") for trust in engines if trust.learned]
     blocks += [picture(one) for one in found.chosen]
     if found.chosen:
-        blocks += [cells_table(found.chosen), candidates_table(found.chosen)]
+        joints = joints_table(found.chosen)
+        blocks += [cells_table(found.chosen), *([joints] if joints else []), candidates_table(found.chosen)]
     blocks += found.problems.texts
     if found.energies:
         blocks += _energy_tables(found.energies)
@@ -170,7 +171,11 @@ def _references(case: Case, found: Chosen, stack: CalculationDocument) -> Refere
         bulk = found.bulk(material)
         slab = found.document(Reference(of=found.system.name, what="slab", material=material))
         relaxed = (job for job in case.finished if job.document.kind == "relax" and job.document.tier == stack.tier)
-        free = next((job for job in relaxed if _is_free(job.document.role, material)), None)
+        free = min(
+            (job for job in relaxed if _is_free(job.document.role, material)),
+            key=lambda job: job.document.role is None or job.document.role.of != found.system.name,  # its own first
+            default=None,
+        )
         for kind, job in (("bulks", bulk), ("slabs", slab), ("free", free)):
             if job is not None:
                 named[kind][material] = job.document
@@ -262,9 +267,16 @@ def _across(case: Case, chosen: Sequence[Chosen]) -> dict[tuple[str, ...], Depth
 
 def _warnings(found: Interfaces) -> list[str]:
     polar = [one.system.name for one in found.chosen if recorded_polarity(one.choice.built.record) == "polar"]
-    return [_POLAR.format(name) for name in polar] + [
-        warning for results in found.across.values() for warning in depth_warnings(results)
+    strained = [
+        f"{one.system.name}: {told}; what is squeezed or stretched so far is another material"
+        for one in found.chosen
+        for told in beyond_limits(one.choice.built.record, one.system.max_principal_strain, one.system.max_area_change)
     ]
+    return (
+        [_POLAR.format(name) for name in polar]
+        + strained
+        + [warning for results in found.across.values() for warning in depth_warnings(results)]
+    )
 
 
 INTERFACES = Chapter(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ....configs.steps.interface import InterfaceSystem
-from ....structures.interfaces.verdict import recorded_polarity
+from ....structures.interfaces.verdict import recorded_polarity, recorded_strains
 from ....workflows.interface_documents import ChosenInterface
 from ....workflows.roles import Candidate, Reference, Role, Stack
 from ...figures.cells import StackView, stack_figure
@@ -15,7 +15,7 @@ from ..case import Finished
 from ..columns import N_ATOMS, TIER
 from ..content import Column, Picture, Table
 
-__all__ = ["ATOMS", "SYSTEM", "Chosen", "candidates_table", "cells_table", "picture"]
+__all__ = ["ATOMS", "SYSTEM", "Chosen", "candidates_table", "cells_table", "joints_table", "picture"]
 
 ATOMS = Column("atoms", "atoms")
 SYSTEM = Column("system", "system", chemical=True)
@@ -85,6 +85,9 @@ def cells_table(chosen: Sequence[Chosen]) -> Table:
         Column("area", "area (Å²)", 1),
         _STRAIN,
         Column("taken", "strain taken by"),
+        Column("principal", "principal strains (%)"),
+        Column("area_change", "change of area (%)"),
+        Column("orientation", "orientation"),
         Column("gap", "gap (Å)", 2),
         Column("seam", "second gap (Å)", 2),
         Column("height", "height, built → relaxed (Å)"),
@@ -105,6 +108,13 @@ def cells_table(chosen: Sequence[Chosen]) -> Table:
                 "area": choice.candidates[choice.chosen].area,
                 "strain": record.get("strain"),
                 "taken": ", ".join(f"{name} {value:.3f}" for name, value in record.get("strains", {}).items()),
+                "principal": ", ".join(
+                    f"{name} {100 * a:+.1f}/{100 * b:+.1f}" for name, (a, b, _) in recorded_strains(record).items()
+                ),
+                "area_change": ", ".join(
+                    f"{name} {100 * change:+.1f}" for name, (_, _, change) in recorded_strains(record).items()
+                ),
+                "orientation": "{} of {}".format(*record["orientation"]) if "orientation" in record else None,
                 "gap": record["gaps"][0] if record.get("gaps") else None,
                 "seam": record.get("empty") if record.get("form") == "periodic" else None,
                 "height": f"{choice.built.structure.lattice.c:.2f} → {choice.structure.lattice.c:.2f}",
@@ -113,10 +123,33 @@ def cells_table(chosen: Sequence[Chosen]) -> Table:
             }
         )
     note = (
-        "Strain: von Mises. The lattice in the plane is kept in every relaxation; without vacuum the height of the "
-        "cell follows."
+        "Strain: von Mises; principal strains are logarithmic. Orientation: by the interaction energy, of all that the "
+        "lattices do not tell apart and the crystals do. The lattice in the plane is kept in every relaxation; without "
+        "vacuum the height of the cell follows."
     )
     return Table("interface_cells", "Cells", columns, rows, note)
+
+
+def joints_table(chosen: Sequence[Chosen]) -> Table | None:
+    """Return each interface of each system's cell as it was built; None where no record tells them."""
+    columns = (
+        SYSTEM,
+        Column("interface", "interface"),
+        Column("below", "below", chemical=True),
+        Column("above", "above", chemical=True),
+        Column("gap", "gap (Å)", 2),
+        Column("interaction", "interaction (meV/Å²)", 1),
+    )
+    rows = [
+        {**joint, "system": found.system.name, "interface": k, "interaction": 1000 * joint["interaction"]}
+        for found in chosen
+        for k, joint in enumerate(found.choice.built.record.get("joints", ()), 1)
+    ]
+    note = (
+        "From the bottom up, that across the cell's top last; atoms within 2 Å of the outermost one, and the share of "
+        "the interaction energy of the rigid slabs. γ, W and events per area are means over these interfaces."
+    )
+    return Table("interface_joints", "Interfaces of each cell", columns, rows, note) if rows else None
 
 
 def candidates_table(chosen: Sequence[Chosen]) -> Table:

@@ -148,6 +148,26 @@ def test_cells_and_choice() -> None:
     assert any("not trained on interfaces" in block.text for block in section.blocks if block.kind == "note")
 
 
+def test_each_interface_and_each_strain_is_shown() -> None:
+    found = case(*jobs())
+    choice = found.others["choice"]
+    assert isinstance(choice, ChosenInterface)
+    sides = [("Co4O4", "O4", 2.1, -0.02), ("O4", "Li2O2", 2.2, 0.01)]
+    joints = [dict(zip(("below", "above", "gap", "interaction"), one, strict=True)) for one in sides]
+    strained = {"principal_strains": {"LCO": [0.0, 0.0], "CoO": [-0.0933, -0.1057]}, "orientation": [1, 4]}
+    choice.built.record |= {"joints": joints, **strained}
+    section = INTERFACES.section(found)
+    rows = table(section, "interface_joints").rows
+    assert [(row["interface"], row["below"], row["gap"], row["interaction"]) for row in rows] == [
+        (1, "Co4O4", 2.1, -20.0),
+        (2, "O4", 2.2, 10.0),
+    ]
+    (row,) = table(section, "interface_cells").rows
+    assert row["principal"] == "LCO +0.0/+0.0, CoO -10.6/-9.3"
+    assert (row["area_change"], row["orientation"]) == ("LCO +0.0, CoO -18.0", "1 of 4")
+    assert any("A|B: CoO takes principal strains of -10.6 and -9.3 %" in warning for warning in section.warnings)
+
+
 def test_the_recipes_level_goes_before_that_of_the_choice() -> None:
     stack = cell({"LCO": 2, "CoO": 3}, 20)
     better = [

@@ -191,9 +191,9 @@ def _single_jobs() -> Iterator[Job]:
 
 def _interface() -> list[Job]:
     """The jobs of one stack: built, chosen among, and what the choice is replaced by."""
-    system = InterfaceSystem.model_validate(
-        {"name": "LCO|CoO", "a": "LCO:104", "b": "CoO:100", "max_atoms": 32, "thickness": ["8 Å", "8 Å"]}
-    )
+    asked = {"name": "LCO|CoO", "a": "LCO:104", "b": "CoO:100", "max_atoms": 32, "thickness": ["8 Å", "8 Å"]}
+    former = {"lattice": "experiment", "max_principal_strain": None, "max_area_change": None, "orientations": 1}
+    system = InterfaceSystem.model_validate(asked | former)  # a question that was asked before these keys were there
     build = BuildInterfaceMaker.of(system, [LCO, COO], None, "a place in a recipe").job_for("LCO|CoO")
     ready = BuildInterfaceMaker.of(system, [], _lih(), "").job_for("ready")
     stack, bulk = Relax(relax_cell="height", keep_symmetry=False), Relax(keep_symmetry=False)

@@ -4,9 +4,11 @@ resumed."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jobflow import Job
+from pymatgen.core.structure import Structure
 
 from catholyte.analysis.records import Records
 from catholyte.analysis.report.page import write_report
@@ -24,7 +26,11 @@ from catholyte.workflows.plan.build import build_plan
 def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltInterfaces:
     path = write_recipe(
         tmp_path_factory.mktemp("recipe"),
-        ("max_atoms: 32", "max_atoms: 150\n      max_strain: 0.1\n      cells: 2"),
+        (
+            "max_atoms: 32",
+            "max_atoms: 150\n      max_strain: 0.1\n      max_principal_strain: 0.2\n"
+            "      max_area_change: 0.3\n      lattice: experiment\n      orientations: 1\n      cells: 2",
+        ),
         ("b: CoO:100", "b: LPSCl:100"),
     )
     plan = build_plan(*load_recipe(str(path)), only="interface")
@@ -74,6 +80,35 @@ def test_the_least_energy_above_the_strained_crystals_is_taken(built: BuiltInter
         assert found.structure == built.candidates[best].structure
         assert found.slabs == built.references[built.candidates[best].cell].slabs
     assert chosen(*[0.02] * number).chosen == 0
+
+
+def test_with_vacuum_the_interface_is_ranked_and_not_its_outer_faces(built: BuiltInterfaces) -> None:
+    """Two cells: the second has cheap outer faces (0.01 eV/Å² a face instead of 0.05) and the worse interface."""
+    first = [next(one for one in built.candidates if one.cell == cell) for cell in (0, 1)]
+    pair = built.model_copy(
+        update={"candidates": [one.model_copy(update={"record": one.record | {"form": "vacuum"}}) for one in first]}
+    )
+    crystals = [{key: _of(cell, 0.0) for key, cell in one.bulks.items()} for one in built.references]
+    faces, interfaces = (0.05, 0.01), (0.02, 0.04)
+    areas = [one.record["area"] for one in first]
+    slabs = [
+        {key: _of(cell, 2 * face * area) for key, cell in one.slabs.items()}
+        for one, face, area in zip(built.references, faces, areas, strict=True)
+    ]
+    stacks = [
+        _of(one.structure, (between + 2 * face) * area)
+        for one, between, face, area in zip(first, interfaces, faces, areas, strict=True)
+    ]
+    found = choose(pair, "chgnet", stacks, crystals, slabs)
+    assert found.chosen == 0
+    assert [row.interface for row in found.candidates] == pytest.approx(interfaces)
+    assert found.candidates[0].excess == pytest.approx(0.12)
+    assert choose(pair, "chgnet", stacks, crystals).chosen == 1  # by the excess, the outer faces decide
+
+
+def _of(cell: Structure, above: float) -> dict[str, Any]:
+    """Energy of -1 eV an atom, and so many eV above."""
+    return {"structure": cell, "energy": above - len(cell)}
 
 
 @pytest.mark.slow

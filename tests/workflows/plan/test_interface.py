@@ -11,7 +11,9 @@ import pytest
 from jobflow import Job
 
 from catholyte.configs.errors import InputError
-from catholyte.configs.load import load_recipe
+from catholyte.configs.load import load_recipe, material
+from catholyte.configs.steps.interface import InterfaceSystem
+from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.structures.crystals.files import write_structure
 from catholyte.tests.support.campaigns.interface_recipe import write_recipe
 from catholyte.workflows.engines.engine import CalculationMaker
@@ -48,7 +50,7 @@ def test_jobs_and_what_they_wait_for(tmp_path: Path) -> None:
     waits = {job.name: [names[key] for key in job.depends_on] for job in plan.jobs}
     choice = ["LCO|CoO chgnet candidates"]
     assert waits == {
-        "LCO|CoO build": [],
+        "LCO|CoO build": ["CoO chgnet relax", "LCO chgnet relax"],  # whose lattices the stack takes
         "LCO|CoO chgnet candidates": ["LCO|CoO build"],
         "LCO|CoO slab LCO chgnet relax": choice,
         "LCO|CoO slab CoO chgnet relax": choice,
@@ -64,6 +66,33 @@ def test_jobs_and_what_they_wait_for(tmp_path: Path) -> None:
         "CoO control chgnet md (chunk 2)": ["CoO control chgnet md (chunk 1)"],
     }
     assert {job.step for job in plan.jobs} == {"interface"}
+
+
+def test_the_lattices_of_the_library_are_a_question_of_their_own(tmp_path: Path) -> None:
+    words = "lattice: experiment\n      max_principal_strain: null\n      max_area_change: null\n      orientations: 1"
+    former = _plan(tmp_path, ("      strain_on: shared", f"      {words}\n      strain_on: shared"))
+    waits = {job.name: job.depends_on for job in former.jobs}
+    assert waits["LCO|CoO build"] == []
+    maker = _jobs(former)["LCO|CoO build"].maker
+    assert set(maker.system) == set(
+        BuildInterfaceMaker.of(InterfaceSystem.of_question(maker.system), [], None, "").system
+    )
+    assert not {"lattice", "orientations", "arrangements", "max_principal_strain"} & set(maker.system)
+    assert InterfaceSystem.of_question(maker.system).lattice == "experiment"
+
+
+def test_a_stack_takes_the_lattices_that_the_engine_gives(tmp_path: Path) -> None:
+    """CoO shrunk by 3 % in every direction: the oxides fit better by that."""
+    plan = _plan(tmp_path, ("registries: 2", "registries: 1\n      orientations: 1"))
+    maker = _jobs(plan)["LCO|CoO build"].maker
+    cells = {"a": calculation_cell(material("LCO")), "b": calculation_cell(material("CoO"))}
+    relaxed = {key: {"before": cell, "after": cell.copy()} for key, cell in cells.items()}
+    relaxed["b"]["after"].scale_lattice(cells["b"].volume * 0.97**3)
+    library, own = (maker.build("LCO|CoO", given).candidates[0].record for given in (None, relaxed))
+    assert (library["lattice"], own["lattice"]) == ("experiment", "engine")
+    change = sum(library["principal_strains"]["LCO"]) - sum(own["principal_strains"]["LCO"])
+    assert change == pytest.approx(-np.log(0.97), abs=1e-6)  # shared: half of twice the logarithm
+    assert own["strain"] < library["strain"]
 
 
 def test_a_cell_to_be_built_has_its_budget_and_says_so(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
     ]
     findings = preflight(runs, wall_time=86_400, ranks=16)
     assert [finding for finding in findings if not finding.ok] == []
-    assert len(findings) == len({finding.name for finding in findings}) == 19
+    assert len(findings) == len({finding.name for finding in findings}) == 20
     assert all(finding.detail for finding in findings)
     assert {"name", "ok", "detail", "mend"} <= set(findings[0].told())
 
@@ -133,8 +133,19 @@ def test_spacings_leave_the_vacuum_out() -> None:
 
 def test_a_stack_that_repeats_a_dipole_is_refused() -> None:
     name = "repeat dipoles of stacks"
-    sound = replace(_run("stack"), polarity="compensated")
-    assert name not in _failed(sound, replace(sound, polarity="non-polar"), _run("crystal"))
-    found = _failed(sound, replace(sound, name="A|B", polarity="polar"))[name]
+    sound = replace(_run("stack"), stack={"polarity": "compensated", "repeat_dipoles": [0.0, 4e-16]})
+    assert name not in _failed(sound, _run("crystal"))
+    called = {"polarity": "non-polar", "repeat_dipoles": [0.03, 0.0]}
+    found = _failed(sound, replace(sound, name="A|B", stack=called))[name]
     assert found.refuses
     assert "A|B starts from a stack" in found.detail
+
+
+def test_a_stack_that_is_strained_too_far_is_pointed_out() -> None:
+    name = "strains of stacks"
+    sound = replace(_run("stack"), stack={"principal_strains": {"LCO": [0.0, 0.0], "CoO": [-0.036, -0.036]}})
+    assert name not in _failed(sound, _run("crystal"))
+    squeezed = {"principal_strains": {"LCO": [0.0, 0.0], "LPSCl": [-0.1057, -0.0933]}}
+    found = _failed(sound, replace(sound, name="A|B", stack=squeezed))[name]
+    assert not found.refuses
+    assert "A|B: LPSCl takes principal strains of -10.6 and -9.3 %, a change of its area of -18.0 %" in found.detail
