@@ -67,12 +67,16 @@ _API = EnergySource(citation=materials_project.CITATION, license=materials_proje
 
 
 class ReferenceEnergy(Spec):
-    """A public energy of an element that no entry file holds."""
+    """A public energy that no entry file holds."""
 
     id: str
     formula: str
     space_group: str
-    energy_per_atom: float = Field(description="eV/atom, uncorrected as the scheme leaves elements")
+    energy_per_atom: float = Field(
+        description="eV/atom on the scale; of an element uncorrected, as the scheme leaves it"
+    )
+    correction_error: float = Field(0.0, ge=0, description="eV/atom, 1 σ of the corrections")
+    volume: float | None = Field(None, gt=0, description="Å³/atom of the relaxed cell")
     source: str = Field(description="key of the sources")
 
 
@@ -86,12 +90,16 @@ class PhaseSetSpec(Spec):
     sources: dict[str, EnergySource] = Field(
         description="key to citation, licence and address; every key of FILES, and chgnet"
     )
-    references: tuple[ReferenceEnergy, ...] = Field((), description="elements that the public entry files lack")
+    references: tuple[ReferenceEnergy, ...] = Field((), description="energies that the public entry files lack")
     left_out: tuple[str, ...] = Field((), description="crystals of the library that are no entry")
+    left_out_public: dict[str, str] = Field({}, description="id of a public entry that is none here, with the reason")
 
 
 def build(
-    spec: PhaseSetSpec, public: Sequence[PublicEntry], relaxations: Relaxations
+    spec: PhaseSetSpec,
+    public: Sequence[PublicEntry],
+    relaxations: Relaxations,
+    earlier: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], list[RefereeRow]]:
     """Return the signed phase-set document and the table of CHGNet against the public energies.
 
@@ -102,11 +110,14 @@ def build(
         Of any elements: those outside the set serve the error estimate alone. Compounds that hold molecular oxygen are
         left out.
     relaxations : Relaxations
+    earlier : mapping, optional
+        A phase-set document whose CHGNet entries and errors stand as they are: only what it lacks is relaxed, and the
+        table stays empty.
 
     Raises
     ------
     InputError
-        If there is nothing to judge CHGNet by.
+        If there is nothing to judge CHGNet by, or the earlier document has other CHGNet settings.
     CalculationError
         If a crystal does not relax, or leaves its volume by more than :data:`LARGEST_VOLUME_CHANGE`.
     """
@@ -116,15 +127,23 @@ def build(
         for name, m in load_materials().items()
         if name not in spec.left_out and _symbols(m) <= set(spec.elements)
     }
-    rows = referee_table(
-        lowest_per_formula(public),
-        lambda structure, label: relaxations.relaxed(structure, Static(method=None), label).energy_per_atom,
-    )
-    errors = class_errors(rows)
+    signature = relaxations.signature().model_dump(mode="json")
+    if earlier is None:
+        rows = referee_table(
+            lowest_per_formula(public),
+            lambda structure, label: relaxations.relaxed(structure, Static(method=None), label).energy_per_atom,
+        )
+        errors = class_errors(rows)
+    else:
+        if earlier["signatures"]["chgnet"] != signature:
+            raise InputError(f"{earlier['name']}: the earlier set's CHGNet energies have another signature")
+        rows, errors = [], earlier["errors"]["chgnet"]
+    known_records = {entry["id"]: entry for entry in earlier["entries"]} if earlier else {}
     inside = [
         entry
         for entry in (*public, *_references(spec))
         if {element.symbol for element in entry.composition} <= set(spec.elements)
+        and entry.entry_id not in spec.left_out_public
     ]
     chosen = lowest_per_formula(inside)
     known = {entry.formula for entry in chosen if entry.structure is not None or entry.space_group is not None}
@@ -132,7 +151,10 @@ def build(
         m for m in library.values() if len(_symbols(m)) > 1 and Composition(m.formula).reduced_formula not in known
     ]
     records = [_public_record(entry, library) for entry in chosen]
-    records += [_chgnet_record(material, relaxations, errors) for material in missing]
+    records += [
+        known_records.get(f"chgnet-{material.name}") or _chgnet_record(material, relaxations, errors)
+        for material in missing
+    ]
     used, sources = {record["source"] for record in records}, {**spec.sources, materials_project.SOURCE: _API}
     document = {
         "name": spec.name,
@@ -141,7 +163,7 @@ def build(
         "scale": SCALE,
         "elements": list(spec.elements),
         "sources": {key: source.model_dump() for key, source in sources.items() if key in used},
-        "signatures": {"chgnet": relaxations.signature().model_dump(mode="json")},
+        "signatures": {"chgnet": signature},
         "errors": {"chgnet": errors},
         "entries": sorted(records, key=lambda record: (record["formula"], record["id"])),
     }
@@ -150,7 +172,9 @@ def build(
 
 def _references(spec: PhaseSetSpec) -> list[PublicEntry]:
     return [
-        PublicEntry(r.id, Composition(r.formula), r.energy_per_atom, 0.0, r.source, None, r.space_group)
+        PublicEntry(
+            r.id, Composition(r.formula), r.energy_per_atom, r.correction_error, r.source, None, r.space_group, r.volume
+        )
         for r in spec.references
     ]
 
@@ -199,6 +223,8 @@ def _public_volume(entry: PublicEntry, material: Material | None) -> tuple[float
         return round(
             float(entry.structure.volume) / len(entry.structure) * unit.num_atoms, 4
         ), "relaxed cell, PBE (Materials Project)"
+    if entry.volume is not None:
+        return round(entry.volume * float(unit.num_atoms), 4), f"relaxed cell, PBE ({entry.source})"
     return (_crystal_volume(material, unit), f"crystal, {material.source}") if material is not None else (None, "")
 
 
@@ -299,6 +325,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="CHGNet energies already computed",
     )
+    parser.add_argument(
+        "--earlier",
+        type=Path,
+        metavar="FILE",
+        help="built set whose CHGNet energies and errors stand; only crystals that it lacks are relaxed",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: configs/phases/NAME.json of the package")
     return parser
 
@@ -313,15 +345,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.materials_project
             else []
         )
-        document, rows = build(spec, [*public_entries(options.entries), *downloaded], Relaxations(options.cache))
+        earlier = _earlier(options.earlier) if options.earlier else None
+        public = [*public_entries(options.entries), *downloaded]
+        document, rows = build(spec, public, Relaxations(options.cache), earlier)
     except CatholyteError as error:
         print(error.message, file=sys.stderr)
         return error.exit_status
-    _print_table(rows)
+    if rows:
+        _print_table(rows)
     path = options.out or CONFIGS / "phases" / f"{spec.name}.json"
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{len(document['entries'])} entries, sha256 {document['sha256']}, written to {path}")
     return 0
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable phase set: {error}") from None
+    verify(document, str(path))
+    return document
 
 
 def _print_table(rows: Sequence[RefereeRow]) -> None:

@@ -35,7 +35,6 @@ FILES = {
     "pymatgen_calc_compounds_norm.json.gz": "mp-calc-compounds",
     "pymatgen_TiO2_entries.json": "mp-tio2",
     "reaction-network_*_entries.json.gz": "mp-reaction-network",
-    "matgenb_LiPS_entries.json": "matgenb-lips",
 }
 #: sources whose files store the MP2020 corrections
 _ALREADY_CORRECTED = ("mp-reaction-network",)
@@ -64,6 +63,8 @@ class PublicEntry:
         None where the file carries none: the polymorph is unknown.
     space_group : str or None
         Stated by a source that stores no structure.
+    volume : float or None
+        Å³/atom, stated by a source that stores no structure.
     """
 
     entry_id: str
@@ -73,6 +74,7 @@ class PublicEntry:
     source: str
     structure: Structure | None = None
     space_group: str | None = None
+    volume: float | None = None
 
     @property
     def formula(self) -> str:

@@ -16,7 +16,7 @@ from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.entries.compatibility import CompatibilityError
 
 from catholyte.configs.errors import CalculationError, InputError
-from catholyte.configs.load import material
+from catholyte.configs.load import CONFIGS, material, parse_file
 from catholyte.structures.crystals.crystal import conventional, primitive
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import Signature
@@ -298,6 +298,61 @@ def test_an_element_from_the_specification_has_its_crystal_and_no_correction() -
     )
 
 
+ENTRIES = [public("Li", -1.9), public("Cl2", -1.85), public("O2", -4.9), public("LiCl", -4.0, LICL)]
+
+
+def test_a_public_entry_that_is_left_out_makes_room_for_the_library_crystal() -> None:
+    spec = SPEC.model_copy(update={"left_out_public": {ENTRIES[3].entry_id: "another polymorph than the library's"}})
+    document, _ = build(spec, ENTRIES, Counting(lambda structure: -3.9))
+    found = {entry["formula"]: entry["id"] for entry in document["entries"]}
+    assert found["LiCl"] == "chgnet-LiCl"
+
+
+def test_a_compound_from_the_specification_is_public_and_not_relaxed() -> None:
+    given = ReferenceEnergy(
+        id="paper-Li2O",
+        formula="Li2O",
+        space_group="Fm-3m",
+        energy_per_atom=-4.97,
+        correction_error=0.007,
+        volume=8.2,
+        source="mp-calc-compounds",
+    )
+    document, _ = build(SPEC.model_copy(update={"references": (given,)}), ENTRIES, Counting(lambda structure: -3.9))
+    found = {entry["id"]: entry for entry in document["entries"] if entry["formula"] == "Li2O"}
+    assert list(found) == ["paper-Li2O"]
+    assert (found["paper-Li2O"]["tier"], found["paper-Li2O"]["volume"]) == ("vasp", pytest.approx(24.6))
+    assert found["paper-Li2O"]["error"] == pytest.approx(hypot(0.007, DFT_ERROR), abs=1e-6)
+
+
+def test_an_earlier_set_gives_its_relaxations_and_only_what_it_lacks_is_relaxed() -> None:
+    first, _ = build(SPEC.model_copy(update={"left_out": ("LiClO4",)}), ENTRIES, Counting(lambda structure: -3.9))
+    later, rows = build(SPEC, ENTRIES, Counting(lambda structure: -3.5), first)
+    energies = {entry["id"]: entry["energy_per_atom"] for entry in later["entries"]}
+    assert (energies["chgnet-Li2O"], energies["chgnet-LiClO4"], rows) == (-3.9, -3.5, [])
+    assert later["errors"] == first["errors"]
+    other = {**first, "signatures": {"chgnet": {**first["signatures"]["chgnet"], "version": "0"}}}
+    with pytest.raises(InputError, match="have another signature"):
+        build(SPEC, ENTRIES, Counting(lambda structure: -3.5), other)
+
+
+def test_the_electrolyte_of_the_set_is_on_its_scale() -> None:
+    """The run's total energy with the scheme's corrections, as pymatgen applies them."""
+    from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
+    from pymatgen.entries.computed_entries import ComputedEntry
+
+    spec, _ = parse_file(CONFIGS / "phases" / "solidstate.yaml", PhaseSetSpec)
+    (given,) = (one for one in spec.references if one.formula == "Li6PS5Cl")
+    potentials = ["PAW_PBE Li_sv 23Jan2001", "PAW_PBE P 17Jan2003", "PAW_PBE S 17Jan2003", "PAW_PBE Cl 17Jan2003"]
+    settings_of = {"run_type": "GGA", "hubbards": {}, "potcar_symbols": potentials}
+    data = {"oxidation_states": {"Cl": -1.0}, "sulfide_type": "sulfide"}
+    raw = ComputedEntry("Li24P4S20Cl4", -216.72565299, parameters=settings_of, data=data)
+    found = MaterialsProject2020Compatibility(check_potcar=False).process_entry(raw, on_error="raise")
+    assert found is not None
+    assert given.energy_per_atom == pytest.approx(found.energy_per_atom, abs=1e-6)
+    assert given.correction_error == pytest.approx(found.correction_uncertainty_per_atom, abs=1e-5)
+
+
 @settings(deadline=None)
 @given(text=st.text(), number=st.floats(allow_nan=False, allow_infinity=False))
 def test_hash_ignores_order_and_itself_but_nothing_else(text: str, number: float) -> None:
@@ -313,11 +368,10 @@ def write_entries(directory: Path) -> None:
     chloride = {**raw_entry("LiCl", -3.688175), "@class": "ComputedStructureEntry", "structure": structure}
     for name, content in {
         "pymatgen_calc_compounds_norm.json.gz": {"Li": lithium, "LiCl": chloride},
-        "reaction-network_x_entries.json.gz": [raw_entry("Fe", -8.4)],
+        "reaction-network_x_entries.json.gz": [raw_entry("Fe", -8.4), {**raw_entry("Li3PS4", -4.1), "entry_id": None}],
     }.items():
         with gzip.open(directory / name, "wt") as stream:
             json.dump(content, stream)
-    (directory / "matgenb_LiPS_entries.json").write_text(json.dumps([{**raw_entry("Li3PS4", -4.1), "entry_id": None}]))
     (directory / "pymatgen_TiO2_entries.json").write_text(
         json.dumps([{**raw_entry("TiO2", -9.0, "oxide"), "entry_id": 390}])
     )
@@ -330,7 +384,7 @@ def test_public_files_are_read_whole(tmp_path: Path) -> None:
         "Li": "mp-Li",
         "LiCl": "mp-LiCl",
         "Fe": "mp-Fe",
-        "Li3PS4": "matgenb-lips-Li3P1S4",
+        "Li3PS4": "mp-reaction-network-Li3P1S4",
         "TiO2": "mp-390",
     }
     assert found["LiCl"].energy_per_atom == pytest.approx(-3.995175)
