@@ -12,8 +12,8 @@ The mutual part is what is left when the no-mixing line, between the two reactan
 with the reservoirs alone, is subtracted; without that, lithium extraction of the cathode (electronvolts) is charged to
 the contact. Norm: per atom of the reactants as they are written, **their lithium and oxygen included**, as in a closed
 system, so that both can be compared; divided by a kink's `conserved` it is per atom without the open elements, the norm
-of Richards et al. and of pymatgen. Reactions that are driven by electron transfer alone need a path for electrons;
-kinetics are left out.
+of Richards et al. and of pymatgen (`per_conserved` of the result). Reactions that are driven by electron transfer alone
+need a path for electrons; kinetics are left out.
 """
 
 from __future__ import annotations

@@ -199,6 +199,16 @@ class ReactionResult:
     measured: MeasuredReaction | None = None
 
     @property
+    def per_conserved(self) -> Minimum | None:
+        """Deepest mutual energy per atom of the reactants without the open elements, the norm of Richards et al. (2016)
+        and of pymatgen, and where: its mixing ratio need not be that of `mutual`. None for a closed system."""
+        if self.open is None:
+            return None
+        energies = [kink.mutual / kink.conserved if kink.conserved else 0.0 for kink in self.kinks]
+        deepest = min(range(len(energies)), key=energies.__getitem__)
+        return Minimum(energies[deepest], self.kinks[deepest]) if energies[deepest] < 0 else Minimum(0.0, None)
+
+    @property
     def tiers(self) -> dict[str, Tier]:
         """Tier of every entry that the result rests on, by entry id."""
         products = [
@@ -243,6 +253,7 @@ class ReactionResult:
         return {
             "phase_set": {"name": self.phase_set, "sha256": self.sha256},
             **({} if self.open is None else {"open": self.open.to_json()}),
+            **({} if self.per_conserved is None else {"mutual_per_conserved": self.per_conserved.to_json()}),
             "self": {"a": self.a.self_energy, "b": self.b.self_energy},
             "mutual": self.mutual.to_json(),
             "total": self.total.to_json(),

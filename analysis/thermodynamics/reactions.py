@@ -21,7 +21,7 @@ from functools import cached_property
 import numpy as np
 
 from ...configs.arrays import Floats
-from .formation import measurement_scales
+from .formation import MeasurementScales, measurement_scales
 from .hull import NUMERICAL_ZERO, Phases, Vertex, settled
 from .open_species import OpenSpecies
 from .phase_set import PhaseEntry, PhaseSet, Subject
@@ -46,6 +46,7 @@ __all__ = [
     "Reactant",
     "ReactionResult",
     "Uncertainty",
+    "beside_measurement",
     "describe",
     "formula_fraction",
     "products_of",
@@ -247,6 +248,7 @@ def describe(
     line : function of PhaseSet
         Returns the same pair's curve on another set.
     """
+    scales = measurement_scales(phase_set)
     kinks = tuple(_kink(curve, index, draws) for index in range(len(curve.vertices)))
     return ReactionResult(
         phase_set=phase_set.name,
@@ -258,15 +260,19 @@ def describe(
         total=_minimum(curve.total, kinks),
         uncertainty=Uncertainty.of(draws, (curve.own[0] is not None, curve.own[1] is not None), seed),
         open=curve.open,
-        measured=_against_measurement(line, phase_set),
+        measured=None if scales is None else beside_measurement(curve, line(scales.measured), scales),
     )
 
 
-def _against_measurement(line: Callable[[PhaseSet], PairCurve], phase_set: PhaseSet) -> MeasuredReaction | None:
-    scales = measurement_scales(phase_set)
-    if scales is None:
-        return None
-    own, other = line(phase_set), line(scales.measured)
+def beside_measurement(own: PairCurve, other: PairCurve, scales: MeasurementScales) -> MeasuredReaction:
+    """Return how a pair's curve stands against measured enthalpies.
+
+    Parameters
+    ----------
+    own, other : PairCurve
+        Of the same pair on the phase set and on its measured scale.
+    scales : MeasurementScales
+    """
     deepest = {part: int(np.argmin(getattr(other, part))) for part in _PARTS}
     places = {0, len(other.vertices) - 1, *deepest.values()}
     behind = [product.formula for place in sorted(places) for product in other.products(place)]

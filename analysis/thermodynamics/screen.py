@@ -4,22 +4,24 @@ Three questions per coating: does it react with the cathode, does it react with 
 stability window hold the operating range? The answer is one row; rows of one cathode | electrolyte are ranked,
 first those whose coating holds the operating range, then by the worst of the two mutual reaction energies,
 least reactive first, then by what the window misses (the order of criteria of Xiao et al., Joule 3, 1252 (2019),
-without thresholds of our own).
+without thresholds of our own). A second rank takes the energies open to lithium at the upper end of the operating
+range, with the lithium content of the electrode held (:func:`.cathode_states.held_voltage`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
 from ...configs.errors import InputError
 from ...configs.steps.screen import ScreenStep
-from .cathode_states import CathodeState, cathode_states
+from .cathode_states import CathodeState, ElectrodeRow, OpenEnergies, cathode_states, electrode_rows
 from .phase_set import PhaseSet, parse_formula
 from .reactions import ReactionResult, react
-from .window import WindowResult, stability_window
+from .window import stability_window
+from .window_deviation import Coverage, measured_limits
 
 __all__ = ["Coverage", "Ranked", "ScreenPair", "ScreenResult", "screen"]
 
@@ -45,7 +47,11 @@ class ScreenPair:
     a_formula, b_formula : str
         Formula units.
     mutual, mutual_sigma, total, total_sigma : float
-        eV/atom, minima over the mixing ratio; one standard deviation.
+        eV/atom, minima over the mixing ratio; one standard deviation against other DFT.
+    mutual_error, measured, measured_sigma : float or None
+        eV/atom: standard deviation of `mutual` against measurement; the number from measured enthalpies, and its own.
+    measured_basis : str
+        What that number rests on, or why there is none.
     x : float or None
         Formula-unit fraction of a at the mutual minimum; None where nothing reacts.
     reaction : str
@@ -65,50 +71,14 @@ class ScreenPair:
     mutual_sigma: float
     total: float
     total_sigma: float
+    mutual_error: float | None
+    measured: float | None
+    measured_sigma: float | None
+    measured_basis: str
     x: float | None
     reaction: str
     on_hull: str
     tier: str
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """The stability window of one material against the operating range.
-
-    Parameters
-    ----------
-    material, role : str
-        coating or electrolyte.
-    reduction, oxidation : float or None
-        V vs Li/Li+; no oxidation limit without lithium to release.
-    energy_above_hull : float or None
-        eV/atom.
-    low, high : float
-        V vs Li/Li+, the operating range.
-    """
-
-    material: str
-    role: str
-    reduction: float
-    oxidation: float | None
-    energy_above_hull: float | None
-    low: float
-    high: float
-
-    @property
-    def shortfall(self) -> float:
-        """V, >= 0: by how much the window misses the two ends of the operating range together."""
-        above = 0.0 if self.oxidation is None else max(0.0, self.high - self.oxidation)
-        return above + max(0.0, self.reduction - self.low)
-
-    @property
-    def covers(self) -> bool:
-        """Whether the window holds the whole operating range."""
-        return self.shortfall == 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers."""
-        return {**asdict(self), "shortfall": self.shortfall, "covers": self.covers}
 
 
 @dataclass(frozen=True)
@@ -134,6 +104,13 @@ class Ranked:
         Whether that window holds the operating range.
     rank : int
         1 is best, within the cathode (at this state of charge) and electrolyte.
+    held : float
+        V vs Li/Li+, at which the set leaves the cathode its lithium.
+    open_inner, open_outer, open_worst : float
+        eV/atom, mutual minima open to lithium: of the cathode with what it touches at `held`, of the coating (None
+        where bare) with the electrolyte at the upper end of the operating range; the more negative of them.
+    open_rank : int
+        As `rank`, by `open_worst`.
     """
 
     cathode: str
@@ -149,7 +126,12 @@ class Ranked:
     oxidation: float | None
     shortfall: float
     covers: bool
+    held: float
+    open_inner: float
+    open_outer: float | None
+    open_worst: float
     rank: int = 0
+    open_rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -167,6 +149,7 @@ class ScreenResult:
     ranking: tuple[Ranked, ...]
     reactions: dict[tuple[str, str], ReactionResult]
     thin: tuple[tuple[str, int], ...] = ()
+    electrodes: tuple[ElectrodeRow, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -193,6 +176,11 @@ class ScreenResult:
                 "rank: coatings that hold the operating range first, then by the worst mutual energy of the two "
                 "interfaces of the coating"
             ),
+            (
+                f"rank at {self.operating_range[1]:g} V: the same with energies open to lithium, the cathode keeping "
+                "its lithium at the voltage at which the set leaves it that content"
+            ),
+            *(f"electrode {row.sentence}" for row in self.electrodes),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -243,7 +231,8 @@ def screen(step: ScreenStep, phase_set: PhaseSet, progress: Progress | None = No
         tell(f"{a} | {b}")
     windows = []
     for name, role in roles:
-        windows.append(_coverage(stability_window(name, phase_set), role, step.operating_range))
+        limits = measured_limits(name, phase_set)
+        windows.append(Coverage.of(stability_window(name, phase_set), limits, role, step.operating_range))
         tell(f"window of {name}")
     return ScreenResult(
         phase_set=phase_set.name,
@@ -260,8 +249,10 @@ def screen(step: ScreenStep, phase_set: PhaseSet, progress: Progress | None = No
                 step,
                 {(pair.a, pair.b): pair.mutual for pair in pairs},
                 {(w.role, w.material): w for w in windows},
+                OpenEnergies(phase_set, step.operating_range[1]),
             )
         ),
+        electrodes=tuple(row for name in {s.cathode for s in states} for row in electrode_rows(phase_set, name)),
         reactions=reactions,
         thin=_thin(reactions.values(), phase_set),
     )
@@ -308,7 +299,7 @@ def _pairs(
 
 
 def _pair(kind: str, a: str, b: str, found: ReactionResult) -> ScreenPair:
-    kink = found.mutual.kink
+    kink, beside = found.mutual.kink, found.measured
     return ScreenPair(
         kind=kind,
         a=a,
@@ -319,17 +310,14 @@ def _pair(kind: str, a: str, b: str, found: ReactionResult) -> ScreenPair:
         mutual_sigma=found.uncertainty.mutual,
         total=found.total.energy,
         total_sigma=found.uncertainty.total,
+        mutual_error=beside.mutual.error if beside else None,
+        measured=beside.mutual.value if beside else None,
+        measured_sigma=beside.mutual.sigma if beside else None,
+        measured_basis=beside.basis if beside else "",
         x=None if kink is None else kink.x,
         reaction="no reaction" if kink is None else kink.reaction,
         on_hull=", ".join(label for label, side in ((a, found.a), (b, found.b)) if side.entry is None),
         tier=" + ".join(sorted(set(found.tiers.values()))),
-    )
-
-
-def _coverage(window: WindowResult, role: str, operating_range: tuple[float, float]) -> Coverage:
-    oxidation = window.oxidation.voltage if window.oxidation else None
-    return Coverage(
-        window.material, role, window.reduction.voltage, oxidation, window.energy_above_hull, *operating_range
     )
 
 
@@ -338,11 +326,14 @@ def _ranking(
     step: ScreenStep,
     mutual: dict[tuple[str, str], float],
     windows: dict[tuple[str, str], Coverage],
+    opened: OpenEnergies,
 ) -> Iterator[Ranked]:
     for state, electrolyte in product(states, step.electrolytes):
-        rows = [_row(state, electrolyte, coating, mutual, windows) for coating in (None, *step.coatings)]
+        rows = [_row(state, electrolyte, coating, mutual, windows, opened) for coating in (None, *step.coatings)]
+        rows.sort(key=lambda row: (not row.covers, -row.open_worst, row.shortfall))
+        rows = [replace(row, open_rank=place) for place, row in enumerate(rows, start=1)]
         rows.sort(key=lambda row: (not row.covers, -row.worst, row.shortfall))
-        yield from (Ranked(**{**asdict(row), "rank": place}) for place, row in enumerate(rows, start=1))
+        yield from (replace(row, rank=place) for place, row in enumerate(rows, start=1))
 
 
 def _row(
@@ -351,7 +342,11 @@ def _row(
     coating: str | None,
     mutual: dict[tuple[str, str], float],
     windows: dict[tuple[str, str], Coverage],
+    opened: OpenEnergies,
 ) -> Ranked:
+    held = opened.held(state.substance)
+    open_inner = opened.mutual(state.substance, coating or electrolyte, held)
+    open_outer = None if coating is None else opened.mutual(coating, electrolyte)
     bare = mutual[state.label, electrolyte]
     inner, outer = (None, None) if coating is None else (mutual[state.label, coating], mutual[coating, electrolyte])
     worst = bare if inner is None or outer is None else min(inner, outer)
@@ -370,4 +365,8 @@ def _row(
         oxidation=window.oxidation,
         shortfall=window.shortfall,
         covers=window.covers,
+        held=held,
+        open_inner=open_inner,
+        open_outer=open_outer,
+        open_worst=min(open_inner, 0.0 if open_outer is None else open_outer),
     )

@@ -22,6 +22,7 @@ from .hull import NUMERICAL_ZERO, Phases, settled
 __all__ = [
     "SAMPLES",
     "LineDraws",
+    "MeasuredLimit",
     "MeasuredReaction",
     "Spread",
     "Uncertainty",
@@ -303,6 +304,28 @@ class MeasuredReaction:
                 "the number from measured enthalpies, one standard deviation"
             ),
         }
+
+
+@dataclass(frozen=True)
+class MeasuredLimit:
+    """One limit of a window beside measured enthalpies; voltages in V vs Li/Li+.
+
+    Parameters
+    ----------
+    number : MeasuredNumber
+    reaction : str or None
+        At the limit on the measured scale; None where there is no number.
+    basis : str
+        What the number rests on, or why there is none.
+    """
+
+    number: MeasuredNumber
+    reaction: str | None
+    basis: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain numbers."""
+        return {**vars(self.number), "reaction": self.reaction, "basis": self.basis}
 
 
 @dataclass(frozen=True)

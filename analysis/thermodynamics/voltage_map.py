@@ -8,7 +8,7 @@ subtracted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,11 +16,13 @@ import numpy as np
 
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
+from .formation import measurement_scales
 from .open_species import OpenSpecies
 from .open_system import OpenPair
 from .phase_set import PhaseSet
 from .reaction_results import Product, coefficients
-from .reactions import PairCurve
+from .reactions import PairCurve, beside_measurement
+from .uncertainty import MeasuredReaction
 
 __all__ = ["Interphase", "VoltageMap", "voltage_map"]
 
@@ -46,6 +48,8 @@ class Interphase:
         Formula-unit fraction of A.
     mutual : (float, float)
         eV/atom at both ends of the range.
+    beside : tuple of MeasuredReaction
+        How both ends stand against measured enthalpies; empty where the set holds too few of them.
     """
 
     low: float
@@ -54,10 +58,12 @@ class Interphase:
     reaction: str | None
     x: float | None
     mutual: tuple[float, float]
+    beside: tuple[MeasuredReaction, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers; products as formula to coefficient."""
         range_ = {"low": self.low, "high": self.high, "mutual": list(self.mutual)}
+        range_ |= {"against_measurement": [end.to_json() for end in self.beside]}
         return {**range_, "x": self.x, "products": coefficients(self.products), "reaction": self.reaction}
 
 
@@ -164,7 +170,9 @@ def voltage_map(
         x_atom=x_atom,
         mutual=np.array([np.interp(x_atom, curve.x_atom, curve.mutual) for curve in curves]),
         total=np.array([np.interp(x_atom, curve.x_atom, curve.total) for curve in curves]),
-        interphases=_interphases(pair, oxygen, np.asarray(voltages, dtype=float), curves),
+        interphases=_beside(
+            _interphases(pair, oxygen, np.asarray(voltages, dtype=float), curves), pair, oxygen, phase_set
+        ),
     )
 
 
@@ -198,6 +206,20 @@ def _interphases(
     energies = [float(curve.mutual.min()) for curve in _at(pair, oxygen, bounds)]
     ends = zip(pairwise(bounds.tolist()), pairwise(energies), first, strict=True)
     return tuple(_interphase(low_high, mutual, curve) for low_high, mutual, curve in ends)
+
+
+def _beside(
+    interphases: tuple[Interphase, ...], pair: OpenPair, oxygen: float | None, phase_set: PhaseSet
+) -> tuple[Interphase, ...]:
+    """The interphases with what measured enthalpies say at both ends of each."""
+    scales = measurement_scales(phase_set)
+    if scales is None:
+        return interphases
+    bounds = np.array([interphases[0].low, *(interphase.high for interphase in interphases)])
+    other = OpenPair.of(pair.a.label, pair.b.label, scales.measured, set(pair.open_elements))
+    lines = zip(_at(pair, oxygen, bounds), _at(other, oxygen, bounds), strict=True)
+    ends = [beside_measurement(own, line, scales) for own, line in lines]
+    return tuple(replace(one, beside=both) for one, both in zip(interphases, pairwise(ends), strict=True))
 
 
 def _at(pair: OpenPair, oxygen: float | None, voltages: Floats) -> list[PairCurve]:

@@ -4,26 +4,84 @@ carry the rest.
 Nothing here changes a number. The printed products are looked up in the phase set; where all are there, the printed
 reaction is evaluated on the set's own energies. What is left between that voltage and the printed one are energies
 alone, and the entries that enter the net reaction (spectators cancel) are named with the voltage that one standard
-deviation of each is worth.
+deviation of each is worth. Beside print stand measurement, the same limits from measured enthalpies, and the range
+in which a cell works.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ...configs.errors import InputError
 from ...configs.models import Tier
+from .formation import measurement_scales
 from .hull import NUMERICAL_ZERO, Phases, settled
 from .phase_set import PhaseEntry, PhaseSet, Subject, parse_formula
 from .reaction_results import balanced_amounts
 from .reactions import products_of
-from .window import Limit, WindowResult
+from .uncertainty import MeasuredLimit, MeasuredNumber
+from .window import Limit, WindowResult, stability_window
 
-__all__ = ["Carrier", "LimitDeviation", "explain_window"]
+__all__ = ["Carrier", "Coverage", "LimitDeviation", "explain_window", "measured_limits"]
 
 #: V: a printed voltage has two decimals
 _PRINTED = 5e-3
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The stability window of one material against the operating range.
+
+    Parameters
+    ----------
+    material, role : str
+        coating or electrolyte.
+    reduction, oxidation : float or None
+        V vs Li/Li+; no oxidation limit without lithium to release.
+    energy_above_hull : float or None
+        eV/atom.
+    low, high : float
+        V vs Li/Li+, the operating range.
+    measured_reduction, measured_oxidation : float or None
+        V vs Li/Li+, the limits from measured enthalpies where they are known.
+    """
+
+    material: str
+    role: str
+    reduction: float
+    oxidation: float | None
+    energy_above_hull: float | None
+    low: float
+    high: float
+    measured_reduction: float | None = None
+    measured_oxidation: float | None = None
+
+    @property
+    def shortfall(self) -> float:
+        """V, >= 0: by how much the window misses the two ends of the operating range together."""
+        above = 0.0 if self.oxidation is None else max(0.0, self.high - self.oxidation)
+        return above + max(0.0, self.reduction - self.low)
+
+    @property
+    def covers(self) -> bool:
+        """Whether the window holds the whole operating range."""
+        return self.shortfall == 0
+
+    @classmethod
+    def of(
+        cls, window: WindowResult, limits: Mapping[str, MeasuredLimit], role: str, operating_range: tuple[float, float]
+    ) -> Coverage:
+        """Return a window, and its limits as :func:`measured_limits` gives them, against an operating range."""
+        oxidation = window.oxidation.voltage if window.oxidation else None
+        measured = [limits[name].number.value if name in limits else None for name in ("reduction", "oxidation")]
+        above = window.energy_above_hull
+        return cls(window.material, role, window.reduction.voltage, oxidation, above, *operating_range, *measured)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain numbers."""
+        return {**asdict(self), "shortfall": self.shortfall, "covers": self.covers}
 
 
 @dataclass(frozen=True)
@@ -242,3 +300,54 @@ def _carriers(material: Subject, limit: Limit, phase_set: PhaseSet) -> tuple[Car
         if abs(amount) > 1e-6
     ]
     return tuple(sorted(found, key=lambda carrier: -carrier.effect))
+
+
+def measured_limits(material: str, phase_set: PhaseSet) -> dict[str, MeasuredLimit]:
+    """Return the ``reduction`` and ``oxidation`` limits of a material beside measured enthalpies; empty where the set
+    holds too few of them, without the oxidation limit where there is no lithium to release.
+
+    The limits are those of :func:`.window.stability_window` on the measured scale. Where a phase of a limit is measured
+    as a fluid only, or nothing of it is measured, it has no number.
+
+    Parameters
+    ----------
+    material : str
+        Library name or chemical formula.
+    phase_set : PhaseSet
+    """
+    scales = measurement_scales(phase_set)
+    if scales is None:
+        return {}
+    own, other = (stability_window(material, phases, samples=2) for phases in (phase_set, scales.measured))
+    found = {}
+    for name in ("reduction", "oxidation"):
+        here: Limit | None = getattr(own, name)
+        there: Limit | None = getattr(other, name)
+        if here is None or there is None:
+            continue
+        changes = _changes(own, here, phase_set)
+        error = scales.sigma(changes, measured=False) / abs(here.lithium) if here.lithium else None
+        changes = _changes(other, there, scales.measured)
+        measured, computed, reason = scales.split(entry.formula for entry in changes)
+        if reason or not there.lithium:
+            found[name] = MeasuredLimit(MeasuredNumber(error, None, None), None, reason or "no lithium is exchanged")
+            continue
+        sigma = scales.sigma(changes, measured=True) / abs(there.lithium)
+        rest = f"; computed: {', '.join(computed)}" if computed else ""
+        basis = f"measured: {', '.join(measured)}{rest}"
+        found[name] = MeasuredLimit(MeasuredNumber(error, there.voltage, sigma), there.reaction, basis)
+    return found
+
+
+def _changes(window: WindowResult, limit: Limit, phase_set: PhaseSet) -> dict[PhaseEntry, float]:
+    """Atoms in each phase that form or are used up at a limit, per formula unit; the material stands on the hull."""
+    composition = parse_formula(window.formula)
+    phases = Phases.of(phase_set, {"Li", *(element.symbol for element in composition)})
+    changes: dict[PhaseEntry, float] = {}
+    for product in limit.products:
+        entry = phases.entries[phases.position[product.entry]]
+        changes[entry] = changes.get(entry, 0.0) + product.coefficient * entry.composition.num_atoms
+    for index, share in phases.decompose(composition).amounts.items():
+        entry = phases.entries[index]
+        changes[entry] = changes.get(entry, 0.0) - share * float(composition.num_atoms)
+    return {entry: amount for entry, amount in changes.items() if abs(amount) > NUMERICAL_ZERO}

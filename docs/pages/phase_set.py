@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 
+from ...analysis.thermodynamics.cathode_states import electrode_rows
 from ...analysis.thermodynamics.formation import (
     MEASURED_ERROR,
     FormationRow,
@@ -51,6 +52,7 @@ def page(phase_set: PhaseSet, measured: Measurements) -> str:
         _recipes(phase_set),
         _windows(phase_set),
         _anchors(rows),
+        _electrodes(phase_set),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -269,6 +271,26 @@ of such a limit from a recorded one is that of the binary's energy in both evalu
     return f"### Binaries behind the limits\n\n{text}\n\n" + _table(
         ("compound", "entry", "here (V)", "measured (V)", "deviation (V)"), cells, 2
     )
+
+
+def _electrodes(phase_set: PhaseSet) -> str:
+    rows = electrode_rows(phase_set)
+    cells = [
+        (
+            f"{row.lithiated} → {row.delithiated}",
+            row.source or "none at hand",
+            row.note,
+            f"{row.computed:.2f} ± {row.sigma:.2f}",
+            "" if row.measured is None else f"{row.measured:.2f}",
+            "" if row.deviation is None else f"{row.deviation:+.2f}",
+        )
+        for row in rows
+    ]
+    text = """Energies of electrodes, whose delithiated side is what the electrode becomes, not what the hull prefers. A cathode whose voltage is off is
+delithiated too early on every map and window of the set: LiCoO2 by 0.7 V, so what is said of it above 3.1 V rests on spinel LiCo2O4 and CoO2. The screen's
+second rank therefore holds the cathode's lithium content. Measured values are quoted from memory, to be checked before print."""
+    header = ("electrode", "measured by", "note", "set ± other DFT (V)", "measured (V)", "deviation (V)")
+    return f"## Cathode voltages\n\n{text}\n\n" + _table(header, cells, 3)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

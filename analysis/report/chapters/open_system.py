@@ -14,7 +14,7 @@ from ...thermodynamics.open_system import react_open
 from ...thermodynamics.phase_set import PhaseSet
 from ...thermodynamics.reactions import ReactionResult
 from ...thermodynamics.uncertainty import MeasuredNumber, MeasuredReaction
-from ...thermodynamics.voltage_map import VoltageMap, voltage_map
+from ...thermodynamics.voltage_map import Interphase, VoltageMap, voltage_map
 from ...words import tier_label
 from ..chapter import Problems
 from ..columns import MUTUAL, MUTUAL_REACTION, PAIR, SELF_A, SELF_B, TIER, VOLTAGE, X
@@ -73,7 +73,9 @@ def open_blocks(found: OpenResults) -> list[Block]:
     """
     blocks: list[Block] = [*found.problems.texts]
     if found.points:
+        measured = [((pair, f"{voltage:g} V"), result) for pair, voltage, result in found.points]
         blocks += [_table([_row(*point) for point in found.points]), Text(_OPEN, "note")]
+        blocks.append(measured_table("reactions_open_measured", measured))
     blocks += found.unmapped.texts
     for one in found.maps.values():
         blocks += [map_picture(one, found.phases), _interphases(one)]
@@ -83,7 +85,8 @@ def open_blocks(found: OpenResults) -> list[Block]:
 _OPEN = (
     "Open to lithium at the voltage: each reactant first comes to equilibrium with the lithium reservoir alone, which "
     "is its self part; the mutual part is what contact adds. "
-    "Per atom of the reactants as written, their lithium included. At a voltage the lithium content of a cathode is "
+    "Per atom of the reactants as written, their lithium included; beside it per atom without lithium, the norm of "
+    "much of the literature, whose deepest mixing ratio is another. At a voltage the lithium content of a cathode is "
     "that of the reservoir: how it is written changes the norm and its self part alone."
 )
 
@@ -98,9 +101,18 @@ def _row(pair: str, voltage: float, result: ReactionResult) -> dict[str, Any]:
         "mutual": result.mutual.energy,
         "mutual_sigma": result.uncertainty.mutual,
         "x": kink.x if kink else None,
+        **_conserved(result),
         "tier": tier_label(result.tiers.values()),
         "reaction": kink.reaction if kink else "no reaction",
     }
+
+
+def _conserved(result: ReactionResult) -> dict[str, float | None]:
+    found = result.per_conserved
+    if found is None or found.kink is None:
+        return {"conserved": None if found is None else found.energy}
+    sigma = found.kink.mutual_sigma / found.kink.conserved
+    return {"conserved": found.energy, "conserved_sigma": sigma, "x_conserved": found.kink.x}
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
@@ -111,6 +123,8 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         SELF_B,
         MUTUAL,
         X,
+        Column("conserved", "mutual ± 1σ without lithium (eV/atom)", 3, "conserved_sigma"),
+        Column("x_conserved", "x without lithium", 2),
         TIER,
         MUTUAL_REACTION,
     )
@@ -135,6 +149,14 @@ def map_picture(found: VoltageMap, phases: PhaseSet) -> Picture:
     return Picture(f"map_{found.a}_{found.b}", voltage_map_figure(found, source), alt)
 
 
+def _measured_end(interphase: Interphase) -> dict[str, Any]:
+    if not interphase.beside:
+        return {"why": TOO_FEW}
+    found = interphase.beside[0]
+    number = found.mutual
+    return {"error": number.error, "measured": number.value, "measured_sigma": number.sigma, "why": found.reason}
+
+
 def _interphases(found: VoltageMap) -> Table:
     rows = [
         {
@@ -143,6 +165,7 @@ def _interphases(found: VoltageMap) -> Table:
             "x": interphase.x,
             "low_energy": interphase.mutual[0],
             "high_energy": interphase.mutual[1],
+            **_measured_end(interphase),
             "tier": tier_label(product.tier for product in interphase.products) if interphase.products else "",
             "reaction": interphase.reaction or "no reaction",
         }
@@ -154,6 +177,9 @@ def _interphases(found: VoltageMap) -> Table:
         Column("x", f"x of {found.a}", 2),
         Column("low_energy", "mutual at the lower end (eV/atom)", 3),
         Column("high_energy", "mutual at the upper end (eV/atom)", 3),
+        Column("error", "1σ against measurement at the lower end (eV/atom)", 3),
+        Column("measured", "mutual from measured enthalpies at the lower end ± 1σ (eV/atom)", 3, "measured_sigma"),
+        Column("why", "why no number from measured enthalpies", chemical=True),
         TIER,
         Column("reaction", "reaction, lithium included", chemical=True),
     )

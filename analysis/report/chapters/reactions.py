@@ -128,7 +128,7 @@ def _blocks(found: PairResults) -> list[Block]:
             _summary(found),
             Text(_PARTS, "note"),
             measured_table("reactions_measured", found.closed.items()),
-            _volume_changes(found.volumes),
+            _volume_changes(found),
         ]
     if found.open is not None:
         blocks += open_blocks(found.open)
@@ -250,9 +250,11 @@ def _interval(part: str, interval: tuple[float, float] | None) -> dict[str, floa
     return {} if interval is None else {f"{part}_low": interval[0], f"{part}_high": interval[1]}
 
 
-def _volume_changes(volumes: Mapping[Pair, VolumeBalance]) -> Table:
+def _volume_changes(found: PairResults) -> Table:
     rows = []
-    for (a, b), ledger in volumes.items():
+    for (a, b), ledger in found.volumes.items():
+        beside = found.closed[a, b].measured
+        other = beside.reaction or beside.reason or "no reaction" if beside else TOO_FEW
         about = {"pair": f"{a} | {b}", "reaction": ledger.reaction, "notes": "; ".join(ledger.notes)}
         rows.append(
             {
@@ -261,6 +263,7 @@ def _volume_changes(volumes: Mapping[Pair, VolumeBalance]) -> Table:
                 "after": ledger.after,
                 "change": ledger.change,
                 "percent": ledger.percent,
+                "other": "the same" if other == ledger.reaction else other,
             }
         )
     columns = (
@@ -270,6 +273,7 @@ def _volume_changes(volumes: Mapping[Pair, VolumeBalance]) -> Table:
         VOLUME_CHANGE,
         VOLUME_PERCENT,
         MUTUAL_REACTION,
+        Column("other", "reaction with measured enthalpies, whose volumes these are not", chemical=True),
         Column("notes", "kinds of volumes, gases", chemical=True),
     )
     return Table(

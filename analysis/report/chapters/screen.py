@@ -77,6 +77,11 @@ def _ranking(result: ScreenResult) -> Table:
         Column("oxidation", "oxidation limit (V)", 2),
         _SHORTFALL,
         _COVERS,
+        Column("open_rank", f"rank at {result.operating_range[1]:g} V", 0),
+        Column("held", "cathode held at (V)", 2),
+        Column("open_inner", "cathode | its neighbour, open (eV/atom)", 3),
+        Column("open_outer", "coating | electrolyte, open (eV/atom)", 3),
+        Column("open_worst", "worst interface, open (eV/atom)", 3),
     )
     rows = [{**asdict(row), "coating_name": row.coating or "none"} for row in result.ranking]
     low, high = result.operating_range
@@ -93,6 +98,9 @@ def _pairs(result: ScreenResult) -> Table:
         Column("a", "first", chemical=True),
         Column("b", "second", chemical=True),
         MUTUAL,
+        Column("mutual_error", "1σ of mutual against measurement (eV/atom)", 3),
+        Column("measured", "mutual from measured enthalpies ± 1σ (eV/atom)", 3, "measured_sigma"),
+        Column("measured_basis", "compounds behind it", chemical=True),
         TOTAL,
         Column("x", "x of the first", 2),
         TIER,
@@ -108,6 +116,8 @@ def _windows(result: ScreenResult) -> Table:
         ROLE,
         Column("reduction", "reduction limit (V vs Li/Li⁺)", 2),
         Column("oxidation", "oxidation limit (V vs Li/Li⁺)", 2),
+        Column("measured_reduction", "reduction limit from measured enthalpies (V)", 2),
+        Column("measured_oxidation", "oxidation limit from measured enthalpies (V)", 2),
         Column("energy_above_hull", "energy above hull (eV/atom)", 4),
         _SHORTFALL,
         _COVERS,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from ....configs.models import Tier
 from ....configs.steps.windows import WindowStep
 from ...figures.reactions import WindowLadder, window_figure
+from ...thermodynamics.cathode_states import electrode_rows
 from ...thermodynamics.hull import Phases
 from ...thermodynamics.phase_set import PhaseSet, parse_formula
 from ...thermodynamics.reactions import Product, products_of
 from ...thermodynamics.window import LadderStep, WindowResult, stability_window
-from ...thermodynamics.window_deviation import LimitDeviation, explain_window
+from ...thermodynamics.window_deviation import LimitDeviation, explain_window, measured_limits
 from ...words import tier_label
 from ..case import Case
 from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
@@ -120,7 +121,10 @@ def _blocks(found: Windows) -> list[Block]:
         (0.0, max(_VOLTAGES[1], math.ceil(highest))),
     )
     alt = f"Stability windows of {', '.join(result.material for result in results)} with the steps of each ladder."
-    blocks += [Picture("windows", figure, alt), _limits(windows), Text(_CONVENTION, "note"), _ladders(windows)]
+    blocks += [Picture("windows", figure, alt), _limits(windows), Text(_CONVENTION, "note")]
+    if (phases := found.used.phases) is not None:
+        blocks += [_measured(windows, phases), _electrodes(phases)]
+    blocks.append(_ladders(windows))
     blocks.append(Text("\n".join(f"{result.material}: {result.note}." for result in results), "note"))
     return blocks + _beside_print(found)
 
@@ -251,6 +255,53 @@ def _limits(windows: Sequence[_Window]) -> Table:
         Column("entries", "entries of both sides and of Li metal"),
     )
     return Table("windows", "Limits of the windows", columns, [row for window in windows for row in _ends(window)])
+
+
+def _measured(windows: Sequence[_Window], phases: PhaseSet) -> Table:
+    rows = []
+    for window in windows:
+        for name, found in measured_limits(window.result.material, phases).items():
+            number = found.number
+            rows.append(
+                {
+                    "material": window.result.material,
+                    "limit": name,
+                    "voltage": getattr(window.result, name).voltage,
+                    "sigma": getattr(window.result.uncertainty, name),
+                    "error": number.error,
+                    "measured": number.value,
+                    "measured_sigma": number.sigma,
+                    "reaction": found.reaction or "",
+                    "basis": found.basis,
+                }
+            )
+    columns = (
+        MATERIAL,
+        _LIMIT,
+        Column("voltage", "V vs Li/Li⁺, ± 1σ against other DFT", 3, "sigma"),
+        Column("error", "1σ against measurement (V)", 3),
+        Column("measured", "from measured enthalpies (V vs Li/Li⁺), ± 1σ", 3, "measured_sigma"),
+        Column("reaction", "reaction with measured enthalpies", chemical=True),
+        Column("basis", "compounds", chemical=True),
+    )
+    return Table("windows_measured", "Limits of the windows against measured enthalpies", columns, rows)
+
+
+def _electrodes(phases: PhaseSet) -> Table:
+    """Voltages of the set's electrodes beside measured ones."""
+    rows = [{**asdict(row), "deviation": row.deviation} for row in electrode_rows(phases)]
+    columns = (
+        Column("lithiated", "lithiated", chemical=True),
+        Column("delithiated", "delithiated", chemical=True),
+        Column("computed", "in the set, ± 1σ against other DFT (V vs Li/Li⁺)", 2, "sigma"),
+        Column("error", "1σ against measurement (V)", 2),
+        Column("measured", "measured (V vs Li/Li⁺)", 2),
+        Column("deviation", "deviation (V)", 2),
+        Column("source", "measured by"),
+        Column("note", "note", chemical=True),
+    )
+    note = "Where a cathode's voltage is off, so is every limit, map and ranking in which its lithium content decides."
+    return Table("electrode_voltages", "Electrodes of the phase set beside measured voltages", columns, rows, note)
 
 
 def _ladders(windows: Sequence[_Window]) -> Table:

@@ -76,12 +76,24 @@ def _show(document: dict[str, Any], a: str, b: str) -> None:
             f"16 to 84 %: {low:.4f} to {high:.4f}; releases less than {stable['threshold']:g} eV/atom with probability "
             f"{stable['probability'][label]:.2f}"
         )
+    if "open" in document:
+        _show_conserved(document)
     _show_measured(document["against_measurement"])
     if document["volumes"] and document["volumes"]["change"] is not None:
         say(f"volume at the mutual minimum: {volume_line(document['volumes'])}")
     if "map" in document:
         table("interphases", INTERPHASES, [_interphase(found) for found in document["map"]["interphases"]])
     say_notes(document.get("notes", []))
+
+
+def _show_conserved(document: dict[str, Any]) -> None:
+    """The norm without the open elements beside that of all atoms."""
+    other, mutual = document["mutual_per_conserved"], document["mutual"]
+    what = " and ".join(name for name, key in (("lithium", "voltage"), ("oxygen", "oxygen")) if document["open"][key])
+    where = "nothing reacts" if other["x"] is None else f"at x = {other['x']:.4f} ({_amounts(other['products'])})"
+    first = "" if mutual["x"] is None else f" at x = {mutual['x']:.4f}"
+    say(f"mutual per atom of the reactants, {what} included: {mutual['energy']:.4f} eV{first}")
+    say(f"mutual per atom of the reactants without {what}: {other['energy']:.4f} eV, {where}")
 
 
 def _show_measured(found: dict[str, Any] | None) -> None:

@@ -36,6 +36,8 @@ HEADS = {
     "reduction": "reduction (V)",
     "oxidation": "oxidation (V)",
     "covers": "in range",
+    "open_rank": "rank, open",
+    "open_worst": "worst, open",
 }
 
 

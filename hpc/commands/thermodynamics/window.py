@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ..command import Command
@@ -18,9 +19,17 @@ def window(
     own: OwnStore = None,
 ) -> dict[str, Any]:
     """Give the electrochemical stability window and ladder, V vs Li/Li+."""
+    from ....analysis.thermodynamics.cathode_states import electrode_rows
     from ....analysis.thermodynamics.window import stability_window
+    from ....analysis.thermodynamics.window_deviation import measured_limits
 
-    return stability_window(material, chosen_phases(phase_set, own)).to_json()
+    phases = chosen_phases(phase_set, own)
+    limits = measured_limits(material, phases)
+    return {
+        **stability_window(material, phases).to_json(),
+        "against_measurement": {name: limit.to_json() for name, limit in limits.items()},
+        "electrodes": [{**asdict(row), "deviation": row.deviation} for row in electrode_rows(phases, material)],
+    }
 
 
 def _show(document: dict[str, Any], material: str) -> None:
@@ -31,6 +40,16 @@ def _show(document: dict[str, Any], material: str) -> None:
         for name in ("reduction", "oxidation")
     ]
     say("; ".join(limits))
+    for name, found in document["against_measurement"].items():
+        other, error = document["uncertainty"][name], found["error"]
+        off = "" if error is None else f", against measurement ± {error:.3f} V"
+        value = "no number" if found["value"] is None else f"{found['value']:.3f} ± {found['sigma']:.3f} V"
+        say(
+            f"{name} limit: against other DFT ± {other:.3f} V{off}; from measured enthalpies {value} ({found['basis']})"
+        )
+    for row in document["electrodes"]:
+        beside = "no measured value at hand" if row["measured"] is None else f"{row['measured']:.2f} V measured"
+        say(f"electrode {row['lithiated']} -> {row['delithiated']}: {row['computed']:.2f} V in the set, {beside}")
     if document.get("note"):
         say(f"note: {document['note']}")
 

@@ -223,6 +223,26 @@ def _accept(deviation: Deviation, refereed: Referee, which: str) -> None:
     )
 
 
+def test_the_norm_without_lithium_moves_the_deepest_mixing_ratio() -> None:
+    """LCO | LPSCl at 4.2 V: about -0.49 eV per atom, and -0.72 without lithium (AUDIT, W11)."""
+    result = react_open("LCO", "LPSCl", load_phase_set(DEFAULT_PHASE_SET), OpenSpecies(4.2), samples=2)
+    found = result.per_conserved
+    assert found is not None
+    assert found.kink is not None
+    assert result.mutual.kink is not None
+    assert result.mutual.energy == pytest.approx(-0.485, abs=0.01)
+    assert found.energy == pytest.approx(-0.715, abs=0.015)
+    lithium, atoms = {"a": 1, "b": 6}, {"a": 4, "b": 13}
+    for kink in result.kinks:
+        shares = {"a": kink.x, "b": 1 - kink.x}
+        other = sum(shares[side] * (atoms[side] - lithium[side]) for side in shares)
+        assert kink.conserved == pytest.approx(other / sum(shares[side] * atoms[side] for side in shares))
+        assert found.energy <= kink.mutual / kink.conserved + TIGHT
+    assert found.energy == pytest.approx(found.kink.mutual / found.kink.conserved)
+    assert result.to_json()["mutual_per_conserved"]["energy"] == found.energy
+    assert react("LCO", "LPSCl", load_phase_set(DEFAULT_PHASE_SET), samples=2).per_conserved is None
+
+
 def test_the_map_holds_the_reactions_at_each_voltage() -> None:
     toy = load_phase_set(DEFAULT_PHASE_SET)
     found = voltage_map("LCO", "LPSCl", toy, voltages=np.linspace(0, 5, 26), points=41)

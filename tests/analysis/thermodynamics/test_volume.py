@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, PhaseSet, load_phase_set
@@ -181,6 +181,7 @@ def test_names_that_do_not_exist() -> None:
         Volumes(None, own={"LPSC1x": Density(value=1.0, source="mine")})
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(st.lists(st.floats(0.1, 5), min_size=4, max_size=4), st.floats(0.01, 100))
 def test_ledgers_balance_and_scale(amounts: list[float], scale: float) -> None:
     """Products of any amounts come from the reactant that holds their atoms; all volumes scale with the reaction."""

@@ -48,12 +48,25 @@ def differences(expected: Any, found: Any, place: str = "") -> list[str]:
         return [*missing, *added, *(told for each in inner for told in each)]
     if isinstance(expected, list) and isinstance(found, list):
         if len(expected) != len(found):
+            before, after = _by_name(expected), _by_name(found)
+            if before is not None and after is not None:
+                return differences(before, after, place)
             return [f"{place}: {len(expected)} entries were {expected!r}, and {len(found)} are {found!r}"]
         inner = (differences(a, b, f"{place}/{k}") for k, (a, b) in enumerate(zip(expected, found, strict=True)))
         return [told for each in inner for told in each]
     if "/tables/" in place and place.count("/tables/") == 1 and isinstance(expected, str) and "\n" in expected:
         return differences(list(csv.reader(io.StringIO(expected))), list(csv.reader(io.StringIO(str(found)))), place)
     return [] if _same(expected, found) else [f"{place}: {expected!r} was, and {found!r} is"]
+
+
+def _by_name(rows: list[Any]) -> dict[str, Any] | None:
+    """Rows of a table by their first cell, key numbers by their quantity; None where these do not tell them apart."""
+    names = [
+        str(row["quantity"]) if isinstance(row, dict) and "quantity" in row else str(row[0])
+        for row in rows
+        if (isinstance(row, dict) and "quantity" in row) or (isinstance(row, list) and row)
+    ]
+    return dict(zip(names, rows, strict=True)) if len(set(names)) == len(rows) else None
 
 
 def _csv(table: Table) -> str:
