@@ -5,7 +5,7 @@ stability window hold the operating range? The answer is one row; rows of one ca
 first those whose coating holds the operating range, then by the worst of the two mutual reaction energies,
 least reactive first, then by what the window misses (the order of criteria of Xiao et al., Joule 3, 1252 (2019),
 without thresholds of our own). A second rank takes the energies open to lithium at the upper end of the operating
-range, with the lithium content of the electrode held (:func:`.cathode_states.held_voltage`).
+range, with the lithium content of the electrode held (:class:`.cathode_states.OpenEnergies`).
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Interfaces as jobs: cells are built, relaxed, and the one of least excess energy goes on.
 
 Building is a job without an engine, so that a plan need not wait for the search; it takes the lattices of the crystals
-from their relaxations. Which candidate goes on is
-decided while the flow runs: the choosing job is replaced by the relaxations that it rests on. Candidates of one cell
-differ in registry alone; those of different cells are compared by their energy above the strained crystals, per area.
-With vacuum it holds the outer faces too, and the cheapest surfaces would win: there the slabs are relaxed alone, and
-what the outer faces cost is taken off.
+from their relaxations. Which candidate goes on is decided while the flow runs: the choosing job is replaced by the
+relaxations that it rests on. Candidates of one cell differ in registry alone; those of different cells are compared by
+their energy above the strained crystals, per area.
+With vacuum it holds the outer faces too, and the cheapest surfaces would win: there slabs relax alone, to take them off.
 """
 
 from __future__ import annotations
@@ -149,7 +148,7 @@ class BuildInterfaceMaker(Maker):
 
     def job_for(self, label: str, relaxed: Mapping[str, Mapping[str, OutputReference]] | None = None) -> Job:
         """`make`, typed as the job that the decorator returns."""
-        made: Job = self.make(label, relaxed) if relaxed else self.make(label)  # type: ignore[arg-type]
+        made: Job = self.make(label, relaxed) if relaxed else self.make(label)
         made.name = f"{label} build"
         return made
 
