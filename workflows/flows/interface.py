@@ -4,7 +4,7 @@ Building is a job without an engine, so that a plan need not wait for the search
 from their relaxations. Which candidate goes on is decided while the flow runs: the choosing job is replaced by the
 relaxations that it rests on. Candidates of one cell differ in registry alone; those of different cells are compared by
 their energy above the strained crystals, per area.
-With vacuum it holds the outer faces too, and the cheapest surfaces would win: there slabs relax alone, to take them off.
+With vacuum it holds the outer faces too, and the cheapest surfaces would win: slabs that relax alone take them off.
 """
 
 from __future__ import annotations
