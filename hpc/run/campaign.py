@@ -144,8 +144,9 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     }
     if state == "failed":
         told["cause"] = cause.get("message", "no cause was recorded")
+        again = "`catholyte retry` it" if record.get("manager") else "run again"
         told["advice"] = (
-            told["advice"] or "mend the cause, then run again: finished jobs are reused and this one is tried again"
+            told["advice"] or f"mend the cause, then {again}: finished jobs are reused and this one is tried again"
         )
     elif state in ("running", "waiting") and waits_in_queue(record):
         told["cause"] = in_queue(record)

@@ -46,6 +46,8 @@ class Lease:
         self.ledger, self.key, self.attempt = ledger, key, attempt
         #: whether a later attempt, or a person, has taken the job
         self.lost = False
+        #: whether this attempt is writing its end: a beat that finds the job done then has not lost it
+        self.closing = False
 
     def require(self) -> None:
         """Go on only while the job is this attempt's.
@@ -67,10 +69,12 @@ class Lease:
 
     def finish(self, seconds: float) -> None:
         """See :meth:`.ledger.Ledger.finish`."""
+        self.closing = True
         self.ledger.finish(self.key, seconds, self.attempt)
 
     def fail(self, seconds: float, cause: dict[str, Any]) -> None:
         """See :meth:`.ledger.Ledger.fail`."""
+        self.closing = True
         self.ledger.fail(self.key, seconds, cause, self.attempt)
 
     def release(self) -> None:
@@ -104,8 +108,11 @@ class Lease:
     def _beat(self, ended: threading.Event) -> None:
         while not ended.wait(HEARTBEAT_SECONDS):
             try:
-                self.require()
+                self.ledger.beat(self.key, self.attempt)
             except LeaseLostError:
+                if self.closing:
+                    return
+                self.lost = True
                 break
             except Exception as error:  # the database may be away for a while: the next beat tells
                 logging.getLogger(__name__).warning("no heartbeat of job %s: %s", self.key, error)

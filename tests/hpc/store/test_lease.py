@@ -301,6 +301,16 @@ def test_heart_beats_from_its_own_thread_and_survives_a_lost_database(
     assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
 
 
+def test_a_beat_after_the_end_interrupts_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "HEARTBEAT_SECONDS", 0.05)
+    mine = Lease(ledger, "job", ledger.claim("job").attempt)
+    with mine.kept():
+        mine.finish(1.0)
+        time.sleep(0.5)
+    assert not mine.lost
+    assert (ledger.record("job") or {})["state"] == "done"
+
+
 # directories
 
 
