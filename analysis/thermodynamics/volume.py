@@ -309,8 +309,8 @@ def _of_arrangements(found: Material, composition: Composition) -> str:
         return ""
     low, high = (v * composition.num_atoms * _ML_PER_CUBIC_ANGSTROM for v in found.arrangements.volume)
     return (
-        f"; one of {found.arrangements.n} arrangements within {found.arrangements.energy:.1f} meV/atom, which hold "
-        f"{low:.1f} to {high:.1f} mL/mol ({found.arrangements.source})"
+        f"; the {found.arrangements.n} arrangements of the library's ordered cell, within "
+        f"{found.arrangements.energy:.1f} meV/atom, hold {low:.1f} to {high:.1f} mL/mol ({found.arrangements.source})"
     )
 
 
