@@ -13,7 +13,7 @@ from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from ...structures.trajectories.frames import Frames
 from .bond_cutoffs import Shell, first_shells
-from .bond_rules import ordered
+from .bond_rules import MOBILE, ordered
 from .coordination import POINTS
 from .diffusivity import Diffusivity, diffusivities
 from .displacement import Displacements, MsdCurve, heights, msd_curves
@@ -78,6 +78,9 @@ def motion_curves(
 ) -> Curves:
     """Read a trajectory once.
 
+    Displacements are relative to the framework, the centre of mass of all that is no mobile ion: a share w of the mass
+    in one mobile ion would take 2 w off its diffusivity.
+
     Parameters
     ----------
     blocks : iterable of Frames
@@ -91,7 +94,8 @@ def motion_curves(
     InputError
         If there is no frame.
     """
-    pairs, ways, heights = PairCounter(species, RANGE, strides=STRIDES), Displacements(species), ProfileCounter(species)
+    pairs, heights = PairCounter(species, RANGE, strides=STRIDES), ProfileCounter(species)
+    ways = Displacements(species, [symbol for symbol in dict.fromkeys(species) if symbol not in MOBILE] or None)
     for block in blocks:
         pairs.add(block)
         ways.add(block)

@@ -245,7 +245,9 @@ def _correlation(first: Floats, second: Floats, size: int) -> Floats:
     return np.asarray(irfft(np.conj(rfft(first, size, axis=0)) * rfft(second, size, axis=0), size, axis=0))
 
 
-def msd_curves(displacements: Displacements, layers: Sequence[str] | None = None) -> list[MsdCurve]:
+def msd_curves(
+    displacements: Displacements, layers: Sequence[str] | None = None, frames: NDArray[np.bool_] | None = None
+) -> list[MsdCurve]:
     """Mean square displacements by element, and by element in each layer.
 
     Parameters
@@ -254,6 +256,8 @@ def msd_curves(displacements: Displacements, layers: Sequence[str] | None = None
         After all frames were added.
     layers : sequence of str, n_sites, optional
         Layer of each atom, such as :func:`layers_by_height` gives.
+    frames : (n_kept,) bool array, optional
+        Frames of the series that count; all where left out.
 
     Raises
     ------
@@ -261,6 +265,8 @@ def msd_curves(displacements: Displacements, layers: Sequence[str] | None = None
         If there was no frame, or layers are not as many as atoms.
     """
     moved, steps, times = displacements.series()
+    if frames is not None:
+        moved, steps, times = moved[frames], steps[frames], times[frames]
     species = np.array(displacements.species)
     if layers is not None and len(layers) != len(species):
         raise InputError(f"{len(layers)} layers were given for {len(species)} atoms")

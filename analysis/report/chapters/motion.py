@@ -63,7 +63,8 @@ def motion_tables(study: MotionStudy) -> list[Table]:
             "Self-diffusion",
             _columns(DIFFUSION),
             [_powers(row) for row in told["diffusivity"]],
-            "σ: standard deviation of the samples.",
+            "Line with an intercept through the mean square displacements, σ from the spread of the atoms; the first "
+            "tenth of the run is left out; kinisi: median of its samples.",
         ),
     ]
     return [table for table in tables if table.rows]
@@ -137,6 +138,9 @@ DIFFUSION: _Described = (
     ("value", "D (cm²/s)"),
     ("sigma", "σ (cm²/s)"),
     ("limit", "at most (cm²/s)"),
+    ("kinisi", "by kinisi (cm²/s)"),
+    ("in_plane", "in the plane of a and b (cm²/s)"),
+    ("normal", "along its normal (cm²/s)"),
     ("exponent", "exponent of the lag", 2),
     ("note", "note"),
 )
@@ -144,7 +148,8 @@ DIFFUSION: _Described = (
 
 def _powers(row: dict[str, Any]) -> dict[str, Any]:
     """A diffusivity with its small numbers in powers of ten."""
-    return {**row, **{key: None if row[key] is None else f"{row[key]:.2e}" for key in ("value", "sigma", "limit")}}
+    powers = ("value", "sigma", "limit", "kinisi", "in_plane", "normal")
+    return {**row, **{key: None if row[key] is None else f"{row[key]:.2e}" for key in powers}}
 
 
 def _columns(described: _Described) -> tuple[Column, ...]:

@@ -62,6 +62,9 @@ DIFFUSION = {
     "layer": "layer",
     "value": "D (cm²/s)",
     "sigma": "σ (cm²/s)",
+    "kinisi": "by kinisi (cm²/s)",
+    "in_plane": "in the plane of a and b",
+    "normal": "along its normal",
     "limit": "at most (cm²/s)",
     "note": "note",
 }

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catholyte.analysis.motion.curves import motion_curves
 from catholyte.analysis.motion.diffusivity import diffusivities
 from catholyte.analysis.motion.displacement import Displacements, heights, layers_by_height, mean_square, msd_curves
 from catholyte.analysis.trajectories.reader import open_trajectory
@@ -270,37 +271,118 @@ def test_recorded_runs_as_pymatgen_and_ase_unwrap_them(
 # --- diffusivity
 
 
-def test_diffusivity_of_a_random_walk(refereed: Referee) -> None:
-    """2 D t per axis: the estimates lie around the truth as far as they say."""
-    true = 1e-4  # Å²/fs
-    deviations = []
-    for seed in range(3):
-        (found,) = diffusivities(_followed(_frames(_path(600, 24, np.sqrt(2 * true * 10), seed), 3 * CELL)))
+def _walk(true: float, rattle: float, seed: int, n_sites: int = 24, n_frames: int = 3000) -> np.ndarray:
+    """A walk of `true` Å²/fs in frames of 10 fs, each atom with its own Gaussian rattle, Å."""
+    noise = np.random.default_rng(seed + 10_000).normal(0, 1, (n_frames, n_sites, 3))
+    return _path(n_frames, n_sites, np.sqrt(2 * true * 10), seed) + rattle * noise
+
+
+#: a walk (Å²/fs) and the rattle of its cage (Å per axis): of none, and of Li at 300 to 600 K
+WALKS = [(2e-4, 0.0), (2e-4, 0.15), (1e-4, 0.3), (3e-5, 0.3)]
+
+
+@pytest.mark.parametrize(("true", "rattle"), WALKS)
+def test_diffusivity_of_walks_that_rattle(
+    refereed: Referee, monkeypatch: pytest.MonkeyPatch, true: float, rattle: float
+) -> None:
+    """60 runs of 24 atoms over 30 ps in a wrapped cell: where the truth lies, and how often within one σ."""
+    monkeypatch.setattr("catholyte.analysis.motion.diffusivity._kinisi", lambda *_: None)
+    values, sigmas = [], []
+    for seed in range(60):
+        (found,) = diffusivities(_followed(_frames(_walk(true, rattle, seed), 3 * CELL), block=3000))
         assert found.value is not None
         assert found.sigma is not None
         assert found.interval is not None
         assert found.interval[0] < found.value < found.interval[1]
-        away = abs(found.value / (0.1 * true) - 1)
+        values.append(found.value / (0.1 * true))
+        sigmas.append(found.sigma / (0.1 * true))
+    ratios, spread = np.array(values), np.array(sigmas)
+    named = f"D {0.1 * true:.0e} cm²/s, rattle {rattle:g} Å"
+    common = {
+        "of": "analysis.motion.diffusivity.diffusivities",
+        "by": "the walk's own diffusivity, 60 runs of 24 atoms",
+    }
+    refereed(f"bias of the diffusivity of walks, {named}", abs(ratios.mean() - 1), 0.03, unit="relative", **common)
+    inside = float(np.mean(np.abs(ratios - 1) < spread))
+    refereed(f"coverage of 68 % by one σ, {named}", abs(inside - 0.68), 0.08, unit="of the runs", **common)
+
+
+@pytest.mark.parametrize("n_sites", [2, 4])
+def test_few_atoms_have_an_honest_error_too(monkeypatch: pytest.MonkeyPatch, n_sites: int) -> None:
+    monkeypatch.setattr("catholyte.analysis.motion.diffusivity._kinisi", lambda *_: None)
+    away = []
+    for seed in range(40):
+        (found,) = diffusivities(_followed(_frames(_walk(1e-4, 0.1, seed, n_sites), 3 * CELL), block=3000))
+        assert found.value is not None
+        assert found.n_paths == 4 * n_sites
+        away.append((found.value - 1e-5) / (found.sigma or 1.0))
+    assert 0.5 < np.mean(np.abs(away) < 1) < 0.85
+    assert abs(np.mean(away)) < 0.6
+
+
+def test_the_other_estimate_is_the_median_of_kinisi(refereed: Referee) -> None:
+    """Without vibration both say the same, within their errors."""
+    for seed in range(2):
+        (found,) = diffusivities(_followed(_frames(_walk(1e-4, 0.0, seed, n_frames=1500), 3 * CELL), block=1500))
+        assert found.value is not None
+        assert found.kinisi is not None
         refereed(
-            "diffusivity of a random walk",
-            away,
-            0.1,
+            "diffusivity of a random walk by the median of kinisi",
+            abs(found.kinisi / found.value - 1),
+            0.2,
             of="analysis.motion.diffusivity.diffusivities",
-            by="analytic: step² / (2 Δt) of the walk",
+            by="kinisi",
             unit="relative",
         )
-        deviations.append((found.value - 0.1 * true) / found.sigma)
-        assert found.exponent == pytest.approx(1.0, abs=0.35)
-    by = "the walk's own diffusivity"
-    refereed(
-        "diffusivity of a random walk, by its own σ",
-        np.abs(deviations).max(),
-        3,
-        of="analysis.motion.diffusivity.diffusivities",
-        by=by,
-        unit="σ",
-    )
-    assert np.std(deviations) > 0.05  # sigma is not so large that nothing could contradict it
+
+
+def test_a_walk_in_a_plane_has_its_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2e-5 cm²/s along a and b, nothing along their normal: two thirds in three dimensions, and all of it in the
+    plane, also where the plane lies askew."""
+    from scipy.spatial.transform import Rotation
+
+    monkeypatch.setattr("catholyte.analysis.motion.diffusivity._kinisi", lambda *_: None)
+    path = _path(3000, 48, np.sqrt(2 * 2e-4 * 10))
+    path[:, :, 2] = 0
+    path += np.random.default_rng(1).normal(0, 0.1, path.shape)
+    for turn in (np.eye(3), Rotation.from_euler("xyz", (20, 50, -70), degrees=True).as_matrix().T):
+        (found,) = diffusivities(_followed(_frames(path @ turn, 3 * CELL @ turn), block=3000))
+        assert found.value is not None
+        assert found.in_plane is not None
+        assert found.in_plane_sigma is not None
+        assert found.normal is not None
+        assert found.normal_sigma is not None
+        assert abs(found.in_plane - 2e-5) < 3 * found.in_plane_sigma < 3e-6
+        assert abs(found.normal) < 3 * found.normal_sigma < 1e-7
+        assert found.value == pytest.approx((2 * found.in_plane + found.normal) / 3)
+        assert np.trace(found.tensor) / 3 == pytest.approx(found.value)
+        along = turn[2] @ np.array(found.tensor) @ turn[2]
+        assert along == pytest.approx(found.normal)
+
+
+def test_the_first_tenth_is_left_out() -> None:
+    """A run that is ten times as fast at its beginning tells the diffusivity of the rest."""
+    path = _walk(1e-4, 0.0, 0, n_frames=2000)
+    hot = path.copy()
+    hot[:200] *= 1 + 9 * (1 - np.arange(200) / 200)[:, None, None]
+    cold, warm = (diffusivities(_followed(_frames(one, 30 * np.eye(3)), block=2000))[0] for one in (path, hot))
+    assert warm.value == pytest.approx(cold.value, rel=0.02)
+    assert warm.left_out == pytest.approx(0.1 * 19990, abs=10)
+    assert (warm.start, warm.end) == pytest.approx((200.0, 0.1 * 0.9 * 19990), rel=0.02)
+
+
+def test_the_framework_is_the_reference() -> None:
+    """One Li and one S: against their common centre Li would seem to move by 0.67 of what it does."""
+    path = np.zeros((1500, 24, 3))
+    path[:, :2] = _path(1500, 2, 0.045)
+    path[:, 2:] = np.random.default_rng(2).random((1, 22, 3)) * 20
+    drifting = path + 0.01 * np.arange(1500)[:, None, None]
+    motion = _frames(drifting, 3 * CELL, ("Li",) * 2 + ("S",) * 22)
+    curves = motion_curves(motion.blocks(500), motion.species, None)
+    free = _followed(_frames(path[:, :2], 3 * CELL))
+    expected = msd_curves(free)[0]
+    found = next(curve for curve in curves.msd if curve.species == "Li")
+    np.testing.assert_allclose(found.msd, expected.msd, rtol=1e-6, atol=1e-6)
 
 
 def test_vibration_does_not_change_the_diffusivity() -> None:
