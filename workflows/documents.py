@@ -149,7 +149,8 @@ class Trajectory(_Document):
     """Frames of a relaxation or of molecular dynamics.
 
     positions : (n_frames, n_sites, 3) Å, unwrapped; cells : (n_frames, 3, 3) Å; energies : (n_frames,) eV;
-    temperatures : (n_frames,) K or None; times : (n_frames,) fs or None.
+    temperatures : (n_frames,) K or None; times : (n_frames,) fs or None; conserved : (n_frames,) eV or None, what exact
+    integration would keep.
     """
 
     positions: list[list[list[float]]]
@@ -157,6 +158,7 @@ class Trajectory(_Document):
     energies: list[float]
     temperatures: list[float] | None = None
     times: list[float] | None = None
+    conserved: list[float] | None = None
 
 
 class Restart(_Document):

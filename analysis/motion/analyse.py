@@ -12,7 +12,7 @@ from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from ...structures.trajectories.frames import Frames
 from .bond_events import PERSISTENCE, BondEvents, BondLedger
-from .bond_rules import BondRule
+from .bond_rules import BondRule, is_ionic
 from .coordination import Coordination, CoordinationCounter
 from .drift import Drift, drift
 from .event_rates import Observed
@@ -30,6 +30,7 @@ class MotionSpec:
     Parameters
     ----------
     rules : tuple of BondRule
+        Those of mobile ions with anions count neighbours alone.
     persistence : float, fs
     layers : Layers or None
         Of the atoms.
@@ -60,7 +61,7 @@ class Motion:
     area : float, Å²
         Of one interface: of the first two cell vectors in the first frame.
     times : (n_frames,) float array, fs
-    energies, temperatures : (n_frames,) float arrays, eV and K, or None
+    energies, temperatures, conserved : (n_frames,) float arrays, eV, K and eV, or None
     """
 
     species: tuple[str, ...]
@@ -75,6 +76,7 @@ class Motion:
     times: Floats
     energies: Floats | None
     temperatures: Floats | None
+    conserved: Floats | None = None
 
     @property
     def n_frames(self) -> int:
@@ -93,21 +95,25 @@ class Motion:
 
     @property
     def drifts(self) -> list[Drift]:
-        """Of the energy per atom, meV, relative to the first frame, and of the temperature, K, where the frames have
-        them."""
+        """Of the potential and the conserved energy per atom, meV, relative to the first frame, and of the
+        temperature, K, where the frames have them."""
         return [drift(quantity, unit, times, values) for quantity, unit, times, values in self.series]
 
     @property
     def series(self) -> list[tuple[str, str, Floats, Floats]]:
-        """Energy (meV/atom, relative to the first frame) and temperature (K) where frames have them: quantity, unit,
-        times (fs), values."""
+        """Potential energy, what integration conserves (meV/atom, relative to the first frame) and temperature (K)
+        where frames have them: quantity, unit, times (fs), values."""
         found = []
-        for quantity, unit, values in (("energy", "meV/atom", self.energies), ("temperature", "K", self.temperatures)):
+        for quantity, unit, values in (
+            ("energy", "meV/atom", self.energies),
+            ("conserved energy", "meV/atom", self.conserved),
+            ("temperature", "K", self.temperatures),
+        ):
             known = np.isfinite(values) if values is not None else np.zeros(0, dtype=bool)
             if values is not None and known.any():
                 shown = (
                     1000 * (values[known] - values[known][0]) / len(self.species)
-                    if quantity == "energy"
+                    if unit == "meV/atom"
                     else values[known]
                 )
                 found.append((quantity, unit, self.times[known], shown))
@@ -148,9 +154,12 @@ class _Reader:
 
     def __init__(self, first: Frames, spec: MotionSpec) -> None:
         self._spec, self._species = spec, first.species
-        self._finder = PairFinder(first.species, spec.rules)
-        self._ledger = BondLedger(spec.rules, spec.persistence)
-        self._shells = CoordinationCounter(first.species, spec.rules)
+        bonds = [rule for rule in spec.rules if not is_ionic(rule.pair)]
+        ions = [rule for rule in spec.rules if is_ionic(rule.pair)]
+        self._finder = PairFinder(first.species, bonds)
+        self._ledger = BondLedger(bonds, spec.persistence)
+        self._shells = CoordinationCounter(first.species, bonds)
+        self._ions = (PairFinder(first.species, ions), CoordinationCounter(first.species, ions)) if ions else None
         self._watch = None if spec.layers is None else MigrationWatch(spec.layers, spec.persistence)
         self._interfaces = None if spec.layers is None else spec.layers.interfaces(first)
         self._extents = None if spec.layers is None else spec.layers.extents(first)
@@ -161,6 +170,9 @@ class _Reader:
         for pairs in self._finder.pairs(block):
             self._ledger.add(pairs)
             self._shells.add(pairs)
+        if self._ions is not None:
+            for pairs in self._ions[0].pairs(block):
+                self._ions[1].add(pairs)
         if self._watch is not None:
             self._watch.add(block)
         # the numbers of each frame without its atoms
@@ -173,6 +185,7 @@ class _Reader:
                 block.times,
                 block.energies,
                 block.temperatures,
+                block.conserved,
             )
         )
 
@@ -182,7 +195,7 @@ class _Reader:
             self._species,
             self._spec,
             ledger,
-            self._shells.result(),
+            [*self._shells.result(), *([] if self._ions is None else self._ions[1].result())],
             released_oxygen(ledger, self._species),
             None if self._watch is None else self._watch.result(),
             self._interfaces,
@@ -191,4 +204,5 @@ class _Reader:
             series.times,
             series.energies,
             series.temperatures,
+            series.conserved,
         )

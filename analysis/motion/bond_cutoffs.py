@@ -16,7 +16,17 @@ import numpy as np
 
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
-from .bond_rules import HYSTERESIS, BondRule, bond_rule, covalent_reach, ordered, parse_pair, watched_pairs
+from .bond_rules import (
+    HYSTERESIS,
+    BondRule,
+    bond_rule,
+    covalent_reach,
+    ionic_pairs,
+    is_ionic,
+    ordered,
+    parse_pair,
+    watched_pairs,
+)
 from .pair_function import PairFunction
 
 __all__ = ["Shell", "bonded_shell", "choose_rules", "described", "first_shells", "gap_notes", "parse_cutoffs"]
@@ -62,7 +72,7 @@ def choose_rules(
     given: Mapping[Pair, float],
     hysteresis: float = HYSTERESIS,
 ) -> tuple[BondRule, ...]:
-    """Return the rules of all watched pairs.
+    """Return the rules of all watched pairs, and of mobile ions with anions behind them.
 
     A given cut-off comes first, then the first of the shells, then the reach of covalent radii.
 
@@ -80,7 +90,7 @@ def choose_rules(
     InputError
         If a cut-off is given for a pair that is not watched here, or a number is out of range.
     """
-    pairs = watched_pairs(species)
+    pairs = [*watched_pairs(species), *ionic_pairs(species)]
     for pair in given:
         if pair not in pairs:
             raise InputError(
@@ -182,7 +192,7 @@ def first_shells(functions: Iterable[PairFunction], numbers: Mapping[str, int], 
         Name of the trajectory.
     """
     found = {}
-    watched = set(watched_pairs(numbers))
+    watched = {*watched_pairs(numbers), *ionic_pairs(numbers)}
     for function in functions:
         pair = ordered(*function.pair)
         shell = bonded_shell(function, covalent_reach(*pair)) if pair in watched else None
@@ -231,7 +241,8 @@ def gap_notes(rules: Iterable[BondRule]) -> list[str]:
         f"{rule.name}: no gap at the cut-off of {rule.cutoff:.2f} Å, where dN/dr is {rule.plateau:.0%} of its peak and "
         f"{rule.coordination:.2f} neighbours lie within: the numbers of its bonds hang on the cut-off (--cutoff)"
         for rule in rules
-        if rule.coordination is not None
+        if not is_ionic(rule.pair)
+        and rule.coordination is not None
         and rule.plateau is not None
         and rule.coordination >= _CROWD
         and rule.plateau > PLATEAU

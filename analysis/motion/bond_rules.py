@@ -1,9 +1,10 @@
 """Which pairs of elements are watched for bonds, and from which distance to which a pair counts as bonded.
 
-One table declares the pairs: a cation with an anion, an anion with an anion, and two centres of complex ions.
-Mobile ions (Li, Na, K, …) make no bonds that an event could be told from. The cut-off of a pair is the valley behind
-its shell (:mod:`.bond_cutoffs`) where the bond is there to be seen; a bond that only the interface could form has
-none, and takes the sum of the covalent radii times :data:`REACH`.
+One table declares the pairs: a cation with an anion, an anion with an anion, two centres of complex ions, and hydrogen
+with all of these (O-H, S-H, H2). Mobile ions (Li, Na, K, …) make no bonds that an event could be told from: their
+neighbours are counted (:func:`ionic_pairs`), so that the growth of Li2S, Li2O or LiCl shows. The cut-off of a pair is
+the valley behind its shell (:mod:`.bond_cutoffs`) where the bond is there to be seen; a bond that only the interface
+could form has none, and takes the sum of the covalent radii times :data:`REACH`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ __all__ = [
     "bond_rule",
     "covalent_reach",
     "in_order",
+    "ionic_pairs",
     "is_core",
+    "is_ionic",
     "is_molecular",
     "is_shell",
     "kind_name",
@@ -38,7 +41,17 @@ CENTRES = frozenset({"B", "C", "Si", "P", "Ge", "As"})
 #: ions that hop
 MOBILE = frozenset({"H", "Li", "Na", "K", "Rb", "Cs", "Ag"})
 #: the declared table: which class binds which
-_TABLE = frozenset({("anion", "anion"), ("anion", "cation"), ("anion", "centre"), ("centre", "centre")})
+_TABLE = frozenset(
+    {
+        ("anion", "anion"),
+        ("anion", "cation"),
+        ("anion", "centre"),
+        ("anion", "hydrogen"),
+        ("centre", "centre"),
+        ("centre", "hydrogen"),
+        ("hydrogen", "hydrogen"),
+    }
+)
 #: longest bond in units of the sum of covalent radii
 REACH = 1.25
 #: a bond forms below (1 - h) and breaks above (1 + h) times its cut-off
@@ -160,6 +173,23 @@ def watched_pairs(species: Iterable[str]) -> list[tuple[str, str]]:
     return [pair for pair in combinations_with_replacement(present, 2) if tuple(sorted(map(_class_of, pair))) in _TABLE]
 
 
+def ionic_pairs(species: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the pairs of a mobile ion and an anion, Li-S, Li-O, …, whose neighbours are counted.
+
+    Parameters
+    ----------
+    species : iterable of str
+        Element symbols, repeated or not.
+    """
+    present = in_order(species)
+    return [(first, second) for first in present for second in present if is_ionic((first, second))]
+
+
+def is_ionic(pair: tuple[str, str]) -> bool:
+    """Whether a pair is a mobile ion and an anion."""
+    return _class_of(pair[0]) == "mobile" and _class_of(pair[1]) == "anion"
+
+
 def kind_name(pair: tuple[str, str], change: str) -> str:
     """Return ``P-S breaking`` or ``S-O forming``."""
     return f"{'-'.join(ordered(*pair))} {change}"
@@ -218,6 +248,8 @@ def _rank(symbol: str) -> tuple[float, str]:
 
 
 def _class_of(symbol: str) -> str:
+    if symbol == "H":
+        return "hydrogen"
     if symbol in MOBILE:
         return "mobile"
     if symbol in ANIONS:

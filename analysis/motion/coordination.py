@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...configs.arrays import Floats, Ints
-from .bond_rules import BondRule, is_shell
+from .bond_rules import BondRule, is_ionic, is_shell
 from .neighbour_pairs import PairDistances
 
 __all__ = ["Coordination", "CoordinationCounter", "thinned"]
@@ -71,7 +71,8 @@ class Coordination:
 
 
 class CoordinationCounter:
-    """Takes the distances of a trajectory and counts the shells of every cation that a rule joins to an anion.
+    """Takes the distances of a trajectory and counts the shells of every cation, and every mobile ion, that a rule
+    joins to an anion.
 
     Parameters
     ----------
@@ -83,7 +84,9 @@ class CoordinationCounter:
     def __init__(self, species: Sequence[str], rules: Sequence[BondRule]) -> None:
         symbols = np.array(species)
         self._rules = [
-            (index, rule) for index, rule in enumerate(rules) if is_shell(rule.pair) and (symbols == rule.first).any()
+            (index, rule)
+            for index, rule in enumerate(rules)
+            if (is_shell(rule.pair) or is_ionic(rule.pair)) and (symbols == rule.first).any()
         ]
         self._centres = {index: np.flatnonzero(symbols == rule.first) for index, rule in self._rules}
         self._times: list[Floats] = []

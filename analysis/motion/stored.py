@@ -81,6 +81,7 @@ class StoredTrajectory:
                 times,
                 energies,
                 temperatures,
+                None if found.conserved is None else np.array(found.conserved),
             )
             end, steps = float(times[-1]), steps + n
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...configs.constants import BOLTZMANN
 from ...configs.errors import InputError
-from ...structures.trajectories.frames import Frames
+from ...structures.trajectories.frames import Frames, kinetic_temperature
 from .source import Damage, TrajectorySource, opened
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ _STEP_KEYS = ("step", "md_step", "Step")
 _TIME_KEYS = ("time", "Time", "time_fs")
 #: formats whose atoms have types and no elements, which ASE takes for atomic numbers
 _TYPES_ALONE = frozenset({"lammps-data", "lammps-dump-binary", "lammps-dump-text"})
-#: a centre of mass with less than this part of the kinetic energy stands still
-_STILL = 1e-6
 
 
 def ase_source(path: Path) -> TrajectorySource:
@@ -110,7 +107,7 @@ class _Row:
         self.energy = float(results.get("free_energy", results.get("energy", np.nan)))
         temperature = _known(atoms, ("temperature",))
         if temperature is None and atoms.has("momenta") and np.any(atoms.get_momenta()):
-            temperature = _temperature(atoms)
+            temperature = kinetic_temperature(atoms)
         self.temperature = np.nan if temperature is None else temperature
 
 
@@ -139,17 +136,6 @@ def _time(atoms: Atoms) -> float | None:
     """Time of a frame, fs; None where it has none."""
     picoseconds = _known(atoms, ("time_ps",))
     return _known(atoms, _TIME_KEYS) if picoseconds is None else 1000 * picoseconds
-
-
-def _temperature(atoms: Atoms) -> float:
-    """Temperature, K, of the degrees of freedom that move: those of the centre of mass do not count where it stands
-    still."""
-    kinetic = float(atoms.get_kinetic_energy())
-    centre = float((atoms.get_momenta().sum(axis=0) ** 2).sum() / (2 * atoms.get_masses().sum()))
-    free = atoms.get_number_of_degrees_of_freedom()
-    if not atoms.constraints and centre <= _STILL * kinetic and len(atoms) > 1:
-        free -= 3
-    return float(2 * kinetic / (free * BOLTZMANN))
 
 
 def _atoms(path: Path) -> Iterator[Atoms]:

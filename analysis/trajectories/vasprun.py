@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError, iterparse
 
@@ -57,12 +58,15 @@ def vasprun_source(path: Path) -> TrajectorySource:
     potim, ibrion = texts.get("POTIM", ""), texts.get("IBRION", "0")
     learned = texts.get("ML_LMLFF", "F").strip(". ").upper().startswith("T")
     optimiser = "" if ibrion == "0" else f"IBRION = {ibrion}"
+    # Andersen's, Langevin's and the stochastic thermostats keep no energy, nor does scaling of velocities
+    keeps = texts.get("MDALGO", "0") in ("0", "2", "4") and not texts.get("SMASS", "0").startswith("-1")
 
     def read(block: int, damage: Damage) -> Iterator[Frames]:
         if learned:
             damage.say("ML_LMLFF is on: a machine-learned force field of VASP moved its atoms, in all steps or in some")
         with opened(path) as file:
-            yield from _frames(file, species, block, damage)
+            for frames in _frames(file, species, block, damage):
+                yield frames if keeps else replace(frames, conserved=None)
 
     timestep = float(potim) if _is_number(potim) and float(potim) > 0 else None
     return TrajectorySource(
@@ -142,7 +146,10 @@ class _Step:
         # the free energy: the forces are its derivative, so that with the kinetic energy it is conserved
         self.energy = _value(energy, "i[@name='e_fr_energy']")
         # VASP counts the degrees of freedom without those of the centre of mass
-        self.temperature = 2 * _value(energy, "i[@name='kinetic']") / (3 * max(n_sites - 1, 1) * BOLTZMANN)
+        kinetic = _value(energy, "i[@name='kinetic']")
+        self.temperature = 2 * kinetic / (3 * max(n_sites - 1, 1) * BOLTZMANN)
+        thermostat = [_value(energy, f"i[@name='{name}']") for name in ("nosepot", "nosekinetic")]
+        self.conserved = self.energy + kinetic + float(np.nansum(thermostat))
 
 
 def _vectors(structure: Element, place: str, count: int) -> NDArray[np.float64]:
@@ -171,6 +178,7 @@ def _is_number(text: str) -> bool:
 def _joined(steps: list[_Step], species: tuple[str, ...]) -> Frames:
     energies = np.array([step.energy for step in steps])
     temperatures = np.array([step.temperature for step in steps])
+    conserved = np.array([step.conserved for step in steps])
     return Frames(
         species,
         np.array([step.cell for step in steps]),
@@ -179,4 +187,5 @@ def _joined(steps: list[_Step], species: tuple[str, ...]) -> Frames:
         np.full(len(steps), np.nan),
         energies if np.isfinite(energies).any() else None,
         temperatures if np.isfinite(temperatures).any() else None,
+        conserved if np.isfinite(conserved).any() else None,
     )

@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...configs.arrays import Floats, Ints
+from ...configs.constants import BOLTZMANN
 
-__all__ = ["Frames", "inscribed_radius", "nearest_image"]
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["Frames", "inscribed_radius", "kinetic_temperature", "nearest_image"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,9 @@ class Frames:
     energies : (n_frames,) float array, eV per cell, or None
         Potential energy.
     temperatures : (n_frames,) float array, K, or None
+        Of the degrees of freedom that move (:func:`kinetic_temperature`).
+    conserved : (n_frames,) float array, eV per cell, or None
+        What exact integration would keep: the total energy, and with it that of a Nosé-Hoover thermostat.
 
     Raises
     ------
@@ -49,10 +57,12 @@ class Frames:
     times: Floats
     energies: Floats | None = None
     temperatures: Floats | None = None
+    conserved: Floats | None = None
 
     def __post_init__(self) -> None:
         n = len(self.positions)
-        series = [self.steps, self.times, *(array for array in (self.energies, self.temperatures) if array is not None)]
+        known = (array for array in (self.energies, self.temperatures, self.conserved) if array is not None)
+        series = [self.steps, self.times, *known]
         if (
             self.positions.shape != (n, len(self.species), 3)
             or self.cells.shape != (n, 3, 3)
@@ -77,8 +87,8 @@ class Frames:
 
     def select(self, frames: slice | NDArray[np.bool_] | Ints) -> Frames:
         """Some of the frames, in their order."""
-        energies, temperatures = (
-            None if array is None else array[frames] for array in (self.energies, self.temperatures)
+        energies, temperatures, conserved = (
+            None if array is None else array[frames] for array in (self.energies, self.temperatures, self.conserved)
         )
         return replace(
             self,
@@ -88,6 +98,7 @@ class Frames:
             times=self.times[frames],
             energies=energies,
             temperatures=temperatures,
+            conserved=conserved,
         )
 
     def blocks(self, size: int) -> Iterator[Frames]:
@@ -106,17 +117,43 @@ class Frames:
         """
         if not blocks or len({block.species for block in blocks}) != 1:
             raise ValueError("blocks of one trajectory share their species")
-        energies = [block.energies for block in blocks if block.energies is not None]
-        temperatures = [block.temperatures for block in blocks if block.temperatures is not None]
+
+        def whole(arrays: list[Floats | None]) -> Floats | None:
+            there = [array for array in arrays if array is not None]
+            return np.concatenate(there) if len(there) == len(blocks) else None
+
         return cls(
             species=blocks[0].species,
             cells=np.concatenate([block.cells for block in blocks]),
             positions=np.concatenate([block.positions for block in blocks]),
             steps=np.concatenate([block.steps for block in blocks]),
             times=np.concatenate([block.times for block in blocks]),
-            energies=np.concatenate(energies) if len(energies) == len(blocks) else None,
-            temperatures=np.concatenate(temperatures) if len(temperatures) == len(blocks) else None,
+            energies=whole([block.energies for block in blocks]),
+            temperatures=whole([block.temperatures for block in blocks]),
+            conserved=whole([block.conserved for block in blocks]),
         )
+
+
+#: a centre of mass with less than this part of the kinetic energy stands still
+_STILL = 1e-6
+
+
+def kinetic_temperature(atoms: Atoms) -> float:
+    """Temperature of atoms with momenta, K.
+
+    Three degrees of freedom are those of the centre of mass, which hold no energy where it stands still: 3 N - 3 are
+    counted then, as VASP does, and 3 N where a thermostat moves it (Langevin). Constraints of the atoms are taken off.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    """
+    kinetic = float(atoms.get_kinetic_energy())
+    centre = float((atoms.get_momenta().sum(axis=0) ** 2).sum() / (2 * atoms.get_masses().sum()))
+    free = int(atoms.get_number_of_degrees_of_freedom())
+    if not atoms.constraints and len(atoms) > 1 and centre <= _STILL * kinetic:
+        free -= 3
+    return float(2 * kinetic / (free * BOLTZMANN))
 
 
 #: images around the rounded one in a Minkowski-reduced cell, among which the nearest always is

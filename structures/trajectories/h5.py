@@ -2,9 +2,9 @@
 
 The layout is H5MD 1.1 (P. de Buyl, P. H. Colberg, F. Höfling, Comput. Phys. Commun. 185, 1546 (2014)), which other
 programs read: ``particles/all`` with ``species`` (atomic numbers), ``position`` and ``box/edges``; ``observables`` with
-``potential_energy`` and ``temperature``; Å, fs, eV and K as attribute ``unit``. The writer works in HDF5's
-single-writer-multiple-readers mode, in which the file is whole after every write and can be read while it grows. The
-numbers of the steps are written last: a frame counts when its step stands there.
+``potential_energy``, ``temperature`` and ``conserved_energy``; Å, fs, eV and K as attribute ``unit``. The writer works
+in HDF5's single-writer-multiple-readers mode, in which the file is whole after every write and can be read while it
+grows. The numbers of the steps are written last: a frame counts when its step stands there.
 """
 
 from __future__ import annotations
@@ -31,12 +31,28 @@ _POSITIONS = "particles/all/position/value"
 _CELLS = "particles/all/box/edges/value"
 _ENERGIES = "observables/potential_energy/value"
 _TEMPERATURES = "observables/temperature/value"
+_CONSERVED = "observables/conserved_energy/value"
 _STEPS = "particles/all/position/step"
 _TIMES = "particles/all/position/time"
 #: dataset to its unit, in the order of writing; the steps come last, they say that a frame is whole
-_SERIES = {_POSITIONS: "Angstrom", _CELLS: "Angstrom", _ENERGIES: "eV", _TEMPERATURES: "K", _TIMES: "fs", _STEPS: ""}
+_SERIES = {
+    _POSITIONS: "Angstrom",
+    _CELLS: "Angstrom",
+    _ENERGIES: "eV",
+    _TEMPERATURES: "K",
+    _CONSERVED: "eV",
+    _TIMES: "fs",
+    _STEPS: "",
+}
+#: series that older files do not have
+_LATER = frozenset({_CONSERVED})
 #: groups that share the steps and times of the positions
-_SHARING = ("particles/all/box/edges", "observables/potential_energy", "observables/temperature")
+_SHARING = (
+    "particles/all/box/edges",
+    "observables/potential_energy",
+    "observables/temperature",
+    "observables/conserved_energy",
+)
 #: size of the file after the last append, bytes; by it the rest of a file that was cut off is told from a whole one
 _SIZE = "parameters/size"
 #: bytes of one chunk of positions: what HDF5 writes again when a chunk grows
@@ -151,6 +167,7 @@ class TrajectoryWriter:
             _CELLS: frames.cells,
             _ENERGIES: unknown if frames.energies is None else frames.energies,
             _TEMPERATURES: unknown if frames.temperatures is None else frames.temperatures,
+            _CONSERVED: unknown if frames.conserved is None else frames.conserved,
             _TIMES: frames.times,
             _STEPS: frames.steps,
         }
@@ -222,8 +239,11 @@ def read_blocks(path: str | Path, block: int = 256) -> Iterator[Frames]:
     """
     with _opened(Path(path)) as file:
         header = _header(file, Path(path))
-        series = {name: file[name] for name in _SERIES}
-        known = {name: bool(np.isfinite(series[name][: header.n_frames]).any()) for name in (_ENERGIES, _TEMPERATURES)}
+        series = {name: file[name] for name in _SERIES if name in file}
+        known = {
+            name: name in series and bool(np.isfinite(series[name][: header.n_frames]).any())
+            for name in (_ENERGIES, _TEMPERATURES, _CONSERVED)
+        }
         for start in range(0, header.n_frames, block):
             part = slice(start, min(start + block, header.n_frames))
             yield Frames(
@@ -234,13 +254,15 @@ def read_blocks(path: str | Path, block: int = 256) -> Iterator[Frames]:
                 times=series[_TIMES][part],
                 energies=series[_ENERGIES][part] if known[_ENERGIES] else None,
                 temperatures=series[_TEMPERATURES][part] if known[_TEMPERATURES] else None,
+                conserved=series[_CONSERVED][part] if known[_CONSERVED] else None,
             )
 
 
 def _header(file: h5py.File, path: Path) -> Header:
     from ase.data import chemical_symbols
 
-    missing = [name for name in ("particles/all/species", "parameters", *_SERIES) if name not in file]
+    needed = ("particles/all/species", "parameters", *(name for name in _SERIES if name not in _LATER))
+    missing = [name for name in needed if name not in file]
     if missing:
         raise InputError(f"{path} is HDF5 but no trajectory of this layout: it has no {missing[0]}")
     parameters = file["parameters"].attrs

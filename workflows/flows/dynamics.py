@@ -7,7 +7,7 @@ trajectory is the one of a single run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobflow import Flow, Job, OutputReference
@@ -21,7 +21,7 @@ from ..engines.engine import Engine
 from ..engines.tasks import MolecularDynamics, Relax
 from ..roles import Chunk
 
-__all__ = ["QuenchSchedule", "TrajectoryRun", "chunk_jobs", "ladder_jobs", "melt_quench_flow"]
+__all__ = ["QuenchSchedule", "TrajectoryRun", "chunk_jobs", "ladder_jobs", "melt_quench_flow", "require_time_step"]
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,42 @@ class TrajectoryRun:
         return f"chunk {number}" if self.replica is None else f"replica {self.replica}, chunk {number}"
 
 
+#: fs for hydrogen: a tenth of the period of an O-H stretch (3700 cm-1, 9 fs); others by the root of their mass
+_HYDROGEN_STEP = 1.0
+
+
+def require_time_step(symbols: Iterable[str], timestep: float, label: str) -> None:
+    """Raise InputError if a time step is too long for the lightest element: 1 fs for H, 2.6 fs for Li.
+
+    Parameters
+    ----------
+    symbols : iterable of str
+    timestep : float, fs
+    label : str
+        For the message.
+    """
+    from ase.data import atomic_masses, atomic_numbers
+
+    masses = {symbol: float(atomic_masses[atomic_numbers[symbol]]) for symbol in symbols}
+    lightest = min(masses, key=lambda symbol: masses[symbol], default="")
+    if not lightest:
+        return
+    longest = _HYDROGEN_STEP * (masses[lightest] / float(atomic_masses[1])) ** 0.5
+    if timestep > longest * (1 + 1e-9):
+        raise InputError(
+            f"{label}: a time step of {timestep:g} fs is too long for {lightest}, its lightest element",
+            f"at most {longest:.1f} fs: a tenth of the period of its fastest vibration",
+        )
+
+
 def ladder_jobs(
     structure: Structure | OutputReference, label: str, engine: Engine, tasks: Sequence[MolecularDynamics]
 ) -> list[Job]:
     """One job per task, each from positions and velocities of the one before, named by its temperature."""
     jobs: list[Job] = []
     for task in tasks:
+        if isinstance(structure, Structure):
+            require_time_step((element.symbol for element in structure.composition.elements), task.timestep, label)
         made = engine.maker(task).job_for(jobs[-1].output.structure if jobs else structure, label)
         made.name += f" {task.temperature:g} K"
         jobs.append(made)

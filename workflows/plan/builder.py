@@ -22,7 +22,7 @@ from ...structures.crystals.crystal import conventional
 from ..engines.engine import Engine
 from ..engines.registry import ENGINES, load_backend, require_engine, runs_production
 from ..engines.tasks import Task
-from ..flows.dynamics import TrajectoryRun, chunk_jobs
+from ..flows.dynamics import TrajectoryRun, chunk_jobs, require_time_step
 from ..identity import iter_jobs
 from ..roles import Main, Variation
 
@@ -115,9 +115,12 @@ class Budget:
     ----------
     n_atoms : int
         At most so many.
+    symbols : frozenset of str
+        Its elements, where they are known.
     """
 
     n_atoms: int
+    symbols: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return self.n_atoms
@@ -350,6 +353,8 @@ def add_trajectory(
         The phase whose bulk moves, where the run is a control.
     """
     step, label = place
+    symbols = cell.symbols if isinstance(cell, Budget) else {site.specie.symbol for site in cell}
+    require_time_step(symbols, motion.task.timestep, label)
     for number, made in enumerate(chunk_jobs(start, label, motion, control_of), 1):
         task = motion.task.model_copy(
             update={"n_steps": min(motion.chunk, motion.task.n_steps - (number - 1) * motion.chunk)}

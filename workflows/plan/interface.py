@@ -78,8 +78,9 @@ class _System:
         self.label = self.system.name
         self.materials = {key: self._material(key, text) for key, text in self.system.names.items()}
         self.ready = self._ready()
-        self.whole = self.ready if self.ready is not None else Budget(self.system.max_atoms)
-        self.part = Budget(max(self.system.max_atoms // 2, 1))
+        symbols = frozenset(self._symbols())
+        self.whole = self.ready if self.ready is not None else Budget(self.system.max_atoms, symbols)
+        self.part = Budget(max(self.system.max_atoms // 2, 1), symbols)
         self.free: dict[tuple[str, str], Job] = {}
 
     def _material(self, key: str, text: str) -> Material:

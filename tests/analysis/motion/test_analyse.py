@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catholyte.analysis.motion.analyse import Motion, MotionSpec, analyse_motion
+from catholyte.analysis.motion.bond_cutoffs import choose_rules
 from catholyte.analysis.motion.bond_rules import BondRule, bond_rule, watched_pairs
 from catholyte.analysis.motion.drift import drift
 from catholyte.analysis.motion.event_rates import Observed, event_rates
@@ -164,6 +165,48 @@ def test_a_control_without_the_elements_says_nothing() -> None:
     assert (found.control, found.expected, found.excess, found.per_area) == (None, None, None, None)
     other = Observed(ledger(frames(("Co", "O"), np.zeros((50, 2, 3)) + np.array([[[0.0], [1.2]]]))), {"Co": 1, "O": 1})
     assert all(rate.control is None for rate in event_rates(run, [other], None) if rate.kind.startswith("P-S"))
+
+
+def test_water_and_hydrogen_are_seen() -> None:
+    """H leaves O and joins another H: O-H breaks, H2 forms, and both stand among the species."""
+    positions = np.zeros((60, 4, 3)) + 5.0
+    positions[:, 1, 0] += 0.97
+    positions[:, 2, 1] += 0.97
+    positions[:, 3, 0] += 4.0
+    positions[30:, 1, 0] += 2.3
+    found = analyse_motion(
+        frames(("O", "H", "H", "H"), positions).blocks(7), MotionSpec(tuple(choose_rules(["O", "H"], [], {})))
+    )
+    assert found.ledger.counts["H-O breaking"] == found.ledger.counts["H-H forming"] == 1
+    assert found.found()["start"] == {"H2O": 1}
+    assert set(found.found()["end"]) == {"HO", "H2"}
+
+
+def test_lithium_that_takes_sulfur_shows_as_neighbours_and_makes_no_event() -> None:
+    """Li goes from two O to two S, as where Li2S grows."""
+    positions = np.full((60, 5, 3), 5.0)
+    positions[:, :, 0] = 2.0
+    positions[:, 1:, 0] += [-1.9, 1.9, 4.1, 8.9]
+    positions[:, 1, 1] += 0.3
+    positions[30:, 0, 0] += 6.5
+    rules = choose_rules(["Li", "O", "S"], [], {})
+    found = analyse_motion(frames(("Li", "O", "O", "S", "S"), positions, 20 * np.eye(3)).blocks(9), MotionSpec(rules))
+    shells = {shell.rule.name: shell for shell in found.coordination}
+    assert [shells[name].first.tolist() for name in ("Li-O", "Li-S")] == [[2], [1]]
+    assert [shells[name].last.tolist() for name in ("Li-O", "Li-S")] == [[0], [2]]
+    assert found.ledger.events == ()
+    assert {rule.name for rule in found.ledger.rules} == {"O-O", "S-S", "S-O"}
+
+
+def test_the_drift_is_told_of_what_integration_keeps() -> None:
+    """The potential energy sways as the kinetic one does; their sum drifts by what was put in."""
+    motion = vibrating("CoO", (1, 1, 1), 400, 0)
+    sway = np.sin(np.arange(400) / 7.0)
+    kept = replace(motion, energies=sway, conserved=0.004 * motion.times / 1000)
+    found = {one.quantity: one for one in analyse(kept).drifts}
+    assert found["conserved energy"].slope == pytest.approx(1.0, rel=1e-6)  # 4 meV of four atoms a ps
+    assert found["conserved energy"].std < 10
+    assert found["energy"].std > 100
 
 
 def test_drift_of_a_line_with_correlated_noise() -> None:

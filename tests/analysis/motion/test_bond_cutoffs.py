@@ -244,5 +244,5 @@ def test_bad_cutoffs() -> None:
             parse_cutoffs([text], ["P", "S"])
     with pytest.raises(InputError, match="holds no Co"):
         parse_cutoffs(["Co-S=2.7"], ["P", "S"])
-    with pytest.raises(InputError, match="a cut-off for Li-S: this pair is not watched; watched: S-S"):
-        choose_rules(["Li", "S"], [], {("Li", "S"): 2.7})
+    with pytest.raises(InputError, match="a cut-off for Li-Li: this pair is not watched; watched: S-S, Li-S"):
+        choose_rules(["Li", "S"], [], {("Li", "Li"): 2.7})

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catholyte.analysis.motion.bond_events import BondEvents, BondLedger
-from catholyte.analysis.motion.bond_rules import BondRule, bond_rule, covalent_reach, parse_pair, watched_pairs
+from catholyte.analysis.motion.bond_rules import (
+    BondRule,
+    bond_rule,
+    covalent_reach,
+    ionic_pairs,
+    parse_pair,
+    watched_pairs,
+)
 from catholyte.analysis.motion.neighbour_pairs import PairFinder, widths
 from catholyte.configs.errors import InputError
 from catholyte.structures.trajectories.frames import Frames
@@ -246,6 +253,16 @@ def test_watched_pairs_follow_from_the_elements() -> None:
         watched_pairs(["Mn", "Ni", "In", "W", "O", "Cl", "Li"])
     )
     assert ("Co", "Ni") not in watched_pairs(["Co", "Ni", "O"])
+    # hydrogen binds, lithium has neighbours
+    assert watched_pairs(["Li", "H", "O", "S"]) == [
+        ("H", "H"),
+        ("H", "S"),
+        ("H", "O"),
+        ("S", "S"),
+        ("S", "O"),
+        ("O", "O"),
+    ]
+    assert ionic_pairs(["Li", "H", "O", "S", "P"]) == [("Li", "S"), ("Li", "O")]
     assert parse_pair("S", "P", ["P", "S"]) == ("P", "S")
     with pytest.raises(InputError, match="the trajectory holds no Co; its elements: P, S"):
         parse_pair("Co", "S", ["P", "S"])

@@ -30,11 +30,12 @@ def _frames(first: int, last: int) -> Frames:
         times=steps * 1.5,
         energies=-rng.random(len(steps)),
         temperatures=300 * rng.random(len(steps)),
+        conserved=rng.random(len(steps)),
     )
 
 
 def _same(a: Frames, b: Frames) -> bool:
-    names = ("cells", "positions", "steps", "times", "energies", "temperatures")
+    names = ("cells", "positions", "steps", "times", "energies", "temperatures", "conserved")
     return a.species == b.species and all(np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
 
 

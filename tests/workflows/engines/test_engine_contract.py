@@ -268,13 +268,15 @@ def test_verlet_keeps_the_energy_and_a_second_chunk_goes_on_where_the_first_ende
     assert frames is not None
     assert frames.temperatures is not None
     assert frames.times == pytest.approx(np.arange(41) * 0.5)
-    total = np.array(frames.energies) + 1.5 * len(cell) * units.kB * np.array(frames.temperatures)
+    total = np.array(frames.energies) + 1.5 * (len(cell) - 1) * units.kB * np.array(frames.temperatures)
     exchanged = np.ptp(frames.energies)
     assert exchanged > 0.01
     assert np.ptp(total) < 0.05 * exchanged
+    assert frames.conserved is not None
+    np.testing.assert_allclose(frames.conserved, total, rtol=1e-6)
     velocities = np.array(whole.structure.site_properties["velocities"])  # Å/fs
     masses = np.array([float(site.specie.atomic_mass) for site in whole.structure])
-    assert (masses @ (velocities / units.fs) ** 2).sum() / 3 / len(cell) / units.kB == pytest.approx(
+    assert (masses @ (velocities / units.fs) ** 2).sum() / 3 / (len(cell) - 1) / units.kB == pytest.approx(
         frames.temperatures[-1], rel=1e-3
     )
 

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ....configs.arrays import Floats
 from ....configs.errors import CalculationError, InputError
 from ....structures.crystals.crystal import MINIMUM_DISTANCE
-from ....structures.trajectories.frames import Frames
+from ....structures.trajectories.frames import Frames, kinetic_temperature
 from ....structures.trajectories.h5 import TrajectoryWriter, read_blocks
 from ...documents import Restart, Trajectory
 from ..backend import write_atomically
@@ -124,7 +125,7 @@ def run_dynamics(
             framed = step % task.frame_interval == 0
             if framed:
                 watch.distances(step)
-                writer.append(_frame(atoms, step, task.timestep))
+                writer.append(_frame(atoms, step, task, dynamics))
             if framed or step == last:
                 state = _state(atoms, task, dynamics, random, step)
                 place.write(state, earlier + time.monotonic() - clock)
@@ -143,6 +144,7 @@ def stored_trajectory(directory: Path) -> Trajectory:
         energies=[] if frames.energies is None else frames.energies.tolist(),
         temperatures=None if frames.temperatures is None else frames.temperatures.tolist(),
         times=frames.times.tolist(),
+        conserved=None if frames.conserved is None else frames.conserved.tolist(),
     )
 
 
@@ -339,13 +341,20 @@ def _state(atoms: Atoms, task: MolecularDynamics, dynamics: Any, random: np.rand
     )
 
 
-def _frame(atoms: Atoms, step: int, timestep: float) -> Frames:
+def _frame(atoms: Atoms, step: int, task: MolecularDynamics, dynamics: Any) -> Frames:
+    conserved: Floats | None
+    if task.thermostat == "nose-hoover-chain":
+        conserved = np.array([float(dynamics.get_conserved_energy())])
+    else:
+        total = np.array([float(atoms.get_potential_energy(force_consistent=True) + atoms.get_kinetic_energy())])
+        conserved = total if task.thermostat == "none" else None  # Langevin's friction and noise keep nothing
     return Frames(
         species=tuple(atoms.get_chemical_symbols()),
         cells=atoms.cell[:][None].copy(),
         positions=atoms.get_positions()[None],
         steps=np.array([step]),
-        times=np.array([step * timestep]),
+        times=np.array([step * task.timestep]),
         energies=np.array([float(atoms.get_potential_energy())]),
-        temperatures=np.array([float(atoms.get_temperature())]),
+        temperatures=np.array([kinetic_temperature(atoms)]),
+        conserved=conserved,
     )

@@ -267,6 +267,29 @@ def test_metadata_stand_in_the_trajectory_and_frames_in_the_document(tmp_path: P
     assert (stored.energies, stored.temperatures) == (written["energies"].tolist(), written["temperatures"].tolist())
 
 
+@pytest.mark.parametrize("thermostat", THERMOSTATS)
+def test_what_integration_keeps_stands_beside_the_potential_energy(tmp_path: Path, thermostat: str) -> None:
+    """The total energy without a thermostat, with that of the chain for Nosé and Hoover; friction and noise keep none."""
+    move(tmp_path, dynamics_task(thermostat, 60, timestep=2.0))
+    stored = stored_trajectory(tmp_path)
+    if thermostat == "langevin":
+        assert stored.conserved is None
+        return
+    assert stored.conserved is not None
+    assert np.ptp(stored.conserved) < 0.02 * np.ptp(stored.energies)
+    assert np.ptp(stored.energies) > 0.05
+
+
+def test_temperatures_leave_out_a_centre_of_mass_that_rests(tmp_path: Path) -> None:
+    """Eight atoms of which the centre rests have 21 degrees of freedom; Langevin's noise moves it, and they have 24."""
+    for thermostat, free in (("none", 21), ("nose-hoover-chain", 21), ("langevin", 24)):
+        state = move(tmp_path / thermostat, dynamics_task(thermostat, 6)).restart
+        momenta, mass = np.array(state.momenta), copper().get_masses()[0]
+        temperatures = stored_trajectory(tmp_path / thermostat).temperatures
+        assert temperatures is not None
+        assert temperatures[-1] == pytest.approx((momenta**2).sum() / mass / (free * units.kB), rel=1e-9)
+
+
 def test_a_chunk_shorter_than_the_frame_interval_has_no_frame(tmp_path: Path) -> None:
     state = move(tmp_path / "first", dynamics_task("none", 4)).restart
     second = move(tmp_path / "second", dynamics_task("none", 1), start=state)
