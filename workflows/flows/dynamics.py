@@ -83,8 +83,6 @@ def ladder_jobs(
     """One job per task, each from positions and velocities of the one before, named by its temperature."""
     jobs: list[Job] = []
     for task in tasks:
-        if isinstance(structure, Structure):
-            require_time_step((element.symbol for element in structure.composition.elements), task.timestep, label)
         made = engine.maker(task).job_for(jobs[-1].output.structure if jobs else structure, label)
         made.name += f" {task.temperature:g} K"
         jobs.append(made)
@@ -179,8 +177,11 @@ def melt_quench_flow(structure: Structure, label: str, engine: Engine, schedule:
     ------
     EngineUnavailableError
         If the engine has no molecular dynamics.
+    InputError
+        If the time step is too long for the lightest element.
     """
     steps = schedule or QuenchSchedule()
+    require_time_step((element.symbol for element in structure.composition.elements), steps.timestep, label)
     ladder = [
         MolecularDynamics(
             n_steps=steps.n_steps,

@@ -91,6 +91,29 @@ def test_all_formats_give_one_trajectory(tmp_path: Path, refereed: Referee) -> N
     )
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_generated_files_as_pymatgen_reads_them(tmp_path: Path, refereed: Referee) -> None:
+    """What the writers of these tests make is what another program takes for an XDATCAR, of this age and that."""
+    from pymatgen.io.vasp.outputs import Xdatcar
+
+    made = _made()
+    for text in (xdatcar(made), blank_xdatcar(made)):
+        file = written(tmp_path / "XDATCAR", text)
+        read = Frames.joined(list(open_trajectory([file], 2.0).blocks()))
+        structures = Xdatcar(str(file)).structures
+        assert len(structures) == len(read) == 24
+        for positions, structure in zip(read.positions, structures, strict=True):
+            apart = (positions - structure.cart_coords) @ np.linalg.inv(structure.lattice.matrix)
+            refereed(
+                "positions in generated XDATCARs",
+                float(np.abs(apart - np.round(apart)).max()),
+                1e-9,
+                of="analysis.trajectories.reader.open_trajectory",
+                by="pymatgen, Xdatcar",
+                unit="fraction of the cell",
+            )
+
+
 def test_energies_and_temperatures_of_a_force_field_stand_behind_its_structures(tmp_path: Path) -> None:
     made = _made()
     for electrons in (lambda i: i % 3 == 0, lambda _: False):

@@ -27,7 +27,14 @@ from catholyte.workflows.engines.ase.dynamics import CHECKPOINT
 from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.engines.registry import load_backend
 from catholyte.workflows.engines.tasks import MolecularDynamics
-from catholyte.workflows.flows.dynamics import TrajectoryRun, chunk_jobs, ladder_jobs, require_time_step
+from catholyte.workflows.flows.dynamics import (
+    QuenchSchedule,
+    TrajectoryRun,
+    chunk_jobs,
+    ladder_jobs,
+    melt_quench_flow,
+    require_time_step,
+)
 from catholyte.workflows.identity import content_address, identity
 from catholyte.workflows.roles import Chunk, read_role
 
@@ -93,8 +100,7 @@ def test_a_role_is_no_part_of_the_identity() -> None:
 
 
 def test_a_glass_goes_down_the_temperatures() -> None:
-    tasks = [MolecularDynamics(n_steps=1, temperature=t, timestep=1.0) for t in (900.0, 300.0)]
-    made = ladder_jobs(lih(), "glass", CHGNET, tasks)
+    made = ladder_jobs(lih(), "glass", CHGNET, [MolecularDynamics(n_steps=1, temperature=t) for t in (900.0, 300.0)])
     assert [job.name for job in made] == ["glass chgnet md 900 K", "glass chgnet md 300 K"]
     assert made[1].function_args[0] == made[0].output.structure
     assert all("restart" not in job.function_kwargs for job in made)
@@ -103,7 +109,7 @@ def test_a_glass_goes_down_the_temperatures() -> None:
 def test_a_time_step_follows_from_the_lightest_element() -> None:
     """1 fs for H, 2.6 fs for Li, 4 fs for O."""
     with pytest.raises(InputError, match="glass: a time step of 2 fs is too long for H, its lightest element") as told:
-        ladder_jobs(lih(), "glass", CHGNET, [MolecularDynamics(n_steps=1)])
+        melt_quench_flow(lih(), "glass", CHGNET, QuenchSchedule(timestep=2.0))
     assert told.value.advice.startswith("at most 1.0 fs")
     require_time_step(["Li", "Co", "O"], 2.0, "LCO")
     require_time_step(["O", "H"], 1.0, "water")

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ....configs.arrays import Floats
 from ....configs.errors import CalculationError, InputError
 from ....structures.crystals.crystal import MINIMUM_DISTANCE
 from ....structures.trajectories.frames import Frames, kinetic_temperature
@@ -342,12 +341,11 @@ def _state(atoms: Atoms, task: MolecularDynamics, dynamics: Any, random: np.rand
 
 
 def _frame(atoms: Atoms, step: int, task: MolecularDynamics, dynamics: Any) -> Frames:
-    conserved: Floats | None
+    total = float(atoms.get_potential_energy() + atoms.get_kinetic_energy())
     if task.thermostat == "nose-hoover-chain":
-        conserved = np.array([float(dynamics.get_conserved_energy())])
-    else:
-        total = np.array([float(atoms.get_potential_energy(force_consistent=True) + atoms.get_kinetic_energy())])
-        conserved = total if task.thermostat == "none" else None  # Langevin's friction and noise keep nothing
+        total += float(dynamics._thermostat.get_thermostat_energy())
+    # Langevin's friction and noise keep nothing
+    conserved = None if task.thermostat == "langevin" else np.array([total])
     return Frames(
         species=tuple(atoms.get_chemical_symbols()),
         cells=atoms.cell[:][None].copy(),
