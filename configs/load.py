@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from .errors import InputError, UnknownNameError, near_match_hint
+from .harmless import read_text, require_harmless, shortened
 from .models import Material
 from .recipe import Recipe
 
@@ -40,6 +41,9 @@ CONFIGS = Path(__file__).parent
 MATERIALS_VARIABLE = "CATHOLYTE_MATERIALS"
 #: a folder of files of the user's own engines, searched after the library
 ENGINES_VARIABLE = "CATHOLYTE_ENGINES"
+
+#: problems of one file that are listed
+_MOST_PROBLEMS = 20
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 Location = Sequence[str | int]
@@ -66,8 +70,9 @@ class SourceFile:
 
     def error(self, location: Location, problem: str) -> InputError:
         """Return the error to raise for the key at `location`."""
-        key = ".".join(str(part) for part in location)
-        return InputError(f"{self.path}:{self.line(location)}: " + (f"key '{key}': {problem}" if key else problem))
+        key = ".".join(_cut(str(part), 60) for part in location)
+        told = _cut(problem, 2000)
+        return InputError(f"{self.path}:{self.line(location)}: " + (f"key '{key}': {told}" if key else told))
 
 
 def read_yaml(path: Path) -> SourceFile:
@@ -76,22 +81,20 @@ def read_yaml(path: Path) -> SourceFile:
     Raises
     ------
     InputError
-        If the file is missing, unreadable, or not YAML (with the line), or not a mapping.
+        If the file is missing, unreadable, larger than 1 MB, not YAML (with the line), or not a mapping; if it nests,
+        repeats itself by aliases, or holds numbers as no specification does.
     """
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    try:
+        require_harmless(text, path)
         data = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = " ".join(str(error.problem or error.context).split())
         raise InputError(f"{path}:{line}: not valid YAML: {problem}") from None
-    except YAMLError as error:
-        raise InputError(f"{path}:1: not valid YAML: {error}") from None
+    except (YAMLError, ValueError, RecursionError, AttributeError, TypeError, KeyError) as error:
+        # the loader stumbles over tags and merges that it does not know
+        raise InputError(f"{path}:1: not valid YAML: {shortened(str(error))}") from None
     if not isinstance(data, Mapping):
         raise InputError(f"{path}:1: a mapping of keys to values is needed, not {type(data).__name__}")
     return SourceFile(path, data)
@@ -115,7 +118,14 @@ def validate(source: SourceFile, model: type[AnyModel]) -> AnyModel:
         return model.model_validate(_plain(source.data))
     except ValidationError as error:
         lines = [str(source.error(_location(source, item["loc"]), _problem(model, item))) for item in error.errors()]
-        raise InputError("\n".join(dict.fromkeys(lines))) from None
+        told = list(dict.fromkeys(lines))
+        more = [f"{source.path}: {len(told) - _MOST_PROBLEMS} more problems"] if len(told) > _MOST_PROBLEMS else []
+        raise InputError("\n".join([*told[:_MOST_PROBLEMS], *more])) from None
+
+
+def _cut(text: str, most: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _plain(node: Any) -> Any:
@@ -147,14 +157,16 @@ def _problem(model: type[BaseModel], item: Any) -> str:
     kind, given = item["type"], item.get("input")
     if kind == "extra_forbidden":
         fields = _fields_at(model, item["loc"][:-1])
-        return f"unknown key; {near_match_hint(str(item['loc'][-1]), fields)}"
+        return f"unknown key; {near_match_hint(_cut(str(item['loc'][-1]), 60), fields)}"
     if kind == "missing":
         return "this key is needed and missing"
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", item["ctx"]["expected"])
-        return f"{given!r} is not allowed; {near_match_hint(str(given), allowed)}"
+        return f"{shortened(given)} is not allowed; {near_match_hint(_cut(str(given), 60), allowed)}"
     message = str(item["msg"]).removeprefix("Value error, ")
-    return message if isinstance(given, Mapping) or repr(given) in message else f"{message} (given: {given!r})"
+    if isinstance(given, Mapping) or repr(given) in message:
+        return message
+    return f"{message} (given: {shortened(given)})"
 
 
 def _fields_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
@@ -219,7 +231,7 @@ def material(name: str) -> Material:
     for candidate in library.values():
         if name in candidate.aliases or name == candidate.formula:
             return candidate
-    raise UnknownNameError(f"unknown material {name!r}; {near_match_hint(name, library)}")
+    raise UnknownNameError(f"unknown material {shortened(name)}; {near_match_hint(_cut(name, 60), library)}")
 
 
 def is_library_name(name: str) -> bool:

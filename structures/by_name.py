@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
+from pymatgen.core.periodic_table import Element, Species
 from pymatgen.core.structure import Structure
 
-from ..configs.errors import StructureError
+from ..configs.errors import InputError, StructureError
 from ..configs.load import is_library_name, material
-from ..configs.models import Lattice, Magnetism, Material, Site
+from ..configs.models import Lattice, Magnetism, Material, OrderedCell, Site
 from .crystals.files import is_structure_file, read_structure, split_block
 from .crystals.guard import note
-from .crystals.magnetism import site_coordination
-from .crystals.redox import LOW_SPIN
+from .crystals.magnetism import unpaired_electrons
+from .crystals.oxidation.spin import odd_moments, spin_states
+from .crystals.oxidation.states import Allowed, species_text, with_states
+from .crystals.proposal import propose
+from .crystals.symmetry import orbits
 from .surfaces.facet import SourceCell, source_cell
 
 __all__ = ["find_material", "find_source", "label_of", "material_from_file", "name_of"]
@@ -24,7 +30,9 @@ _SAYS_NOTHING = frozenset(
 )
 
 
-def find_material(name: str, folder: Path | None = None) -> Material:
+def find_material(
+    name: str, folder: Path | None = None, *, states: Allowed | None = None, proposed: bool = True
+) -> Material:
     """Return the material `name`: a library name or alias, the path of a material's YAML, or of a structure file.
 
     Parameters
@@ -33,22 +41,30 @@ def find_material(name: str, folder: Path | None = None) -> Material:
     folder : Path, optional
         From which a path is read that is not absolute, such as that of the recipe which names it; a file that is not
         there is looked for in the current folder too. The current folder where left out.
+    states : mapping of str to sequence of float, optional
+        Oxidation states that elements of a structure file may have, e.
+    proposed : bool
+        Whether an ordered cell is proposed for a file with partial occupancies; not where the caller says which.
 
     Raises
     ------
     UnknownNameError
         With the nearest names of the library.
+    InputError
+        If states are given for what is no structure file.
     StructureError
         If a structure file cannot be used.
     """
     if is_structure_file(name):
-        return material_from_file(_place_of(name, folder), label_of(name))
+        return material_from_file(_place_of(name, folder), label_of(name), states=states, proposed=proposed)
+    if states:
+        raise InputError(f"--states is for structure files; the oxidation states of {name} stand in its YAML")
     if name.endswith((".yaml", ".yml")):
         return material(str(_place_of(name, folder)))
     return material(name)
 
 
-def find_source(name: str, seed: int = 0) -> SourceCell:
+def find_source(name: str, seed: int = 0, *, states: Allowed | None = None) -> SourceCell:
     """Return the bulk that slabs of `name` are cut from; a structure file that has moments keeps them.
 
     Parameters
@@ -57,6 +73,8 @@ def find_source(name: str, seed: int = 0) -> SourceCell:
         As for :func:`find_material`.
     seed : int
         Of the ordering, where the material needs one.
+    states : mapping of str to sequence of float, optional
+        As for :func:`find_material`.
 
     Raises
     ------
@@ -66,12 +84,14 @@ def find_source(name: str, seed: int = 0) -> SourceCell:
         If a structure file cannot be used, or the cell cannot be built.
     """
     if not is_structure_file(name):
-        return source_cell(material(name), seed)
+        return source_cell(find_material(name, states=states), seed)
     structure = read_structure(name)
-    if any(moment is None for moment in structure.site_properties.get("magmom", [None])):
-        return source_cell(material_from_file(name))
-    _require_ordered(structure, name)
-    return SourceCell.of_structure(_with_charges(structure, name), label_of(name))
+    if not structure.is_ordered or any(m is None for m in structure.site_properties.get("magmom", [None])):
+        return source_cell(material_from_file(name, structure=structure, states=states), seed)
+    charged = with_states(structure, name, states)
+    if (odd := odd_moments(charged)) is not None:
+        note(name, odd)
+    return SourceCell.of_structure(charged, label_of(name))
 
 
 def label_of(name: str | Path) -> str:
@@ -118,86 +138,87 @@ def _place_of(name: str, folder: Path | None) -> Path:
     raise StructureError(f"{path}: there is no such file in {folder} or in the current folder {Path.cwd()}")
 
 
-def material_from_file(path: str | Path, label: str | None = None) -> Material:
+def material_from_file(
+    path: str | Path,
+    label: str | None = None,
+    *,
+    structure: Structure | None = None,
+    states: Allowed | None = None,
+    proposed: bool = True,
+) -> Material:
     """Return the cell of a structure file as a material without symmetry.
 
-    Oxidation states are those of the file, or guessed from the composition. Transition metals start
-    ferromagnetic and high spin, the ions of :data:`~.crystals.redox.LOW_SPIN` in octahedra of oxygen low spin, as in
-    the library: another order or spin state, or a partial occupancy, needs a YAML.
+    Oxidation states are those of the file, or guessed from its bonds and the balance. Magnetic ions start
+    ferromagnetic, in the usual spin state of their field. For partial occupancies an ordered cell is proposed. What
+    was guessed and proposed is told in notes.
 
     Parameters
     ----------
     path : str or Path
     label : str, optional
         Name of the material; :func:`label_of` the path where left out.
+    structure : Structure, optional
+        What the file holds, where it was read already.
+    states : mapping of str to sequence of float, optional
+        Oxidation states that elements may have, e.
+    proposed : bool
+        Whether an ordered cell is proposed for partial occupancies.
 
     Raises
     ------
     StructureError
-        If the file does not parse, atoms overlap, an occupancy is partial, or no charges balance.
+        If the file does not parse, atoms overlap, no usual charges balance, or no small ordered cell comes near the
+        occupancies.
     """
-    structure = read_structure(path)
-    _require_ordered(structure, path)
-    charged = _with_charges(structure, path)
+    source = str(path)
+    charged = with_states(read_structure(path) if structure is None else structure, source, states)
+    labels = [site.species.elements[0].symbol for site in charged] if charged.is_ordered else _orbit_labels(charged)
+    cell = None if charged.is_ordered else OrderedCell()
+    if cell is not None and proposed:
+        proposal = propose(charged.copy(site_properties={"wyckoff_label": labels}), source)
+        note(source, proposal.text)
+        cell = proposal.cell
     a, b, c = charged.lattice.abc
     alpha, beta, gamma = charged.lattice.angles
-    magnetic = any(element.is_transition_metal for element in structure.composition.elements)
     return Material(
         name=label or label_of(path),
         title=f"the cell of {Path(path).name}",
-        formula=structure.composition.remove_charges().reduced_formula,
+        formula=charged.composition.remove_charges().reduced_formula,
         role="product",
         space_group="P1",
         lattice=Lattice(a=a, b=b, c=c, alpha=alpha, beta=beta, gamma=gamma),
         sites=tuple(
             Site(
-                label=site.specie.symbol,
-                species={str(site.specie): 1.0},
+                label=name,
+                species={species_text(species): float(share) for species, share in site.species.items()},
                 position=(site.frac_coords[0], site.frac_coords[1], site.frac_coords[2]),
             )
-            for site in charged
+            for site, name in zip(charged, labels, strict=True)
         ),
-        magnetism=Magnetism(
-            order="ferromagnetic" if magnetic else "nonmagnetic", spin_states=dict.fromkeys(_low_spin(charged), "low")
-        ),
+        magnetism=_magnetism(charged),
+        ordered_cell=cell,
         source=f"the user's file {Path(path).name}",
         license="the user's own",
     )
 
 
-def _low_spin(structure: Structure) -> list[str]:
-    """Ions that are low spin in an oxide where all of their sites are octahedra; Co3+ of LiCoO2 has no moment."""
-    ions = {str(site.specie) for site in structure} & LOW_SPIN
-    anions = {site.specie.symbol for site in structure if (site.specie.oxi_state or 0) < 0}
-    if not ions or anions != {"O"}:
-        return []
-    fields = site_coordination(structure)
-    return sorted(
-        ion
-        for ion in ions
-        if all(field == "octahedral" for site, field in zip(structure, fields, strict=True) if str(site.specie) == ion)
+def _orbit_labels(structure: Structure) -> list[str]:
+    """One label for the sites of an orbit, such as Ni-Mn-Co1."""
+    numbers: dict[int, str] = {}
+    for site, orbit in zip(structure, orbits(structure), strict=True):
+        symbols = "-".join(dict.fromkeys(species.symbol for species in site.species))
+        numbers.setdefault(orbit, f"{symbols}{1 + sum(n.startswith(symbols) for n in numbers.values())}")
+    return [numbers[orbit] for orbit in orbits(structure)]
+
+
+def _magnetism(structure: Structure) -> Magnetism:
+    spins = spin_states(structure)
+    if not any(_is_magnetic(species, spins) for species in structure.composition):
+        return Magnetism(order="nonmagnetic", spin_states=spins)
+    return Magnetism(order="ferromagnetic", spin_states=spins)
+
+
+def _is_magnetic(species: Species | Element, spins: Mapping[str, Literal["high", "low"]]) -> bool:
+    return isinstance(species, Species) and bool(
+        unpaired_electrons(species, "octahedral", spins.get(species_text(species), "high"))
     )
-
-
-def _require_ordered(structure: Structure, path: str | Path) -> None:
-    if not structure.is_ordered:
-        raise StructureError(
-            f"{path}: partial occupancies, and an ordered cell is needed; write the material as a YAML with the key "
-            "'ordered_cell' (see configs/materials/NCM532.yaml)"
-        )
-
-
-def _with_charges(structure: Structure, path: str | Path) -> Structure:
-    if all(getattr(site.specie, "oxi_state", None) is not None for site in structure):
-        return structure
-    bare = structure.copy()
-    bare.remove_oxidation_states()
-    guesses = bare.composition.oxi_state_guesses(max_sites=-1)
-    if not guesses:
-        if len(bare.composition.elements) > 1:
-            raise StructureError(
-                f"{path}: no oxidation states of {bare.composition.reduced_formula} balance; write the material as a "
-                "YAML with its species, e.g. Co3+"
-            )
-        return bare.copy().add_oxidation_state_by_element({bare.composition.elements[0].symbol: 0})
-    return bare.add_oxidation_state_by_element(guesses[0])

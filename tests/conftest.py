@@ -25,6 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
             "referees`"
         ),
     )
+    # how a file was read is no fault; tests of the notes ask for them
+    config.addinivalue_line("filterwarnings", "ignore::catholyte.configs.errors.FileNote")
     if config.getoption("--write-evidence") and config.getoption("dist", "no") != "no":
         raise pytest.UsageError("--write-evidence wants all tests in one process: leave out -n")
     BENCHMARKS.writing = REFEREES.writing = config.getoption("--write-evidence")

@@ -15,7 +15,15 @@ ROOT = Path(__file__).parents[1]
 #: neighbours
 RANKS: dict[str, tuple[str, ...]] = {
     "": ("configs", "structures", "workflows", "analysis", "hpc"),
-    "configs": ("errors homes arrays constants", "units", "models", "steps", "recipe", "load", "cluster trust"),
+    "configs": (
+        "errors homes arrays constants",
+        "units harmless",
+        "models",
+        "steps",
+        "recipe",
+        "load",
+        "cluster trust",
+    ),
     "structures": ("crystals trajectories", "surfaces defects", "by_name interfaces"),
     "workflows": (
         "roles signature",

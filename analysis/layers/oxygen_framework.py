@@ -114,10 +114,7 @@ def oxygen_framework(structure: Structure, parts: tuple[str, ...] = ()) -> Frame
     numbers = np.bincount(found.cations, minlength=len(structure))
     oxide, without = _oxide_oxygen(found, symbols, nonmetals, numbers)
     if not (oxide & allowed).any():
-        raise StructureError(
-            f"{structure.composition.reduced_formula}: no oxygen that is bonded to an octahedral metal, and layered "
-            "geometry is that of oxides"
-        )
+        raise StructureError(f"{structure.composition.reduced_formula}: {_why_not(found, symbols, nonmetals, allowed)}")
     network = _connected(structure, np.flatnonzero(oxide & allowed), np.flatnonzero(without & allowed))
     translations = _translations(len(network.oxygen), network.pairs, network.images) @ structure.lattice.matrix
     if len(translations) < 2:
@@ -175,6 +172,18 @@ def _oxide_oxygen(
     octahedral[found.anions[metal[found.cations] & (numbers[found.cations] >= OCTAHEDRAL)]] = True
     oxygen = (symbols == "O") & ~covalent
     return oxygen & octahedral, oxygen & ~bonded
+
+
+def _why_not(found: Bonds, symbols: NDArray[np.str_], nonmetals: list[str], allowed: NDArray[np.bool_]) -> str:
+    """Why there is no oxide to measure."""
+    oxygen = (symbols == "O") & allowed
+    if not oxygen.any():
+        return "it holds no oxygen, and layered geometry is that of oxides"
+    covalent = np.isin(symbols[found.cations], nonmetals) & oxygen[found.anions]
+    if len(set(found.anions[covalent])) == oxygen.sum():
+        partners = ", ".join(sorted(set(symbols[found.cations[covalent]])))
+        return f"all its oxygen is bonded to {partners}, and layered geometry is that of oxygen beside metals alone"
+    return "no metal has six oxygen neighbours, and layered geometry is that of octahedral metals between oxygen planes"
 
 
 def _tagged(structure: Structure, parts: tuple[str, ...]) -> NDArray[np.bool_]:

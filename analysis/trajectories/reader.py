@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...configs.errors import InputError
+from ...structures.crystals.guard import require_columns, require_elements
 from ...structures.crystals.vaspout import is_vaspout
 from ...structures.trajectories.frames import Frames
 from ...structures.trajectories.h5 import is_trajectory_file, read_blocks, read_header
@@ -70,6 +71,8 @@ def open_trajectory(
         raise InputError(f"blocks of {block} frames are not possible, at least 1 is needed")
     _require_elements(elements)
     sources = [_source(Path(path), tuple(elements)) for path in paths]
+    for source in sources:
+        require_elements(source.species, source.path)
     for source in sources[1:]:
         if source.species != sources[0].species:
             raise InputError(
@@ -121,6 +124,8 @@ def _source(path: Path, elements: tuple[str, ...]) -> TrajectorySource:
     if not head.strip():
         raise InputError(f"{path} is empty")
     refuse_rehearsal_stamp(head.partition(b"\n")[0].decode(errors="replace"), path)
+    if b"Properties=" in head:
+        require_columns(head.decode(errors="replace"), path)
     if head.lstrip().startswith(b"<?xml") and b"<modeling" in head:
         return vasprun_source(path)
     if is_lammps_dump(head):

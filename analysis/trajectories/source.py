@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...configs.errors import InputError
+from ...structures.crystals.guard import sane_frames
 from ...structures.trajectories.frames import Frames
 from ...workflows.documents import is_stamped
 
@@ -69,11 +70,11 @@ class Damage:
     def usable(self, frames: Frames, first: int) -> Frames:
         """Return the frames whose cells and positions are numbers and whose cells have a volume; `first` is the number
         of the first, from 1."""
-        finite = np.isfinite(frames.positions).all(axis=(1, 2)) & np.isfinite(frames.cells).all(axis=(1, 2))
+        finite = sane_frames(frames.cells, frames.positions)
         volume = np.zeros(len(frames))
         volume[finite] = np.abs(np.linalg.det(frames.cells[finite]))
         for i in np.flatnonzero(~finite):
-            self.drop("positions or cell are not numbers", f"frame {first + i}")
+            self.drop("positions or cell are not numbers, or absurd ones", f"frame {first + i}")
         for i in np.flatnonzero(finite & (volume < _EMPTY)):
             self.drop("the cell has no volume", f"frame {first + i}")
         keep = volume >= _EMPTY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..models import Spec
-from ..units import ElectronVoltPerAngstrom
+from ..units import ElectronVoltPerAngstrom, IonicSteps
 from .kind import StepKind, listed
 
 __all__ = ["BULK", "BulkStep"]
@@ -19,7 +19,7 @@ class BulkStep(Spec):
     max_force: ElectronVoltPerAngstrom = Field(
         0.01, description="eV/Å, largest force (and stress × volume per atom) at the end"
     )
-    max_steps: int = Field(1000, ge=1)
+    max_steps: IonicSteps = 1000
 
 
 def _question(step: BulkStep) -> str:

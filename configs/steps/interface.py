@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ..models import Mesh, Spec
-from ..units import ElectronVoltPerAngstrom, Femtosecond, Kelvin, PositiveAngstrom, PositiveElectronVolt
+from ..units import ElectronVoltPerAngstrom, Femtosecond, IonicSteps, Kelvin, PositiveAngstrom, PositiveElectronVolt
 from .kind import StepKind
 
 __all__ = [
@@ -149,7 +149,7 @@ class InterfaceRelaxation(Spec):
 
     engine: str = Field("chgnet", description="with one built-in level of theory")
     max_force: ElectronVoltPerAngstrom = Field(0.1, description="eV/Å, at the end")
-    max_steps: int = Field(800, ge=1)
+    max_steps: IonicSteps = 800
 
 
 class ControlCell(Spec):

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pymatgen.core.periodic_table import Element
 
 from ..models import Mesh, Spec
-from ..units import ElectronVoltPerAngstrom, Kelvin, PositiveAngstrom, PositiveElectronVolt
+from ..units import ElectronVoltPerAngstrom, IonicSteps, Kelvin, PositiveAngstrom, PositiveElectronVolt
 from .kind import StepKind, listed
 
 __all__ = [
@@ -37,7 +37,7 @@ class OrderingPlan(Spec):
     seed: int = Field(0, ge=0, description="of the search")
     keep: int = Field(3, ge=1, description="lowest orderings that go to the host's own engine and convergence")
     max_force: ElectronVoltPerAngstrom = Field(0.1, description="eV/Å, of the relaxations that rank")
-    max_steps: int = Field(500, ge=1)
+    max_steps: IonicSteps = 500
     relax_cell: bool = True
 
     @model_validator(mode="after")
@@ -103,7 +103,7 @@ class OxygenLossPlan(Spec):
         0, ge=0, description="of the search for arrangements and of the displacements that break symmetry"
     )
     max_force: ElectronVoltPerAngstrom = Field(0.05, description="eV/Å")
-    max_steps: int = Field(1000, ge=1)
+    max_steps: IonicSteps = 1000
     relax_cell: bool = Field(
         True, description="of cells with Li vacancies; an oxygen vacancy always stands in the cell of its parent"
     )

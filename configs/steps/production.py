@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from ..models import Mesh, Spec
-from ..units import ElectronVoltPerAngstrom, Femtosecond, Kelvin, PositiveElectronVolt
+from ..units import ElectronVoltPerAngstrom, Femtosecond, IonicSteps, Kelvin, PositiveElectronVolt
 
 __all__ = ["DynamicsPart", "ProductionStep"]
 
@@ -56,7 +56,7 @@ class ProductionStep(Spec):
     )
     smearing: PositiveElectronVolt = Field(0.05, description="eV")
     max_force: ElectronVoltPerAngstrom = Field(0.02, description="eV/Å, at the end of a relaxation")
-    max_steps: int = Field(200, ge=1)
+    max_steps: IonicSteps = 200
     settings: dict[str, Any] = Field(default_factory=dict, description="overrides of configs/engines/vasp.yaml")
     dynamics: DynamicsPart | None = None
 

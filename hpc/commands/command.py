@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,7 +25,30 @@ INTERRUPTED = 130
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
 
 
-class SeveralValues(TyperCommand):
+class FourIndices(TyperCommand):
+    """Take four indices h k i l of hexagonal axes behind ``--miller``, as papers on layered oxides write them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse as any command does, after leaving out the third of four indices.
+
+        Raises
+        ------
+        InputError
+            If it is not minus the sum of the first two.
+        """
+        if "--miller" in args:
+            first = args.index("--miller") + 1
+            given = list(itertools.takewhile(re.compile(r"-?\d+").fullmatch, args[first : first + 4]))
+            if len(given) == 4:
+                from ...structures.interfaces.request import three_indices
+
+                index = three_indices([int(text) for text in given])
+                args = [*args[:first], *map(str, index), *args[first + 4 :]]
+                narrate(f"note: ({' '.join(given)}) on hexagonal axes is ({' '.join(map(str, index))})")
+        return super().parse_args(ctx, args)
+
+
+class SeveralValues(FourIndices):
     """Repeat a repeatable option's name before every further value that follows it, up to the next option:
     ``--coating Li3BO3 Li2CO3``."""
 
@@ -100,7 +124,9 @@ class Command:
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         text = re.split(r"\n\n\w+\n-+\n", inspect.getdoc(self.answer) or "")[0]
         paragraphs = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
-        app.command(self.answer.__name__, help=paragraphs, cls=SeveralValues if self.several_values else None)(call)
+        app.command(self.answer.__name__, help=paragraphs, cls=SeveralValues if self.several_values else FourIndices)(
+            call
+        )
 
     def _call(self, json: bool, given: dict[str, Any]) -> None:
         try:

@@ -27,6 +27,7 @@ __all__ = [
     "RecipeName",
     "Rehearsal",
     "Seed",
+    "States",
     "StepName",
     "StorePlace",
     "element_list",
@@ -68,6 +69,12 @@ MaterialOrFile = Annotated[
     str, typer.Argument(help="Name of a material, or the path of its YAML file or of a structure file.")
 ]
 MaterialOrFormula = Annotated[str, typer.Argument(help="Name of a material, or its formula.")]
+States = Annotated[
+    str | None,
+    typer.Option(
+        "--states", help="Oxidation states of a structure file, e.g. Fe2+,S- or Ni2+,Ni3+; guessed where left out."
+    ),
+]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the structure files.")]
 OptionalFolder = Annotated[
     Path | None, typer.Option("--out", help="Folder for the structure files; none are written where left out.")

@@ -59,7 +59,10 @@ def delithiated(material: Material, x: float, supercell: Mesh | None = None) -> 
     cell = _cell(material, x, lithium, supercell)
     size = prod(cell.supercell) * (1.0 / 3.0 if cell.primitive and material.space_group.startswith("R") else 1.0)
     left = round(x * lithium * size) / (lithium * size)
-    weights = dict(Counter(str(label) for label in full.site_properties["wyckoff_label"]))
+    listed = Counter(site.label for site in material.sites)  # a file lists every site of a position
+    weights = {
+        str(label): number / listed[label] for label, number in Counter(full.site_properties["wyckoff_label"]).items()
+    }
     sites = _oxidised(
         _lithium_taken(material, weights, lithium * (1 - left)),
         weights,
@@ -187,7 +190,7 @@ def _metals_are_whole(material: Material, multiple: int) -> bool:
     return all(abs(n * multiple - round(n * multiple)) < 1e-3 for e, n in elements.items() if e.symbol != "Li")
 
 
-def _lithium_taken(material: Material, weights: Mapping[str, int], taken: float) -> list[Site]:
+def _lithium_taken(material: Material, weights: Mapping[str, float], taken: float) -> list[Site]:
     """Sites after `taken` Li atoms per conventional cell have left, pure lithium positions first."""
     sites = list(material.sites)
     for pure in (True, False):
@@ -202,7 +205,7 @@ def _lithium_taken(material: Material, weights: Mapping[str, int], taken: float)
     return [site for site in sites if site.species]
 
 
-def _oxidised(sites: list[Site], weights: Mapping[str, int], charge: float, label: str) -> tuple[Site, ...]:
+def _oxidised(sites: list[Site], weights: Mapping[str, float], charge: float, label: str) -> tuple[Site, ...]:
     """Sites with `charge` e per conventional cell taken from the metals, each element's states shared by its
     positions."""
     total: dict[Species, float] = {}

@@ -19,11 +19,11 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import FileNote, StructureError
 from .cells import canonical_order
-from .cif import chosen_block, lattice_of, structure_of
-from .cif_text import decoded
 from .crystal import check_distances
+from .formats.cif import chosen_block, lattice_of, structure_of
+from .formats.cif_text import decoded
+from .formats.poscar import poscar_structure
 from .guard import file_bytes, note, require_cell, require_columns, require_elements, require_sane, require_size
-from .poscar import poscar_structure
 from .vaspout import vaspout_structure
 
 __all__ = ["is_structure_file", "read_structure", "split_block", "write_structure"]

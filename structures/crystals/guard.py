@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from pymatgen.core.periodic_table import DummySpecies, Element
 from pymatgen.core.structure import Structure
 
+from ...configs.arrays import Floats
 from ...configs.errors import FileNote, StructureError
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "require_elements",
     "require_sane",
     "require_size",
+    "sane_frames",
 ]
 
 #: Å; lengths of a cell
@@ -42,6 +44,8 @@ _VOLUMES = (2.0, 1.0e4)
 _ANGLE = 5.0
 #: largest fractional or Cartesian coordinate
 _COORDINATE = 1.0e4
+#: Å; an atom that diffuses for ever in an unwrapped trajectory stays below it
+_POSITION = 1.0e7
 #: µB and other numbers of one site
 _PROPERTY = 1.0e6
 MOST_ATOMS = 200_000
@@ -157,6 +161,21 @@ def require_cell(matrix: ArrayLike, n_atoms: int, source: str | Path) -> None:
             raise StructureError(
                 f"{source}: {volume:.4g} Å³ per atom; {low:g} to {high:g} Å³ are possible. Are the lengths in Å?"
             )
+
+
+def sane_frames(cells: Floats, positions: Floats) -> NDArray[np.bool_]:
+    """Which frames have numbers that a crystal can have: (n_frames,) bool array.
+
+    Parameters
+    ----------
+    cells : (n_frames, 3, 3) float array, Å
+    positions : (n_frames, n_sites, 3) float array, Å
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(cells, axis=2)
+        inside = (lengths < _LENGTHS[1]).all(axis=1)
+        sane: NDArray[np.bool_] = inside & (np.abs(positions) < _POSITION).all(axis=(1, 2))
+    return sane
 
 
 def require_sane(structure: Structure, source: str | Path) -> None:

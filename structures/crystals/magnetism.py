@@ -74,17 +74,18 @@ class MomentVerdict:
 
 
 def unpaired_electrons(species: Species, coordination: Coordination = "octahedral", spin: Spin = "high") -> float:
-    """Count the unpaired d electrons of an ion; 0 for an element outside the d block and for a neutral atom.
+    """Count the unpaired d or f electrons of an ion; 0 for elements of the s and p blocks and for a neutral atom.
 
     High spin fills all five orbitals singly first; low spin fills the lower level (t2g of an
     octahedron, e of a tetrahedron) completely first. A fractional oxidation state, such as Co3.5+,
-    is the average of two ions and interpolates between their counts.
+    is the average of two ions and interpolates between their counts. The f shell of lanthanoids and actinoids is
+    high spin by Hund's rule: none in La3+, Ce4+ and Lu3+, seven in Gd3+.
 
     Raises
     ------
     StructureError
-        If the oxidation state is missing or leaves fewer than 0 or more than 10 d electrons, or if
-        the ion has f electrons.
+        If the oxidation state is missing or leaves fewer than 0 or more than 10 d electrons, or
+        more than 14 f electrons.
     """
     charge, element = species.oxi_state, species.element
     if charge is None:
@@ -93,8 +94,8 @@ def unpaired_electrons(species: Species, coordination: Coordination = "octahedra
         )
     if charge == 0 or element.block in "sp":
         return 0.0
-    if element.block == "f":
-        raise StructureError(f"{species}: moments of f electrons are not covered")
+    if element.is_lanthanoid or element.is_actinoid:
+        return _unpaired_f(species, element.Z - (54 if element.is_lanthanoid else 86) - charge)
     electrons = element.group - charge
     if not 0 <= electrons <= 10:
         raise StructureError(f"{species} would have {electrons:g} d electrons; 0 to 10 are possible")
@@ -102,6 +103,12 @@ def unpaired_electrons(species: Species, coordination: Coordination = "octahedra
     share = electrons - fewer
     count = _unpaired_of_shell(fewer, coordination, spin)
     return count if share == 0 else (1 - share) * count + share * _unpaired_of_shell(fewer + 1, coordination, spin)
+
+
+def _unpaired_f(species: Species, electrons: float) -> float:
+    if not 0 <= electrons <= 14:
+        raise StructureError(f"{species} would have {electrons:g} f electrons; 0 to 14 are possible")
+    return float(min(electrons, 14 - electrons))
 
 
 def expected_window(

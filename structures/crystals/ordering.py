@@ -14,15 +14,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core.composition import Composition
-from pymatgen.core.periodic_table import Element, Species
 from pymatgen.core.structure import Structure
 
 from ...configs.arrays import Floats, Ints
 from ...configs.errors import InputError, StructureError
 from ...configs.models import OrderedCell
-from .crystal import MINIMUM_DISTANCE
 from .sampling import PairModel, States, all_states, anneal, can_avoid, ewald_matrix, swap_neighbours
+from .sublattices import Occupant, Sublattice, charge_of, sublattices_of, symbol_of, whole_numbers
 
 __all__ = ["ENUMERATION_LIMIT", "SEPARATION", "Ordering", "order"]
 
@@ -32,9 +30,6 @@ ENUMERATION_LIMIT = 20_000
 SEPARATION = 2.0
 #: eV for each pair of split positions that are both occupied; far above any electrostatic gain of a swap
 _PENALTY = 1000.0
-
-#: what sits on a site; ``None`` is a vacancy
-Occupant = Species | Element | None
 
 
 @dataclass(frozen=True)
@@ -60,17 +55,6 @@ class Ordering:
     method: Literal["enumeration", "swap Monte Carlo"]
     seed: int
     n_samples: int
-
-
-@dataclass(frozen=True)
-class _Sublattice:
-    """Sites of one Wyckoff position and what may occupy them; ``None`` is a vacancy. At most `capacity` sites are
-    occupied without overlap."""
-
-    label: str
-    sites: list[int]
-    occupancies: dict[Occupant, float]
-    capacity: int
 
 
 @dataclass(frozen=True)
@@ -130,9 +114,9 @@ def order(structure: Structure, cell: OrderedCell, n: int = 1, seed: int = 0) ->
         raise InputError(f"{n} orderings were asked for; at least 1 is needed")
     parent = structure.get_primitive_structure(use_site_props=True) if cell.primitive else structure.copy()
     parent.make_supercell(cell.supercell)
-    sublattices = _sublattices(parent)
+    sublattices = sublattices_of(parent)
     problem = _set_up(
-        parent, sublattices, _numbers(sublattices, cell.composition, structure.composition.reduced_formula)
+        parent, sublattices, whole_numbers(sublattices, cell.composition, structure.composition.reduced_formula)
     )
     symmetry = _Symmetry.of(problem)
     method: Literal["enumeration", "swap Monte Carlo"] = "enumeration"
@@ -165,120 +149,8 @@ def _sample(problem: _Problem, symmetry: _Symmetry, n: int, rng: np.random.Gener
     return chosen, samples
 
 
-def _sublattices(parent: Structure) -> list[_Sublattice]:
-    groups: dict[tuple[str, str], list[int]] = {}
-    for i, site in enumerate(parent):
-        groups.setdefault((str(site.properties.get("wyckoff_label", "")), site.species_string), []).append(i)
-    found = []
-    for (label, text), sites in groups.items():
-        occupancies: dict[Occupant, float] = dict(
-            sorted(parent[sites[0]].species.items(), key=lambda item: str(item[0]))
-        )
-        empty = 1 - sum(occupancies.values())
-        if empty > 1e-6:
-            occupancies[None] = empty
-        found.append(
-            _Sublattice(
-                label or text, sites, occupancies, _capacity(parent, sites) if None in occupancies else len(sites)
-            )
-        )
-    return found
-
-
-def _capacity(parent: Structure, sites: list[int]) -> int:
-    """Largest number of sites of which no two lie closer than atoms can: a refined occupancy may round to more."""
-    from scipy.optimize import Bounds, LinearConstraint, milp
-
-    coords = parent.frac_coords[sites]
-    pairs = np.argwhere(np.triu(parent.lattice.get_all_distances(coords, coords) < MINIMUM_DISTANCE, 1))
-    if len(pairs) == 0:
-        return len(sites)
-    edges = np.zeros((len(pairs), len(sites)))
-    np.put_along_axis(edges, pairs, 1.0, axis=1)
-    result = milp(
-        np.full(len(sites), -1.0),
-        constraints=LinearConstraint(edges, ub=1),
-        bounds=Bounds(0, 1),
-        integrality=np.ones(len(sites)),
-    )
-    return round(-float(result.fun))
-
-
-def _charge(occupant: Occupant) -> float:
-    return float(getattr(occupant, "oxi_state", None) or 0)
-
-
-def _symbol(occupant: Occupant) -> str:
-    return "" if occupant is None else str(getattr(occupant, "symbol", occupant))
-
-
-def _numbers(sublattices: list[_Sublattice], composition: str | None, name: str) -> list[dict[Occupant, int]]:
-    """Whole numbers of each occupant on each sublattice, as near to the occupancies as composition and charge allow."""
-    from scipy.optimize import Bounds, LinearConstraint, milp
-
-    keys = [(g, s) for g, group in enumerate(sublattices) for s in group.occupancies]
-    wanted = np.array([sublattices[g].occupancies[s] * len(sublattices[g].sites) for g, s in keys])
-    limits = np.array([len(sublattices[g].sites) for g, _ in keys], dtype=float)
-    count, eye = len(keys), np.eye(len(keys))
-    rows = [[float(g == h) for g, _ in keys] for h in range(len(sublattices))]
-    totals = [float(len(group.sites)) for group in sublattices]
-    if composition is not None:
-        target = _target(composition, {_symbol(s) for _, s in keys if s is not None}, name)
-        rows += [[float(_symbol(s) == element) for _, s in keys] for element in target]
-        totals += list(target.values())
-        low, high = np.zeros(count), limits
-    else:
-        low, high = np.floor(wanted + 1e-6), np.ceil(wanted - 1e-6)
-    charges = [[_charge(s) for _, s in keys]]
-    deviation = [LinearConstraint(np.hstack([sign * eye, -eye]), ub=sign * wanted) for sign in (1.0, -1.0)]
-
-    def solve(matrix: list[list[float]], right: list[float]) -> Ints | None:
-        equal = LinearConstraint(np.hstack([matrix, np.zeros((len(matrix), count))]), lb=right, ub=right)
-        bounds = Bounds(np.concatenate([low, np.zeros(count)]), np.concatenate([high, np.full(count, np.inf)]))
-        result = milp(
-            np.repeat([0.0, 1.0], count),
-            constraints=[equal, *deviation],
-            bounds=bounds,
-            integrality=np.repeat([1, 0], count),
-        )
-        return None if result.x is None else np.rint(result.x[:count]).astype(np.int64)
-
-    found = solve(rows + charges, [*totals, 0.0])
-    vacancies = np.array(
-        [float(len(sublattices[g].sites) - sublattices[g].capacity) if s is None else 0.0 for g, s in keys]
-    )
-    if found is not None and (found < vacancies).any():
-        low, high = vacancies, limits
-        found = solve(rows + charges, [*totals, 0.0])
-    if found is None:
-        text = composition or f"whole atoms next to the occupancies of {name}"
-        if solve(rows, totals) is None:
-            raise StructureError(
-                f"{name}: the sites and their species cannot give {text} in a cell of "
-                f"{int(sum(totals[: len(sublattices)]))} sites"
-            )
-        raise StructureError(
-            f"{name}: the charges cannot balance for {text}; species: "
-            f"{', '.join(sorted({str(s) for _, s in keys if s is not None}))}"
-        )
-    return [{s: int(found[k]) for k, (h, s) in enumerate(keys) if h == g} for g in range(len(sublattices))]
-
-
-def _target(composition: str, elements: set[str], name: str) -> dict[str, float]:
-    try:
-        target = {element.symbol: float(amount) for element, amount in Composition(composition).items()}
-    except ValueError as error:
-        raise StructureError(f"{name}: the composition {composition!r} cannot be read: {error}") from None
-    if set(target) - elements:
-        raise StructureError(
-            f"{name}: no site holds {', '.join(sorted(set(target) - elements))} of {composition}; allowed: "
-            f"{', '.join(sorted(elements))}"
-        )
-    return {element: target.get(element, 0.0) for element in sorted(elements)}
-
-
-def _set_up(parent: Structure, sublattices: list[_Sublattice], numbers: list[dict[Occupant, int]]) -> _Problem:
-    occupants = sorted({s for table in numbers for s in table}, key=lambda s: (_symbol(s), _charge(s)))
+def _set_up(parent: Structure, sublattices: list[Sublattice], numbers: list[dict[Occupant, int]]) -> _Problem:
+    occupants = sorted({s for table in numbers for s in table}, key=lambda s: (symbol_of(s), charge_of(s)))
     sites: list[int] = []
     blocks: list[dict[int, int]] = []
     fixed: dict[int, Occupant] = {}
@@ -291,8 +163,8 @@ def _set_up(parent: Structure, sublattices: list[_Sublattice], numbers: list[dic
             fixed |= {i: s for i in group.sites for s in present if s is not None}
     matrix = ewald_matrix(parent)
     mobile, rest = np.array(sites, dtype=np.int64), np.array(list(fixed), dtype=np.int64)
-    still = np.array([_charge(s) for s in fixed.values()])
-    features, coupling = [[_charge(s) for s in occupants]], [matrix[np.ix_(mobile, mobile)]]
+    still = np.array([charge_of(s) for s in fixed.values()])
+    features, coupling = [[charge_of(s) for s in occupants]], [matrix[np.ix_(mobile, mobile)]]
     field = [matrix[np.ix_(mobile, rest)] @ still]
     close = _conflicts(parent, mobile, blocks, occupants)
     if close.any():
@@ -339,8 +211,8 @@ class _Symmetry:
         operations = SpacegroupAnalyzer(problem.parent).get_symmetry_operations()
         coords = problem.parent.frac_coords[problem.sites]
         rows = [_permutation(coords, operation.operate_multi(coords)) for operation in operations]
-        symbols = sorted({_symbol(s) for s in problem.occupants})
-        elements = np.array([1 + symbols.index(_symbol(s)) for s in problem.occupants], dtype=np.uint8)
+        symbols = sorted({symbol_of(s) for s in problem.occupants})
+        elements = np.array([1 + symbols.index(symbol_of(s)) for s in problem.occupants], dtype=np.uint8)
         pure = np.array([np.allclose(operation.rotation_matrix, np.eye(3)) for operation in operations])
         return cls(np.array(rows, dtype=np.int64), pure, elements)
 
@@ -395,4 +267,4 @@ def _permutation(coords: Floats, images: Floats) -> Ints:
 
 
 def _elements_only(structure: Structure) -> Structure:
-    return Structure(structure.lattice, [_symbol(site.specie) for site in structure], structure.frac_coords)
+    return Structure(structure.lattice, [symbol_of(site.specie) for site in structure], structure.frac_coords)

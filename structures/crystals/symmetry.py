@@ -13,14 +13,18 @@ from pymatgen.core.structure import Structure
 
 from ...configs.arrays import Floats, Ints
 from ...configs.errors import StructureError
+from .guard import note
 
 __all__ = [
     "SYMPREC",
     "Operations",
+    "axes_of_file",
     "conventional_axes",
     "coprime",
     "in_cell",
     "operations",
+    "orbits",
+    "own_axes",
     "primitive",
     "primitive_lattice",
     "site_moments",
@@ -164,6 +168,67 @@ def conventional_axes(structure: Structure) -> Floats:
     # columns: (a_s b_s c_s) = (a b c) P^-1
     axes: Floats = np.linalg.inv(found.transformation_matrix).T @ structure.lattice.matrix
     return axes
+
+
+def own_axes(structure: Structure) -> tuple[Floats, bool]:
+    """Return the axes (3, 3), rows, Å, that Miller indices of a cell refer to, and whether they are the cell's own.
+
+    The shortest translations along the cell's own vectors are taken where they span a conventional cell in whatever
+    setting, such as Pbnm or a supercell of it. A primitive cell of a centred lattice has no such axes: for it the
+    standard setting of :func:`conventional_axes` is taken.
+
+    Raises
+    ------
+    StructureError
+        If spglib cannot determine the symmetry.
+    """
+    standard = conventional_axes(structure)
+    inside = structure.lattice.matrix @ np.linalg.inv(primitive_lattice(structure, magnetic=False))
+    multiples = np.rint(inside).astype(np.int64)
+    if np.abs(inside - multiples).max() > 1e-3:
+        return standard, False
+    shortest: Floats = structure.lattice.matrix / np.gcd.reduce(multiples, axis=1)[:, None]
+    volume = abs(float(np.linalg.det(standard)))
+    if abs(abs(float(np.linalg.det(shortest))) - volume) > 1e-3 * volume:
+        return standard, False
+    return shortest, True
+
+
+def axes_of_file(structure: Structure, label: str) -> Floats:
+    """Return the axes (3, 3), rows, Å, of a user's own cell as :func:`own_axes`, with a note where they are others.
+
+    Raises
+    ------
+    StructureError
+        If spglib cannot determine the symmetry.
+    """
+    axes, own = own_axes(structure)
+    if not own:
+        lengths = ", ".join(f"{float(length):.4g}" for length in np.linalg.norm(axes, axis=1))
+        note(
+            label,
+            "its cell is a primitive one of a centred lattice: Miller indices refer to the standard conventional cell "
+            f"with a, b, c = {lengths} Å",
+        )
+    return axes
+
+
+def orbits(structure: Structure) -> list[int]:
+    """Number of the symmetry orbit of each site, (n_sites,); moments do not count.
+
+    Raises
+    ------
+    StructureError
+        If spglib cannot determine the symmetry.
+    """
+    found = spglib.get_symmetry_dataset(
+        (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), _kinds(structure)), symprec=SYMPREC
+    )
+    if found is None:
+        raise StructureError(
+            f"the symmetry of {structure.composition.formula} cannot be determined: are there overlapping atoms?"
+        )
+    return [int(number) for number in found.equivalent_atoms]
 
 
 def _kinds(structure: Structure) -> list[int]:

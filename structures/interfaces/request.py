@@ -19,12 +19,22 @@ from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from ...configs.models import Material, Role
 from ..crystals.cells import canonical_order
+from ..crystals.files import split_block
 from ..surfaces.facet import Miller, SourceCell, source_cell
 from .search import Interface
 from .spec import Part
 from .stack import Block, Layer, build_cell
 
-__all__ = ["STRAIN_ON", "interface_record", "lone_slab", "on_lattice_of", "parse_facet", "stack_parts", "strained_bulk"]
+__all__ = [
+    "STRAIN_ON",
+    "interface_record",
+    "lone_slab",
+    "on_lattice_of",
+    "parse_facet",
+    "stack_parts",
+    "strained_bulk",
+    "three_indices",
+]
 
 #: what takes the strain: auto puts it on the softer material
 STRAIN_ON = ("auto", "a", "b", "shared")
@@ -41,27 +51,49 @@ _SOFTNESS: dict[Role, int] = {
     "cathode": 0,
     "rock salt": 0,
 }
-_COMPACT = re.compile(r"(-?\d)(-?\d)(-?\d)")
+_COMPACT = re.compile(r"(-?\d)(-?\d)(-?\d)(-?\d)?")
 
 
 def parse_facet(text: str) -> tuple[str, Miller | None]:
-    """Split ``LCO:104``, ``LCO:1-10`` or ``LCO:1,0,-4`` into name and Miller index; None where there is no colon.
+    """Split ``LCO:104``, ``LCO:1-10``, ``LCO:1,0,-4`` or, in four indices, ``LCO:10-14`` into name and Miller index;
+    None where there is no colon, and where a data block of a CIF stands behind it.
 
     Raises
     ------
     InputError
-        If what follows the colon is not three integers.
+        If what follows the colon is not three integers, or four of which the third is minus the sum of the first two.
     """
     name, colon, index = text.rpartition(":")
     if not colon:
         return text, None
     compact = _COMPACT.fullmatch(index)
-    fields = compact.groups() if compact else re.split(r"[,\s]+", index.strip())
+    fields = [f for f in compact.groups() if f is not None] if compact else re.split(r"[,\s]+", index.strip())
     try:
-        h, k, ell = (int(field) for field in fields)
+        numbers = [int(field) for field in fields]
     except ValueError:
-        raise InputError(f"{text!r}: the facet {index!r} is not three integers; write 104, 1-10 or 1,0,-4") from None
-    return name, (h, k, ell)
+        if split_block(text)[1] is not None:
+            return text, None
+        numbers = []
+    if len(numbers) not in (3, 4):
+        raise InputError(f"{text!r}: the facet {index!r} is not three integers; write 104, 1-10 or 1,0,-4")
+    return name, three_indices(numbers)
+
+
+def three_indices(numbers: Sequence[int]) -> Miller:
+    """Return the Miller index of three numbers h k l, or of four, h k i l on hexagonal axes.
+
+    Raises
+    ------
+    InputError
+        If the third of four is not minus the sum of the first two.
+    """
+    h, k, *between, ell = numbers
+    if between and between[0] != -(h + k):
+        raise InputError(
+            f"the four indices {' '.join(map(str, numbers))} name no plane: the third is minus the sum of the first "
+            f"two, {-(h + k)}; or write three, {h} {k} {ell}"
+        )
+    return h, k, ell
 
 
 def stack_parts(

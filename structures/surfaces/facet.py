@@ -23,7 +23,7 @@ from ..crystals.cells import calculation_cell
 from ..crystals.crystal import check_distances, conventional
 from ..crystals.symmetry import (
     Operations,
-    conventional_axes,
+    axes_of_file,
     coprime,
     in_cell,
     operations,
@@ -79,8 +79,9 @@ class SourceCell:
 
     @classmethod
     def of_structure(cls, structure: Structure, label: str) -> SourceCell:
-        """Return the source of the user's own cell, with its moments; Miller indices refer to its standard conventional
-        cell.
+        """Return the source of the user's own cell, with its moments; Miller indices refer to its own axes.
+
+        A primitive cell of a centred lattice has no such axes, and the standard conventional ones are taken.
 
         Raises
         ------
@@ -100,7 +101,7 @@ class SourceCell:
         labels = structure.site_properties.get("wyckoff_label") or [site.specie.symbol for site in structure]
         properties = {"magmom": site_moments(structure).tolist(), "wyckoff_label": labels}
         cell = Structure(structure.lattice, structure.species, structure.frac_coords, site_properties=properties)
-        return cls(cell, conventional_axes(cell), label, primitive(cell, magnetic=False))
+        return cls(cell, axes_of_file(cell, label), label, primitive(cell, magnetic=False))
 
     def relaxed(self, structure: Structure) -> SourceCell:
         """Return the source with the lattice and positions of a relaxed cell; species, moments and labels stay.
@@ -206,8 +207,7 @@ def source_cell(material: Material, seed: int = 0, arrangement: int = 1) -> Sour
     """Return the source of slabs of a material: the cell of its calculations, and the axes that Miller indices refer
     to.
 
-    A material of space group P1, which is what a structure file gives, refers to the standard conventional cell of the
-    symmetry found.
+    A material of space group P1, which is what a structure file gives, refers to the axes of the file.
 
     Parameters
     ----------
@@ -221,10 +221,12 @@ def source_cell(material: Material, seed: int = 0, arrangement: int = 1) -> Sour
         If the cell cannot be built or ordered.
     """
     cell = calculation_cell(material, seed, arrangement)
-    if material.space_group == "P1":
-        return SourceCell.of_structure(cell, material.name)
     average = conventional(material)
-    return SourceCell(cell, np.array(average.lattice.matrix), material.name, average)
+    if material.space_group != "P1":
+        return SourceCell(cell, np.array(average.lattice.matrix), material.name, average)
+    if not material.disordered:
+        average.add_site_property("magmom", [0.0] * len(average))
+    return SourceCell(cell, axes_of_file(average, material.name), material.name, primitive(average, magnetic=False))
 
 
 def facet(cell: SourceCell, miller: Miller) -> Facet:

@@ -28,7 +28,7 @@ def _layered(metal: str, alkali: str = "Li", anion: str = "O") -> Structure:
         (_layered("Ni"), {"Ni": 1.0}),
         (_layered("Mn"), {"Mn": 4.0}),
         (_layered("Fe"), {"Fe": 5.0}),
-        (_layered("Co", anion="S"), {"Co": 4.0}),
+        (_layered("Co", anion="S"), {"Co": 0.0}),  # as in Co3S4
     ],
     ids=["LiCoO2", "NaCoO2", "LiNiO2", "LiMnO2", "LiFeO2", "LiCoS2"],
 )

@@ -159,12 +159,13 @@ def _of_trajectory(
 
 
 def _read(name: str) -> Structure:
-    """A structure file as it is, else the calculation cell of a material."""
+    """An ordered structure file as it is, else the calculation cell of a material."""
     from ....structures.by_name import find_material
     from ....structures.crystals.cells import calculation_cell
     from ....structures.crystals.files import is_structure_file, read_structure
 
-    return read_structure(name) if is_structure_file(name) else calculation_cell(find_material(name))
+    structure = read_structure(name) if is_structure_file(name) else None
+    return structure if structure is not None and structure.is_ordered else calculation_cell(find_material(name))
 
 
 def _document(geometry: LayeredGeometry, formula: str, n_atoms: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from ....configs.errors import InputError, StructureError
 from ..command import Command
-from ..options import FileFormat, OutFolder, Ranking, Seed, StorePlace, require_known
+from ..options import FileFormat, OutFolder, Ranking, Seed, States, StorePlace, require_known
 from ..output import ending, say, say_notes, table, unspaced_formula, write_cell
 from .ranking import RANKINGS, chgnet_documents
 
@@ -33,6 +33,7 @@ def orderings(
     supercell: Annotated[
         tuple[int, int, int] | None, typer.Option(help="Multiples of the conventional cell, e.g. 5 2 1.")
     ] = None,
+    states: States = None,
     file_format: FileFormat = "json",
     store: StorePlace = None,
 ) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def orderings(
 
     require_known("--rank", rank, RANKINGS, "ranking")
     ending(file_format)
-    variant = _variant(material, x, composition, supercell)
+    variant = _variant(material, x, composition, supercell, states)
     assert variant.ordered_cell is not None
     found = order(conventional(variant), variant.ordered_cell, n, seed)
     cells = [prepared_cell(ordering.structure, variant) for ordering in found]
@@ -94,13 +95,17 @@ def orderings(
     return {"material": variant.name, "orderings": rows, "sampling": sampling, "notes": _notes(n, found, rank)}
 
 
-def _variant(name: str, x: float | None, composition: str | None, supercell: tuple[int, int, int] | None) -> Material:
+def _variant(
+    name: str, x: float | None, composition: str | None, supercell: tuple[int, int, int] | None, states: str | None
+) -> Material:
     from ....structures.by_name import find_material
     from ....structures.crystals.delithiation import delithiated, in_cell
+    from ....structures.crystals.oxidation.states import parse_states
 
     if x is not None and composition is not None:
         raise InputError("--x and --composition both say how much lithium there is: give one of them")
-    material = find_material(name)
+    proposed = x is None and composition is None and supercell is None
+    material = find_material(name, states=parse_states(states), proposed=proposed)
     if x is not None:
         material = delithiated(material, x, supercell)
     elif composition is not None or supercell is not None:
@@ -108,8 +113,8 @@ def _variant(name: str, x: float | None, composition: str | None, supercell: tup
     if material.ordered_cell is None or not material.disordered:
         raise StructureError(
             f"{material.name}: every site is fully occupied by one species, so there is one arrangement only; "
-            "--x or --composition takes out lithium, and a YAML with partial occupancies and the key 'ordered_cell' "
-            "describes any other disorder"
+            "--x or --composition takes out lithium, and a CIF or a YAML with partial occupancies describes any other "
+            "disorder"
         )
     return material
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..command import Command
-from ..options import FileFormat, MaterialOrFile, OptionalFolder, Seed
+from ..options import FileFormat, MaterialOrFile, OptionalFolder, Seed, States
 from ..output import ending, say_files, say_notes, table_of, unspaced_formula, write_cell
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def slabs(
     miller: Annotated[
         tuple[int, int, int] | None,
         typer.Option(
-            help="Miller index h k l, on conventional axes (hexagonal for R groups); all low-index facets where left "
-            "out.",
+            help="Miller index h k l, on conventional axes (hexagonal for R groups; those of a structure file's own "
+            "cell), or h k i l; all low-index facets where left out.",
             metavar="H K L",
         ),
     ] = None,
@@ -73,6 +73,7 @@ def slabs(
     exact: Annotated[
         bool, typer.Option("--exact", help="Cut this very plane, not the smallest one of its family without a dipole.")
     ] = False,
+    states: States = None,
     seed: Seed = 0,
     out: OptionalFolder = None,
     file_format: FileFormat = "json",
@@ -91,13 +92,14 @@ def slabs(
         If slabs cannot be cut as asked.
     """
     from ....structures.by_name import find_source
+    from ....structures.crystals.oxidation.states import parse_states
     from ....structures.surfaces.facet import low_index_millers
     from ....structures.surfaces.slab import SlabSpec
     from ....structures.surfaces.slab import slabs as cut_slabs
 
     ending(file_format)
     spec = SlabSpec(layers, thickness, vacuum, fix_core, reconstruct, equal_faces, complex_ions, plane_width)
-    cell = find_source(material, seed)
+    cell = find_source(material, seed, states=parse_states(states))
     found: list[Slab] = []
     for index in [miller] if miller is not None else low_index_millers(cell):
         found += cut_slabs(cell, index, spec, exact=exact)

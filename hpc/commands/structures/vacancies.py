@@ -10,7 +10,7 @@ import typer
 
 from ....configs.errors import InputError
 from ..command import Command
-from ..options import FileFormat, MaterialOrFile, OutFolder, Seed, require_known
+from ..options import FileFormat, MaterialOrFile, OutFolder, Seed, States, require_known
 from ..output import ending, signed_amounts, table, unspaced_formula, write_cell
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def vacancies(
     ] = "none",
     supercell: Annotated[tuple[int, int, int], typer.Option(help="Multiples of the calculation cell.")] = (1, 1, 1),
     charged: Annotated[bool, typer.Option("--charged", help="Leave the charge uncompensated.")] = False,
+    states: States = None,
     seed: Seed = 0,
     file_format: FileFormat = "json",
 ) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def vacancies(
     """
     from ....structures.by_name import find_material
     from ....structures.crystals.cells import calculation_cell
+    from ....structures.crystals.oxidation.states import parse_states
     from ....structures.defects.vacancy import lithium_vacancies, oxygen_sites, oxygen_vacancy
 
     ending(file_format)
@@ -68,7 +70,7 @@ def vacancies(
         raise InputError(f"supercell {' × '.join(map(str, supercell))}: whole numbers of at least 1 are needed")
     if lithium == 0 and oxygen == "none":
         raise InputError("nothing to remove: give --lithium N, --oxygen environments or --oxygen all")
-    found = find_material(material)
+    found = find_material(material, states=parse_states(states))
     cell = calculation_cell(found, seed).make_supercell(supercell, in_place=False)
     sets = lithium_vacancies(cell, lithium, n, seed, charged)
     stem = f"{found.name}-vLi{lithium}"

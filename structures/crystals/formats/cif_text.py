@@ -10,7 +10,7 @@ import codecs
 import re
 from dataclasses import dataclass, field
 
-from ...configs.errors import StructureError
+from ....configs.errors import StructureError
 
 __all__ = ["Block", "data_blocks", "decoded", "number"]
 

@@ -14,9 +14,9 @@ import numpy as np
 from pymatgen.core.periodic_table import Element, Species
 from pymatgen.core.structure import Structure
 
-from ...configs.arrays import Floats
-from ...configs.errors import StructureError
-from .guard import MOST_ATOMS, first_of, note, require_cell, require_elements
+from ....configs.arrays import Floats
+from ....configs.errors import StructureError
+from ..guard import MOST_ATOMS, first_of, note, require_cell, require_elements
 
 __all__ = ["poscar_structure"]
 

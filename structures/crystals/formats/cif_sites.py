@@ -10,10 +10,10 @@ import numpy as np
 from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import Element, Species
 
-from ...configs.arrays import Floats
-from ...configs.errors import StructureError
+from ....configs.arrays import Floats
+from ....configs.errors import StructureError
+from ..guard import first_of, note
 from .cif_text import Block, number
-from .guard import first_of, note
 
 __all__ = ["EXCESS", "Row", "atom_rows", "formula_of"]
 

@@ -14,12 +14,12 @@ from pymatgen.core.composition import Composition
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
-from ...configs.arrays import Floats, Ints
-from ...configs.errors import StructureError
+from ....configs.arrays import Floats, Ints
+from ....configs.errors import StructureError
+from ..guard import file_bytes, first_of, note, require_cell
 from .cif_sites import EXCESS, Row, atom_rows, formula_of
 from .cif_symmetry import Operation, settings_of
 from .cif_text import Block, data_blocks, decoded, number
-from .guard import file_bytes, first_of, note, require_cell
 
 __all__ = ["chosen_block", "lattice_of", "structure_of"]
 

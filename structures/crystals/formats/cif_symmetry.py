@@ -9,8 +9,8 @@ import numpy as np
 import spglib
 from pymatgen.core.lattice import Lattice
 
-from ...configs.arrays import Floats
-from ...configs.errors import StructureError
+from ....configs.arrays import Floats
+from ....configs.errors import StructureError
 from .cif_text import Block
 
 __all__ = ["Operation", "settings_of"]

@@ -1,0 +1,123 @@
+"""YAML that would take all memory or time is refused before it is unfolded: size, depth, aliases, endless numbers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.events import (
+    AliasEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from .errors import InputError
+
+__all__ = ["read_text", "require_harmless", "shortened"]
+
+#: bytes of a file; the largest recipe has 12 kB
+_MOST_BYTES = 1_000_000
+#: levels of lists and mappings within each other
+_MOST_LEVELS = 40
+#: entries after every alias stands for what it means
+_MOST_ENTRIES = 200_000
+#: digits of a number
+_MOST_DIGITS = 300
+_DIGITS = re.compile(rf"[-+]?[\d_]{{{_MOST_DIGITS},}}$")
+#: characters of a refused value that are shown
+_SHOWN = 80
+
+
+def read_text(path: Path) -> str:
+    """The text of a YAML file.
+
+    Raises
+    ------
+    InputError
+        If it is missing, unreadable, or larger than 1 MB.
+    """
+    try:
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise InputError(f"{path}: {size / 1e6:.1f} MB; at most {_MOST_BYTES / 1e6:g} MB are read")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+
+
+def require_harmless(text: str, path: Path) -> None:
+    """Refuse nesting, aliases and numbers that no recipe needs; a text without any of them costs nothing.
+
+    Raises
+    ------
+    InputError
+        With the line.
+    yaml.MarkedYAMLError
+        If the text is no YAML.
+    """
+    levels = text.count("[") + text.count("{")
+    deep = max(map(len, re.findall(r"^[ -]*", text, re.MULTILINE)), default=0)
+    if "*" in text or levels > _MOST_LEVELS or deep > _MOST_LEVELS or re.search(rf"\d{{{_MOST_DIGITS}}}", text):
+        _Count(path).all(text)
+
+
+class _Count:
+    """Counts entries as the parser meets them; an alias counts as what it stands for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sizes: dict[str, int] = {}
+        #: anchor and entries so far of each collection that is open
+        self.open: list[tuple[str | None, int]] = []
+        self.total = 0
+
+    def all(self, text: str) -> None:
+        """Count a whole text."""
+        for event in YAML(typ="rt").parse(text):
+            self._one(event)
+
+    def _one(self, event: Event) -> None:
+        if isinstance(event, (MappingStartEvent, SequenceStartEvent)):
+            self.open.append((event.anchor, 1))
+            if len(self.open) > _MOST_LEVELS:
+                raise self._refused(event, f"more than {_MOST_LEVELS} levels within each other")
+        elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
+            anchor, size = self.open.pop()
+            if anchor:
+                self.sizes[anchor] = size
+            self._add(event, size)
+        elif isinstance(event, AliasEvent):
+            name = str(event.anchor)
+            if any(anchor == name for anchor, _ in self.open):
+                raise self._refused(event, f"'*{name}' stands within what it stands for")
+            self._add(event, self.sizes.get(name, 1))
+        elif isinstance(event, ScalarEvent):
+            if _DIGITS.match(str(event.value)):
+                raise self._refused(event, f"a number of {len(event.value)} digits")
+            if event.anchor:
+                self.sizes[str(event.anchor)] = 1
+            self._add(event, 1)
+
+    def _add(self, event: Event, size: int) -> None:
+        if self.open:
+            anchor, before = self.open[-1]
+            self.open[-1] = (anchor, before + size)
+        if size > _MOST_ENTRIES or (self.open and self.open[-1][1] > _MOST_ENTRIES):
+            raise self._refused(event, f"its aliases unfold to more than {_MOST_ENTRIES} entries")
+
+    def _refused(self, event: Event, problem: str) -> InputError:
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        return InputError(f"{self.path}:{line}: {problem}")
+
+
+def shortened(value: object) -> str:
+    """A value as it stands in a message, at most 80 characters of it."""
+    text = repr(value) if not isinstance(value, str) else repr(value[: 2 * _SHOWN])
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

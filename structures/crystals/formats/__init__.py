@@ -1,0 +1,1 @@
+"""Structure files of one format each."""

@@ -1,0 +1,1 @@
+"""Oxidation and spin states of crystals that do not say them."""

@@ -1,0 +1,40 @@
+"""Mutated files, one process each: every one is read, or refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PARENT = Path(__file__).parents[3]
+
+
+def tally(kind: str, number: int, seed: int) -> dict[str, object]:
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "catholyte.tests.support.fuzz", kind, str(number), str(seed)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(PARENT), "OPENBLAS_NUM_THREADS": "1"},
+    )
+    return dict(json.loads(run.stdout))
+
+
+@pytest.mark.parametrize(("kind", "number"), [("configs", 60), ("readers", 60)])
+def test_a_few_mutated_files(kind: str, number: int) -> None:
+    found = tally(kind, number, seed=7)
+    assert found["cases"] == {}
+    assert found["refused"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["configs", "readers"])
+def test_five_thousand_mutated_files(kind: str) -> None:
+    found = tally(kind, 5000, seed=1)
+    assert found["cases"] == {}
+    assert found["refused"]
+    assert found["read"]
