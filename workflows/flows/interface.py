@@ -169,8 +169,7 @@ def _spec(system: InterfaceSystem) -> InterfaceSpec:
 
 
 def _groups(found: Sequence[Interface], system: InterfaceSystem) -> list[list[Interface]]:
-    """The registries of each orientation of each cell: the crystals of two orientations are strained along different
-    directions, and need references of their own."""
+    """The registries of each orientation of each cell: each is strained in its own way, and needs references."""
     groups: dict[tuple[float, ...], list[Interface]] = {}
     for one in found:
         key = (len(one.structure), round(one.strain, 6), round(one.area, 4), one.orientation[0])

@@ -64,17 +64,39 @@ def test_json_and_files(catholyte: Run, tmp_path: Path, file_format: str) -> Non
 
 
 def test_the_soft_side_takes_the_strain(catholyte: Run) -> None:
-    status, out, err = catholyte("interfaces", "LCO:104", "LPSCl:100", "--max-atoms", 140, "--json")
+    status, out, err = catholyte("interfaces", "CoO:100", "LPSCl:100", "--max-atoms", 140, "--json")
     assert status == 0, err
     row = json.loads(out)["interfaces"][0]
-    assert row["strains"]["LCO"] == pytest.approx(0, abs=1e-9)
+    assert row["strains"]["CoO"] == pytest.approx(0, abs=1e-9)
     assert row["strains"]["LPSCl"] == pytest.approx(row["strain"], abs=1e-9)
+    assert row["principal_strains"]["LPSCl"] == pytest.approx([-0.036, -0.036], abs=1e-3)
+    assert row["area_changes"]["LPSCl"] == pytest.approx(np.expm1(-0.072), abs=1e-3)
     assert row["file"] is None
+
+
+def test_a_film_that_would_be_squeezed_too_far_is_refused(catholyte: Run) -> None:
+    """LCO(104) | LPSCl(100) with 132 atoms: 6.7 % von Mises, and -10.6 and -9.3 % along the principal directions."""
+    status, _, err = catholyte("interfaces", "LCO:104", "LPSCl:100", "--max-atoms", 140)
+    assert status == 2
+    assert "principal strains of at most 0.08" in " ".join(err.split())
 
 
 def test_stack_and_table(catholyte: Run) -> None:
     status, out, err = catholyte(
-        "interfaces", "LCO:104", "LPSCl:100", "--layer", "CoO:100", "--thickness", "4", "4", "--max-atoms", 150
+        "interfaces",
+        "LCO:104",
+        "LPSCl:100",
+        "--layer",
+        "CoO:100",
+        "--thickness",
+        "4",
+        "4",
+        "--max-atoms",
+        150,
+        "--max-principal-strain",
+        0.2,
+        "--max-area-change",
+        0.3,
     )
     assert status == 0, err
     assert "LCO | CoO | LPSCl" in out
