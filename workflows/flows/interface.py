@@ -44,6 +44,7 @@ __all__ = ["BUILD_VERSION", "BuildInterfaceMaker", "ChooseInterfaceMaker", "choo
 
 #: raised when the builder gives other cells for the same question; questions in former words keep it
 BUILD_VERSION = 1
+_TOLD = {"arrangements"}  # of a material, and decides nothing
 
 
 @dataclass
@@ -79,7 +80,7 @@ class BuildInterfaceMaker(Maker):
         """Return the maker of one system."""
         return cls(
             system=system.question(ready=ready is not None),
-            materials=[material.model_dump(mode="json") for material in materials],
+            materials=[material.model_dump(mode="json", exclude=_TOLD) for material in materials],
             ready=ready,
             origin=origin,
         )

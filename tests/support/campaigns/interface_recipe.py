@@ -17,7 +17,7 @@ bulk:
   materials: [LCO]
   max_force: 0.01 eV/Å
 interface:
-  relaxation: {max_force: 2 eV/Å, max_steps: 50}
+  relaxation: {max_force: 1 eV/Å, max_steps: 50}
   systems:
     - name: LCO|CoO
       a: LCO:104

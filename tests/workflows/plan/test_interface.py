@@ -138,7 +138,7 @@ def test_settings_reach_the_tasks(tmp_path: Path) -> None:
     assert (choice.stack["relax_cell"], choice.bulk["relax_cell"], choice.stack["max_force"]) == (
         "height",
         "height",
-        2.0,
+        1.0,
     )
     assert _task(plan, "LCO|CoO slab LCO chgnet relax")["relax_cell"] is False
     vacuum = _plan(tmp_path, ("      strain_on: shared", "      form: vacuum\n      strain_on: shared"))
