@@ -18,6 +18,7 @@ __all__ = [
     "ElectronVolt",
     "ElectronVoltPerAngstrom",
     "Femtosecond",
+    "ForceLimit",
     "GramPerCubicCentimetre",
     "IonicSteps",
     "Kelvin",
@@ -90,8 +91,9 @@ PositiveElectronVolt = Annotated[float, _in("energy"), Field(gt=0, allow_inf_nan
 NonNegativeElectronVolt = Annotated[float, _in("energy"), Field(ge=0, allow_inf_nan=False)]
 Angstrom = Annotated[float, _in("length"), Field(allow_inf_nan=False)]
 PositiveAngstrom = Annotated[float, _in("length"), Field(gt=0, allow_inf_nan=False)]
-#: forces at which a relaxation ends: above 1 eV/Å nothing is relaxed
-ElectronVoltPerAngstrom = Annotated[float, _in("force"), Field(gt=0, le=1, allow_inf_nan=False)]
+ElectronVoltPerAngstrom = Annotated[float, _in("force"), Field(gt=0, allow_inf_nan=False)]
+#: force at which the relaxations of a recipe end: above 5 eV/Å not even a rough one has begun
+ForceLimit = Annotated[float, _in("force"), Field(gt=0, le=5, allow_inf_nan=False)]
 #: ionic steps of a relaxation
 IonicSteps = Annotated[int, Field(ge=1, le=100_000)]
 Degree = Annotated[float, _in("angle"), Field(gt=0, lt=180)]

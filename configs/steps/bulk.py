@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..models import Spec
-from ..units import ElectronVoltPerAngstrom, IonicSteps
+from ..units import ForceLimit, IonicSteps
 from .kind import StepKind, listed
 
 __all__ = ["BULK", "BulkStep"]
@@ -16,9 +16,7 @@ class BulkStep(Spec):
 
     engine: str = "chgnet"
     materials: tuple[str, ...] = Field(min_length=1)
-    max_force: ElectronVoltPerAngstrom = Field(
-        0.01, description="eV/Å, largest force (and stress × volume per atom) at the end"
-    )
+    max_force: ForceLimit = Field(0.01, description="eV/Å, largest force (and stress × volume per atom) at the end")
     max_steps: IonicSteps = 1000
 
 

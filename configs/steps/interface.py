@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ..models import Mesh, Spec
-from ..units import ElectronVoltPerAngstrom, Femtosecond, IonicSteps, Kelvin, PositiveAngstrom, PositiveElectronVolt
+from ..units import Femtosecond, ForceLimit, IonicSteps, Kelvin, PositiveAngstrom, PositiveElectronVolt
 from .kind import StepKind
 
 __all__ = [
@@ -148,7 +148,7 @@ class InterfaceRelaxation(Spec):
     """How candidates are relaxed before one of them is chosen."""
 
     engine: str = Field("chgnet", description="with one built-in level of theory")
-    max_force: ElectronVoltPerAngstrom = Field(0.1, description="eV/Å, at the end")
+    max_force: ForceLimit = Field(0.1, description="eV/Å, at the end")
     max_steps: IonicSteps = 800
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pymatgen.core.periodic_table import Element
 
 from ..models import Mesh, Spec
-from ..units import ElectronVoltPerAngstrom, IonicSteps, Kelvin, PositiveAngstrom, PositiveElectronVolt
+from ..units import ForceLimit, IonicSteps, Kelvin, PositiveAngstrom, PositiveElectronVolt
 from .kind import StepKind, listed
 
 __all__ = [
@@ -36,7 +36,7 @@ class OrderingPlan(Spec):
     n: int = Field(30, ge=1, description="distinct orderings, the lowest electrostatic energies first")
     seed: int = Field(0, ge=0, description="of the search")
     keep: int = Field(3, ge=1, description="lowest orderings that go to the host's own engine and convergence")
-    max_force: ElectronVoltPerAngstrom = Field(0.1, description="eV/Å, of the relaxations that rank")
+    max_force: ForceLimit = Field(0.1, description="eV/Å, of the relaxations that rank")
     max_steps: IonicSteps = 500
     relax_cell: bool = True
 
@@ -102,7 +102,7 @@ class OxygenLossPlan(Spec):
     seed: int = Field(
         0, ge=0, description="of the search for arrangements and of the displacements that break symmetry"
     )
-    max_force: ElectronVoltPerAngstrom = Field(0.05, description="eV/Å")
+    max_force: ForceLimit = Field(0.05, description="eV/Å")
     max_steps: IonicSteps = 1000
     relax_cell: bool = Field(
         True, description="of cells with Li vacancies; an oxygen vacancy always stands in the cell of its parent"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from ..models import Mesh, Spec
-from ..units import ElectronVoltPerAngstrom, Femtosecond, IonicSteps, Kelvin, PositiveElectronVolt
+from ..units import Femtosecond, ForceLimit, IonicSteps, Kelvin, PositiveElectronVolt
 
 __all__ = ["DynamicsPart", "ProductionStep"]
 
@@ -55,7 +55,7 @@ class ProductionStep(Spec):
         (), description="materials that run in the conventional cell (hexagonal for R groups)"
     )
     smearing: PositiveElectronVolt = Field(0.05, description="eV")
-    max_force: ElectronVoltPerAngstrom = Field(0.02, description="eV/Å, at the end of a relaxation")
+    max_force: ForceLimit = Field(0.02, description="eV/Å, at the end of a relaxation")
     max_steps: IonicSteps = 200
     settings: dict[str, Any] = Field(default_factory=dict, description="overrides of configs/engines/vasp.yaml")
     dynamics: DynamicsPart | None = None

@@ -62,8 +62,8 @@ def test_what_is_refused_is_shown_shortened(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("max_force", "1e300 eV/Å", "less than or equal to 1"),
-        ("max_force", "2 eV/Å", "less than or equal to 1"),
+        ("max_force", "1e300 eV/Å", "less than or equal to 5"),
+        ("max_force", "6 eV/Å", "less than or equal to 5"),
         ("max_force", "nan", "max_force"),
         ("max_force", "0", "greater than 0"),
         ("max_steps", "999999999999", "less than or equal to 100000"),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from ...configs.models import Method, Spec
-from ...configs.units import ElectronVoltPerAngstrom, Femtosecond, IonicSteps, Kelvin
+from ...configs.units import ElectronVoltPerAngstrom, Femtosecond, Kelvin
 
 __all__ = ["Dos", "MolecularDynamics", "Relax", "Static", "Task", "read_task"]
 
@@ -17,7 +17,7 @@ class Relax(Spec):
 
     kind: Literal["relax"] = "relax"
     max_force: ElectronVoltPerAngstrom = Field(0.01, description="eV/Å")
-    max_steps: IonicSteps = 1000
+    max_steps: int = Field(1000, ge=1)
     relax_cell: bool | Literal["height"] = Field(
         True,
         description=(
