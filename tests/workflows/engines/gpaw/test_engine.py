@@ -91,7 +91,7 @@ def test_a_relative_folder_is_the_callers(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(CalculationError, match="without a result"):
         GpawBackend({}).calculate(_lih(), Static(method=CHEAP), "LiH", Path("job"))
     (command, directory), *_ = asked
-    assert (directory, command[-2]) == (tmp_path / "job", str(tmp_path / "job"))
+    assert (directory, command[-3]) == (tmp_path / "job", str(tmp_path / "job"))
     assert (tmp_path / "job" / "input.json").is_file()
 
 
