@@ -74,7 +74,7 @@ class Damage:
         volume = np.zeros(len(frames))
         volume[finite] = np.abs(np.linalg.det(frames.cells[finite]))
         for i in np.flatnonzero(~finite):
-            self.drop("positions or cell are not numbers, or absurd ones", f"frame {first + i}")
+            self.drop("positions or cell are not numbers", f"frame {first + i}")
         for i in np.flatnonzero(finite & (volume < _EMPTY)):
             self.drop("the cell has no volume", f"frame {first + i}")
         keep = volume >= _EMPTY

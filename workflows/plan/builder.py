@@ -190,6 +190,8 @@ class Builder:
         """The material that the recipe names at `location`; a path is read from the recipe's own folder."""
         if name in self._named:
             return self._named[name]
+        if (known := self._by_label(name)) is not None:
+            return known
         try:
             found = find_material(name, self.source.path.parent)
         except (UnknownNameError, StructureError) as error:
@@ -201,6 +203,10 @@ class Builder:
             )
         self._named[name] = found
         return found
+
+    def _by_label(self, label: str) -> Material | None:
+        """The material of a file by the name that jobs give it; None where no file has it."""
+        return next((found for found in self._named.values() if found.name == label), None)
 
     def cell(self, found: Material) -> Structure:
         if found.name not in self.cells:

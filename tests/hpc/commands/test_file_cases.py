@@ -181,7 +181,7 @@ def planes(document: dict[str, object]) -> list[tuple[str, int, bool]]:
         ("09-lanthanum/LaCoO3.cif", (1, 0, 0), "La3+, Co3+, O2-"),
         ("10-Co3O4/Co3O4.cif", (1, 0, 0), "8 Co2+ and 16 Co3+, O2-"),
         ("27-pyrite/FeS2.cif", (1, 0, 0), "Fe2+, S-"),
-        ("13-cif-occupancies-1.01/LCNO.cif", (1, 0, 4), "the ordered cell Co1Ni1Li2O4 of 8 atoms is proposed"),
+        ("13-cif-occupancies-1.01/LCNO.cif", (1, 0, 4), "the ordered cell Li2Co1Ni1O4 of 8 atoms is proposed"),
         ("b22-LiIn/LiIn.cif", (1, 1, 0), "all oxidation states are 0, as in an alloy"),
     ],
 )

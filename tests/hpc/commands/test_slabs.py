@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from catholyte.structures.crystals.cells import calculation_cell
-from catholyte.structures.crystals.crystal import conventional
 from catholyte.structures.crystals.files import read_structure, write_structure
 from catholyte.tests.support import crystals
 from catholyte.tests.support.command_line import Run, answer
@@ -117,10 +116,8 @@ def test_bad_input(catholyte: Run, arguments: tuple[object, ...], message: str) 
 
 
 def test_bad_structure_files(catholyte: Run, tmp_path: Path) -> None:
-    disordered = write_structure(conventional(crystals.NCM532), tmp_path / "ncm.cif")
     empty = tmp_path / "empty.cif"
     empty.write_text("")
-    for path, message in ((disordered, "an ordered cell is needed"), (empty, "not readable as cif")):
-        status, _, err = catholyte("slabs", path, "--miller", 1, 0, 4)
-        assert status == 2
-        assert message in err
+    status, _, err = catholyte("slabs", empty, "--miller", 1, 0, 4)
+    assert status == 2
+    assert "not readable as cif" in err

@@ -67,11 +67,11 @@ def test_low_spin_never_exceeds_high_spin_and_keeps_its_parity(metal, charge, co
     assert (species.element.group - charge - high) % 2 == 0
 
 
-def test_oxidation_state_is_needed_and_f_electrons_are_refused():
+def test_oxidation_state_is_needed_and_f_electrons_have_their_bounds():
     with pytest.raises(StructureError, match="no oxidation state"):
         unpaired_electrons(Species("Co", None))
     with pytest.raises(StructureError, match="f electrons"):
-        unpaired_electrons(Species("Ce", 3))
+        unpaired_electrons(Species("Ce", 5))
 
 
 @pytest.mark.parametrize(
