@@ -16,7 +16,10 @@ from catholyte.tests.support.former.command_examples import EXAMPLES, command_ta
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden" / "commands.json").read_text(encoding="utf-8"))
 #: ``command``, ``command --option`` or ``example: key`` → what to use in its place
-REPLACED: dict[str, str] = {}
+REPLACED: dict[str, str] = {
+    f"{example}: tiers.chgnet-LPSCl": "the set's LPSCl is a public entry"
+    for example in ("reactions", "reactions at a voltage", "reactions under oxygen", "window")
+}
 #: their exit status depends on what is installed
 DIAGNOSES = ("doctor", "doctor of a cluster")
 

@@ -34,7 +34,7 @@ INSTEAD = {
         "needs root and a network",
         ":",
     ),
-    "GPAW_CONFIG=$PWD/siteconfig.py pip install --force-reinstall --no-deps -c constraints.txt gpaw": (
+    "GPAW_CONFIG=$PWD/siteconfig.py pip install --no-cache-dir --force-reinstall --no-deps -c constraints.txt gpaw": (
         "compiles against the line before",
         "cat siteconfig.py",
     ),
