@@ -6,6 +6,7 @@ from .content import Column
 
 __all__ = [
     "CELL",
+    "COMPOUNDS",
     "CUTOFF",
     "ELEMENT",
     "GAP",
@@ -17,7 +18,9 @@ __all__ = [
     "LICENCE",
     "LI_VACANCIES",
     "MATERIAL",
+    "MEASURED_REACTION",
     "MUTUAL",
+    "MUTUAL_ERROR",
     "MUTUAL_REACTION",
     "N_ATOMS",
     "PAIR",
@@ -39,6 +42,7 @@ __all__ = [
 ]
 
 CELL = Column("label", "cell")
+COMPOUNDS = Column("basis", "compounds", chemical=True)
 CUTOFF = Column("cutoff", "cutoff (eV)", 0)
 ELEMENT = Column("element", "element")
 GAP = Column("gap", "gap (eV)", 2)
@@ -50,7 +54,9 @@ KPOINT_DENSITY = Column("density", "k points × atoms", 0)
 LICENCE = Column("license", "licence")
 LI_VACANCIES = Column("n", "Li vacancies", 0)
 MATERIAL = Column("material", "material", chemical=True)
+MEASURED_REACTION = Column("reaction", "reaction with measured enthalpies", chemical=True)
 MUTUAL = Column("mutual", "mutual ± 1σ (eV/atom)", 3, "mutual_sigma")
+MUTUAL_ERROR = Column("mutual_error", "1σ of mutual against measurement (eV/atom)", 3)
 MUTUAL_REACTION = Column("reaction", "reaction at the mutual minimum", chemical=True)
 N_ATOMS = Column("n_atoms", "atoms")
 PAIR = Column("pair", "pair", chemical=True)

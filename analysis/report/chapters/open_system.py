@@ -17,7 +17,19 @@ from ...thermodynamics.uncertainty import MeasuredNumber, MeasuredReaction
 from ...thermodynamics.voltage_map import Interphase, VoltageMap, voltage_map
 from ...words import tier_label
 from ..chapter import Problems
-from ..columns import MUTUAL, MUTUAL_REACTION, PAIR, SELF_A, SELF_B, TIER, VOLTAGE, X
+from ..columns import (
+    COMPOUNDS,
+    MEASURED_REACTION,
+    MUTUAL,
+    MUTUAL_ERROR,
+    MUTUAL_REACTION,
+    PAIR,
+    SELF_A,
+    SELF_B,
+    TIER,
+    VOLTAGE,
+    X,
+)
 from ..content import Block, Column, Picture, Table, Text
 
 __all__ = ["TOO_FEW", "OpenResults", "map_picture", "measured_table", "open_blocks", "open_results"]
@@ -216,12 +228,12 @@ def measured_table(name: str, pairs: Iterable[tuple[tuple[str, ...], ReactionRes
     columns = (
         PAIR,
         MUTUAL,
-        Column("mutual_error", "1σ of mutual against measurement (eV/atom)", 3),
+        MUTUAL_ERROR,
         Column("mutual_value", "mutual from measured enthalpies ± 1σ (eV/atom)", 3, "mutual_from"),
         Column("total_error", "1σ of total against measurement (eV/atom)", 3),
         Column("total_value", "total from measured enthalpies ± 1σ (eV/atom)", 3, "total_from"),
-        Column("reaction", "reaction with measured enthalpies", chemical=True),
-        Column("basis", "compounds", chemical=True),
+        MEASURED_REACTION,
+        COMPOUNDS,
     )
     return Table(name, "Reaction energies against measured enthalpies", columns, rows, _TWO_ERRORS)
 

@@ -13,7 +13,7 @@ from ...thermodynamics.screen import Coverage, ScreenResult, screen
 from ...words import tier_label
 from ..case import Case
 from ..chapter import Chapter, Problems, phases_of
-from ..columns import MATERIAL, MUTUAL, MUTUAL_REACTION, ROLE, TIER, TOTAL
+from ..columns import MATERIAL, MUTUAL, MUTUAL_ERROR, MUTUAL_REACTION, ROLE, TIER, TOTAL
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
 from .reactions import SIGMA, rests_on
 
@@ -98,7 +98,7 @@ def _pairs(result: ScreenResult) -> Table:
         Column("a", "first", chemical=True),
         Column("b", "second", chemical=True),
         MUTUAL,
-        Column("mutual_error", "1σ of mutual against measurement (eV/atom)", 3),
+        MUTUAL_ERROR,
         Column("measured", "mutual from measured enthalpies ± 1σ (eV/atom)", 3, "measured_sigma"),
         Column("measured_basis", "compounds behind it", chemical=True),
         TOTAL,

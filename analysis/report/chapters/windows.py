@@ -20,7 +20,7 @@ from ...thermodynamics.window_deviation import LimitDeviation, explain_window, m
 from ...words import tier_label
 from ..case import Case
 from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
-from ..columns import MATERIAL, TIER
+from ..columns import COMPOUNDS, MATERIAL, MEASURED_REACTION, TIER
 from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
 from .reactions import SIGMA, deviation, rests_on
 
@@ -281,8 +281,8 @@ def _measured(windows: Sequence[_Window], phases: PhaseSet) -> Table:
         Column("voltage", "V vs Li/Li⁺, ± 1σ against other DFT", 3, "sigma"),
         Column("error", "1σ against measurement (V)", 3),
         Column("measured", "from measured enthalpies (V vs Li/Li⁺), ± 1σ", 3, "measured_sigma"),
-        Column("reaction", "reaction with measured enthalpies", chemical=True),
-        Column("basis", "compounds", chemical=True),
+        MEASURED_REACTION,
+        COMPOUNDS,
     )
     return Table("windows_measured", "Limits of the windows against measured enthalpies", columns, rows)
 

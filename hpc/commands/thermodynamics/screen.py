@@ -36,8 +36,16 @@ HEADS = {
     "reduction": "reduction (V)",
     "oxidation": "oxidation (V)",
     "covers": "in range",
-    "open_rank": "rank, open",
-    "open_worst": "worst, open",
+}
+
+
+OPEN_HEADS = {
+    "cathode": "cathode",
+    "electrolyte": "electrolyte",
+    "open_rank": "rank",
+    "coating": "coating",
+    "held": "cathode held at (V)",
+    "open_worst": "worst",
 }
 
 
@@ -166,6 +174,8 @@ def _show(document: dict[str, Any]) -> None:
         for row in document["ranking"]
     ]
     table_of(f"screen on {document['phase_set']['name']}; mutual energies in eV/atom", HEADS, rows)
+    rows.sort(key=lambda row: (row["cathode"], row["electrolyte"], row["open_rank"]))
+    table_of(f"open to lithium at {document['operating_range'][1]:g} V, lithium of the cathode held", OPEN_HEADS, rows)
     for line in (*document["notes"], *document["files"]):
         say(line)
 
