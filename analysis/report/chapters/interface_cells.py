@@ -17,6 +17,9 @@ from ..content import Column, Picture, Table
 
 __all__ = ["ATOMS", "SYSTEM", "Chosen", "candidates_table", "cells_table", "joints_table", "picture"]
 
+#: distance between the two crystals of a joint
+_JOINT = Column("gap", "gap (Å)", 2)
+
 ATOMS = Column("atoms", "atoms")
 SYSTEM = Column("system", "system", chemical=True)
 _STRAIN = Column("strain", "strain", 4)
@@ -88,7 +91,7 @@ def cells_table(chosen: Sequence[Chosen]) -> Table:
         Column("principal", "principal strains (%)"),
         Column("area_change", "change of area (%)"),
         Column("orientation", "orientation"),
-        Column("gap", "gap (Å)", 2),
+        _JOINT,
         Column("seam", "second gap (Å)", 2),
         Column("height", "height, built → relaxed (Å)"),
         Column("polarity", "polarity"),
@@ -137,7 +140,7 @@ def joints_table(chosen: Sequence[Chosen]) -> Table | None:
         Column("interface", "interface"),
         Column("below", "below", chemical=True),
         Column("above", "above", chemical=True),
-        Column("gap", "gap (Å)", 2),
+        _JOINT,
         Column("interaction", "interaction (meV/Å²)", 1),
     )
     rows = [

@@ -13,7 +13,7 @@ from ....configs.load import load_materials
 from ...thermodynamics.phase_set import PhaseSet, load_phase_set
 from ..case import Case, job_link
 from ..chapter import Chapter, Problems
-from ..columns import CUTOFF, ELEMENT, HUBBARD_U, KIND, LICENCE, MATERIAL, N_ATOMS, TIER
+from ..columns import CUTOFF, ELEMENT, HUBBARD_U, KIND, LICENCE, MATERIAL, N_ATOMS, SOURCE, TIER
 from ..content import Block, Column, Table, Text
 
 __all__ = ["PROVENANCE", "SETTINGS"]
@@ -88,7 +88,7 @@ def _arrangements(case: Case) -> list[Table]:
         Column("low", "volume from (Å³/atom)", 2),
         Column("high", "to (Å³/atom)", 2),
         Column("spread", "range of volume (%)", 1),
-        Column("source", "source"),
+        SOURCE,
     )
     note = (
         "Calculations take the arrangement of lowest electrostatic energy. Energy does not choose among them, and the "
