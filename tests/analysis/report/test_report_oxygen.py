@@ -63,7 +63,14 @@ def test_the_chapter_names_reference_model_and_limits(results: OxygenResults):
     told = " ".join(block.text for block in section.blocks if isinstance(block, Text)) + " ".join(
         table.note for table in section.tables
     )
-    for word in ("mp-12957", "0.687", "NIST-JANAF", "independent draws", "shares, by the moment", "magnitudes of moments"):
+    for word in (
+        "mp-12957",
+        "0.687",
+        "NIST-JANAF",
+        "independent draws",
+        "shares, by the moment",
+        "magnitudes of moments",
+    ):
         assert word in told
     tables = {table.name: table for table in section.tables}
     assert [row["n"] for row in tables["oxygen_ladder_LCO"].rows] == [0, 1, 2]

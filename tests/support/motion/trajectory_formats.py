@@ -23,7 +23,6 @@ __all__ = [
     "blank_xdatcar",
     "lammps_dump",
     "learned_vasprun",
-    "outcar",
     "vaspout",
 ]
 
@@ -223,32 +222,6 @@ def vaspout(path: Path, frames: Frames, ibrion: int = 0) -> Path:
     return path
 
 
-def outcar(frames: Frames) -> str:
-    """The parts of an OUTCAR that hold a trajectory of 2 fs, as VASP 6 writes them, with more digits."""
-    kinds = list(dict.fromkeys(frames.species))
-    titles = "".join(f" POTCAR:    PAW_PBE {kind} 05Jan2001\n" for kind in kinds)
-    counts = " ".join(str(frames.species.count(kind)) for kind in kinds)
-    text = (
-        f" vasp.6.4.1 05Apr23 (build) complex\n{titles}{titles}"
-        "   k-points           NKPTS =      1   k-points in BZ     NKDIM =      1   number of bands    NBANDS=     4\n"
-        " k-points in reciprocal lattice and weights: gamma\n   0.00000000  0.00000000  0.00000000       1.000\n"
-        f"   ions per type = {counts}\n   ISPIN  =      1    spin polarized calculation?\n"
-        "   IBRION =      0    ionic relax: 0-MD 1-quasi-New 2-CG\n   POTIM  = 2.0000    time-step for ionic-motion\n"
-    )
-    for k, (cell, rows) in enumerate(zip(frames.cells, frames.positions, strict=True), 1):
-        text += (
-            "  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)\n  ---------------------------------------------------\n"
-            f"  free  energy   TOTEN  = {-float(k):18.8f} eV\n\n"
-            f"  energy  without entropy= {-float(k):18.8f}  energy(sigma->0) = {-float(k):18.8f}\n\n"
-            "      direct lattice vectors                 reciprocal lattice vectors\n"
-        )
-        text += "".join(" ".join(f"{value:.12f}" for value in (*row, 0, 0, 0)) + "\n" for row in cell)
-        text += " POSITION                                       TOTAL-FORCE (eV/Angst)\n " + "-" * 83 + "\n"
-        text += "".join(" ".join(f"{value:.12f}" for value in (*row, 0, 0, 0)) + "\n" for row in rows)
-        text += " " + "-" * 83 + "\n"
-    return text
-
-
 def _xyz(**info: Callable[[int], float]) -> Callable[[Path, Frames], object]:
     return lambda path, frames: extxyz(path, frames, **info)
 
@@ -272,7 +245,6 @@ FORMATS: dict[str, Format] = {
         "vasprun.xml", _text(lambda frames: learned_vasprun(frames, lambda _: False)), timed=True
     ),
     "vaspout.h5": Format("vaspout.h5", vaspout, text=False, timed=True),
-    "OUTCAR": Format("OUTCAR", _text(outcar), timed=True),
     "LAMMPS, x y z": Format("run.lammpstrj", _text(lammps_dump)),
     "LAMMPS, types alone": Format(
         "run.dump", _text(lambda frames: lammps_dump(frames, "id type x y z q")), elements=TYPES
