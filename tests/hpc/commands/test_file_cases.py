@@ -305,7 +305,7 @@ def test_a_disordered_cif_is_enough_for_a_recipe_and_an_interface(catholyte: Run
     planned = answer(catholyte("plan", "r.yaml", "--json"))
     assert jobs(planned) == [("lcno chgnet relax", "Li2Co1Ni1O4")]
     assert any("is proposed" in note for note in planned["notes"])
-    made = answer(catholyte("interfaces", "lcno.cif:104", "CoO:100", "--max-atoms", 80, "--json"))
+    made = answer(catholyte("interfaces", "lcno.cif:104", "CoO:100", "--max-atoms", 180, "--json"))
     assert made["interfaces"]
 
 

@@ -49,10 +49,11 @@ def test_candidates_are_registries_of_cells_with_references_of_their_own(built: 
         references = built.references[candidate.cell]
         assert sum(len(slab) for slab in references.slabs.values()) == len(candidate.structure)
         assert candidate.record["n_atoms"] == len(candidate.structure)
-    first = [candidate for candidate in built.candidates if candidate.cell == 0]
-    assert len(first) == 2
-    assert first[0].record["registry_energy"] < first[1].record["registry_energy"]
-    assert first[0].record["shifts"] != first[1].record["shifts"]
+    for cell in range(len(built.references)):
+        records = [candidate.record for candidate in built.candidates if candidate.cell == cell]
+        energies = [record["registry_energy"] for record in records]
+        assert energies == sorted(energies)
+        assert len({str((record["orientation"], record["shifts"])) for record in records}) == len(records)
 
 
 def test_the_least_energy_above_the_strained_crystals_is_taken(built: BuiltInterfaces) -> None:
