@@ -47,6 +47,14 @@ INSTEAD = {
         "catholyte submit --help",
     ),
     "catholyte tend --cluster mycluster": ("a real queue is driven by the tests marked slurm", "catholyte tend --help"),
+    "catholyte retry --paused --cluster mycluster": (
+        "a real queue is driven by the tests marked slurm",
+        "catholyte retry --help",
+    ),
+    "catholyte cancel gsirr --cluster mycluster": (
+        "a real queue is driven by the tests marked slurm",
+        "catholyte cancel --help",
+    ),
 }
 #: commands that run among the slow tests only: the others take less than twenty seconds of a processor together
 LONG = (

@@ -27,7 +27,7 @@ def test_plan_tells_of_cells_to_be_built_and_of_the_step_left_out(catholyte: Run
 
 
 def test_inputs_build_the_cells(catholyte: Run, tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path)
+    recipe = write_recipe(tmp_path, ("max_atoms: 32", "max_atoms: 32\n      lattice: experiment"))
     document = answer(
         catholyte("inputs", recipe, "--engine", "vasp", "--only", "interface", "--out", tmp_path / "in", "--json")
     )
