@@ -21,6 +21,7 @@ from ...configs.errors import InputError, StructureError
 from ...configs.models import OrderedCell
 from .sampling import PairModel, States, all_states, anneal, can_avoid, ewald_matrix, swap_neighbours
 from .sublattices import Occupant, Sublattice, charge_of, sublattices_of, symbol_of, whole_numbers
+from .symmetry import space_group
 
 __all__ = ["ENUMERATION_LIMIT", "SEPARATION", "Ordering", "order"]
 
@@ -206,9 +207,7 @@ class _Symmetry:
 
     @classmethod
     def of(cls, problem: _Problem) -> _Symmetry:
-        from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-        operations = SpacegroupAnalyzer(problem.parent).get_symmetry_operations()
+        operations = space_group(problem.parent).get_symmetry_operations()
         coords = problem.parent.frac_coords[problem.sites]
         rows = [_permutation(coords, operation.operate_multi(coords)) for operation in operations]
         symbols = sorted({symbol_of(s) for s in problem.occupants})

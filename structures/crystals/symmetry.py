@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import spglib
@@ -14,6 +17,9 @@ from pymatgen.core.structure import Structure
 from ...configs.arrays import Floats, Ints
 from ...configs.errors import StructureError
 from .guard import note
+
+if TYPE_CHECKING:
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 __all__ = [
     "SYMPREC",
@@ -28,6 +34,7 @@ __all__ = [
     "primitive",
     "primitive_lattice",
     "site_moments",
+    "space_group",
 ]
 
 
@@ -68,12 +75,12 @@ def operations(structure: Structure, *, magnetic: bool = True) -> Operations:
         If spglib cannot determine the symmetry.
     """
     moments = site_moments(structure) if magnetic else np.zeros(len(structure))
-    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), _kinds(structure), moments.tolist())
-    found = spglib.get_magnetic_symmetry(cell, symprec=SYMPREC, mag_symprec=MOMENT_TOLERANCE, is_axial=False)
-    if found is None:
-        raise StructureError(
-            f"the symmetry of {structure.composition.formula} cannot be determined: are there overlapping atoms?"
+    with _determined(structure):
+        found = spglib.get_magnetic_symmetry(
+            (*_cell(structure), moments.tolist()), symprec=SYMPREC, mag_symprec=MOMENT_TOLERANCE, is_axial=False
         )
+        if found is None:
+            raise spglib.SpglibError
     return Operations(
         np.array(found["rotations"], dtype=np.int64),
         np.array(found["translations"], dtype=np.float64),
@@ -158,13 +165,7 @@ def conventional_axes(structure: Structure) -> Floats:
     StructureError
         If spglib cannot determine the symmetry.
     """
-    found = spglib.get_symmetry_dataset(
-        (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), _kinds(structure)), symprec=SYMPREC
-    )
-    if found is None:
-        raise StructureError(
-            f"the symmetry of {structure.composition.formula} cannot be determined: are there overlapping atoms?"
-        )
+    found = _dataset(structure)
     # columns: (a_s b_s c_s) = (a b c) P^-1
     axes: Floats = np.linalg.inv(found.transformation_matrix).T @ structure.lattice.matrix
     return axes
@@ -221,14 +222,58 @@ def orbits(structure: Structure) -> list[int]:
     StructureError
         If spglib cannot determine the symmetry.
     """
-    found = spglib.get_symmetry_dataset(
-        (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), _kinds(structure)), symprec=SYMPREC
-    )
-    if found is None:
+    found = _dataset(structure)
+    return [int(number) for number in found.equivalent_atoms]
+
+
+def space_group(structure: Structure, symprec: float = SYMPREC) -> SpacegroupAnalyzer:
+    """Return pymatgen's analysis of the space group; moments count where the sites have them.
+
+    Its tolerance of 5 degrees takes angles of 89, 90 and 93 degrees for equal and can then find no group at all; such
+    a cell is judged by distances alone, as spglib does by itself.
+
+    Parameters
+    ----------
+    structure : Structure
+    symprec : float, Å
+
+    Raises
+    ------
+    StructureError
+        If spglib cannot determine the symmetry.
+    """
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
+
+    with _determined(structure):
+        try:
+            return SpacegroupAnalyzer(structure, symprec=symprec)
+        except SymmetryUndeterminedError:
+            return SpacegroupAnalyzer(structure, symprec=symprec, angle_tolerance=-1)
+
+
+@contextmanager
+def _determined(structure: Structure) -> Iterator[None]:
+    """Refuse a cell in which spglib finds no symmetry at all."""
+    from pymatgen.symmetry.analyzer import SymmetryUndeterminedError
+
+    try:
+        yield
+    except (spglib.SpglibError, SymmetryUndeterminedError):
         raise StructureError(
             f"the symmetry of {structure.composition.formula} cannot be determined: are there overlapping atoms?"
-        )
-    return [int(number) for number in found.equivalent_atoms]
+        ) from None
+
+
+def _dataset(structure: Structure) -> spglib.SpglibDataset:
+    with _determined(structure):
+        found = spglib.get_symmetry_dataset(_cell(structure), symprec=SYMPREC)
+        if found is None:
+            raise spglib.SpglibError
+    return found
+
+
+def _cell(structure: Structure) -> tuple[list[list[float]], list[list[float]], list[int]]:
+    return structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), _kinds(structure)
 
 
 def _kinds(structure: Structure) -> list[int]:

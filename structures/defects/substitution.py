@@ -27,6 +27,7 @@ from ...configs.models import OrderedCell
 from ..crystals.environment import Bonds, bonds
 from ..crystals.ordering import order
 from ..crystals.redox import compensate, ionic_moment, is_redox_active, net_charge
+from ..crystals.symmetry import space_group
 from .vacancy import SYMMETRY_PRECISION
 
 __all__ = [
@@ -154,11 +155,9 @@ def substitution_sites(
     StructureError
         If the structure is disordered or has no such cations.
     """
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
     found = bonds(structure)
     bare = Structure(structure.lattice, [site.specie.symbol for site in structure], structure.frac_coords)
-    equal = np.asarray(SpacegroupAnalyzer(bare, symprec=SYMMETRY_PRECISION).get_symmetry_dataset().equivalent_atoms)
+    equal = np.asarray(space_group(bare, SYMMETRY_PRECISION).get_symmetry_dataset().equivalent_atoms)
     cations = sorted(set(found.cations.tolist()) - set(found.anions.tolist()))
     wanted = [site for site in cations if not elements or structure[site].specie.symbol in elements]
     if not wanted:

@@ -19,6 +19,7 @@ from ...configs.models import OrderedCell
 from ..crystals.environment import anion_environments
 from ..crystals.ordering import order
 from ..crystals.redox import compensate, ionic_moment, is_redox_active, net_charge, shifted
+from ..crystals.symmetry import space_group
 
 __all__ = ["OxygenSite", "VacancySet", "lithium_vacancies", "oxygen_sites", "oxygen_vacancy", "vacancy_distances"]
 
@@ -144,12 +145,10 @@ def oxygen_sites(structure: Structure) -> list[OxygenSite]:
     StructureError
         If the structure is disordered or has no oxygen.
     """
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
     _require_ordered(structure, "oxygen sites")
     environments = anion_environments(structure, "O")
     bare = Structure(structure.lattice, [site.specie.symbol for site in structure], structure.frac_coords)
-    equal = np.asarray(SpacegroupAnalyzer(bare, symprec=SYMMETRY_PRECISION).get_symmetry_dataset().equivalent_atoms)
+    equal = np.asarray(space_group(bare, SYMMETRY_PRECISION).get_symmetry_dataset().equivalent_atoms)
     classes: dict[int, list[int]] = {}
     for environment in environments:
         classes.setdefault(int(equal[environment.index]), []).append(environment.index)

@@ -29,6 +29,7 @@ from ...configs.models import Material, Spec
 from ...structures.crystals.cells import calculation_cell
 from ...structures.crystals.chemistry import CHEMICAL_CLASSES, ChemicalClass, chemical_class
 from ...structures.crystals.crystal import conventional
+from ...structures.crystals.symmetry import space_group
 from ..engines.tasks import Relax, Static
 from . import materials_project
 from .public_entries import PublicEntry, holds_molecular_oxygen, lowest_per_formula, public_entries
@@ -277,9 +278,7 @@ def _chgnet_record(
 
 
 def _space_group(structure: Structure) -> str:
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-    return str(SpacegroupAnalyzer(structure, symprec=0.05).get_space_group_symbol())
+    return str(space_group(structure, 0.05).get_space_group_symbol())
 
 
 def canonical_sha256(document: Mapping[str, Any]) -> str:

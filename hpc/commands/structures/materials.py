@@ -101,10 +101,10 @@ def _of_file(name: str, states: str | None, out: Path | None) -> dict[str, Any]:
 
 
 def _space_group(structure: Structure) -> str | None:
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+    from ....structures.crystals.symmetry import space_group
 
     bare = structure.copy(site_properties={})
-    return str(SpacegroupAnalyzer(bare).get_space_group_symbol())
+    return str(space_group(bare).get_space_group_symbol())
 
 
 def _shortest(structure: Structure) -> float | None:

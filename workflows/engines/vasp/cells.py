@@ -9,7 +9,8 @@ from typing import TypeVar
 import numpy as np
 from pymatgen.core.structure import Structure
 
-from ....configs.errors import InputError
+from ....configs.errors import InputError, StructureError
+from ....structures.crystals.symmetry import space_group
 
 __all__ = ["VACUUM", "VaspCell", "vasp_cell"]
 
@@ -113,11 +114,12 @@ def _gap(heights: np.ndarray) -> tuple[float, float]:
 
 
 def _faces_are_equal(cell: Structure) -> bool:
-    """Whether an operation of the space group, moments left aside, turns c over."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
+    """Whether an operation of the space group, moments left aside, turns c over; not where no symmetry can be told."""
     bare = Structure(cell.lattice, cell.species, cell.frac_coords)
-    operations = SpacegroupAnalyzer(bare, symprec=SYMMETRY_PRECISION).get_symmetry_operations()
+    try:
+        operations = space_group(bare, SYMMETRY_PRECISION).get_symmetry_operations()
+    except StructureError:
+        return False
     return any(
         operation.rotation_matrix[2][2] < 0 and not np.any(np.abs(operation.rotation_matrix[2][:2]) > 1e-8)
         for operation in operations

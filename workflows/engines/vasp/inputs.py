@@ -13,8 +13,9 @@ import numpy as np
 from pymatgen.core.structure import Structure
 
 from ....configs.constants import BOLTZMANN
-from ....configs.errors import InputError, near_match_hint
+from ....configs.errors import InputError, StructureError, near_match_hint
 from ....configs.models import Method
+from ....structures.crystals.symmetry import space_group
 from ..tasks import Dos, MolecularDynamics, Relax, Task
 from .cells import VaspCell, vasp_cell
 from .settings import PotcarName, VaspSettings, check_tags
@@ -131,11 +132,12 @@ def incar_tags(cell: VaspCell, task: Task, settings: VaspSettings, stage: Stage 
 
 
 def _has_no_symmetry(cell: VaspCell) -> bool:
-    """Whether the space group is P1, as that of every interface and random arrangement."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
+    """Whether the space group is P1, as that of every interface and random arrangement, or cannot be told."""
     bare = Structure(cell.structure.lattice, cell.structure.species, cell.structure.frac_coords)
-    return SpacegroupAnalyzer(bare, symprec=_SYMMETRY_PRECISION).get_space_group_number() == 1
+    try:
+        return space_group(bare, _SYMMETRY_PRECISION).get_space_group_number() == 1
+    except StructureError:
+        return True
 
 
 def _spin_and_u(cell: VaspCell, method: Method) -> dict[str, Any]:
