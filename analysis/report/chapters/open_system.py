@@ -9,6 +9,7 @@ from typing import Any
 
 from ....configs.steps.reactions import ReactionStep
 from ...figures.screen import voltage_map_figure
+from ...thermodynamics.cathode_states import electrode_rows
 from ...thermodynamics.open_species import OpenSpecies
 from ...thermodynamics.open_system import react_open
 from ...thermodynamics.phase_set import PhaseSet
@@ -87,11 +88,18 @@ def open_blocks(found: OpenResults) -> list[Block]:
     if found.points:
         measured = [((pair, f"{voltage:g} V"), result) for pair, voltage, result in found.points]
         blocks += [_table([_row(*point) for point in found.points]), Text(_OPEN, "note")]
-        blocks.append(measured_table("reactions_open_measured", measured))
+        blocks += [measured_table("reactions_open_measured", measured), *_electrodes(found)]
     blocks += found.unmapped.texts
     for one in found.maps.values():
         blocks += [map_picture(one, found.phases), _interphases(one)]
     return blocks
+
+
+def _electrodes(found: OpenResults) -> list[Block]:
+    """What is off in the voltages of the cathodes of the pairs."""
+    names = dict.fromkeys(name for pair, *_ in found.points for name in pair.split(" | "))
+    rows = dict.fromkeys(row.sentence for name in names for row in electrode_rows(found.phases, name))
+    return [Text("\n".join(f"Electrode {sentence}." for sentence in rows), "note")] if rows else []
 
 
 _OPEN = (

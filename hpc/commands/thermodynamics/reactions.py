@@ -14,7 +14,14 @@ from .phases import OwnStore, chosen_phases, volume_line
 __all__ = ["COMMAND", "reactions"]
 
 KINKS = ("x", "mutual (eV/atom)", "total (eV/atom)", "products")
-INTERPHASES = ("from (V vs Li/Li+)", "to (V vs Li/Li+)", "x", "mutual (eV/atom)", "reaction")
+INTERPHASES = (
+    "from (V vs Li/Li+)",
+    "to (V vs Li/Li+)",
+    "x",
+    "mutual (eV/atom)",
+    "from measured enthalpies (eV/atom)",
+    "reaction",
+)
 
 
 def reactions(
@@ -121,7 +128,9 @@ def _amounts(products: dict[str, float] | str) -> str:
 
 def _interphase(found: dict[str, Any]) -> tuple[Any, ...]:
     mutual = " to ".join(f"{energy:.3f}" for energy in found["mutual"])
-    return found["low"], found["high"], found["x"], mutual, found["reaction"] or "none"
+    ends = [end["mutual"]["value"] for end in found["against_measurement"]]
+    measured = " to ".join("none" if value is None else f"{value:.3f}" for value in ends)
+    return found["low"], found["high"], found["x"], mutual, measured, found["reaction"] or "none"
 
 
 COMMAND = Command(reactions, _show)
