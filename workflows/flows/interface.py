@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
@@ -33,7 +33,7 @@ from ...structures.interfaces.request import (
 from ...structures.interfaces.search import Interface, interfaces
 from ...structures.interfaces.spec import InterfaceSpec
 from ...structures.surfaces.facet import source_cell
-from ..engines.engine import Engine
+from ..engines.engine import CalculationMaker, Engine
 from ..engines.tasks import Relax
 from ..identity import content_address
 from ..interface_documents import BuiltInterfaces, Candidate, CandidateEnergy, ChosenInterface, References
@@ -219,27 +219,24 @@ class ChooseInterfaceMaker(Maker):
             stack.job_for(candidate.structure, f"{label} candidate {k}", role=CandidateRole(of=label, number=k))
             for k, candidate in enumerate(found.candidates, 1)
         ]
-        crystals = [
-            {
-                key: bulk.job_for(
+
+        def reference_jobs(
+            maker: CalculationMaker, what: Literal["bulk", "slab"], cells: Mapping[str, Structure], k: int
+        ) -> dict[str, Job]:
+            return {
+                key: maker.job_for(
                     cell,
-                    f"{label} cell {k} bulk {found.materials[key]}",
-                    role=Reference(of=label, what="bulk", material=found.materials[key], cell=k),
+                    f"{label} cell {k} {what} {found.materials[key]}",
+                    role=Reference(of=label, what=what, material=found.materials[key], cell=k),
                 )
-                for key, cell in references.bulks.items()
+                for key, cell in cells.items()
             }
-            for k, references in enumerate(found.references, 1)
-        ]
+
+        numbered = list(enumerate(found.references, 1))
+        crystals = [reference_jobs(bulk, "bulk", references.bulks, k) for k, references in numbered]
         slabs = [
-            {
-                key: stack.job_for(
-                    cell,
-                    f"{label} cell {k} slab {found.materials[key]}",
-                    role=Reference(of=label, what="slab", material=found.materials[key], cell=k),
-                )
-                for key, cell in references.slabs.items()
-            }
-            for k, references in enumerate(found.references, 1)
+            reference_jobs(stack, "slab", references.slabs, k)
+            for k, references in numbered
             if _outer_faces_differ(found)
         ]
         results = [_result(one) for one in relaxed]

@@ -22,7 +22,7 @@ from catholyte.tests.support.motion.trajectory_texts import (
     xdatcar,
 )
 from catholyte.tests.support.referees.evidence import Referee
-from catholyte.tests.support.vasp.recorded import PLACES, place
+from catholyte.tests.support.vasp.recorded import WHERE_RECORDED, place
 
 
 @pytest.mark.parametrize("heads", [False, True])
@@ -133,18 +133,22 @@ def test_trajectory_of_ase_dynamics_tells_its_times(tmp_path: Path) -> None:
     assert notes == []
 
 
-@pytest.mark.parametrize("files", PLACES)
 @pytest.mark.filterwarnings(
     "ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # pymatgen's Xdatcar
 @pytest.mark.parametrize(
-    "name", ["pmg_XDATCAR_traj_Li38Si38", "atomate2_Si16_AIMD_vasprun.xml.gz", "atomate2_Si16_AIMD_OUTCAR.gz"]
+    ("files", "name"),
+    [
+        ("generated", "pmg_XDATCAR_traj_Li38Si38"),
+        ("generated", "atomate2_Si16_AIMD_vasprun.xml.gz"),
+        pytest.param("recorded", "pmg_XDATCAR_traj_Li38Si38", marks=WHERE_RECORDED),
+        pytest.param("recorded", "atomate2_Si16_AIMD_vasprun.xml.gz", marks=WHERE_RECORDED),
+        pytest.param("recorded", "atomate2_Si16_AIMD_OUTCAR.gz", marks=WHERE_RECORDED),
+    ],
 )
 def test_recorded_runs_as_pymatgen_reads_them(files: str, name: str, refereed: Referee) -> None:
     from pymatgen.io.vasp.outputs import Vasprun, Xdatcar
 
-    if files == "generated" and "OUTCAR" in name:
-        pytest.skip("positions are read from recorded OUTCARs alone")
     read, notes = read_all(place(files) / name)
     if "XDATCAR" in name:
         structures = Xdatcar(str(place(files) / name)).structures

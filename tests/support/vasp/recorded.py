@@ -24,15 +24,14 @@ from .known_bands import KnownBands
 from .outcar_writer import outcar_text
 from .written_run import LM, Frame, WrittenRun, vasprun_text
 
-__all__ = ["PLACES", "RECORDED", "generated", "place"]
+__all__ = ["PLACES", "RECORDED", "WHERE_RECORDED", "generated", "place"]
 
 #: the recorded files
 RECORDED = Path(__file__).parents[4] / "shared" / "data" / "vasp"
+#: mark of what runs on the recorded files alone
+WHERE_RECORDED = pytest.mark.skipif(not RECORDED.is_dir(), reason=f"{RECORDED} is not here")
 #: parameters of tests and fixtures: where the files lie
-PLACES = [
-    "generated",
-    pytest.param("recorded", marks=pytest.mark.skipif(not RECORDED.is_dir(), reason=f"{RECORDED} is not here")),
-]
+PLACES = ["generated", pytest.param("recorded", marks=WHERE_RECORDED)]
 GRID = np.linspace(-24.0, 36.0, 301)
 SPINEL = [-3.823, -3.823, 3.823, 3.823]
 OXYGEN = [-0.063, 0.063, 0.063, -0.063, -0.063, 0.063, -0.063, 0.063]
