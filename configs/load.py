@@ -145,6 +145,8 @@ def _location(source: SourceFile, loc: tuple[str | int, ...]) -> list[str | int]
     """Keep the parts of pydantic's location that are keys of the file, and one missing key at the end."""
     node, kept = source.data, []
     for part in loc:
+        if part == "[key]":  # pydantic's word for a key that is refused itself
+            break
         kept.append(part)
         try:
             node = node[part]

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from .ions import Ion
 from .units import (
     BohrMagneton,
     Degree,
@@ -84,7 +85,7 @@ class Site(Spec):
     """One Wyckoff position: the space group makes the rest."""
 
     label: str
-    species: dict[str, Occupancy] = Field(
+    species: dict[Ion, Occupancy] = Field(
         description="species with oxidation state, e.g. Co3+, to its occupancy (0-1]", min_length=1
     )
     position: tuple[Fractional, Fractional, Fractional] = Field(
@@ -106,10 +107,10 @@ class Magnetism(Spec):
         description="AFM-II: ferromagnetic (111) planes of a rock salt, alternating; "
         "AFM-sublattice: the sites of one Wyckoff position alternate (spinel A sites)"
     )
-    spin_states: dict[str, Literal["high", "low"]] = Field(
+    spin_states: dict[Ion, Literal["high", "low"]] = Field(
         default_factory=dict, description="species, e.g. Co3+, to its spin state; high where left out"
     )
-    expected_moments: dict[str, BohrMagneton] = Field(
+    expected_moments: dict[Ion, BohrMagneton] = Field(
         default_factory=dict, description="µB, |moment| expected after the run, per species, from the source"
     )
     source: str = ""

@@ -17,7 +17,7 @@ RANKS: dict[str, tuple[str, ...]] = {
     "": ("configs", "structures", "workflows", "analysis", "hpc"),
     "configs": (
         "errors homes arrays constants",
-        "units harmless",
+        "units harmless ions",
         "models",
         "steps",
         "recipe",

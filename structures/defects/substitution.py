@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from pymatgen.core.periodic_table import Element, Species
+from pymatgen.core.periodic_table import Species
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError, StructureError
+from ...configs.ions import read_ion
 from ...configs.models import OrderedCell
 from ..crystals.environment import Bonds, bonds
 from ..crystals.ordering import order
@@ -307,11 +308,8 @@ def site_preference(places: Sequence[Place], energy: Callable[[Structure], float
 
 
 def _ion(text: str) -> Species:
-    try:
-        species = Species.from_str(text)
-    except ValueError:
-        raise InputError(f"{text!r} is no ion; write element and charge, for example W6+") from None
-    if not Element.is_valid_symbol(species.symbol) or not species.oxi_state or float(species.oxi_state) <= 0:
+    species = read_ion(text)
+    if float(species.oxi_state or 0) <= 0:
         raise InputError(f"{text!r} is no cation; write element and charge, for example W6+")
     return species
 

@@ -19,6 +19,7 @@ from pymatgen.core.periodic_table import Element, Species
 from pymatgen.core.structure import Structure
 
 from ....configs.errors import InputError, StructureError
+from ....configs.ions import read_ion
 from ..guard import note
 from .bonding import Group, bond_groups
 from .valence import put_on_sites
@@ -107,9 +108,9 @@ def parse_states(text: str | None) -> Allowed:
         if not part:
             continue
         try:
-            species = Species.from_str(part)
-        except (ValueError, KeyError):
-            raise InputError(f"--states: {part!r} is no species with its oxidation state, such as Fe2+ or S-") from None
+            species = read_ion(part)
+        except InputError as error:
+            raise InputError(f"--states: {error.message}") from None
         found.setdefault(species.symbol, []).append(float(species.oxi_state or 0))
     return found
 
