@@ -17,6 +17,7 @@ from ..output import ending, say_files, say_notes, table_of, write_cell
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+    from ....structures.crystals.oxidation.states import Allowed
     from ....structures.interfaces.search import Interface
 
 __all__ = ["COMMAND", "interfaces"]
@@ -97,6 +98,14 @@ def interfaces(
             "the best of it."
         ),
     ] = "analytic",
+    states: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--states",
+            help="Oxidation states of a structure file, e.g. a:Li+,Co3+,O2- and once more b:Co2+,O2-; with one file "
+            "the letter may be left out; guessed where left out.",
+        ),
+    ] = None,
     seed: Seed = 0,
     out: OptionalFolder = None,
     file_format: FileFormat = "json",
@@ -137,8 +146,16 @@ def interfaces(
     )
     named = [(a, thickness[0]), *([(layer, layer_thickness)] if layer is not None else []), (b, thickness[1])]
     facets = [parse_facet(text) for text, _ in named]
+    places = ("a", "b") if layer is None else ("a", "layer", "b")
+    given = _states_of(states or [], dict(zip(places, (name for name, _ in facets), strict=True)))
     parts, shares = stack_parts(
-        [(find_material(name), miller) for name, miller in facets], [height for _, height in named], strain_on, seed
+        [
+            (find_material(name, states=given.get(place)), miller)
+            for place, (name, miller) in zip(places, facets, strict=True)
+        ],
+        [height for _, height in named],
+        strain_on,
+        seed,
     )
     rows = []
     for number, found in enumerate(search_interfaces(parts, spec), 1):
@@ -163,6 +180,29 @@ def interfaces(
         "interfaces": rows,
         "notes": _notes(rows),
     }
+
+
+def _states_of(given: list[str], names: dict[str, str]) -> dict[str, Allowed]:
+    """States of each part: ``a:Li+,Co3+``, or without the part's letter where one part alone is a structure file."""
+    from ....structures.crystals.files import is_structure_file
+    from ....structures.crystals.oxidation.states import parse_states
+
+    files = [place for place, name in names.items() if is_structure_file(name)]
+    found: dict[str, Allowed] = {}
+    for text in given:
+        place, colon, species = text.partition(":")
+        if not colon:
+            if len(files) != 1:
+                raise InputError(
+                    f"--states {text}: of which part? {len(files)} of {', '.join(names.values())} are structure files",
+                    f"write --states {files[0] if files else 'a'}:{text}",
+                )
+            place, species = files[0], text
+        require_known("the part of --states", place, tuple(names))
+        if place in found:
+            raise InputError(f"--states names part {place} twice", f"write one list: --states {place}:Li+,Co3+,O2-")
+        found[place] = parse_states(species)
+    return found
 
 
 def _notes(rows: list[dict[str, Any]]) -> list[str]:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from catholyte.configs.errors import InputError
-from catholyte.structures.crystals.files import read_structure
+from catholyte.structures.crystals.cells import calculation_cell
+from catholyte.structures.crystals.files import read_structure, write_structure
 from catholyte.structures.interfaces.request import parse_facet
-from catholyte.tests.support.command_line import Run
+from catholyte.tests.support.command_line import Run, answer
+from catholyte.tests.support.crystals import COO, LCO
 
 
 @pytest.mark.parametrize(
@@ -138,3 +140,59 @@ def test_disordered_file(catholyte: Run, tmp_path: Path) -> None:
     status, _, err = catholyte("interfaces", f"{path}:100", "CoO:100")
     assert status == 2
     assert "no usual oxidation states of Li0.5Cl1" in " ".join(err.split())
+
+
+@pytest.fixture
+def bare_files(tmp_path: Path) -> dict[str, Path]:
+    """LiCoO2 and CoO as files that know no oxidation state."""
+    files = {}
+    for name, cell in {"lco": LCO, "coo": COO}.items():
+        bare = calculation_cell(cell).copy(site_properties={})
+        bare.remove_oxidation_states()
+        files[name] = write_structure(bare, tmp_path / f"{name}.cif")
+    return files
+
+
+def _stack_states(out: Path) -> set[str]:
+    return {str(site.specie) for path in out.glob("*.json") for site in read_structure(path)}
+
+
+def test_states_of_each_file_are_its_own(catholyte: Run, bare_files: dict[str, Path], tmp_path: Path) -> None:
+    found = answer(
+        catholyte(
+            "interfaces", f"{bare_files['lco']}:104", f"{bare_files['coo']}:100", "--max-atoms", "40", "--thickness", "6", "6",
+            "--states", "a:Li+,Co3+,O2-", "--states", "b:Co2+,O2-", "--out", tmp_path / "stacks", "--json",
+        )
+    )  # fmt: skip
+    assert found["interfaces"]
+    assert _stack_states(tmp_path / "stacks") == {"Li+", "Co3+", "Co2+", "O2-"}
+
+
+def test_states_of_the_only_file_need_no_letter(catholyte: Run, bare_files: dict[str, Path], tmp_path: Path) -> None:
+    arguments = ("interfaces", "LCO:104", f"{bare_files['coo']}:100", "--max-atoms", "90", "--thickness", "6", "6")
+    answer(catholyte(*arguments, "--states", "Co2+,O2-", "--out", tmp_path / "stacks", "--json"))
+    assert "Co2+" in _stack_states(tmp_path / "stacks")
+
+
+@pytest.mark.parametrize(
+    ("states", "says"),
+    [
+        (("Co2+,O2-",), "of which part? 2 of"),
+        (("c:Co2+,O2-",), "the part of --states: unknown value 'c'"),
+        (("a:Li+,Co3+,O2-", "a:Li+,Co3+,O2-"), "names part a twice"),
+        (("b:Co+2+",), "is no species with its oxidation state"),
+    ],
+)
+def test_states_that_belong_nowhere(
+    catholyte: Run, bare_files: dict[str, Path], states: tuple[str, ...], says: str
+) -> None:
+    asked = [word for text in states for word in ("--states", text)]
+    status, out, err = catholyte("interfaces", f"{bare_files['lco']}:104", f"{bare_files['coo']}:100", *asked)
+    assert (status, out) == (2, "")
+    assert says in " ".join(err.split())
+
+
+def test_states_are_for_structure_files(catholyte: Run) -> None:
+    status, _, err = catholyte("interfaces", "LCO:104", "CoO:100", "--states", "a:Li+,Co3+,O2-")
+    assert status == 2
+    assert "--states is for structure files" in err
