@@ -20,7 +20,9 @@ def test_a_material_with_such_an_ion_is_refused_by_its_key(
     changed = library.replace("Co3+", text).replace("name: LCO", "name: mine").replace("LiCoO2, ", "")
     file.write_text(changed)
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(f"name: r\ntitle: r\nsource: test\nhubbard_u: {{Co: 3.9 eV}}\nbulk: {{engine: chgnet, materials: [{file}]}}\n")
+    recipe.write_text(
+        f"name: r\ntitle: r\nsource: test\nhubbard_u: {{Co: 3.9 eV}}\nbulk: {{engine: chgnet, materials: [{file}]}}\n"
+    )
     status, out, err = catholyte(command, recipe if command == "plan" else file)
     assert (status, out) == (2, "")
     assert f"key 'sites.1.species.{text}'" in err

@@ -106,7 +106,17 @@ def test_the_command_starts_tells_and_stops(catholyte: Run, folder: Path) -> Non
     assert "beta" in noted
     password = DatabaseServer.of(folder).password  # type: ignore[union-attr]
     assert password not in out + err + shown + noted
-    assert json.loads(catholyte("database", "stop", *options)[1])["stopped"]
+    status, out, err = catholyte("database", "stop", *options)
+    assert status == 0, err
+    assert json.loads(out)["stopped"]
     status, _, err = catholyte("database", "begin", *options)
     assert status == 2
     assert "allowed: start, status, stop" in err
+
+
+def test_a_server_that_hangs_is_stopped_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = start_server(folder)
+    os.kill(started.pid, signal.SIGSTOP)  # it hears no SIGTERM
+    monkeypatch.setattr(database_server, "PATIENCE", 3.0)
+    assert stop_server(folder)
+    assert not psutil.pid_exists(started.pid)
