@@ -148,5 +148,21 @@ def _independent(structure: dict[str, Any]) -> dict[str, Any]:
     return {
         **structure,
         "lattice": lattice,
-        "sites": [{key: value for key, value in site.items() if key != "xyz"} for site in structure["sites"]],
+        "sites": [
+            {key: value for key, value in site.items() if key != "xyz"}
+            | {"species": [_as_written(species) for species in site["species"]]}
+            for site in structure["sites"]
+        ],
     }
+
+
+def _as_written(species: dict[str, Any]) -> dict[str, Any]:
+    """A serialised species with its oxidation state as pymatgen reads it from a text: 1 and -1, and 3.0.
+
+    Species that are equal share one object in pymatgen's caches: whether it says 3 or 3.0 depends on what was read
+    before.
+    """
+    state = species.get("oxidation_state")
+    if not isinstance(state, (int, float)):
+        return species
+    return {**species, "oxidation_state": int(state) if abs(state) == 1 else float(state)}

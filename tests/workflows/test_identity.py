@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jobflow import Flow, Job, Maker, job
+from monty.json import MontyEncoder
 from pymatgen.core import Lattice, Structure
 
 from catholyte.configs.models import Method
@@ -173,6 +175,18 @@ class Composite(Maker):
     def make(self) -> float:
         """Nothing; only its identity is looked at."""
         return 0.0
+
+
+@pytest.mark.parametrize(("text", "same"), [("Li+", 1.0), ("Co3+", 3), ("F-", -1.0), ("O2-", -2)])
+def test_a_state_is_the_same_however_it_is_written(text: str, same: float) -> None:
+    """Equal species share one object in pymatgen's caches, with the number of whoever came first."""
+    cell = Structure(Lattice.cubic(4.0), [text], [[0, 0, 0]], site_properties={"magmom": [0.0]})
+    data = json.loads(json.dumps(Engine("chgnet").maker(Relax()).job_for(cell, "X").as_dict(), cls=MontyEncoder))
+    (species,) = data["function_args"][0]["sites"][0]["species"]
+    before = identity(data)
+    assert species["oxidation_state"] == same
+    species["oxidation_state"] = same
+    assert identity(data) == before
 
 
 def test_engine_inside_another_maker_counts_with_its_numerics_and_not_with_its_resources() -> None:
