@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..configs.committee import members_of
 from ..configs.errors import CalculationError
 from ..configs.recipe import Recipe
 from ..workflows.documents import LARGE_FIELDS, CalculationDocument, require_real
@@ -61,9 +62,11 @@ class Records(Campaigns):
     def _outputs(self) -> JobStore:
         return self._source() if callable(self._source) else self._source
 
-    def recipe(self, name: str | None = None) -> Recipe:
-        """The recipe as it was when the campaign was run last."""
-        return Recipe.model_validate(self.campaign(name)["recipe"])
+    def recipe(self, name: str | None = None, member: str = "") -> Recipe:
+        """The recipe as it was when the campaign was run last, as one member of its committee runs it; the first where
+        left out."""
+        members = members_of(Recipe.model_validate(self.campaign(name)["recipe"]))
+        return next((found.recipe for found in members if found.name == member), members[0].recipe)
 
     def document(self, uuid: str, arrays: bool = False) -> CalculationDocument:
         """The document of one finished calculation.

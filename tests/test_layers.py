@@ -19,6 +19,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "errors homes arrays constants",
         "units harmless ions",
         "models",
+        "committee",
         "steps",
         "recipe",
         "load",
@@ -44,7 +45,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "figures",
         "report",
     ),
-    "analysis.report": ("content", "columns case rendering", "chapter", "chapters", "page"),
+    "analysis.report": ("content", "columns case rendering", "chapter committee", "chapters", "page"),
     "hpc": ("store rehearsal", "run", "queue board", "commands", "notebook"),
     "hpc.commands": ("options", "output", "command", "structures thermodynamics campaigns results", "app"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -60,6 +60,13 @@ class Case:
         Key of a finished job to the reason why its document cannot be read.
     others : dict of str to BuiltInterfaces, ChosenInterface or None
         Key of a finished job that is no calculation to what it answered; None where it only added other jobs.
+    committee : dict of str to Case
+        The same campaign as each other member of its committee ran it; empty where there is no committee. The rest of
+        the case is that of the first member alone, `whole` is that of all.
+    member : str
+        Whose jobs these are; empty where there is no committee.
+    whole : Case or None
+        With the jobs of all members; None where there is no committee.
     computed : dict
         What chapters computed of this case, by their anchors.
     """
@@ -70,6 +77,9 @@ class Case:
     finished: list[Finished]
     unreadable: dict[str, str]
     others: dict[str, BuiltInterfaces | ChosenInterface | None] = field(default_factory=dict)
+    committee: dict[str, Case] = field(default_factory=dict)
+    member: str = ""
+    whole: Case | None = None
     computed: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -164,4 +174,23 @@ def read_case(records: Records, campaign: str | None = None, step: str | None = 
         except ValidationError as error:
             problem = error.errors()[0]
             unreadable[entry.plan["key"]] = f"key '{'.'.join(map(str, problem['loc']))}': {problem['msg']}"
-    return Case(record, records.recipe(record["name"]), entries, finished, unreadable, others)
+    whole = Case(record, records.recipe(record["name"]), entries, finished, unreadable, others)
+    members = dict.fromkeys(member for entry in entries for member in entry.plan.get("members") or ())
+    leader, *rest = [_of_member(whole, member, records.recipe(record["name"], member)) for member in members] or [whole]
+    return replace(leader, committee={case.member: case for case in rest})
+
+
+def _of_member(whole: Case, member: str, recipe: Recipe) -> Case:
+    """The jobs that one member of a committee asked for, and those that no committee was asked for."""
+    entries = [entry for entry in whole.entries if member in (entry.plan.get("members") or (member,))]
+    keys = {entry.plan["key"] for entry in entries}
+    return Case(
+        whole.campaign,
+        recipe,
+        entries,
+        [found for found in whole.finished if found.entry.plan["key"] in keys],
+        {key: reason for key, reason in whole.unreadable.items() if key in keys},
+        {key: answer for key, answer in whole.others.items() if key in keys},
+        member=member,
+        whole=whole,
+    )

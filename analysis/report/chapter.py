@@ -78,6 +78,11 @@ class Chapter(Generic[Asked, Results]):
         shown = list(self.blocks(results)), list(self.numbers(results)), list(self.warnings(results))
         return Section(self.id, self.title, *shown)
 
+    def key_numbers(self, case: Case) -> list[KeyNumber]:
+        """Key numbers of one campaign, without the section around them."""
+        results = None if self.numbers is _nothing else self.results(case)
+        return [] if results is None else list(self.numbers(results))
+
     def matrix_values(self, case: Case) -> list[Value]:
         """Numbers of the campaign's matrix."""
         if self.values is _nothing:

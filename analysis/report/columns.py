@@ -24,6 +24,7 @@ __all__ = [
     "MUTUAL_REACTION",
     "N_ATOMS",
     "PAIR",
+    "QUANTITY",
     "ROLE",
     "SELF_A",
     "SELF_B",
@@ -60,6 +61,7 @@ MUTUAL_ERROR = Column("mutual_error", "1σ of mutual against measurement (eV/ato
 MUTUAL_REACTION = Column("reaction", "reaction at the mutual minimum", chemical=True)
 N_ATOMS = Column("n_atoms", "atoms")
 PAIR = Column("pair", "pair", chemical=True)
+QUANTITY = Column("quantity", "quantity", chemical=True)
 ROLE = Column("role", "role")
 SELF_A = Column("self_a", "self, first (eV/atom)", 3)
 SELF_B = Column("self_b", "self, second (eV/atom)", 3)

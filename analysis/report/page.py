@@ -24,7 +24,8 @@ from .chapters.reactions import REACTIONS
 from .chapters.screen import SCREEN
 from .chapters.volumes import VOLUMES
 from .chapters.windows import WINDOWS
-from .columns import TIER, UNIT, X
+from .columns import QUANTITY, TIER, UNIT, X
+from .committee import committee_section, with_differences
 from .content import Column, KeyNumber, Section, Table, Value
 from .rendering import environment
 
@@ -47,6 +48,8 @@ CHAPTERS: tuple[Chapter[Any, Any], ...] = (
     SETTINGS,
     PROVENANCE,
 )
+#: chapters at the end that tell of the calculation, not of its results
+_ABOUT = 2
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -86,8 +89,8 @@ def write_report(
         raise InputError(f"unknown figure format {unknown[0]!r}; {near_match_hint(unknown[0], FORMATS)}")
     out = Path(out)
     case = read_case(records, campaign)
-    sections = [chapter.section(case) for chapter in CHAPTERS]
-    key_table = _key_table([key for section in sections for key in section.key_numbers])
+    sections, numbers = _answered(case)
+    key_table = _key_table(numbers)
     page = out / "report.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     files = [page]
@@ -113,8 +116,21 @@ def report_sections(records: Records, campaign: str | None = None) -> list[Secti
     StoreError, UnknownNameError
         If the store holds no such campaign.
     """
-    case = read_case(records, campaign)
-    return [chapter.section(case) for chapter in CHAPTERS]
+    return _answered(read_case(records, campaign))[0]
+
+
+def _answered(case: Case) -> tuple[list[Section], list[KeyNumber]]:
+    """The chapters of a case, and all key numbers with what the committee disagrees by."""
+    sections = [chapter.section(case) for chapter in CHAPTERS]
+    if case.committee:
+        answers = [
+            (section.key_numbers, {name: chapter.key_numbers(other) for name, other in case.committee.items()})
+            for chapter, section in zip(CHAPTERS, sections, strict=True)
+        ]
+        for section, (numbers, others) in zip(sections, answers, strict=True):
+            section.key_numbers = with_differences(numbers, others)
+        sections.insert(len(sections) - _ABOUT, committee_section(case.member, list(case.committee), answers))
+    return sections, [number for section in sections for number in section.key_numbers]
 
 
 def matrix_values(case: Case) -> list[Value]:
@@ -129,7 +145,7 @@ def matrix_values(case: Case) -> list[Value]:
 
 def _key_table(numbers: list[KeyNumber]) -> Table:
     columns = (
-        Column("quantity", "quantity", chemical=True),
+        QUANTITY,
         Column("value", "value", "digits", "uncertainty"),
         UNIT,
         Column("uncertainty_kind", "what ± means"),
@@ -143,25 +159,26 @@ def _key_table(numbers: list[KeyNumber]) -> Table:
 
 
 def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequence[str]) -> str:
+    whole = case.whole or case
     tiers = sorted(
-        {found.document.tier for found in case.finished}
+        {found.document.tier for found in whole.finished}
         | {tier for row in key_table.rows for tier in tiers_in(row["tier"])}
     )
     states: dict[str, int] = {}
-    for entry in case.entries:
+    for entry in whole.entries:
         states[entry.state] = states.get(entry.state, 0) + 1
     return (
         environment(_TEMPLATES)
         .get_template("report.html.j2")
         .render(
-            case=case,
+            case=whole,
             questions=questions(case.recipe),
             sections=sections,
             key_table=key_table,
             tiers={tier: trust_of(tier).sentence for tier in tiers},
             states=states,
             formats=formats,
-            warnings=_unfinished(case) + [warning for section in sections for warning in section.warnings],
+            warnings=_unfinished(whole) + [warning for section in sections for warning in section.warnings],
         )
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ..committee import EngineName
 from ..models import Spec
 from ..units import ForceLimit, IonicSteps
 from .kind import StepKind, listed
@@ -14,7 +15,7 @@ __all__ = ["BULK", "BulkStep"]
 class BulkStep(Spec):
     """Relaxation of bulk cells."""
 
-    engine: str = "chgnet"
+    engine: EngineName = "chgnet"
     materials: tuple[str, ...] = Field(min_length=1)
     max_force: ForceLimit = Field(0.01, description="eV/Å, largest force (and stress × volume per atom) at the end")
     max_steps: IonicSteps = 1000

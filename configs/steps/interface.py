@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from ..committee import EngineName
 from ..models import Mesh, Spec
 from ..units import Femtosecond, ForceLimit, IonicSteps, Kelvin, PositiveAngstrom, PositiveElectronVolt
 from .kind import StepKind
@@ -147,7 +148,7 @@ class InterfaceSystem(Spec):
 class InterfaceRelaxation(Spec):
     """How candidates are relaxed before one of them is chosen."""
 
-    engine: str = Field("chgnet", description="with one built-in level of theory")
+    engine: EngineName = Field("chgnet", description="with one built-in level of theory")
     max_force: ForceLimit = Field(0.1, description="eV/Å, at the end")
     max_steps: IonicSteps = 800
 
@@ -162,7 +163,7 @@ class ControlCell(Spec):
 class InterfaceDynamics(Spec):
     """Molecular dynamics of the chosen stacks and of their phases in bulk."""
 
-    engine: str = "chgnet"
+    engine: EngineName = "chgnet"
     temperature: Kelvin = Field(300.0, description="K")
     timestep: Femtosecond = Field(2.0, description="fs")
     length: Femtosecond = Field(description="fs, of each trajectory")
@@ -198,7 +199,9 @@ class InterfaceElectronic(Spec):
 class InterfaceStep(Spec):
     """Interfaces: built, relaxed, chosen among candidates, and then computed and moved."""
 
-    engine: str = Field("chgnet", description="of relaxation and energies of the chosen stack and its references")
+    engine: EngineName = Field(
+        "chgnet", description="of relaxation and energies of the chosen stack and its references"
+    )
     relaxation: InterfaceRelaxation = InterfaceRelaxation()
     systems: tuple[InterfaceSystem, ...] = Field(min_length=1)
     dynamics: InterfaceDynamics | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pymatgen.core.periodic_table import Element
 
+from ..committee import EngineName
 from ..models import Mesh, Spec
 from ..units import ForceLimit, IonicSteps, Kelvin, PositiveAngstrom, PositiveElectronVolt
 from .kind import StepKind, listed
@@ -237,7 +238,7 @@ class SinglePoints(Spec):
 class OxygenLossStep(Spec):
     """Orderings, voltage curve and oxygen loss of cathodes."""
 
-    engine: str = Field("chgnet", description="of the host and the ladder")
+    engine: EngineName = Field("chgnet", description="of the host and the ladder")
     cutoff: PositiveElectronVolt | None = Field(
         None, description="eV, for an engine that needs one; that of the section electronic where left out"
     )
@@ -248,7 +249,7 @@ class OxygenLossStep(Spec):
     single_points: SinglePoints | None = Field(
         None, description="a second engine at the cells that the first has relaxed"
     )
-    ranking: str = Field("chgnet", description="of the orderings; with one built-in level of theory")
+    ranking: EngineName = Field("chgnet", description="of the orderings; with one built-in level of theory")
     systems: tuple[OxygenSystem, ...] = Field(min_length=1)
     conditions: OxygenConditions = OxygenConditions()
     phase_set: str = Field(

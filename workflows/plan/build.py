@@ -9,6 +9,7 @@ from jobflow import Flow
 from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import Element
 
+from ...configs.committee import Member, members_of
 from ...configs.errors import InputError, UnknownNameError, near_match_hint
 from ...configs.load import SourceFile
 from ...configs.models import Material, Method
@@ -19,7 +20,7 @@ from ...configs.steps.kind import StepKind
 from ...configs.steps.production import DynamicsPart, ProductionStep
 from ...structures.crystals.cells import canonical_order
 from ..engines.engine import Engine
-from ..engines.registry import require_engine, runs_production
+from ..engines.registry import load_backend, require_engine, runs_production
 from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
 from ..flows.dynamics import TrajectoryRun
 from ..identity import content_address
@@ -59,28 +60,24 @@ def build_plan(
     """
     if only is not None and only not in STEPS:
         raise UnknownNameError(f"unknown step {only!r}; {near_match_hint(only, STEPS)}")
+    members = members_of(recipe, engine)
+    for name in {member.name for member in members} - {""}:
+        _require_potential(name)
+    engine = members[0].override
     produced = runs_production(engine) and recipe.vasp is not None
     present = [kind.name for kind in STEP_KINDS if recipe.step(kind) is not None]
     if only is not None and only not in present and not (produced and _kind(only).produced):
         raise InputError(f"{source.path}: recipe {recipe.name} has no step {only!r}; it has {', '.join(present)}")
     if engine is not None:
         require_engine(engine)
-    builder = Builder(recipe, source, engine, full=full)
-    _check_names(builder)
-    wanted = [kind for kind in STEP_KINDS if kind.name in _ADD and _is_wanted(kind, only, full=full)]
-    if builder.production and any(kind.produced for kind in wanted):
-        _add_production(builder, builder.production)
-        wanted = [kind for kind in wanted if not kind.produced]
-    for kind in wanted:
-        if (step := recipe.step(kind)) is not None:
-            _ADD[kind.name](builder, step)
+    builders = [_drafted(member, source, only, full=full) for member in members]
+    skipped = list(dict.fromkeys(text for builder in builders for text in builder.skipped))
     if only is None and not full:
         left = [kind.name for kind in STEP_KINDS if kind.long and recipe.step(kind)]
         how = "it runs with --only {step}, or with every other step and at full length with --full"
-        builder.skipped += [f"step {step}: {how.format(step=step)}" for step in left]
-    skipped = list(dict.fromkeys(builder.skipped))
-    notes = [*builder.notes, *_arrangements(builder)]
-    drafts = needed(builder.drafts, only)
+        skipped += [f"step {step}: {how.format(step=step)}" for step in left]
+    notes = list(dict.fromkeys(text for builder in builders for text in (*builder.notes, *_arrangements(builder))))
+    drafts = [draft for builder in builders for draft in needed(builder.drafts, only)]
     if not drafts:
         return Plan(recipe, Flow([], name=recipe.name), [], skipped, notes)
     try:
@@ -88,6 +85,32 @@ def build_plan(
     except ValueError as error:
         raise InputError(f"{source.path}: the jobs do not form a flow: {error}") from None
     return Plan(recipe, flow, planned(drafts, flow, renamed), skipped, notes)
+
+
+def _drafted(member: Member[Recipe], source: SourceFile, only: str | None, *, full: bool) -> Builder:
+    """The drafts of a recipe's jobs, as one member of its committee runs them."""
+    builder = Builder(member.recipe, source, member.override, full=full)
+    _check_names(builder)
+    wanted = [kind for kind in STEP_KINDS if kind.name in _ADD and _is_wanted(kind, only, full=full)]
+    if builder.production and any(kind.produced for kind in wanted):
+        _add_production(builder, builder.production)
+        wanted = [kind for kind in wanted if not kind.produced]
+    for kind in wanted:
+        if (step := member.recipe.step(kind)) is not None:
+            _ADD[kind.name](builder, step)
+    for draft in builder.drafts:
+        draft.member = member.name
+    return builder
+
+
+def _require_potential(name: str) -> None:
+    """Refuse a member of a committee that needs a level of theory: its cost and its numbers are of another kind."""
+    require_engine(name)
+    if load_backend(name, {}).needs_method:
+        raise InputError(
+            f"engine {name} cannot be a member of a committee: it needs a level of theory of its own",
+            "a committee is of potentials; DFT stands beside them as single_points of oxygen_loss, or by --engine",
+        )
 
 
 def _arrangements(builder: Builder) -> list[str]:

@@ -49,6 +49,8 @@ class PlannedJob:
     ----------
     key, uuid, index : str, str, int
         Identity; the uuid is the hash of the question.
+    members : list of str
+        Members of the recipe's committee that ask it; empty where there is no committee.
     step, material, variant : str
         Place in the recipe; variant is ``main``, or what was varied to test convergence.
     cost_seconds : float
@@ -72,6 +74,7 @@ class PlannedJob:
     depends_on: list[str]
     cost_seconds: float
     role: dict[str, Any] | None
+    members: list[str] = field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
         """As a dictionary for the database."""
@@ -141,6 +144,8 @@ class Draft:
         None for a job of plain Python.
     runs : int
         Calculations of this task that the job stands for.
+    member : str
+        Of the recipe's committee.
     """
 
     job: Job
@@ -151,6 +156,7 @@ class Draft:
     task: Task | None
     cell: Structure | Budget
     runs: int = 1
+    member: str = ""
 
     @property
     def seconds(self) -> float:
@@ -302,10 +308,12 @@ def needed(drafts: list[Draft], only: str | None) -> list[Draft]:
 def planned(drafts: list[Draft], flow: Flow, renamed: dict[str, str]) -> list[PlannedJob]:
     """Describe each job of the flow; a question asked twice stands once, as what it was asked for first."""
     jobs = {job.uuid: job for job in iter_jobs(flow)}
-    found = {}
+    found: dict[str, PlannedJob] = {}
     for draft in drafts:
         uuid = renamed[draft.job.uuid]
         if uuid in found:
+            if draft.member and draft.member not in found[uuid].members:
+                found[uuid].members.append(draft.member)
             continue
         if draft.engine is not None:
             jobs[uuid].metadata["n_atoms"] = len(
@@ -329,6 +337,7 @@ def planned(drafts: list[Draft], flow: Flow, renamed: dict[str, str]) -> list[Pl
             depends_on=sorted(set(jobs[uuid].input_uuids)),
             cost_seconds=draft.seconds,
             role=draft.job.function_kwargs.get("role"),
+            members=[draft.member] if draft.member else [],
         )
     return [found[uuid] for uuid in jobs]
 

@@ -326,5 +326,9 @@ def _itself(case: Case) -> Case:
     return case
 
 
-SETTINGS = Chapter("settings", "Settings", "", _itself, lambda case, _: case, _settings)
-PROVENANCE = Chapter("provenance", "Provenance", "", _itself, lambda case, _: case, _provenance)
+def _of_all_members(case: Case, _: object) -> Case:
+    return case.whole or case
+
+
+SETTINGS = Chapter("settings", "Settings", "", _itself, _of_all_members, _settings)
+PROVENANCE = Chapter("provenance", "Provenance", "", _itself, _of_all_members, _provenance)
