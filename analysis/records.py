@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..configs.committee import members_of
 from ..configs.errors import CalculationError
 from ..configs.recipe import Recipe
+from ..workflows.comparison_documents import ForceComparison
 from ..workflows.documents import LARGE_FIELDS, CalculationDocument, require_real
 from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
 from .campaigns import FINISHED, Campaigns, Entry
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
     from jobflow import JobStore
     from maggma.stores import Store
 
-__all__ = ["Records", "Result", "in_campaign"]
+__all__ = ["Other", "Records", "Result", "in_campaign"]
 
-Result = CalculationDocument | BuiltInterfaces | ChosenInterface
+Other = BuiltInterfaces | ChosenInterface | ForceComparison
+Result = CalculationDocument | Other
 #: answers that are no calculation, by their kind
-_OTHER: dict[str, type[BuiltInterfaces] | type[ChosenInterface]] = {"build": BuiltInterfaces, "choice": ChosenInterface}
-_ANSWERED = {"build": "builds cells", "choice": "chooses a cell"}
+_OTHER: dict[str, type[Other]] = {
+    "build": BuiltInterfaces,
+    "choice": ChosenInterface,
+    "forces": ForceComparison,
+}
+_ANSWERED = {"build": "builds cells", "choice": "chooses a cell", "forces": "compares the forces of two engines"}
 _BRANCHED = "adds other jobs"
 #: jobs that the store is asked for at once: enough for few passes, few enough for the memory
 _AT_ONCE = 64

@@ -28,7 +28,7 @@ RANKS: dict[str, tuple[str, ...]] = {
     "structures": ("crystals trajectories", "surfaces defects", "by_name interfaces"),
     "workflows": (
         "roles signature",
-        "documents interface_documents",
+        "documents interface_documents comparison_documents",
         "vasp_output",
         "engines",
         "identity",
@@ -187,7 +187,10 @@ def test_references_of_docstrings_lead_somewhere() -> None:
 
 def test_analysis_sees_no_maker(graph: Graph) -> None:
     # the schemas, and the reader of output files
-    allowed = {("workflows", name) for name in ("documents", "interface_documents", "roles", "vasp_output")}
+    allowed = {
+        ("workflows", name)
+        for name in ("comparison_documents", "documents", "interface_documents", "roles", "vasp_output")
+    }
     seen = {
         target[:2]
         for parts, targets in graph.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..motion.analyse import Motion
+    from ..motion.force_differences import ForceDifferences
     from ..motion.survival import Survival
 
-__all__ = ["coordination_figure", "drift_figure", "events_figure", "survival_figure", "tier_sentence"]
+__all__ = [
+    "coordination_figure",
+    "drift_figure",
+    "events_figure",
+    "force_differences_figure",
+    "survival_figure",
+    "tier_sentence",
+]
 
 #: kinds of units in one figure of survival
 _UNITS = 6
@@ -83,6 +92,43 @@ def events_figure(motion: Motion, tier: str, controls: Sequence[Motion] = ()) ->
         ax.set_ylabel("bonds broken or formed")
         returns = "In brackets: events, those included whose pair came back."
         caption(figure, tier_sentence(tier), f"A change counts if it lasts {ledger.persistence:g} fs.", returns)
+    return figure
+
+
+def force_differences_figure(found: ForceDifferences) -> Figure:
+    """Differences of two potentials' forces, atom by atom over time: atoms from the bottom of the cell to its top.
+
+    Parameters
+    ----------
+    found : ForceDifferences
+    """
+    order = np.argsort(found.heights, kind="stable")
+    shown = found.differences[:, order].T
+    with style():
+        figure, (ax,) = new_figure(7.2, 4.2)
+        times = found.times / 1000
+        step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+        edges = np.concatenate([[times[0] - step / 2], (times[1:] + times[:-1]) / 2, [times[-1] + step / 2]])
+        drawn = ax.pcolormesh(
+            edges, np.arange(len(order) + 1), shown, cmap="magma_r", vmin=0, vmax=max(float(shown.max()), 1e-9)
+        )
+        figure.colorbar(drawn, ax=ax, label="|ΔF| (eV/Å)")
+        names = [formula_text(found.layers[atom]) if found.layers else "" for atom in order]
+        borders = [0, *(k for k in range(1, len(names)) if names[k] != names[k - 1]), len(names)]
+        for border in borders[1:-1]:
+            ax.axhline(border, color=GREY, linewidth=0.6)
+        wide = [(low, high) for low, high in pairwise(borders) if high - low > 0.05 * len(names)]
+        ax.set_yticks([(low + high) / 2 for low, high in wide], [names[low] for low, _ in wide])
+        frame, atom = np.nonzero(found.beyond[:, order])
+        ax.plot(times[frame], atom + 0.5, linestyle="", marker="o", markersize=2.2, color=PALETTE[2])
+        ax.set_xlabel("time (ps)")
+        ax.set_ylabel("atom, from the bottom to the top")
+        limit = (
+            "No control in bulk: no limit is known."
+            if found.limit is None
+            else f"Dots: above {found.limit:.2f} eV/Å, below which 99 % of the atoms lie in the bulk of the phases."
+        )
+        caption(figure, f"Forces of {found.second} less those of {found.first}, which made the trajectory.", limit)
     return figure
 
 

@@ -11,9 +11,8 @@ from pydantic import ValidationError
 from ...configs.errors import CatholyteError
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument
-from ...workflows.interface_documents import BuiltInterfaces, ChosenInterface
 from ..campaigns import FINISHED, Entry
-from ..records import Records, in_campaign
+from ..records import Other, Records, in_campaign
 from .content import Text
 
 __all__ = ["Case", "Finished", "job_link", "read_case"]
@@ -58,7 +57,7 @@ class Case:
         Those with a document, density of states included.
     unreadable : dict of str to str
         Key of a finished job to the reason why its document cannot be read.
-    others : dict of str to BuiltInterfaces, ChosenInterface or None
+    others : dict of str to BuiltInterfaces, ChosenInterface, ForceComparison or None
         Key of a finished job that is no calculation to what it answered; None where it only added other jobs.
     committee : dict of str to Case
         The same campaign as each other member of its committee ran it; empty where there is no committee. The rest of
@@ -76,7 +75,7 @@ class Case:
     entries: list[Entry]
     finished: list[Finished]
     unreadable: dict[str, str]
-    others: dict[str, BuiltInterfaces | ChosenInterface | None] = field(default_factory=dict)
+    others: dict[str, Other | None] = field(default_factory=dict)
     committee: dict[str, Case] = field(default_factory=dict)
     member: str = ""
     whole: Case | None = None
@@ -158,7 +157,7 @@ def read_case(records: Records, campaign: str | None = None, step: str | None = 
     record = records.campaign(campaign)
     entries, finished = records.entries(record["name"]), []
     unreadable: dict[str, str] = {}
-    others: dict[str, BuiltInterfaces | ChosenInterface | None] = {}
+    others: dict[str, Other | None] = {}
     done = [entry for entry in entries if entry.state in FINISHED and step in (None, entry.plan["step"])]
     for entry, (uuid, stored) in zip(
         done, records.stored([str(entry.plan["uuid"]) for entry in done], arrays), strict=True

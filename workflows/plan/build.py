@@ -70,7 +70,11 @@ def build_plan(
         raise InputError(f"{source.path}: recipe {recipe.name} has no step {only!r}; it has {', '.join(present)}")
     if engine is not None:
         require_engine(engine)
-    builders = [_drafted(member, source, only, full=full) for member in members]
+    others = tuple(member.name for member in members[1:])
+    builders = [
+        _drafted(member, source, only, full=full, compared=() if number else others)
+        for number, member in enumerate(members)
+    ]
     skipped = list(dict.fromkeys(text for builder in builders for text in builder.skipped))
     if only is None and not full:
         left = [kind.name for kind in STEP_KINDS if kind.long and recipe.step(kind)]
@@ -87,9 +91,12 @@ def build_plan(
     return Plan(recipe, flow, planned(drafts, flow, renamed), skipped, notes)
 
 
-def _drafted(member: Member[Recipe], source: SourceFile, only: str | None, *, full: bool) -> Builder:
-    """The drafts of a recipe's jobs, as one member of its committee runs them."""
-    builder = Builder(member.recipe, source, member.override, full=full)
+def _drafted(
+    member: Member[Recipe], source: SourceFile, only: str | None, *, full: bool, compared: tuple[str, ...]
+) -> Builder:
+    """The drafts of a recipe's jobs, as one member of its committee runs them; `compared` are those whose forces are
+    computed on its trajectories."""
+    builder = Builder(member.recipe, source, member.override, full=full, compared=compared)
     _check_names(builder)
     wanted = [kind for kind in STEP_KINDS if kind.name in _ADD and _is_wanted(kind, only, full=full)]
     if builder.production and any(kind.produced for kind in wanted):

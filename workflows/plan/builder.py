@@ -21,10 +21,11 @@ from ...structures.crystals.cells import calculation_cell, prepared_cell
 from ...structures.crystals.crystal import conventional
 from ..engines.engine import Engine
 from ..engines.registry import ENGINES, load_backend, require_engine, runs_production
-from ..engines.tasks import Task
+from ..engines.tasks import Static, Task
+from ..flows.comparison import ForceComparisonMaker
 from ..flows.dynamics import TrajectoryRun, chunk_jobs, require_time_step
 from ..identity import iter_jobs
-from ..roles import Main, Variation
+from ..roles import Chunk, Main, Variation
 
 __all__ = [
     "Budget",
@@ -169,8 +170,18 @@ class Draft:
 class Builder:
     """What the steps of one recipe share while its jobs are drafted."""
 
-    def __init__(self, recipe: Recipe, source: SourceFile, engine: str | None, *, full: bool = False) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        source: SourceFile,
+        engine: str | None,
+        *,
+        full: bool = False,
+        compared: tuple[str, ...] = (),
+    ) -> None:
         self.recipe, self.source, self.override = recipe, source, engine
+        #: engines whose forces are computed on the frames of every trajectory
+        self.compared = compared
         #: whether molecular dynamics has its full length
         self.full = full
         self.production = recipe.vasp if runs_production(engine) else None
@@ -375,3 +386,9 @@ def add_trajectory(
             update={"n_steps": min(motion.chunk, motion.task.n_steps - (number - 1) * motion.chunk)}
         )
         builder.drafts.append(Draft(made, step, label, motion.variant(number), motion.engine, task, cell))
+        role = Chunk(of=control_of or label, replica=motion.replica or 1, number=number, control=control_of is not None)
+        for other in builder.compared:
+            maker = ForceComparisonMaker(first=motion.engine, second=Engine(other))
+            forces = maker.job_for(made, label, motion.variant(number), role)
+            variant = f"forces of {other}, {motion.variant(number)}"
+            builder.drafts.append(Draft(forces, step, label, variant, maker.second, Static(), cell, 2 * maker.frames))

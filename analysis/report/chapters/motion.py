@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ....configs.trust import trust_of
+from ....workflows.comparison_documents import ForceComparison
 from ...figures.curves import density_figure, msd_figure, pair_figure
-from ...figures.motion import coordination_figure, drift_figure, events_figure, survival_figure
+from ...figures.motion import (
+    coordination_figure,
+    drift_figure,
+    events_figure,
+    force_differences_figure,
+    survival_figure,
+)
+from ...motion.force_differences import QUANTILE, ForceDifferences, force_differences
 from ...motion.stored import StoredRuns, stored_runs, study_stored
 from ...motion.study import MotionStudy
 from ..case import Case
@@ -131,6 +140,15 @@ DRIFT: _Described = (
     ("unit", "unit"),
 )
 
+FORCES: _Described = (
+    ("layer", "layer"),
+    ("element", "element"),
+    ("n", "atoms", 0),
+    ("difference", "|ΔF|, root mean square (eV/Å)", 3),
+    ("force", "|F|, root mean square (eV/Å)", 3),
+    ("largest", "largest |ΔF| (eV/Å)", 2),
+    ("beyond", "beyond (% of atoms and frames)", 1),
+)
 DIFFUSION: _Described = (
     ("species", "element"),
     ("layer", "layer"),
@@ -226,26 +244,37 @@ class Studies:
     studies : mapping of str to MotionStudy
         By label, those that could be analysed.
     problems : Problems
+    forces : sequence of ForceDifferences
+        Of each run that another member of a committee was asked about.
+    totals : bool
+        Whether the number of all events is a key number: of a committee, one member may see a kind that another does
+        not.
     """
 
     labels: Sequence[str]
     learned: bool
     studies: Mapping[str, MotionStudy]
     problems: Problems
+    forces: Sequence[ForceDifferences] = ()
+    totals: bool = False
 
 
 def _failed(label: str) -> str:
     return f"{label}: its trajectory cannot be analysed"
 
 
-def _evaluate(_: Case, runs: StoredRuns) -> Studies:
+def _evaluate(case: Case, runs: StoredRuns) -> Studies:
     labels = [label for label, replicas in runs.items() if not replicas[0][1].is_control]
     tiers = {run.documents[0].tier for replicas in runs.values() for _, run in replicas}
     studies, problems = {}, Problems()
     for label in labels:
         with problems.attempt(_failed(label)):
             studies[label] = study_stored(runs, label)
-    return Studies(labels, any(trust_of(tier).learned for tier in tiers), studies, problems)
+    compared = [found for found in case.others.values() if isinstance(found, ForceComparison)]
+    asked = sorted({(one.label, one.second, one.replica) for one in compared if one.label in labels})
+    forces = [force_differences(compared, *one) for one in asked]
+    learned = any(trust_of(tier).learned for tier in tiers)
+    return Studies(labels, learned, studies, problems, forces, totals=bool(case.member))
 
 
 def _blocks(found: Studies) -> list[Block]:
@@ -253,13 +282,28 @@ def _blocks(found: Studies) -> list[Block]:
     for label in found.labels:
         if label in found.studies:
             blocks += _study_blocks(label, found.studies[label])
+            blocks += _force_blocks([one for one in found.forces if one.label == label], found.studies[label])
         else:
             blocks.append(found.problems.text(_failed(label)))
     return blocks
 
 
 def _numbers(found: Studies) -> list[KeyNumber]:
-    return [
+    totals = [
+        KeyNumber(
+            f"{label}: bond events of all kinds in {study.motion.ledger.duration / 1000:g} ps",
+            float(len(study.motion.ledger.events)),
+            "events",
+            0,
+            study.spec.tier,
+            f"{study.motion.n_frames} frames",
+            math.sqrt(len(study.motion.ledger.events)),
+            "1σ of counting statistics",
+        )
+        for label, study in found.studies.items()
+        if found.totals
+    ]
+    return totals + [
         KeyNumber(
             f"{label}: {rate.kind} in {study.motion.ledger.duration / 1000:g} ps",
             rate.count if rate.excess is None else rate.excess,
@@ -288,6 +332,38 @@ def _study_blocks(label: str, study: MotionStudy) -> list[Block]:
         ),
         *(Text(f"{label}: {note}", "note") for note in study.notes),
     ]
+
+
+def _force_blocks(compared: Sequence[ForceDifferences], study: MotionStudy) -> list[Block]:
+    """Forces of other potentials on the frames of one run: what they differ by, and which events stand on it."""
+    blocks: list[Block] = []
+    for one in compared:
+        stem = re.sub(r"\W+", "_", f"{one.label} {one.replica} {one.second}")
+        title = f"{one.label}, replica {one.replica}: forces of {one.second} on frames of {one.first}"
+        if one.replica == 1:
+            alt = f"Differences of the forces of {one.second} and {one.first}, atom by atom over time."
+            blocks.append(Picture(f"{stem}_forces", force_differences_figure(one), alt))
+        blocks.append(Table(f"{stem}_forces", title, _columns(FORCES), one.rows(), _told(one)))
+        if one.limit is not None and one.replica == 1 and study.motion.ledger.events:
+            events = study.motion.ledger.events
+            open_ones = sum(one.touches(event.time, event.atoms) for event in events)
+            blocks.append(
+                Text(
+                    f"{one.label}: {open_ones} of {len(events)} bond events touch an atom at which {one.second} and "
+                    f"{one.first} part, in the compared frame nearest in time: one of them extrapolates there.",
+                    "note",
+                )
+            )
+    return blocks
+
+
+def _told(found: ForceDifferences) -> str:
+    if found.limit is None:
+        return "No control of these phases in bulk was compared: there is no limit to hold the differences against."
+    return (
+        f"Beyond: above {found.limit:.2f} eV/Å, below which {100 * QUANTILE:g} % of the atoms and frames lie in bulk "
+        "(the largest of the controls)."
+    )
 
 
 MOTION = Chapter(

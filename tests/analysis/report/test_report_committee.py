@@ -11,12 +11,15 @@ import pytest
 
 from catholyte.analysis.campaigns import Entry
 from catholyte.analysis.report.case import read_case
+from catholyte.analysis.report.chapters.motion import MOTION
 from catholyte.analysis.report.committee import committee_section, with_differences
-from catholyte.analysis.report.content import KeyNumber, Table
+from catholyte.analysis.report.content import KeyNumber, Table, Text
 from catholyte.analysis.report.page import report_sections, write_report
 from catholyte.configs.recipe import Recipe
 from catholyte.tests.support.campaigns.campaign_documents import MadeRecords, cell_of, made_document, planned, strained
 from catholyte.tests.support.campaigns.report_page import Page
+from catholyte.tests.support.motion.moving_chunks import chunk
+from catholyte.workflows.comparison_documents import ForceComparison
 from catholyte.workflows.documents import CalculationDocument
 
 RECIPE = Recipe.model_validate(
@@ -122,3 +125,44 @@ def test_intervals_hold_each_members_own_error() -> None:
     section = committee_section("a", ["b"], [([_number(0.3, 0.1)], {"b": [_number(0.5, 0.3)]})])
     (table,) = (block for block in section.blocks if isinstance(block, Table))
     assert (table.rows[0]["low"], table.rows[0]["high"]) == pytest.approx((0.2, 0.8))
+
+
+def _forces(label: str, document: CalculationDocument, differences: float, **given: Any) -> ForceComparison:
+    assert document.trajectory is not None
+    times = document.trajectory.times or []
+    rows = np.full((2, len(document.structure)), differences)
+    return ForceComparison(
+        label=label,
+        first="chgnet",
+        second="gpaw",
+        structure=document.structure,
+        times=[times[len(times) // 2 - 1], times[-1]],
+        positions=[document.trajectory.positions[0]] * 2,
+        differences=rows.tolist(),
+        magnitudes=np.ones_like(rows).tolist(),
+        **given,
+    )
+
+
+def test_the_ledger_says_which_events_stand_where_the_potentials_part() -> None:
+    run, control = chunk("LCO|LPSCl", 0, 120, 80), chunk("LPSCl control", 400, 100, None, slice(4, 8))
+    far = _forces("LCO|LPSCl", run, 2.0)
+    near = _forces("LPSCl control", control, 0.1, control=True)
+    made: list[tuple[Entry, Any]] = [
+        (planned("m1", "interface", "LCO|LPSCl", variant="chunk 1"), run),
+        (planned("m2", "interface", "LCO|LPSCl", variant="forces"), far),
+        (planned("c1", "interface", "LPSCl control", variant="chunk 1"), control),
+        (planned("c2", "interface", "LPSCl control", variant="forces"), near),
+    ]
+    case = read_case(MadeRecords(RECIPE, [(_member(entry, "chgnet"), answer) for entry, answer in made]))
+    section = MOTION.section(case)
+    (table,) = (table for table in section.tables if table.name.endswith("_forces"))
+    assert {row["beyond"] for row in table.rows} == {100.0}
+    assert "above 0.10 eV/Å" in table.note
+    told = [block.text for block in section.blocks if isinstance(block, Text) and "bond events touch" in block.text]
+    assert told == [
+        "LCO|LPSCl: 1 of 1 bond events touch an atom at which gpaw and chgnet part, in the compared frame nearest in time: "
+        "one of them extrapolates there."
+    ]
+    (total,) = (number for number in section.key_numbers if "of all kinds" in number.quantity)
+    assert (total.value, total.uncertainty) == (1.0, 1.0)
