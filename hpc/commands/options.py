@@ -94,7 +94,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the random numbers.")]
 Ranking = Annotated[
     str,
     typer.Option(
-        help="Energy that ranks: ewald (point charges), chgnet (single points) or chgnet-relaxed; "
+        help="Energy that ranks: ewald (point charges), a potential such as chgnet (single points), or chgnet-relaxed; "
         "eV/atom, of substitutions eV per cell."
     ),
 ]

@@ -10,7 +10,7 @@ from ...configs.load import engine_file
 from ...configs.trust import declared_trust
 from .backend import EngineBackend
 
-__all__ = ["ENGINES", "load_backend", "require_engine", "runs_production"]
+__all__ = ["ENGINES", "load_backend", "potential_names", "require_engine", "runs_production"]
 
 #: name → module and class, imported only when asked for
 ENGINES: dict[str, tuple[str, str]] = {
@@ -47,6 +47,11 @@ def load_backend(name: str, settings: dict[str, Any]) -> EngineBackend:
 def runs_production(name: str | None) -> bool:
     """Whether an engine runs a recipe's section `vasp`; False for what is no engine."""
     return name is not None and name in ENGINES and _backend_class(name).production
+
+
+def potential_names() -> list[str]:
+    """Names of the engines with one built-in level of theory: they need nothing but a cell."""
+    return [name for name in ENGINES if not _backend_class(name).needs_method]
 
 
 def _backend_class(name: str) -> type[EngineBackend]:

@@ -9,7 +9,7 @@ import typer
 
 from ....configs.errors import InputError
 from ..command import Command
-from ..options import FileFormat, OutFolder, Seed, StorePlace
+from ..options import FileFormat, OutFolder, Seed, StorePlace, require_known
 from ..output import ending, say, table_of, write_cell
 from .ranking import engine_documents
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pymatgen.core.composition import Composition
     from pymatgen.core.structure import Structure
 
+    from ....workflows.engines.engine import Engine
     from ....workflows.flows.dynamics import QuenchSchedule
 
 __all__ = ["COMMAND", "glass"]
@@ -42,8 +43,9 @@ def glass(
     units: Annotated[int, typer.Option(help="Number of formula units in the cell.")] = 8,
     seed: Seed = 0,
     quench: Annotated[
-        bool, typer.Option("--quench", help="Melt and quench with CHGNet, then relax atoms and cell.")
+        bool, typer.Option("--quench", help="Melt and quench with a potential, then relax atoms and cell.")
     ] = False,
+    engine: Annotated[str, typer.Option(help="Potential of the quench.")] = "chgnet",
     melt: Annotated[float, typer.Option(help="Temperature of the melt, K.")] = 3000.0,
     steps: Annotated[int, typer.Option(help="Number of steps of 1 fs at each temperature of the ladder.")] = 500,
     keep_density: Annotated[
@@ -54,17 +56,22 @@ def glass(
 ) -> dict[str, Any]:
     """Pack a lithium borate glass, and quench it from the melt where asked.
 
-    CHGNet is untrained for melts: the network is a hypothesis.
+    Potentials of crystals are untrained for melts: the network is a hypothesis.
 
     Raises
     ------
+    UnknownNameError
+        If the engine is no potential.
     InputError, StructureError
         As :func:`catholyte.structures.defects.glass.pack`, and for a melt below 600 K.
     """
     from ....structures.defects.glass import borate_network, glass_composition, lithia_fraction, pack
+    from ....workflows.engines.engine import Engine
+    from ....workflows.engines.registry import potential_names
     from ....workflows.flows.dynamics import QuenchSchedule
 
     ending(file_format)
+    require_known("--engine", engine, potential_names(), "potential")
     if quench and (melt <= 600 or steps < 1):
         raise InputError(f"a melt of {melt:g} K and {steps} steps: more than 600 K and at least 1 step are needed")
     unit = glass_composition(formula)
@@ -73,7 +80,7 @@ def glass(
     if quench:
         temperatures = (melt, *(t for t in QuenchSchedule().temperatures if t < melt))
         schedule = QuenchSchedule(temperatures=temperatures, n_steps=steps, seed=seed, relax_cell=not keep_density)
-        stages["quenched"] = _quenched(packed, f"{formula} glass", schedule, store)
+        stages["quenched"] = _quenched(packed, f"{formula} glass", Engine(engine), schedule, store)
     stem = f"{formula}-glass-{len(packed)}-{seed}"
     rows = [
         {
@@ -93,11 +100,10 @@ def glass(
     }
 
 
-def _quenched(packed: Structure, label: str, schedule: QuenchSchedule, store: str | None) -> Structure:
-    from ....workflows.engines.engine import Engine
+def _quenched(packed: Structure, label: str, engine: Engine, schedule: QuenchSchedule, store: str | None) -> Structure:
     from ....workflows.flows.dynamics import melt_quench_flow
 
-    cell = engine_documents(melt_quench_flow(packed, label, Engine("chgnet"), schedule), store)[-1].structure
+    cell = engine_documents(melt_quench_flow(packed, label, engine, schedule), store)[-1].structure
     if "velocities" in cell.site_properties:
         cell.remove_site_property("velocities")
     return cell

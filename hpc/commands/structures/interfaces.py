@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -94,8 +95,8 @@ def interfaces(
     energy: Annotated[
         str,
         typer.Option(
-            help="Energy that chooses the lateral position: analytic (formal charges, Born-Mayer), or chgnet among "
-            "the best of it."
+            help="Energy that chooses the lateral position: analytic (formal charges, Born-Mayer), or a potential such "
+            "as chgnet among the best of it."
         ),
     ] = "analytic",
     states: Annotated[
@@ -124,14 +125,15 @@ def interfaces(
     from ....structures.interfaces.request import STRAIN_ON, interface_record, parse_facet, stack_parts
     from ....structures.interfaces.search import interfaces as search_interfaces
     from ....structures.interfaces.spec import InterfaceSpec
+    from ....workflows.engines.registry import potential_names
 
     require_known("--strain-on", strain_on, STRAIN_ON)
-    require_known("--energy", energy, ("analytic", "chgnet"))
+    require_known("--energy", energy, ("analytic", *potential_names()))
     least = (*thickness, layer_thickness)
     if not all(0 < value < float("inf") for value in least):
         raise InputError(f"a slab needs a thickness above 0 Å, and {min(least):g} Å was asked for")
     ending(file_format)
-    model = _chgnet_energy() if energy != "analytic" else None
+    model = _energy_of(energy) if energy != "analytic" else None
     spec = InterfaceSpec(
         max_atoms,
         max_strain,
@@ -235,15 +237,15 @@ def _stem(found: Interface, number: int) -> str:
     return re.sub(r"[^A-Za-z0-9.\-_]", "-", f"{number:02d}_{names}_{len(found.structure)}")
 
 
-def _chgnet_energy() -> Callable[[Structure], float]:
-    """CHGNet's energy of a cell, eV."""
-    from chgnet.model import CHGNet
+def _energy_of(engine: str) -> Callable[[Structure], float]:
+    """A potential's energy of a cell, eV."""
+    from ....workflows.engines.registry import load_backend
+    from ....workflows.engines.tasks import Static
 
-    model = CHGNet.load(verbose=False)
+    backend = load_backend(engine, {})
 
     def energy(structure: Structure) -> float:
-        predicted: Any = model.predict_structure(structure, task="e")
-        return float(predicted["e"]) * len(structure)
+        return backend.calculate(structure, Static(), "interface", Path.cwd()).energy
 
     return energy
 

@@ -9,9 +9,9 @@ import typer
 
 from ....configs.errors import InputError, StructureError
 from ..command import Command
-from ..options import FileFormat, OutFolder, Ranking, Seed, States, StorePlace, require_known
+from ..options import FileFormat, OutFolder, Ranking, Seed, States, StorePlace
 from ..output import ending, say, say_notes, table, unspaced_formula, write_cell
-from .ranking import RANKINGS, chgnet_documents
+from .ranking import ranked_documents, require_ranking
 
 if TYPE_CHECKING:
     from ....configs.models import Material
@@ -55,7 +55,7 @@ def orderings(
     from ....structures.crystals.crystal import conventional
     from ....structures.crystals.ordering import order
 
-    require_known("--rank", rank, RANKINGS, "ranking")
+    require_ranking(rank)
     ending(file_format)
     variant = _variant(material, x, composition, supercell, states)
     assert variant.ordered_cell is not None
@@ -63,7 +63,7 @@ def orderings(
     cells = [prepared_cell(ordering.structure, variant) for ordering in found]
     scores = np.array([ordering.energy for ordering in found]) / len(cells[0])
     if rank != "ewald":
-        documents = chgnet_documents(cells, variant.name, rank, store)
+        documents = ranked_documents(cells, variant.name, rank, store)
         scores = np.array([document.energy_per_atom for document in documents])
         cells = [document.structure for document in documents]
     rows = []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ....configs.errors import CalculationError
+from ..options import require_known
 from ..output import narrate_event
 
 if TYPE_CHECKING:
@@ -13,21 +14,35 @@ if TYPE_CHECKING:
 
     from ....workflows.documents import CalculationDocument
 
-__all__ = ["RANKINGS", "chgnet_documents", "engine_documents"]
+__all__ = ["engine_documents", "ranked_documents", "require_ranking"]
 
-#: ``--rank``: electrostatic energy of the oxidation states as point charges; CHGNet's energy of the unrelaxed cell;
-#: and after atoms and cell have relaxed
-RANKINGS = ("ewald", "chgnet", "chgnet-relaxed")
+_RELAXED = "-relaxed"
 
 
-def chgnet_documents(cells: Sequence[Structure], label: str, rank: str, store: str | None) -> list[CalculationDocument]:
-    """Compute cells with CHGNet, relaxed where the ranking says so, and return their documents in the same order."""
+def require_ranking(rank: str) -> None:
+    """Refuse an unknown value of ``--rank``.
+
+    It is ``ewald``, the electrostatic energy of the oxidation states as point charges; a potential such as ``chgnet``,
+    its energy of the unrelaxed cell; or ``chgnet-relaxed``, after atoms and cell have relaxed.
+
+    Raises
+    ------
+    UnknownNameError
+        With the values that exist.
+    """
+    from ....workflows.engines.registry import potential_names
+
+    require_known("--rank", rank, ["ewald", *(n + end for n in potential_names() for end in ("", _RELAXED))], "ranking")
+
+
+def ranked_documents(cells: Sequence[Structure], label: str, rank: str, store: str | None) -> list[CalculationDocument]:
+    """Compute cells with a potential, relaxed where the ranking says so; return their documents in the same order."""
     from ....workflows.engines.engine import Engine
     from ....workflows.engines.tasks import Relax
     from ....workflows.flows.ordering import ranking_flow
 
-    relaxation = Relax(max_force=0.05, keep_symmetry=False) if rank == "chgnet-relaxed" else None
-    return engine_documents(ranking_flow(cells, label, Engine("chgnet"), relaxation), store)
+    relaxation = Relax(max_force=0.05, keep_symmetry=False) if rank.endswith(_RELAXED) else None
+    return engine_documents(ranking_flow(cells, label, Engine(rank.removesuffix(_RELAXED)), relaxation), store)
 
 
 def engine_documents(flow: Any, store: str | None) -> list[CalculationDocument]:

@@ -11,7 +11,7 @@ import typer
 from ..command import Command
 from ..options import FileFormat, MaterialOrFile, OutFolder, Ranking, Seed, StorePlace, require_known
 from ..output import ending, say_notes, table, unspaced_formula, write_cell
-from .ranking import RANKINGS, chgnet_documents
+from .ranking import ranked_documents, require_ranking
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -62,7 +62,7 @@ def substitute(
         substitution_sites,
     )
 
-    require_known("--rank", rank, RANKINGS, "ranking")
+    require_ranking(rank)
     ending(file_format)
     allowed = {name.replace(" ", "-"): name for name in COMPENSATIONS}
     require_known("--compensation", compensation, allowed)
@@ -92,7 +92,7 @@ def _energies(cells: list[Structure], label: str, rank: str, store: str | None) 
     """Energy of each structure, eV per cell, by its identity."""
     if rank == "ewald":
         return {id(cell): _electrostatic(cell) for cell in cells}
-    documents = chgnet_documents(cells, label, rank, store)
+    documents = ranked_documents(cells, label, rank, store)
     return {id(cell): document.energy_per_atom * len(cell) for cell, document in zip(cells, documents, strict=True)}
 
 
