@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..configs.committee import members_of
 from ..configs.errors import CalculationError
 from ..configs.recipe import Recipe
+from ..workflows.band_documents import Band
 from ..workflows.comparison_documents import ForceComparison
 from ..workflows.documents import LARGE_FIELDS, CalculationDocument, require_real
 from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
@@ -21,15 +22,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Other", "Records", "Result", "in_campaign"]
 
-Other = BuiltInterfaces | ChosenInterface | ForceComparison
+Other = Band | BuiltInterfaces | ChosenInterface | ForceComparison
 Result = CalculationDocument | Other
 #: answers that are no calculation, by their kind
 _OTHER: dict[str, type[Other]] = {
+    "band": Band,
     "build": BuiltInterfaces,
     "choice": ChosenInterface,
     "forces": ForceComparison,
 }
-_ANSWERED = {"build": "builds cells", "choice": "chooses a cell", "forces": "compares the forces of two engines"}
+_ANSWERED = {
+    "band": "finds the way of a hop",
+    "build": "builds cells",
+    "choice": "chooses a cell",
+    "forces": "compares the forces of two engines",
+}
 _BRANCHED = "adds other jobs"
 #: jobs that the store is asked for at once: enough for few passes, few enough for the memory
 _AT_ONCE = 64

@@ -29,6 +29,7 @@ RANKS: dict[str, tuple[str, ...]] = {
     "workflows": (
         "roles signature",
         "documents interface_documents comparison_documents",
+        "band_documents",
         "vasp_output",
         "engines",
         "identity",
@@ -41,7 +42,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "words",
         "thermodynamics states trajectories cells layers former_labels",
         "campaigns",
-        "oxygen motion records",
+        "oxygen motion records transport",
         "figures",
         "report",
     ),
@@ -189,7 +190,14 @@ def test_analysis_sees_no_maker(graph: Graph) -> None:
     # the schemas, and the reader of output files
     allowed = {
         ("workflows", name)
-        for name in ("comparison_documents", "documents", "interface_documents", "roles", "vasp_output")
+        for name in (
+            "band_documents",
+            "comparison_documents",
+            "documents",
+            "interface_documents",
+            "roles",
+            "vasp_output",
+        )
     }
     seen = {
         target[:2]

@@ -10,7 +10,7 @@ import typer
 from .campaigns import board, cancel, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
 from .output import narrate
 from .results import bands, dynamics, layers
-from .structures import glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
+from .structures import barrier, glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
 from .thermodynamics import reactions, screen, volumes, window
 
 __all__ = ["app", "main"]
@@ -43,6 +43,7 @@ COMMANDS = (
     glass.COMMAND,
     layers.COMMAND,
     substitute.COMMAND,
+    barrier.COMMAND,
     reactions.COMMAND,
     window.COMMAND,
     volumes.COMMAND,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ....workflows.documents import CalculationDocument
 
-__all__ = ["engine_documents", "ranked_documents", "require_ranking"]
+__all__ = ["engine_documents", "job_results", "ranked_documents", "require_ranking"]
 
 _RELAXED = "-relaxed"
 
@@ -46,7 +46,19 @@ def ranked_documents(cells: Sequence[Structure], label: str, rank: str, store: s
 
 
 def engine_documents(flow: Any, store: str | None) -> list[CalculationDocument]:
-    """Run a flow of independent calculations in a store and return their documents in the order of the jobs.
+    """Run a flow of calculations in a store and return their documents in the order of the jobs.
+
+    Raises
+    ------
+    CalculationError
+        Naming the first job that failed.
+    """
+    found: list[CalculationDocument] = job_results(flow, store)
+    return found
+
+
+def job_results(flow: Any, store: str | None) -> list[Any]:
+    """Run a flow in a store and return what its jobs answered, in their order.
 
     Raises
     ------
@@ -69,4 +81,4 @@ def engine_documents(flow: Any, store: str | None) -> list[CalculationDocument]:
             "catholyte why JOB gives the cause",
         )
     read = opened.records()
-    return [read.document(renamed[uuid]) for uuid in wanted]
+    return [read.result(renamed[uuid]) for uuid in wanted]

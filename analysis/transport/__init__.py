@@ -1,0 +1,1 @@
+"""Transport: barriers of hops, and how far a set of them leads."""

@@ -1,0 +1,68 @@
+"""What a nudged elastic band answers with: the images of a hop between two relaxed cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pymatgen.core.structure import Structure
+
+from ..configs.models import Tier
+from .documents import Signature
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["Band", "HopPlace"]
+
+
+class HopPlace(BaseModel):
+    """Which atom goes where, by the sites of the cell without vacancies.
+
+    start, end : index of the site that the ion leaves, and of that which it takes; image : cell of the latter.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    element: str
+    start: int
+    end: int
+    image: tuple[int, int, int] = (0, 0, 0)
+
+
+class Band(BaseModel):
+    """A converged band.
+
+    positions : (n_images, n_sites, 3) Å, end points included, each atom on one side of the cell's borders; energies :
+    (n_images,) eV; forces : (n_images, n_sites, 3) eV/Å, those of the potential, without springs.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["band"] = "band"
+    label: str
+    tier: Tier
+    signature: Signature
+    hop: HopPlace
+    moving: int = Field(description="index of the ion in `structure`")
+    structure: Structure = Field(description="first end point; species and cell of all images")
+    positions: list[list[list[float]]]
+    energies: list[float]
+    forces: list[list[list[float]]]
+    climbing: int = Field(description="number of the image that climbed")
+    max_force: float = Field(description="eV/Å, largest force across the band, springs included, at the end")
+    n_steps: int
+    settings: dict[str, float | int]
+
+    def frames(self) -> list[Atoms]:
+        """Images as ASE's atoms, with energy and forces of the potential."""
+        from ase.calculators.singlepoint import SinglePointCalculator
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        frames = []
+        for positions, energy, forces in zip(self.positions, self.energies, self.forces, strict=True):
+            atoms = AseAtomsAdaptor.get_atoms(self.structure, msonable=False)
+            atoms.set_positions(positions)
+            atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+            frames.append(atoms)
+        return frames
