@@ -152,8 +152,8 @@ class _Remembering(Calculator):
         """Ask the potential."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         self.results = {
-            "energy": self.potential.get_potential_energy(self.atoms),  # type: ignore[no-untyped-call]
-            "forces": self.potential.get_forces(self.atoms),  # type: ignore[no-untyped-call]
+            "energy": self.potential.get_potential_energy(self.atoms),
+            "forces": self.potential.get_forces(self.atoms),
         }
 
 
