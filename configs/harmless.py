@@ -1,9 +1,13 @@
-"""YAML that would take all memory or time is refused before it is unfolded: size, depth, aliases, endless numbers."""
+"""Files that would take all memory or time are refused before they are unfolded: YAML by size, depth, aliases and
+endless numbers, HDF5 by datasets that are not in it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 from ruamel.yaml.events import (
@@ -18,7 +22,10 @@ from ruamel.yaml.events import (
 
 from .errors import InputError
 
-__all__ = ["read_text", "require_harmless", "shortened"]
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["hdf5_damage_named", "read_text", "require_harmless", "shortened"]
 
 #: bytes of a file; the largest recipe has 12 kB
 _MOST_BYTES = 1_000_000
@@ -29,6 +36,8 @@ _MOST_ENTRIES = 200_000
 #: digits of a number
 _MOST_DIGITS = 300
 _DIGITS = re.compile(rf"[-+]?[\d_]{{{_MOST_DIGITS},}}$")
+#: bytes that a dataset may announce without holding them, and how far deflate can pack what it holds
+_MOST_ANNOUNCED, _DEFLATED = 10**8, 1100
 #: characters of a refused value that are shown
 _SHOWN = 80
 
@@ -121,3 +130,29 @@ def shortened(value: object) -> str:
     """A value as it stands in a message, at most 80 characters of it."""
     text = repr(value) if not isinstance(value, str) else repr(value[: 2 * _SHOWN])
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+@contextmanager
+def hdf5_damage_named(file: h5py.File, path: Path) -> Iterator[None]:
+    """Name the file where a reader stumbles over its datasets, or would make room for what is not in them.
+
+    Raises
+    ------
+    InputError
+        If a dataset announces more numbers than the file holds; and instead of what h5py and numpy raise on datasets
+        that are missing, unreadable, or of another kind or shape.
+    """
+    import h5py
+
+    def look(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and item.nbytes > max(
+            _MOST_ANNOUNCED, _DEFLATED * item.id.get_storage_size()
+        ):
+            raise InputError(f"{path} is damaged: {name} announces {item.nbytes / 1e9:.1f} GB that are not in it")
+
+    try:
+        file.visititems(look)
+        yield
+    except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        told = str(error).strip("'\"").partition("\n")[0]
+        raise InputError(f"{path} is damaged: {type(error).__name__}: {told[:200]}") from None

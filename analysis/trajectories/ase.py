@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import numpy as np
 
 from ...configs.errors import InputError
 from ...structures.trajectories.frames import Frames, kinetic_temperature
-from .source import Damage, TrajectorySource, opened
+from .source import READ_ERRORS, Damage, TrajectorySource, opened
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -23,6 +24,8 @@ __all__ = ["ase_source"]
 
 #: bytes at the beginning of an OUTCAR that hold its input
 _HEAD_BYTES = 2**20
+#: first bytes of a trajectory file of ASE, and the shape of an array in it
+_ULM, _ARRAY = b"- of Ulm", re.compile(rb'"ndarray": *\[\[([^\]]*)\]')
 _STEP_KEYS = ("step", "md_step", "Step")
 _TIME_KEYS = ("time", "Time", "time_fs")
 #: formats whose atoms have types and no elements, which ASE takes for atomic numbers
@@ -41,6 +44,7 @@ def ase_source(path: Path) -> TrajectorySource:
     InputError
         If ASE knows no such format or would miss frames or elements of it, or there is no frame or no cell in it.
     """
+    _refuse_hollow(path)
     _refuse_misread(path)
     try:
         first = list(islice(_atoms(path), 2))
@@ -111,13 +115,39 @@ class _Row:
         self.temperature = np.nan if temperature is None else temperature
 
 
+def _refuse_hollow(path: Path) -> None:
+    """Raise InputError where a trajectory file of ASE announces more than it holds: ASE makes room for it first.
+
+    The layout is that of ASE's module ulm: a head with the number and place of the offsets of the frames, at each its
+    length and a JSON document that names arrays by shape, type and place.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(len(_ULM)) != _ULM:
+            return
+        file.seek(24)
+        _, number, place = (int(value) for value in np.frombuffer(file.read(24).ljust(24, b"\0"), "<i8"))
+        whole = 0 <= place <= size and 0 <= 8 * number <= size - place
+        file.seek(place if whole else 0)
+        offsets = np.frombuffer(file.read(8 * number), "<i8").tolist() if whole else []
+        for offset in offsets:
+            whole = whole and 0 <= offset <= size - 8
+            file.seek(offset if whole else 0)
+            length = int(np.frombuffer(file.read(8), "<i8")[0])
+            whole = whole and 0 <= length <= size - offset
+            shapes = _ARRAY.findall(file.read(length)) if whole else []
+            whole = whole and all(math.prod(map(int, re.findall(rb"\d+", shape))) <= size for shape in shapes)
+    if not whole:
+        raise InputError(f"{path} is a damaged trajectory file of ASE: it announces more than it holds")
+
+
 def _refuse_misread(path: Path) -> None:
     """Raise InputError where ASE would make elements of types, or pass over the steps of a force field."""
     from ase.io.formats import UnknownFileTypeError, filetype
 
     try:
         kind = filetype(str(path))
-    except (UnknownFileTypeError, OSError):
+    except (UnknownFileTypeError, *READ_ERRORS):
         kind = ""  # told with more words where it is read
     with opened(path) as file:
         head = file.read(_HEAD_BYTES)
@@ -169,7 +199,7 @@ def _of_dynamics(path: Path) -> tuple[float | None, int, dict[str, Any]]:
     try:
         if filetype(str(path)) != "traj":
             return None, 1, {}
-    except UnknownFileTypeError:
+    except (UnknownFileTypeError, *READ_ERRORS):
         return None, 1, {}
     with Trajectory(str(path)) as trajectory:
         told = getattr(trajectory, "description", None) or {}

@@ -7,6 +7,7 @@ What is damaged is left out and named in the notes; what is whole is used. Steps
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,10 @@ def open_trajectory(
     if block < 1:
         raise InputError(f"blocks of {block} frames are not possible, at least 1 is needed")
     _require_elements(elements)
-    sources = [_source(Path(path), tuple(elements)) for path in paths]
+    sources = []
+    for path in paths:
+        with _damage_named(Path(path)):
+            sources.append(_source(Path(path), tuple(elements)))
     for source in sources:
         require_elements(source.species, source.path)
     for source in sources[1:]:
@@ -86,6 +90,16 @@ def open_trajectory(
                 "times are read in fs; are these ps? Give the time step in fs with --timestep",
             )
     return Trajectory(sources, timestep, block, skip)
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Name the file where its reader stumbles over a damage that it does not know."""
+    try:
+        yield
+    except (*READ_ERRORS, ArithmeticError, LookupError, ValueError) as error:
+        told = str(error).strip("'\"").partition("\n")[0]
+        raise InputError(f"{path} is damaged: {type(error).__name__}: {told[:200]}") from None
 
 
 def _require_elements(elements: Sequence[str]) -> None:
@@ -218,8 +232,9 @@ class Trajectory:
         for source, timestep in zip(self._sources, self._timesteps, strict=True):
             damage = Damage(source.path)
             chain.begin(source, timestep, damage)
-            for frames in source.read(self._block, damage):
-                yield from chain.joined(frames)
+            with _damage_named(source.path):
+                for frames in source.read(self._block, damage):
+                    yield from chain.joined(frames)
             chain.end()
             self.notes += damage.notes()
 

@@ -13,6 +13,7 @@ from pymatgen.core.structure import Structure
 
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
+from ...configs.harmless import hdf5_damage_named
 
 if TYPE_CHECKING:
     from h5py import File, Group
@@ -75,7 +76,7 @@ def opened(path: Path) -> Iterator[File]:
     except OSError as error:
         reason = str(error).partition("(")[2].rstrip(")") or str(error)
         raise InputError(f"{path} cannot be opened as HDF5: it is cut off, or still being written ({reason})") from None
-    with file:
+    with file, hdf5_damage_named(file, path):
         if "version/major" not in file:
             raise InputError(f"{path} is an HDF5 file that VASP did not write: it has no group 'version'")
         yield file

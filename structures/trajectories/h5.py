@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...configs.errors import InputError
+from ...configs.harmless import hdf5_damage_named
 from .frames import Frames
 
 if TYPE_CHECKING:
@@ -287,10 +288,8 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     with file:
         if unclosed and _SIZE in file and path.stat().st_size < file[_SIZE][()]:
             raise InputError(f"{path} was cut off: {path.stat().st_size} of at least {file[_SIZE][()]} bytes are there")
-        try:
+        with hdf5_damage_named(file, path):
             yield file
-        except OSError as error:
-            raise InputError(f"{path} is damaged: {error}") from None
 
 
 def _is_unclosed(path: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError
+from ...structures.crystals.guard import MOST_ATOMS
 from .files import read_text
 
 if TYPE_CHECKING:
@@ -96,10 +97,12 @@ def read_contcar(file: Path) -> Structure:
     InputError
         If it is empty or does not parse.
     """
-    from pymatgen.io.vasp.inputs import Poscar
+    from pymatgen.io.vasp.inputs import BadPoscarWarning, Poscar
 
     text = read_text(file)
+    if many := re.search(r"^[\d \t]*\b0*([1-9]\d{6,})\b[\d \t]*$", text, re.MULTILINE):
+        raise InputError(f"{file} is corrupt: {many[1][:20]} atoms are announced; at most {MOST_ATOMS} are read")
     try:
         return Poscar.from_str(text).structure
-    except (ValueError, IndexError, KeyError, TypeError) as error:
-        raise InputError(f"{file} is corrupt: it is no whole POSCAR ({error})") from None
+    except (ValueError, IndexError, KeyError, TypeError, BadPoscarWarning) as error:
+        raise InputError(f"{file} is corrupt: it is no whole POSCAR ({' '.join(str(error).split())})") from None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from catholyte.analysis.trajectories.reader import Trajectory, open_trajectory
 from catholyte.configs.errors import InputError
 from catholyte.structures.trajectories.frames import Frames
 from catholyte.structures.trajectories.h5 import TrajectoryWriter
+from catholyte.tests.support.motion.trajectory_formats import PACKINGS, ase_trajectory, lammps_dump, vaspout
 from catholyte.tests.support.motion.trajectory_texts import (
     CELL,
     SPECIES,
@@ -281,3 +284,75 @@ def test_calls_that_cannot_be_answered(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least 1 is needed"):
         open_trajectory([made], block=0)
     assert isinstance(open_trajectory([made]), Trajectory)
+
+
+def _announcing(path: Path, dataset: str) -> None:
+    """Put a dataset of 10⁹ rows that hold nothing into the place of one."""
+    with h5py.File(path, "r+") as file:
+        shape = file[dataset].shape
+        del file[dataset]
+        file.create_dataset(dataset, (10**9, *shape[1:]), dtype=float, chunks=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "dataset"),
+    [
+        (lambda folder: hdf5(folder / "run.h5", walk(4)), "particles/all/position/value"),
+        (lambda folder: vaspout(folder / "vaspout.h5", walk(4)), "intermediate/ion_dynamics/energies"),
+    ],
+    ids=["HDF5", "vaspout.h5"],
+)
+def test_hdf5_that_announces_more_than_it_holds(tmp_path: Path, make: Callable[[Path], Path], dataset: str) -> None:
+    path = make(tmp_path)
+    assert len(read_all(path)[0]) == 4
+    _announcing(path, dataset)
+    with pytest.raises(InputError, match=rf"{path.name} is damaged: {dataset} announces [\d.]+ GB that are not in it"):
+        read_all(path)
+
+
+@pytest.mark.parametrize("value", [7.0, "text", [[1, 2]]])
+def test_hdf5_with_a_dataset_of_another_kind(tmp_path: Path, value: object) -> None:
+    path = hdf5(tmp_path / "run.h5", walk(4))
+    with h5py.File(path, "r+") as file:
+        del file["particles/all/box/edges/value"]
+        file["particles/all/box/edges/value"] = value
+    with pytest.raises(InputError, match=r"run\.h5"):
+        read_all(path)
+
+
+@pytest.mark.parametrize("what", ["number of frames", "place of their offsets", "shape of an array"])
+def test_a_trajectory_of_ase_that_announces_more_than_it_holds(tmp_path: Path, what: str) -> None:
+    path = ase_trajectory(tmp_path / "run.traj", walk(4))
+    assert len(read_all(path)[0]) == 4
+    data = bytearray(path.read_bytes())
+    at, new = {
+        "number of frames": (32, (2**40).to_bytes(8, "little")),
+        "place of their offsets": (40, (2**40).to_bytes(8, "little")),
+        "shape of an array": (data.index(b'[[5, 3], "float64"'), b'[[99999],"float64"'),
+    }[what]
+    data[at : at + len(new)] = new
+    path.write_bytes(data)
+    with pytest.raises(
+        InputError, match=r"run\.traj is a damaged trajectory file of ASE: it announces more than it holds"
+    ):
+        read_all(path)
+
+
+@pytest.mark.parametrize(("name", "packing"), [("OUTCAR", ".xz"), ("run.extxyz", ".bz2"), ("run.dump", ".bz2")])
+def test_a_packing_that_is_corrupt_is_named(tmp_path: Path, name: str, packing: str) -> None:
+    path = tmp_path / f"{name}{packing}"
+    data = bytearray(PACKINGS[packing](lammps_dump(walk(9)).encode()))
+    data[len(data) // 2 : len(data) // 2 + 40] = b"\0" * 40
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=path.name):
+        read_all(path)
+    path.write_bytes(b"neither packed nor of any format\n")
+    with pytest.raises(InputError, match=path.name):
+        read_all(path)
+
+
+def test_a_dump_with_a_row_cut_short_is_refused(tmp_path: Path) -> None:
+    lines = lammps_dump(walk(1)).splitlines()
+    path = written(tmp_path / "run.dump", "\n".join([*lines[:-1], "", ""]))
+    with pytest.raises(InputError, match=r"run\.dump"):
+        read_all(path)

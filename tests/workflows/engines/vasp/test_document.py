@@ -234,7 +234,16 @@ def test_broken_copies_are_refused_by_name(data: Path, tmp_path: Path, file: str
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(b"", "is empty"), (b"Si\n1.0\n 1 0 0\n", "is corrupt: it is no whole POSCAR")]
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (b"Si\n1.0\n 1 0 0\n", "is corrupt: it is no whole POSCAR"),
+        (b"Si\n1.0\n5 0 0\n0 5 0\n0 0 5\nSi\n1\nDirect\n*****\n", "is corrupt: it is no whole POSCAR (Cannot parse"),
+        (
+            b"Si\n1.0\n5 0 0\n0 5 0\n0 0 5\nSi O\n1 99999999999\nDirect\n0 0 0\n",
+            "is corrupt: 99999999999 atoms are announced",
+        ),
+    ],
 )
 def test_a_broken_contcar_of_dynamics_is_refused_by_name(data: Path, tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "vasprun.xml.gz").write_bytes((data / f"{MD}_vasprun.xml.gz").read_bytes())
