@@ -128,7 +128,8 @@ def crash_node(here: Campaign) -> None:
 def test_killed_in_the_middle_of_dynamics(
     fault: str, strike: Callable[[Campaign], None], manager: str, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
-    with campaign(tmp_path / "killed", manager=manager, faults=FREEZE % 3600) as here:
+    alone = fault == "node crash"
+    with campaign(tmp_path / "killed", alone=alone, manager=manager, faults=FREEZE % 3600) as here:
         started(here)
         struck(here)
         strike(here)
@@ -285,17 +286,14 @@ def test_cancelled_and_taken_up_again(fault: str, manager: str, undisturbed: dic
 @needs_slurm
 def test_node_drained_before_anything_runs(manager: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
     node = subprocess.run(["sinfo", "-h", "-o", "%n"], capture_output=True, text=True, check=True).stdout.split()[0]
-    subprocess.run(["scontrol", "update", f"nodename={node}", "state=drain", "reason=test"], check=True)
-    try:
-        with campaign(tmp_path / "drained", manager=manager) as here:
+    with campaign(tmp_path / "drained", alone=True, manager=manager) as here:
+        subprocess.run(["scontrol", "update", f"nodename={node}", "state=drain", "reason=test"], check=True)
+        try:
             started(here)
-            try:
-                reaches(lambda: "wait in the queue: " in here.said(), 120, f"the reason; {here.said()}")
-                assert re.search("DRAINED|NotAvail|Down", here.said(), re.IGNORECASE), here.said()
-                waiting = reaches(lambda: next(filter(waits_in_queue, here.records()), None), 60, "a job that waits")
-                assert in_queue(waiting).startswith(f"waits in the queue as job {waiting['queue_job']} (")
-            finally:
-                subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=False)
-            completes(here, "node drained", undisturbed)
-    finally:
-        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], capture_output=True, check=False)
+            reaches(lambda: "wait in the queue: " in here.said(), 120, f"the reason; {here.said()}")
+            assert re.search("DRAINED|NotAvail|Down", here.said(), re.IGNORECASE), here.said()
+            waiting = reaches(lambda: next(filter(waits_in_queue, here.records()), None), 60, "a job that waits")
+            assert in_queue(waiting).startswith(f"waits in the queue as job {waiting['queue_job']} (")
+        finally:
+            subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
+        completes(here, "node drained", undisturbed)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -282,13 +284,16 @@ class Campaign:
 
 
 @contextlib.contextmanager
-def campaign(folder: Path, **options: Any) -> Iterator[Campaign]:
-    """A campaign that leaves nothing behind."""
+def campaign(folder: Path, *, alone: bool = False, **options: Any) -> Iterator[Campaign]:
+    """A campaign that leaves nothing behind; `alone` where the whole node is struck, which every campaign would feel
+    that another worker of pytest runs beside it."""
     before = dict(os.environ)
-    made = Campaign(folder, **options)
-    try:
-        yield made
-    finally:
-        made.close()
-        os.environ.clear()
-        os.environ.update(before)
+    with (Path(tempfile.gettempdir()) / "catholyte-slurm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        made = Campaign(folder, **options)
+        try:
+            yield made
+        finally:
+            made.close()
+            os.environ.clear()
+            os.environ.update(before)
