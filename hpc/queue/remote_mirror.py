@@ -12,9 +12,10 @@ from ...configs.errors import StoreError
 from ..store.campaign_store import CampaignStore
 from ..store.ledger import Ledger, job_key, job_record
 from ..store.liveness import has_died
+from ..store.turn import turn
 from .losses import LOST_LIMIT, came_further, cause_of_loss, count_loss, gives_up, has_room, ran_out_of_room
 from .scheduler import waiting_in_queue, waits_its_turn
-from .tend import Round
+from .tend import LOOK, Round
 
 __all__ = ["mirror"]
 
@@ -48,7 +49,12 @@ _PAUSED = ("PAUSED", "STOPPED", "USER_STOPPED")
 
 def mirror(store: CampaignStore, cluster: Cluster, jobs: Any) -> Round:
     """Write jobflow-remote's states into the ledger, and try again what the scheduler lost, at most three times without
-    a step in between."""
+    a step in between. Two that look take turns: each loss is put back once."""
+    with turn(store, LOOK):
+        return _mirror(store, cluster, jobs)
+
+
+def _mirror(store: CampaignStore, cluster: Cluster, jobs: Any) -> Round:
     ledger, found = Ledger(store), Round()
     try:
         queue = waiting_in_queue(cluster)

@@ -16,13 +16,16 @@ from ...configs.errors import StoreError
 from ..store.campaign_store import CampaignStore
 from ..store.ledger import Ledger
 from ..store.liveness import has_died
+from ..store.turn import turn
 from .fireworks import adapter, let_go, set_waiting
 from .losses import LOST_LIMIT, cause_of_loss, count_loss, gives_up, has_room, ran_out_of_room
 from .scheduler import REFUSED_SECONDS, patient_with_the_scheduler, waiting_in_queue, waits_its_turn
 from .standing import standing
 
-__all__ = ["Round", "tell_queue", "tend", "work_through"]
+__all__ = ["LOOK", "Round", "tell_queue", "tend", "work_through"]
 
+#: name of the turn of whoever compares a manager with the scheduler
+LOOK = "the look after the queue"
 #: s after which a job that was reserved and never submitted is put back: its `tend` was killed in between
 RESERVED_SECONDS = 120
 #: how often a job whose result is there is handed to the queue again so that its workflow hears of it
@@ -60,13 +63,19 @@ def tend(store: CampaignStore, pad: Any, cluster: Cluster) -> Round:
     A job that FireWorks calls running and the queue does not know is lost: it is put back in line with its cause in the
     ledger, at most :data:`LOST_LIMIT` times without a step in between; then it waits for a person. So is a job that
     failed on a full disk, once there is room again. One that was cancelled in the queue waits at once. A twin that
-    waited, and a job that fell after its result was delivered, go on.
+    waited, and a job that fell after its result was delivered, go on. Two that look take turns: each loss is put back
+    once.
 
     Raises
     ------
     StoreError
         If the scheduler does not answer.
     """
+    with turn(store, LOOK):
+        return _tend(store, pad, cluster)
+
+
+def _tend(store: CampaignStore, pad: Any, cluster: Cluster) -> Round:
     found, ledger = Round(), Ledger(store)
     alive = waiting_in_queue(cluster)
     for fw in pad.fireworks.find({"state": {"$in": ["RUNNING", "RESERVED", "FIZZLED", "PAUSED"]}}, _FIELDS):

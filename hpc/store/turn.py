@@ -20,6 +20,8 @@ __all__ = ["turn"]
 #: s that one waits for another's turn to end
 PATIENCE = 1800.0
 _PAUSE = 0.5
+#: tokens of the turns that this process has
+_MINE: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -38,13 +40,16 @@ def turn(store: CampaignStore, name: str) -> Iterator[None]:
     mine = {"_id": name, "key": f"lock {name}", "token": token, "heartbeat": time.time()}
     mine |= {"host": socket.gethostname(), "pid": os.getpid(), "pid_started": psutil.Process().create_time()}
     until = time.monotonic() + PATIENCE
+    _MINE.add(token)
     while True:
         try:
             locks.insert_one(mine)
             break
         except DuplicateKeyError:
             held = locks.find_one({"_id": name})
-            if held is not None and has_died(store.location, held):
+            if held is not None and held["token"] == token:
+                break  # the answer to the first try was lost
+            if held is not None and (_is_left(held, mine) or has_died(store.location, held)):
                 locks.delete_one({"_id": name, "token": held["token"], "heartbeat": held["heartbeat"]})
                 continue
         if time.monotonic() > until:
@@ -63,7 +68,13 @@ def turn(store: CampaignStore, name: str) -> Iterator[None]:
     finally:
         ended.set()
         beats.join()
+        _MINE.discard(token)
         locks.delete_one({"_id": name, "token": token})
+
+
+def _is_left(held: dict[str, Any], mine: dict[str, Any]) -> bool:
+    """Whether this very process had the turn and could not give it back, because the database was away."""
+    return all(held.get(name) == mine[name] for name in ("host", "pid", "pid_started")) and held["token"] not in _MINE
 
 
 def _beat(locks: Any, name: str, token: str, ended: threading.Event) -> None:

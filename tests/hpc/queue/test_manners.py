@@ -3,6 +3,7 @@ both managers, on a database server, with the scheduler's words at hand."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -182,6 +183,28 @@ def test_one_loss_that_two_look_at_counts_once(line: Line, tmp_path: Path) -> No
         assert count_loss(line.ledger, line.key("left"), "launch 1", tmp_path) == 1
     assert count_loss(line.ledger, line.key("left"), "launch 2", tmp_path) == 2
     assert line.record("left")["lost"] == 2
+
+
+def test_two_looks_at_once_put_a_lost_job_back_once(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.submit()
+    number = line.starts("left")
+    del line.alive[number]
+    if line.manager != "fireworks":
+        line.jobs.jobs.update_one({"uuid": line.key("left")}, {"$set": {"state": "FAILED", "error": "no result"}})
+    both = threading.Barrier(2)
+
+    def cause(*told: Any) -> dict[str, Any]:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            if both.wait(3):  # the other has seen the loss too, if it may
+                time.sleep(0.5)  # and acts first
+        return cause_of_loss(*told)
+
+    for module in (tend, remote_mirror):
+        monkeypatch.setattr(module, "cause_of_loss", cause)
+    with ThreadPoolExecutor(2) as threads:
+        rounds = [look.result() for look in [threads.submit(line.look) for _ in range(2)]]
+    assert sorted(len(found.put_back) for found in rounds) == [0, 1]
+    assert (line.state("left"), line.record("left")["lost"]) == ("READY", 1)
 
 
 def test_progress_is_a_whole_step(tmp_path: Path) -> None:
@@ -517,6 +540,18 @@ def test_a_turn_whose_holder_died_is_taken_over(line: Line, monkeypatch: pytest.
         assert line.store.states.database["locks"].count_documents({}) == 1
     assert time.monotonic() - started < 10
     assert line.store.states.database["locks"].count_documents({}) == 0
+
+
+def test_a_turn_that_an_outage_left_behind_is_taken_up_again(line: Line) -> None:
+    locks = line.store.states.database["locks"]
+    with turn(line.store, "x"):
+        held = locks.find_one({"_id": "x"})
+    locks.insert_one(held)  # its end could not be written
+    started = time.monotonic()
+    with turn(line.store, "x"):
+        assert locks.find_one({"_id": "x"})["token"] != held["token"]
+    assert time.monotonic() - started < 10
+    assert locks.count_documents({}) == 0
 
 
 @REMOTE
