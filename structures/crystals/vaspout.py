@@ -100,9 +100,20 @@ def plain(tag: str, value: Any) -> Any:
 
 
 def vaspout_atoms(file: File) -> list[tuple[str, int]]:
-    """Element and number of atoms of each group, in the order of the positions."""
+    """Element and number of atoms of each group, in the order of the positions.
+
+    Raises
+    ------
+    InputError
+        If they are not the atoms that have positions.
+    """
     names = [plain("", name) for name in file["results/positions/ion_types"][()]]
     counts = file["results/positions/number_ion_types"][()].tolist()
+    places = file[STEPS]["position_ions"].shape[1]
+    if sum(counts) != places or min(counts) < 0:
+        raise InputError(
+            f"{file.filename} is damaged: its groups have {sum(counts)} atoms, and {places} have positions"
+        )
     found = [(match.group() if (match := _SYMBOL.match(str(name))) else str(name)) for name in names]
     return list(zip(found, map(int, counts), strict=True))
 

@@ -135,6 +135,17 @@ def test_a_relaxation_is_no_dynamics_and_a_structure(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.structure.frac_coords[1], [0.54, 0.5, 0.5], atol=1e-8)
 
 
+@pytest.mark.parametrize("counts", [[1, 10**9], [-1, 3], [2]])
+def test_groups_of_other_atoms_than_have_positions_are_refused(tmp_path: Path, counts: list[int]) -> None:
+    file = write_vaspout(_moving(), tmp_path / "vaspout.h5")
+    with h5py.File(file, "r+") as other:
+        del other["results/positions/number_ion_types"]
+        other["results/positions/number_ion_types"] = counts
+    for read in (read_structure, read_bands, lambda path: open_trajectory([path])):
+        with pytest.raises(InputError, match=r"vaspout\.h5"):
+            read(file)
+
+
 def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     file = write_vaspout(_run(), tmp_path / "vaspout.h5")
     whole = file.read_bytes()
