@@ -45,6 +45,9 @@ _REFRESH = 20
 _LIMIT = 20_000
 #: lanes times columns evaluated at once: 16 MB for each intermediate array
 _BLOCK = 2_000_000
+#: multiplications of one matrix product: above 262,144 OpenBLAS takes several threads, which wait for one another
+#: longer than such a product lasts (500 lanes of 500 columns: 6 to 12 times the CPU time of one thread)
+_PRODUCT = 131_072
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,7 @@ class _Lanes:
 
     def reduced(self, lanes: Index) -> Floats:
         """(n_lanes, n_columns) energy of each phase above the supporting plane."""
-        found: Floats = self.cost(lanes) - self.potentials(lanes) @ self.matrix
-        return found
+        return self.cost(lanes) - _product(self.potentials(lanes), self.matrix)
 
     def direction(self, lanes: Index, entering: Index) -> Floats:
         found: Floats = (self.tableau[lanes, :, 2:] @ self.matrix[:, entering].T[:, :, np.newaxis])[:, :, 0]
@@ -174,7 +176,7 @@ class _Lanes:
 
     def _replacement(self, lanes: Index, row: Index) -> tuple[Index, Floats]:
         """Dual ratio test: the phase whose plane is reached first when the phase of `row` has been used up."""
-        across = self.tableau[lanes, row, 2:] @ self.matrix
+        across = _product(self.tableau[lanes, row, 2:], self.matrix)
         allowed = across < -_PIVOT
         rise = np.where(allowed, np.maximum(self.reduced(lanes), 0.0) / np.where(allowed, -across, 1.0), np.inf)
         entering = rise.argmin(axis=1)
@@ -196,6 +198,16 @@ def _first_out(direction: Floats, tableau: Floats) -> tuple[Index, Bools]:
         if (left.sum(axis=1) <= 1).all():
             break
     return left.argmax(axis=1), exists
+
+
+def _product(left: Floats, right: Floats) -> Floats:
+    """Matrix product in slabs of rows, each small enough for one thread."""
+    count, size = len(left), max(1, _PRODUCT // right.size)
+    found = np.empty((count, right.shape[1]))
+    whole = count - count % size
+    np.matmul(left[:whole].reshape(-1, size, left.shape[1]), right, out=found[:whole].reshape(-1, size, right.shape[1]))
+    np.matmul(left[whole:], right, out=found[whole:])
+    return found
 
 
 def _blocks(lanes: int, columns: int) -> list[slice]:
