@@ -22,10 +22,12 @@ __all__ = [
 
 #: in the place of a tier where no engine made the number
 MEASURED, SEE_SOURCES = "measured volumes", "see sources"
+#: in the place of a tier of a gas whose Gibbs energy is tabulated
+GAS_TABLES = "gas tables"
 #: between the tiers of a label, and the label of no tier
 _AND, _NO_TIER = " + ", "none"
 #: what stands in the place of tiers and names no engine; the dash is that of an empty cell
-_NO_ENGINES = frozenset(("", "–", _NO_TIER, MEASURED, SEE_SOURCES))
+_NO_ENGINES = frozenset(("", "–", _NO_TIER, MEASURED, SEE_SOURCES, GAS_TABLES))
 
 
 def number(value: float, digits: int = 2) -> str:

@@ -39,9 +39,9 @@ RANKS: dict[str, tuple[str, ...]] = {
     ),
     "workflows.engines": ("cores tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp"),
     "analysis": (
-        "words",
+        "words gibbs",
         "thermodynamics states trajectories cells layers former_labels",
-        "campaigns",
+        "campaigns phase_sets",
         "oxygen motion records transport",
         "figures",
         "report",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ...configs.errors import CatholyteError
-from ..thermodynamics.own_entries import joined_by_new
+from ..phase_sets.own_entries import joined_by_new
 from ..thermodynamics.phase_set import PhaseSet, load_phase_set
 from .case import Case
 from .content import Block, KeyNumber, Section, Text, Value

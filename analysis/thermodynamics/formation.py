@@ -27,6 +27,7 @@ from ...configs.errors import InputError
 from ...configs.load import CONFIGS, parse_file
 from ...configs.models import Spec, Tier
 from ...structures.crystals.chemistry import CHEMICAL_CLASSES, ChemicalClass, chemical_class
+from ..words import GAS_TABLES
 from .phase_set import PhaseEntry, PhaseSet, parse_formula
 
 __all__ = [
@@ -294,18 +295,21 @@ class MeasurementScales:
         Compounds with a measured enthalpy have it and its error :data:`MEASURED_ERROR`; polymorphs of one composition
         keep their distances. All others are as in the set.
     known : frozenset of str
-        Reduced formulas of the crystals that are measured.
+        Reduced formulas of the crystals that are measured, and at a temperature of the gases of the tables.
     elsewhere : mapping of str to State
         Reduced formula to the state of compounds that were measured as liquid or gas only: the set holds their
         crystals, whose energies are computed.
     errors : mapping of ChemicalClass to ClassError
         Of the computed compounds.
+    step_error : float
+        eV/atom, of a crystal's step from enthalpy to Gibbs energy.
     """
 
     measured: PhaseSet
     known: frozenset[str]
     elsewhere: Mapping[str, State]
     errors: Mapping[ChemicalClass, ClassError]
+    step_error: float = 0.0
 
     def sigma(self, changes: Mapping[PhaseEntry, float], *, measured: bool) -> float:
         """Return the standard deviation of an energy from measurement, in the unit of the changes times eV.
@@ -323,8 +327,9 @@ class MeasurementScales:
         variance = 0.0
         inside: dict[ChemicalClass, float] = {}
         for entry, amount in changes.items():
-            if len(entry.composition) == 1:
+            if len(entry.composition) == 1 or entry.tier == GAS_TABLES:
                 continue
+            variance += (amount * self.step_error) ** 2
             if measured and _reduced(entry.formula) in self.known:
                 variance += (amount * MEASURED_ERROR) ** 2
                 continue
@@ -348,11 +353,8 @@ class MeasurementScales:
         computed = tuple(formula for formula, key in compounds.items() if key not in self.known)
         fluids = [f"{formula} ({self.elsewhere[key]})" for formula, key in compounds.items() if key in self.elsewhere]
         if fluids:
-            return (
-                measured,
-                computed,
-                f"no number from measured enthalpies: measured as fluids only: {', '.join(fluids)}",
-            )
+            why = f"no number from measured enthalpies: measured as fluids only: {', '.join(fluids)}"
+            return measured, computed, why
         if not measured:
             return measured, computed, "no number from measured enthalpies: none of the compounds has one"
         return measured, computed, ""

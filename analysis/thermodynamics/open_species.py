@@ -1,31 +1,26 @@
-"""Reservoirs: lithium at a voltage, oxygen at a temperature and pressure.
+"""Reservoirs: lithium at a voltage, oxygen at a temperature and pressure, a mixture of gases.
 
-The gas data of oxygen stand here once for the whole package (:func:`oxygen_shift`); the chemical potential follows the
-ideal gas with NIST-JANAF enthalpy and entropy (K. Reuter, M. Scheffler, Phys. Rev. B 65, 035406 (2001))::
+The chemical potential of oxygen follows the gas data of :mod:`..gibbs.gases`, the one mu(O2) of the package::
 
     mu(O2; T, p) - E(O2) = H(T) - H(T0) - T S(T) + k T ln(p / 1 bar)
 
 E(O2) is the set's own oxygen entry. Corrected energies are fitted to formation enthalpies at T0 = 298.15 K, so E(O2)
 stands for the enthalpy of the gas at that temperature, not for its Gibbs energy: at 298.15 K and 1 bar the difference
-is -T S = -0.634 eV per O2. H and S come from the Shomate equation of the NIST Chemistry WebBook (SRD 69; Chase,
-NIST-JANAF Thermochemical Tables, 4th edition, 1998), 100 to 6000 K.
+is -T S = -0.634 eV per O2.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from math import isfinite, log
 from typing import Any
 
-from pydantic import Field, model_validator
-
 from ...configs.constants import BOLTZMANN, KJ_PER_MOL
 from ...configs.errors import InputError
-from ...configs.load import CONFIGS, parse_file
-from ...configs.models import Spec
-from ...configs.steps.oxygen_loss import CorrectionName
+from ..gibbs.gases import FITTED_AT, PRESSURES, oxygen_data
+from ..gibbs.mixture import GasMixture
+from ..gibbs.solids import element_gibbs
 
 __all__ = [
     "FITTED_AT",
@@ -43,89 +38,10 @@ __all__ = [
 #: V vs Li/Li+ in which a lithium reservoir makes sense: below 0 V the metal itself plates without end, above 10 V no
 #: electrode works
 VOLTAGES = (0.0, 10.0)
-#: K, range of the Shomate equation
+#: K, range of the Shomate equation of oxygen
 TEMPERATURES = (100.0, 6000.0)
-#: bar; beyond some hundred bar oxygen is no ideal gas
-PRESSURES = (1e-100, 1e3)
-#: K, of the formation enthalpies that the corrections of a phase set are fitted to
-FITTED_AT = 298.15
 #: eV per O2: from below the reduction of any oxide to compressed oxygen
 _OXYGEN = (-20.0, 1.0)
-
-
-class ShomateRange(Spec):
-    """Coefficients of one range of temperature; the equations stand in the file."""
-
-    low: float = Field(ge=0, description="K")
-    high: float = Field(gt=0, description="K")
-    A: float
-    B: float
-    C: float
-    D: float
-    E: float
-    F: float
-    G: float
-    H: float
-
-    def enthalpy(self, temperature: float) -> float:
-        """H(T) - H(298.15 K), kJ/mol."""
-        t = temperature / 1000
-        return self.A * t + self.B * t**2 / 2 + self.C * t**3 / 3 + self.D * t**4 / 4 - self.E / t + self.F - self.H
-
-    def entropy(self, temperature: float) -> float:
-        """Standard entropy, J/(mol K)."""
-        t = temperature / 1000
-        return self.A * log(t) + self.B * t + self.C * t**2 / 2 + self.D * t**3 / 3 - self.E / (2 * t**2) + self.G
-
-
-class Gas(Spec):
-    """Thermal data of a gas."""
-
-    formula: str
-    source: str
-    license: str
-    pressure: float = Field(gt=0, description="bar, of the standard state")
-    zero_point: float = Field(description="kJ/mol, H(0 K) - H(298.15 K)")
-    shomate: tuple[ShomateRange, ...] = Field(min_length=1)
-
-    def range_at(self, temperature: float) -> ShomateRange:
-        """The range that holds a temperature; raises InputError naming what is covered."""
-        for part in self.shomate:
-            if part.low <= temperature <= part.high:
-                return part
-        raise InputError(
-            f"{temperature:g} K: gas data of {self.formula} reach from {self.shomate[0].low:g} to "
-            f"{self.shomate[-1].high:g} K, and 0 K is allowed"
-        )
-
-
-class Correction(Spec):
-    """A stated correction of the O2 molecule."""
-
-    value: float = Field(ge=0, description="eV per O atom, added to half the energy of the molecule")
-    fitted_at: float = Field(ge=0, description="K, temperature of the enthalpies that it was fitted to; 0 for none")
-    source: str
-
-
-class OxygenData(Spec):
-    """Content of ``configs/thermochemistry/oxygen.yaml``."""
-
-    gas: Gas
-    corrections: dict[CorrectionName, Correction]
-    contained: dict[str, float] = Field(description="scheme to what it adds to total energies, eV per oxide ion")
-
-    @model_validator(mode="after")
-    def _ranges_join(self) -> OxygenData:
-        parts = self.gas.shomate
-        if any(one.high != other.low for one, other in pairwise(parts)):
-            raise ValueError("the ranges of the gas data must join")
-        return self
-
-
-@cache
-def oxygen_data() -> OxygenData:
-    """Return gas data and corrections of oxygen with their sources."""
-    return parse_file(CONFIGS / "thermochemistry" / "oxygen.yaml", OxygenData)[0]
 
 
 def gas_enthalpy(temperature: float) -> float:
@@ -139,7 +55,7 @@ def gas_enthalpy(temperature: float) -> float:
     gas = oxygen_data().gas
     if temperature == 0:
         return 0.0
-    return (gas.range_at(temperature).enthalpy(temperature) - gas.zero_point) / KJ_PER_MOL
+    return (gas.range_at(temperature).enthalpy(temperature) - (gas.zero_point or 0.0)) / KJ_PER_MOL
 
 
 def gas_entropy(temperature: float, pressure: float = 1.0) -> float:
@@ -223,19 +139,27 @@ class OpenSpecies:
         V vs Li/Li+: mu(Li) = E(Li metal) - voltage, one electron per Li.
     oxygen : float, optional
         mu(O2) - E(O2), eV per O2.
+    gases : GasMixture, optional
+        In place of `oxygen`.
+    exchanged : tuple of str, optional
+        Elements of the gases that a phase set holds, from :meth:`within`; all that the gases fix where left out.
 
     Raises
     ------
     InputError
-        If neither is given, or one is out of range.
+        If none is given, oxygen is given twice, or one is out of range.
     """
 
     voltage: float | None = None
     oxygen: float | None = None
+    gases: GasMixture | None = None
+    exchanged: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.voltage is None and self.oxygen is None:
-            raise InputError("an open system needs a voltage (lithium), an oxygen potential, or both")
+        if self.voltage is None and self.oxygen is None and self.gases is None:
+            raise InputError("an open system needs a voltage (lithium), an oxygen potential, gases, or several of them")
+        if self.oxygen is not None and self.gases is not None:
+            raise InputError("an oxygen potential and gases exclude each other: name oxygen among the gases, O2=0.2")
         if self.voltage is not None and not VOLTAGES[0] <= self.voltage <= VOLTAGES[1]:
             raise InputError(
                 f"the voltage is {self.voltage} V vs Li/Li+: {VOLTAGES[0]:g} to {VOLTAGES[1]:g} V are allowed (below 0 "
@@ -253,21 +177,74 @@ class OpenSpecies:
         bar."""
         return cls(voltage, None if temperature is None else oxygen_potential(temperature, pressure))
 
+    def within(self, elements: Collection[str], name: str) -> OpenSpecies:
+        """Return the reservoirs as far as the elements of a phase set are concerned.
+
+        Parameters
+        ----------
+        elements : collection of str
+        name : str
+            Of the phase set, for messages.
+
+        Raises
+        ------
+        InputError
+            If gases leave an element of the set undetermined, or fix none of them.
+        """
+        if self.gases is None:
+            return self
+        return replace(self, exchanged=tuple(self.gases.opened(elements, name)))
+
     @property
     def shifts(self) -> dict[str, float]:
-        """Open element to its chemical potential relative to its reference, eV/atom."""
+        """Open element to its chemical potential relative to its reference, eV/atom: lithium metal as it is, of any
+        other element the enthalpy at 298.15 K."""
         lithium = {} if self.voltage is None else {"Li": -self.voltage}
+        if self.gases is not None:
+            fixed = self.gases.potentials
+            return {**lithium, **{e: fixed[e] for e in (fixed if self.exchanged is None else self.exchanged)}}
         return lithium if self.oxygen is None else {**lithium, "O": self.oxygen / 2}
+
+    def shifts_at(self, temperature: float | None) -> dict[str, float]:
+        """Return the shifts relative to the elements of a phase set at a temperature, K, whose Gibbs energies there are
+        part of their energies; as :attr:`shifts` for a set that knows none.
+
+        Raises
+        ------
+        InputError
+            If gases have another temperature.
+        """
+        if temperature is None:
+            return self.shifts
+        if self.gases is not None and self.gases.temperature != temperature:
+            raise InputError(
+                f"the gases are at {self.gases.temperature:g} K, the solids of the phase set at {temperature:g} K"
+            )
+        return {
+            element: shift - (0.0 if element == "Li" else element_gibbs(element, temperature))
+            for element, shift in self.shifts.items()
+        }
+
+    def reservoir(self, element: str) -> dict[str, float]:
+        """Return what an atom of an open element is exchanged as: formula to molecules."""
+        if self.gases is not None and element in self.gases.definitions:
+            return self.gases.definitions[element]
+        return {"O2": 0.5} if element == "O" else {element: 1.0}
 
     def __str__(self) -> str:
         voltage = [] if self.voltage is None else [f"{self.voltage:g} V vs Li/Li+"]
         oxygen = [] if self.oxygen is None else [f"mu(O2) = {self.oxygen:g} eV"]
-        return " and ".join(voltage + oxygen)
+        gases = [] if self.gases is None else [str(self.gases)]
+        return " and ".join(voltage + oxygen + gases)
 
     def to_json(self) -> dict[str, Any]:
-        """Return voltage, oxygen and units."""
+        """Return voltage, oxygen and units, and of gases what they fix; `oxygen` is mu(O2) either way."""
+        oxygen, gases = self.oxygen, self.gases
+        if gases is not None and "O" in gases.potentials:
+            oxygen = 2 * gases.potentials["O"]
         return {
             "voltage": self.voltage,
-            "oxygen": self.oxygen,
+            "oxygen": oxygen,
+            **({} if gases is None else {"gases": gases.to_json()}),
             "units": {"voltage": "V vs Li/Li+", "oxygen": "eV per O2, relative to the set's O2 energy"},
         }

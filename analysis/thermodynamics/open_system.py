@@ -1,4 +1,4 @@
-"""Pairs in contact with reservoirs of lithium (a voltage) and oxygen (a gas): reactions, map over (x, V), interphases.
+"""Pairs in contact with reservoirs of lithium (a voltage) and of gases: reactions, map over (x, V), interphases.
 
 Of the open elements any amount is exchanged at their chemical potential mu, and the other elements are conserved. The
 grand potential Phi = E - sum mu_i n_i takes the place of the energy (Ong, Wang, Kang, Ceder, Chem. Mater. 20, 1798
@@ -33,7 +33,7 @@ from .reaction_results import ReactionResult
 from .reactions import PairCurve, describe
 from .uncertainty import SAMPLES, draw_lines, require_samples
 
-__all__ = ["OpenPair", "OpenSpecies", "oxygen_potential", "react_open"]
+__all__ = ["OpenPair", "OpenSpecies", "oxygen_potential", "react_open", "require_an_equilibrium"]
 
 
 def react_open(
@@ -47,7 +47,7 @@ def react_open(
         Library names or chemical formulas; each holds an element that is not open.
     phase_set : PhaseSet
         Must hold the open elements: lithium metal is the zero of the voltage, its oxygen entry that of the oxygen
-        potential.
+        potential. Of the elements of gases those that it lacks are left out.
     species : OpenSpecies
     samples, seed
         As in :func:`.reactions.react`.
@@ -60,9 +60,11 @@ def react_open(
         If the hull is degenerate.
     """
     require_samples(samples)
+    species = species.within(phase_set.elements, phase_set.name)
     pair = OpenPair.of(a, b, phase_set, set(species.shifts))
     (curve,) = pair.curves([species])
-    energies = pair.closed.grand_potentials(species.shifts, pair.closed.samples(samples, seed))
+    shifts = species.shifts_at(phase_set.temperature)
+    energies = pair.closed.grand_potentials(shifts, pair.closed.samples(samples, seed))
     own = [None if s.entry is None else energies[:, pair.closed.position[s.entry.id]] for s in (pair.a, pair.b)]
     draws = draw_lines(curve.phases, energies[:, pair.kept], pair.ends, (own[0], own[1]), curve.x_atom)
 
@@ -82,12 +84,15 @@ class OpenPair:
     closed : Phases
         Of all elements, the open ones included.
     open_elements : frozenset of str
+    temperature : float or None
+        K, of the phase set.
     """
 
     a: Subject
     b: Subject
     closed: Phases
     open_elements: frozenset[str]
+    temperature: float | None
 
     @classmethod
     def of(cls, a: str, b: str, phase_set: PhaseSet, open_elements: set[str]) -> OpenPair:
@@ -112,7 +117,7 @@ class OpenPair:
                     "it is conserved"
                 )
         elements = {element.symbol for subject in subjects for element in subject.composition} | open_elements
-        return cls(*subjects, Phases.of(phase_set, elements), frozenset(open_elements))
+        return cls(*subjects, Phases.of(phase_set, elements), frozenset(open_elements), phase_set.temperature)
 
     @cached_property
     def kept(self) -> Index:
@@ -132,8 +137,9 @@ class OpenPair:
 
     def grand_potentials(self, many: Sequence[OpenSpecies]) -> Floats:
         """(n_species, n_entries) grand potentials of all entries, eV per atom of each."""
+        each = [species.shifts_at(self.temperature) for species in many]
         shifts: Mapping[str, Floats] = {
-            element: np.array([[species.shifts[element]] for species in many]) for element in sorted(self.open_elements)
+            element: np.array([[one[element]] for one in each]) for element in sorted(self.open_elements)
         }
         return np.asarray(self.closed.grand_potentials(shifts))
 
@@ -154,17 +160,39 @@ class OpenPair:
         grand = self.grand_potentials(many)
         for species, endless in zip(many, self.endless(grand), strict=True):
             if endless >= 0:
-                formula = self.closed.entries[endless].formula
-                raise InputError(
-                    f"at {species} the reservoirs alone form {formula} without end: no equilibrium; choose a higher "
-                    "voltage or less oxygen"
-                )
+                raise _no_equilibrium(str(species), self.closed.entries[endless].formula)
         a, b = (np.tile(end, (len(many), 1)) for end in self.ends)
         own = [None if s.entry is None else grand[:, self.closed.position[s.entry.id]] for s in (self.a, self.b)]
         return [
             PairCurve(self.a, self.b, self.frame, vertices, (_at(own[0], i), _at(own[1], i)), many[i])
             for i, vertices in enumerate(self.frame.tie_lines(a, b, grand[:, self.kept]))
         ]
+
+
+def require_an_equilibrium(closed: Phases, shifts: Mapping[str, float], where: str) -> None:
+    """Raise InputError if open elements form a phase of themselves without end.
+
+    Parameters
+    ----------
+    closed : Phases
+        Of all elements.
+    shifts : mapping of str to float
+        As :meth:`.hull.Phases.opened` takes them.
+    where : str
+        What holds the potentials, for the message.
+    """
+    grand = closed.grand_potentials(shifts)
+    alone = np.setdiff1d(np.arange(len(closed.entries)), closed.closed_entries(shifts))
+    lowest = alone[grand[alone].argmin()]
+    if grand[lowest] < -NUMERICAL_ZERO:
+        raise _no_equilibrium(where, closed.entries[lowest].formula)
+
+
+def _no_equilibrium(where: str, formula: str) -> InputError:
+    return InputError(
+        f"at {where} the reservoirs alone form {formula} without end: no equilibrium; choose a higher voltage or less "
+        "of a gas"
+    )
 
 
 def _at(values: Floats | None, index: int) -> float | None:

@@ -23,6 +23,7 @@ from ...configs.errors import InputError, SignatureMismatchError, UnknownNameErr
 from ...configs.models import Spec, Tier
 from ...structures.crystals.chemistry import ChemicalClass
 from ...workflows.documents import Signature
+from ..words import GAS_TABLES
 
 __all__ = [
     "DEFAULT_PHASE_SET",
@@ -36,7 +37,6 @@ __all__ = [
 ]
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-PHASES = load.CONFIGS / "phases"
 #: the set that answers where no other is named
 DEFAULT_PHASE_SET = "solidstate"
 
@@ -149,6 +149,9 @@ class PhaseSet(Spec):
         default_factory=dict, description="eV/atom, one standard deviation per tier and class"
     )
     entries: tuple[PhaseEntry, ...] = Field(min_length=1)
+    temperature: float | None = Field(
+        None, gt=0, description="K, of the Gibbs energies; None for energies that stand for enthalpies at 298.15 K"
+    )
     sha256: str = Field(description="of the canonical JSON without this key")
 
     @model_validator(mode="after")
@@ -166,7 +169,7 @@ class PhaseSet(Spec):
             self._require_scale(entry)
             self.require_elements(entry.composition, f"entry {entry.id!r}")
         for tier in sorted({entry.tier for entry in self.entries}):
-            if load.engine_file(tier) is None:
+            if tier != GAS_TABLES and load.engine_file(tier) is None:
                 raise InputError(
                     f"phase set {self.name}: nothing says what numbers of the tier {tier!r} are worth: no engine has a "
                     f"file {tier}.yaml"
@@ -268,6 +271,8 @@ class PhaseSet(Spec):
         """Return the set with other values of its keys, and the hash of what it then holds."""
         changed = PhaseSet(**{**{key: getattr(self, key) for key in type(self).model_fields}, **changes})
         document = changed.model_dump(mode="json", exclude={"sha256": True, "entries": {"__all__": {"scale"}}})
+        if changed.temperature is None:
+            del document["temperature"]
         return changed.model_copy(update={"sha256": content_hash(document)})
 
     def entry_for(self, name: str) -> PhaseEntry | None:
@@ -344,7 +349,8 @@ def load_phase_set(name_or_path: str | Path) -> PhaseSet:
     Parameters
     ----------
     name_or_path : str or Path
-        A name in ``configs/phases`` or the path of a JSON file of the same schema.
+        A name in ``configs/phases`` or in the user's own folder (``CATHOLYTE_PHASES``), or the path of a JSON file of
+        the same schema.
 
     Raises
     ------
@@ -353,7 +359,7 @@ def load_phase_set(name_or_path: str | Path) -> PhaseSet:
     InputError
         If the file is missing, not JSON, altered (naming both hashes) or breaks the schema (naming entry and key).
     """
-    path = _locate(name_or_path)
+    path = load.phase_set_file(name_or_path)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -368,19 +374,6 @@ def load_phase_set(name_or_path: str | Path) -> PhaseSet:
     if stated != found:
         raise InputError(f"{path}: altered or corrupt: the file states sha256 {stated}, its content has {found}")
     return _validated(path, document)
-
-
-def _locate(name_or_path: str | Path) -> Path:
-    text = str(name_or_path)
-    if isinstance(name_or_path, Path) or "/" in text or text.endswith(".json"):
-        return Path(name_or_path)
-    names = [path.stem for path in PHASES.glob("*.json")]
-    if text not in names:
-        raise UnknownNameError(
-            f"unknown phase set {text!r} (a file is named by its path, e.g. ./{text}.json); "
-            f"{near_match_hint(text, names)}"
-        )
-    return PHASES / f"{text}.json"
 
 
 def _validated(path: Path, document: dict[str, Any]) -> PhaseSet:

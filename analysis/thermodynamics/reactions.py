@@ -131,8 +131,6 @@ def _draws(curve: PairCurve, samples: int, seed: int) -> LineDraws:
 
 
 _PARTS = ("mutual", "total")
-#: formula of what an open element is exchanged as, and its atoms
-_RESERVOIR = {"Li": ("Li", 1), "O": ("O2", 2)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,9 +217,11 @@ class PairCurve:
     def reaction(self, kink: int) -> str:
         """The balanced reaction at a kink, what is taken up on the left and what is released on the right."""
         x, products = float(self.x[kink]), self.products(kink)
-        moved = [
-            (amount / _RESERVOIR[element][1], _RESERVOIR[element][0]) for element, amount in self.exchange(x, products)
-        ]
+        taken: dict[str, float] = {}
+        for element, amount in self.exchange(x, products):
+            for formula, share in self.open.reservoir(element).items() if self.open else ():
+                taken[formula] = taken.get(formula, 0.0) + amount * share
+        moved = [(amount, formula) for formula, amount in taken.items()]
         right = [(p.coefficient, p.formula) for p in products] + [(-amount, formula) for amount, formula in moved]
         return write_reaction([(x, self.a.formula), (1 - x, self.b.formula), *moved], right)
 

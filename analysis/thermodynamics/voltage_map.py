@@ -16,7 +16,8 @@ import numpy as np
 
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
-from .formation import measurement_scales
+from ..gibbs.mixture import GasMixture
+from .formation import MeasurementScales, measurement_scales
 from .open_species import OpenSpecies
 from .open_system import OpenPair
 from .phase_set import PhaseSet
@@ -78,6 +79,8 @@ class VoltageMap:
         Labels.
     oxygen : float or None
         mu(O2) where oxygen is open too, eV per O2 relative to the set's O2 energy.
+    gases : GasMixture or None
+        What else the pair is open to.
     voltages : (n_voltages,) float array
         V vs Li/Li+.
     x, x_atom : (n_x,) float arrays
@@ -99,6 +102,7 @@ class VoltageMap:
     mutual: Floats
     total: Floats
     interphases: tuple[Interphase, ...]
+    gases: GasMixture | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers."""
@@ -107,6 +111,7 @@ class VoltageMap:
             "a": self.a,
             "b": self.b,
             "oxygen": self.oxygen,
+            **({} if self.gases is None else {"gases": self.gases.to_json()}),
             **{name: getattr(self, name).tolist() for name in ("voltages", "x", "x_atom", "mutual", "total")},
             "interphases": [interphase.to_json() for interphase in self.interphases],
             "units": {
@@ -123,9 +128,10 @@ def voltage_map(
     b: str,
     phase_set: PhaseSet,
     *,
-    voltages: Sequence[float] | Floats = _GRID,
+    voltages: Sequence[float] | Floats | None = None,
     points: int = 101,
     oxygen: float | None = None,
+    gases: GasMixture | None = None,
 ) -> VoltageMap:
     """Return the map of a | b over mixing ratio and voltage, and the interphase at each voltage.
 
@@ -138,12 +144,15 @@ def voltage_map(
         Library names or chemical formulas.
     phase_set : PhaseSet
         Must hold lithium metal.
-    voltages : (n_voltages,) sequence of float
-        V vs Li/Li+, rising, within 0 to 10.
+    voltages : (n_voltages,) sequence of float, optional
+        V vs Li/Li+, rising, within 0 to 10; where left out 0 to 5 V in steps of 0.05, from the first at which lithium
+        and the gases alone form nothing (Li2O below some 2.9 V under oxygen).
     points : int
         Mixing ratios, evenly spaced in the formula-unit fraction, at least 2.
     oxygen : float, optional
         mu(O2) relative to the set's O2 energy, eV per O2, e.g. from :func:`.open_species.oxygen_potential`.
+    gases : GasMixture, optional
+        In place of `oxygen`.
 
     Raises
     ------
@@ -152,10 +161,15 @@ def voltage_map(
     CalculationError
         If the hull is degenerate.
     """
-    if len(voltages) < 2 or points < 2 or not (np.diff(voltages) > 0).all():
+    if points < 2 or (voltages is not None and (len(voltages) < 2 or not (np.diff(voltages) > 0).all())):
         raise InputError("a map needs at least two rising voltages and at least two mixing ratios")
-    pair = OpenPair.of(a, b, phase_set, {"Li"} if oxygen is None else {"Li", "O"})
-    curves = pair.curves([OpenSpecies(float(voltage), oxygen) for voltage in voltages])
+    species = OpenSpecies(0.0, oxygen, gases).within(phase_set.elements, phase_set.name)
+    pair = OpenPair.of(a, b, phase_set, set(species.shifts))
+    scales = measurement_scales(phase_set)
+    other = None if scales is None else OpenPair.of(a, b, scales.measured, set(pair.open_elements))
+    both = [pair] if other is None else [pair, other]
+    at = _possible(both, species) if voltages is None else np.asarray(voltages, dtype=float)
+    curves = _at(pair, species, at)
     x = np.linspace(0.0, 1.0, points)
     units_a, units_b = x * pair.a.composition.num_atoms, (1 - x) * pair.b.composition.num_atoms
     x_atom = units_a / (units_a + units_b)
@@ -164,16 +178,26 @@ def voltage_map(
         sha256=phase_set.sha256,
         a=pair.a.label,
         b=pair.b.label,
-        oxygen=oxygen,
-        voltages=np.asarray(voltages, dtype=float),
+        oxygen=species.to_json()["oxygen"],
+        voltages=at,
         x=x,
         x_atom=x_atom,
         mutual=np.array([np.interp(x_atom, curve.x_atom, curve.mutual) for curve in curves]),
         total=np.array([np.interp(x_atom, curve.x_atom, curve.total) for curve in curves]),
-        interphases=_beside(
-            _interphases(pair, oxygen, np.asarray(voltages, dtype=float), curves), pair, oxygen, phase_set
-        ),
+        interphases=_beside(_interphases(pair, species, at, curves), pair, other, species, scales),
+        gases=gases,
     )
+
+
+def _possible(pairs: Sequence[OpenPair], species: OpenSpecies) -> Floats:
+    """The grid from the first voltage on at which the reservoirs alone form no phase without end."""
+    many = [replace(species, voltage=float(voltage)) for voltage in _GRID]
+    found = _GRID[np.all([pair.endless(pair.grand_potentials(many)) < 0 for pair in pairs], axis=0)]
+    if len(found) < 2:
+        raise InputError(
+            f"at {species} and up to {_GRID[-1]:g} V the reservoirs alone form a phase without end: no map"
+        )
+    return found
 
 
 def _deepest(curve: PairCurve) -> int | None:
@@ -189,7 +213,7 @@ def _phases(curve: PairCurve) -> frozenset[int]:
 
 
 def _interphases(
-    pair: OpenPair, oxygen: float | None, voltages: Floats, curves: Sequence[PairCurve]
+    pair: OpenPair, species: OpenSpecies, voltages: Floats, curves: Sequence[PairCurve]
 ) -> tuple[Interphase, ...]:
     """Ranges of equal phases; each boundary is halved until it is known."""
     found = [_phases(curve) for curve in curves]
@@ -198,32 +222,34 @@ def _interphases(
     for _ in range(_HALVINGS if changes else 0):
         middle = (low + high) / 2
         same = np.array(
-            [_phases(curve) == found[i] for i, curve in zip(changes, _at(pair, oxygen, middle), strict=True)]
+            [_phases(curve) == found[i] for i, curve in zip(changes, _at(pair, species, middle), strict=True)]
         )
         low, high = np.where(same, middle, low), np.where(same, high, middle)
     bounds = np.array([voltages[0], *high, voltages[-1]])
     first = [curves[i] for i in (0, *(i + 1 for i in changes))]
-    energies = [float(curve.mutual.min()) for curve in _at(pair, oxygen, bounds)]
+    energies = [float(curve.mutual.min()) for curve in _at(pair, species, bounds)]
     ends = zip(pairwise(bounds.tolist()), pairwise(energies), first, strict=True)
     return tuple(_interphase(low_high, mutual, curve) for low_high, mutual, curve in ends)
 
 
 def _beside(
-    interphases: tuple[Interphase, ...], pair: OpenPair, oxygen: float | None, phase_set: PhaseSet
+    interphases: tuple[Interphase, ...],
+    pair: OpenPair,
+    other: OpenPair | None,
+    species: OpenSpecies,
+    scales: MeasurementScales | None,
 ) -> tuple[Interphase, ...]:
     """The interphases with what measured enthalpies say at both ends of each."""
-    scales = measurement_scales(phase_set)
-    if scales is None:
+    if other is None or scales is None:
         return interphases
     bounds = np.array([interphases[0].low, *(interphase.high for interphase in interphases)])
-    other = OpenPair.of(pair.a.label, pair.b.label, scales.measured, set(pair.open_elements))
-    lines = zip(_at(pair, oxygen, bounds), _at(other, oxygen, bounds), strict=True)
+    lines = zip(_at(pair, species, bounds), _at(other, species, bounds), strict=True)
     ends = [beside_measurement(own, line, scales) for own, line in lines]
     return tuple(replace(one, beside=both) for one, both in zip(interphases, pairwise(ends), strict=True))
 
 
-def _at(pair: OpenPair, oxygen: float | None, voltages: Floats) -> list[PairCurve]:
-    return pair.curves([OpenSpecies(float(voltage), oxygen) for voltage in voltages])
+def _at(pair: OpenPair, species: OpenSpecies, voltages: Floats) -> list[PairCurve]:
+    return pair.curves([replace(species, voltage=float(voltage)) for voltage in voltages])
 
 
 def _interphase(bounds: tuple[float, float], mutual: tuple[float, float], curve: PairCurve) -> Interphase:

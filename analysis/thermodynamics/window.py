@@ -10,174 +10,66 @@ and at a kink the phases stand between two voltages. The window of a phase is th
 lithium content (Zhu, He, Mo, ACS Appl. Mater. Interfaces 7, 23685 (2015); Richards et al., Chem. Mater.
 28, 266 (2016)). A metastable phase has no range in which nothing would gain by decomposing; by the same
 authors' convention its energy is lowered to the hull, where it is just stable. Its window is then that
-of its own decomposition products, and the result states the shift. Entropy, kinetics and pressure are left out.
+of its own decomposition products, and the result states the shift. Kinetics and pressure are left out, and so is
+entropy, unless the phase set is one at a temperature. Open to gases too, E(n) is a grand potential; below the voltage
+at which lithium and the gases alone form a phase without end (Li2O under oxygen) there is no equilibrium, and the
+window ends there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from pymatgen.core.composition import Composition
 
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
-from ...configs.models import Tier
+from ..gibbs.mixture import GasMixture
 from .hull import NUMERICAL_ZERO, Phases, Vertex, settled
-from .phase_set import PhaseEntry, PhaseSet, Subject
+from .open_species import OpenSpecies
+from .open_system import require_an_equilibrium
+from .phase_set import PhaseEntry, PhaseSet, Subject, parse_formula
 from .reaction_results import Product, products_of, write_reaction
 from .uncertainty import SAMPLES, Spread, WindowUncertainty, require_samples
+from .window_results import LadderStep, Limit, WindowResult
 
-__all__ = ["LadderStep", "Limit", "WindowResult", "stability_window"]
+__all__ = ["LadderStep", "Limit", "WindowResult", "stability_window", "window_phases"]
 
 #: Li per formula unit: smaller differences are rounding
 _SAME_LITHIUM = 1e-6
 
 
 @dataclass(frozen=True)
-class Limit:
-    """One end of the window.
-
-    Parameters
-    ----------
-    voltage : float
-        V vs Li/Li+.
-    reaction : str
-        Balanced, per formula unit.
-    lithium : float
-        Li atoms taken up per formula unit; negative where released.
-    products : tuple of Product
-        Phases on the far side, per formula unit; lithium itself is not among them.
-    """
-
-    voltage: float
-    reaction: str
-    lithium: float
-    products: tuple[Product, ...]
-
-
-@dataclass(frozen=True)
-class LadderStep:
-    """One plateau of the ladder.
-
-    Parameters
-    ----------
-    voltage : float
-        V vs Li/Li+.
-    reaction : str
-        From the material to the phases on the far side of the step (lower voltage: lithiated; higher: delithiated).
-    lithium : float
-        Li atoms taken up per formula unit since the material; negative where released.
-    step : str
-        The reaction of this plateau alone without spectators, lithiation written from left to right.
-    step_lithium : float
-        Li atoms per formula unit exchanged on this plateau, > 0.
-    products : tuple of Product
-        Phases on the far side, per formula unit.
-    voltage_sigma : float
-        V, one standard deviation of the voltage at the lithium content in the middle of this plateau.
-    voltage_interval : (float, float)
-        V, its 16th and 84th percentile.
-    """
-
-    voltage: float
-    reaction: str
-    lithium: float
-    step: str
-    step_lithium: float
-    products: tuple[Product, ...]
-    voltage_sigma: float
-    voltage_interval: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class WindowResult:
-    """Window and ladder of one material on one phase set.
-
-    Parameters
-    ----------
-    reduction, oxidation : Limit or None
-        Ends of the window. No oxidation limit: no lithium to release. Reduction at 0 V means
-        that nothing takes up lithium before the metal itself forms.
-    ladder : tuple of LadderStep
-        Rising voltage.
-    energy_above_hull, energy_shift : float or None
-        eV/atom; the shift (<= 0) by which the material was lowered. None without an own energy.
-    published : tuple of (float or None)
-        (reduction, oxidation) in V as printed elsewhere: shown beside, never used.
-    """
-
-    phase_set: str
-    sha256: str
-    material: str
-    formula: str
-    entry: str | None
-    tier: Tier | None
-    reduction: Limit
-    oxidation: Limit | None
-    ladder: tuple[LadderStep, ...]
-    energy_above_hull: float | None
-    energy_shift: float | None
-    uncertainty: WindowUncertainty
-    tiers: Mapping[str, Tier]
-    note: str
-    published: tuple[float | None, float | None] | None = None
-
-    @property
-    def width(self) -> float | None:
-        """V; None where nothing limits oxidation by lithium release."""
-        return None if self.oxidation is None else self.oxidation.voltage - self.reduction.voltage
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers under the keys of the command line's ``window --json``; voltages in V vs Li/Li+."""
-        return {
-            "phase_set": {"name": self.phase_set, "sha256": self.sha256},
-            "material": self.material,
-            "formula": self.formula,
-            "entry": self.entry,
-            "tier": self.tier,
-            "reduction": self.reduction.voltage,
-            "oxidation": self.oxidation.voltage if self.oxidation else None,
-            "reduction_reaction": self.reduction.reaction,
-            "oxidation_reaction": self.oxidation.reaction if self.oxidation else None,
-            "ladder": [
-                {
-                    "voltage": s.voltage,
-                    "voltage_sigma": s.voltage_sigma,
-                    "voltage_interval": list(s.voltage_interval),
-                    "reaction": s.reaction,
-                    "lithium": round(s.lithium, 9),
-                    "step": s.step,
-                    "step_lithium": round(s.step_lithium, 9),
-                }
-                for s in self.ladder
-            ],
-            "energy_above_hull": self.energy_above_hull,
-            "energy_shift": self.energy_shift,
-            "uncertainty": self.uncertainty.to_json(),
-            "tiers": dict(self.tiers),
-            "note": self.note,
-            "published": list(self.published) if self.published else None,
-            "units": {
-                "voltage": "V vs Li/Li+",
-                "lithium": "Li per formula unit, positive where taken up",
-                "energy": "eV/atom",
-            },
-        }
-
-
-@dataclass(frozen=True)
 class _Profile:
-    """The lithium line of one material: kinks in the order of rising lithium content, all finite."""
+    """The lithium line of one material: kinks in the order of rising lithium content, all finite; `end` is that of
+    lithium alone."""
 
     subject: Subject
     phases: Phases
     vertices: tuple[Vertex, ...]
+    end: Vertex
+    metal: PhaseEntry
     reference: float
+    open: OpenSpecies | None
+
+    @property
+    def floor(self) -> float:
+        """V vs Li/Li+, below which lithium, and gases with it, form a phase without end; 0 for the metal."""
+        return settled(self.reference - self.end.energy)
+
+    def gases(self, vertex: Vertex) -> dict[str, float]:
+        """Molecules of each gas taken up per formula unit on the way from the material to a kink."""
+        found: dict[str, float] = {}
+        for element in self.open.shifts if self.open else ():
+            inside = sum(p.coefficient * parse_formula(p.formula)[element] for p in self.products(vertex))
+            for formula, share in self.open.reservoir(element).items() if self.open else ():
+                taken = share * (inside - self.subject.composition[element])
+                found[formula] = found.get(formula, 0.0) + taken
+        return found
 
     @property
     def host_atoms(self) -> float:
@@ -208,8 +100,9 @@ class _Profile:
         """Reaction of the material to the phases of a kink, and the Li it takes up."""
         taken = self.lithium(vertex) - self.own_lithium
         right = [(p.coefficient, p.formula) for p in self.products(vertex)]
+        moved = [(taken, "Li"), *((amount, gas) for gas, amount in self.gases(vertex).items())]
         return write_reaction(
-            [(1.0, self.subject.formula), (max(taken, 0.0), "Li")], [*right, (max(-taken, 0.0), "Li")]
+            [(1.0, self.subject.formula), *moved], [*right, *((-amount, formula) for amount, formula in moved)]
         ), taken
 
     def limit(self, voltage: float, far: Vertex) -> Limit:
@@ -229,6 +122,8 @@ class _Profile:
         exchanged = self.lithium(more) - self.lithium(less)
         net = Counter({p.formula: p.coefficient for p in self.products(more)})
         net.subtract({p.formula: p.coefficient for p in self.products(less)})
+        net.update({gas: -amount for gas, amount in self.gases(more).items()})
+        net.subtract({gas: -amount for gas, amount in self.gases(less).items()})
         left = [(-change, formula) for formula, change in net.items()]
         step = write_reaction([*left, (exchanged, "Li")], [(change, formula) for formula, change in net.items()])
         return LadderStep(
@@ -247,6 +142,7 @@ def stability_window(
     material: str,
     phase_set: PhaseSet,
     *,
+    gases: GasMixture | None = None,
     voltages: tuple[float, float] = (0.0, 6.0),
     published: tuple[float | None, float | None] | None = None,
     samples: int = SAMPLES,
@@ -262,6 +158,8 @@ def stability_window(
         Library name or chemical formula.
     phase_set : PhaseSet
         Must hold lithium metal, the zero of the voltage.
+    gases : GasMixture, optional
+        What the material is open to beside lithium.
     voltages : tuple of float
         V vs Li/Li+, range of the ladder. The limits themselves are given wherever they lie.
     published : tuple of (float or None), optional
@@ -274,7 +172,8 @@ def stability_window(
     Raises
     ------
     InputError
-        If the name or an element is unknown, the set has no lithium, the material is lithium, or the range is empty.
+        If the name or an element is unknown, the set has no lithium, the material is lithium, the range is empty, or
+        gases do not fit.
     CalculationError
         If the hull is degenerate.
     """
@@ -283,7 +182,7 @@ def stability_window(
         raise InputError(
             f"the voltage range {voltages[0]} to {voltages[1]} V is empty: the first must be the lower one"
         )
-    profile = _profile(phase_set.resolve(material), phase_set)
+    profile = _profile(phase_set.resolve(material), phase_set, gases)
     reduction, oxidation = _limits(profile)
     plateaus = list(pairwise(profile.vertices))[::-1]
     uncertainty, spreads = _uncertainty(profile, plateaus, samples, seed)
@@ -292,7 +191,10 @@ def stability_window(
     above = (
         None
         if own is None
-        else settled(own.energy_per_atom - profile.phases.decompose(profile.subject.composition).energy)
+        else settled(
+            float(profile.phases.energies[profile.phases.position[own.id]])
+            - profile.phases.decompose(profile.subject.composition).energy
+        )
     )
     return WindowResult(
         phase_set=phase_set.name,
@@ -310,10 +212,33 @@ def stability_window(
         tiers={entry.id: entry.tier for entry in _entries(profile)},
         note=_note(profile, above, reduction, oxidation),
         published=published,
+        open=profile.open,
     )
 
 
-def _profile(subject: Subject, phase_set: PhaseSet) -> _Profile:
+def window_phases(
+    subject: Subject, phase_set: PhaseSet, gases: GasMixture | None = None
+) -> tuple[Phases, OpenSpecies | None]:
+    """Return the phases of a material and lithium, open to gases where they are given, and these as reservoirs.
+
+    Raises
+    ------
+    InputError
+        If the gases do not fit the set, hold all elements of the material but lithium, or form a phase without end.
+    """
+    elements = {"Li", *(element.symbol for element in subject.composition)}
+    if gases is None:
+        return Phases.of(phase_set, elements), None
+    species = OpenSpecies(gases=gases).within(phase_set.elements, phase_set.name)
+    open_elements = set(species.shifts)
+    if elements <= open_elements | {"Li"}:
+        raise InputError(f"{subject.label} holds nothing but lithium and what {gases} hold: nothing of it is conserved")
+    closed, shifts = Phases.of(phase_set, elements | open_elements), species.shifts_at(phase_set.temperature)
+    require_an_equilibrium(closed, shifts, str(species))
+    return closed.opened(shifts), species
+
+
+def _profile(subject: Subject, phase_set: PhaseSet, gases: GasMixture | None) -> _Profile:
     if "Li" not in phase_set.elements:
         raise InputError(
             f"the phase set {phase_set.name} holds no lithium metal, the zero of the voltage; its elements: "
@@ -322,14 +247,15 @@ def _profile(subject: Subject, phase_set: PhaseSet) -> _Profile:
     host = Composition({element: amount for element, amount in subject.composition.items() if element.symbol != "Li"})
     if not host:
         raise InputError(f"{subject.label} is lithium itself: a window needs another element")
-    phases = Phases.of(phase_set, {"Li", *(element.symbol for element in host)})
+    phases, species = window_phases(subject, phase_set, gases)
     line = phases.tie_line(host, Composition("Li"))[::-1]
-    return _Profile(subject, phases, line[:-1], line[-1].energy)
+    metal = min(phase_set.by_system[frozenset(["Li"])], key=lambda entry: entry.energy_per_atom)
+    return _Profile(subject, phases, line[:-1], line[-1], metal, metal.energy_per_atom, species)
 
 
 def _limits(profile: _Profile) -> tuple[Limit, Limit | None]:
     """Return the limits at the material's own lithium content, on the hull; beyond the last kink lithium metal forms,
-    at 0 V."""
+    at 0 V, or with gases another phase without end."""
     own = profile.own_lithium
     less = [v for v in profile.vertices if profile.lithium(v) < own - _SAME_LITHIUM]
     here = [v for v in profile.vertices if abs(profile.lithium(v) - own) <= _SAME_LITHIUM]
@@ -338,9 +264,11 @@ def _limits(profile: _Profile) -> tuple[Limit, Limit | None]:
     if more:
         reduction = profile.limit(profile.voltage(near, more[0]), more[0])
     else:
+        alone = profile.phases.entries[max(profile.end.amounts, key=profile.end.amounts.__getitem__)].formula
+        below = f"; below it lithium and the gases alone form {alone} without end" if profile.floor else ""
         reduction = Limit(
-            0.0,
-            f"{profile.subject.formula} takes up no lithium above 0 V",
+            profile.floor,
+            f"{profile.subject.formula} takes up no lithium above {profile.floor:.4g} V{below}",
             settled(profile.lithium(near) - own),
             profile.products(near),
         )
@@ -384,7 +312,7 @@ def _uncertainty(
     release = [(own, -lithium)] if profile.own_lithium else []
     points = [(own, lithium), *((profile.middle(*plateau), lithium) for plateau in plateaus), *release]
     energies = phases.samples(samples, seed)
-    metal = phases.hull_energies(np.tile(lithium, (samples, 1)), energies)
+    metal = energies[:, phases.position[profile.metal.id]]
     targets, towards = (
         np.repeat(side, samples, axis=0)
         for side in (np.array([p[0] for p in points]), np.array([p[1] for p in points]))

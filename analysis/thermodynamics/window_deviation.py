@@ -16,13 +16,14 @@ from typing import Any
 
 from ...configs.errors import InputError
 from ...configs.models import Tier
+from ..gibbs.mixture import GasMixture
 from .formation import measurement_scales
 from .hull import NUMERICAL_ZERO, Phases, settled
 from .phase_set import PhaseEntry, PhaseSet, Subject, parse_formula
 from .reaction_results import balanced_amounts
 from .reactions import products_of
 from .uncertainty import MeasuredLimit, MeasuredNumber
-from .window import Limit, WindowResult, stability_window
+from .window import Limit, WindowResult, stability_window, window_phases
 
 __all__ = ["Carrier", "Coverage", "LimitDeviation", "explain_window", "measured_limits"]
 
@@ -302,7 +303,7 @@ def _carriers(material: Subject, limit: Limit, phase_set: PhaseSet) -> tuple[Car
     return tuple(sorted(found, key=lambda carrier: -carrier.effect))
 
 
-def measured_limits(material: str, phase_set: PhaseSet) -> dict[str, MeasuredLimit]:
+def measured_limits(material: str, phase_set: PhaseSet, gases: GasMixture | None = None) -> dict[str, MeasuredLimit]:
     """Return the ``reduction`` and ``oxidation`` limits of a material beside measured enthalpies; empty where the set
     holds too few of them, without the oxidation limit where there is no lithium to release.
 
@@ -314,11 +315,14 @@ def measured_limits(material: str, phase_set: PhaseSet) -> dict[str, MeasuredLim
     material : str
         Library name or chemical formula.
     phase_set : PhaseSet
+    gases : GasMixture, optional
+        As of :func:`.window.stability_window`.
     """
     scales = measurement_scales(phase_set)
     if scales is None:
         return {}
-    own, other = (stability_window(material, phases, samples=2) for phases in (phase_set, scales.measured))
+    both = (phase_set, scales.measured)
+    own, other = (stability_window(material, phases, gases=gases, samples=2) for phases in both)
     found = {}
     for name in ("reduction", "oxidation"):
         here: Limit | None = getattr(own, name)
@@ -341,8 +345,9 @@ def measured_limits(material: str, phase_set: PhaseSet) -> dict[str, MeasuredLim
 
 def _changes(window: WindowResult, limit: Limit, phase_set: PhaseSet) -> dict[PhaseEntry, float]:
     """Atoms in each phase that form or are used up at a limit, per formula unit; the material stands on the hull."""
-    composition = parse_formula(window.formula)
-    phases = Phases.of(phase_set, {"Li", *(element.symbol for element in composition)})
+    subject = Subject(window.material, window.formula, None)
+    composition = subject.composition
+    phases, _ = window_phases(subject, phase_set, window.open.gases if window.open else None)
     changes: dict[PhaseEntry, float] = {}
     for product in limit.products:
         entry = phases.entries[phases.position[product.entry]]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from catholyte.analysis.oxygen.reference import default_correction
-from catholyte.analysis.thermodynamics.own_entries import entries_from_documents
+from catholyte.analysis.phase_sets.own_entries import entries_from_documents
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.analysis.thermodynamics.voltage_curve import lithium_from_document
 from catholyte.analysis.words import badge

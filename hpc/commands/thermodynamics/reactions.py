@@ -1,4 +1,4 @@
-"""The command ``reactions``: two materials in contact, closed or open to lithium and oxygen."""
+"""The command ``reactions``: two materials in contact, closed or open to lithium and gases."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
+from ....configs.errors import InputError
 from ..command import Command
 from ..options import PhaseSetName
 from ..output import say, say_notes, table
-from .phases import OwnStore, chosen_phases, volume_line
+from .phases import Gases, OwnStore, Solids, chosen_phases, conditions, say_conditions, volume_line
 
 __all__ = ["COMMAND", "reactions"]
 
 KINKS = ("x", "mutual (eV/atom)", "total (eV/atom)", "products")
+#: elements that a reservoir can hold
+_NAMES = {"Li": "lithium", "O": "oxygen", "S": "sulfur", "C": "carbon", "Cl": "chlorine", "H": "hydrogen"}
 INTERPHASES = (
     "from (V vs Li/Li+)",
     "to (V vs Li/Li+)",
@@ -31,9 +34,14 @@ def reactions(
         float | None, typer.Option(help="Voltage at which the system is open to lithium, V vs Li/Li+.")
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Temperature at which the system is open to oxygen gas, K.")
+        float | None,
+        typer.Option(help="Temperature, K, at which the system is open to the gases of --gas, else to oxygen."),
     ] = None,
-    pressure: Annotated[float, typer.Option(help="Pressure of oxygen, bar, with --temperature.")] = 1.0,
+    pressure: Annotated[
+        float | None, typer.Option(help="Pressure of oxygen, bar, with --temperature and no --gas.", show_default="1")
+    ] = None,
+    gas: Gases = None,
+    solids: Solids = "gibbs",
     threshold: Annotated[
         float, typer.Option(help="Released energy below which a pair counts as stable, eV/atom.")
     ] = 0.05,
@@ -46,33 +54,43 @@ def reactions(
     phase_set: PhaseSetName = None,
     own: OwnStore = None,
 ) -> dict[str, Any]:
-    """Give self, mutual and total reaction energy of A with B (eV/atom); x is the formula-unit fraction of A."""
-    from ....analysis.thermodynamics.open_species import OpenSpecies, oxygen_potential
+    """Give self, mutual and total reaction energy of A with B (eV/atom); x is the formula-unit fraction of A.
+
+    Raises
+    ------
+    InputError
+        If an option does not fit, or the gases contradict each other.
+    """
+    from ....analysis.thermodynamics.open_species import OpenSpecies
     from ....analysis.thermodynamics.open_system import react_open
     from ....analysis.thermodynamics.reactions import react
     from ....analysis.thermodynamics.voltage_map import voltage_map as map_voltages
     from ....analysis.thermodynamics.volume import Volumes
     from ....analysis.thermodynamics.volume_changes import pair_volumes
 
-    phases = chosen_phases(phase_set, own)
-    if voltage is None and temperature is None:
+    if gas and pressure is not None:
+        raise InputError("--pressure is that of oxygen alone: name it among the gases, --gas O2=0.2")
+    oxygen = [f"O2={1.0 if pressure is None else pressure}"] if temperature is not None and not gas else []
+    under = conditions(chosen_phases(phase_set, own), temperature, gas or oxygen, solids)
+    phases = under.phases
+    if voltage is None and under.gases is None:
         result = react(a, b, phases)
     else:
-        result = react_open(a, b, phases, OpenSpecies.at(voltage, temperature, pressure))
+        result = react_open(a, b, phases, OpenSpecies(voltage, gases=under.gases))
     document: dict[str, Any] = dict(result.to_json(threshold))
     kink = result.mutual.kink
     document["volumes"] = (
         pair_volumes(result, kink, phases, Volumes(phases)).to_json() if kink and temperature is None else None
     )
     if voltage_map:
-        oxygen = oxygen_potential(temperature, pressure) if temperature is not None else None
-        document["map"] = map_voltages(a, b, phases, oxygen=oxygen).to_json()
-    return document
+        document["map"] = map_voltages(a, b, phases, gases=under.gases).to_json()
+    return {**document, **under.document, "notes": [*document["notes"], *under.notes]}
 
 
 def _show(document: dict[str, Any], a: str, b: str) -> None:
     rows = [(k["x"], k["mutual"], k["total"], _amounts(k["products"])) for k in document["kinks"]]
     table(f"{a} | {b} on {document['phase_set']['name']}", KINKS, rows)
+    say_conditions(document)
     for label, part in (("self A", document["self"]["a"]), ("self B", document["self"]["b"])):
         say(f"{label}: {'no entry of its own in the set' if part is None else f'{part:.4f} eV/atom'}")
     spread, stable = document["uncertainty"], document["stable"]
@@ -96,7 +114,7 @@ def _show(document: dict[str, Any], a: str, b: str) -> None:
 def _show_conserved(document: dict[str, Any]) -> None:
     """The norm without the open elements beside that of all atoms."""
     other, mutual = document["mutual_per_conserved"], document["mutual"]
-    what = " and ".join(name for name, key in (("lithium", "voltage"), ("oxygen", "oxygen")) if document["open"][key])
+    what = " and ".join(_NAMES.get(element, element) for element in document["kinks"][0]["exchange"])
     where = "nothing reacts" if other["x"] is None else f"at x = {other['x']:.4f} ({_amounts(other['products'])})"
     first = "" if mutual["x"] is None else f" at x = {mutual['x']:.4f}"
     say(f"mutual per atom of the reactants, {what} included: {mutual['energy']:.4f} eV{first}")
@@ -133,4 +151,4 @@ def _interphase(found: dict[str, Any]) -> tuple[Any, ...]:
     return found["low"], found["high"], found["x"], mutual, measured, found["reaction"] or "none"
 
 
-COMMAND = Command(reactions, _show)
+COMMAND = Command(reactions, _show, several_values=True)

@@ -3,38 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from ..command import Command
 from ..options import MaterialOrFormula, PhaseSetName
-from ..output import say, table_of
-from .phases import OwnStore, chosen_phases
+from ..output import say, say_notes, table_of
+from .phases import Gases, OwnStore, Solids, chosen_phases, conditions, say_conditions
 
 __all__ = ["COMMAND", "window"]
 
 
 def window(
     material: MaterialOrFormula,
+    temperature: Annotated[
+        float | None, typer.Option(help="Temperature, K; with --gas the material is open to the gases too.")
+    ] = None,
+    gas: Gases = None,
+    solids: Solids = "gibbs",
     phase_set: PhaseSetName = None,
     own: OwnStore = None,
 ) -> dict[str, Any]:
-    """Give the electrochemical stability window and ladder, V vs Li/Li+."""
+    """Give the electrochemical stability window and ladder, V vs Li/Li+.
+
+    Raises
+    ------
+    InputError
+        If an option does not fit, or the gases contradict each other.
+    """
     from ....analysis.thermodynamics.cathode_states import electrode_rows
     from ....analysis.thermodynamics.window import stability_window
     from ....analysis.thermodynamics.window_deviation import measured_limits
 
-    phases = chosen_phases(phase_set, own)
-    limits = measured_limits(material, phases)
+    pinned = chosen_phases(phase_set, own)
+    under = conditions(pinned, temperature, gas or (), solids)
+    limits = measured_limits(material, under.phases, under.gases)
     return {
-        **stability_window(material, phases).to_json(),
+        **stability_window(material, under.phases, gases=under.gases).to_json(),
         "against_measurement": {name: limit.to_json() for name, limit in limits.items()},
-        "electrodes": [{**asdict(row), "deviation": row.deviation} for row in electrode_rows(phases, material)],
+        "electrodes": [{**asdict(row), "deviation": row.deviation} for row in electrode_rows(pinned, material)],
+        **under.document,
+        **({"notes": under.notes} if under.notes else {}),
     }
 
 
 def _show(document: dict[str, Any], material: str) -> None:
     heads = {"voltage": "voltage (V vs Li/Li+)", "reaction": "reaction"}
     table_of(f"{material} on {document['phase_set']['name']}", heads, document["ladder"])
+    say_conditions(document)
     limits = [
         f"{name} limit {document[name]:.3f} V" if document[name] is not None else f"no {name} limit"
         for name in ("reduction", "oxidation")
@@ -52,6 +69,7 @@ def _show(document: dict[str, Any], material: str) -> None:
         say(f"electrode {row['lithiated']} -> {row['delithiated']}: {row['computed']:.2f} V in the set, {beside}")
     if document.get("note"):
         say(f"note: {document['note']}")
+    say_notes(document.get("notes", []))
 
 
-COMMAND = Command(window, _show)
+COMMAND = Command(window, _show, several_values=True)

@@ -11,9 +11,9 @@ from monty.json import MontyEncoder
 from typer.testing import CliRunner
 
 from catholyte.analysis.cells.surface_energy import surface_energy
+from catholyte.analysis.phase_sets.own_entries import entries_from_documents
 from catholyte.analysis.records import Records
 from catholyte.analysis.report.case import read_case
-from catholyte.analysis.thermodynamics.own_entries import entries_from_documents
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.errors import InputError, StoreError
 from catholyte.configs.load import load_recipe, material

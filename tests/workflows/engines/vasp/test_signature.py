@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from catholyte.analysis.thermodynamics.own_entries import entries_from_documents
+from catholyte.analysis.phase_sets.own_entries import entries_from_documents
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.analysis.trajectories.reader import open_trajectory
 from catholyte.configs.errors import InputError, SignatureMismatchError

@@ -9,7 +9,7 @@ from ...configs.errors import CatholyteError, InputError, SignatureMismatchError
 from ...configs.trust import trust_of
 from ...structures.crystals.chemistry import chemical_class
 from ...workflows.documents import CalculationDocument, require_real
-from .phase_set import PhaseEntry, PhaseSet, PhaseSource
+from ..thermodynamics.phase_set import PhaseEntry, PhaseSet, PhaseSource
 
 __all__ = ["OWN", "entries_from_documents", "joined_by_new", "lowest_by_label", "with_documents"]
 
@@ -45,7 +45,7 @@ def with_documents(
     phase_set: PhaseSet, documents: Iterable[CalculationDocument], citation: str = "own calculations"
 ) -> PhaseSet:
     """Return the set extended by own calculations; raises as :func:`entries_from_documents` and
-    :meth:`.phase_set.PhaseSet.extended`."""
+    :meth:`..thermodynamics.phase_set.PhaseSet.extended`."""
     return phase_set.extended(
         entries_from_documents(documents, phase_set), {OWN: PhaseSource(citation=citation, license="own data")}
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catholyte.analysis.thermodynamics.own_entries import OWN, entries_from_documents, joined_by_new, with_documents
+from catholyte.analysis.phase_sets.own_entries import OWN, entries_from_documents, joined_by_new, with_documents
 from catholyte.analysis.thermodynamics.phase_set import PhaseSet
 from catholyte.configs.errors import InputError, SignatureMismatchError
 from catholyte.tests.support import phase_sets
