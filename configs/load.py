@@ -26,6 +26,7 @@ __all__ = [
     "MATERIALS_VARIABLE",
     "PHASES_VARIABLE",
     "SourceFile",
+    "engine_basis",
     "engine_file",
     "engine_settings",
     "is_library_name",
@@ -322,11 +323,32 @@ def phase_set_file(name_or_path: str | Path) -> Path:
     return files[text]
 
 
+def engine_basis(name: str) -> str | None:
+    """Return what an engine's own file builds on: its key ``engine``, ``calculator`` where it names one, or None.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_yaml`.
+    """
+    path = engine_file(name)
+    if path is None or path.parent == CONFIGS / "engines":
+        return None
+    data = read_yaml(path).data
+    return str(data["engine"]) if "engine" in data else "calculator" if "calculator" in data else None
+
+
 @cache
 def _engine_defaults(path: Path, changed: int, model: Any) -> Any:
-    """The settings of a file that was last changed at `changed`, ns; its block ``trust`` is no setting."""
+    """The settings of a file that was last changed at `changed`, ns, over those of the engine that it builds on; its
+    block ``trust`` is no setting."""
     source = read_yaml(path)
     source.data.pop("trust", None)
+    basis = CONFIGS / "engines" / f"{source.data.pop('engine', path.stem)}.yaml"
+    if basis != path and basis.is_file():
+        for key, value in read_yaml(basis).data.items():
+            if key != "trust":
+                source.data.setdefault(key, value)
     return validate(source, model)
 
 

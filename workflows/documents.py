@@ -238,6 +238,9 @@ class CalculationDocument(_Document):
     stress: list[list[float]] | None = Field(None, description="(3, 3) eV/Å³, dE/dε / V: negative under compression")
     magmoms: list[float] | None = Field(None, description="(n_sites,) µB")
     moments_signed: bool = Field(True, description="False where the engine predicts magnitudes only")
+    moments_by: str | None = Field(
+        None, description="potential of the single point that gave the moments, where the engine has none of its own"
+    )
     total_magnetization: float | None = Field(None, description="µB per cell")
     convergence: Convergence
     band_edges: BandEdges | None = None

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,14 +33,14 @@ class EngineBackend(ABC):
 
     name: ClassVar[str]
     #: names the file with the block `trust`, and stands in every document
-    tier: ClassVar[Tier]
+    tier: Tier
     kinds: ClassVar[tuple[Kind, ...]]
     #: settings that say where and how fast, never what: not part of a job's identity
     resources: ClassVar[frozenset[str]] = frozenset()
     #: False for an engine with one built-in level of theory
     needs_method: ClassVar[bool] = True
-    #: False for an engine that computes no magnetic moments: their absence is told, not refused
-    has_moments: ClassVar[bool] = True
+    #: False for an engine whose documents hold no magnetic moments: their absence is told, not refused
+    has_moments: bool = True
     #: True for an engine that relaxes the height of a cell alone
     relaxes_height: ClassVar[bool] = False
     #: True for an engine whose molecular dynamics goes on from the state in a document, by `proceed`; others take
@@ -65,6 +66,20 @@ class EngineBackend(ABC):
     def numerics(self) -> dict[str, Any]:
         """The settings that can change a number: part of a job's identity."""
         return self.settings.model_dump(mode="json", exclude=set(self.resources))
+
+    def require(self, symbols: Collection[str]) -> None:  # noqa: B027 (most engines may calculate any cell)
+        """Raise unless the engine may calculate cells of these elements; asked before anything runs.
+
+        Parameters
+        ----------
+        symbols : collection of str
+            Of the elements of a cell.
+
+        Raises
+        ------
+        InputError
+            Naming the elements, and why.
+        """
 
     @abstractmethod
     def estimate_seconds(self, n_atoms: int, task: Task) -> float:

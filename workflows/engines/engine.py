@@ -121,6 +121,7 @@ class CalculationMaker(Maker):
             If the calculation failed, or its result is not accepted.
         """
         task, backend = read_task(self.task), self.engine.backend
+        backend.require({site.specie.symbol for site in structure})
         if restart is None:
             document = backend.calculate(structure, task, label, Path.cwd())
         else:

@@ -24,7 +24,7 @@ from ..engines.registry import load_backend, require_engine, runs_production
 from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
 from ..flows.dynamics import TrajectoryRun
 from ..identity import content_address
-from .builder import Builder, Plan, add_trajectory, needed, planned
+from .builder import Budget, Builder, Draft, Plan, add_trajectory, needed, planned
 from .interface import add_interfaces
 from .oxygen_loss import add_oxygen_loss
 
@@ -82,6 +82,8 @@ def build_plan(
         skipped += [f"step {step}: {how.format(step=step)}" for step in left]
     notes = list(dict.fromkeys(text for builder in builders for text in (*builder.notes, *_arrangements(builder))))
     drafts = [draft for builder in builders for draft in needed(builder.drafts, only)]
+    for builder in builders:
+        _require_engines(builder, needed(builder.drafts, only))
     if not drafts:
         return Plan(recipe, Flow([], name=recipe.name), [], skipped, notes)
     try:
@@ -118,6 +120,26 @@ def _require_potential(name: str) -> None:
             f"engine {name} cannot be a member of a committee: it needs a level of theory of its own",
             "a committee is of potentials; DFT stands beside them as single_points of oxygen_loss, or by --engine",
         )
+
+
+def _require_engines(builder: Builder, drafts: list[Draft]) -> None:
+    """Raise InputError where an engine may not calculate what a job asks of it."""
+    asked: dict[tuple[str, frozenset[str]], Draft] = {}
+    for draft in drafts:
+        if draft.engine is not None:
+            cell = draft.cell
+            symbols = cell.symbols if isinstance(cell, Budget) else frozenset(site.specie.symbol for site in cell)
+            asked.setdefault((f"{draft.engine.name} {draft.engine.settings}", symbols), draft)
+    for (_, symbols), draft in asked.items():
+        if draft.engine is None:
+            continue
+        try:
+            draft.engine.backend.require(symbols)
+        except InputError as error:
+            told = f"{draft.material}: {error.message}"
+            if builder.override:
+                raise InputError(f"--engine: {told}", error.advice) from None
+            raise InputError(builder.source.error([draft.step, "engine"], told).message, error.advice) from None
 
 
 def _arrangements(builder: Builder) -> list[str]:

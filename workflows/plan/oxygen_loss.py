@@ -56,6 +56,10 @@ def add_oxygen_loss(builder: Builder, step: OxygenLossStep) -> None:
         return
     if step.settings and engine == Engine(step.engine):
         engine = _with_settings(builder, engine.name, step.settings, [STEP, "settings"])
+    if not engine.backend.has_moments:
+        told = f"engine {engine.name} gives no moments, by which the ledger of oxidation states tells ions"
+        advice = "set its key 'moments' to chgnet, for single points of CHGNet, or take another engine"
+        raise builder.source.error([STEP, "engine"], f"{told}: {advice}")
     for number, system in enumerate(step.systems):
         _add_system(builder, step, number, system, engine)
     if engine.backend.needs_method:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +15,17 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from catholyte.configs.models import Method
+from catholyte.workflows.engines.ase.entry_point import EntryPointBackend
 from catholyte.workflows.engines.backend import EngineBackend
 from catholyte.workflows.engines.registry import ENGINES
 
-__all__ = ["CASES", "OWN", "OWN_FILES", "Case", "backend_class", "parameters"]
+__all__ = ["CASES", "ENTRY_POINT", "OWN", "OWN_FILES", "Case", "backend_class", "parameters"]
 
 #: engines of a user's own, outside the registry, and the folder of their files
 OWN_FILES = Path(__file__).parent
 OWN = {"pair": ("catholyte.tests.support.engines.pair_potential", "PairBackend")}
+#: engine of a file alone, with an entry point
+ENTRY_POINT = "mine"
 
 COO = Structure(
     Lattice(2.13 * (1 - np.eye(3))),
@@ -48,6 +52,8 @@ class Case:
         For an engine that needs one; the second where a strain is differentiated.
     other, other_method : dict, Method or None
         Another asking, whose energies may not be subtracted: overrides of the settings, or the method.
+    other_engine : str or None
+        The same of an engine that can be asked in one way only.
     on_record : bool
         Whether its deviations stand on the page of the referees.
     marks : tuple
@@ -63,6 +69,7 @@ class Case:
     strain_method: Method | None = None
     other: dict[str, Any] = field(default_factory=dict)
     other_method: Method | None = None
+    other_engine: str | None = None
     on_record: bool = False
     marks: tuple[pytest.MarkDecorator, ...] = ()
     slow_stress: bool = False
@@ -72,6 +79,20 @@ def _chgnet() -> Any:
     from chgnet.model import CHGNetCalculator
 
     return CHGNetCalculator(use_device="cpu")
+
+
+def _chgnet_r2scan() -> Any:
+    from chgnet.model import CHGNet, CHGNetCalculator
+
+    return CHGNetCalculator(model=CHGNet.load(model_name="r2scan", use_device="cpu", verbose=False), use_device="cpu")
+
+
+def _sevennet() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, and no accelerator for GPUs is enabled
+        from sevenn.calculator import SevenNetCalculator
+
+        return SevenNetCalculator("7net-0", device="cpu")
 
 
 def _gpaw() -> Any:
@@ -90,6 +111,9 @@ def _pair() -> Any:
 _GPAW: dict[str, Any] = {"cutoff": 250, "kpoints": (2, 2, 2), "smearing": 0.05, "spin_polarized": False}
 CASES = {
     "chgnet": Case(_chgnet, other={"weights": "0.2.0"}, on_record=True),
+    "chgnet-r2scan": Case(_chgnet_r2scan, other_engine="chgnet", on_record=True),
+    "sevennet": Case(_sevennet, other={"checkpoint": "sevennet-0-22may2024"}, on_record=True),
+    ENTRY_POINT: Case(_chgnet, other={"version": "0"}),
     "pair": Case(_pair, other={"epsilon": "0.1 eV"}),
     "gpaw": Case(
         _gpaw,
@@ -110,6 +134,8 @@ CASES = {
 
 def backend_class(name: str) -> type[EngineBackend]:
     """The class behind a name of :data:`CASES`."""
+    if name == ENTRY_POINT:
+        return EntryPointBackend
     module, cls = {**ENGINES, **OWN}[name]
     found: type[EngineBackend] = getattr(importlib.import_module(module, "catholyte.workflows.engines"), cls)
     return found

@@ -10,29 +10,36 @@ from __future__ import annotations
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
-from ....configs.errors import CalculationError, EngineUnavailableError
+from ....configs.errors import CalculationError, EngineUnavailableError, InputError
 from ....configs.load import engine_settings
 from ....configs.models import Spec
 from ...documents import CalculationDocument, Convergence, Kind, Restart, Signature, Trajectory
 from ..backend import EngineBackend, Stopwatch, moved
+from ..registry import load_backend
 from ..tasks import MolecularDynamics, Relax, Task
 from .dynamics import Outcome, run_dynamics, stored_trajectory
+from .guard import GUARDED, Verdict
+from .verdicts import examined, found_verdict
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-__all__ = ["AseBackend"]
+__all__ = ["AseBackend", "MomentsOf"]
+
+#: where the moments of an engine without moments come from: single points of another one, or nowhere
+MomentsOf = Literal["chgnet", "none"]
 
 #: Å, tolerance with which the space group of the starting cell is found
 SYMMETRY_PRECISION = 1e-4
@@ -44,12 +51,20 @@ HARMLESS = ("logm result may be inaccurate", "Only FixAtoms and FixCartesian is 
 class AseBackend(EngineBackend):
     """A potential with one built-in level of theory, in the job's own process.
 
-    A subclass sets `name`, `tier`, `settings_class` and `packages`, and gives its :meth:`calculator`.
+    A subclass sets `name`, `tier`, `settings_class` and `packages`, and gives its :meth:`calculator`. It may serve
+    cells with the elements of :data:`.guard.GUARDED` once it has passed the guard.
     """
+
+    #: the code in signatures, where it runs under several names of engines; `name` where empty
+    code: ClassVar[str] = ""
 
     kinds: ClassVar[tuple[Kind, ...]] = ("relax", "static", "md")
     needs_method: ClassVar[bool] = False
-    has_moments: ClassVar[bool] = False
+    has_moments: bool = False
+    #: the engine whose single points give the moments; empty for one that has its own, or none
+    moments_of: str = ""
+    #: True for a potential whose units nobody here has looked at: the guard is asked whatever the cell holds
+    examined_always: bool = False
     relaxes_height: ClassVar[bool] = True
     restarts: ClassVar[bool] = True
     #: what the engine's YAML is validated as
@@ -59,7 +74,7 @@ class AseBackend(EngineBackend):
     #: how to install them; pip by their names where empty
     install: ClassVar[str] = ""
     #: beginnings of warnings of the potential that are known to be harmless
-    harmless: ClassVar[tuple[str, ...]] = ()
+    harmless: tuple[str, ...] = ()
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = engine_settings(self.name, self.settings_class, settings)
@@ -77,6 +92,46 @@ class AseBackend(EngineBackend):
         """What the energies are comparable with, as the signature names it."""
         return self.name
 
+    def potential(self) -> str:
+        """Identity of the weights, as the signature names it."""
+        return ", ".join(f"{key} {value}" for key, value in self.numerics().items())
+
+    def pace(self) -> float:
+        """Time of a step, in units of CHGNet's."""
+        return 1.0
+
+    def elements(self) -> frozenset[str] | None:
+        """Symbols of the elements that it was made for; None where it does not say."""
+        return None
+
+    @property
+    def examined_as(self) -> str:
+        """The name under which the guard keeps its verdict: whatever can change a number."""
+        return f"{self.code or self.name} {self.version()}, {self.potential()}"
+
+    def verdict(self, again: bool = False) -> Verdict:
+        """Return what the guard found, or examine now, in seconds.
+
+        Parameters
+        ----------
+        again : bool
+            Examine even where there is a verdict.
+        """
+        found = None if again else found_verdict(self.examined_as)
+        if found is not None:
+            return found
+        with _without(*HARMLESS, *self.harmless):
+            return examined(self.examined_as, self.calculator(), self.elements())
+
+    def require(self, symbols: Collection[str]) -> None:
+        """Raise InputError unless it was made for these elements and has passed the guard for them."""
+        known = self.elements()
+        unknown = sorted(set(symbols) - known) if known is not None else []
+        if unknown:
+            raise InputError(f"engine {self.name} knows no {', '.join(unknown)}: it was not made for this element")
+        if (self.examined_always or GUARDED & set(symbols)) and self.version() != "missing":
+            self.verdict().require(self.name, symbols)
+
     def version(self) -> str:
         """Version of the package, ``"missing"`` where it is not installed."""
         try:
@@ -87,27 +142,49 @@ class AseBackend(EngineBackend):
     def versions(self) -> dict[str, str]:
         """Versions for the provenance of a result."""
         others = (*self.packages[1:], "ase", "pymatgen")
-        return {self.name: self.version(), **{package: installed_version(package) for package in others}}
+        return {self.name: self.version(), **{package: installed_version(package) for package in others if package}}
 
     def signature(self) -> Signature:
         """What every energy at these settings shares."""
         return Signature(
-            engine=self.name,
+            engine=self.code or self.name,
             version=self.version(),
             functional=self.functional(),
             hubbard_u={},
-            potentials=", ".join(f"{key} {value}" for key, value in self.numerics().items()),
+            potentials=self.potential(),
         )
 
     def moments(self, calculator: Calculator) -> list[float] | None:
         """Magnitudes of the moments of the last computation, µB, (n,); None for a potential that has none."""
         return [float(m) for m in np.ravel(calculator.results["magmoms"])] if self.has_moments else None
 
+    def _take_moments_of(self, engine: MomentsOf) -> None:
+        """Take moments from single points of another engine, or have none."""
+        self.moments_of = "" if engine == "none" else engine
+        self.has_moments = bool(self.moments_of)
+
+    def _moments(self, atoms: Atoms, calculator: Calculator) -> dict[str, Any]:
+        """Fields of the document: moments, and whose they are where they are another potential's."""
+        if not self.moments_of:
+            return {"magmoms": self.moments(calculator)}
+        symbols = set(atoms.get_chemical_symbols())
+        if not (any(Element(one).is_transition_metal for one in symbols) or atoms.get_initial_magnetic_moments().any()):
+            return {"magmoms": None}
+        where = {key: getattr(self.settings, key) for key in ("device", "threads") if hasattr(self.settings, key)}
+        other = load_backend(self.moments_of, where)
+        assert isinstance(other, AseBackend)
+        other.require(symbols)
+        again = atoms.copy()
+        again.calc = other.calculator()
+        with _without(*other.harmless):
+            again.get_potential_energy()
+        return {"magmoms": other.moments(again.calc), "moments_by": other.examined_as}
+
     def estimate_seconds(self, n_atoms: int, task: Task) -> float:
-        """As of CHGNet on one thread: about 6 ms per atom and step of a dense oxide, 3 ms of an interface with a
-        sulfide; 5 s to load; 100 steps a relaxation (measured)."""
+        """From CHGNet on one thread: about 6 ms per atom and step of a dense oxide, 3 ms of an interface with a
+        sulfide; 5 s to load; 100 steps a relaxation (measured); times :meth:`pace`."""
         steps, seconds = {"relax": (100, 0.006), "md": (getattr(task, "n_steps", 1), 0.003)}.get(task.kind, (1, 0.006))
-        return 5.0 + seconds * n_atoms * steps
+        return 5.0 + self.pace() * seconds * n_atoms * steps
 
     def proceed(
         self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart
@@ -155,7 +232,7 @@ class AseBackend(EngineBackend):
             energy=float(atoms.get_potential_energy()),
             forces=forces.tolist(),
             stress=stress.tolist(),
-            magmoms=self.moments(calculator),
+            **self._moments(atoms, calculator),
             moments_signed=False,
             convergence=convergence.model_copy(update={"max_force": float(np.linalg.norm(forces, axis=1).max())}),
             trajectory=trajectory,

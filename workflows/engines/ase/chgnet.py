@@ -16,20 +16,22 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 from pydantic import Field
 
+from ....configs.errors import InputError
 from ....configs.models import Spec, Tier
 from .backend import AseBackend
+from .device import Device, torch_device
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["ChgnetBackend", "ChgnetSettings", "EnergyForcesStress"]
+__all__ = ["ChgnetBackend", "ChgnetSettings", "EnergyForcesStress", "R2scanBackend"]
 
 
 class ChgnetSettings(Spec):
     """Content of ``configs/engines/chgnet.yaml``."""
 
     weights: Literal["0.3.0", "0.2.0", "r2scan"]
-    device: Literal["cpu", "cuda", "mps", "auto"]
+    device: Device
     threads: int = Field(ge=1, description="CPU threads of one job")
 
 
@@ -37,23 +39,37 @@ class ChgnetBackend(AseBackend):
     """CHGNet on CPU or GPU."""
 
     name: ClassVar[str] = "chgnet"
-    tier: ClassVar[Tier] = "chgnet"
+    code: ClassVar[str] = "chgnet"
+    tier: Tier = "chgnet"
     resources: ClassVar[frozenset[str]] = frozenset({"device", "threads"})
-    has_moments: ClassVar[bool] = True
+    has_moments: bool = True
     packages: ClassVar[tuple[str, ...]] = ("chgnet", "torch")
     install: ClassVar[str] = "pip install torch==2.13.0, then pip install chgnet"
     settings_class: ClassVar[type[Spec]] = ChgnetSettings
     #: chgnet builds a tensor of cell volumes from tensors that carry gradients; the values are right
-    harmless: ClassVar[tuple[str, ...]] = ("Converting a tensor with requires_grad=True",)
+    harmless: tuple[str, ...] = ("Converting a tensor with requires_grad=True",)
     settings: ChgnetSettings
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__(settings)
+        if self.tier == ChgnetBackend.tier and self.settings.weights == "r2scan":
+            self.tier = R2scanBackend.tier
+        if self.name == R2scanBackend.name and self.settings.weights != "r2scan":
+            raise InputError(
+                f"engine {self.name} has the weights r2scan; those of {self.settings.weights} are chgnet's"
+            )
 
     def functional(self) -> str:
         """CHGNet's training data."""
         return "CHGNet r2SCAN" if self.settings.weights == "r2scan" else "CHGNet PBE/PBE+U, MP2020-corrected"
 
+    def pace(self) -> float:
+        """The weights of r2SCAN have more layers and take longer (measured)."""
+        return 1.3 if self.settings.weights == "r2scan" else 1.0
+
     def calculator(self) -> Calculator:
         """CHGNet's own, with moments."""
-        return _calculator(self.settings.weights, self.settings.device, self.settings.threads)
+        return _calculator(self.settings.weights, torch_device(self.settings.device, self.settings.threads))
 
     def step_calculator(self) -> Calculator:
         """The same model without moments, differentiated once."""
@@ -61,17 +77,21 @@ class ChgnetBackend(AseBackend):
         return EnergyForcesStress(whole.model, whole.device)
 
 
+class R2scanBackend(ChgnetBackend):
+    """CHGNet with its weights of r2SCAN: better lattices and moments, energies on a scale of their own."""
+
+    name: ClassVar[str] = "chgnet-r2scan"
+    tier: Tier = "chgnet-r2scan"
+
+
 @cache
-def _calculator(weights: str, device: str, threads: int) -> Calculator:
+def _calculator(weights: str, device: str) -> Calculator:
     """Load the model once per process."""
-    import torch
     from chgnet.model import CHGNet, CHGNetCalculator
 
-    torch.set_num_threads(threads)
-    use_device = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     with contextlib.redirect_stdout(io.StringIO()):
-        model = CHGNet.load(model_name=weights, use_device=use_device, verbose=False)
-        return CHGNetCalculator(model=model, use_device=use_device)
+        model = CHGNet.load(model_name=weights, use_device=device, verbose=False)
+        return CHGNetCalculator(model=model, use_device=device)
 
 
 class EnergyForcesStress(Calculator):

@@ -93,7 +93,7 @@ class GpawBackend(EngineBackend):
     """GPAW in plane-wave mode, one child process per calculation."""
 
     name: ClassVar[str] = "gpaw"
-    tier: ClassVar[Tier] = "gpaw"
+    tier: Tier = "gpaw"
     kinds: ClassVar[tuple[Kind, ...]] = ("relax", "static", "dos")
     resources: ClassVar[frozenset[str]] = frozenset({"processes", "mpi_command"})
     settings: GpawSettings

@@ -51,7 +51,7 @@ class VaspBackend(EngineBackend):
     """VASP through custodian, in the job's directory."""
 
     name: ClassVar[str] = "vasp"
-    tier: ClassVar[Tier] = "vasp"
+    tier: Tier = "vasp"
     kinds: ClassVar[tuple[Kind, ...]] = ("relax", "static", "dos", "md")
     resources: ClassVar[frozenset[str]] = RESOURCES
     production: ClassVar[bool] = True
@@ -279,7 +279,7 @@ class RehearsalBackend(VaspBackend):
     """VASP's engine with ``catholyte-rehearse`` in place of the binary."""
 
     name: ClassVar[str] = "rehearsal"
-    tier: ClassVar[Tier] = "rehearsal"
+    tier: Tier = "rehearsal"
 
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__({**_STAND_IN, **settings})
