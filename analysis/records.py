@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..configs.committee import members_of
 from ..configs.errors import CalculationError
 from ..configs.recipe import Recipe
+from ..structures.crystals.stored import stored_structure
 from ..workflows.band_documents import Band
 from ..workflows.comparison_documents import ForceComparison
 from ..workflows.documents import LARGE_FIELDS, CalculationDocument, require_real
@@ -19,6 +21,7 @@ from .former_labels import former_role
 if TYPE_CHECKING:
     from jobflow import JobStore
     from maggma.stores import Store
+    from pymatgen.core.structure import Structure
 
 __all__ = ["Other", "Records", "Result", "in_campaign"]
 
@@ -40,6 +43,7 @@ _ANSWERED = {
 _BRANCHED = "adds other jobs"
 #: jobs that the store is asked for at once: enough for few passes, few enough for the memory
 _AT_ONCE = 64
+_STRUCTURES = ("initial_structure", "structure")
 
 
 def in_campaign(entry: Entry, document: CalculationDocument) -> CalculationDocument:
@@ -153,21 +157,18 @@ class Records(Campaigns):
                 yield uuid, found.get(uuid)
 
     def _load(self, answers: list[dict[Any, Any]]) -> None:
-        """Put the large arrays where their place is kept."""
-        from jobflow.utils.find import find_key, update_in_dictionary
-        from pydash import get
-
+        """Put the large arrays where their place is kept: documents hold them in fields of their own."""
         stores: dict[str, Store] = self._outputs.additional_stores  # type: ignore[has-type]  # jobflow gives it none
-        wanted: dict[str, dict[str, tuple[dict[Any, Any], tuple[Any, ...]]]] = {}
-        answer: dict[Any, Any]
-        for answer in answers:
-            for keys in find_key(answer, "blob_uuid"):
-                blob = get(answer, list(keys))
-                wanted.setdefault(blob["store"], {})[blob["blob_uuid"]] = (answer, tuple(keys))
+        wanted: dict[str, dict[str, tuple[dict[str, Any], str]]] = {}
+        for output in (answer["output"] for answer in answers if isinstance(answer.get("output"), dict)):
+            for field in LARGE_FIELDS:
+                kept = output.get(field)
+                if isinstance(kept, dict) and "blob_uuid" in kept:
+                    wanted.setdefault(kept["store"], {})[kept["blob_uuid"]] = (output, field)
         for name, places in wanted.items():
             for blob in stores[name].query({"blob_uuid": {"$in": list(places)}}, ["blob_uuid", "data"]):
-                answer, place = places[blob["blob_uuid"]]
-                update_in_dictionary(answer, {place: blob["data"]})
+                output, field = places[blob["blob_uuid"]]
+                output[field] = blob["data"]
 
     def read(self, uuid: str, found: dict[str, Any] | None, arrays: bool = False) -> Result | None:
         """The result of a job from what the store holds of it.
@@ -196,7 +197,8 @@ class Records(Campaigns):
         plain = _undashed(output)
         if plain.get("kind") in _OTHER:
             return _OTHER[plain["kind"]].model_validate(plain)
-        document = CalculationDocument.model_validate(plain if arrays else {**plain, **dict.fromkeys(LARGE_FIELDS)})
+        without = {} if arrays else dict.fromkeys(LARGE_FIELDS)
+        document = CalculationDocument.model_validate({**plain, **without, **_structures(plain)})
         if not self._rehearsals:
             require_real(document)
         return document.model_copy(update={"role": document.role or former_role(document.label)})
@@ -213,6 +215,15 @@ class Records(Campaigns):
             found = self.read(uuid, stored, arrays)
             if isinstance(found, CalculationDocument):
                 yield entry, in_campaign(entry, found)
+
+
+def _structures(plain: dict[str, Any]) -> dict[str, Structure]:
+    """The structures of a document; whatever is wrong with one, the document's own validation says it."""
+    found = {}
+    for key in _STRUCTURES:
+        with contextlib.suppress(Exception):
+            found[key] = stored_structure(plain[key])
+    return found
 
 
 def _undashed(output: dict[str, Any]) -> dict[str, Any]:

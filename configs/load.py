@@ -30,6 +30,7 @@ __all__ = [
     "engine_file",
     "engine_settings",
     "is_library_name",
+    "library_formulas",
     "load_materials",
     "load_recipe",
     "material",
@@ -50,6 +51,8 @@ ENGINES_VARIABLE = "CATHOLYTE_ENGINES"
 PHASES_VARIABLE = "CATHOLYTE_PHASES"
 OWN_PHASES = "catholyte-phases"
 
+#: a file's formula where it stands on a line of its own, quoted or plain
+_FORMULA = re.compile(r"""^formula: *(["']?)(?P<formula>[\w.()]+)\1 *(?:#.*)?$""", re.MULTILINE)
 #: problems of one file that are listed
 _MOST_PROBLEMS = 20
 
@@ -219,9 +222,29 @@ def _load_material_file(path: Path) -> Material:
     return found
 
 
-def load_materials() -> dict[str, Material]:
-    """Return the whole library by name, the user's own folder (``CATHOLYTE_MATERIALS``) included."""
-    return {name: _load_material_file(path) for name, path in _material_files().items()}
+def load_materials(names: Iterable[str] | None = None) -> dict[str, Material]:
+    """Return the whole library by name, the user's own folder (``CATHOLYTE_MATERIALS``) included.
+
+    Parameters
+    ----------
+    names : iterable of str, optional
+        Read the files of these alone; one that is none of the library is left out.
+    """
+    files = _material_files()
+    chosen = files if names is None else [name for name in names if name in files]
+    return {name: _load_material_file(files[name]) for name in chosen}
+
+
+def library_formulas() -> dict[str, str]:
+    """Return the formula of every material of the library by name.
+
+    It is read off its line of the file; only a file that writes it in another way is parsed.
+    """
+    found = {}
+    for name, path in _material_files().items():
+        line = _FORMULA.search(read_text(path))
+        found[name] = line["formula"] if line else _load_material_file(path).formula
+    return found
 
 
 def material(name: str) -> Material:

@@ -18,7 +18,7 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import StructureError
 from ...configs.models import Material, Tier
-from ...structures.crystals.crystal import conventional
+from ...structures.crystals.crystal import conventional_volume
 from ...workflows.documents import CalculationDocument, require_real
 
 __all__ = ["LatticeRow", "conventional_lattice", "lattice_table"]
@@ -95,8 +95,7 @@ def conventional_lattice(document: CalculationDocument, material: Material) -> L
         disagrees.
     """
     require_real(document)
-    crystal = conventional(material)
-    matrix = _transformation(crystal, document.initial_structure, material.name)
+    matrix = _transformation(*conventional_volume(material), document.initial_structure, material.name)
     return Lattice(matrix @ document.structure.lattice.matrix)
 
 
@@ -123,7 +122,7 @@ def lattice_table(document: CalculationDocument, material: Material) -> list[Lat
     StructureError
         As :func:`conventional_lattice`.
     """
-    relaxed, crystal = conventional_lattice(document, material), conventional(material)
+    relaxed, (lattice, n_atoms) = conventional_lattice(document, material), conventional_volume(material)
     note = (
         (
             "held together by dispersion, which this tier lacks: the volume is meaningless, the experimental density "
@@ -133,11 +132,11 @@ def lattice_table(document: CalculationDocument, material: Material) -> list[Lat
         else ""
     )
     shown = [
-        *((name, new, old, "Å") for name, new, old in _lengths(relaxed, crystal.lattice)),
-        *((name, new, old, "°") for name, new, old in _angles(relaxed, crystal.lattice)),
+        *((name, new, old, "Å") for name, new, old in _lengths(relaxed, lattice)),
+        *((name, new, old, "°") for name, new, old in _angles(relaxed, lattice)),
     ]
-    units = crystal.composition.num_atoms / Composition(material.formula).num_atoms
-    shown.append(("V/f.u.", relaxed.volume / units, crystal.lattice.volume / units, "Å³"))
+    units = n_atoms / Composition(material.formula).num_atoms
+    shown.append(("V/f.u.", relaxed.volume / units, lattice.volume / units, "Å³"))
     return [
         LatticeRow(material.name, name, float(computed), float(measured), unit, document.tier, note)
         for name, computed, measured, unit in shown
@@ -162,20 +161,20 @@ def _angles(relaxed: Lattice, measured: Lattice) -> list[tuple[str, float, float
     ]
 
 
-def _transformation(crystal: Structure, cell: Structure, name: str) -> NDArray[np.float64]:
-    """M of the module docstring: (3, 3) float array."""
-    matrix = _rational(crystal.lattice.matrix @ np.linalg.inv(cell.lattice.matrix))
+def _transformation(crystal: Lattice, n_atoms: float, cell: Structure, name: str) -> NDArray[np.float64]:
+    """M of the module docstring: (3, 3) float array; the crystal's lattice holds so many atoms."""
+    matrix = _rational(crystal.matrix @ np.linalg.inv(cell.lattice.matrix))
     if matrix is None:
-        matrix = _aligned(crystal.lattice, cell.lattice)
+        matrix = _aligned(crystal, cell.lattice)
     if matrix is None:
         raise StructureError(
-            f"{name}: the cell that was relaxed ({_shape(cell)}) is not a cell of the library's crystal "
+            f"{name}: the cell that was relaxed ({_shape(cell.lattice)}) is not a cell of the library's crystal "
             f"({_shape(crystal)}) in any orientation"
         )
-    atoms, expected = abs(np.linalg.det(matrix)) * len(cell), crystal.composition.num_atoms
-    if abs(atoms / expected - 1) > _CONTENT:
+    atoms = abs(np.linalg.det(matrix)) * len(cell)
+    if abs(atoms / n_atoms - 1) > _CONTENT:
         raise StructureError(
-            f"{name}: the conventional volume holds {atoms:.2f} atoms of the relaxed cell, and {expected:.2f} in the "
+            f"{name}: the conventional volume holds {atoms:.2f} atoms of the relaxed cell, and {n_atoms:.2f} in the "
             "library's crystal"
         )
     return matrix
@@ -204,7 +203,5 @@ def _aligned(crystal: Lattice, cell: Lattice) -> NDArray[np.float64] | None:
     return None
 
 
-def _shape(cell: Structure) -> str:
-    return "a, b, c = {:.3f}, {:.3f}, {:.3f} Å; α, β, γ = {:.1f}, {:.1f}, {:.1f}°".format(
-        *cell.lattice.abc, *cell.lattice.angles
-    )
+def _shape(cell: Lattice) -> str:
+    return "a, b, c = {:.3f}, {:.3f}, {:.3f} Å; α, β, γ = {:.1f}, {:.1f}, {:.1f}°".format(*cell.abc, *cell.angles)

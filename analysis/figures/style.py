@@ -173,10 +173,12 @@ def _settle(figure: Figure) -> None:
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
-        figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.execute(figure)
         figure.set_layout_engine(None)
         for ax in figure.axes:
+            ax.apply_aspect()
             x, y, width, height = ax.get_position().bounds
             ax.set_position((round(x, 6), round(y, 6), round(width, 6), round(height, 6)))
 

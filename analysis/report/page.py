@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from ...configs.errors import InputError, near_match_hint
 from ...configs.recipe import questions
 from ...configs.trust import trust_of
 from ..records import Records
-from ..words import tiers_in
+from ..words import badge, tiers_in
 from .case import Case, read_case
 from .chapter import Chapter
 from .chapters.electrons import ELECTRONS
@@ -167,19 +168,17 @@ def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequen
     states: dict[str, int] = {}
     for entry in whole.entries:
         states[entry.state] = states.get(entry.state, 0) + 1
-    return (
-        environment(_TEMPLATES)
-        .get_template("report.html.j2")
-        .render(
-            case=whole,
-            questions=questions(case.recipe),
-            sections=sections,
-            key_table=key_table,
-            tiers={tier: trust_of(tier).sentence for tier in tiers},
-            states=states,
-            formats=formats,
-            warnings=_unfinished(whole) + [warning for section in sections for warning in section.warnings],
-        )
+    templates = environment(_TEMPLATES)
+    templates.filters["badge"] = cache(badge)  # files of engines are looked at once a page, not once a row
+    return templates.get_template("report.html.j2").render(
+        case=whole,
+        questions=questions(case.recipe),
+        sections=sections,
+        key_table=key_table,
+        tiers={tier: trust_of(tier).sentence for tier in tiers},
+        states=states,
+        formats=formats,
+        warnings=_unfinished(whole) + [warning for section in sections for warning in section.warnings],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ def environment(templates: Path) -> Environment:
     return made
 
 
+@lru_cache(maxsize=10_000)
 def _chemical(text: str) -> Markup:
     """Escaped text with the numbers of formulas as subscripts."""
     from markupsafe import Markup, escape

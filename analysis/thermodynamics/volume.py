@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 from pymatgen.core.composition import Composition
 
 from ...configs.errors import UnknownNameError, near_match_hint
-from ...configs.load import load_materials, material
+from ...configs.load import library_formulas, material
 from ...configs.models import Density, Material
 from .phase_set import PhaseEntry, PhaseSet, parse_formula
 
@@ -248,12 +248,12 @@ class Volumes:
         self.own = {_composition(name).reduced_formula: density for name, density in (own or {}).items()}
 
     @cached_property
-    def by_formula(self) -> dict[str, tuple[Material, ...]]:
-        """The library, as it is when first needed, by reduced formula."""
-        found: dict[str, tuple[Material, ...]] = {}
-        for known in load_materials().values():
-            key = parse_formula(known.formula).reduced_formula
-            found[key] = (*found.get(key, ()), known)
+    def by_formula(self) -> dict[str, tuple[str, ...]]:
+        """Names of the library, as it is when first needed, by reduced formula."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, formula in library_formulas().items():
+            key = parse_formula(formula).reduced_formula
+            found[key] = (*found.get(key, ()), name)
         return found
 
     def known(self, term: Term) -> tuple[MolarVolume, ...]:
@@ -288,7 +288,8 @@ class Volumes:
         if term.entry is not None and (term.entry.material or term.entry.volume):
             return _named(term.entry, composition)
         same = self.by_formula.get(composition.reduced_formula, ())
-        return next(iter((*(found for found in same if found.name == term.formula), *same)), None)
+        name = term.formula if term.formula in same else next(iter(same), None)
+        return None if name is None else material(name)
 
     def _of_entry(self, term: Term, composition: Composition) -> list[MolarVolume]:
         entry = term.entry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import time
@@ -119,12 +120,10 @@ class Delivery:
         StoreError
             If a document is larger than :data:`LIMIT_BYTES`, naming its largest fields.
         """
-        from bson.json_util import dumps
-
         for document in self.documents:
             _require_size(document)
         partial = self.file.with_suffix(".partial")
-        content = dumps({"documents": self.documents, "arrays": self.arrays, "dynamic": dynamic})
+        content = _packed({"documents": self.documents, "arrays": self.arrays, "dynamic": dynamic})
         with partial.open("w", encoding="utf-8") as stream:
             stream.write(content)
             stream.flush()
@@ -200,6 +199,16 @@ def _replace_earlier(collection: Any, document: dict[str, Any], attempt: int) ->
         collection.replace_one({**identity, **earlier}, plain, upsert=True)
     except DuplicateKeyError:  # the unique index of uuid and index: a later one is there
         raise LeaseLostError(job_key(**identity)) from None
+
+
+def _packed(kept: dict[str, Any]) -> str:
+    """What ``bson.json_util.loads`` reads; its own ``dumps`` looks at every number, and is needed for numpy's only."""
+    from bson.json_util import default, dumps
+
+    try:
+        return json.dumps(kept, default=default)
+    except TypeError:
+        return dumps(kept)
 
 
 def _with_update(store: Any, update: Callable[..., None]) -> Any:

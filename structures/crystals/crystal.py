@@ -16,12 +16,12 @@ from pymatgen.symmetry.groups import SpaceGroup
 from ...configs.errors import StructureError
 from ...configs.models import Material
 
-__all__ = ["MINIMUM_DISTANCE", "check_distances", "conventional", "primitive"]
+__all__ = ["MINIMUM_DISTANCE", "check_distances", "conventional", "conventional_volume", "primitive"]
 
 #: Å; no two atoms of a crystal lie closer (the shortest bond of the library is O-O in O2, 1.2 Å)
 MINIMUM_DISTANCE = 0.7
 #: conventional cells by the whole of their material: a report of thousands of jobs asks for each again and again
-_CONVENTIONAL: dict[str, Structure] = {}
+_CONVENTIONAL: dict[str, tuple[Structure, float]] = {}
 _MOST_KEPT = 1000
 
 
@@ -60,12 +60,30 @@ def conventional(material: Material) -> Structure:
     StructureError
         If the space group is unknown, the lattice does not fit it, or atoms overlap.
     """
+    return _kept(material)[0].copy()
+
+
+def conventional_volume(material: Material) -> tuple[Lattice, float]:
+    """Return lattice and number of atoms of the conventional cell, without a copy of its sites.
+
+    Raises
+    ------
+    StructureError
+        As :func:`conventional`.
+    """
+    structure, n_atoms = _kept(material)
+    return structure.lattice, n_atoms
+
+
+def _kept(material: Material) -> tuple[Structure, float]:
+    """The conventional cell, which nobody may change, and its number of atoms."""
     described = material.model_dump_json()
     if described not in _CONVENTIONAL:
-        _CONVENTIONAL[described] = _conventional(material)
+        made = _conventional(material)
+        _CONVENTIONAL[described] = made, made.composition.num_atoms
         if len(_CONVENTIONAL) > _MOST_KEPT:
             del _CONVENTIONAL[next(iter(_CONVENTIONAL))]
-    return _CONVENTIONAL[described].copy()
+    return _CONVENTIONAL[described]
 
 
 def _conventional(material: Material) -> Structure:

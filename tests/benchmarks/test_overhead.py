@@ -1,10 +1,7 @@
-"""What bookkeeping costs: `status` of a large campaign, and our worker against bare jobflow on the same jobs."""
+"""What bookkeeping costs: our worker against bare jobflow on the same jobs."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,48 +20,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:cd is deprecated:FutureWarning"),  # monty about what jobflow calls
 ]
-
-N_JOBS = 10_000
-
-
-def test_status_of_ten_thousand_jobs(tmp_path: Path, measured: Evidence) -> None:
-    """CPU time of the whole command in a cold process, best of three: at most 1.5 s, a bare `--help` included."""
-    store = open_store(tmp_path / "store")
-    plans = [
-        {"key": f"job-{i:05d}", "uuid": f"job-{i:05d}", "index": 1, "name": f"LCO {i} chgnet relax", "step": "bulk", "material": "LCO", "variant": "main", "engine": "chgnet", "tier": "chgnet", "kind": "relax", "n_atoms": 4, "depends_on": []}
-        for i in range(N_JOBS)
-    ]  # fmt: skip
-    Ledger(store).register(plans)
-    store.campaigns.insert_one(
-        {
-            "name": "large",
-            "title": "large",
-            "recipe": {},
-            "jobs": plans,
-            "skipped": [],
-            "reused": [],
-            "updated": "2026-01-01T00:00:00+00:00",
-        }
-    )
-    command = [
-        sys.executable,
-        "-c",
-        "from catholyte.hpc.commands.app import main; main()",
-        "status",
-        "--store",
-        str(tmp_path / "store"),
-        "--json",
-    ]
-    best = min(_cpu(command, tmp_path) for _ in range(3))
-    measured.within(f"`catholyte status` of {N_JOBS:,} jobs, the whole command", best, "CPU s", limit=1.5)
-
-
-def _cpu(command: list[str], place: Path) -> float:
-    before = os.times()
-    out = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True).stdout
-    after = os.times()
-    assert out.count('"waiting"') >= N_JOBS
-    return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def _chain(log: str, name: str, n: int) -> list[Job]:

@@ -4,6 +4,7 @@ agree."""
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pymatgen.core import Composition, Species, Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from pymatgen.symmetry.groups import SpaceGroup
 
-from catholyte.configs.load import CONFIGS, load_materials, material
+from catholyte.configs.load import CONFIGS, MATERIALS_VARIABLE, library_formulas, load_materials, material
 from catholyte.configs.models import Material
 from catholyte.structures.crystals.crystal import conventional, primitive
 
@@ -187,6 +188,23 @@ def test_no_two_materials_answer_to_one_name() -> None:
     spoken = [name for key, found in load_materials().items() for name in {key, *found.aliases}]
     twice = {name for name in spoken if spoken.count(name) > 1}
     assert not twice
+
+
+def test_formulas_are_read_off_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = (CONFIGS / "materials" / "CoO.yaml").read_text(encoding="utf-8")
+    line = next(line for line in own.splitlines() if line.startswith("formula:"))
+    written = {"Plain": "formula:   CoO  # rock salt", "Folded": "formula: >-\n  CoO", "Quoted": "formula: 'CoO'"}
+    for name, formula in written.items():
+        changed = own.replace(line, formula).replace("name: CoO", f"name: {name}")
+        (tmp_path / f"{name}.yaml").write_text(changed, encoding="utf-8")
+    monkeypatch.setenv(MATERIALS_VARIABLE, str(tmp_path))
+    found = library_formulas()
+    assert found == {name: one.formula for name, one in load_materials().items()}
+    assert {found[name] for name in written} == {"CoO"}
+
+
+def test_some_materials_are_read_alone() -> None:
+    assert list(load_materials(["LCO", "no material", "CoO"])) == ["LCO", "CoO"]
 
 
 def test_origin_of_the_numbers_is_stated() -> None:

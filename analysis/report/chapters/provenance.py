@@ -70,13 +70,12 @@ def _settings(case: Case) -> list[Block]:
 
 def _arrangements(case: Case) -> list[Table]:
     """What crystals of partial occupancies owe to the choice among their arrangements."""
-    known = load_materials()
     names = dict.fromkeys(str(entry.plan["material"]) for entry in case.entries)
     rows = [
         {"material": name, **found.arrangements.model_dump(), "low": found.arrangements.volume[0]}
         | {"high": found.arrangements.volume[1], "spread": found.arrangements.spread}
-        for name in names
-        if (found := known.get(name)) is not None and found.arrangements is not None
+        for name, found in load_materials(names).items()
+        if found.arrangements is not None
     ]
     if not rows:
         return []

@@ -6,10 +6,12 @@ import errno
 import shutil
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from jobflow import Flow
 from pymongo.errors import AutoReconnect, OperationFailure
@@ -198,6 +200,19 @@ def test_a_kept_result_that_is_spoilt_is_computed_again(tmp_path: Path, store: C
     assert len(execute(store, flow(tmp_path)).completed) == 1
     assert computed(tmp_path / "log") == ["a"]
     assert store.outputs.count({"uuid": addressed.jobs[0].uuid}) == 1
+
+
+def test_a_kept_result_is_read_as_it_was(tmp_path: Path, store: CampaignStore) -> None:
+    values = {"small": 5e-324, "large": 2**60, "sum": 0.1 + 0.2, "none": float("inf"), "when": datetime(2026, 1, 1)}
+    arrays = {"of numpy": np.arange(3.0), "set": {1}, **values}
+    for output, expected in ((values, values), (arrays, {"of numpy": [0.0, 1.0, 2.0], "set": [1], **values})):
+        held = Delivery(tmp_path, store.outputs)
+        held.documents = [{"uuid": "u", "index": 1, "output": values}]
+        held.arrays = {"data": [{"data": output}]}
+        held.keep({"replace": []})
+        found = Delivery(tmp_path, store.outputs)
+        assert found.read() == {"replace": []}
+        assert found.arrays["data"][0]["data"] == expected
 
 
 def test_a_half_written_result_is_not_taken(tmp_path: Path, store: CampaignStore) -> None:
