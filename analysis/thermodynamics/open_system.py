@@ -189,10 +189,8 @@ def require_an_equilibrium(closed: Phases, shifts: Mapping[str, float], where: s
 
 
 def _no_equilibrium(where: str, formula: str) -> InputError:
-    return InputError(
-        f"at {where} the reservoirs alone form {formula} without end: no equilibrium; choose a higher voltage or less "
-        "of a gas"
-    )
+    remedy = "a higher voltage or less of a gas" if "V vs" in where else "less of a gas"
+    return InputError(f"at {where} the reservoirs alone form {formula} without end: no equilibrium; choose {remedy}")
 
 
 def _at(values: Floats | None, index: int) -> float | None:

@@ -21,6 +21,7 @@ from functools import cached_property
 import numpy as np
 
 from ...configs.arrays import Floats
+from ...configs.errors import InputError
 from .formation import MeasurementScales, measurement_scales
 from .hull import NUMERICAL_ZERO, Phases, Vertex, settled
 from .open_species import OpenSpecies
@@ -260,8 +261,26 @@ def describe(
         total=_minimum(curve.total, kinks),
         uncertainty=Uncertainty.of(draws, (curve.own[0] is not None, curve.own[1] is not None), seed),
         open=curve.open,
-        measured=None if scales is None else beside_measurement(curve, line(scales.measured), scales),
+        measured=None if scales is None else _measured(curve, line, scales),
     )
+
+
+def _measured(own: PairCurve, line: Callable[[PhaseSet], PairCurve], scales: MeasurementScales) -> MeasuredReaction:
+    """How a pair stands against measured enthalpies; reservoirs that form a phase of their own there are the reason for
+    no number."""
+    try:
+        other = line(scales.measured)
+    except InputError as error:
+        errors = [_scale_error(own, part, scales) for part in _PARTS]
+        numbers = [MeasuredNumber(found, None, None) for found in errors]
+        return MeasuredReaction(*numbers, None, (), (), f"no number from measured enthalpies: {error.message}")
+    return beside_measurement(own, other, scales)
+
+
+def _scale_error(own: PairCurve, part: str, scales: MeasurementScales) -> float | None:
+    """Standard deviation of a part's minimum from measurement, eV/atom; None where nothing reacts."""
+    changes = own.changes(int(np.argmin(getattr(own, part))), part)
+    return scales.sigma(changes, measured=False) if changes else None
 
 
 def beside_measurement(own: PairCurve, other: PairCurve, scales: MeasurementScales) -> MeasuredReaction:
@@ -280,8 +299,7 @@ def beside_measurement(own: PairCurve, other: PairCurve, scales: MeasurementScal
     measured, computed, reason = scales.split(behind)
 
     def beside(part: str) -> MeasuredNumber:
-        changes = own.changes(int(np.argmin(getattr(own, part))), part)
-        error = scales.sigma(changes, measured=False) if changes else None
+        error = _scale_error(own, part, scales)
         if reason:
             return MeasuredNumber(error, None, None)
         changes = other.changes(deepest[part], part)

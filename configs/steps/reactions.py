@@ -7,14 +7,23 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from ..models import Spec
-from ..units import ElectronVolt, PositiveElectronVolt, Volt
+from ..units import ElectronVolt, Kelvin, PositiveElectronVolt, Volt
 from .kind import Named, StepKind, listed
 
-__all__ = ["REACTIONS", "ReactionStep"]
+__all__ = ["REACTIONS", "GasContact", "ReactionStep"]
+
+
+class GasContact(Spec):
+    """Materials and pairs in contact with gases."""
+
+    temperatures: tuple[Kelvin, ...] = Field(min_length=1, description="K")
+    gases: dict[str, float] = Field(min_length=1, description="formula to partial pressure, bar")
+    materials: tuple[str, ...] = Field((), description="what is asked of alone")
+    pairs: tuple[tuple[str, str], ...] = ()
 
 
 class ReactionStep(Spec):
-    """Closed reaction energies of pairs."""
+    """Reaction energies of pairs: closed, at a voltage, under gases."""
 
     phase_set: str
     pairs: tuple[tuple[str, str], ...] = Field(min_length=1)
@@ -27,6 +36,7 @@ class ReactionStep(Spec):
     maps: tuple[tuple[str, str], ...] = Field(
         (), description="pairs that get a map over mixing ratio and voltage, 0 to 5 V vs Li/Li+"
     )
+    gases: tuple[GasContact, ...] = Field((), description="temperatures and gases under which materials are evaluated")
     threshold: PositiveElectronVolt = Field(
         0.05, description="eV/atom, a pair counts as stable while its mutual energy is above minus this"
     )
@@ -40,6 +50,10 @@ def _names(step: ReactionStep) -> Iterator[Named]:
     for key, pairs in (("pairs", step.pairs), ("maps", step.maps)):
         for i, pair in enumerate(pairs):
             yield from ((name, (key, i, k)) for k, name in enumerate(pair))
+    for i, contact in enumerate(step.gases):
+        yield from ((name, ("gases", i, "materials", k)) for k, name in enumerate(contact.materials))
+        for j, pair in enumerate(contact.pairs):
+            yield from ((name, ("gases", i, "pairs", j, k)) for k, name in enumerate(pair))
 
 
 REACTIONS = StepKind("reactions", _question, names=_names)

@@ -41,6 +41,7 @@ __all__ = [
     "ReferenceEnergy",
     "build",
     "canonical_sha256",
+    "public_record",
     "verify",
 ]
 
@@ -151,7 +152,7 @@ def build(
     missing = [
         m for m in library.values() if len(_symbols(m)) > 1 and Composition(m.formula).reduced_formula not in known
     ]
-    records = [_public_record(entry, library) for entry in chosen]
+    records = [public_record(entry, library) for entry in chosen]
     records += [
         known_records.get(f"chgnet-{material.name}") or _chgnet_record(material, relaxations, errors)
         for material in missing
@@ -188,7 +189,8 @@ def _integer_formula(composition: Composition) -> str:
     return str(composition.get_integer_formula_and_factor()[0])
 
 
-def _public_record(entry: PublicEntry, library: Mapping[str, Material]) -> dict[str, Any]:
+def public_record(entry: PublicEntry, library: Mapping[str, Material]) -> dict[str, Any]:
+    """Return a public entry as a phase set stores it, with the material of the library that it stands for."""
     group = entry.space_group or (_space_group(entry.structure) if entry.structure is not None else None)
     same = [m for m in library.values() if Composition(m.formula).reduced_formula == entry.formula]
     same.sort(key=lambda m: (m.space_group != group, m.name))
@@ -314,7 +316,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--materials-project",
         metavar="SYSTEM",
-        help="add entries of the system, e.g. Li-Co-O, through the API (needs mp-api, a key, a network)",
+        help="add entries of the system, e.g. Li-Co-O, through the API (needs a key and a network)",
     )
     parser.add_argument("--key", help="API key; default: the variables MP_API_KEY, PMG_MAPI_KEY")
     parser.add_argument(

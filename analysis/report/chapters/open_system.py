@@ -1,14 +1,17 @@
-"""Blocks on pairs beside measured enthalpies, and on pairs that exchange lithium at a voltage: a table over the
-voltages asked for, and maps with their interphases."""
+"""Blocks on pairs beside measured enthalpies, on pairs that exchange lithium at a voltage (a table over the voltages
+asked for, and maps with their interphases), and on what gases do at a temperature."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ....configs.steps.reactions import ReactionStep
 from ...figures.screen import voltage_map_figure
+from ...gibbs.mixture import GasMixture
+from ...gibbs.solids import MODEL_ERROR, SOURCE
+from ...phase_sets.thermal import at_temperature
 from ...thermodynamics.cathode_states import electrode_rows
 from ...thermodynamics.open_species import OpenSpecies
 from ...thermodynamics.open_system import react_open
@@ -33,7 +36,7 @@ from ..columns import (
 )
 from ..content import Block, Column, Picture, Table, Text
 
-__all__ = ["TOO_FEW", "OpenResults", "map_picture", "measured_table", "open_blocks", "open_results"]
+__all__ = ["TOO_FEW", "GasPoint", "OpenResults", "map_picture", "measured_table", "open_blocks", "open_results"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class OpenResults:
     maps : mapping of str to VoltageMap
         By pair.
     problems, unmapped : Problems
-        Of single voltages, and of maps.
+        Of single voltages and gases, and of maps.
+    gases : list of GasPoint
     """
 
     phases: PhaseSet
@@ -56,6 +60,27 @@ class OpenResults:
     maps: Mapping[str, VoltageMap]
     problems: Problems
     unmapped: Problems
+    gases: Sequence[GasPoint] = ()
+
+
+@dataclass(frozen=True)
+class GasPoint:
+    """A material, or a pair, under gases.
+
+    Parameters
+    ----------
+    label : str
+    mixture : GasMixture
+    result : ReactionResult
+        Of the pair; of a material with itself.
+    alone : bool
+        Whether it is one material.
+    """
+
+    label: str
+    mixture: GasMixture
+    result: ReactionResult
+    alone: bool
 
 
 def open_results(step: ReactionStep, phases: PhaseSet) -> OpenResults:
@@ -74,7 +99,23 @@ def open_results(step: ReactionStep, phases: PhaseSet) -> OpenResults:
     for a, b in step.maps:
         with found.unmapped.attempt(f"{a} | {b}, map"):
             maps[f"{a} | {b}"] = voltage_map(a, b, phases)
-    return found
+    return replace(found, gases=_under_gases(step, phases, found.problems))
+
+
+def _under_gases(step: ReactionStep, phases: PhaseSet, problems: Problems) -> list[GasPoint]:
+    points: list[GasPoint] = []
+    hot: dict[float, PhaseSet] = {}
+    for contact in step.gases:
+        subjects = [(name, (name, name)) for name in contact.materials]
+        subjects += [(f"{a} | {b}", (a, b)) for a, b in contact.pairs]
+        for temperature in contact.temperatures:
+            for label, (a, b) in subjects:
+                with problems.attempt(f"{label} at {temperature:g} K"):
+                    mixture = GasMixture(temperature, tuple(contact.gases.items()))
+                    at = hot.setdefault(temperature, at_temperature(phases, temperature))
+                    result = react_open(a, b, at, OpenSpecies(gases=mixture))
+                    points.append(GasPoint(label, mixture, result, a == b))
+    return points
 
 
 def open_blocks(found: OpenResults) -> list[Block]:
@@ -89,6 +130,8 @@ def open_blocks(found: OpenResults) -> list[Block]:
         measured = [((pair, f"{voltage:g} V"), result) for pair, voltage, result in found.points]
         blocks += [_table([_row(*point) for point in found.points]), Text(_OPEN, "note")]
         blocks += [measured_table("reactions_open_measured", measured), *_electrodes(found)]
+    if found.gases:
+        blocks += [_gas_table(found.gases), Text(_gas_note(found), "note")]
     blocks += found.unmapped.texts
     for one in found.maps.values():
         blocks += [map_picture(one, found.phases), _interphases(one)]
@@ -149,6 +192,53 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         MUTUAL_REACTION,
     )
     return Table("reactions_open", "Reactions at fixed lithium potential", columns, rows)
+
+
+def _gas_row(point: GasPoint) -> dict[str, Any]:
+    result = point.result
+    energy, sigma, reaction = result.a.self_energy, result.uncertainty.self_a, result.kinks[-1].reaction
+    if not point.alone:
+        energy, sigma, kink = result.mutual.energy, result.uncertainty.mutual, result.mutual.kink
+        reaction = kink.reaction if kink else "no reaction"
+    oxygen = point.mixture.equilibrium_pressure("O2")
+    return {
+        "pair": point.label,
+        "temperature": point.mixture.temperature,
+        "gases": ", ".join(f"{name} {pressure:g}" for name, pressure in point.mixture.pressures),
+        "oxygen": "" if oxygen is None else f"{oxygen:.1g}",
+        "energy": energy,
+        "sigma": sigma,
+        "tier": tier_label(result.tiers.values()),
+        "reaction": reaction,
+    }
+
+
+def _gas_table(points: Sequence[GasPoint]) -> Table:
+    columns = (
+        PAIR,
+        Column("temperature", "temperature (K)", 0),
+        Column("gases", "gases (bar)", chemical=True),
+        Column("oxygen", "O2 in equilibrium with them (bar)"),
+        Column("energy", "energy ± 1σ (eV/atom)", 3, "sigma"),
+        TIER,
+        Column("reaction", "reaction, gases included", chemical=True),
+    )
+    return Table("reactions_gases", "Reactions under gases", columns, [_gas_row(point) for point in points])
+
+
+def _gas_note(found: OpenResults) -> str:
+    hydrogen = any("H" in point.mixture.elements for point in found.gases) and "H" not in found.phases.elements
+    missing = (
+        f" The phase set {found.phases.name} holds no hydrogen: hydroxides and all other solids with hydrogen are "
+        "missing."
+    )
+    return (
+        "The gases fix the chemical potentials of their elements together: H2O/H2 and CO2/CO that of oxygen, H2S/H2 "
+        "that of sulfur, CO and CO2 that of carbon. Of a material alone the energy is what it gains by coming to "
+        "equilibrium with them, of a pair what contact adds to that; per atom of the reactants as written. Solids have "
+        f"the Gibbs energies of the descriptor of {SOURCE}, ± {MODEL_ERROR:.3f} eV/atom (1σ) for each compound, which "
+        f"is part of ±; rates are left out.{missing if hydrogen else ''}"
+    )
 
 
 def map_picture(found: VoltageMap, phases: PhaseSet) -> Picture:

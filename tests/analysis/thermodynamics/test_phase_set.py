@@ -10,6 +10,7 @@ import pytest
 
 from catholyte.analysis.thermodynamics.phase_set import PhaseSource, content_hash, load_phase_set, parse_formula
 from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
+from catholyte.configs.load import PHASES_VARIABLE
 from catholyte.tests.support import phase_sets
 
 
@@ -88,7 +89,7 @@ def test_what_is_no_set_at_all(tmp_path: Path, text: str, said: str) -> None:
 
 def test_an_unknown_set_names_the_near_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path)
-    monkeypatch.setattr("catholyte.analysis.thermodynamics.phase_set.PHASES", tmp_path)
+    monkeypatch.setenv(PHASES_VARIABLE, str(tmp_path))
     assert load_phase_set("toy").name == "toy"
     with pytest.raises(UnknownNameError, match="did you mean toy"):
         load_phase_set("toys")

@@ -1,117 +1,111 @@
-"""The Materials Project's API, played by a fake: entries, a refused key, a missing network, a missing package."""
+"""The Materials Project's API, played by a server on loopback: entries, pages, a refused key, a rate limit, broken
+downloads, a missing network."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
-import requests
-from pymatgen.core import Lattice, Structure
-from pymatgen.entries.computed_entries import ComputedStructureEntry, ConstantEnergyAdjustment
 
 from catholyte.configs.errors import EngineUnavailableError, InputError
+from catholyte.tests.support.standins.materials_project import ENERGIES, VERSION, Api, serving
+from catholyte.workflows.phases import materials_project
 from catholyte.workflows.phases.build import main
-from catholyte.workflows.phases.materials_project import KEYS, LARGEST_SYSTEM, SOURCE, download
-
-LICL = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.1), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-
-
-class RestError(Exception):
-    """Stands for MPRestError."""
-
-
-def lithium_chloride() -> ComputedStructureEntry:
-    correction = ConstantEnergyAdjustment(-0.614 * 4, uncertainty=0.0096, name="MP2020 anion correction (Cl)")
-    return ComputedStructureEntry(LICL, energy=-7.376 * 4, energy_adjustments=[correction], entry_id="mp-22905-GGA")
+from catholyte.workflows.phases.materials_project import (
+    ENDPOINT,
+    KEYS,
+    LARGEST_SYSTEM,
+    SOURCE,
+    database_version,
+    download,
+)
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[Any, ...]]]:
-    def install(answer: list[Any] | Exception) -> list[tuple[Any, ...]]:
-        asked: list[tuple[Any, ...]] = []
-
-        class Rester:
-            def __init__(self, key: str, **options: Any) -> None:
-                asked.append((key,))
-
-            def __enter__(self) -> Rester:
-                return self
-
-            def __exit__(self, *_: object) -> None:
-                return None
-
-            def get_entries_in_chemsys(self, elements: list[str], **criteria: Any) -> list[Any]:
-                asked.append((elements, criteria))
-                if isinstance(answer, Exception):
-                    raise answer
-                return answer
-
-        client, core = ModuleType("mp_api.client"), ModuleType("mp_api.client.core")
-        client.MPRester, core.MPRestError = Rester, RestError  # type: ignore[attr-defined]
-        for name, module in {
-            "mp_api": ModuleType("mp_api"),
-            "mp_api.client": client,
-            "mp_api.client.core": core,
-        }.items():
-            monkeypatch.setitem(sys.modules, name, module)
-        return asked
-
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     for name in KEYS:
         monkeypatch.delenv(name, raising=False)
-    return install
+    monkeypatch.setattr(materials_project, "_PAUSE", 0.0)
+    with serving(Api()) as served:
+        monkeypatch.setenv(ENDPOINT[0], served.address)
+        yield served
 
 
-def test_entries_keep_their_correction_and_its_error(fake: Callable[..., list[tuple[Any, ...]]]) -> None:
-    asked = fake([lithium_chloride()])
-    (entry,) = download(["Li", "Cl"], "k" * 32)
-    assert (entry.entry_id, entry.formula, entry.source) == ("mp-22905-GGA", "LiCl", SOURCE)
-    assert entry.energy_per_atom == pytest.approx((-7.376 - 0.614) / 2)
-    assert entry.correction_error == pytest.approx(0.0096 / 8)
-    assert entry.structure == LICL
-    assert asked == [("k" * 32,), (["Li", "Cl"], {"additional_criteria": {"thermo_types": ["GGA_GGA+U"]}})]
+def test_entries_keep_their_correction_and_its_error(api: Api) -> None:
+    found = {entry.formula: entry for entry in download(["Li", "Cl"], api.key)}
+    assert set(found) == {"Li", "Cl2", "LiCl"}
+    lithium_chloride = found["LiCl"]
+    assert (lithium_chloride.entry_id, lithium_chloride.source) == ("mp-LiCl-GGA", SOURCE)
+    assert lithium_chloride.energy_per_atom == pytest.approx(-3.4 - 0.5 / 2)
+    assert lithium_chloride.correction_error == pytest.approx(0.01 / 2)
+    assert lithium_chloride.structure is not None
+    (asked,) = api.asked
+    assert asked["chemsys"].split(",") == ["Cl", "Li", "Cl-Li"]
+    assert asked["thermo_types"] == "GGA_GGA+U"
+    assert database_version() == VERSION
 
 
-def test_the_key_comes_from_the_environment(
-    fake: Callable[..., list[tuple[Any, ...]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = fake([lithium_chloride()])
+def test_pages_and_queries_are_put_together(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(materials_project, "_PAGE", 2)
+    monkeypatch.setattr(materials_project, "_SYSTEMS", 5)
+    assert {entry.formula for entry in download(["Li", "O", "Cl"], api.key)} == set(ENERGIES)
+    assert [(len(asked["chemsys"].split(",")), asked["_skip"]) for asked in api.asked] == [
+        (5, "0"),
+        (5, "2"),
+        (2, "0"),
+        (2, "2"),
+    ]
+
+
+def test_the_key_comes_from_the_environment(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="needs a key: set MP_API_KEY or PMG_MAPI_KEY"):
         download(["Li", "Cl"])
-    monkeypatch.setenv("PMG_MAPI_KEY", "second")
-    download(["Li", "Cl"])
-    monkeypatch.setenv("MP_API_KEY", "first")
-    download(["Li", "Cl"])
-    assert [key for (key, *rest) in asked if not rest] == ["second", "first"]
+    monkeypatch.setenv("PMG_MAPI_KEY", api.key)
+    assert download(["Li"])
+    monkeypatch.setenv("MP_API_KEY", "another")
+    with pytest.raises(InputError, match="refused the key: Invalid authentication credentials"):
+        download(["Li"])
+
+
+def test_a_rate_limit_is_waited_out_a_few_times(api: Api) -> None:
+    api.statuses = [429, 503]
+    assert len(download(["Li"], api.key)) == 1
+    assert len(api.asked) == 3
+    api.statuses = [429] * 5
+    with pytest.raises(EngineUnavailableError, match=r"asks to wait \(too many requests\) and did so 5 times"):
+        download(["Li"], api.key)
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "said"),
+    ("change", "error", "said"),
     [
+        ({"cut": 7}, EngineUnavailableError, "broke off: an answer is no JSON object"),
+        ({"missing": 3}, EngineUnavailableError, "broke off: 3 of 6 documents came"),
+        ({"statuses": [404]}, InputError, r"refused the request \(status 404\): not now"),
+        ({"documents": []}, InputError, "holds no entry of Li-Cl"),
+        ({"documents": [{"material_id": "mp-Li"}]}, EngineUnavailableError, "no entries in the document of mp-Li"),
         (
-            RestError("REST query returned with error status code 403: invalid key\nmore"),
-            InputError,
-            "refused the request, most likely the key: .*invalid key$",
-        ),
-        (ValueError("Please obtain a valid API key"), InputError, "refused the request, most likely the key"),
-        (
-            requests.ConnectionError("Name or service not known"),
+            {"documents": [{"material_id": "mp-Li", "entries": {"GGA": {"energy": 1.0}}}]},
             EngineUnavailableError,
-            "cannot be reached: Name or service not known",
+            "an entry is not readable",
         ),
-        (requests.Timeout(), EngineUnavailableError, "cannot be reached: Timeout"),
-        ([], InputError, "holds no entry of Li-Cl"),
     ],
 )
 def test_one_clear_message_for_each_failure(
-    fake: Callable[..., Any], answer: Any, error: type[Exception], said: str
+    api: Api, change: dict[str, object], error: type[Exception], said: str
 ) -> None:
-    fake(answer)
+    for name, value in change.items():
+        setattr(api, name, value)
     with pytest.raises(error, match=said):
-        download(["Li", "Cl"], "key")
+        download(["Li", "Cl"], api.key)
+
+
+def test_without_a_network_it_says_how_to_work(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENDPOINT[0], "http://127.0.0.1:9/")
+    with pytest.raises(EngineUnavailableError, match="cannot be reached") as told:
+        download(["Li"], api.key)
+    assert "work offline from a pinned phase set" in told.value.advice
 
 
 @pytest.mark.parametrize(
@@ -123,18 +117,8 @@ def test_a_system_that_cannot_be_asked_for(elements: list[str], said: str) -> No
         download(elements, "key")
 
 
-def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("mp_api", "mp_api.client"):
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(EngineUnavailableError, match="needs the package mp-api"):
-        download(["Li"], "key")
-
-
-def test_the_command_prints_the_message_and_fails(
-    fake: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fake(RestError("invalid key"))
+def test_the_builder_prints_the_message_and_fails(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["solidstate", "--entries", str(tmp_path), "--materials-project", "Li-Cl", "--key", "wrong"]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "the Materials Project refused the request, most likely the key: invalid key"
+        "the Materials Project refused the key: Invalid authentication credentials"
     ]
