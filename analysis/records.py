@@ -79,6 +79,15 @@ class Records(Campaigns):
     def _outputs(self) -> JobStore:
         return self._source() if callable(self._source) else self._source
 
+    def calculations(self) -> Iterator[tuple[str, CalculationDocument]]:
+        """Uuid and document of every calculation of the store, of whatever campaign, without large arrays."""
+        answers = self._outputs.query({}, ["uuid", "output.signature"], load=False)
+        uuids = sorted({str(one["uuid"]) for one in answers if (one.get("output") or {}).get("signature")})
+        for uuid, stored in self.stored(uuids):
+            found = self.read(uuid, stored)
+            if isinstance(found, CalculationDocument):
+                yield uuid, found
+
     def recipe(self, name: str | None = None, member: str = "") -> Recipe:
         """The recipe as it was when the campaign was run last, as one member of its committee runs it; the first where
         left out."""

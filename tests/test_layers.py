@@ -42,7 +42,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "words gibbs",
         "thermodynamics states trajectories cells layers former_labels",
         "campaigns phase_sets",
-        "oxygen motion records transport",
+        "oxygen motion records transport training_set",
         "figures",
         "report",
     ),

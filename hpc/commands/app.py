@@ -9,7 +9,7 @@ import typer
 
 from .campaigns import board, cancel, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
 from .output import narrate
-from .results import bands, dynamics, layers
+from .results import bands, dynamics, export, layers
 from .structures import barrier, glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
 from .thermodynamics import reactions, screen, sets, volumes, window
 
@@ -56,6 +56,7 @@ COMMANDS = (
     cancel.COMMAND,
     database.COMMAND,
     inputs.COMMAND,
+    export.COMMAND,
 )
 for command in COMMANDS:
     command.register(app)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,16 @@ __all__ = ["COMMAND", "doctor"]
 
 #: bytes free below which a store will not hold a campaign
 LEAST_DISK = 1_000_000_000
+CURVE_HEADS = {
+    "potential": "potential",
+    "found": "found",
+    "material": "crystal",
+    "minimum": "minimum (% of the measured volume)",
+    "modulus": "bulk modulus (GPa)",
+    "measured_modulus": "measured (GPa)",
+    "curve": "volume: energy",
+    "problem": "refused",
+}
 
 
 def doctor(
@@ -42,24 +53,40 @@ def doctor(
             help="Put finished jobs of the store back in line whose document or arrays are gone or spoilt.",
         ),
     ] = False,
+    engines: Annotated[
+        bool,
+        typer.Option(
+            "--engines",
+            help="Examine the potentials, half a minute each: E(V) of LiCoO2, CoO and NiO, forces and stress against "
+            "differences of the energy.",
+        ),
+    ] = False,
 ) -> dict[str, Any]:
     """Check what is installed, reachable and missing, and say how to mend it.
 
-    With --store every finished job of that store is looked at: its document, its large arrays and their checksums.
+    With --store every finished job of that store is looked at: its document, its large arrays and their checksums. With
+    --engines every potential is examined, the user's own included, and `curves` holds what was found, beside what is
+    recorded of the other checkpoints that come with the packages.
     """
     checks = run_checks(store)
+    curves: list[dict[str, Any]] = []
+    if engines:
+        checks += examine_engines(curves)
     faults: list[dict[str, Any]] = []
     if (store or repair) and _is_there(store):
         checks.append(_checked("results", lambda: _results(store, faults, repair=repair)))
     return {
         "checks": checks + (cluster_checks(cluster, recipe, rehearsal=rehearsal) if cluster else []),
         "faults": faults,
+        "curves": curves,
     }
 
 
 def _show(document: dict[str, Any]) -> None:
     rows = [(c["name"], "yes" if c["ok"] else "NO", c["detail"], c["mend"]) for c in document["checks"]]
     table("doctor", ("check", "ok", "detail", "mend"), rows)
+    if document["curves"]:
+        table_of("E(V), the shape of the cell relaxed at each volume", CURVE_HEADS, document["curves"])
     if document["faults"]:
         table_of("results that cannot be used", {"name": "job", "key": "key", "what": "fault"}, document["faults"])
 
@@ -72,7 +99,8 @@ def run_checks(store: str | None = None) -> list[dict[str, Any]]:
     checks: list[tuple[str, Callable[[], tuple[bool, str, str]]]] = [
         ("python", _python),
         ("packages", _packages),
-        ("engine chgnet", _chgnet),
+        ("engine chgnet", lambda: _engine("chgnet")),
+        ("engine sevennet", lambda: _engine("sevennet")),
         ("engine gpaw", _gpaw),
         ("materials library", _library),
         ("phase sets", _phases),
@@ -80,6 +108,39 @@ def run_checks(store: str | None = None) -> list[dict[str, Any]]:
         ("disk", _disk),
     ]
     return [_checked(name, check) for name, check in checks]
+
+
+def examine_engines(curves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return ``{name, ok, detail, mend}`` of each potential, examined now; fills `curves` with what was found, and with
+    what is recorded of other checkpoints."""
+    from ....workflows.engines.ase.backend import AseBackend
+    from ....workflows.engines.ase.verdicts import recorded_verdicts
+    from ....workflows.engines.registry import engine_names, load_backend
+
+    seen = set()
+
+    def examined(name: str) -> tuple[bool, str, str]:
+        backend = load_backend(name, {})
+        if not isinstance(backend, AseBackend):
+            return True, "no potential", ""
+        if backend.version() == "missing":
+            return False, f"{backend.packages[0]} is not installed", backend.install
+        verdict = backend.verdict(again=True)
+        seen.add(backend.examined_as)
+        curves.extend(_told(curve, name, "now") for curve in verdict.curves)
+        refused = [f"refused for {element}: {reason}" for element, reason in verdict.refused().items()]
+        detail = verdict.problem or "; ".join(refused) or f"passed in {verdict.seconds:.0f} s"
+        return not (verdict.problem or refused), detail, "take another potential for these elements"
+
+    found = [_checked(f"guard of {name}", partial(examined, name)) for name in engine_names()]
+    for potential, verdict in recorded_verdicts().items():
+        if potential not in seen:
+            curves += [_told(curve, potential, "recorded") for curve in verdict.curves]
+    return [check for check in found if check["detail"] != "no potential"]
+
+
+def _told(curve: Any, potential: str, found: str) -> dict[str, Any]:
+    return {"potential": potential, "found": found, **curve.model_dump(), "curve": curve.shown()}
 
 
 def cluster_checks(name: str, recipe: str | None = None, *, rehearsal: bool = False) -> list[dict[str, Any]]:
@@ -138,11 +199,12 @@ def _packages() -> tuple[bool, str, str]:
     return not problems, "; ".join(problems) or "all required packages are here", "pip install -c constraints.txt ."
 
 
-def _chgnet() -> tuple[bool, str, str]:
+def _engine(name: str) -> tuple[bool, str, str]:
     from ....workflows.engines.registry import load_backend
 
-    found = load_backend("chgnet", {}).version()
-    return found != "missing", f"chgnet {found}", "pip install torch==2.13.0, then pip install chgnet"
+    backend = load_backend(name, {})
+    found = backend.version()
+    return found != "missing", f"{name} {found}", getattr(backend, "install", "")
 
 
 def _gpaw() -> tuple[bool, str, str]:

@@ -99,8 +99,9 @@ def _static(
 def test_document_through_the_job_store_and_back(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     case = CASES[name]
+    start = _lih(case.shift)
     maker = Engine(name, case.settings).maker(Relax(method=case.method, max_force=0.05, relax_cell=False))
-    relax = maker.job_for(_lih(), "LiH")
+    relax = maker.job_for(start, "LiH")
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     store.connect()
     document: CalculationDocument = relax.run(store).output
@@ -122,8 +123,8 @@ def test_document_through_the_job_store_and_back(name: str, tmp_path: Path, monk
     backend = load_backend(name, {})
     assert document.tier == backend.tier
     assert (MP2020 in document.signature.functional) == (backend.trust.scale == MP2020)
-    assert document.initial_structure == _lih()
-    assert [site.species_string for site in document.structure] == [site.species_string for site in _lih()]
+    assert document.initial_structure == start
+    assert [site.species_string for site in document.structure] == [site.species_string for site in start]
     assert document.signature.engine == (getattr(backend, "code", "") or name)
     assert document.signature.version == load_backend(name, {}).version()
     assert document.provenance.versions[name] == document.signature.version.split(",")[0]
@@ -139,18 +140,18 @@ def test_document_through_the_job_store_and_back(name: str, tmp_path: Path, monk
     assert document.convergence.max_force == pytest.approx(np.linalg.norm(document.forces, axis=1).max())
     assert frames.energies[-1] < frames.energies[0] - 1e-3
     assert frames.energies[-1] == pytest.approx(document.energy, abs=1e-4)
-    np.testing.assert_allclose(frames.positions[0], _lih().cart_coords, atol=1e-6)
+    np.testing.assert_allclose(frames.positions[0], start.cart_coords, atol=1e-6)
     np.testing.assert_allclose(frames.positions[-1], document.structure.cart_coords, atol=1e-6)
-    np.testing.assert_allclose(document.structure.lattice.matrix, _lih().lattice.matrix, atol=1e-9)
+    np.testing.assert_allclose(document.structure.lattice.matrix, start.lattice.matrix, atol=1e-9)
 
 
 @every_engine
 def test_energy_and_forces_are_the_engines_own_in_electronvolt_and_angstrom(
     name: str, tmp_path: Path, refereed: Referee
 ) -> None:
-    step = 0.02
-    below, middle, above = (_static(name, _lih(0.15 + x), tmp_path / f"{x}") for x in (-step, 0.0, step))
-    atoms = AseAtomsAdaptor.get_atoms(_lih(), msonable=False)
+    step, shift = 0.02, CASES[name].shift
+    below, middle, above = (_static(name, _lih(shift + x), tmp_path / f"{x}") for x in (-step, 0.0, step))
+    atoms = AseAtomsAdaptor.get_atoms(_lih(shift), msonable=False)
     atoms.set_initial_magnetic_moments(None)
     atoms.calc = CASES[name].own_calculator()
     by = f"{name} itself, called through ASE"
