@@ -271,9 +271,8 @@ def _measured(own: PairCurve, line: Callable[[PhaseSet], PairCurve], scales: Mea
     try:
         other = line(scales.measured)
     except InputError as error:
-        errors = [_scale_error(own, part, scales) for part in _PARTS]
-        numbers = [MeasuredNumber(found, None, None) for found in errors]
-        return MeasuredReaction(*numbers, None, (), (), f"no number from measured enthalpies: {error.message}")
+        mutual, total = (MeasuredNumber(_scale_error(own, part, scales), None, None) for part in _PARTS)
+        return MeasuredReaction(mutual, total, None, (), (), f"no number from measured enthalpies: {error.message}")
     return beside_measurement(own, other, scales)
 
 

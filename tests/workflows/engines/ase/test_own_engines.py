@@ -173,7 +173,7 @@ def test_a_checkpoint_is_told_by_content_and_stands_beside_its_file(folder: Path
     with pytest.raises(InputError, match="engine mine knows no Po"):
         backend.require({"Po", "O"})
     # a file has no name among the package's own
-    with pytest.raises(InputError, match="key 'checkpoint': 'weights.pth' is none of sevennet-0, "):
+    with pytest.raises(InputError, match=r"key 'checkpoint': 'weights.pth' is none of sevennet-0, "):
         load_backend("sevennet", {"checkpoint": "weights.pth"})
     with pytest.raises(InputError, match="energies are PBE/PBE\\+U; those of modal R2SCAN"):
         load_backend("sevennet", {"checkpoint": "sevennet-mf-0", "modal": "R2SCAN"})
@@ -214,7 +214,7 @@ def test_a_device_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPa
     for engine in ("chgnet", "sevennet"):
         backend: Any = load_backend(engine, {"device": "cuda"})
         assert "cuda" not in str(backend.numerics())
-        with pytest.raises(EngineUnavailableError, match="device cuda: PyTorch .* finds none here"):
+        with pytest.raises(EngineUnavailableError, match=r"device cuda: PyTorch .* finds none here"):
             backend.calculator()
 
 
