@@ -19,6 +19,15 @@ GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden" / "command
 REPLACED: dict[str, str] = {
     f"{example}: tiers.chgnet-LPSCl": "the set's LPSCl is a public entry"
     for example in ("reactions", "reactions at a voltage", "reactions under oxygen", "window")
+} | {
+    f"reactions under oxygen: {key}": "the solids have Gibbs energies at the temperature (--solids enthalpy: as before)"
+    for key in (
+        "kinks[].products.S(ClO)2",
+        "mutual.products.LiCl",
+        "reactants.b.decomposition.S(ClO)2",
+        "tiers.chgnet-SO2Cl2",
+        "total.products.S(ClO)2",
+    )
 }
 #: their exit status depends on what is installed
 DIAGNOSES = ("doctor", "doctor of a cluster")

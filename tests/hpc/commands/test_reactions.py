@@ -37,6 +37,44 @@ def test_map_of_a_pair(catholyte: Run) -> None:
     assert [high for _, high in bounds[:-1]] == [low for low, _ in bounds[1:]]
 
 
+def test_reactions_under_several_gases(catholyte: Run) -> None:
+    """Gases after one option or several; the answer names what fixes what, the model of the solids and what is
+    missing."""
+    gases = ("--temperature", "923", "--gas", "H2=0.05", "--gas", "H2O=0.01")
+    found = answer(catholyte("reactions", "LCO", "NCM811", *gases, "--json"))
+    assert found["open"]["gases"]["fixed_by"]["O"] == "H2O - H2"
+    assert found["open"]["gases"]["oxygen_pressure"] < 1e-20
+    assert found["conditions"]["solid_error"] == pytest.approx(0.0627, abs=1e-3)
+    assert found["phase_set"]["name"] == "solidstate at 923 K"
+    assert found["conditions"]["phase_set"]["name"] == "solidstate"
+    assert found["kinks"][-1]["reaction"].startswith("LiCoO2 + 1.5 H2 -> ")
+    assert any("holds no hydrogen" in note for note in found["notes"])
+    rough = answer(catholyte("reactions", "LCO", "NCM811", *gases, "--solids", "enthalpy", "--json"))
+    assert rough["self"]["a"] != pytest.approx(found["self"]["a"], abs=1e-3)
+    assert found["uncertainty"]["self"]["a"] > rough["uncertainty"]["self"]["a"]
+    told = catholyte("reactions", "LCO", "NCM811", "--temperature", "923", "--gas", "H2=0.05", "H2O=0.01")[1]
+    assert "mu(O) = -3.216 eV/atom from H2O - H2; in equilibrium with 2.1e-24 bar of O2" in told
+
+
+def test_oxygen_is_a_gas_like_the_others(catholyte: Run) -> None:
+    one = answer(catholyte("reactions", "LCO", "CoO", "--temperature", "900", "--pressure", "0.2", "--json"))
+    other = answer(catholyte("reactions", "LCO", "CoO", "--temperature", "900", "--gas", "O2=0.2", "--json"))
+    assert one == other
+    inert = answer(catholyte("reactions", "LCO", "CoO", "--temperature", "900", "--gas", "N2=1", "--json"))
+    assert "open" not in inert
+    assert any("no phase of the set solidstate holds N" in note for note in inert["notes"])
+
+
+def test_window_and_map_under_a_gas(catholyte: Run) -> None:
+    air = ("--temperature", "900", "--gas", "O2=0.2", "--json")
+    window = answer(catholyte("window", "LCO", *air))
+    assert window["open"]["gases"]["pressures"] == {"O2": 0.2}
+    assert 0 < window["reduction"] < window["oxidation"]
+    found = answer(catholyte("reactions", "LCO", "CoO", "--map", *air))["map"]
+    assert found["voltages"][0] > 1
+    assert found["gases"]["pressures"] == {"O2": 0.2}
+
+
 @pytest.mark.parametrize(
     "products", [("LiCl", "P2S5", "S"), ("LiCl,P2S5,S",), ("LiCl", "--products", "1/2 P2S5 + 5/2 S")]
 )
@@ -135,6 +173,22 @@ def test_tables_for_people(catholyte: Run) -> None:
         (("reactions", "LCO", "LPSCl", "--voltage", "-1"), "0 to 10 V are allowed"),
         (("reactions", "LCO", "LPSCl", "--voltage", "11"), "0 to 10 V are allowed"),
         (("reactions", "LCO", "LPSCl", "--temperature", "5"), "the temperature is 5.0 K"),
+        (("reactions", "LCO", "LPSCl", "--gas", "H2=0.1"), "gases need their temperature"),
+        (("window", "LCO", "--gas", "O2=0.2"), "gases need their temperature"),
+        (("reactions", "LCO", "LPSCl", "--temperature", "900", "--gas", "H2=0.1"), "alone, which no phase of the set"),
+        (("reactions", "LCO", "LPSCl", "--temperature", "900", "--gas", "H2=-1"), "a partial pressure above 0"),
+        (("reactions", "LCO", "LPSCl", "--temperature", "900", "--gas", "HO2=1"), "no data of a gas 'HO2'"),
+        (
+            ("reactions", "LCO", "LPSCl", "--temperature", "923", "--gas", "H2=0.05", "H2O=0.01", "O2=0.2"),
+            "contradict each other",
+        ),
+        (
+            ("reactions", "LCO", "CoO", "--temperature", "900", "--pressure", "0.2", "--gas", "O2=0.2"),
+            "--pressure is that of oxygen alone",
+        ),
+        (("reactions", "LCO", "LPSCl", "--temperature", "2000"), "reach from 298 to 1800 K"),
+        (("reactions", "LCO", "LPSCl", "--temperature", "900", "--solids", "model"), "unknown value 'model'"),
+        (("reactions", "LCO", "LPSCl", "--temperature", "900", "--gas", "CO=0.9", "CO2=0.1"), "form C without end"),
         (("reactions", "LCO", "LPSCl", "--threshold", "-0.1"), "stability threshold is -0.1"),
         (("reactions", "LCO", "LPSCl", "--phases", "solidstat"), "unknown phase set 'solidstat'"),
         (("window", "LPSC"), "did you mean LPSCl"),
