@@ -11,7 +11,7 @@ from .campaigns import board, cancel, database, doctor, inputs, plan, report, re
 from .output import narrate
 from .results import bands, dynamics, export, layers
 from .structures import barrier, glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
-from .thermodynamics import reactions, screen, sets, volumes, window
+from .thermodynamics import phases, reactions, screen, volumes, window
 
 __all__ = ["app", "main"]
 
@@ -48,7 +48,7 @@ COMMANDS = (
     window.COMMAND,
     volumes.COMMAND,
     screen.COMMAND,
-    sets.COMMAND,
+    phases.COMMAND,
     dynamics.COMMAND,
     submit.COMMAND,
     tend.COMMAND,

@@ -1,198 +1,211 @@
-"""The phase set of a command: a pinned one, with finished relaxations of a store where one is named, at a temperature
-and in contact with gases where they are given."""
+"""The command ``phases``: which phase sets there are, what they hold, and sets of the user's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import json
+import os
+import re
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ....configs.errors import CatholyteError, InputError
-from ...store.campaign_store import open_records, without_password
+from ....configs.load import CONFIGS, PHASES_VARIABLE, own_phases, phase_set_file, phase_set_files
+from ..command import Command
 from ..options import require_known
-from ..output import narrate, say
+from ..output import say, table_of
 
 if TYPE_CHECKING:
-    from ....analysis.gibbs.mixture import GasMixture
     from ....analysis.thermodynamics.phase_set import PhaseSet
-    from ....workflows.documents import CalculationDocument
 
-__all__ = ["Conditions", "Gases", "OwnStore", "Solids", "chosen_phases", "conditions", "say_conditions", "volume_line"]
+__all__ = ["COMMAND", "phases"]
 
-Gases = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--gas",
-        metavar="H2=0.05",
-        help="Gas and its partial pressure, bar, with --temperature; several fix chemical potentials together: H2 and "
-        "H2O that of oxygen, H2S and H2 that of sulfur, CO and CO2 those of carbon and oxygen.",
-    ),
-]
-Solids = Annotated[
-    str,
-    typer.Option(
-        "--solids",
-        help="Solids at the temperature: gibbs (descriptor of Bartel et al. (2018), 298 to 1800 K), or enthalpy (as at "
-        "298.15 K).",
-    ),
-]
-
-OwnStore = Annotated[
-    str | None,
-    typer.Option(
-        "--own",
-        help="Store (folder or mongodb:// URI) whose finished relaxations join the phase set, where their signature "
-        "agrees.",
-    ),
-]
+ACTIONS = ("list", "show", "check", "fetch", "combine")
 
 
-def chosen_phases(phase_set: str | None, store: str | None) -> PhaseSet:
-    """The set to evaluate: the shipped complete one where none is named, with the energies of a store where one is."""
-    from ....analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
+def phases(
+    action: Annotated[
+        str,
+        typer.Argument(metavar="list|show|check|fetch|combine", help="What to do."),
+    ],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME|FILE", help="Phase sets to show, check or combine.")
+    ] = None,
+    elements: Annotated[
+        list[str] | None, typer.Option(help="Elements to fetch, all their compounds included, e.g. Li La Zr O.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Key of the Materials Project's API; else the variable MP_API_KEY or PMG_MAPI_KEY."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the new set; that of its elements or of its parts where left out.")
+    ] = None,
+) -> dict[str, Any]:
+    """List, show and check phase sets, fetch one of your own from the Materials Project, or combine some of one scale.
 
-    pinned = load_phase_set(phase_set or DEFAULT_PHASE_SET)
-    return pinned if store is None else _with_relaxations(pinned, store)
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """A temperature and gases, and the phase set under them.
-
-    Parameters
-    ----------
-    phases : PhaseSet
-    gases : GasMixture or None
-        What is exchanged with them; None where they are inert.
-    document : dict
-        Under the key ``conditions`` of an answer; empty without a temperature.
-    notes : list of str
-        What a reader must know.
-    """
-
-    phases: PhaseSet
-    gases: GasMixture | None = None
-    document: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
-def conditions(phases: PhaseSet, temperature: float | None, gas: Sequence[str], solids: str) -> Conditions:
-    """The phase set at a temperature, and the gases beside it.
+    Sets of your own are files NAME.json in the folder of the variable CATHOLYTE_PHASES, else in ./catholyte-phases, and
+    every option --phases takes them by name.
 
     Raises
     ------
     InputError
-        If gases come without a temperature, a gas, a pressure or the temperature does not fit, or gases contradict each
-        other.
+        If an action lacks what it needs, a set is altered, or a name is taken.
     """
-    from ....analysis.gibbs.mixture import GasMixture
-    from ....analysis.gibbs.solids import MODEL_ERROR, SOURCE
-    from ....analysis.phase_sets.thermal import at_temperature
-
-    require_known("--solids", solids, ("gibbs", "enthalpy"))
-    if temperature is None:
-        if gas:
-            raise InputError("gases need their temperature: --temperature, K")
-        return Conditions(phases)
-    if not temperature > 0:
-        raise InputError(f"the temperature is {temperature} K: it must lie above 0")
-    found = at_temperature(phases, temperature) if solids == "gibbs" else phases
-    mixture = GasMixture.parse(temperature, gas) if gas else None
-    strange = [] if mixture is None else [e for e in mixture.elements if e not in phases.elements]
-    inert = mixture is not None and set(strange) == set(mixture.elements) and "H" not in strange
-    notes = []
-    if solids == "gibbs":
-        notes.append(
-            f"solids at {temperature:g} K by the descriptor of {SOURCE}, ± {MODEL_ERROR:.3f} eV/atom (1σ) for each "
-            "compound, which is part of the intervals; gases that form stand at 1 bar"
-        )
-    else:
-        notes.append("solids with their enthalpies at 298.15 K: heat content and entropy of gases alone are counted")
-    if "H" in strange:
-        notes.append(
-            f"the phase set {phases.name} holds no hydrogen: hydroxides and all other solids with hydrogen are missing "
-            "from the answer"
-        )
-    if others := [element for element in strange if element != "H"]:
-        notes.append(f"no phase of the set {phases.name} holds {', '.join(others)}: of it nothing is exchanged")
-    document = {
-        "temperature": temperature,
-        "solids": solids,
-        "solid_error": MODEL_ERROR if solids == "gibbs" else None,
-        "gases": None if mixture is None else dict(mixture.pressures),
-        "phase_set": {"name": phases.name, "sha256": phases.sha256},
-        "units": {"temperature": "K", "solid_error": "eV/atom, one standard deviation", "gases": "bar"},
-    }
-    return Conditions(found, None if inert else mixture, {"conditions": document}, notes)
+    require_known("phases", action, ACTIONS, "action")
+    given = names or []
+    if action == "list":
+        return _list()
+    if action == "fetch":
+        return _fetch(elements or given, key, name)
+    if not given:
+        raise InputError(f"phases {action}: name a phase set; known: {', '.join(phase_set_files())}")
+    if action == "combine":
+        return _combine(given, name)
+    described = _checked if action == "check" else _shown
+    return {"sets": [described(found, path) for found, path in map(_loaded, given)]}
 
 
-def say_conditions(document: dict[str, Any]) -> None:
-    """Print which potentials the gases of an answer fix, and what fixes them."""
-    gases = document.get("open", {}).get("gases")
-    if gases is None:
-        return
-    fixed = [
-        f"mu({element}) = {gases['potentials'][element]:.3f} eV/atom from {by}"
-        for element, by in gases["fixed_by"].items()
-    ]
-    oxygen = gases["oxygen_pressure"]
-    last = "" if oxygen is None else f"; in equilibrium with {oxygen:.2g} bar of O2"
-    said = ", ".join(f"{name} {pressure:g} bar" for name, pressure in gases["pressures"].items())
-    say(f"gases at {gases['temperature']:g} K: {said}: {', '.join(fixed)}{last}")
+def _loaded(name: str) -> tuple[PhaseSet, Path]:
+    from ....analysis.thermodynamics.phase_set import load_phase_set
+
+    return load_phase_set(name), phase_set_file(name)
 
 
-def volume_line(volumes: dict[str, Any]) -> str:
-    """Volume before and after a reaction, mL/mol, on one line."""
-    return (
-        f"{volumes['before']:.1f} -> {volumes['after']:.1f} mL/mol, change {volumes['change']:.1f} mL/mol "
-        f"({volumes['change_percent']:.1f} %)"
-    )
-
-
-def _with_relaxations(phases: PhaseSet, place: str) -> PhaseSet:
-    """Extend a phase set by the relaxations of every campaign of a store, and narrate what joins and what does not.
-
-    Of several relaxations of one material the lowest energy joins.
-
-    Raises
-    ------
-    StoreError
-        If there is no store.
-    InputError
-        If it holds no finished relaxation, or none of its energies can join, with the reason of each.
-    """
-    from ....analysis.phase_sets.own_entries import lowest_by_label, with_documents
-
-    shown = without_password(place)
-    lowest = lowest_by_label(_relaxations(place))
-    if not lowest:
-        raise InputError(
-            f"{shown}: the store holds no finished relaxation of the step bulk", "run a recipe with a step bulk first"
-        )
-    kept, refused = [], []
-    for document in lowest.values():
+def _list() -> dict[str, Any]:
+    """Every set; one that cannot be read is told and hides no other."""
+    sets, notes = [], []
+    for name in phase_set_files():
         try:
-            with_documents(phases, [document])
+            sets.append(_summary(*_loaded(name)))
         except CatholyteError as error:
-            refused.append(f"{document.label} stays out: {error.message}")
-            continue
-        kept.append(document)
-    if not kept:
-        raise InputError(
-            f"{shown}: nothing can join phase set {phases.name}: {'; '.join(refused)}",
-            "relax your material with chgnet, whose energies are on the set's scale",
-        )
-    for line in (*refused, f"own energies that joined {phases.name}: {', '.join(one.label for one in kept)}"):
-        narrate(line)
-    return with_documents(phases, kept, citation=f"own calculations in {shown}")
+            notes.append(error.message)
+    return {"sets": sets, "folder": str(own_phases()), "notes": notes}
 
 
-def _relaxations(place: str) -> Iterator[CalculationDocument]:
-    """The finished relaxations of the step bulk of every campaign."""
-    records = open_records(place)
-    for name in records.campaign_names():
-        for entry, document in records.documents(name, "bulk"):
-            if entry.plan.get("kind") == "relax":
-                yield document
+def _summary(found: PhaseSet, path: Path) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "version": str(found.version),
+        "elements": list(found.elements),
+        "entries": len(found.entries),
+        "scale": found.scale,
+        "sha256": found.sha256,
+        "file": str(path),
+    }
+
+
+def _shown(found: PhaseSet, path: Path) -> dict[str, Any]:
+    sizes = Counter(len(entry.composition) for entry in found.entries)
+    return {
+        **_summary(found, path),
+        "description": found.description,
+        "sources": {source: given.model_dump() for source, given in found.sources.items()},
+        "tiers": dict(Counter(entry.tier for entry in found.entries)),
+        "entries_by_number_of_elements": {str(size): sizes[size] for size in sorted(sizes)},
+    }
+
+
+def _checked(found: PhaseSet, path: Path) -> dict[str, Any]:
+    """Hash, schema, scale and element references were checked by loading it; the rest says what it is worth."""
+    from ....analysis.thermodynamics.formation import class_table, formation_table, measurements
+    from ....analysis.thermodynamics.hull import Phases
+
+    rows = formation_table(found, measurements())
+    above = Phases.of(found, found.elements).above_hull
+    return {
+        **_summary(found, path),
+        "on_the_hull": int((above == 0).sum()),
+        "without_volume": [entry.id for entry in found.entries if entry.volume is None],
+        "measured": [
+            {"tier": line.tier, "class": line.kind, "compounds": line.n, "mae": line.mean_absolute}
+            for line in class_table(rows)
+        ],
+        "units": {"mae": "eV/atom, mean absolute deviation from measured enthalpies of formation"},
+    }
+
+
+def _fetch(elements: list[str], key: str | None, name: str | None) -> dict[str, Any]:
+    from ....workflows.phases.fetched import fetched_set
+    from ....workflows.phases.materials_project import database_version, download
+
+    if not elements:
+        raise InputError("phases fetch: name the elements, e.g. --elements Li La Zr O Co")
+    wanted = list(dict.fromkeys(element for text in elements for element in re.split(r"[,\s-]+", text) if element))
+    path = _free(name or "-".join(wanted))
+    entries = download(wanted, key)
+    kin = json.loads((CONFIGS / "phases" / "solidstate.json").read_text(encoding="utf-8"))
+    return _written(path, fetched_set(path.stem, wanted, entries, database_version(), kin))
+
+
+def _combine(names: list[str], name: str | None) -> dict[str, Any]:
+    from ....analysis.phase_sets.combined import combined, joint_systems
+
+    sets = [_loaded(one)[0] for one in names]
+    found = combined(name or "+".join(one.name for one in sets), sets)
+    path = _free(found.name)
+    document = found.model_dump(mode="json", exclude={"entries": {"__all__": {"scale"}}})
+    if found.temperature is None:
+        del document["temperature"]
+    joint = joint_systems(found, sets)
+    note = (
+        "no entry holds elements that only the parts together cover: reactions across them miss joint products"
+        if not joint
+        else f"{joint} entries hold elements that only the parts together cover"
+    )
+    return {**_written(path, document), "notes": [note]}
+
+
+def _free(name: str) -> Path:
+    """The file of a new set.
+
+    Raises
+    ------
+    InputError
+        If the name cannot be one, or is taken.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+\-]*", name):
+        raise InputError(f"{name!r} cannot be the name of a phase set: letters, digits and . + - are allowed")
+    files = phase_set_files()
+    if name in files:
+        raise InputError(f"the phase set {name} exists already ({files[name]})", "choose another --name")
+    return own_phases() / f"{name}.json"
+
+
+def _written(path: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Write a set whole or not at all, and read it back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    try:
+        found, _ = _loaded(str(partial.absolute()))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return {"sets": [_shown(found, path)]}
+
+
+def _show(document: dict[str, Any], action: str) -> None:
+    heads = {"name": "phase set", "version": "version", "entries": "entries", "elements": "elements", "file": "file"}
+    rows = [{**found, "elements": " ".join(found["elements"])} for found in document["sets"]]
+    table_of("phase sets", heads, rows)
+    for found in document["sets"]:
+        if action != "list":
+            say(f"{found['name']}: {found['scale']}; sha256 {found['sha256']}")
+        for source in found.get("sources", {}).values():
+            say(f"source: {source['citation']} ({source['license']})")
+        for line in found.get("measured", []):
+            off = f"off measurement by {line['mae']:.3f} eV/atom"
+            say(f"{line['tier']}, {line['class']}: {line['compounds']} compounds, {off}")
+        if "on_the_hull" in found:
+            lacking = len(found["without_volume"])
+            say(f"{found['on_the_hull']} entries on the hull; {lacking or 'none'} without a volume")
+    for note in document.get("notes", []):
+        say(f"note: {note}")
+    if action in ("fetch", "combine"):
+        say(f"use it: --phases {document['sets'][0]['name']} (folder {own_phases()}, variable {PHASES_VARIABLE})")
+
+
+COMMAND = Command(phases, _show, several_values=True)

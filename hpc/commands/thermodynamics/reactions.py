@@ -10,7 +10,7 @@ from ....configs.errors import InputError
 from ..command import Command
 from ..options import PhaseSetName
 from ..output import say, say_notes, table
-from .phases import Gases, OwnStore, Solids, chosen_phases, conditions, say_conditions, volume_line
+from .conditions import Gases, OwnStore, Solids, chosen_phases, conditions, say_conditions, volume_line
 
 __all__ = ["COMMAND", "reactions"]
 

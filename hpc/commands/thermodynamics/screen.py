@@ -15,7 +15,7 @@ from ....configs.errors import InputError
 from ..command import Command
 from ..options import PhaseSetName
 from ..output import narrate, say, table_of
-from .phases import OwnStore, chosen_phases
+from .conditions import OwnStore, chosen_phases
 
 if TYPE_CHECKING:
     from ....analysis.thermodynamics.phase_set import PhaseSet

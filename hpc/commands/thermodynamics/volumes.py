@@ -11,7 +11,7 @@ from ....configs.errors import InputError
 from ..command import Command
 from ..options import MaterialOrFormula, PhaseSetName
 from ..output import say, say_notes, table_of
-from .phases import OwnStore, chosen_phases, volume_line
+from .conditions import OwnStore, chosen_phases, volume_line
 
 if TYPE_CHECKING:
     from ....configs.models import Density

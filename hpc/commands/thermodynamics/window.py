@@ -10,7 +10,7 @@ import typer
 from ..command import Command
 from ..options import MaterialOrFormula, PhaseSetName
 from ..output import say, say_notes, table_of
-from .phases import Gases, OwnStore, Solids, chosen_phases, conditions, say_conditions
+from .conditions import Gases, OwnStore, Solids, chosen_phases, conditions, say_conditions
 
 __all__ = ["COMMAND", "window"]
 

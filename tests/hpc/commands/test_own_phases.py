@@ -11,7 +11,7 @@ from monty.json import MontyEncoder
 
 from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
 from catholyte.configs.load import load_recipe
-from catholyte.hpc.commands.thermodynamics import phases
+from catholyte.hpc.commands.thermodynamics import conditions
 from catholyte.hpc.store.campaign_store import open_records, open_store
 from catholyte.tests.support.campaigns.campaign_documents import made_document, planned
 from catholyte.tests.support.campaigns.stored_campaigns import stored_campaign
@@ -67,7 +67,7 @@ def test_what_cannot_join_is_named(catholyte: Run, tmp_path: Path, monkeypatch: 
     assert (status, out) == (2, "")
     assert "LCO stays out" in err
     assert "potentials: made up" in err
-    monkeypatch.setattr(phases, "open_records", lambda place: open_records(str(tmp_path / "other")))
+    monkeypatch.setattr(conditions, "open_records", lambda place: open_records(str(tmp_path / "other")))
     status, _, err = catholyte("window", "LPSCl", "--own", "mongodb://me:secret@host/catholyte")
     assert (status, "mongodb://me:…@host/catholyte: nothing can join" in err, "secret" in err) == (2, True, False)
     monkeypatch.undo()
