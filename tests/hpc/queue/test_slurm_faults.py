@@ -290,9 +290,9 @@ def test_node_drained_before_anything_runs(manager: str, undisturbed: dict[str, 
         subprocess.run(["scontrol", "update", f"nodename={node}", "state=drain", "reason=test"], check=True)
         try:
             started(here)
-            reaches(lambda: "wait in the queue: " in here.said(), 120, f"the reason; {here.said()}")
+            reaches(lambda: "wait in the queue: " in here.said(), 300, f"the reason; {here.said()}")
             assert re.search("DRAINED|NotAvail|Down", here.said(), re.IGNORECASE), here.said()
-            waiting = reaches(lambda: next(filter(waits_in_queue, here.records()), None), 60, "a job that waits")
+            waiting = reaches(lambda: next(filter(waits_in_queue, here.records()), None), 120, "a job that waits")
             assert in_queue(waiting).startswith(f"waits in the queue as job {waiting['queue_job']} (")
         finally:
             subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
