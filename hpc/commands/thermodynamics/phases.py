@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import CatholyteError, InputError
-from ....configs.load import CONFIGS, PHASES_VARIABLE, own_phases, phase_set_file, phase_set_files
 from ..command import Command
 from ..options import require_known
 from ..output import say, table_of
@@ -54,6 +53,8 @@ def phases(
     InputError
         If an action lacks what it needs, a set is altered, or a name is taken.
     """
+    from ....configs.load import phase_set_files
+
     require_known("phases", action, ACTIONS, "action")
     given = names or []
     if action == "list":
@@ -70,12 +71,15 @@ def phases(
 
 def _loaded(name: str) -> tuple[PhaseSet, Path]:
     from ....analysis.thermodynamics.phase_set import load_phase_set
+    from ....configs.load import phase_set_file
 
     return load_phase_set(name), phase_set_file(name)
 
 
 def _list() -> dict[str, Any]:
     """Every set; one that cannot be read is told and hides no other."""
+    from ....configs.load import own_phases, phase_set_files
+
     sets, notes = [], []
     for name in phase_set_files():
         try:
@@ -128,6 +132,7 @@ def _checked(found: PhaseSet, path: Path) -> dict[str, Any]:
 
 
 def _fetch(elements: list[str], key: str | None, name: str | None) -> dict[str, Any]:
+    from ....configs.load import CONFIGS
     from ....workflows.phases.fetched import fetched_set
     from ....workflows.phases.materials_project import database_version, download
 
@@ -166,6 +171,8 @@ def _free(name: str) -> Path:
     InputError
         If the name cannot be one, or is taken.
     """
+    from ....configs.load import own_phases, phase_set_files
+
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+\-]*", name):
         raise InputError(f"{name!r} cannot be the name of a phase set: letters, digits and . + - are allowed")
     files = phase_set_files()
@@ -205,6 +212,8 @@ def _show(document: dict[str, Any], action: str) -> None:
     for note in document.get("notes", []):
         say(f"note: {note}")
     if action in ("fetch", "combine"):
+        from ....configs.load import PHASES_VARIABLE, own_phases
+
         say(f"use it: --phases {document['sets'][0]['name']} (folder {own_phases()}, variable {PHASES_VARIABLE})")
 
 
