@@ -17,6 +17,7 @@ reader makes and never fills is not resident.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -234,6 +235,8 @@ def main(kind: str, number: int, seed: int, only: int | None = None) -> dict[str
             with contextlib.suppress(CatholyteError), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 sound.read(sound.path)  # imports, once for all children
+        gc.collect()
+        gc.freeze()  # children would copy every page that their collector looks at
         names = list(dict.fromkeys(sound.form for sound in originals))
         for k in range(number) if only is None else [only]:
             rng = random.Random(f"{seed}/{k}")
