@@ -142,7 +142,7 @@ class AseBackend(EngineBackend):
     def versions(self) -> dict[str, str]:
         """Versions for the provenance of a result."""
         others = (*self.packages[1:], "ase", "pymatgen")
-        return {self.name: self.version(), **{package: installed_version(package) for package in others if package}}
+        return {self.name: self.version(), **{package: installed_version(package) for package in others}}
 
     def signature(self) -> Signature:
         """What every energy at these settings shares."""

@@ -59,6 +59,7 @@ class EntryPointBackend(AseBackend):
 
     tier: Tier
     resources: ClassVar[frozenset[str]] = frozenset({"threads", "pace", "harmless", "elements"})
+    packages: ClassVar[tuple[str, ...]] = ()
     settings_class: ClassVar[type[Spec]] = EntryPointSettings
     examined_always: bool = True
     settings: EntryPointSettings
