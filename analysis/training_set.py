@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.trust import trust_of
-from ..workflows.documents import CalculationDocument
-from ..workflows.signature import Signature
+from ..workflows.documents import CalculationDocument, Signature
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -24,7 +24,6 @@ __all__ = [
     "CONFIGS",
     "ENGINES_VARIABLE",
     "MATERIALS_VARIABLE",
-    "PHASES_VARIABLE",
     "SourceFile",
     "engine_basis",
     "engine_file",
@@ -34,10 +33,7 @@ __all__ = [
     "load_materials",
     "load_recipe",
     "material",
-    "own_phases",
     "parse_file",
-    "phase_set_file",
-    "phase_set_files",
     "read_yaml",
     "recipe_names",
 ]
@@ -47,9 +43,6 @@ CONFIGS = Path(__file__).parent
 MATERIALS_VARIABLE = "CATHOLYTE_MATERIALS"
 #: a folder of files of the user's own engines, searched after the library
 ENGINES_VARIABLE = "CATHOLYTE_ENGINES"
-#: a folder of the user's own phase sets; the folder :data:`OWN_PHASES` of the working directory where it is not set
-PHASES_VARIABLE = "CATHOLYTE_PHASES"
-OWN_PHASES = "catholyte-phases"
 
 #: a file's formula where it stands on a line of its own, quoted or plain
 _FORMULA = re.compile(r"""^formula: *(["']?)(?P<formula>[\w.()]+)\1 *(?:#.*)?$""", re.MULTILINE)
@@ -313,37 +306,6 @@ def engine_file(name: str) -> Path | None:
         return next((path for folder in folders if (path := folder / f"{name}.yaml").is_file()), None)
     except OSError:  # the name is free text: a file cannot have it
         return None
-
-
-def own_phases() -> Path:
-    """Return the folder of the user's own phase sets, whether it is there or not."""
-    return Path(os.environ.get(PHASES_VARIABLE) or OWN_PHASES)
-
-
-def phase_set_files() -> dict[str, Path]:
-    """Return every phase set by name: the user's own, and the shipped ones, whose names nothing else can take."""
-    folders = (own_phases(), CONFIGS / "phases")
-    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.json"))}
-
-
-def phase_set_file(name_or_path: str | Path) -> Path:
-    """Return the file of a phase set by name, or the path that was given.
-
-    Raises
-    ------
-    UnknownNameError
-        If no set has this name, with the nearest names.
-    """
-    text = str(name_or_path)
-    if isinstance(name_or_path, Path) or "/" in text or text.endswith(".json"):
-        return Path(name_or_path)
-    files = phase_set_files()
-    if text not in files:
-        raise UnknownNameError(
-            f"unknown phase set {text!r} (a file is named by its path, e.g. ./{text}.json; own sets are searched in "
-            f"{own_phases()}); {near_match_hint(text, files)}"
-        )
-    return files[text]
 
 
 def engine_basis(name: str) -> str | None:

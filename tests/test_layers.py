@@ -23,7 +23,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "steps",
         "recipe",
         "load",
-        "cluster trust",
+        "cluster trust phase_set_files",
     ),
     "structures": ("crystals trajectories", "surfaces defects", "by_name interfaces"),
     "workflows": (

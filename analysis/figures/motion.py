@@ -128,7 +128,9 @@ def force_differences_figure(found: ForceDifferences) -> Figure:
             if found.limit is None
             else f"Dots: above {found.limit:.2f} eV/Å, below which 99 % of the atoms lie in the bulk of the phases."
         )
-        caption(figure, f"Forces of {found.second} less those of {found.first}, which made the trajectory.", limit)
+        caption(
+            figure, f"Tier: {found.first} made the trajectory; colours: forces of {found.second} less its own.", limit
+        )
     return figure
 
 

@@ -21,6 +21,7 @@ from pymatgen.core.periodic_table import Element
 from ...configs import load
 from ...configs.errors import InputError, SignatureMismatchError, UnknownNameError, near_match_hint
 from ...configs.models import Spec, Tier
+from ...configs.phase_set_files import phase_set_file
 from ...structures.crystals.chemistry import ChemicalClass
 from ...workflows.documents import Signature
 from ..words import GAS_TABLES
@@ -359,7 +360,7 @@ def load_phase_set(name_or_path: str | Path) -> PhaseSet:
     InputError
         If the file is missing, not JSON, altered (naming both hashes) or breaks the schema (naming entry and key).
     """
-    path = load.phase_set_file(name_or_path)
+    path = phase_set_file(name_or_path)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

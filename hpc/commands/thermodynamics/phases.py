@@ -53,7 +53,7 @@ def phases(
     InputError
         If an action lacks what it needs, a set is altered, or a name is taken.
     """
-    from ....configs.load import phase_set_files
+    from ....configs.phase_set_files import phase_set_files
 
     require_known("phases", action, ACTIONS, "action")
     given = names or []
@@ -71,14 +71,14 @@ def phases(
 
 def _loaded(name: str) -> tuple[PhaseSet, Path]:
     from ....analysis.thermodynamics.phase_set import load_phase_set
-    from ....configs.load import phase_set_file
+    from ....configs.phase_set_files import phase_set_file
 
     return load_phase_set(name), phase_set_file(name)
 
 
 def _list() -> dict[str, Any]:
     """Every set; one that cannot be read is told and hides no other."""
-    from ....configs.load import own_phases, phase_set_files
+    from ....configs.phase_set_files import own_phases, phase_set_files
 
     sets, notes = [], []
     for name in phase_set_files():
@@ -171,7 +171,7 @@ def _free(name: str) -> Path:
     InputError
         If the name cannot be one, or is taken.
     """
-    from ....configs.load import own_phases, phase_set_files
+    from ....configs.phase_set_files import own_phases, phase_set_files
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+\-]*", name):
         raise InputError(f"{name!r} cannot be the name of a phase set: letters, digits and . + - are allowed")
@@ -212,7 +212,7 @@ def _show(document: dict[str, Any], action: str) -> None:
     for note in document.get("notes", []):
         say(f"note: {note}")
     if action in ("fetch", "combine"):
-        from ....configs.load import PHASES_VARIABLE, own_phases
+        from ....configs.phase_set_files import PHASES_VARIABLE, own_phases
 
         say(f"use it: --phases {document['sets'][0]['name']} (folder {own_phases()}, variable {PHASES_VARIABLE})")
 

@@ -48,7 +48,7 @@ UNIT = re.compile(r"eV|Å|g/cm³|\bV vs|\bps\b|\bK\b|%|\bmL\b|mA h|nm")
 #: what an axis may show that has no unit, in its own words
 DIMENSIONLESS = re.compile(
     r"^(g\(r\)|rank|material|pair|side of the reaction|neighbours of \w+|number of (neighbours|orderings)|arrangements|"
-    r"(first|second) material|bonds broken or formed|layer along the stacking|per (octahedral )?site|Li per "
+    r"(first|second) material|atom, from the bottom to the top|bonds broken or formed|layer along the stacking|per (octahedral )?site|Li per "
     r"MO\$_\{2\}\$|lithium left.*|atomic fraction.*|x, formula-unit fraction.*|"
     r"share of .*|cations in the cell|\w+ ions per cell|zero of energy.*|ionic step|)$"
 )

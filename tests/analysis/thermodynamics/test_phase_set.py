@@ -10,7 +10,7 @@ import pytest
 
 from catholyte.analysis.thermodynamics.phase_set import PhaseSource, content_hash, load_phase_set, parse_formula
 from catholyte.configs.errors import InputError, SignatureMismatchError, UnknownNameError
-from catholyte.configs.load import PHASES_VARIABLE
+from catholyte.configs.phase_set_files import PHASES_VARIABLE
 from catholyte.tests.support import phase_sets
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from catholyte.configs.load import CONFIGS, PHASES_VARIABLE
+from catholyte.configs.load import CONFIGS
+from catholyte.configs.phase_set_files import PHASES_VARIABLE
 from catholyte.tests.support.command_line import Run, answer
 from catholyte.tests.support.standins.materials_project import VERSION, Api, serving
 from catholyte.workflows.phases.materials_project import ENDPOINT, KEYS

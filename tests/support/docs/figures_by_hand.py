@@ -14,7 +14,13 @@ from catholyte.analysis.figures.curves import density_figure, msd_figure, pair_f
 from catholyte.analysis.figures.depth import DepthPanel, alignment_figure, depth_figure
 from catholyte.analysis.figures.dos import DosPanel, centers_figure, dos_figure
 from catholyte.analysis.figures.layers import layer_content_figure, layer_series_figure, layers_figure
-from catholyte.analysis.figures.motion import coordination_figure, drift_figure, events_figure, survival_figure
+from catholyte.analysis.figures.motion import (
+    coordination_figure,
+    drift_figure,
+    events_figure,
+    force_differences_figure,
+    survival_figure,
+)
 from catholyte.analysis.figures.oxygen import (
     ladder_figure,
     ordering_figure,
@@ -38,9 +44,11 @@ from catholyte.analysis.figures.screen import (
     heat_map_figure,
     voltage_map_figure,
 )
+from catholyte.analysis.figures.transport import barrier_figure
 from catholyte.analysis.figures.volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure
 from catholyte.analysis.layers.geometry import layered_geometry
 from catholyte.analysis.layers.series import layer_series
+from catholyte.analysis.motion.force_differences import force_differences
 from catholyte.analysis.motion.stored import StoredTrajectory
 from catholyte.analysis.motion.study import MotionStudy, Run, StudySpec, study_motion
 from catholyte.analysis.oxygen.substitution import PairedVacancy, SubstitutionResults
@@ -53,16 +61,20 @@ from catholyte.analysis.states.depth_planes import stack_of
 from catholyte.analysis.states.potential_profile import planar_of, potential_profile
 from catholyte.analysis.thermodynamics.phase_set import PhaseSet, load_phase_set
 from catholyte.analysis.thermodynamics.voltage_map import voltage_map
+from catholyte.analysis.transport.barriers import Barrier, barrier, network
 from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.configs.steps.oxygen_loss import OxygenConditions
 from catholyte.structures.crystals.crystal import conventional
+from catholyte.structures.defects.hops import Hop
 from catholyte.structures.trajectories.frames import Frames
 from catholyte.tests.support import crystals
 from catholyte.tests.support.campaigns.oxygen_campaign import campaign
 from catholyte.tests.support.motion.moving_chunks import cell, chunk
 from catholyte.tests.support.phase_sets import BY_HAND, phase_set
 from catholyte.tests.support.referees.joint_cells import MATERIALS, bulk, joint
-from catholyte.workflows.documents import BandEdges, ProjectedDos
+from catholyte.workflows.band_documents import Band, HopPlace
+from catholyte.workflows.comparison_documents import ForceComparison
+from catholyte.workflows.documents import BandEdges, ProjectedDos, Signature
 
 __all__ = [
     "CURVE",
@@ -294,6 +306,44 @@ def _ordering() -> Figure:
     return ordering_figure(spread, "LCO")
 
 
+def _forces() -> Figure:
+    """Forces that part at one of three atoms."""
+    stack = Structure(
+        Lattice.orthorhombic(4, 5, 10),
+        ["Li+", "Co3+", "S2-"],
+        [[0, 0, 0.1], [0, 0, 0.3], [0, 0, 0.7]],
+        site_properties={"layer": ["LCO", "LCO", "LPSCl"]},
+    )
+    given = {"first": "chgnet", "second": "sevennet", "times": [10.0, 20.0], "magnitudes": [[1.0] * 3] * 2}
+    places = {"structure": stack, "positions": [stack.cart_coords.tolist()] * 2}
+    run = ForceComparison(label="LCO|LPSCl", differences=[[0.1, 0.2, 0.1], [0.1, 0.9, 0.2]], **given, **places)
+    control = ForceComparison(label="LCO control", control=True, differences=[[0.3] * 3] * 2, **given, **places)
+    return force_differences_figure(force_differences([run, control], "LCO|LPSCl", "sevennet"))
+
+
+def _barriers() -> Figure:
+    """Two hops over a cosine."""
+    ways = np.linspace(0.0, 3.0, 5)
+    cell = Structure(Lattice.cubic(12.0), ["Li", "O"], [[0, 0, 0], [0.12, 0.15, 0]])
+
+    def hop(height: float) -> Barrier:
+        positions, forces = np.repeat(cell.cart_coords[None], 5, axis=0), np.zeros((5, 2, 3))
+        positions[:, 0, 0] = ways
+        forces[:, 0, 0] = -height / 2 * 2 * np.pi / 3 * np.sin(2 * np.pi * ways / 3)
+        energies = height / 2 * (1 - np.cos(2 * np.pi * ways / 3))
+        signature = Signature(engine="chgnet", version="1", functional="x", hubbard_u={}, potentials="")
+        return barrier(
+            Band(
+                label="LCO", tier="chgnet", signature=signature, hop=HopPlace(element="Li", start=0, end=1), moving=0,
+                structure=cell, positions=positions.tolist(), energies=energies.tolist(), forces=forces.tolist(), climbing=2,
+                max_force=0.01, n_steps=1, settings={},
+            )
+        )  # fmt: skip
+
+    hops = [Hop("Li", 0, 0, image, 3.0, ((0, 0, image),), ("O", 2.0)) for image in ((1, 0, 0), (0, 1, 0))]
+    return barrier_figure(network([(hops[0], hop(0.4)), (hops[1], hop(0.6))], 3), "LCO")
+
+
 _SOURCE = "phase set toy (tier chgnet)"
 _IONS = {"host": {"Co3+": 12.0, "Ni2+": 3.0}, "4 V_Li": {"Co3+": 8.0, "Co4+": 4.0, "Ni3+ low spin": 3.0}}
 #: name of the function to the figure
@@ -302,6 +352,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         f"{name}_figure": partial(_motion, name)
         for name in ("events", "coordination", "survival", "drift", "pair", "msd", "density")
     },
+    "force_differences_figure": _forces,
+    "barrier_figure": _barriers,
     "depth_figure": _depth,
     "alignment_figure": _alignment,
     "dos_figure": lambda: dos_figure(
