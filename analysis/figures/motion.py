@@ -128,9 +128,8 @@ def force_differences_figure(found: ForceDifferences) -> Figure:
             if found.limit is None
             else f"Dots: above {found.limit:.2f} eV/Å, below which 99 % of the atoms lie in the bulk of the phases."
         )
-        caption(
-            figure, f"Tier: {found.first} made the trajectory; colours: forces of {found.second} less its own.", limit
-        )
+        made = f"Tier: {found.first} made the trajectory; colours: forces of {found.second} less its own."
+        caption(figure, made, limit)
     return figure
 
 

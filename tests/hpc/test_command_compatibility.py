@@ -89,7 +89,11 @@ def test_a_lost_command_option_and_argument_are_named() -> None:
     table = command_table()
     window = {**table["window"], "options": {}, "arguments": {}}
     now = {**{name: command for name, command in table.items() if name != "why"}, "window": window}
-    expected = ["why", *sorted(f"window --{option}" for option in table["window"]["options"]), "window: argument 1"]
+    expected = [
+        "why",
+        *sorted(f"window {names[0]}" for names in table["window"]["options"].values()),
+        "window: argument 1",
+    ]
     assert sorted(lost_parts(table, now)) == expected
     assert lost_parts({}, table) == []
 
