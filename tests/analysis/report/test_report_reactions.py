@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from catholyte.analysis.report.chapters.open_system import open_blocks, open_results
+from catholyte.analysis.report.content import Table, Text
 from catholyte.analysis.report.page import write_report
 from catholyte.analysis.thermodynamics.open_system import OpenSpecies, react_open
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.analysis.thermodynamics.volume import Volumes
 from catholyte.analysis.thermodynamics.volume_changes import named_reaction, parse_products
 from catholyte.analysis.words import number
+from catholyte.configs.steps.reactions import ReactionStep
 from catholyte.tests.support.campaigns.campaign_documents import MadeRecords
 from catholyte.tests.support.campaigns.report_page import Page, column, key_numbers, recipe
 from catholyte.tests.support.phase_sets import document as phase_document
@@ -87,6 +90,34 @@ def test_pairs_at_a_voltage(evaluated: tuple[Page, Path], phases: Path) -> None:
     assert len(page.tables["interphases_Li2O2_Li2O"]) > 1
     assert page.problems == []
     assert not {tag for tag, _, _ in page.attributes} & {"script", "img", "image", "iframe"}
+
+
+def test_what_gases_do_stands_in_a_table() -> None:
+    """A material alone and a pair, and gases without an equilibrium as a problem of their own."""
+    step = ReactionStep.model_validate(
+        {
+            "phase_set": "solidstate",
+            "pairs": [["LCO", "CoO"]],
+            "gases": [
+                {"temperatures": ["923 K"], "gases": {"H2": 0.05, "H2O": 0.01}, "materials": ["LCO"]},
+                {"temperatures": ["923 K"], "gases": {"O2": 0.21}, "pairs": [["LCO", "TiO2"]]},
+                {"temperatures": ["923 K"], "gases": {"CO": 0.9, "CO2": 0.1}, "materials": ["LCO"]},
+            ],
+        }
+    )
+    found = open_results(step, load_phase_set("solidstate"))
+    blocks = open_blocks(found)
+    (table,) = (block for block in blocks if isinstance(block, Table) and block.name == "reactions_gases")
+    alone, pair = table.rows
+    assert alone["pair"] == "LCO"
+    assert alone["energy"] == found.gases[0].result.a.self_energy < 0
+    assert alone["sigma"] > 0.05
+    assert alone["reaction"] == "LiCoO2 + 1.5 H2 -> 0.5 Li2O + Co + 1.5 H2O"
+    assert (pair["pair"], pair["oxygen"]) == ("LCO | TiO2", "0.2")
+    assert pair["energy"] == found.gases[1].result.mutual.energy
+    texts = [block.text for block in blocks if isinstance(block, Text)]
+    assert any("form C without end" in text for text in texts)
+    assert any("holds no hydrogen" in text for text in texts)
 
 
 def test_sections_that_cannot_be_evaluated_say_why(phases: Path, tmp_path: Path) -> None:
