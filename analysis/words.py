@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ..configs.trust import weakest_class
+from ..configs.trust import trust_of, weakest_class
+from ..workflows.documents import CalculationDocument
 
 __all__ = [
     "MEASURED",
     "SEE_SOURCES",
     "badge",
+    "borrowed_moments",
     "cell_text",
     "file_stem",
     "formula_text",
@@ -93,6 +95,12 @@ def badge(label: str) -> str:
         From :func:`tier_label`.
     """
     return weakest_class(tiers_in(label)) or _NO_TIER
+
+
+def borrowed_moments(documents: Iterable[CalculationDocument]) -> str:
+    """Say whose moments they are where an engine has none of its own; empty where all are the engine's."""
+    found = {(trust_of(one.tier).label, one.moments_by) for one in documents if one.moments_by}
+    return " ".join(f"Moments: single points of {by}, since {label} has none." for label, by in sorted(found))
 
 
 def cell_text(value: Any, digits: int | None = None) -> str:

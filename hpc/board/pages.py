@@ -351,6 +351,7 @@ def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list
             told["moments"] = f"{min(document.magmoms):.2f} to {max(document.magmoms):.2f} µB" + (
                 "" if document.moments_signed else " (magnitudes)"
             )
+            told["moments by"] = document.moments_by or ""
         told["energy signature"] = f"{signature.engine} {signature.version}, {signature.level}, {signature.potentials}"
         if signature.altered:
             told["altered"] = "; ".join(f"{tag}: {change}" for tag, change in signature.altered.items())

@@ -27,7 +27,12 @@ RUN = {
     "python.md": {"python"},
     "recipes.md": {"yaml"},
 }
-READ = {"cluster.md": {"sh", "js"}, "commands.md": {"text"}, "extending.md": {"python", "yaml", "markdown"}}
+READ = {
+    "cluster.md": {"sh", "js"},
+    "commands.md": {"text"},
+    "extending.md": {"python", "yaml", "markdown"},
+    "engines.md": {"yaml"},
+}
 
 
 CALLS = [

@@ -12,6 +12,7 @@ from ....configs.steps.bulk import BulkStep
 from ....structures.crystals.magnetism import MomentVerdict, assess_moments
 from ...cells.lattice import LatticeRow, lattice_table
 from ...figures.cells import LatticeParameter, lattice_figure
+from ...words import borrowed_moments
 from ..case import Case, Finished
 from ..chapter import Chapter, Problems
 from ..columns import JOB, LICENCE, MATERIAL, SOURCE, TIER, UNIT
@@ -33,10 +34,13 @@ class Moments:
     rows : sequence of mapping
         One line for each magnetic species.
     problems : Problems
+    borrowed : str
+        Whose moments they are, where an engine has none of its own.
     """
 
     rows: Sequence[Mapping[str, Any]]
     problems: Problems
+    borrowed: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ def moments(jobs: Sequence[Finished]) -> Moments:
         if found.document.magmoms is not None:
             with problems.attempt(f"{found.material}: moments cannot be assessed"):
                 rows += _moments(found)
-    return Moments(rows, problems)
+    return Moments(rows, problems, borrowed_moments([found.document for found in jobs]))
 
 
 def moment_blocks(name: str, title: str, found: Moments) -> list[Block]:
@@ -198,6 +202,7 @@ def moment_blocks(name: str, title: str, found: Moments) -> list[Block]:
     note = (
         "Window: |moment| expected of the oxidation state in its ligand field and spin state, with room for covalency."
     )
+    note = f"{note} {found.borrowed}".rstrip()
     return [*found.problems.texts, *([Table(name, title, columns, found.rows, note)] if found.rows else [])]
 
 

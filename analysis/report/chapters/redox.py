@@ -10,6 +10,7 @@ from ...figures.oxygen import redox_figure
 from ...oxygen.ladder import OxygenLadder
 from ...oxygen.oxidation_states import ElementIons, cell_ions
 from ...oxygen.redox_ledger import RedoxEntry, electrons_text
+from ...words import borrowed_moments
 from ..columns import ELEMENT
 from ..content import Block, Column, Picture, Table
 
@@ -101,10 +102,12 @@ def ledger_blocks(label: str, ladder: OxygenLadder, entries: Sequence[RedoxEntry
         if ladder.host.moments_signed
         else " The engine predicts magnitudes of moments: spins that turn over cannot be seen."
     )
+    borrowed = f" {told}" if (told := borrowed_moments([ladder.host])) else ""
     note = (
         "Ions by their moments; the balance of charges decides only between ions that a moment leaves open, and what "
         "then does not add up to 0 is left as it is. Unclear: a moment outside the window of its ion, or one that "
-        f"alone would name another, as where ions share electrons. Holes on oxygen are shares, by the moment.{signs}"
+        "alone would name another, as where ions share electrons. Holes on oxygen are shares, by the moment."
+        f"{signs}{borrowed}"
     )
     table = Table(
         f"redox_ledger_{label}", f"{label}: which ion pays", columns, [entry.row() for entry in entries], note

@@ -14,6 +14,7 @@ from pymatgen.core import Lattice, Structure
 from catholyte.configs.errors import EngineUnavailableError, InputError, UnknownNameError
 from catholyte.configs.load import ENGINES_VARIABLE, load_recipe
 from catholyte.configs.trust import trust_of
+from catholyte.tests.support.docs.doc_blocks import ROOT, blocks
 from catholyte.workflows.engines.ase import verdicts
 from catholyte.workflows.engines.ase.sevennet import CHECKPOINTS
 from catholyte.workflows.engines.engine import Engine
@@ -53,6 +54,23 @@ def _shipped(name: str) -> Path:
 
 def _uuid(engine: str) -> str:
     return identity(Engine(engine).maker(Static()).job_for(COO, "CoO"))
+
+
+def test_the_files_of_the_documentation_are_engines(folder: Path) -> None:
+    shutil.copy(_shipped("sevennet-0"), folder / "tuned.pth")
+    names = []
+    for _, text in blocks(ROOT / "docs" / "engines.md", "yaml"):
+        name = Path(text.splitlines()[0].removeprefix("# file:").strip())
+        if name.parent == Path("engines"):
+            (folder / name.name).write_text(text, encoding="utf-8")
+            names.append(name.stem)
+    assert names == ["tuned", "mine"]
+    tuned: Any = load_backend("tuned", {})
+    tuned.require({"Li", "Co", "O"})  # the weights are known: nothing is examined
+    assert trust_of("tuned").label == "SevenNet, tuned"
+    mine: Any = load_backend("mine", {})
+    assert mine.has_moments
+    assert "energy" in mine.calculator().implemented_properties
 
 
 def test_an_entry_point_is_an_engine_by_its_file_alone(folder: Path) -> None:
