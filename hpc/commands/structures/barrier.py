@@ -39,7 +39,7 @@ HEADS = {
 def barrier(
     material: MaterialOrFile,
     element: Annotated[str, typer.Option(help="Symbol of the ion that hops into a neighbouring vacancy.")] = "Li",
-    engine: Annotated[str, typer.Option(help="Potential.")] = "chgnet",
+    engine: Annotated[str, typer.Option(help="Potential that relaxes the cells and computes the bands.")] = "chgnet",
     supercell: Annotated[
         tuple[int, int, int] | None,
         typer.Option(help="Multiples of the calculation cell; the fewest that keep images 8 Å apart where left out."),

@@ -225,7 +225,7 @@ def test_engine_of_the_call_skips_what_it_cannot_do_and_says_so(tmp_path: Path) 
             "engine: chgnet",
             "engine: chgnt",
             "bulk.engine",
-            "unknown engine 'chgnt'; did you mean chgnet? allowed: chgnet, gpaw",
+            "unknown engine 'chgnt'; did you mean chgnet or chgnet-r2scan?",
         ),
         (
             "engine: gpaw",

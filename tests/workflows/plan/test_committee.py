@@ -15,23 +15,23 @@ from catholyte.workflows.plan.builder import Plan
 
 RECIPE = """\
 name: small
-title: two oxides
+title: without elements that the guard asks for
 source: a test
 hubbard_u: {Co: 3.9 eV}
 bulk:
   engine: ENGINE
-  materials: [LCO, Li2O]
+  materials: [LiCl, Li2CO3]
 electronic:
   engine: gpaw
-  materials: [LCO]
+  materials: [LiCl]
   cutoff: 400 eV
-  kpoints: {LCO: [2, 2, 2], CoO: [2, 2, 2]}
+  kpoints: {LiCl: [2, 2, 2], Li2O: [2, 2, 2]}
   band_center: {window: occupied, reference: vbm}
 interface:
   engine: ENGINE
   relaxation: {engine: ENGINE}
   systems:
-    - {name: LCO|CoO, a: "LCO:104", b: "CoO:100", max_atoms: 40, thickness: [8 Å, 8 Å], kpoints: [2, 2, 1], electronic: true, dynamics: true}
+    - {name: LiCl|Li2O, a: "LiCl:100", b: "Li2O:110", max_atoms: 40, thickness: [8 Å, 8 Å], kpoints: [2, 2, 1], electronic: true, dynamics: true}
   electronic: {cutoff: 400 eV}
   dynamics: {engine: ENGINE, length: 20 fs, full_length: 20 fs, chunk: 20 fs}
 """
@@ -72,7 +72,7 @@ def test_what_has_an_engine_of_its_own_is_asked_once_at_the_first_members_geomet
 def test_the_command_line_names_a_committee(tmp_path: Path) -> None:
     asked = plan(tmp_path, "chgnet", "chgnet+pair", "bulk")
     assert [(job.name, job.members) for job in asked.jobs] == [
-        (f"{name} {engine} relax", [engine]) for engine in ("chgnet", "pair") for name in ("LCO", "Li2O")
+        (f"{name} {engine} relax", [engine]) for engine in ("chgnet", "pair") for name in ("LiCl", "Li2CO3")
     ]
 
 

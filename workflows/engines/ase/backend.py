@@ -238,7 +238,7 @@ class AseBackend(EngineBackend):
             trajectory=trajectory,
             restart=outcome.restart if outcome else None,
             signature=self.signature(),
-            settings={**self.settings.model_dump(), **task.model_dump(mode="json")},
+            settings={**self.settings.model_dump(mode="json"), **task.model_dump(mode="json")},
             provenance=watch.provenance(self.versions(), outcome.earlier_seconds if outcome else 0.0),
         )
 
