@@ -15,6 +15,7 @@ __all__ = [
     "Candidate",
     "Chunk",
     "Control",
+    "HopEnd",
     "Host",
     "Main",
     "Ordering",
@@ -22,6 +23,7 @@ __all__ = [
     "Reference",
     "Role",
     "Stack",
+    "Strained",
     "Substituted",
     "Variation",
     "read_role",
@@ -114,6 +116,20 @@ class Control(_Role):
     kind: Literal["control"] = "control"
 
 
+class HopEnd(_Role):
+    """A cell with a vacancy, at which a hop begins or ends."""
+
+    kind: Literal["hop_end"] = "hop_end"
+    number: int = Field(description="rank among the vacancies of the system")
+
+
+class Strained(_Role):
+    """A crystal in a strained cell."""
+
+    kind: Literal["strained"] = "strained"
+    number: int = Field(description="of the strain")
+
+
 class Chunk(_Role):
     """A part of a trajectory."""
 
@@ -135,6 +151,8 @@ Role = Annotated[
     | Stack
     | Reference
     | Control
+    | HopEnd
+    | Strained
     | Chunk,
     Field(discriminator="kind"),
 ]
