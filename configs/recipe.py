@@ -8,13 +8,16 @@ from pydantic import Field, field_validator
 
 from .models import Spec, check_elements
 from .steps.bulk import BULK, BulkStep
+from .steps.conductivity import CONDUCTIVITY, ConductivityStep
 from .steps.electronic import ELECTRONIC, ElectronicStep
 from .steps.interface import INTERFACE, InterfaceStep
 from .steps.kind import StepKind
+from .steps.mechanics import MECHANICS, MechanicsStep
 from .steps.oxygen_loss import OXYGEN_LOSS, OxygenLossStep
 from .steps.production import ProductionStep
 from .steps.reactions import REACTIONS, ReactionStep
 from .steps.screen import SCREEN, ScreenStep
+from .steps.transport import TRANSPORT, TransportStep
 from .steps.volumes import VOLUMES, VolumeStep
 from .steps.windows import WINDOWS, WindowStep
 from .units import NonNegativeElectronVolt
@@ -31,6 +34,9 @@ STEP_KINDS: tuple[StepKind, ...] = (
     ELECTRONIC,
     INTERFACE,
     OXYGEN_LOSS,
+    TRANSPORT,
+    MECHANICS,
+    CONDUCTIVITY,
 )
 
 
@@ -72,6 +78,15 @@ class Recipe(Spec):
     )
     oxygen_loss: OxygenLossStep | None = Field(
         None, description="runs only where it is asked for: --only oxygen_loss, or --full"
+    )
+    transport: TransportStep | None = Field(
+        None, description="runs only where it is asked for: --only transport, or --full"
+    )
+    mechanics: MechanicsStep | None = Field(
+        None, description="runs only where it is asked for: --only mechanics, or --full"
+    )
+    conductivity: ConductivityStep | None = Field(
+        None, description="runs only where it is asked for: --only conductivity, or --full"
     )
 
     @field_validator("hubbard_u", mode="before")

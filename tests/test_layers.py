@@ -29,7 +29,7 @@ RANKS: dict[str, tuple[str, ...]] = {
     "workflows": (
         "roles signature",
         "documents interface_documents comparison_documents",
-        "band_documents",
+        "band_documents strain_documents",
         "vasp_output",
         "engines",
         "identity",
@@ -42,7 +42,8 @@ RANKS: dict[str, tuple[str, ...]] = {
         "words gibbs",
         "thermodynamics states trajectories cells layers former_labels",
         "campaigns phase_sets",
-        "oxygen motion records transport training_set",
+        "oxygen motion records training_set",
+        "transport",
         "figures",
         "report",
     ),
@@ -196,6 +197,7 @@ def test_analysis_sees_no_maker(graph: Graph) -> None:
             "documents",
             "interface_documents",
             "roles",
+            "strain_documents",
             "vasp_output",
         )
     }

@@ -23,6 +23,11 @@ from .chapters.oxygen import OXYGEN_LOSS
 from .chapters.provenance import PROVENANCE, SETTINGS
 from .chapters.reactions import REACTIONS
 from .chapters.screen import SCREEN
+from .chapters.solids.barriers import BARRIERS
+from .chapters.solids.conductivity import CONDUCTIVITY
+from .chapters.solids.mechanics import MECHANICS
+from .chapters.solids.surface_oxygen import SURFACE_OXYGEN
+from .chapters.solids.void import VOID
 from .chapters.volumes import VOLUMES
 from .chapters.windows import WINDOWS
 from .columns import QUANTITY, TIER, UNIT, X
@@ -41,11 +46,16 @@ CHAPTERS: tuple[Chapter[Any, Any], ...] = (
     REACTIONS,
     WINDOWS,
     VOLUMES,
+    VOID,
     SCREEN,
     INTERFACES,
     MOTION,
     OXYGEN_LOSS,
+    SURFACE_OXYGEN,
     LAYERS,
+    BARRIERS,
+    CONDUCTIVITY,
+    MECHANICS,
     SETTINGS,
     PROVENANCE,
 )

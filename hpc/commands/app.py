@@ -9,8 +9,20 @@ import typer
 
 from .campaigns import board, cancel, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
 from .output import narrate
-from .results import bands, dynamics, export, layers
-from .structures import barrier, glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
+from .results import bands, dynamics, export, layers, void
+from .structures import (
+    barrier,
+    conductivity,
+    elastic,
+    glass,
+    interfaces,
+    materials,
+    orderings,
+    reconstruct,
+    slabs,
+    substitute,
+    vacancies,
+)
 from .thermodynamics import phases, reactions, screen, volumes, window
 
 __all__ = ["app", "main"]
@@ -44,9 +56,12 @@ COMMANDS = (
     layers.COMMAND,
     substitute.COMMAND,
     barrier.COMMAND,
+    conductivity.COMMAND,
+    elastic.COMMAND,
     reactions.COMMAND,
     window.COMMAND,
     volumes.COMMAND,
+    void.COMMAND,
     screen.COMMAND,
     phases.COMMAND,
     dynamics.COMMAND,
