@@ -62,7 +62,7 @@ def moduli_figure(found: Sequence[Elasticity]) -> Figure:
     from ..cells.elasticity import PUGH
 
     with style():
-        figure, (left, right) = new_figure(6.4, 0.9 + 0.45 * len(found), (1, 2), width_ratios=[2, 1])
+        figure, (ax,) = new_figure(6.4, 1.2 + 0.5 * len(found))
         places = np.arange(len(found))[::-1]
         for number, (name, values) in enumerate(
             (
@@ -73,19 +73,17 @@ def moduli_figure(found: Sequence[Elasticity]) -> Figure:
             means = np.array([mean for mean, _ in values])
             bounds = np.array([[mean - low, high - mean] for mean, (low, high) in values]).T
             heights = places + (0.2 if number == 0 else -0.2)
-            left.barh(heights, means, 0.38, color=PALETTE[number], hatch=HATCHES[number], edgecolor="white", label=name)
-            left.errorbar(means, heights, xerr=np.maximum(bounds, 0.0), fmt="none", ecolor="black", capsize=2)
-        left.set_yticks(places, [formula_text(one.label) for one in found])
-        left.set_xlabel("modulus (GPa)")
-        left.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=7.5)
-        right.plot([one.pugh for one in found], places, linestyle="", marker="D", color=PALETTE[2])
-        right.axvline(PUGH, color=GREY, linewidth=0.8, linestyle="--")
-        right.set_yticks(places, [""] * len(found))
-        right.set_ylim(left.get_ylim())
-        right.set_xlabel("bulk / shear")
+            ax.barh(heights, means, 0.38, color=PALETTE[number], hatch=HATCHES[number], edgecolor="white", label=name)
+            ax.errorbar(means, heights, xerr=np.maximum(bounds, 0.0), fmt="none", color="black", capsize=2)
+        ax.set_yticks(places, [formula_text(one.label) for one in found])
+        ax.set_xlabel("modulus (GPa)")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=7.5)
+        for place, one in zip(places, found, strict=True):
+            end = max(one.bulk[1], one.shear[1])
+            ax.annotate(f"{one.pugh:.2f}", (end, place), (8, 0), textcoords="offset points", va="center", color=GREY)
         caption(
             figure,
-            f"Hill's means, bars from Reuss to Voigt; dashed: {PUGH:g}, above which metals are ductile.",
+            f"Hill's means, bars from Reuss to Voigt; grey: bulk over shear, above {PUGH:g} for ductile metals.",
             f"Tier: {', '.join(sorted({one.tier for one in found}))}.",
         )
     return figure

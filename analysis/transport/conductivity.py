@@ -174,7 +174,7 @@ def nernst_einstein(diffusivity: float, density: float, temperature: float) -> f
     density : float, Å⁻³
     temperature : float, K
     """
-    return diffusivity * density * _NERNST_EINSTEIN / temperature
+    return float(diffusivity * density * _NERNST_EINSTEIN / temperature)
 
 
 @dataclass(frozen=True, eq=False)

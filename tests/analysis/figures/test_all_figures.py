@@ -50,7 +50,7 @@ DIMENSIONLESS = re.compile(
     r"^(g\(r\)|rank|material|pair|side of the reaction|neighbours of \w+|number of (neighbours|orderings)|arrangements|"
     r"(first|second) material|atom, from the bottom to the top|bonds broken or formed|layer along the stacking|per (octahedral )?site|Li per "
     r"MO\$_\{2\}\$|lithium left.*|atomic fraction.*|x, formula-unit fraction.*|"
-    r"share of .*|cations in the cell|\w+ ions per cell|zero of energy.*|ionic step|bulk / shear|)$"
+    r"share of .*|cations in the cell|\w+ ions per cell|zero of energy.*|ionic step|)$"
 )
 #: names stand along this axis instead of numbers: they are the label
 NAMED = 2

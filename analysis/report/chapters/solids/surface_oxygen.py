@@ -69,7 +69,7 @@ def _blocks(results: SurfaceOxygen) -> list[Block]:
         told = [
             {"n": n, "preference": one.preference(n), "verdict": one.verdict(n), "tier": one.tier} for n in one.contents
         ]
-        columns = (
+        first = (
             LI_VACANCIES,
             Column("preference", "inside − surface (eV)", 3),
             Column("verdict", "oxygen leaves"),
@@ -79,7 +79,7 @@ def _blocks(results: SurfaceOxygen) -> list[Block]:
             f"Lowest vacancy deeper than {OUTER:g} Å less the lowest above; differences below {RESOLVED:g} eV are not "
             "told apart. One vacancy a cell; sites that were left out may lie lower."
         )
-        blocks.append(Table(f"surface_first_{name}", f"{one.label}: where oxygen leaves first", columns, told, note))
+        blocks.append(Table(f"surface_first_{name}", f"{one.label}: where oxygen leaves first", first, told, note))
     return blocks
 
 
