@@ -44,7 +44,7 @@ def barrier_figure(found: Network, label: str) -> Figure:
         led = [f"{n}: {value:.2f} eV" for n, value in found.lowest.items() if value is not None]
         caption(
             figure,
-            f"{element} in {formula_text(label)} by vacancies.",
+            f"{formula_text(label if label.startswith(element) else f'{element} in {label}')} by vacancies.",
             tier_sentence(tier).replace(": events are hypotheses", "") if tier else "",
             f"To get on along so many directions: {', '.join(led)}." if led else "",
         )

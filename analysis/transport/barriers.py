@@ -192,6 +192,8 @@ def stored_network(cells: HopCells, bands: Sequence[Band]) -> Network | None:
     longest = max([LONGEST, *(_length(cells, place) + 0.1 for place, _ in done)])
     found = hops(cells.crystal, done[0][0].element, longest, cells.onto)
     computed = [(next(hop for hop in found if _is_of(hop, place)), barrier(band)) for place, band in done]
+    if cells.onto != computed[0][1].element:  # the sites that it takes next are not among those of the crystal
+        return Network(computed, dict.fromkeys((1, 2, 3)), len(found) - len(computed))
     return network(computed, len(found))
 
 
