@@ -14,6 +14,7 @@ from .steps.interface import INTERFACE, InterfaceStep
 from .steps.kind import StepKind
 from .steps.mechanics import MECHANICS, MechanicsStep
 from .steps.oxygen_loss import OXYGEN_LOSS, OxygenLossStep
+from .steps.polymorphs import POLYMORPHS, PolymorphStep
 from .steps.production import ProductionStep
 from .steps.reactions import REACTIONS, ReactionStep
 from .steps.screen import SCREEN, ScreenStep
@@ -37,6 +38,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
     TRANSPORT,
     MECHANICS,
     CONDUCTIVITY,
+    POLYMORPHS,
 )
 
 
@@ -87,6 +89,9 @@ class Recipe(Spec):
     )
     conductivity: ConductivityStep | None = Field(
         None, description="runs only where it is asked for: --only conductivity, or --full"
+    )
+    polymorphs: PolymorphStep | None = Field(
+        None, description="runs only where it is asked for: --only polymorphs, or --full"
     )
 
     @field_validator("hubbard_u", mode="before")

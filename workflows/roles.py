@@ -20,6 +20,7 @@ __all__ = [
     "Main",
     "Ordering",
     "OxygenVacancy",
+    "PolymorphCell",
     "Reference",
     "Role",
     "Stack",
@@ -123,6 +124,14 @@ class HopEnd(_Role):
     number: int = Field(description="rank among the vacancies of the system")
 
 
+class PolymorphCell(_Role):
+    """One cell of a structure that competes with the layered one."""
+
+    kind: Literal["polymorph"] = "polymorph"
+    structure: str = Field(description="layered, spinel or rock salt")
+    number: int
+
+
 class Strained(_Role):
     """A crystal in a strained cell."""
 
@@ -153,6 +162,7 @@ Role = Annotated[
     | Control
     | HopEnd
     | Strained
+    | PolymorphCell
     | Chunk,
     Field(discriminator="kind"),
 ]

@@ -1,8 +1,11 @@
-"""Figures of surfaces: oxygen vacancies by depth."""
+"""Figures of where oxygen leaves: vacancies by depth, and structures with less of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..words import formula_text
 from .style import GREY, MARKERS, caption, line_look, new_figure, style
@@ -10,9 +13,10 @@ from .style import GREY, MARKERS, caption, line_look, new_figure, style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..oxygen.polymorphs import PolymorphResult
     from ..oxygen.surface import DepthProfile
 
-__all__ = ["vacancy_depth_figure"]
+__all__ = ["polymorph_figure", "vacancy_depth_figure"]
 
 
 def vacancy_depth_figure(found: DepthProfile) -> Figure:
@@ -49,6 +53,42 @@ def vacancy_depth_figure(found: DepthProfile) -> Figure:
         caption(
             figure,
             f"{formula_text(found.label)}: oxygen vacancies, O₂ without entropy; dotted: middle of the slab.",
+            f"Tier: {found.tier}.",
+        )
+    return figure
+
+
+def polymorph_figure(found: PolymorphResult, temperature: float, pressures: Sequence[float]) -> Figure:
+    """Spinel and rock salt above the layered structure against the lithium content; a line for each pressure of O2
+    where oxygen is given off.
+
+    Parameters
+    ----------
+    found : PolymorphResult
+    temperature : float, K
+    pressures : sequence of float, bar
+    """
+    x = np.linspace(0.0, 1.0, 201)
+    with style():
+        figure, (ax,) = new_figure(6.0, 3.8)
+        number = 0
+        for structure, curve in found.curves.items():
+            if structure == "layered":
+                continue
+            for pressure in pressures if structure == "rock salt" else pressures[:1]:
+                look = line_look(number)
+                name = f"{structure}, {pressure:g} bar O₂" if structure == "rock salt" else structure
+                ax.plot(x, found.above_layered(structure, x, temperature, pressure), label=name, **look)
+                points = found.above_layered(structure, curve.x, temperature, pressure)
+                ax.plot(curve.x, points, linestyle="", marker=MARKERS[number % len(MARKERS)], color=look["color"])
+                number += 1
+        ax.axhline(0, color=GREY, linewidth=0.8)
+        ax.set_xlabel("lithium left for each metal, x")
+        ax.set_ylabel("above the layered structure (eV per metal)")
+        ax.legend(fontsize=8)
+        caption(
+            figure,
+            f"{formula_text(found.label)} at {temperature:g} K; points: relaxed cells, the lowest of each content.",
             f"Tier: {found.tier}.",
         )
     return figure

@@ -26,6 +26,7 @@ from .chapters.screen import SCREEN
 from .chapters.solids.barriers import BARRIERS
 from .chapters.solids.conductivity import CONDUCTIVITY
 from .chapters.solids.mechanics import MECHANICS
+from .chapters.solids.polymorphs import POLYMORPHS
 from .chapters.solids.surface_oxygen import SURFACE_OXYGEN
 from .chapters.solids.void import VOID
 from .chapters.volumes import VOLUMES
@@ -52,6 +53,7 @@ CHAPTERS: tuple[Chapter[Any, Any], ...] = (
     MOTION,
     OXYGEN_LOSS,
     SURFACE_OXYGEN,
+    POLYMORPHS,
     LAYERS,
     BARRIERS,
     CONDUCTIVITY,

@@ -29,6 +29,7 @@ from .conductivity import add_conductivity
 from .interface import add_interfaces
 from .mechanics import add_mechanics
 from .oxygen_loss import add_oxygen_loss
+from .polymorphs import add_polymorphs
 from .transport import add_transport
 
 __all__ = ["STEPS", "build_plan"]
@@ -203,6 +204,7 @@ _ADD: dict[str, Callable[[Builder, Any], None]] = {
     "transport": add_transport,
     "mechanics": add_mechanics,
     "conductivity": add_conductivity,
+    "polymorphs": add_polymorphs,
 }
 
 

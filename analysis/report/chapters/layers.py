@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....configs.errors import StructureError
-from ....workflows.roles import Arrangement, Chunk, HopEnd, Host, Strained
+from ....workflows.roles import Arrangement, Chunk, HopEnd, Host, PolymorphCell, Strained
 from ...figures.layers import layer_content_figure, layers_figure
 from ...layers.geometry import AtomicPlane, CationLayer, LayeredGeometry, layered_geometry
 from ...words import file_stem
@@ -176,7 +176,7 @@ def _wanted(case: Case) -> list[Finished]:
         if not _may_be_layered(found):
             continue
         if found.document.kind == "relax":
-            if isinstance(role, (HopEnd, Strained)):
+            if isinstance(role, (HopEnd, Strained, PolymorphCell)):
                 continue
             if found.entry.plan["step"] != "oxygen_loss" or isinstance(role, (Host, Arrangement)):
                 kept.append(found)

@@ -45,7 +45,7 @@ from catholyte.analysis.figures.screen import (
     heat_map_figure,
     voltage_map_figure,
 )
-from catholyte.analysis.figures.surfaces import vacancy_depth_figure
+from catholyte.analysis.figures.surfaces import polymorph_figure, vacancy_depth_figure
 from catholyte.analysis.figures.transport import arrhenius_figure, barrier_figure, moduli_figure
 from catholyte.analysis.figures.volumes import (
     VolumeBars,
@@ -59,6 +59,8 @@ from catholyte.analysis.layers.series import layer_series
 from catholyte.analysis.motion.force_differences import force_differences
 from catholyte.analysis.motion.stored import StoredTrajectory
 from catholyte.analysis.motion.study import MotionStudy, Run, StudySpec, study_motion
+from catholyte.analysis.oxygen.polymorphs import PolymorphCurve, PolymorphResult
+from catholyte.analysis.oxygen.reference import OxygenReference
 from catholyte.analysis.oxygen.substitution import PairedVacancy, SubstitutionResults
 from catholyte.analysis.oxygen.surface import DepthProfile, DepthVacancy
 from catholyte.analysis.report.chapters.oxygen import OxygenResults, oxygen_results
@@ -389,6 +391,19 @@ def _void() -> Figure:
     return void_figure(void_balance(cathode, decay, (19.5, 163.6), (13.0, 7.0), (119.6, 95.1)))
 
 
+def _polymorphs() -> Figure:
+    x = np.array([0.0, 0.5, 1.0])
+    flat, none = np.full(3, 2.0), np.array([0.0, 0.2, 0.0])
+    curves = {
+        "layered": PolymorphCurve("layered", x, -10 - 3 * x + none, flat),
+        "spinel": PolymorphCurve("spinel", x[:2], -10.1 - 3.1 * x[:2] + none[:2], flat[:2]),
+        "rock salt": PolymorphCurve("rock salt", x, -5.8 - 6.9 * x, 1 + x),
+    }
+    signature = Signature(engine="chgnet", version="1", functional="x", hubbard_u={}, potentials="")
+    reference = OxygenReference(-4.9, 0.5, 298.15, "mp2020", "a test", 0.0, signature, "O2")
+    return polymorph_figure(PolymorphResult("LCO", "chgnet", curves, reference), 298.15, (0.2, 1e-10))
+
+
 def _vacancies() -> Figure:
     found = [
         DepthVacancy(n, depth, "Li3Co3", "Co-O-Li", 2.6 - 0.1 * n + 0.12 * depth, "")
@@ -412,6 +427,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "arrhenius_figure": _arrhenius,
     "void_figure": _void,
     "vacancy_depth_figure": _vacancies,
+    "polymorph_figure": _polymorphs,
     "depth_figure": _depth,
     "alignment_figure": _alignment,
     "dos_figure": lambda: dos_figure(
