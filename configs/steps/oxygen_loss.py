@@ -202,6 +202,11 @@ class SlabPart(Spec):
         (1, 1), description="multiples in the plane"
     )
 
+    def label(self, material: str) -> str:
+        """Label of the slab's documents: ``LCO(104)``."""
+        separator = "" if all(0 <= index <= 9 for index in self.miller) else " "
+        return f"{material}({separator.join(map(str, self.miller))})"
+
 
 class OxygenSystem(Spec):
     """One cathode: its cell, how the ordering is chosen, and its ladder."""

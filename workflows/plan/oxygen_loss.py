@@ -98,7 +98,7 @@ def oxygen_molecule(edge: float) -> Structure:
 
 def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: OxygenSystem, engine: Engine) -> None:
     material, cells = _cells(builder, number, system)
-    label = material.name if system.slab is None else _facet(material, system.slab.miller)
+    label = material.name if system.slab is None else system.slab.label(material.name)
     second = _second(builder, step)
     level = Level(
         engine,
@@ -214,11 +214,6 @@ def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Materia
         raise builder.source.error(location, error.message) from None
 
 
-def _facet(material: Material, miller: tuple[int, int, int]) -> str:
-    separator = "" if all(0 <= index <= 9 for index in miller) else " "
-    return f"{material.name}({separator.join(map(str, miller))})"
-
-
 def _slab(builder: Builder, number: int, material: Material, asked: SlabPart) -> Structure:
     """The slab of a facet, without a repeat dipole."""
     location: list[str | int] = [STEP, "systems", number, "slab"]
@@ -229,7 +224,7 @@ def _slab(builder: Builder, number: int, material: Material, asked: SlabPart) ->
     if found[0].polar:
         raise builder.source.error(
             location,
-            f"{_facet(material, asked.miller)} repeats a dipole of {found[0].repeat_dipole:.3f} e/Å: energies of its "
+            f"{asked.label(material.name)} repeats a dipole of {found[0].repeat_dipole:.3f} e/Å: energies of its "
             "vacancies grow with its thickness; take another facet",
         )
     return found[0].structure.make_supercell((*asked.repeat, 1), in_place=False)

@@ -81,8 +81,8 @@ def _wins(found: Sequence[PolymorphResult], conditions: OxygenConditions) -> Tab
         TIER,
     )
     note = (
-        f"At {conditions.temperature:g} K; the gas has its entropy, the solids have none: disorder of cations would favour "
-        "rock salt. x: lithium for each metal."
+        f"At {conditions.temperature:g} K; the gas has its entropy, the solids have none: disorder of cations would "
+        "favour rock salt. x: lithium for each metal."
     )
     return Table("polymorph_limits", "Where another structure wins", columns, rows, note)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .....configs.steps.oxygen_loss import OxygenLossStep
+from .....structures.by_name import name_of
 from ....figures.surfaces import vacancy_depth_figure
 from ....oxygen.surface import OUTER, RESOLVED, DepthProfile, depth_profile
 from ....words import file_stem, number
@@ -33,8 +34,9 @@ def _asked(case: Case) -> OxygenLossStep | None:
 def _evaluate(case: Case, step: OxygenLossStep) -> SurfaceOxygen:
     problems, profiles = Problems(), list[DepthProfile]()
     loss = OXYGEN_LOSS.results(case)
+    slabs = tuple(one.slab.label(name_of(one.material)) for one in step.systems if one.slab is not None)
     for found in loss.results if loss is not None else ():
-        if "(" in found.label and found.sampled is not None:
+        if found.label.startswith(slabs) and found.sampled is not None:
             with problems.attempt(found.label):
                 profiles.append(depth_profile(found.label, found.sampled))
     return SurfaceOxygen(profiles, problems.texts)
