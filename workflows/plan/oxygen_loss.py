@@ -13,7 +13,7 @@ from pymatgen.core.structure import Structure
 from ...configs.errors import InputError, StructureError
 from ...configs.models import Material, Mesh, Method
 from ...configs.steps.oxygen_loss import OxygenLossPlan, OxygenLossStep, OxygenSystem, SlabPart
-from ...structures.crystals.cells import prepared_cell
+from ...structures.crystals.cells import canonical_order, prepared_cell
 from ...structures.crystals.crystal import conventional
 from ...structures.crystals.delithiation import in_cell
 from ...structures.crystals.ordering import order
@@ -227,7 +227,11 @@ def _slab(builder: Builder, number: int, material: Material, asked: SlabPart) ->
             f"{asked.label(material.name)} repeats a dipole of {found[0].repeat_dipole:.3f} e/Å: energies of its "
             "vacancies grow with its thickness; take another facet",
         )
-    return found[0].structure.make_supercell((*asked.repeat, 1), in_place=False)
+    cell = canonical_order(found[0].structure.make_supercell((*asked.repeat, 1), in_place=False))
+    for name in ("origin", "layer"):  # of the crystal and of a stack: a ladder numbers its own atoms
+        if name in cell.site_properties:
+            cell.remove_site_property(name)
+    return cell
 
 
 def _ranking(builder: Builder, step: OxygenLossStep) -> Engine:
