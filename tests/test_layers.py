@@ -35,7 +35,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "identity",
         "flows",
         "plan phases",
-        "preflight",
+        "preflight imports",
     ),
     "workflows.engines": ("cores tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp"),
     "analysis": (

@@ -17,6 +17,7 @@ from ...analysis.report.rendering import environment
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...workflows.documents import CalculationDocument
 from ..run.campaign import explain
+from .hours import NO_HOURS, forecast_hours, used_hours
 from .matrix import KINDS, Line, Matrix, build_matrix, usage
 from .motion import EventSummaries, EventSummary
 from .pictures import PICTURES, picture
@@ -335,6 +336,9 @@ def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list
     }
     if row.get("wall_seconds") is not None:
         told["wall time"] = f"{row['wall_seconds']:.1f} s"
+    if (used := used_hours(row)) != NO_HOURS:
+        told["core hours"] = f"{used}, forecast {forecast_hours(row)}"
+    told["imported from"] = row.get("imported")
     if document is not None:
         edges, signature = document.band_edges, document.signature
         told |= {
@@ -362,6 +366,7 @@ def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list
 def _environment() -> Environment:
     made = environment(Path(__file__).parent / "templates")
     made.filters |= {"verdict": _verdict, "script": _script, "together": _together}
+    made.filters |= {"forecast_hours": forecast_hours, "used_hours": used_hours}
     return made
 
 

@@ -7,7 +7,22 @@ import sys
 
 import typer
 
-from .campaigns import board, cancel, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
+from .campaigns import (
+    board,
+    cancel,
+    database,
+    doctor,
+    import_,
+    inputs,
+    plan,
+    report,
+    retry,
+    run,
+    status,
+    submit,
+    tend,
+    why,
+)
 from .output import narrate
 from .results import bands, dynamics, export, layers, void
 from .structures import (
@@ -71,6 +86,7 @@ COMMANDS = (
     cancel.COMMAND,
     database.COMMAND,
     inputs.COMMAND,
+    import_.COMMAND,
     export.COMMAND,
 )
 for command in COMMANDS:
