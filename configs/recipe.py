@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from .claims import Claim
 from .models import Spec, check_elements
 from .steps.bulk import BULK, BulkStep
 from .steps.electronic import ELECTRONIC, ElectronicStep
@@ -73,11 +74,18 @@ class Recipe(Spec):
     oxygen_loss: OxygenLossStep | None = Field(
         None, description="runs only where it is asked for: --only oxygen_loss, or --full"
     )
+    claims: tuple[Claim, ...] = Field(
+        (), description="what the source claims: judged in the report, no part of any job"
+    )
 
     @field_validator("hubbard_u", mode="before")
     @classmethod
     def _elements(cls, table: Any) -> Any:
         return check_elements(table)
+
+    def asks_like(self, other: Recipe) -> bool:
+        """Whether two recipes compute the same: claims are judged afterwards and change no job."""
+        return self.model_copy(update={"claims": ()}) == other.model_copy(update={"claims": ()})
 
     def step(self, kind: StepKind) -> Any:
         """The section of one kind; None where the recipe has none."""

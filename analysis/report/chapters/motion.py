@@ -24,6 +24,7 @@ from ...motion.study import MotionStudy
 from ..case import Case
 from ..chapter import Chapter, Problems
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from ..quantities.motion import MOTION_QUANTITIES
 
 __all__ = ["MOTION", "motion_pictures", "motion_tables"]
 
@@ -374,4 +375,5 @@ MOTION = Chapter(
     _evaluate,
     _blocks,
     _numbers,
+    quantities=MOTION_QUANTITIES,
 )

@@ -35,6 +35,7 @@ from ..case import Case
 from ..chapter import Chapter, Problems, phases_of
 from ..columns import LI_VACANCIES
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from ..quantities.oxygen import OXYGEN_QUANTITIES
 from .oxygen_tables import comparison_blocks, ordering_blocks, series_of, sites_table, voltage_table
 from .redox import ions_table, ledger_blocks, other_ions
 from .substitution import substitution_blocks, substitution_key_numbers
@@ -381,4 +382,6 @@ OXYGEN_LOSS = Chapter(
     _blocks,
     _numbers,
     _warnings,
+    quantities=OXYGEN_QUANTITIES,
+    step="oxygen_loss",
 )
