@@ -53,6 +53,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "quantities",
         "chapters",
         "claims",
+        "claims_section",
         "page",
     ),
     "hpc": ("store rehearsal", "run", "queue board", "commands", "notebook"),

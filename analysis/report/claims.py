@@ -99,18 +99,6 @@ class Finding:
         return self.value - self.half_width, self.value + self.half_width
 
     @property
-    def shown(self) -> str:
-        """Every quantity with its digits, and the interval: ``−0.359 [−0.391, −0.327]``."""
-        if self.value is None:
-            return ""
-        digits = max(one.digits for one in self.numbers)
-        text = number(self.value, digits)
-        if self.interval is None:
-            return text
-        low, high = self.interval
-        return f"{text} [{number(low, digits)}, {number(high, digits)}]"
-
-    @property
     def evidence(self) -> str:
         """Jobs and entries behind the numbers."""
         return "; ".join(dict.fromkeys(one.basis for one in self.numbers if one.basis))
@@ -125,6 +113,7 @@ class Finding:
             "printed": self.claim.printed,
             "value": self.value,
             "unit": self.unit,
+            "digits": max((one.digits for one in self.numbers), default=0),
             "interval": None if interval is None else list(interval),
             "limit": self.limit,
             "tier": self.tier,
@@ -209,7 +198,11 @@ class Facts:
 
     def _missing(self, term: Term, quantity: Quantity[Any]) -> _MissingError:
         recipe, step = self.case.recipe, quantity.step
-        if step and any(kind.name == step for kind in STEP_KINDS) and getattr(recipe, step) is None:
+        today = _shipped(recipe)
+        if today is not None and not recipe.asks_like(members_of(today)[0].recipe):
+            told = f"{term}: the campaign was run with an earlier recipe; run `catholyte run {recipe.name}` again"
+            return _MissingError("not computed yet", told)
+        if step and getattr(recipe, step) is None:
             return _MissingError("not computable here", f"the recipe has no section {step}, which {term} needs")
         if step and not self.case.of(step):
             long = next(kind.long for kind in STEP_KINDS if kind.name == step)
@@ -361,10 +354,16 @@ def claims_of(recipe: Recipe) -> tuple[Claim, ...]:
     ----------
     recipe : Recipe
     """
-    if recipe.claims or recipe.name not in recipe_names():
-        return recipe.claims
-    shipped = load_recipe(recipe.name)[0]
-    return shipped.claims if shipped.source == recipe.source else ()
+    today = None if recipe.claims else _shipped(recipe)
+    return recipe.claims if today is None else today.claims
+
+
+def _shipped(recipe: Recipe) -> Recipe | None:
+    """The shipped recipe of the same name and source; None where there is none."""
+    if recipe.name not in recipe_names():
+        return None
+    found = load_recipe(recipe.name)[0]
+    return found if found.source == recipe.source else None
 
 
 def recipe_case(recipe: Recipe) -> Case:

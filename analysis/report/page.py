@@ -25,6 +25,8 @@ from .chapters.reactions import REACTIONS
 from .chapters.screen import SCREEN
 from .chapters.volumes import VOLUMES
 from .chapters.windows import WINDOWS
+from .claims import claims_of, judged
+from .claims_section import claims_section
 from .columns import QUANTITY, TIER, UNIT, X
 from .committee import committee_section, with_differences
 from .content import Column, KeyNumber, Section, Table, Value
@@ -131,6 +133,8 @@ def _answered(case: Case) -> tuple[list[Section], list[KeyNumber]]:
         for section, (numbers, others) in zip(sections, answers, strict=True):
             section.key_numbers = with_differences(numbers, others)
         sections.insert(len(sections) - _ABOUT, committee_section(case.member, list(case.committee), answers))
+    if claims := claims_of(case.recipe):
+        sections.insert(0, claims_section(judged(claims, case, CHAPTERS)))
     return sections, [number for section in sections for number in section.key_numbers]
 
 

@@ -9,7 +9,7 @@ import typer
 
 from .campaigns import board, cancel, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
 from .output import narrate
-from .results import bands, dynamics, export, layers
+from .results import bands, claims, dynamics, export, layers
 from .structures import barrier, glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
 from .thermodynamics import phases, reactions, screen, volumes, window
 
@@ -33,6 +33,7 @@ COMMANDS = (
     status.COMMAND,
     why.COMMAND,
     report.COMMAND,
+    claims.COMMAND,
     doctor.COMMAND,
     bands.COMMAND,
     slabs.COMMAND,
