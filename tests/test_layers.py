@@ -53,7 +53,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "quantities",
         "chapters",
         "claims",
-        "claims_section",
+        "claims_section first_screen",
         "page",
     ),
     "hpc": ("store rehearsal", "run", "queue board", "commands", "notebook"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["MixingCurve", "MOST_KINKS", "WindowLadder", "reaction_figure", "voltage_figure", "window_figure"]
+__all__ = ["MOST_KINKS", "MixingCurve", "WindowLadder", "reaction_figure", "voltage_figure", "window_figure"]
 
 #: kinks of a pair whose products a figure writes
 MOST_KINKS = 5

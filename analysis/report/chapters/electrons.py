@@ -18,6 +18,7 @@ from ..case import Case, Finished
 from ..chapter import Chapter, Problems
 from ..columns import GAP, HUBBARD_U, JOB, KPOINT_DENSITY, MATERIAL, N_ATOMS, SPREAD, SPREAD_EDGES, TIER
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from ..quantities.answers import told
 from ..quantity import Quantity
 from .convergence import Varied, convergence_blocks, quantity, varied_of
 from .geometry import Moments, moment_blocks, moment_warnings, moments
@@ -365,4 +366,5 @@ ELECTRONS = Chapter(
         ),
     ),
     step="electronic",
+    answer=lambda found: told(_numbers(found)[::-1], "dos"),
 )

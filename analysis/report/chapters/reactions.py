@@ -29,6 +29,7 @@ from ..columns import (
     X,
 )
 from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ..quantities.answers import pair_answer
 from ..quantities.pairs import PAIR_QUANTITIES, SIGMA, rests_on
 from .open_system import TOO_FEW, OpenResults, measured_table, open_blocks, open_points, with_maps
 
@@ -378,4 +379,5 @@ REACTIONS = Chapter(
     values=_values,
     quantities=PAIR_QUANTITIES,
     step="reactions",
+    answer=lambda found: pair_answer(list(found.closed.values()), found.step.threshold),
 )

@@ -14,6 +14,7 @@ from ..case import Case
 from ..chapter import Chapter, Problems, phases_of
 from ..columns import MATERIAL, MUTUAL, MUTUAL_ERROR, MUTUAL_REACTION, ROLE, TIER, TOTAL
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from ..quantities.answers import screen_answer
 from ..quantities.limits import SCREEN_QUANTITIES, worst_of
 from ..quantities.pairs import SIGMA, rests_on
 
@@ -232,4 +233,5 @@ SCREEN = Chapter(
     _numbers,
     quantities=SCREEN_QUANTITIES,
     step="screen",
+    answer=lambda found: None if found.result is None else screen_answer(found.result),
 )

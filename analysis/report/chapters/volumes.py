@@ -15,7 +15,8 @@ from ...words import MEASURED, SEE_SOURCES, number, tier_label
 from ..case import Case
 from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
 from ..columns import KIND, MATERIAL, SOURCE, VOLTAGE, VOLUME_AFTER, VOLUME_BEFORE, VOLUME_CHANGE, VOLUME_PERCENT
-from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ..content import Answer, Block, Column, KeyNumber, Picture, Table, Text, Value
+from ..quantities.answers import told
 from ..quantity import Quantity
 from .reactions import deviation
 
@@ -335,6 +336,23 @@ QUANTITIES: tuple[Quantity[VolumeResults], ...] = (
     Quantity("volume_after", _REACTED, "mL/mol", "volume after it", partial(_side, "after")),
 )
 
+
+def _sides(ledger: VolumeBalance) -> tuple[float | None, ...]:
+    return ledger.before, ledger.after, ledger.percent
+
+
+def _answer(results: VolumeResults) -> Answer | None:
+    """Volume before and after the reactions that the recipe names, else at the first steps of the ladders."""
+    named = [one for one in results.changes if one.voltage is None and one.ledger.change is not None]
+    if not named:
+        return told(_numbers(results))
+    sentences = []
+    for one in named[:2]:
+        before, after, percent = (number(value or 0.0, 1) for value in _sides(one.ledger))
+        sentences.append(f"{one.ledger.reaction}: from {before} to {after} mL/mol ({percent} %).")
+    return Answer(tuple(sentences), "volumes", named[0].tiers)
+
+
 VOLUMES = Chapter(
     "volumes",
     "Volumes before and after decomposition",
@@ -346,4 +364,5 @@ VOLUMES = Chapter(
     values=_values,
     quantities=QUANTITIES,
     step="volumes",
+    answer=_answer,
 )

@@ -22,6 +22,7 @@ from ..case import Case
 from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
 from ..columns import COMPOUNDS, MATERIAL, MEASURED_REACTION, TIER
 from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ..quantities.answers import window_answer
 from ..quantities.limits import WINDOW_QUANTITIES
 from ..quantities.pairs import SIGMA, rests_on
 from .reactions import deviation
@@ -367,4 +368,5 @@ WINDOWS = Chapter(
     values=_values,
     quantities=WINDOW_QUANTITIES,
     step="windows",
+    answer=lambda found: window_answer([window.result for window in found.windows.values()]),
 )
