@@ -8,6 +8,7 @@ from typing import Any
 from ...configs.claims import parse_comparison
 from ..words import number
 from .claims import VERDICTS, Finding
+from .columns import TIER
 from .content import Block, Column, Section, Table, Text
 
 __all__ = ["RULE", "claims_section", "counted", "held_against", "interval_text"]
@@ -59,7 +60,7 @@ def claims_section(findings: Sequence[Finding]) -> Section:
         Column("printed", "printed"),
         Column("number", "number [interval]"),
         Column("against", "held against"),
-        Column("tier", "tier"),
+        TIER,
         Column("why", "why", chemical=True),
         Column("measured", "with measured enthalpies"),
         Column("comparison", "comparison"),

@@ -42,7 +42,7 @@ class Reply:
 
 
 def replies(case: Case, chapters: Sequence[Chapter[Any, Any]], sections: Sequence[Section]) -> list[Reply]:
-    """Return an answer to each question of the recipe, and what chapters say whose step asks none.
+    """Return an answer to each question of the recipe, and what chapters say whose step asks none by itself.
 
     Parameters
     ----------
@@ -61,8 +61,9 @@ def replies(case: Case, chapters: Sequence[Chapter[Any, Any]], sections: Sequenc
             found += [_reply(question, chapter, answer, pictures) for chapter, answer in said]
         elif own:
             found.append(Reply(question, (_nothing(case, step),), None, own[0].id, "", answered=False))
+    silent = {kind.name for kind in STEP_KINDS if not kind.last_resort} - {*questions}
     for chapter in chapters:
-        if chapter.step and chapter.step not in questions and (answer := _answer(case, chapter, numbers)):
+        if chapter.step in silent and (answer := _answer(case, chapter, numbers)):
             found.append(_reply(chapter.title, chapter, answer, pictures))
     return found
 

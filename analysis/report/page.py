@@ -24,7 +24,7 @@ from .chapters.reactions import REACTIONS
 from .chapters.screen import SCREEN
 from .chapters.volumes import VOLUMES
 from .chapters.windows import WINDOWS
-from .claims import claims_of, judged
+from .claims import Finding, claims_of, judged
 from .claims_section import claims_section
 from .columns import QUANTITY, TIER, UNIT, X
 from .committee import committee_section, with_differences
@@ -32,7 +32,7 @@ from .content import Column, KeyNumber, Section, Table, Value
 from .first_screen import replies
 from .rendering import environment, shared_glyphs
 
-__all__ = ["CHAPTERS", "FORMATS", "matrix_values", "report_sections", "write_report"]
+__all__ = ["CHAPTERS", "FORMATS", "claim_findings", "matrix_values", "report_sections", "write_report"]
 
 #: of the figures' files
 FORMATS = ("svg", "pdf", "png")
@@ -133,9 +133,19 @@ def _answered(case: Case) -> tuple[list[Section], list[KeyNumber]]:
         for section, (numbers, others) in zip(sections, answers, strict=True):
             section.key_numbers = with_differences(numbers, others)
         sections.insert(len(sections) - _ABOUT, committee_section(case.member, list(case.committee), answers))
-    if claims := claims_of(case.recipe):
-        sections.insert(0, claims_section(judged(claims, case, CHAPTERS)))
+    if found := claim_findings(case):
+        sections.insert(0, claims_section(found))
     return sections, [number for section in sections for number in section.key_numbers]
+
+
+def claim_findings(case: Case) -> list[Finding]:
+    """Return the verdict on each claim of the source of a campaign's recipe.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    return judged(claims_of(case.recipe), case, CHAPTERS)
 
 
 def matrix_values(case: Case) -> list[Value]:

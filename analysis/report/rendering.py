@@ -79,7 +79,7 @@ def _inline_figure(picture: Picture) -> Markup:
 
 #: one character of a figure's text, and a place where it stands
 _GLYPH = re.compile(r'<path id="([^"]+)" (d="[^"]*" transform="scale\(0\.015625\)")/>')
-_USE = re.compile(r'<use xlink:href="#([^"]+)"(?: transform="translate\(([\d.\-]+) ([\d.\-]+)\)")?/>')
+_USE = re.compile(r'xlink:href="#([^"]+)"(?: transform="translate\(([\d.\-]+) ([\d.\-]+)\)")?')
 
 
 def shared_glyphs(html: str) -> str:
@@ -99,7 +99,7 @@ def shared_glyphs(html: str) -> str:
         x, y = (
             f' {axis}="{at}"' if at and float(at) else "" for axis, at in zip("xy", found.groups()[1:], strict=True)
         )
-        return f'<use href="#{names[found[1]]}"{x}{y}/>'
+        return f'href="#{names[found[1]]}"{x}{y}'
 
     page = _USE.sub(placed, _GLYPH.sub("", html)).replace("<defs></defs>", "")
     drawn = "".join(f'<path id="{name}" {shape}/>' for shape, name in shapes.items())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...analysis.report.claims_section import RULE, held_against, interval_text
+from ...analysis.report.page import CHAPTERS
 from ...configs.load import load_recipe
 from ...hpc.commands.results.claims import claims
 
@@ -62,7 +63,18 @@ def claims_page(found: Mapping[str, Any]) -> str:
         lines += ["| claim | printed | held against | number [interval] | verdict | why | with measured enthalpies |"]
         lines += ["|---|---|---|---|---|---|---|"]
         lines += [_row(one) for one in rows]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_quantities()]) + "\n"
+
+
+def _quantities() -> list[str]:
+    """What a comparison may name."""
+    lines = ["", "## Quantities", "", "| quantity | unit | meaning | needs |", "|---|---|---|---|"]
+    for chapter in CHAPTERS:
+        for one in chapter.quantities:
+            needs = f"jobs of `{one.step}`" if one.step else "the phase set"
+            bound = "; machine-learned numbers are hypotheses" if one.hypothesis else ""
+            lines.append(f"| `{one.signature}` | {one.unit} | {one.meaning} | {needs}{bound} |")
+    return lines
 
 
 def _overall(counts: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -366,5 +366,5 @@ ELECTRONS = Chapter(
         ),
     ),
     step="electronic",
-    answer=lambda found: told(_numbers(found)[::-1], "dos"),
+    answer=lambda found: told(_numbers(found)[::-1], "dos", most=1),
 )

@@ -21,7 +21,7 @@ def sentence_of(key: KeyNumber) -> str:
     if key.value is None:
         return ""
     sigma = "" if key.uncertainty is None else f" ± {number(key.uncertainty, key.digits)}"
-    kind = f" ({key.uncertainty_kind})" if key.uncertainty_kind else ""
+    kind = f", ±: {key.uncertainty_kind}" if key.uncertainty_kind else ""
     half = key.half_width
     sign = ""
     if half is not None and key.unit in ("eV", "e") and key.value:
@@ -133,7 +133,7 @@ def screen_answer(result: ScreenResult) -> Answer | None:
         names = sorted({str(row.coating) for row in best.values()})
         sentences.append(
             f"Over all {len(contacts)} contacts and states of charge a layer lowers the worst interface beyond 2σ in "
-            f"{helped}; the best is {listed(names)}."
+            f"{helped}; {listed(names)} {'is' if len(names) == 1 else 'are'} the best."
         )
     return Answer(
         tuple(sentences), "screen_heat_map", tier_label(t for pair in result.pairs for t in pair.tier.split(" + "))
