@@ -24,7 +24,7 @@ from .campaigns import (
     why,
 )
 from .output import narrate
-from .results import bands, dynamics, export, layers, void
+from .results import bands, claims, dynamics, export, layers, void
 from .structures import (
     barrier,
     conductivity,
@@ -60,6 +60,7 @@ COMMANDS = (
     status.COMMAND,
     why.COMMAND,
     report.COMMAND,
+    claims.COMMAND,
     doctor.COMMAND,
     bands.COMMAND,
     slabs.COMMAND,
