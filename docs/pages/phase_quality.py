@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from ...analysis.thermodynamics.formation import (
+    ClassError,
     FormationRow,
     Measurements,
     class_table,
@@ -82,15 +83,16 @@ Mean absolute deviation from measured enthalpies, crystals of all tiers, of the 
 def _against_public(phase_set: PhaseSet) -> str:
     rows = []
     public = [entry for entry in phase_set.entries if entry.tier == "vasp" and entry.potentials]
-    for kind in (*CHEMICAL_CLASSES, "all"):
-        found = [entry for entry in public if kind in ("all", chemical_class(entry.composition))]
+    for kind in (*CHEMICAL_CLASSES, None):
+        found = [entry for entry in public if kind in (None, chemical_class(entry.composition))]
         if not found:
             continue
-        cells = [kind, str(len(found))]
+        cells = [kind or "all", str(len(found))]
         for name in POTENTIALS:
             deviations = [entry.potentials[name] - entry.energy_per_atom for entry in found]
             cells += [_mev(fmean(deviations)), f"{1000 * fmean(map(abs, deviations)):.0f}"]
-        cells += [f"{1000 * phase_set.errors[name][kind]:.0f}" if kind != "all" else "" for name in POTENTIALS]
+        errors = [phase_set.errors.get(name, {}) for name in POTENTIALS]
+        cells += ["" if kind is None or kind not in known else f"{1000 * known[kind]:.0f}" for known in errors]
         rows.append(cells)
     header = ["class", "crystals"]
     header += [f"{_LABELS[name]}, {what}" for name in POTENTIALS for what in ("mean", "MAE")]
@@ -121,7 +123,9 @@ def _before_and_after(phase_set: PhaseSet, measured: Measurements) -> str:
     now = formation_table(phase_set, measured)
     before = [row for row in now if _former(phase_set, row)]
     rows = []
-    tables = [{line.kind: line for line in class_table(found) if line.tier == "all"} for found in (before, now)]
+    tables: list[dict[str, ClassError]] = [
+        {line.kind: line for line in class_table(found) if line.tier == "all"} for found in (before, now)
+    ]
     for kind in (*CHEMICAL_CLASSES, "all"):
         cells = []
         for table in tables:

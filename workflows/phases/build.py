@@ -71,7 +71,7 @@ class ReferenceEnergy(Spec):
 
     id: str
     formula: str
-    space_group: str
+    space_group: str | None = Field(None, description="where the source states it")
     energy_per_atom: float = Field(
         description="eV/atom on the scale; of an element uncorrected, as the scheme leaves it"
     )

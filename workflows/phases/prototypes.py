@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 from pymatgen.core.composition import Composition
@@ -203,4 +204,5 @@ def _bond_volume(structure: Structure) -> float:
 
     bare = structure.copy()
     bare.remove_oxidation_states()
-    return float(DLSVolumePredictor().predict(bare))
+    predictor: Any = DLSVolumePredictor
+    return float(predictor().predict(bare))

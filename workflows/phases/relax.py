@@ -20,6 +20,7 @@ from pymatgen.core.structure import Structure
 from ...configs.errors import CatholyteError
 from ...configs.load import CONFIGS, parse_file
 from ...structures.crystals.symmetry import space_group
+from ..engines.ase.backend import AseBackend
 from ..engines.registry import load_backend
 from ..engines.tasks import Relax, Static
 from .build import PhaseSetSpec, crystals_of
@@ -73,7 +74,7 @@ def relaxed_crystal(
         if potential in energies:
             continue
         with tempfile.TemporaryDirectory() as directory:
-            backend = load_backend(potential, SETTINGS[potential])
+            backend = _backend(potential)
             found = backend.calculate(cell.copy(), RELAXATION, label, Path(directory))
         cell = Structure(found.structure.lattice, [site.specie for site in start], found.structure.frac_coords)
         correction = mp2020_correction(cell)[0] if _is_uncorrected(potential) else 0.0
@@ -106,11 +107,17 @@ def public_geometry(entry: PublicEntry) -> PublicGeometry:
     energies = {}
     for potential in POTENTIALS:
         with tempfile.TemporaryDirectory() as directory:
-            backend = load_backend(potential, SETTINGS[potential])
+            backend = _backend(potential)
             found = backend.calculate(structure.copy(), Static(method=None), entry.entry_id, Path(directory))
         correction = _public_correction(entry, structure) if _is_uncorrected(potential) else 0.0
         energies[potential] = round(found.energy_per_atom + correction, 6)
     return PublicGeometry(formula=entry.formula, public=round(entry.energy_per_atom, 6), energies=energies)
+
+
+def _backend(potential: str) -> AseBackend:
+    backend = load_backend(potential, SETTINGS[potential])
+    assert isinstance(backend, AseBackend)
+    return backend
 
 
 def _is_uncorrected(potential: str) -> bool:
@@ -221,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         spec, _ = parse_file(CONFIGS / "phases" / f"{options.name}.yaml", PhaseSetSpec)
         found = RelaxedCrystals.read(options.file)
-        signatures = {name: load_backend(name, SETTINGS[name]).signature() for name in POTENTIALS}
+        signatures = {name: _backend(name).signature() for name in POTENTIALS}
         found = found.model_copy(update={"signatures": signatures})
         if options.entries:
             public = [entry for entry in public_entries(options.entries) if not holds_molecular_oxygen(entry)]

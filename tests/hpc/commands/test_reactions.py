@@ -177,13 +177,12 @@ def test_tables_for_people(catholyte: Run) -> None:
     ("arguments", "message"),
     [
         (("reactions", "LCO", "LPSC1x"), "did you mean LPSCl"),
-        (("reactions", "LCO", "LiFePO4"), "holds Fe, outside the phase set"),
+        (("reactions", "LCO", "LiGaO2"), "holds Ga, outside the phase set"),
         (("reactions", "LCO", "LPSCl", "--voltage", "-1"), "0 to 10 V are allowed"),
         (("reactions", "LCO", "LPSCl", "--voltage", "11"), "0 to 10 V are allowed"),
         (("reactions", "LCO", "LPSCl", "--temperature", "5"), "the temperature is 5.0 K"),
         (("reactions", "LCO", "LPSCl", "--gas", "H2=0.1"), "gases need their temperature"),
         (("window", "LCO", "--gas", "O2=0.2"), "gases need their temperature"),
-        (("reactions", "LCO", "LPSCl", "--temperature", "900", "--gas", "H2=0.1"), "alone, which no phase of the set"),
         (("reactions", "LCO", "LPSCl", "--temperature", "900", "--gas", "H2=-1"), "a partial pressure above 0"),
         (("reactions", "LCO", "LPSCl", "--temperature", "900", "--gas", "HO2=1"), "no data of a gas 'HO2'"),
         (
