@@ -9,13 +9,17 @@ from pydantic import Field, field_validator
 from .claims import Claim
 from .models import Spec, check_elements
 from .steps.bulk import BULK, BulkStep
+from .steps.conductivity import CONDUCTIVITY, ConductivityStep
 from .steps.electronic import ELECTRONIC, ElectronicStep
 from .steps.interface import INTERFACE, InterfaceStep
 from .steps.kind import StepKind
+from .steps.mechanics import MECHANICS, MechanicsStep
 from .steps.oxygen_loss import OXYGEN_LOSS, OxygenLossStep
+from .steps.polymorphs import POLYMORPHS, PolymorphStep
 from .steps.production import ProductionStep
 from .steps.reactions import REACTIONS, ReactionStep
 from .steps.screen import SCREEN, ScreenStep
+from .steps.transport import TRANSPORT, TransportStep
 from .steps.volumes import VOLUMES, VolumeStep
 from .steps.windows import WINDOWS, WindowStep
 from .units import NonNegativeElectronVolt
@@ -32,6 +36,10 @@ STEP_KINDS: tuple[StepKind, ...] = (
     ELECTRONIC,
     INTERFACE,
     OXYGEN_LOSS,
+    TRANSPORT,
+    MECHANICS,
+    CONDUCTIVITY,
+    POLYMORPHS,
 )
 
 
@@ -73,6 +81,18 @@ class Recipe(Spec):
     )
     oxygen_loss: OxygenLossStep | None = Field(
         None, description="runs only where it is asked for: --only oxygen_loss, or --full"
+    )
+    transport: TransportStep | None = Field(
+        None, description="runs only where it is asked for: --only transport, or --full"
+    )
+    mechanics: MechanicsStep | None = Field(
+        None, description="runs only where it is asked for: --only mechanics, or --full"
+    )
+    conductivity: ConductivityStep | None = Field(
+        None, description="runs only where it is asked for: --only conductivity, or --full"
+    )
+    polymorphs: PolymorphStep | None = Field(
+        None, description="runs only where it is asked for: --only polymorphs, or --full"
     )
     claims: tuple[Claim, ...] = Field(
         (), description="what the source claims: judged in the report, no part of any job"

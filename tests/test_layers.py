@@ -29,20 +29,21 @@ RANKS: dict[str, tuple[str, ...]] = {
     "workflows": (
         "roles signature",
         "documents interface_documents comparison_documents",
-        "band_documents",
+        "band_documents strain_documents",
         "vasp_output",
         "engines",
         "identity",
         "flows",
         "plan phases",
-        "preflight",
+        "preflight imports",
     ),
     "workflows.engines": ("cores tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp"),
     "analysis": (
         "words gibbs",
         "thermodynamics states trajectories cells layers former_labels",
         "campaigns phase_sets",
-        "oxygen motion records transport training_set",
+        "oxygen motion records training_set",
+        "transport",
         "figures",
         "report",
     ),
@@ -205,6 +206,7 @@ def test_analysis_sees_no_maker(graph: Graph) -> None:
             "documents",
             "interface_documents",
             "roles",
+            "strain_documents",
             "vasp_output",
         )
     }

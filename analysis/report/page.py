@@ -22,6 +22,12 @@ from .chapters.oxygen import OXYGEN_LOSS
 from .chapters.provenance import PROVENANCE, SETTINGS
 from .chapters.reactions import REACTIONS
 from .chapters.screen import SCREEN
+from .chapters.solids.barriers import BARRIERS
+from .chapters.solids.conductivity import CONDUCTIVITY
+from .chapters.solids.mechanics import MECHANICS
+from .chapters.solids.polymorphs import POLYMORPHS
+from .chapters.solids.surface_oxygen import SURFACE_OXYGEN
+from .chapters.solids.void import VOID
 from .chapters.volumes import VOLUMES
 from .chapters.windows import WINDOWS
 from .claims import Finding, claims_of, judged
@@ -43,11 +49,17 @@ CHAPTERS: tuple[Chapter[Any, Any], ...] = (
     REACTIONS,
     WINDOWS,
     VOLUMES,
+    VOID,
     SCREEN,
     INTERFACES,
     MOTION,
     OXYGEN_LOSS,
+    SURFACE_OXYGEN,
+    POLYMORPHS,
     LAYERS,
+    BARRIERS,
+    CONDUCTIVITY,
+    MECHANICS,
     SETTINGS,
     PROVENANCE,
 )

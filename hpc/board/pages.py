@@ -18,6 +18,7 @@ from ...analysis.report.rendering import environment
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...workflows.documents import CalculationDocument
 from ..run.campaign import explain
+from .hours import NO_HOURS, forecast_hours, used_hours
 from .matrix import KINDS, Line, Matrix, build_matrix, usage
 from .motion import EventSummaries, EventSummary
 from .pictures import PICTURES, picture
@@ -347,6 +348,9 @@ def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list
     }
     if row.get("wall_seconds") is not None:
         told["wall time"] = f"{row['wall_seconds']:.1f} s"
+    if (used := used_hours(row)) != NO_HOURS:
+        told["core hours"] = f"{used}, forecast {forecast_hours(row)}"
+    told["imported from"] = row.get("imported")
     if document is not None:
         edges, signature = document.band_edges, document.signature
         told |= {
@@ -375,6 +379,7 @@ def _environment() -> Environment:
     made = environment(Path(__file__).parent / "templates")
     claims = {"counted": counted, "interval_text": interval_text, "held_against": held_against}
     made.filters |= {"verdict": _verdict, "script": _script, "together": _together, **claims}
+    made.filters |= {"forecast_hours": forecast_hours, "used_hours": used_hours}
     return made
 
 

@@ -172,6 +172,9 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     elif state == "waiting":
         told["cause"] = "it has not started: an input is not finished, failed, or the run was stopped before its turn"
         told["advice"] = "see `catholyte status` for the inputs it waits for, then run the recipe again"
+    elif origin := record.get("imported"):
+        told["cause"] = f"nothing is wrong: its result was imported from {origin['path']}"
+        told["evidence"] = [f"sha256 of its output {origin['sha256']}", *origin.get("notes", [])]
     else:
         told["cause"] = (
             f"nothing is wrong: it finished {record.get('finished')} after {record.get('wall_seconds', 0):.1f} s"

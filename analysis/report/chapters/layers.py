@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ....configs.errors import StructureError
-from ....workflows.roles import Arrangement, Chunk, Host
+from ....workflows.roles import Arrangement, Chunk, HopEnd, Host, PolymorphCell, Strained
 from ...figures.layers import layer_content_figure, layers_figure
 from ...layers.geometry import AtomicPlane, CationLayer, LayeredGeometry, layered_geometry
 from ...words import file_stem
@@ -178,9 +178,11 @@ def _wanted(case: Case) -> list[Finished]:
         if not _may_be_layered(found):
             continue
         if found.document.kind == "relax":
+            if isinstance(role, (HopEnd, Strained, PolymorphCell)):
+                continue
             if found.entry.plan["step"] != "oxygen_loss" or isinstance(role, (Host, Arrangement)):
                 kept.append(found)
-        elif found.document.kind == "md" and isinstance(role, Chunk):
+        elif found.document.kind == "md" and isinstance(role, Chunk) and found.entry.plan["step"] != "conductivity":
             key = found.document.label, role.replica
             if key not in last or role.number > last[key][0]:
                 last[key] = role.number, found

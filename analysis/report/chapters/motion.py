@@ -380,7 +380,9 @@ MOTION = Chapter(
     "dynamics",
     "Bonds in motion",
     "The recipe has no finished molecular dynamics.",
-    lambda case: stored_runs(found.document for found in case.finished) or None,
+    lambda case: (
+        stored_runs(found.document for found in case.finished if found.entry.plan["step"] != "conductivity") or None
+    ),
     _evaluate,
     _blocks,
     _numbers,
