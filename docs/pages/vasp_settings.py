@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...workflows.engines.vasp.settings import NEVER_WRITTEN, REASONS
+from ...workflows.engines.vasp.reasons import NEVER_WRITTEN, REASONS
 
 __all__ = ["settings_page"]
 

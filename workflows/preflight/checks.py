@@ -278,10 +278,10 @@ def vacuum(runs: Runs) -> Finding:
 
 def dipole_stages(runs: Runs) -> Finding:
     """Polar slabs are converged without the dipole correction first."""
-    from ..engines.vasp.backend import stages
+    from ..engines.vasp.stages import runs_of
 
     polar = [run for run in _energies(runs) if run.cell.polar]
-    problems = [f"{run.name} has one stage" for run in polar if len(stages(run.cell, run.task)) != 2]
+    problems = [f"{run.name} has one stage" for run in polar if len(runs_of(run.cell, run.task, run.settings)) < 2]
     return finding(
         "dipole correction in two stages",
         problems,
@@ -350,18 +350,18 @@ def document_size(runs: Runs) -> Finding:
 def ranks_divide(runs: Runs, ranks: int) -> Finding:
     """KPAR divides the ranks, NCORE what is left, and NBANDS of a density of states is a multiple of the band
     groups."""
+    from ..engines.vasp.inputs import incar_tags as tags_of
+
     problems = []
     for run in runs:
-        settings = run.settings
-        groups = ranks // settings.kpar // settings.ncore
-        if ranks % settings.kpar or (ranks // settings.kpar) % settings.ncore:
+        tags = tags_of(run.cell, run.task, run.settings, ranks=ranks)
+        kpar, ncore, multiple = int(tags["KPAR"]), int(tags["NCORE"]), run.settings.band_multiple
+        groups = ranks // kpar // ncore
+        if ranks % kpar or (ranks // kpar) % ncore:
+            problems.append(f"{run.name}: {ranks} ranks are not a multiple of KPAR {kpar} × NCORE {ncore}")
+        elif groups and "NBANDS" in tags and multiple % groups:
             problems.append(
-                f"{run.name}: {ranks} ranks are not a multiple of KPAR {settings.kpar} × NCORE {settings.ncore}"
-            )
-        elif groups and settings.band_multiple % groups:
-            problems.append(
-                f"{run.name}: band_multiple {settings.band_multiple} is no multiple of {groups} band groups: VASP "
-                "would change NBANDS"
+                f"{run.name}: band_multiple {multiple} is no multiple of {groups} band groups: VASP would change NBANDS"
             )
     return finding("ranks", problems, "choose ncore, kpar and band_multiple to fit the ranks", f"{ranks} ranks fit")
 

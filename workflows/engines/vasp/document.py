@@ -36,6 +36,7 @@ from ..tasks import MolecularDynamics, Task
 from .cells import VaspCell, vasp_cell
 from .checks import Asked, run_checks, step_energy
 from .parts import join, parts
+from .relaxing import EARLIER
 from .runner import Change, changes
 from .signature import signature_of, tier_of
 
@@ -81,7 +82,8 @@ def _document(path: Path, files: VaspFiles, run: Vasprun, label: str, asked: Ask
     kind: Kind = asked.task.kind if asked else _kind(run)
     earlier = parts(path) if kind == "md" and path.is_dir() else []
     told = join(run, earlier) if earlier else ""
-    folders = [*(part.directory for part in earlier), path] if path.is_dir() else []
+    before = [*(part.directory for part in earlier), *sorted(path.glob(f"{EARLIER}*"))] if path.is_dir() else []
+    folders = [*before, path] if path.is_dir() else []
     altered = list(dict.fromkeys(change for folder in folders for change in changes(folder, kind)))
     last = run.ionic_steps[-1]
     forces = np.asarray(last["forces"], dtype=float)

@@ -271,6 +271,16 @@ def handlers(kind: Kind, frozen_time: float = 21600.0) -> tuple[Callable[[], Err
                 lower_nsw(place, len(part.frames))
             return found
 
+    class UnconvergedElectronsErrorHandler(known.UnconvergedErrorHandler):
+        """Electronic cycles alone: a relaxation that ran out of steps goes on by itself, with its wave functions."""
+
+        def check(self, directory: str = "./") -> bool:
+            try:
+                run = parse_vasprun(locate(Path(directory)).vasprun, states=False)
+            except InputError:
+                return False
+            return run.converged_electronic is False
+
     class FrozenRun(known.FrozenJobErrorHandler):
         """With the timeout of the campaign."""
 
@@ -287,7 +297,7 @@ def handlers(kind: Kind, frozen_time: float = 21600.0) -> tuple[Callable[[], Err
     if kind == "md":
         return (DynamicsErrors, *always, FrozenDynamics)
     statics = (
-        known.UnconvergedErrorHandler,
+        UnconvergedElectronsErrorHandler,
         known.NonConvergingErrorHandler,
         known.PositiveEnergyErrorHandler,
         FrozenRun,
