@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from .campaigns import board, cancel, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
+from .campaigns import board, cancel, check_inputs, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
 from .output import narrate
 from .results import bands, dynamics, export, layers
 from .structures import barrier, glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
@@ -56,6 +56,7 @@ COMMANDS = (
     cancel.COMMAND,
     database.COMMAND,
     inputs.COMMAND,
+    check_inputs.COMMAND,
     export.COMMAND,
 )
 for command in COMMANDS:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...configs.errors import InputError, StructureError
 from ...structures.crystals.cells import require_neutral
+from ..engines.acceptance import NO_MOMENT
 from ..engines.tasks import MolecularDynamics, Relax
 from .planned_run import Finding, PlannedRun, finding
 
@@ -128,9 +129,10 @@ def potcar_files(runs: Runs) -> Finding:
         settings = run.settings
         if settings.names_only:
             continue
-        elements = sorted(set(run.cell.structure.composition.get_el_amt_dict()) & set(settings.potcars))
+        potcars = settings.potcars_of(run.task)
+        elements = sorted(set(run.cell.structure.composition.get_el_amt_dict()) & set(potcars))
         try:
-            found += len(potcar_manifest({element: settings.potcars[element] for element in elements}, settings))
+            found += len(potcar_manifest({element: potcars[element] for element in elements}, settings))
         except InputError as error:
             problems.append(error.message)
             mend = mend or error.advice
@@ -189,14 +191,16 @@ def moment_order(runs: Runs) -> Finding:
         files = input_files(cell, run.task, run.settings)
         incar = Incar.from_str(str(files["INCAR"]))
         back = Poscar.from_str(files["POSCAR"].get_str(significant_figures=16)).structure
-        moments = cell.restored(list(incar.get("MAGMOM", [0.0] * len(back))))
-        asked = [float(m) for m in run.structure.site_properties["magmom"]]
+        moments = np.array(cell.restored(list(incar.get("MAGMOM", [0.0] * len(back)))))
+        asked = np.array([float(m or 0.0) for m in run.structure.site_properties["magmom"]])
+        moving = np.abs(asked) >= NO_MOMENT  # all of them times one scale; resting open shells start from less
+        scales = moments[moving] / asked[moving]
         symbols = [site.specie.symbol for site in run.structure.copy().remove_oxidation_states()]
         shift = np.array(cell.restored(back.frac_coords.tolist())) - run.structure.frac_coords
         same = cell.restored([site.specie.symbol for site in back]) == symbols and np.allclose(
             shift - np.round(shift), 0, atol=1e-9
         )
-        if not same or ("MAGMOM" in incar and not np.allclose(moments, asked, atol=1e-6)):
+        if not same or ("MAGMOM" in incar and scales.size and not np.allclose(scales, scales[0], atol=1e-5)):
             problems.append(f"{run.name}: moments or sites come back in another order")
     return finding(
         "MAGMOM after write and read-back",

@@ -24,7 +24,9 @@ __all__ = ["RANKS_ALONE", "irreducible_points", "layout", "ranks_here"]
 RANKS_ALONE = 64
 #: ranks of one k group below which bands are shared out badly
 LEAST_RANKS = 4
-#: k points of a mesh of which only pairs k, -k are looked for
+#: power of the ranks with which the speed of one k point rises: an assumption between the ideal 1 and none
+_SCALING = 0.7
+#: Å, with which operations are looked for
 _SYMMETRY_PRECISION = 1e-3
 #: variables in which schedulers tell the ranks of a job
 _VARIABLES = ("SLURM_NTASKS", "PBS_NP", "NSLOTS")
@@ -82,13 +84,13 @@ def layout(ranks: int, points: int, band_groups: int | None = None) -> tuple[int
     Returns
     -------
     tuple of int
-        KPAR: the divisor of the ranks that leaves the fewest of them idle in the last round of k points, the largest of
-        these, with at least :data:`LEAST_RANKS` ranks a group. NCORE: the divisor of a group's ranks next above their
-        root.
+        KPAR: the divisor of the ranks by which all k points are done soonest, with at least :data:`LEAST_RANKS` ranks a
+        group; within a group the speed rises with the power :data:`_SCALING` of its ranks. NCORE: the divisor of a
+        group's ranks next above their root.
     """
     divisors = [n for n in range(1, ranks + 1) if ranks % n == 0]
     allowed = [n for n in divisors if n <= points and (n == 1 or ranks // n >= LEAST_RANKS)]
-    kpar = max(allowed, key=lambda n: (-math.ceil(points / n) / (points / n), n))
+    kpar = min(allowed, key=lambda n: (math.ceil(points / n) * n**_SCALING, -n))
     group = ranks // kpar
     fitting = [n for n in range(1, group + 1) if group % n == 0 and (not band_groups or band_groups % (group // n) == 0)]
     ncore = min(fitting or [group], key=lambda n: (n < math.sqrt(group), abs(n - math.sqrt(group))))
