@@ -7,7 +7,22 @@ import sys
 
 import typer
 
-from .campaigns import board, cancel, check_inputs, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
+from .campaigns import (
+    board,
+    cancel,
+    check_inputs,
+    database,
+    doctor,
+    inputs,
+    plan,
+    report,
+    retry,
+    run,
+    status,
+    submit,
+    tend,
+    why,
+)
 from .output import narrate
 from .results import bands, dynamics, export, layers
 from .structures import barrier, glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies

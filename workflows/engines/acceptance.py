@@ -194,7 +194,9 @@ def _gap(document: CalculationDocument, task: Task) -> list[Check]:
     if not charges or any(len(found) > 1 or not min(found) or min(found) % 1 for found in charges.values()):
         return []
     gap = document.band_edges.gap
-    told = f"{gap:.2f} eV" if gap > 0 else "none: look whether another start ends in an insulating state of lower energy"
+    told = (
+        f"{gap:.2f} eV" if gap > 0 else "none: look whether another start ends in an insulating state of lower energy"
+    )
     return [Check(name="gap", ok=gap > 0, refuses=False, detail=told)]
 
 
@@ -204,7 +206,9 @@ def _triplet(document: CalculationDocument, task: Task) -> list[Check]:
     if symbols != ["O", "O"] or task.method is None or document.total_magnetization is None:
         return []
     total = abs(document.total_magnetization)
-    return [Check(name="triplet of O2", ok=abs(total - 2.0) <= _TRIPLET, detail=f"total moment {total:.2f} µB, 2 expected")]
+    return [
+        Check(name="triplet of O2", ok=abs(total - 2.0) <= _TRIPLET, detail=f"total moment {total:.2f} µB, 2 expected")
+    ]
 
 
 def has_open_shell(species: Species | Element) -> bool:

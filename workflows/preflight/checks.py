@@ -392,5 +392,5 @@ def wall_time_holds_a_step(runs: Runs, wall_time: float, ranks: int) -> Finding:
 
 
 def _energies(runs: Runs) -> Iterator[PlannedRun]:
-    """Runs whose energies may be subtracted: all but dynamics."""
-    return (run for run in runs if not isinstance(run.task, MolecularDynamics))
+    """Runs whose energies may be subtracted: all but dynamics, and those that vary a setting."""
+    return (run for run in runs if not isinstance(run.task, MolecularDynamics) and not run.varied)

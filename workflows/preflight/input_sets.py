@@ -83,7 +83,11 @@ class InputSet:
     def moments(self) -> list[float]:
         """MAGMOM, µB; VASP's own of 1 each where none is given."""
         given = self.tags.get("MAGMOM")
-        return [1.0] * len(self.structure) if given is None else [float(np.max(np.abs(m))) * np.sign(np.sum(m)) for m in given]
+        return (
+            [1.0] * len(self.structure)
+            if given is None
+            else [float(np.max(np.abs(m))) * np.sign(np.sum(m)) for m in given]
+        )
 
     @property
     def symbols(self) -> list[str]:
@@ -125,7 +129,9 @@ class InputSet:
         """k points that are computed."""
         if self.mesh is None or prod(self.mesh) == 1:
             return 1
-        return irreducible_points(self.cell, self.mesh, symmetry=self.tags.get("ISYM", 1) not in (0, -1), gamma=self.gamma)
+        return irreducible_points(
+            self.cell, self.mesh, symmetry=self.tags.get("ISYM", 1) not in (0, -1), gamma=self.gamma
+        )
 
     @property
     def largest_enmax(self) -> float | None:
@@ -188,9 +194,7 @@ def read_sets(folders: Iterable[Path]) -> list[InputSet]:
             if (file.parent / "POSCAR").is_file():
                 found.setdefault(file.parent.resolve(), _read(file.parent, known))
     if not found:
-        raise InputError(
-            "no folder with INCAR and POSCAR was found", "name the folders of the runs, or one above them"
-        )
+        raise InputError("no folder with INCAR and POSCAR was found", "name the folders of the runs, or one above them")
     return list(found.values())
 
 

@@ -62,6 +62,8 @@ class PlannedRun:
         Record of the built stack that it starts from; empty for another cell.
     given : str
         Of wave functions and charge density, what the job before it hands on.
+    varied : bool
+        Whether it varies a setting, to show what a number depends on.
     """
 
     key: str
@@ -71,6 +73,7 @@ class PlannedRun:
     settings: VaspSettings
     stack: Mapping[str, Any] = field(default_factory=dict)
     given: Given = "nothing"
+    varied: bool = False
 
     @cached_property
     def cell(self) -> VaspCell:

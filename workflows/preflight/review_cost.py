@@ -38,7 +38,10 @@ def electronic_steps(sets: Sets) -> Found:
     """Forces from two electronic steps."""
     for one in sets:
         if one.kind in ("md", "relax") and int(one.tags.get("NELMIN", 2)) < 4:
-            yield one, "NELMIN 2, VASP's own: forces from extrapolated wave functions can end after two electronic steps"
+            yield (
+                one,
+                "NELMIN 2, VASP's own: forces from extrapolated wave functions can end after two electronic steps",
+            )
 
 
 def groups_of_points(sets: Sets) -> Found:
@@ -66,7 +69,10 @@ def chain(sets: Sets) -> Found:
 
 
 COST = {
-    "preset of dynamics": (preset_of_dynamics, "PREC Normal, ALGO Fast, LREAL Auto: no energy of dynamics is subtracted"),
+    "preset of dynamics": (
+        preset_of_dynamics,
+        "PREC Normal, ALGO Fast, LREAL Auto: no energy of dynamics is subtracted",
+    ),
     "electronic steps": (electronic_steps, "NELMIN 4"),
     "groups of k points": (groups_of_points, "KPAR: a divisor of the ranks, up to the irreducible k points"),
     "bounded relaxations": (bounded, "NSW 100, and go on from CONTCAR and WAVECAR"),

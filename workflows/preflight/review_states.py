@@ -102,7 +102,10 @@ def fixed_moment(sets: Sets) -> Found:
     """A total moment that is fixed."""
     for one in sets:
         if float(one.tags.get("NUPDOWN", -1)) >= 0:
-            yield one, f"NUPDOWN {float(one.tags['NUPDOWN']):g} fixes the total moment: whether the cell wants it is not asked"
+            yield (
+                one,
+                f"NUPDOWN {float(one.tags['NUPDOWN']):g} fixes the total moment: whether the cell wants it is not asked",
+            )
 
 
 def triplet(sets: Sets) -> Found:
@@ -113,9 +116,15 @@ def triplet(sets: Sets) -> Found:
 
 
 STATES = {
-    "whole moments": (whole_moments, "start from 0.9 and 1.1 times the moments, keep the lowest energy, look at the gap"),
+    "whole moments": (
+        whole_moments,
+        "start from 0.9 and 1.1 times the moments, keep the lowest energy, look at the gap",
+    ),
     "one start": (one_start, "try several starting moments and keep the lowest energy"),
-    "state not handed on": (handed_on, "write WAVECAR (CHGCAR for another mesh) in the relaxation, and read it: ISTART 1"),
+    "state not handed on": (
+        handed_on,
+        "write WAVECAR (CHGCAR for another mesh) in the relaxation, and read it: ISTART 1",
+    ),
     "spin of zero": (spin_of_zero, "ISPIN 1 for closed shells; 0.6 µB on low-spin ions of open shells"),
     "spin left out": (spin_left_out, "ISPIN 2, with 0.6 µB on low-spin ions"),
     "spin of the control": (spin_of_control, "the same ISPIN, and moments by the same rule, in stack and control"),

@@ -29,7 +29,10 @@ def cell_cutoff(sets: Sets) -> Found:
         if one.kind == "relax" and int(one.tags.get("ISIF", 2)) >= 3 and limit is not None:
             cutoff = float(one.tags.get("ENCUT", limit))
             if cutoff < _STRESS * limit:
-                yield one, f"ISIF {int(one.tags['ISIF'])} at ENCUT {cutoff:g} eV, {cutoff / limit:.2f} × ENMAX: Pulay stress"
+                yield (
+                    one,
+                    f"ISIF {int(one.tags['ISIF'])} at ENCUT {cutoff:g} eV, {cutoff / limit:.2f} × ENMAX: Pulay stress",
+                )
 
 
 def final_static(sets: Sets) -> Found:
@@ -45,7 +48,10 @@ def basis(sets: Sets) -> Found:
     for one in sets:
         limit, cutoff = one.largest_enmax, one.tags.get("ENCUT")
         if limit is not None and cutoff is not None and float(cutoff) < _BASIS * limit:
-            yield one, f"ENCUT {float(cutoff):g} eV is {100 * float(cutoff) / limit:.0f} % of the largest ENMAX, {limit:.0f} eV"
+            yield (
+                one,
+                f"ENCUT {float(cutoff):g} eV is {100 * float(cutoff) / limit:.0f} % of the largest ENMAX, {limit:.0f} eV",
+            )
 
 
 def converged_bands(sets: Sets) -> Found:
@@ -59,7 +65,10 @@ def converged_bands(sets: Sets) -> Found:
             continue
         if finest[one.composition] < _DENSITY:
             mesh = "×".join(map(str, one.mesh))
-            yield one, f"{mesh} for {len(one.structure)} atoms, and no finer mesh beside it: band edges carry several 0.01 eV"
+            yield (
+                one,
+                f"{mesh} for {len(one.structure)} atoms, and no finer mesh beside it: band edges carry several 0.01 eV",
+            )
 
 
 def gamma_for_edges(sets: Sets) -> Found:

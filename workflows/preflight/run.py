@@ -116,7 +116,9 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
         if runs_production(planned.engine):
             run = _run(job, cells[planned.uuid], overrides)
             before = jobs.get(given.uuid) if isinstance(given, OutputReference) else None
-            runs.append(replace(run, stack=records.get(planned.uuid, {}), given=_given(run, before)))
+            varied = (planned.role or {}).get("kind") == "variation"
+            stack = records.get(planned.uuid, {})
+            runs.append(replace(run, stack=stack, given=_given(run, before), varied=varied))
     return runs
 
 
@@ -124,10 +126,12 @@ def _given(run: PlannedRun, before: Job | None) -> Given:
     """What the job before hands on: wave functions where the mesh is the same, else the charge density."""
     from ..engines.vasp.inputs import centring_of
 
-    if before is None or not isinstance(before.maker, CalculationMaker) or not runs_production(before.maker.engine.name):
+    if before is None or not isinstance(before.maker, CalculationMaker):
         return "nothing"
-    settings: Any = before.maker.engine.backend.settings
-    earlier = read_task(before.maker.task)
+    engine, earlier = before.maker.engine, read_task(before.maker.task)
+    if not runs_production(engine.name):
+        return "nothing"
+    settings: Any = engine.backend.settings
     if not settings.hand_on or isinstance(run.task, MolecularDynamics) or run.task.method is None:
         return "nothing"
     meshes = [(task.method and task.method.kpoints, centring_of(task, run.settings)) for task in (earlier, run.task)]

@@ -17,7 +17,9 @@ _SHOWN = 3
 
 
 def check_inputs(
-    folders: Annotated[list[Path], typer.Argument(help="Folders with INCAR, POSCAR and KPOINTS, or folders above them.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders with INCAR, POSCAR and KPOINTS, or folders above them.")
+    ],
 ) -> dict[str, Any]:
     """Read INCAR, KPOINTS, POSCAR (and POTCAR or POTCAR.spec) of any runs and name what an expert would.
 

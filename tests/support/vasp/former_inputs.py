@@ -83,9 +83,7 @@ def _stack() -> Structure:
     return structure
 
 
-def _write(
-    folder: Path, structure: Structure, tags: dict[str, Any], points: tuple[tuple[int, int, int], bool]
-) -> Path:
+def _write(folder: Path, structure: Structure, tags: dict[str, Any], points: tuple[tuple[int, int, int], bool]) -> Path:
     folder.mkdir(parents=True)
     bare = structure.copy().remove_oxidation_states()
     symbols = list(dict.fromkeys(site.specie.symbol for site in bare))

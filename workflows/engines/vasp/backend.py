@@ -179,7 +179,9 @@ class VaspBackend(EngineBackend):
             keep_inputs(directory)
             waves = (directory / WAVES).is_file() and (directory / WAVES).stat().st_size > 0
             left = task.model_copy(update={"max_steps": task.max_steps - done})
-            write_inputs(following, left, self.settings, directory, replace(main, given="waves" if waves else "nothing"))
+            write_inputs(
+                following, left, self.settings, directory, replace(main, given="waves" if waves else "nothing")
+            )
             run_stage(asking.command, directory, task.kind, self.settings, asking.label)
 
     def _at_best_height(self, structure: Structure, task: Relax, label: str, directory: Path) -> CalculationDocument:

@@ -107,7 +107,9 @@ def incar_tags(
         "IVDW": _IVDW[settings.dispersion],
         "LASPH": True,
         "LMAXMIX": 6 if any(site.specie.block == "f" for site in cell.structure) else 4,
-        "LREAL": "Auto" if (settings.md_real_space_projection if dynamics else settings.real_space_projection) else False,
+        "LREAL": "Auto"
+        if (settings.md_real_space_projection if dynamics else settings.real_space_projection)
+        else False,
         "ALGO": settings.md_algorithm if dynamics else settings.algorithm,
         "NELM": settings.max_iterations,
         "EDIFF": settings.md_energy_tolerance if dynamics else settings.energy_tolerance,

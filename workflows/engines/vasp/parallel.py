@@ -92,6 +92,8 @@ def layout(ranks: int, points: int, band_groups: int | None = None) -> tuple[int
     allowed = [n for n in divisors if n <= points and (n == 1 or ranks // n >= LEAST_RANKS)]
     kpar = min(allowed, key=lambda n: (math.ceil(points / n) * n**_SCALING, -n))
     group = ranks // kpar
-    fitting = [n for n in range(1, group + 1) if group % n == 0 and (not band_groups or band_groups % (group // n) == 0)]
+    fitting = [
+        n for n in range(1, group + 1) if group % n == 0 and (not band_groups or band_groups % (group // n) == 0)
+    ]
     ncore = min(fitting or [group], key=lambda n: (n < math.sqrt(group), abs(n - math.sqrt(group))))
     return kpar, ncore

@@ -168,6 +168,8 @@ def run_stage(command: str, directory: Path, kind: Kind, settings: VaspSettings,
         with _working_in(directory), warnings.catch_warnings():
             # custodian's validators read vasprun.xml and look for a POTCAR beside it, which POTCAR.spec replaces
             warnings.filterwarnings("ignore", message="No POTCAR file with matching TITEL")
+            # one that ended with its steps goes on; whether it may be used, acceptance says
+            warnings.filterwarnings("ignore", message="(?s).*is an unconverged VASP run")
             run_vasp(
                 vasp_cmd=command,
                 vasp_gamma_cmd=os.path.expandvars(settings.vasp_gamma_command).replace(

@@ -32,7 +32,7 @@ def test_groups_divide_ranks_and_bands(ranks: int, points: int, groups: int | No
     [
         (64, 1, (1, 8)),  # Γ alone: all ranks on its bands
         (64, 4, (4, 4)),  # the oxygen-loss jobs: four points at once
-        (128, 36, (32, 2)),  # two rounds of 32 with four ranks each beat one of 36 with none left over
+        (128, 36, (16, 4)),  # three rounds of 16 with eight ranks each, sooner than two of 32 with four
         (48, 4, (4, 4)),
         (1, 10, (1, 1)),
     ],
