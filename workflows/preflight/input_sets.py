@@ -212,11 +212,10 @@ def _read(folder: Path, known: dict[str, float]) -> InputSet:
         raise InputError(f"{file} cannot be read: {' '.join(str(error).split())[:200]}") from None
     mesh: Mesh | None = None
     gamma = True
-    if kpoints is not None and kpoints.style.name in ("Gamma", "Monkhorst", "Automatic") and len(kpoints.kpts) == 1:
-        if len(kpoints.kpts[0]) == 3:
-            mesh = (int(kpoints.kpts[0][0]), int(kpoints.kpts[0][1]), int(kpoints.kpts[0][2]))
-            shifted = any(kpoints.kpts_shift)
-            gamma = not shifted and (kpoints.style.name == "Gamma" or all(n % 2 for n in mesh))
+    style = "" if kpoints is None else kpoints.style.name
+    if kpoints is not None and style in ("Gamma", "Monkhorst") and len(kpoints.kpts[0]) == 3:
+        mesh = (int(kpoints.kpts[0][0]), int(kpoints.kpts[0][1]), int(kpoints.kpts[0][2]))
+        gamma = not any(kpoints.kpts_shift) and (style == "Gamma" or all(n % 2 for n in mesh))
     names, cutoffs = _potcars(folder)
     return InputSet(folder, tags, structure, mesh, gamma, names, {**known, **cutoffs})
 

@@ -15,8 +15,8 @@ Sets = Sequence[InputSet]
 Found = Iterator[tuple[InputSet, str]]
 #: µB, within which a moment stands on a whole number
 _WHOLE = 1e-6
-#: µB, of a moment that an ion has
-_MOMENT = 0.3
+#: µB, of a moment that an ion has; what a low-spin ion starts from is less
+_MOMENT = 0.75
 
 
 def _magnetic(one: InputSet) -> list[tuple[str, float]]:
@@ -104,7 +104,7 @@ def fixed_moment(sets: Sets) -> Found:
         if float(one.tags.get("NUPDOWN", -1)) >= 0:
             yield (
                 one,
-                f"NUPDOWN {float(one.tags['NUPDOWN']):g} fixes the total moment: whether the cell wants it is not asked",
+                f"NUPDOWN {float(one.tags['NUPDOWN']):g} fixes the total moment: the cell is not asked",
             )
 
 

@@ -50,7 +50,7 @@ def basis(sets: Sets) -> Found:
         if limit is not None and cutoff is not None and float(cutoff) < _BASIS * limit:
             yield (
                 one,
-                f"ENCUT {float(cutoff):g} eV is {100 * float(cutoff) / limit:.0f} % of the largest ENMAX, {limit:.0f} eV",
+                f"ENCUT {float(cutoff):g} eV is {100 * float(cutoff) / limit:.0f} % of the largest ENMAX, {limit:g} eV",
             )
 
 

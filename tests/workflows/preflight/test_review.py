@@ -24,12 +24,12 @@ RECIPES = ("gsirr", "nmc532-lgps", "glassy-ceramic", "core-shell", "li-rich")
 #: finding of the audit → rule → the folders that it names
 NAMED: dict[str, dict[str, set[str]]] = {
     "A-F6, CoO from whole numbers, one start, begun again for the density of states": {
-        "whole moments": {"CoO-relax", "CoO-dos", "NCM532-dos"},
-        "one start": {"NCM532-dos"},
+        "whole moments": {"CoO-relax", "CoO-dos", "LCO-Li-6-relax", "NCM532-dos"},
+        "one start": {"CoO-relax", "CoO-dos", "LCO-Li-6-relax", "NCM532-dos"},
         "state not handed on": {"LCO-dos", "CoO-dos"},
     },
     "A-F7, spin that must stay zero, and a control without it": {
-        "spin of zero": {"LCO-relax", "LCO-dos", "LPSCl-relax", "LCO-LPSCl-relax", "LCO-LPSCl-md", "LCO-Li-6-relax"},
+        "spin of zero": {"LCO-relax", "LCO-dos", "LPSCl-relax", "LCO-LPSCl-relax", "LCO-LPSCl-md"},
         "spin left out": {"LCO-control-md"},
         "spin of the control": {"LCO-control-md"},
     },

@@ -1,8 +1,9 @@
 """Wave functions and charge densities that one job leaves to the next, found by the cell that both share.
 
-They are kept in the folder ``handed`` beside the jobs' own, under a hash of the cell in which the job ended: a density of states that
-starts from exactly this cell finds them, whoever planned it. They only save time and keep the electronic state that was
-found; where they are gone, or of another basis, the job begins with superposed atoms. No part of a job's identity.
+They are kept in the folder ``handed`` beside the jobs' own, under a hash of the cell in which the job ended: a density
+of states that starts from exactly this cell finds them, whoever planned it. They only save time and keep the electronic
+state that was found; where they are gone, or of another basis, the job begins with superposed atoms. No part of a job's
+identity.
 """
 
 from __future__ import annotations

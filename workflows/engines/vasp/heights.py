@@ -1,7 +1,7 @@
 """The height of a cell that something else holds in the plane, from relaxations at fixed heights and a parabola.
 
-VASP relaxes all of a cell or none of it (its constraints on lattice vectors hold in dynamics alone), so a stack, and the
-crystals strained as in it, are relaxed at three heights; where the lowest is the last of them, further ones follow.
+VASP relaxes all of a cell or none of it (its constraints on lattice vectors hold in dynamics alone), so a stack, and
+the crystals strained as in it, are relaxed at three heights; where the lowest is the last of them, further ones follow.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ REASONS: dict[str, Reason] = {
     "LANGEVIN_GAMMA": Reason("1/τ per element, ps⁻¹", "task", "friction of the Langevin thermostat"),
     "NBLOCK": Reason("1 in dynamics", "task", "every step is written, so that a killed chunk loses none"),
     "ISTART": Reason(
-        "1 where wave functions are handed on: from the lowest start, relaxation to static to density of states; else 0",
+        "1 where wave functions are handed on: lowest start, relaxation, static run, density of states; else 0",
         "task",
         "the electronic state is found once and kept; no left-over WAVECAR is read by accident",
     ),

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from ....configs.errors import near_match_hint
 from ....configs.ions import Ion
@@ -29,7 +29,7 @@ RESOURCES = frozenset([
     "max_errors", "polling_time", "frozen_time", "ranks", "hand_on",
 ])
 # fmt: on
-#: tags of VASP 6.4 that pymatgen's table leaves out, and values that it does not know yet (VASP wiki, NHC_PERIOD, MDALGO)
+#: tags of VASP 6.4, and values, that pymatgen's table leaves out (VASP wiki, NHC_PERIOD, MDALGO)
 _NEWER = {"NHC_NCHAINS", "NHC_PERIOD", "NHC_NRESPA", "NHC_NS"}
 _NEWER_VALUES = {"MDALGO": {4, 5}}
 
