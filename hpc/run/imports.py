@@ -274,15 +274,15 @@ class _Import:
             return None
 
     def _statics_near(self, unit: _Unit) -> list[RunOutline]:
-        """Static runs and densities of states, those nearest in the tree first."""
+        """Static runs, then densities of states, those nearest in the tree first."""
         place = unit.first.found.path.absolute().parts
 
-        def distance(run: RunOutline) -> int:
+        def rank(run: RunOutline) -> tuple[bool, int]:
             other = run.found.path.absolute().parts
             shared = next((k for k, (a, b) in enumerate(zip(place, other, strict=False)) if a != b), len(place))
-            return len(place) + len(other) - 2 * shared
+            return run.kind == "dos", len(place) + len(other) - 2 * shared
 
-        return sorted((run for run in self.outlines if run.kind in ("static", "dos")), key=distance)
+        return sorted((run for run in self.outlines if run.kind in ("static", "dos")), key=rank)
 
     def _deliver(
         self, question: Question, record: dict[str, Any], unit: _Unit, count: int, document: CalculationDocument

@@ -195,7 +195,7 @@ WRONG = {
     "U": ("U", "U(Co): 3.3 eV, asked 3.9 eV"),
     "cutoff": ("cutoff", "cutoff: 480 eV, asked at least 500 eV"),
     "mesh": ("mesh", "k points: 3×3×3, asked 2×2×2"),
-    "version": ("version", "version of VASP: 5.4.4, asked 6.3"),
+    "version": ("version", "version of VASP: 5.4.4, asked 6.4"),
     "order": ("order", "moments of both signs in another order"),
     "half a gz": ("gz", "the gzip stream ends early"),
     "not self-consistent": ("icharg", "its density was read and kept, of a first part that is not here"),

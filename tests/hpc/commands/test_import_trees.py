@@ -231,7 +231,7 @@ def test_axes_in_another_order_come_back_in_the_order_of_the_job(
     """An orthorhombic cell, once with its axes permuted: the mesh follows, and a wrong one is seen."""
     text = (
         "name: axes\ntitle: axes\nsource: a test\nhubbard_u: {Co: 3.9 eV}\n"
-        "vasp:\n  relax: [Li3PO4]\n  cutoff: 500 eV\n  mesh: [3, 2, 1]\n  settings: {version: '6.3'}\n"
+        "vasp:\n  relax: [Li3PO4]\n  cutoff: 500 eV\n  mesh: [3, 2, 1]\n  settings: {version: '6.4'}\n"
     )
     plan = plan_of(tmp_path / "recipe", text)
     (run,) = planned_runs(plan, {"potcar_spec": True})

@@ -50,7 +50,7 @@ vasp:
   electronic: [CoO]
   cutoff: 500 eV
   mesh: [2, 2, 2]
-  settings: {version: "6.3", dos_points: 301}
+  settings: {version: "6.4", dos_points: 301}
   dynamics:
     materials: [Li2O]
     cutoff: 400 eV
@@ -148,6 +148,7 @@ def finished(
         titles=titles,
         valences=valences,
         following=following,
+        version=f"{settings.version}.3",
     )
     electrons = sum(valences[site.specie.symbol] for site in ran)
     if isinstance(task, Dos):
