@@ -96,7 +96,7 @@ def test_runs_of_no_recipe_are_calculations_of_their_own(
     chunks = ["Li2O vasp md (chunk 1)", "Li2O vasp md (chunk 2)"]
     assert len(documents["md"].trajectory.positions) == sum(len(made[name].run.frames) for name in chunks)
     assert documents["md"].provenance.wall_seconds == 24.0  # twelve each
-    assert documents["md"].settings["thermostat"] == "nose-hoover"
+    assert documents["md"].settings["thermostat"] == "nose-hoover-chain"
 
 
 def test_three_parts_of_one_dynamics_are_joined_and_a_fourth_goes_on(
