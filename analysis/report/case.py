@@ -58,7 +58,7 @@ class Case:
         Those with a document, density of states included.
     unreadable : dict of str to str
         Key of a finished job to the reason why its document cannot be read.
-    others : dict of str to BuiltInterfaces, ChosenInterface, ForceComparison or None
+    others : dict of str to Band, BuiltInterfaces, ChosenInterface, ForceComparison, HopCells, StrainedCells or None
         Key of a finished job that is no calculation to what it answered; None where it only added other jobs.
     committee : dict of str to Case
         The same campaign as each other member of its committee ran it; empty where there is no committee. The rest of

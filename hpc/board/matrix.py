@@ -16,7 +16,7 @@ from .snapshot import Quality, Snapshot
 __all__ = ["Cell", "Line", "Matrix", "Usage", "build_matrix", "usage"]
 
 #: kind of a calculation as a column
-KINDS = {"relax": "relaxation", "static": "energy", "dos": "projected DOS", "md": "dynamics"}
+KINDS = {"relax": "relaxation", "static": "energy", "dos": "projected DOS", "md": "dynamics", "band": "barriers"}
 #: the state that a cell of several jobs takes: the first of these that occurs
 _WORST = ("failed", "running", "waiting", "done", "reused")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...analysis.campaigns import FINISHED
+from ...analysis.report.claims_section import counted, held_against, interval_text
 from ...analysis.report.content import Value
 from ...analysis.report.rendering import environment
 from ...configs.errors import CatholyteError, UnknownNameError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from ...analysis.campaigns import Entry
+    from ...analysis.report.claims import Finding
 
 __all__ = ["PAGE_ROWS", "STATIC", "Links", "Pages", "figures_of"]
 
@@ -91,11 +93,14 @@ class Pages:
         Campaign to the numbers of its phase set; a campaign that is missing is still being evaluated.
     taken : str
         For an export: when it was made; the pages then stand alone.
+    findings : dict
+        Campaign to the verdicts on the claims of its source, as they were when the board was opened.
     """
 
     source: BoardSource
     values: dict[str, list[Value]] = field(default_factory=dict)
     taken: str = ""
+    findings: dict[str, list[Finding]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ledgers = EventSummaries(self.source)
@@ -127,7 +132,14 @@ class Pages:
         }
         shown = _filtered(whole, asked)
         return self._render(
-            "matrix", snapshot, links, asked, matrix=shown, filters=filters, pending=name not in self.values
+            "matrix",
+            snapshot,
+            links,
+            asked,
+            matrix=shown,
+            filters=filters,
+            pending=name not in self.values,
+            claims=[(one, one.to_json()) for one in self.findings.get(name, [])],
         )
 
     def jobs(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
@@ -365,7 +377,8 @@ def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list
 @cache
 def _environment() -> Environment:
     made = environment(Path(__file__).parent / "templates")
-    made.filters |= {"verdict": _verdict, "script": _script, "together": _together}
+    claims = {"counted": counted, "interval_text": interval_text, "held_against": held_against}
+    made.filters |= {"verdict": _verdict, "script": _script, "together": _together, **claims}
     made.filters |= {"forecast_hours": forecast_hours, "used_hours": used_hours}
     return made
 

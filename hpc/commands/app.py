@@ -25,8 +25,20 @@ from .campaigns import (
     why,
 )
 from .output import narrate
-from .results import bands, dynamics, export, layers
-from .structures import barrier, glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
+from .results import bands, claims, dynamics, export, layers, void
+from .structures import (
+    barrier,
+    conductivity,
+    elastic,
+    glass,
+    interfaces,
+    materials,
+    orderings,
+    reconstruct,
+    slabs,
+    substitute,
+    vacancies,
+)
 from .thermodynamics import phases, reactions, screen, volumes, window
 
 __all__ = ["app", "main"]
@@ -49,6 +61,7 @@ COMMANDS = (
     status.COMMAND,
     why.COMMAND,
     report.COMMAND,
+    claims.COMMAND,
     doctor.COMMAND,
     bands.COMMAND,
     slabs.COMMAND,
@@ -60,9 +73,12 @@ COMMANDS = (
     layers.COMMAND,
     substitute.COMMAND,
     barrier.COMMAND,
+    conductivity.COMMAND,
+    elastic.COMMAND,
     reactions.COMMAND,
     window.COMMAND,
     volumes.COMMAND,
+    void.COMMAND,
     screen.COMMAND,
     phases.COMMAND,
     dynamics.COMMAND,

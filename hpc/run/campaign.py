@@ -59,11 +59,12 @@ def save_campaign(store: CampaignStore, plan: Plan, reused: list[str]) -> None:
 
 
 def _is_recipe(stored: dict[str, Any] | None, recipe: Recipe) -> bool:
-    """Whether a stored recipe asks for the same: keys that did not exist when it was stored have their defaults."""
+    """Whether a stored recipe asks for the same: keys that did not exist when it was stored have their defaults, and
+    claims ask for nothing."""
     from pydantic import ValidationError
 
     try:
-        return stored is not None and type(recipe).model_validate(stored) == recipe
+        return stored is not None and type(recipe).model_validate(stored).asks_like(recipe)
     except ValidationError:
         return False
 
