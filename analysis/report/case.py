@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -86,6 +87,11 @@ class Case:
         """Keys of the jobs whose answer was read."""
         return {found.entry.plan["key"] for found in self.finished} | set(self.others)
 
+    @cached_property
+    def by_key(self) -> dict[str, Entry]:
+        """Jobs by their keys."""
+        return {entry.plan["key"]: entry for entry in self.entries}
+
     def of(self, step: str, variant: str | None = None) -> list[Finished]:
         """Finished jobs of one step, in the order of the campaign."""
         return [f for f in self.finished if f.entry.plan["step"] == step and variant in (None, f.variant)]
@@ -122,12 +128,8 @@ class Case:
             return f"{name} failed: {cause.get('message') or 'no cause was recorded'}.{advice}"
         if entry.state == "running":
             return f"{name} is not finished: started {entry.record.get('started')} on {entry.record.get('host')}."
-        inputs = [
-            other
-            for other in self.entries
-            if other.plan["key"] in entry.plan["depends_on"] and other.state not in FINISHED
-        ]
-        waits = ", ".join(f"{other.plan['name']} ({other.state})" for other in inputs)
+        inputs = [self.by_key[key] for key in entry.plan["depends_on"] if key in self.by_key]
+        waits = ", ".join(f"{other.plan['name']} ({other.state})" for other in inputs if other.state not in FINISHED)
         return f"{name} has not run" + (f": it waits for {waits}." if waits else ".")
 
 

@@ -183,4 +183,5 @@ def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequen
 
 
 def _unfinished(case: Case) -> list[str]:
-    return [case.why(entry) for entry in case.entries if entry.plan["key"] not in case.answered]
+    done = case.answered
+    return [case.why(entry) for entry in case.entries if entry.plan["key"] not in done]
