@@ -117,7 +117,7 @@ class InputSet:
     @property
     def open_shells(self) -> set[str]:
         """Elements of the cell whose ions have open d shells as a rule."""
-        return OPEN_SHELLS & set(self.symbols)
+        return set(self.symbols) & OPEN_SHELLS
 
     @cached_property
     def cell(self) -> VaspCell:

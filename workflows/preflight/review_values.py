@@ -61,7 +61,7 @@ def converged_bands(sets: Sets) -> Found:
         if one.mesh is not None and one.kind == "dos":
             finest[one.composition] = max(finest[one.composition], prod(one.mesh) * len(one.structure))
     for one in sets:
-        if one.kind != "dos" or one.mesh is None or one.cell.vacuum or one.stack:
+        if one.kind != "dos" or one.mesh is None or one.cell.vacuum or one.stack or _of_a_stack(one, sets):
             continue
         if finest[one.composition] < _DENSITY:
             mesh = "×".join(map(str, one.mesh))
@@ -69,6 +69,11 @@ def converged_bands(sets: Sets) -> Found:
                 one,
                 f"{mesh} for {len(one.structure)} atoms, and no finer mesh beside it: band edges carry several 0.01 eV",
             )
+
+
+def _of_a_stack(one: InputSet, sets: Sets) -> bool:
+    """Whether a crystal is strained as in a stack of the set, whose divisions in the plane it has to share."""
+    return any(other.stack and other.kind == "dos" and _plane(other)[1] == _plane(one)[1] for other in sets)
 
 
 def gamma_for_edges(sets: Sets) -> Found:

@@ -154,8 +154,10 @@ class VaspBackend(EngineBackend):
         *trials, main = runs_of(asking.cell, task, self.settings, given.given)
         if trials:
             kept, told = try_starts(asking, structure, self.settings, trials)
-            main = replace(main, start=kept.start)
-            shutil.move(directory / kept.folder / WAVES, directory / WAVES)
+            waves = directory / kept.folder / WAVES
+            main = replace(main, start=kept.start, given="waves" if waves.is_file() else "nothing")
+            if waves.is_file():
+                shutil.move(waves, directory / WAVES)
             write_atomically(directory / STARTS, json.dumps(told))
         write_inputs(structure, task, self.settings, directory, main)
         given.lay_into(directory)
@@ -189,8 +191,9 @@ class VaspBackend(EngineBackend):
         fixed = task.model_copy(update={"relax_cell": False})
         found: dict[float, CalculationDocument] = {}
         given: Handed | None = None
-        factor: float | None = FIRST[0]
-        while factor is not None:
+        following: float | None = FIRST[0]
+        while following is not None:
+            factor = following
             place = directory / f"{HEIGHT}{factor:g}"
             near = min(found, key=lambda other: abs(other - factor), default=None)
             base = structure if near is None else placed_in(structure, found[near].structure, near)
@@ -198,7 +201,7 @@ class VaspBackend(EngineBackend):
             given = _waves_of(place)
             energies = {height: document.energy for height, document in found.items()}
             untried = [height for height in FIRST if height not in found]
-            factor = untried[0] if untried else further_height(energies, label)
+            following = untried[0] if untried else further_height(energies, label)
         best = best_height(energies)
         near = min(found, key=lambda other: abs(other - best))
         start = at_height(placed_in(structure, found[near].structure, near), best)

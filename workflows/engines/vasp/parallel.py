@@ -64,9 +64,8 @@ def irreducible_points(cell: VaspCell, mesh: Mesh, *, symmetry: bool, gamma: boo
     if not symmetry:  # a general position for every atom, of its own kind: time reversal is left
         kinds = list(range(1, len(structure) + 1))
         positions = positions + np.random.default_rng(0).random(positions.shape)
-    found = spglib.get_ir_reciprocal_mesh(
-        mesh, (structure.lattice.matrix, positions, kinds), is_shift=shift, symprec=_SYMMETRY_PRECISION
-    )
+    cell_of = (structure.lattice.matrix.tolist(), positions.tolist(), kinds)
+    found = spglib.get_ir_reciprocal_mesh(mesh, cell_of, is_shift=shift, symprec=_SYMMETRY_PRECISION)
     return math.prod(mesh) if found is None else len(np.unique(found[0]))
 
 

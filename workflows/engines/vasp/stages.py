@@ -136,10 +136,10 @@ def written_runs(
     if isinstance(task, Relax) and task.relax_cell == "height":
         fixed = task.model_copy(update={"relax_cell": False})
         for factor in FIRST:
-            for folder, cell, one, run in written_runs(at_height(structure, factor), fixed, settings, given):
+            for folder, other, one, run in written_runs(at_height(structure, factor), fixed, settings, given):
                 if factor == FIRST[0] or run.purpose == "main":
                     waves = run if factor == FIRST[0] else replace(run, given="waves")
-                    yield str(Path(f"{HEIGHT}{factor:g}") / folder), cell, one, waves
+                    yield str(Path(f"{HEIGHT}{factor:g}") / folder), other, one, waves
         yield ".", structure, fixed, runs_of(vasp_cell(structure), fixed, settings, "waves")[-1]
         return
     cell = vasp_cell(structure)
