@@ -16,8 +16,9 @@ from ...workflows.engines.registry import runs_production
 from ...workflows.engines.tasks import read_task
 from ...workflows.engines.vasp.backend import VaspBackend
 from ...workflows.engines.vasp.cells import vasp_cell
-from ...workflows.engines.vasp.effort import Calibration, calibrate, expected_effort
 from ...workflows.plan.builder import Plan, PlannedJob
+from ...workflows.preflight.cost import expected_effort
+from ...workflows.vasp_output.effort import Calibration, calibrate
 from ..store.campaign_store import CampaignStore, open_store
 
 __all__ = ["NOT_CALIBRATED", "calibration_of", "forecast", "known_calibration"]

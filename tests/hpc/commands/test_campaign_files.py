@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 
-from catholyte.hpc.board.hours import forecast_hours, used_hours
+from catholyte.hpc.board.facts import forecast_hours, used_hours
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.tests.support.command_line import Run, answer
 from catholyte.tests.support.docs.doc_blocks import ROOT, blocks, lines_of
