@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ..models import Mesh, Spec
 from ..units import Femtosecond, ForceLimit, IonicSteps, Kelvin, PositiveElectronVolt
+from .electronic import Convergence
 
 __all__ = ["DynamicsPart", "ProductionStep"]
 
@@ -46,6 +47,7 @@ class ProductionStep(Spec):
 
     relax: tuple[str, ...] = Field(min_length=1, description="materials to relax")
     electronic: tuple[str, ...] = Field((), description="materials whose projected density of states is computed")
+    convergence: Convergence | None = Field(None, description="of the densities of states")
     cutoff: PositiveElectronVolt = Field(description="eV")
     mesh: Mesh | None = Field(None, description="divisions for every material that 'kpoints' leaves out")
     kpoints: dict[str, Mesh] = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...workflows.engines.vasp.settings import NEVER_WRITTEN, REASONS
+from ...workflows.engines.vasp.reasons import NEVER_WRITTEN, REASONS
 
 __all__ = ["settings_page"]
 
@@ -34,6 +34,19 @@ def settings_page() -> str:
         *(f"| {tag} | {reason} |" for tag, reason in NEVER_WRITTEN.items()),
     ]
     lines += [
+        "",
+        "A job may be several runs, each with a folder of its own: its starts (`start-1`, `start-2`: static, with other "
+        "moments; the lowest goes on with its wave functions; `preconverge`: the only one of a polar slab, before the "
+        "dipole correction is on), relaxations at several heights (`height-0.98`: stacks and the crystals strained as in "
+        "them), and the static run that gives a relaxed cell its energy (`canonical`). A relaxation whose steps end "
+        "before its forces goes on from its last positions. What a density of states begins with is kept in the folder "
+        "`handed` beside the jobs, under a hash of the cell that both share; where it is gone, the job begins with "
+        "atoms.",
+        "",
+        "KPAR and NCORE: `inputs` writes them for the `ranks` of the settings, 64 where they name none; a job that runs "
+        "takes those of its allocation.",
+        "",
+        "`catholyte check-inputs FOLDER…` looks at the files of any run for what an expert would name.",
         "",
         "POTCARs are named per element in `configs/engines/vasp.yaml` and belong to one release. `catholyte inputs` "
         "writes `POTCAR.spec`, the names; with `--potcars FOLDER` it writes POTCAR and `potcar-manifest.json` with "

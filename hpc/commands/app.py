@@ -10,6 +10,7 @@ import typer
 from .campaigns import (
     board,
     cancel,
+    check_inputs,
     database,
     doctor,
     import_,
@@ -88,6 +89,7 @@ COMMANDS = (
     database.COMMAND,
     inputs.COMMAND,
     import_.COMMAND,
+    check_inputs.COMMAND,
     export.COMMAND,
 )
 for command in COMMANDS:

@@ -239,7 +239,7 @@ def _potcars(cluster: Cluster) -> Finding:
 
     settings = engine_settings("vasp", VaspSettings, {"potcar_directory": cluster.potcars} if cluster.potcars else {})
     problems, mend, found = [], "", 0
-    for element, name in settings.potcars.items():
+    for element, name in [*settings.potcars.items(), *settings.md_potcars.items()]:
         try:
             found += len(potcar_manifest({element: name}, settings))
         except InputError as error:

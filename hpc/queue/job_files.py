@@ -20,10 +20,10 @@ from ...configs.cluster import Cluster
 from ...configs.errors import InputError
 from ...workflows.engines.engine import CalculationMaker
 from ...workflows.engines.registry import runs_production
-from ...workflows.engines.tasks import Task, read_task
-from ...workflows.engines.vasp.backend import VaspBackend, stages
-from ...workflows.engines.vasp.cells import vasp_cell
+from ...workflows.engines.tasks import Relax, Task, read_task
+from ...workflows.engines.vasp.backend import VaspBackend
 from ...workflows.engines.vasp.inputs import write_inputs
+from ...workflows.engines.vasp.stages import CANONICAL, Run, written_runs
 from ...workflows.plan.builder import Plan
 from ..run.asked_files import ASKED_FILE
 from ..run.open_questions import starting_cell
@@ -43,7 +43,7 @@ _SCRIPT = """#!/bin/bash
 # {name}: written by catholyte for job {key}
 set -eo pipefail
 cd "${{SLURM_SUBMIT_DIR:-${{PBS_O_WORKDIR:-${{SGE_O_WORKDIR:-$(dirname "$0")}}}}}}"
-if grep -qs "{ended}" OUTCAR; then echo "{name}: is finished"; exit 0; fi
+if [ -f finished ]; then echo "{name}: is finished"; exit 0; fi
 {setup}
 VASP="{command}"
 if [ -z "$VASP" ]; then echo "set CATHOLYTE_VASP_COMMAND, for example to 'srun vasp_std'" >&2; exit 2; fi
@@ -57,18 +57,44 @@ potcar() {{  # in the folder $1, from the names in POTCAR.spec, where no POTCAR 
   done > "$1/POTCAR.partial"
   mv "$1/POTCAR.partial" "$1/POTCAR"
 }}
-{before}{stages}"""
-_PARENT = """if ! grep -qs "{ended}" "../{parent}/OUTCAR"; then echo "{name}: waits for {parent}" >&2; exit 3; fi
+{before}{steps}"""
+_PARENT = """if [ ! -f "../{parent}/finished" ]; then echo "{name}: waits for {parent}" >&2; exit 3; fi
 cp "../{parent}/CONTCAR" POSCAR
 """
-_FIRST_STAGE = """cp POSCAR preconverge/POSCAR
-potcar preconverge
-(cd preconverge && $VASP > vasp.out 2>&1)
-cp preconverge/WAVECAR WAVECAR
+# the lowest of several electronic states goes on: its wave functions are read by the run that was asked for
+_STARTS = """lowest=""; best=""
+for start in {starts}; do
+  cp POSCAR "$start/POSCAR"
+  potcar "$start"
+  (cd "$start" && $VASP > vasp.out 2>&1) || true
+  grep -qs "{ended}" "$start/OUTCAR" || continue
+  energy=$(grep "energy  without entropy" "$start/OUTCAR" | tail -1 | sed 's/.*= *//')
+  if [ -z "$best" ] || awk -v a="$energy" -v b="$best" 'BEGIN {{ exit !(a < b) }}'; then
+    best="$energy"; lowest="$start"
+  fi
+done
+if [ -z "$lowest" ]; then echo "{name}: no start converged" >&2; exit 4; fi
+cp "$lowest/WAVECAR" WAVECAR
 """
-_LAST_STAGE = """potcar .
+_MAIN = """potcar .
 $VASP > vasp.out 2>&1
-rm -f WAVECAR preconverge/WAVECAR
+"""
+# a relaxation that ended with its steps, not with its forces, goes on from where it is
+_RELAX = """potcar .
+for round in 1 2 3 4 5; do
+  $VASP > vasp.out 2>&1
+  if grep -qs "reached required accuracy" OUTCAR || [ "$round" = 5 ]; then break; fi
+  cp CONTCAR POSCAR
+done
+"""
+_STATIC = """cp CONTCAR canonical/POSCAR
+[ -s WAVECAR ] && cp WAVECAR canonical/WAVECAR
+potcar canonical
+(cd canonical && $VASP > vasp.out 2>&1)
+"""
+_END = """grep -q "{ended}" OUTCAR
+rm -f WAVECAR CHGCAR */WAVECAR */CHGCAR
+touch finished
 """
 
 
@@ -121,6 +147,9 @@ def write_campaign_files(
     for job in vasp:
         key = job_key(job.uuid, job.index)
         name = names.get(key, job.name)
+        if job.maker.task.get("relax_cell") == "height":  # type: ignore[union-attr]  # of a calculation
+            waiting.append({"name": name, "for": "this package: it is several relaxations and a parabola"})
+            continue
         if store is not None and (Ledger(store).record(key) or {}).get("state") == "done":
             finished.append(name)
             continue
@@ -159,14 +188,16 @@ def _is_production(job: Job) -> bool:
 def _write(one: _Folder, plan: Plan, out: Path, cluster: Cluster | None) -> dict[str, Any]:
     place = _slug(one.name)
     folder = out / place
-    settings, cell = one.backend.settings, vasp_cell(one.cell, one.name)
-    runs = stages(cell, one.task)
-    for stage, inside in runs:
-        write_inputs(one.cell, one.task, settings, folder / inside, stage)
+    runs: list[Run] = []
+    folders = []
+    for inside, cell, task, run in written_runs(one.cell, one.task, one.backend.settings, "nothing"):
+        write_inputs(cell, task, one.backend.settings, folder / inside, run)
+        runs.append(run)
+        folders.append(inside)
     parent = None if one.parent is None else _slug(one.parent.name)
     key = job_key(one.job.uuid, one.job.index)
     script = folder / "run.sh"
-    script.write_text(_script(one, key, parent, cluster, two_stages=len(runs) > 1), encoding="utf-8")
+    script.write_text(_script(one, key, parent, cluster, _steps(one, folders, runs)), encoding="utf-8")
     script.chmod(0o755)
     told = {
         "key": key,
@@ -181,7 +212,15 @@ def _write(one: _Folder, plan: Plan, out: Path, cluster: Cluster | None) -> dict
     return told
 
 
-def _script(one: _Folder, key: str, parent: str | None, cluster: Cluster | None, *, two_stages: bool) -> str:
+def _steps(one: _Folder, folders: list[str], runs: list[Run]) -> str:
+    """What a script does once its POSCAR is there."""
+    starts = [folder for folder, run in zip(folders, runs, strict=True) if run.purpose == "start"]
+    tried = _STARTS.format(starts=" ".join(starts), ended=_ENDED, name=one.name) if starts else ""
+    main = _RELAX if isinstance(one.task, Relax) else _MAIN
+    return tried + main + (_STATIC if CANONICAL in folders else "") + _END.format(ended=_ENDED)
+
+
+def _script(one: _Folder, key: str, parent: str | None, cluster: Cluster | None, steps: str) -> str:
     from pymatgen.io.vasp.inputs import PotcarSingle
 
     method = one.task.method
@@ -196,17 +235,16 @@ def _script(one: _Folder, key: str, parent: str | None, cluster: Cluster | None,
         setup = [f"module load {name}" for name in cluster.modules] + list(cluster.setup)
         if cluster.potcars:
             setup.append(f'export PMG_VASP_PSP_DIR="${{PMG_VASP_PSP_DIR:-{cluster.potcars}}}"')
-    before = "" if parent is None else _PARENT.format(ended=_ENDED, parent=parent, name=one.name)
+    before = "" if parent is None else _PARENT.format(parent=parent, name=one.name)
     return _SCRIPT.format(
         header=header,
         name=one.name.replace('"', "'"),
         key=key,
-        ended=_ENDED,
         setup="\n".join(setup),
         command=command,
         library=PotcarSingle.functional_dir[one.backend.settings.functional_library],
         before=before,
-        stages=(_FIRST_STAGE if two_stages else "") + _LAST_STAGE,
+        steps=steps,
     )
 
 

@@ -39,6 +39,9 @@ _DEFAULTS: dict[str, Any] = {
     "LORBIT": 0,
     "NEDOS": 301,
     "LWAVE": True,
+    "LCHARG": True,
+    "ISTART": 0,
+    "ICHARG": 2,
     "LREAL": False,
     "RANDOM_SEED": 0,
 }

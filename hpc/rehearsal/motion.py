@@ -125,9 +125,10 @@ def _relaxation(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
 
 
 def _dynamics(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
-    """Leapfrog: positions at whole steps, velocities at half steps; SMASS >= 0 adds a Nosé-Hoover friction."""
-    if inputs.incar["MDALGO"] not in (0, 2):
-        raise InputError(f"MDALGO = {inputs.incar['MDALGO']} is not supported by the rehearsal; allowed: 0, 2")
+    """Leapfrog: positions at whole steps, velocities at half steps; SMASS >= 0, or a chain, adds the friction of one
+    Nosé-Hoover thermostat."""
+    if inputs.incar["MDALGO"] not in (0, 2, 4):
+        raise InputError(f"MDALGO = {inputs.incar['MDALGO']} is not supported by the rehearsal; allowed: 0, 2, 4")
     step = float(inputs.incar["POTIM"])  # fs
     start, mobile = float(inputs.incar["TEBEG"]), _mobile(atoms)
     end = float(inputs.incar.get("TEEND", start))
@@ -142,7 +143,7 @@ def _dynamics(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
     friction, integral = (
         float(value) for value in (inputs.thermostat if inputs.thermostat is not None else (0.0, 0.0))
     )
-    thermostatted = float(inputs.incar["SMASS"]) >= 0
+    thermostatted = float(inputs.incar["SMASS"]) >= 0 or int(inputs.incar.get("NHC_NCHAINS", 0)) > 0
     period = 40 * step  # VASP's SMASS = 0: about 40 steps a period
     total = int(inputs.incar["NSW"])
     for number in range(total):

@@ -108,6 +108,8 @@ class Outputs:
         self.vasprun.finish()
         if self.inputs.incar["LWAVE"]:
             (self.directory / "WAVECAR").write_text(f"{STAMP}: no wave functions\n")
+        if self.inputs.incar["LCHARG"]:
+            (self.directory / "CHGCAR").write_text(f"{STAMP}: no charge density\n")
         self.close()
 
     def close(self) -> None:

@@ -64,11 +64,20 @@ def rehearse(
         f" running the rehearsal: {inputs.structure.composition.formula}, {inputs.kind}; placeholder numbers, not VASP",
         flush=True,
     )
+    _tell_handed(directory, inputs)
     run = _Run(directory, _misled(inputs, found), electrons, found, seconds_per_step)
     for frame in frames(inputs, _calculator(chgnet)):
         if not run.step(frame):
             return
     run.end()
+
+
+def _tell_handed(directory: Path, inputs: RunInputs) -> None:
+    """Say whether what the INCAR wants to be read is there; VASP, too, begins with superposed atoms where it is not."""
+    wanted = (["WAVECAR"] if inputs.incar["ISTART"] == 1 else []) + (["CHGCAR"] if inputs.incar["ICHARG"] == 1 else [])
+    for name in wanted:
+        there = (directory / name).is_file() and (directory / name).stat().st_size > 0
+        print(f" {name}: {'read' if there else 'to be read and not there, atoms instead'}", flush=True)
 
 
 def _calculator(chgnet: bool) -> Any:

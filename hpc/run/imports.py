@@ -120,11 +120,14 @@ class _Import:
                 self.known[digest] = holding[0]
         self.again: list[tuple[FoundRun, str]] = []
         self.names = library_names()
+        self.outlines: list[RunOutline] = []
+        #: hashes of static runs that gave a relaxation its energy; they may answer a job of their own too
+        self.statics: set[str] = set()
         #: jobs of the recipe whose starting cell is not known, and their kinds
         self.waiting: dict[str, str] = {}
 
     def of(self, places: Sequence[Path]) -> dict[str, Any]:
-        outlines = list(self._outlines(places))
+        self.outlines = outlines = list(self._outlines(places))
         units = [_Unit([one]) for one in outlines if one.kind != "md"]
         units += self._dynamics([one for one in outlines if one.kind == "md"])
         units = [unit for unit in sorted(units, key=lambda unit: unit.first.place) if self._is_named(unit)]
@@ -134,7 +137,7 @@ class _Import:
             for unit in units:
                 self._take_own(unit)
         for unit in units:
-            if not unit.placed:
+            if not unit.placed and unit.first.digest not in self.statics:
                 self._refuse_unit(unit)
         return {
             "imported": self.imported,
@@ -265,10 +268,21 @@ class _Import:
             steps += unit.parts[count].n_steps
             count += 1
         try:
-            return count, answer(question, unit.parts[:count], match)
+            return count, answer(question, unit.parts[:count], match, self._statics_near(unit))
         except CatholyteError as error:
             unit.reasons.append(_sentence(error))
             return None
+
+    def _statics_near(self, unit: _Unit) -> list[RunOutline]:
+        """Static runs, then densities of states, those nearest in the tree first."""
+        place = unit.first.found.path.absolute().parts
+
+        def rank(run: RunOutline) -> tuple[bool, int]:
+            other = run.found.path.absolute().parts
+            shared = next((k for k, (a, b) in enumerate(zip(place, other, strict=False)) if a != b), len(place))
+            return run.kind == "dos", len(place) + len(other) - 2 * shared
+
+        return sorted((run for run in self.outlines if run.kind in ("static", "dos")), key=rank)
 
     def _deliver(
         self, question: Question, record: dict[str, Any], unit: _Unit, count: int, document: CalculationDocument
@@ -279,6 +293,8 @@ class _Import:
             unit.reasons.insert(0, f"{question.name} {why}")
             return
         self._told(parts, document, question.name, record["key"])
+        origin = document.provenance.imported
+        self.statics |= set(origin.parts if origin is not None and len(parts) == 1 else [])
         unit.parts = unit.parts[count:]
         unit.placed = not unit.parts or not self._is_named(unit)  # what is left may be written for another job
 

@@ -17,10 +17,12 @@ from ...structures.crystals.magnetism import moment_window
 from ..documents import Acceptance, CalculationDocument, Check
 from .tasks import Dos, MolecularDynamics, Relax, Task
 
-__all__ = ["MAX_VOLUME_CHANGE", "accept", "assess"]
+__all__ = ["MAX_VOLUME_CHANGE", "NO_MOMENT", "accept", "assess", "has_open_shell"]
 
 #: relative change of the volume of a relaxed cell, beyond which the starting cell was another phase
 MAX_VOLUME_CHANGE = 0.2
+#: µB, by which the total moment of O2 may differ from 2
+_TRIPLET = 0.1
 #: µB; moments below it have no direction
 NO_MOMENT = 0.3
 
@@ -45,6 +47,8 @@ def assess(document: CalculationDocument, task: Task, has_moments: bool = True) 
         _composition(document),
         _moments_present(document, task, has_moments),
         *_moments(document, task),
+        *_gap(document, task),
+        *_triplet(document, task),
         *_volume(document, task),
         *_hubbard(document, task),
         *_bands(document, task),
@@ -149,7 +153,7 @@ def _moments(document: CalculationDocument, task: Task) -> list[Check]:
     name = "moments in their windows"
     if document.magmoms is None:
         spinless = task.method is not None and not task.method.spin_polarized
-        if not (spinless and any(_has_open_shell(site.specie) for site in document.structure)):
+        if not (spinless and any(has_open_shell(site.specie) for site in document.structure)):
             return []
         return [Check(name=name, ok=False, refuses=False, detail="not looked at: the run has no spin")]
     if not looked_at.any():
@@ -178,8 +182,37 @@ def _moments(document: CalculationDocument, task: Task) -> list[Check]:
     return checks
 
 
-def _has_open_shell(species: Species | Element) -> bool:
-    """Whether an ion of the d block holds 1 to 9 d electrons, as far as its oxidation state is known."""
+def _gap(document: CalculationDocument, task: Task) -> list[Check]:
+    """A gap where U was asked for and every ion of its elements has one whole charge: without one, the run has ended in
+    a metallic state of PBE+U, which can lie far above the insulating one. Ions of two charges may share electrons."""
+    if document.band_edges is None or task.method is None or isinstance(task, MolecularDynamics):
+        return []
+    charges: dict[str, set[float]] = {}
+    for site in document.initial_structure:
+        if task.method.hubbard_u.get(site.specie.symbol, 0.0) > 0 and has_open_shell(site.specie):
+            charges.setdefault(site.specie.symbol, set()).add(getattr(site.specie, "oxi_state", None) or 0.0)
+    if not charges or any(len(found) > 1 or not min(found) or min(found) % 1 for found in charges.values()):
+        return []
+    gap = document.band_edges.gap
+    told = (
+        f"{gap:.2f} eV" if gap > 0 else "none: look whether another start ends in an insulating state of lower energy"
+    )
+    return [Check(name="gap", ok=gap > 0, refuses=False, detail=told)]
+
+
+def _triplet(document: CalculationDocument, task: Task) -> list[Check]:
+    """O2 has two unpaired electrons: its singlet, 1 eV higher, is no reference of oxygen."""
+    symbols = [site.specie.symbol for site in document.initial_structure]
+    if symbols != ["O", "O"] or task.method is None or document.total_magnetization is None:
+        return []
+    total = abs(document.total_magnetization)
+    return [
+        Check(name="triplet of O2", ok=abs(total - 2.0) <= _TRIPLET, detail=f"total moment {total:.2f} µB, 2 expected")
+    ]
+
+
+def has_open_shell(species: Species | Element) -> bool:
+    """Whether an ion of the d block holds 1 to 9 d electrons; True where its oxidation state is not known."""
     element = species.element if isinstance(species, Species) else species
     if not element.is_transition_metal:
         return False

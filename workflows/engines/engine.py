@@ -47,6 +47,13 @@ class Engine(MSONable):
         """The code behind the name."""
         return load_backend(self.name, self.settings)
 
+    def handing_on(self) -> Engine:
+        """The same engine, which keeps what a job that starts from the result can begin with; no part of an
+        identity."""
+        if "hand_on" not in self.backend.resources:
+            return self
+        return Engine(self.name, {**self.settings, "hand_on": True})
+
     def maker(self, task: Task) -> CalculationMaker:
         """Return the maker of one kind of calculation.
 

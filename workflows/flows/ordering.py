@@ -47,6 +47,10 @@ class Level(MSONable):
         if self.engine.backend.needs_method and self.method is None:
             raise InputError(f"engine {self.engine.name} needs a level of theory: functional, cutoff, mesh and U")
 
+    def handing_on(self) -> Level:
+        """This level with an engine that keeps what a job after it can begin with."""
+        return Level(self.engine.handing_on(), self.method, self.single_points)
+
     def maker(self, task: Task) -> CalculationMaker:
         """Return the maker of a calculation at this level."""
         method = Method.model_validate(self.method) if self.method is not None else None

@@ -120,7 +120,7 @@ class SubstitutionMaker(Maker):
         label : str
         """
         plan, asked = OxygenLossPlan.model_validate(self.plan), SubstitutionPlan.model_validate(self.asked)
-        maker = self.level.maker(
+        maker = self.level.handing_on().maker(
             Relax(max_force=plan.max_force, max_steps=plan.max_steps, relax_cell=plan.relax_cell, keep_symmetry=False)
         )
         names, cells, ions, roles = [], [], [], []

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pymatgen.core.structure import Structure
 
-from ...configs.errors import InputError
-from ..documents import Acceptance, CalculationDocument, Effort, Origin, Provenance
+from ...configs.errors import CatholyteError, InputError
+from ..documents import Acceptance, CalculationDocument, Check, Effort, Origin, Provenance
 from ..engines.acceptance import accept, assess
 from ..engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
 from ..engines.vasp.cells import VaspCell
@@ -45,10 +45,13 @@ def digest_of(parts: Sequence[RunOutline]) -> str:
     return hashlib.sha256("\n".join(part.digest for part in parts).encode()).hexdigest()
 
 
-def answer(question: Question, parts: Sequence[RunOutline], match: CellMatch) -> CalculationDocument:
+def answer(
+    question: Question, parts: Sequence[RunOutline], match: CellMatch, statics: Sequence[RunOutline] = ()
+) -> CalculationDocument:
     """Return the document with which a finished run answers a job.
 
-    Sites come in the order that the job asks for, on its axes; cell and Cartesian frame are the run's own.
+    Sites come in the order that the job asks for, on its axes; cell and Cartesian frame are the run's own. Where the
+    energy of a relaxation is that of a static run in the relaxed cell, one of `statics` gives it.
 
     Parameters
     ----------
@@ -57,14 +60,59 @@ def answer(question: Question, parts: Sequence[RunOutline], match: CellMatch) ->
         One run, or the parts of one dynamics in their order.
     match : CellMatch
         Of the first part.
+    statics : sequence of RunOutline
+        Static runs and densities of states.
 
     Raises
     ------
     InputError
-        Naming every setting in which the run differs from what is asked, or what is damaged.
+        Naming every setting in which the run differs from what is asked, what is damaged, or that there is no such
+        static run.
     CalculationError
         If the result is not accepted.
     """
+    document = _answer(question, parts, match)
+    return _with_static(question, document, statics) if question.needs_static else document
+
+
+def _with_static(
+    question: Question, relaxed: CalculationDocument, statics: Sequence[RunOutline]
+) -> CalculationDocument:
+    """A relaxation with energy, forces, moments and signature of the static run in its cell, as the engine does it."""
+    asked, reasons = question.static_in(relaxed.structure), []
+    for run in statics:
+        if not asked.takes_kind(run) or not isinstance(match := asked.match(run), CellMatch):
+            continue
+        try:
+            static = _answer(asked, [run], match)
+        except CatholyteError as error:
+            reasons.append(f"{run.place}: {error.message}")
+            continue
+        return _together_with(relaxed, static, run)
+    told = f" ({'; '.join(reasons)})" if reasons else ""
+    raise InputError(
+        f"{question.name} takes its energy from a static run at {question.method.cutoff:g} eV in the relaxed cell, and "
+        f"there is none{told}"
+    )
+
+
+def _together_with(relaxed: CalculationDocument, static: CalculationDocument, run: RunOutline) -> CalculationDocument:
+    checks = [one for verdict in (relaxed.acceptance, static.acceptance) if verdict for one in verdict.checks]
+    told = f"the cell was relaxed at {relaxed.signature.cutoff:g} eV; energy and forces are of a static run as asked"
+    names = ("energy", "forces", "stress", "magmoms", "total_magnetization", "band_edges", "signature", "structure")
+    provenance, origin = relaxed.provenance, relaxed.provenance.imported
+    if origin is not None:
+        both = [*(origin.parts or [origin.sha256]), run.digest]
+        notes = [*origin.notes, f"its energy is that of the static run {run.place}"]
+        provenance = provenance.model_copy(
+            update={"imported": origin.model_copy(update={"parts": both, "notes": notes})}
+        )
+    verdict = Acceptance.of([*checks, Check(name="relaxed as asked", ok=True, refuses=False, detail=told)])
+    update = {name: getattr(static, name) for name in names}
+    return relaxed.model_copy(update={**update, "acceptance": verdict, "provenance": provenance})
+
+
+def _answer(question: Question, parts: Sequence[RunOutline], match: CellMatch) -> CalculationDocument:
     read = [_Read.of(part) for part in parts]
     for one in read:
         if found := question.differences(one.run, match, one.signature, one.types):

@@ -7,7 +7,7 @@ imported result and a computed one are held to the same rules; what concerns spe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isclose
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,9 @@ from ..engines.registry import runs_production
 from ..engines.tasks import Dos, MolecularDynamics, Relax, Static, Task, read_task
 from ..engines.vasp.backend import VaspBackend
 from ..engines.vasp.cells import VaspCell, vasp_cell
-from ..engines.vasp.inputs import Stage, incar_tags, needs_stages
+from ..engines.vasp.inputs import centring_of, incar_tags
 from ..engines.vasp.potcar import known_titles
+from ..engines.vasp.stages import final_static, needs_static
 from ..roles import Role, read_role
 from ..vasp_output.atoms import AtomType
 from .cells import CellMatch, match_cell, mesh_along
@@ -53,6 +54,8 @@ _COMPARED = (
     "MDALGO",
     "SMASS",
     "LANGEVIN_GAMMA",
+    "NHC_NCHAINS",
+    "NHC_PERIOD",
 )
 #: what VASP takes where neither the INCAR nor the values in force say it (VASP wiki, the pages of these tags)
 _DEFAULTS: dict[str, Any] = {"ISPIN": 1, "LASPH": False, "LDIPOL": False, "IDIPOL": 0, "MDALGO": 0, "SMASS": -3.0}
@@ -105,6 +108,8 @@ class Question:
     def takes_kind(self, run: RunOutline) -> bool:
         """Whether a run is of the kind that is asked for; one with a projected density of states is a static one
         too."""
+        if isinstance(self.task, Relax) and self.task.relax_cell == "height":
+            return False  # several relaxations and a parabola
         return run.kind == self.task.kind or (isinstance(self.task, Static) and run.kind == "dos")
 
     def match(self, run: RunOutline) -> CellMatch | str | None:
@@ -158,15 +163,19 @@ class Question:
             "dispersion": (found.dispersion or "none", "as IVDW says" if asked.get("IVDW") else "none"),
             "spin-orbit coupling": (found.spin_orbit or found.noncollinear, bool(asked.get("LSORBIT"))),
             "real-space projection (LREAL)": (found.real_space_projection, bool(asked.get("LREAL"))),
-            "PREC": (found.precision, self.backend.settings.precision),
+            "PREC": (found.precision, asked["PREC"]),
         }
         told += [
             f"{name}: {mine}, asked {wanted}"
             for name, (mine, wanted) in pairs.items()
             if mine != wanted and not (name == "dispersion" and wanted != "none" and mine != "none")
         ]
-        if found.cutoff is None or not isclose(found.cutoff, float(asked["ENCUT"]), abs_tol=0.01):
-            told.append(f"cutoff: {found.cutoff:g} eV, asked {float(asked['ENCUT']):g} eV")
+        cutoff = found.cutoff or 0.0
+        if self.needs_static:  # its energy is that of the static run; a cell relaxes at no lower cutoff than that has
+            if cutoff < self.method.cutoff - 0.01:
+                told.append(f"cutoff: {cutoff:g} eV, asked at least {self.method.cutoff:g} eV")
+        elif not isclose(cutoff, float(asked["ENCUT"]), abs_tol=0.01):
+            told.append(f"cutoff: {cutoff:g} eV, asked {float(asked['ENCUT']):g} eV")
         if found.charge and abs(found.charge) > 1e-3:
             told.append(f"charge: {found.charge:+g} e, asked a neutral cell")
         return told
@@ -193,7 +202,7 @@ class Question:
         if found != asked:
             return [f"k points: {_times(found)}, asked {_times(asked)}"]
         gamma = run.kpoints.style.name.lower().startswith("g")
-        wanted = self.backend.settings.centring == "gamma"
+        wanted = centring_of(self.task, self.backend.settings) == "gamma"
         if any(n % 2 == 0 for n in asked) and gamma != wanted:
             names = {True: "Γ-centred", False: "Monkhorst-Pack"}
             return [f"k points: {names[gamma]}, asked {names[wanted]}"]
@@ -240,19 +249,32 @@ class Question:
         return [] if same else [f"version of VASP: {found}, asked {asked} (settings: version: of the recipe's vasp)"]
 
     def _potcars(self, types: tuple[AtomType, ...]) -> list[str]:
-        settings, told = self.backend.settings, []
-        library = settings.functional_library
+        potcars, told = self.backend.settings.potcars_of(self.task), []
+        library = self.backend.settings.functional_library
         for kind in types:
-            asked = settings.potcars[kind.symbol].symbol if kind.symbol in settings.potcars else "none"
+            asked = potcars[kind.symbol].symbol if kind.symbol in potcars else "none"
             if kind.title.replace(" ", "") not in known_titles(library).get(asked, frozenset()):
                 told.append(f"POTCAR of {kind.symbol}: {kind.title}, asked {asked} of {library}")
         return told
 
     @cached_property
     def tags(self) -> dict[str, Any]:
-        """INCAR of the job, of its last stage where it has two."""
-        stage: Stage = "dipole" if needs_stages(self.cell, self.task) else "only"
-        return incar_tags(self.cell, self.task, self.backend.settings, stage)
+        """INCAR of the run that was asked for."""
+        return incar_tags(self.cell, self.task, self.backend.settings)
+
+    @property
+    def needs_static(self) -> bool:
+        """Whether its energy is that of a static run in the relaxed cell."""
+        return needs_static(self.cell, self.task)
+
+    def static_in(self, relaxed: Structure) -> Question:
+        """What the static run at the end of a relaxation is asked."""
+        if not isinstance(self.task, Relax):
+            raise ValueError(f"{self.name} relaxes nothing")
+        task = final_static(self.task)
+        return replace(
+            self, name=f"the static run at the end of {self.name}", task=task, structure=relaxed, is_first=False
+        )
 
 
 def question_of(job: Job, structure: Structure, *, is_first: bool) -> Question | None:

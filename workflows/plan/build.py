@@ -15,7 +15,7 @@ from ...configs.load import SourceFile
 from ...configs.models import Material, Method
 from ...configs.recipe import STEP_KINDS, Recipe
 from ...configs.steps.bulk import BulkStep
-from ...configs.steps.electronic import ElectronicStep
+from ...configs.steps.electronic import Convergence, ElectronicStep
 from ...configs.steps.kind import StepKind
 from ...configs.steps.production import DynamicsPart, ProductionStep
 from ...structures.crystals.cells import canonical_order
@@ -178,20 +178,18 @@ def _add_electronic(builder: Builder, step: ElectronicStep) -> None:
         return
     for i, name in enumerate(step.materials):
         found = builder.material(name, "electronic", "materials", i)
-        for variant, method in _variants(builder, step, found):
+        for variant, method in _variants(builder, step.convergence, found, "electronic"):
             builder.add("electronic", found, variant, engine, Dos(method=method))
 
 
-def _variants(builder: Builder, step: ElectronicStep, found: Material) -> list[tuple[str, Method]]:
-    variants = [("main", builder.method("electronic", found))]
-    if step.convergence is not None:
-        cutoff, mesh = (
-            step.convergence.cutoff,
-            builder.by_material(step.convergence.kpoints, "electronic", "convergence", "kpoints").get(found.name),
-        )
-        variants.append((f"cutoff {cutoff:g} eV", builder.method("electronic", found, cutoff=cutoff)))
+def _variants(builder: Builder, asked: Convergence | None, found: Material, step: str) -> list[tuple[str, Method]]:
+    """The main calculation of a material, and those that show how converged it is."""
+    variants = [("main", builder.method(step, found))]
+    if asked is not None:
+        mesh = builder.by_material(asked.kpoints, step, "convergence", "kpoints").get(found.name)
+        variants.append((f"cutoff {asked.cutoff:g} eV", builder.method(step, found, cutoff=asked.cutoff)))
         if mesh is not None:
-            variants.append((f"mesh {'×'.join(map(str, mesh))}", builder.method("electronic", found, kpoints=mesh)))
+            variants.append((f"mesh {'×'.join(map(str, mesh))}", builder.method(step, found, kpoints=mesh)))
     return variants
 
 
@@ -229,15 +227,18 @@ def _substance(builder: Builder, name: str, *location: str | int) -> None:
 def _add_production(builder: Builder, production: ProductionStep) -> None:
     """Draft the jobs of production: relaxation, projected density of states, dynamics."""
     engine = Engine(builder.override or "vasp", dict(production.settings))
+    followed = {builder.material(name, "vasp", "electronic", i).name for i, name in enumerate(production.electronic)}
     for i, name in enumerate(production.relax):
         found = builder.material(name, "vasp", "relax", i)
         task: Task = Relax(
             max_force=production.max_force, max_steps=production.max_steps, method=builder.method("vasp", found)
         )
-        builder.relaxed[found.name] = builder.add("bulk", found, "main", engine, task).output.structure
+        chosen = engine.handing_on() if found.name in followed else engine
+        builder.relaxed[found.name] = builder.add("bulk", found, "main", chosen, task).output.structure
     for i, name in enumerate(production.electronic):
         found = builder.material(name, "vasp", "electronic", i)
-        builder.add("electronic", found, "main", engine, Dos(method=builder.method("vasp", found)))
+        for variant, method in _variants(builder, production.convergence, found, "vasp"):
+            builder.add("electronic", found, variant, engine, Dos(method=method))
     if production.dynamics:
         _dynamics(builder, production.dynamics, engine)
 
@@ -248,7 +249,7 @@ def _dynamics(builder: Builder, part: DynamicsPart, engine: Engine) -> None:
     for i, name in enumerate(part.materials):
         found = builder.material(name, "vasp", "dynamics", "materials", i)
         cell = builder.cell(found).make_supercell(supercells.get(found.name, (1, 1, 1)), in_place=False)
-        method = builder.method_in_motion(found, part, cell)
+        method = builder.method_in_motion(found, part)
         settings = {
             key: getattr(part, key)
             for key in ("timestep", "temperature", "thermostat", "damping", "frame_interval", "seed")

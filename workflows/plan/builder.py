@@ -274,15 +274,12 @@ class Builder:
         table = self.hubbard_table(self.cell(found).composition.remove_charges().elements, found.name)
         return Method(hubbard_u=table, cutoff=cutoff or electronic.cutoff, kpoints=mesh, smearing=electronic.smearing)
 
-    def method_in_motion(self, found: Material, part: DynamicsPart, cell: Structure) -> Method:
-        """The level of theory of production's dynamics for one material; spins where its `cell` has moments."""
+    def method_in_motion(self, found: Material, part: DynamicsPart) -> Method:
+        """The level of theory of production's dynamics for one material; the engine leaves spin out of cells of closed
+        shells."""
         method = self.method("vasp", found, cutoff=part.cutoff, kpoints=part.kpoints)
-        return method.model_copy(
-            update={
-                "hubbard_u": method.hubbard_u if part.hubbard_u else dict.fromkeys(method.hubbard_u, 0.0),
-                "spin_polarized": any(cell.site_properties.get("magmom", [])),
-            }
-        )
+        table = method.hubbard_u if part.hubbard_u else dict.fromkeys(method.hubbard_u, 0.0)
+        return method.model_copy(update={"hubbard_u": table})
 
     def hubbard_table(self, elements: Iterable[Any], label: str) -> dict[str, float]:
         """The recipe's U of the elements that have one; every transition metal needs an entry."""

@@ -107,11 +107,11 @@ class _System:
         except CatholyteError as error:
             raise self.builder.source.error(location, error.message) from None
 
-    @property
-    def height(self) -> bool | str:
-        """What a relaxation lets go beside the atoms: nothing in the plane ever; the height of a stack without vacuum,
-        where the engine can."""
-        return "height" if self.relaxing.backend.relaxes_height else False
+    def _heights(self, engine: Engine) -> tuple[bool | str, bool | str]:
+        """What a relaxation of a stack, and one of a strained crystal, lets go beside the atoms: nothing in the plane
+        ever; the height where the engine can, of a stack without vacuum."""
+        height: bool | str = "height" if engine.backend.relaxes_height else False
+        return height if self.system.form == "periodic" and self.ready is None else False, height
 
     def add(self) -> None:
         """Draft everything that the recipe asks for."""
@@ -135,10 +135,10 @@ class _System:
         maker = BuildInterfaceMaker.of(system, list(self.materials.values()), self.ready, origin)
         built = maker.job_for(self.label, self._lattices())
         builder.drafts.append(Draft(built, STEP, self.label, "build", None, None, self.whole))
-        whole = self.height if system.form == "periodic" and self.ready is None else False
+        whole, height = self._heights(self.relaxing)
         stack, bulk = (
             self._relax(self.relaxing, relax_cell=whole),
-            self._relax(self.relaxing, bulk=True, relax_cell=self.height),
+            self._relax(self.relaxing, bulk=True, relax_cell=height),
         )
         chooser = ChooseInterfaceMaker(
             engine=self.relaxing, stack=stack.model_dump(mode="json"), bulk=bulk.model_dump(mode="json")
@@ -215,8 +215,10 @@ class _System:
     def _relaxed(
         self, engine: Engine, stack: OutputReference, bulks: Mapping[str, OutputReference]
     ) -> tuple[OutputReference, dict[str, OutputReference]]:
-        """Stack and strained crystals at the recipe's level, in the cells that the choice ended with."""
-        task, crystal = self._relax(engine), self._relax(engine, bulk=True)
+        """Stack and strained crystals at the recipe's level, in the plane of the cells that the choice ended with."""
+        whole, height = self._heights(engine) if engine.backend.production else (False, False)
+        task, crystal = self._relax(engine, relax_cell=whole), self._relax(engine, bulk=True, relax_cell=height)
+        engine = engine.handing_on() if self.system.electronic else engine
         return (
             self._run(engine, task, stack),
             {key: self._run(engine, crystal, bulk, self._reference("bulk", key)) for key, bulk in bulks.items()},
@@ -333,7 +335,7 @@ def _controls(builder: Builder, step: InterfaceStep, relaxing: Engine) -> None:
         label, method = f"{found.name} control", None
         start: Structure | OutputReference = cell
         if builder.production and builder.production.dynamics:
-            method = builder.method_in_motion(found, builder.production.dynamics, cell)
+            method = builder.method_in_motion(found, builder.production.dynamics)
         if not relaxing.backend.needs_method:
             task = Relax(
                 max_force=step.relaxation.max_force,

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...configs.errors import InputError, StructureError
 from ...structures.crystals.cells import require_neutral
+from ..engines.acceptance import NO_MOMENT
 from ..engines.tasks import MolecularDynamics, Relax
 from .planned_run import Finding, PlannedRun, finding
 
@@ -128,9 +129,10 @@ def potcar_files(runs: Runs) -> Finding:
         settings = run.settings
         if settings.names_only:
             continue
-        elements = sorted(set(run.cell.structure.composition.get_el_amt_dict()) & set(settings.potcars))
+        potcars = settings.potcars_of(run.task)
+        elements = sorted(set(run.cell.structure.composition.get_el_amt_dict()) & set(potcars))
         try:
-            found += len(potcar_manifest({element: settings.potcars[element] for element in elements}, settings))
+            found += len(potcar_manifest({element: potcars[element] for element in elements}, settings))
         except InputError as error:
             problems.append(error.message)
             mend = mend or error.advice
@@ -189,14 +191,16 @@ def moment_order(runs: Runs) -> Finding:
         files = input_files(cell, run.task, run.settings)
         incar = Incar.from_str(str(files["INCAR"]))
         back = Poscar.from_str(files["POSCAR"].get_str(significant_figures=16)).structure
-        moments = cell.restored(list(incar.get("MAGMOM", [0.0] * len(back))))
-        asked = [float(m) for m in run.structure.site_properties["magmom"]]
+        moments = np.array(cell.restored(list(incar.get("MAGMOM", [0.0] * len(back)))))
+        asked = np.array([float(m or 0.0) for m in run.structure.site_properties["magmom"]])
+        moving = np.abs(asked) >= NO_MOMENT  # all of them times one scale; resting open shells start from less
+        scales = moments[moving] / asked[moving]
         symbols = [site.specie.symbol for site in run.structure.copy().remove_oxidation_states()]
         shift = np.array(cell.restored(back.frac_coords.tolist())) - run.structure.frac_coords
         same = cell.restored([site.specie.symbol for site in back]) == symbols and np.allclose(
             shift - np.round(shift), 0, atol=1e-9
         )
-        if not same or ("MAGMOM" in incar and not np.allclose(moments, asked, atol=1e-6)):
+        if not same or ("MAGMOM" in incar and scales.size and not np.allclose(scales, scales[0], atol=1e-5)):
             problems.append(f"{run.name}: moments or sites come back in another order")
     return finding(
         "MAGMOM after write and read-back",
@@ -278,10 +282,10 @@ def vacuum(runs: Runs) -> Finding:
 
 def dipole_stages(runs: Runs) -> Finding:
     """Polar slabs are converged without the dipole correction first."""
-    from ..engines.vasp.backend import stages
+    from ..engines.vasp.stages import runs_of
 
     polar = [run for run in _energies(runs) if run.cell.polar]
-    problems = [f"{run.name} has one stage" for run in polar if len(stages(run.cell, run.task)) != 2]
+    problems = [f"{run.name} has one stage" for run in polar if len(runs_of(run.cell, run.task, run.settings)) < 2]
     return finding(
         "dipole correction in two stages",
         problems,
@@ -350,18 +354,18 @@ def document_size(runs: Runs) -> Finding:
 def ranks_divide(runs: Runs, ranks: int) -> Finding:
     """KPAR divides the ranks, NCORE what is left, and NBANDS of a density of states is a multiple of the band
     groups."""
+    from ..engines.vasp.inputs import incar_tags as tags_of
+
     problems = []
     for run in runs:
-        settings = run.settings
-        groups = ranks // settings.kpar // settings.ncore
-        if ranks % settings.kpar or (ranks // settings.kpar) % settings.ncore:
+        tags = tags_of(run.cell, run.task, run.settings, ranks=ranks)
+        kpar, ncore, multiple = int(tags["KPAR"]), int(tags["NCORE"]), run.settings.band_multiple
+        groups = ranks // kpar // ncore
+        if ranks % kpar or (ranks // kpar) % ncore:
+            problems.append(f"{run.name}: {ranks} ranks are not a multiple of KPAR {kpar} × NCORE {ncore}")
+        elif groups and "NBANDS" in tags and multiple % groups:
             problems.append(
-                f"{run.name}: {ranks} ranks are not a multiple of KPAR {settings.kpar} × NCORE {settings.ncore}"
-            )
-        elif groups and settings.band_multiple % groups:
-            problems.append(
-                f"{run.name}: band_multiple {settings.band_multiple} is no multiple of {groups} band groups: VASP "
-                "would change NBANDS"
+                f"{run.name}: band_multiple {multiple} is no multiple of {groups} band groups: VASP would change NBANDS"
             )
     return finding("ranks", problems, "choose ncore, kpar and band_multiple to fit the ranks", f"{ranks} ranks fit")
 
@@ -388,5 +392,5 @@ def wall_time_holds_a_step(runs: Runs, wall_time: float, ranks: int) -> Finding:
 
 
 def _energies(runs: Runs) -> Iterator[PlannedRun]:
-    """Runs whose energies may be subtracted: all but dynamics."""
-    return (run for run in runs if not isinstance(run.task, MolecularDynamics))
+    """Runs whose energies may be subtracted: all but dynamics, and those that vary a setting."""
+    return (run for run in runs if not isinstance(run.task, MolecularDynamics) and not run.varied)

@@ -14,6 +14,7 @@ from ..engines.tasks import Task
 if TYPE_CHECKING:
     from ..engines.vasp.cells import VaspCell
     from ..engines.vasp.settings import VaspSettings
+    from ..engines.vasp.stages import Given
 
 __all__ = ["Finding", "PlannedRun", "finding"]
 
@@ -59,6 +60,10 @@ class PlannedRun:
         The engine's settings of this job.
     stack : mapping
         Record of the built stack that it starts from; empty for another cell.
+    given : str
+        Of wave functions and charge density, what the job before it hands on.
+    varied : bool
+        Whether it varies a setting, to show what a number depends on.
     """
 
     key: str
@@ -67,6 +72,8 @@ class PlannedRun:
     task: Task
     settings: VaspSettings
     stack: Mapping[str, Any] = field(default_factory=dict)
+    given: Given = "nothing"
+    varied: bool = False
 
     @cached_property
     def cell(self) -> VaspCell:

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jobflow import Job
+from jobflow import Job, OutputReference
 from pymatgen.core.structure import Structure
 
 from ..engines.engine import CalculationMaker
 from ..engines.registry import load_backend, runs_production
-from ..engines.tasks import read_task
+from ..engines.tasks import MolecularDynamics, read_task
 from ..flows.interface import stand_in
 from ..interface_documents import BuiltInterfaces
 from ..plan.builder import Plan
 from ..plan.preview import added_jobs
 from . import checks, stacks
 from .planned_run import Finding, PlannedRun
+
+if TYPE_CHECKING:
+    from ..engines.vasp.stages import Given
 
 __all__ = ["Finding", "PlannedRun", "planned_runs", "preflight"]
 
@@ -112,8 +115,27 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
             cells[planned.uuid], records[planned.uuid] = stand_in(jobs, given, built)
         if runs_production(planned.engine):
             run = _run(job, cells[planned.uuid], overrides)
-            runs.append(replace(run, stack=records.get(planned.uuid, {})))
+            before = jobs.get(given.uuid) if isinstance(given, OutputReference) else None
+            varied = (planned.role or {}).get("kind") == "variation"
+            stack = records.get(planned.uuid, {})
+            runs.append(replace(run, stack=stack, given=_given(run, before), varied=varied))
     return runs
+
+
+def _given(run: PlannedRun, before: Job | None) -> Given:
+    """What the job before hands on: wave functions where the mesh is the same, else the charge density."""
+    from ..engines.vasp.inputs import centring_of
+
+    if before is None or not isinstance(before.maker, CalculationMaker):
+        return "nothing"
+    engine, earlier = before.maker.engine, read_task(before.maker.task)
+    if not runs_production(engine.name):
+        return "nothing"
+    settings: Any = engine.backend.settings
+    if not settings.hand_on or isinstance(run.task, MolecularDynamics) or run.task.method is None:
+        return "nothing"
+    meshes = [(task.method and task.method.kpoints, centring_of(task, run.settings)) for task in (earlier, run.task)]
+    return "waves" if meshes[0] == meshes[1] else "charge"
 
 
 def _run(job: Job, cell: Structure, overrides: dict[str, Any] | None) -> PlannedRun:

@@ -24,7 +24,7 @@ _MAIN = re.compile(
 #: folders that hold attempts, and not runs: custodian's errors and checkpoints
 _ATTEMPTS = re.compile(r"(?:error|checkpoint)\.\d+(?:\.tar\.gz)?")
 #: folders of our own jobs that belong to the run above them
-_PARTS = re.compile(r"part-\d+|preconverge|moving|copying")
+_PARTS = re.compile(r"part-\d+|preconverge|start-\d+|moving|copying")
 _PIECE = 2**20
 
 

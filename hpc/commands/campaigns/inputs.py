@@ -44,7 +44,8 @@ def inputs(
     OUT/later/NAME, on the library's cell: their settings are final, their positions are not. Interfaces are built for
     it; those that CHGNet relaxes first stand there as built, and `positions` says so for each job: final, as built, or
     to come. Jobs that the flow of oxygen loss adds while it runs go to OUT/later too, as they would be if nothing
-    moved.
+    moved. A job of several runs has a folder for each: its starts, its heights, the static run behind a relaxed cell,
+    and its own. KPAR and NCORE are those of the settings' ranks, 64 where they name none.
 
     Raises
     ------
@@ -94,13 +95,14 @@ def _positions(key: str, planned: dict[str, PlannedJob]) -> str:
 
 
 def _write(run: PlannedRun, out: Path, positions: str) -> dict[str, Any]:
-    from ....workflows.engines.vasp.backend import stages
     from ....workflows.engines.vasp.inputs import write_inputs
+    from ....workflows.engines.vasp.parallel import RANKS_ALONE
+    from ....workflows.engines.vasp.stages import written_runs
 
     folder = out / LATER / _slug(run.name) if positions == TO_COME else out / _slug(run.name)
     directories = []
-    for stage, place in stages(run.cell, run.task):
-        write_inputs(run.structure, run.task, run.settings, folder / place, stage)
+    for place, structure, task, one in written_runs(run.structure, run.task, run.settings, run.given):
+        write_inputs(structure, task, run.settings, folder / place, one, run.settings.ranks or RANKS_ALONE)
         directories.append(str(folder / place))
     told = {
         "name": run.name,

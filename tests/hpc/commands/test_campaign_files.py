@@ -20,7 +20,7 @@ from catholyte.hpc.board.facts import forecast_hours, used_hours
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.tests.support.command_line import Run, answer
 from catholyte.tests.support.docs.doc_blocks import ROOT, blocks, lines_of
-from catholyte.tests.support.vasp.finished import RECIPE, Finished, answers, plan_of, written_to
+from catholyte.tests.support.vasp.finished import RECIPE, STATIC, Finished, answers, plan_of, written_to
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -143,6 +143,7 @@ def test_what_is_finished_is_not_written_again(
     catholyte: Run, recipe: Path, made: dict[str, Finished], tmp_path: Path
 ) -> None:
     written_to(made["CoO vasp relax"], tmp_path / "runs" / "relax")
+    written_to(made["CoO vasp relax" + STATIC], tmp_path / "runs" / "relax" / "static")
     store, out = tmp_path / "store", tmp_path / "campaign"
     answer(catholyte("import", tmp_path / "runs", "--recipe", recipe, "--store", store, "--json"))
     written = answer(catholyte("submit", recipe, "--to-files", out, "--store", store, "--json"))
@@ -172,6 +173,7 @@ def test_export_gives_poscar_and_incar_of_a_job(
     """What comes back is what the run was given, in one order of sites."""
     one = made["CoO vasp relax"]
     written_to(one, tmp_path / "runs" / "relax")
+    written_to(made["CoO vasp relax" + STATIC], tmp_path / "runs" / "relax" / "static")
     store = tmp_path / "store"
     answer(catholyte("import", tmp_path / "runs", "--recipe", recipe, "--store", store, "--json"))
     told = answer(
@@ -193,11 +195,12 @@ def test_an_imported_run_is_learned_from_once(
     catholyte: Run, recipe: Path, made: dict[str, Finished], tmp_path: Path
 ) -> None:
     written_to(made["CoO vasp relax"], tmp_path / "runs" / "relax")
+    written_to(made["CoO vasp relax" + STATIC], tmp_path / "runs" / "relax" / "static")
     store = tmp_path / "store"
     answer(catholyte("import", tmp_path / "runs", "--store", store, "--json"))
     answer(catholyte("import", tmp_path / "runs", "--recipe", recipe, "--store", store, "--json"))
     told = answer(catholyte("export", "--store", store, "--out", tmp_path / "out", "--json"))
-    assert [scale["calculations"] for scale in told["scales"]] == [1]
+    assert sorted(scale["calculations"] for scale in told["scales"]) == [1, 1]  # the relaxation's cutoff is another
     assert told["left_out"] == {"it is imported twice": 1}
 
 
@@ -210,6 +213,7 @@ def test_a_plan_is_forecast_from_imported_runs_and_says_where_there_are_none(
     assert any(note.startswith("no calibration") for note in without["notes"])
 
     written_to(made["CoO vasp relax"], tmp_path / "runs" / "relax")
+    written_to(made["CoO vasp relax" + STATIC], tmp_path / "runs" / "relax" / "static")
     store = tmp_path / "store"
     answer(catholyte("import", tmp_path / "runs", "--recipe", recipe, "--store", store, "--json"))
     told = answer(catholyte("plan", recipe, "--engine", "vasp", "--store", store, "--json"))

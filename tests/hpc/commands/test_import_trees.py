@@ -15,7 +15,17 @@ from pymatgen.io.vasp.inputs import Poscar
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.tests.support.command_line import Run
 from catholyte.tests.support.docs.doc_blocks import ROOT, blocks
-from catholyte.tests.support.vasp.finished import RECIPE, Finished, answers, finished, plan_of, with_states, written_to
+from catholyte.tests.support.vasp.finished import (
+    RECIPE,
+    STATIC,
+    Finished,
+    answers,
+    finished,
+    plan_of,
+    static_after,
+    with_states,
+    written_to,
+)
 from catholyte.tests.support.vasp.recorded import PLACES, place
 from catholyte.tests.support.vasp.vaspout_writer import write_vaspout
 from catholyte.workflows.imports.labels import load_map
@@ -75,6 +85,8 @@ def test_runs_of_no_recipe_are_calculations_of_their_own(
     assert told == {
         ("CoO", "relax", "main"),
         ("CoO", "dos", "main"),
+        ("CoO", "static", "main"),
+        ("Li2O", "static", "main"),
         ("Li2O", "relax", "main"),
         ("Li2O", "md", "chunk"),
     }
@@ -84,7 +96,7 @@ def test_runs_of_no_recipe_are_calculations_of_their_own(
     chunks = ["Li2O vasp md (chunk 1)", "Li2O vasp md (chunk 2)"]
     assert len(documents["md"].trajectory.positions) == sum(len(made[name].run.frames) for name in chunks)
     assert documents["md"].provenance.wall_seconds == 24.0  # twelve each
-    assert documents["md"].settings["thermostat"] == "nose-hoover"
+    assert documents["md"].settings["thermostat"] == "nose-hoover-chain"
 
 
 def test_three_parts_of_one_dynamics_are_joined_and_a_fourth_goes_on(
@@ -178,6 +190,7 @@ def test_an_hdf5_answers_a_job_where_there_is_no_xml(catholyte: Run, made: dict[
     folder = tmp_path / "runs" / "new"
     written_to(one, folder, files="OC")
     write_vaspout(with_states(one.run, 12, 12), folder / "vaspout.h5", converged=True)
+    written_to(made["Li2O vasp relax" + STATIC], folder / "static")
     (tmp_path / "folders.yaml").write_text(RECIPE)
     found = took(catholyte, tmp_path / "store", tmp_path / "runs", "--recipe", tmp_path / "folders.yaml")
     assert found["refused"] == []
@@ -189,10 +202,11 @@ def test_the_lower_of_two_answers_is_taken(catholyte: Run, asked: dict[str, Plan
     for name, energy in (("high", -5.0), ("low", -5.1), ("higher", -4.9)):
         made = finished(one.structure, one.task, one.settings, energy=energy)
         written_to(made, tmp_path / "runs" / name)
+        written_to(static_after(made, one.task, one.settings, energy), tmp_path / "runs" / name / "static")
     (tmp_path / "folders.yaml").write_text(RECIPE)
     found = took(catholyte, tmp_path / "store", tmp_path / "runs", "--recipe", tmp_path / "folders.yaml")
     assert [Path(row["path"]).name for row in found["imported"]] == ["low"]
-    reasons = {Path(row["path"]).name: row["reason"] for row in found["refused"]}
+    reasons = {Path(row["path"]).name: row["reason"] for row in found["refused"] if "static" not in row["path"]}
     assert "100.00 meV/atom lower" in reasons["high"]
     assert "200.00 meV/atom lower" in reasons["higher"]
 
@@ -201,6 +215,7 @@ def test_a_density_of_states_of_another_cell_than_the_relaxed_one_is_refused(
     catholyte: Run, asked: dict[str, PlannedRun], made: dict[str, Finished], tmp_path: Path
 ) -> None:
     written_to(made["CoO vasp relax"], tmp_path / "runs" / "relax")
+    written_to(made["CoO vasp relax" + STATIC], tmp_path / "runs" / "static")
     one = asked["CoO vasp dos"]
     written_to(finished(one.structure, one.task, one.settings), tmp_path / "runs" / "dos")  # of the library's cell
     (tmp_path / "folders.yaml").write_text(RECIPE)
@@ -216,7 +231,7 @@ def test_axes_in_another_order_come_back_in_the_order_of_the_job(
     """An orthorhombic cell, once with its axes permuted: the mesh follows, and a wrong one is seen."""
     text = (
         "name: axes\ntitle: axes\nsource: a test\nhubbard_u: {Co: 3.9 eV}\n"
-        "vasp:\n  relax: [Li3PO4]\n  cutoff: 500 eV\n  mesh: [3, 2, 1]\n  settings: {version: '6.3'}\n"
+        "vasp:\n  relax: [Li3PO4]\n  cutoff: 500 eV\n  mesh: [3, 2, 1]\n  settings: {version: '6.4'}\n"
     )
     plan = plan_of(tmp_path / "recipe", text)
     (run,) = planned_runs(plan, {"potcar_spec": True})
@@ -230,6 +245,8 @@ def test_axes_in_another_order_come_back_in_the_order_of_the_job(
     right = finished(ran, run.task, run.settings).but(mesh=(2, 1, 3))
     wrong = finished(ran, run.task, run.settings, energy=-6.0)  # its mesh has the job's numbers along other axes
     written_to(right, tmp_path / "runs" / "right")
+    after = static_after(right, run.task, run.settings).but(mesh=(2, 1, 3))
+    written_to(after, tmp_path / "runs" / "right" / "static")
     written_to(wrong, tmp_path / "runs" / "wrong")
     found = took(catholyte, tmp_path / "store", tmp_path / "runs", "--recipe", tmp_path / "recipe" / "folders.yaml")
     assert [Path(row["path"]).name for row in found["imported"]] == ["right"]

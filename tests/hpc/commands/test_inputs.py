@@ -48,9 +48,11 @@ def test_files_and_json(
     )
     assert status == 0
     document: dict[str, Any] = json.loads(out)
-    assert document["directories"] == [str(tmp_path / "in" / "CoO-relax"), str(tmp_path / "in" / "later" / "CoO-dos")]
+    runs = [str(tmp_path / "in" / "CoO-relax" / run) for run in ("start-1", "start-2", "canonical", ".")]
+    runs[-1] = str(tmp_path / "in" / "CoO-relax")
+    assert document["directories"] == [*runs, str(tmp_path / "in" / "later" / "CoO-dos")]
     for directory in document["directories"]:
-        assert {path.name for path in Path(directory).iterdir()} == {
+        assert {path.name for path in Path(directory).iterdir() if path.is_file()} == {
             "POSCAR",
             "INCAR",
             "KPOINTS",

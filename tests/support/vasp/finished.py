@@ -19,6 +19,7 @@ from catholyte.workflows.engines.vasp.cells import VaspCell, vasp_cell
 from catholyte.workflows.engines.vasp.inputs import incar_tags, n_bands
 from catholyte.workflows.engines.vasp.potcar import known_titles
 from catholyte.workflows.engines.vasp.settings import VaspSettings
+from catholyte.workflows.engines.vasp.stages import final_static, needs_static
 from catholyte.workflows.plan.builder import Plan
 from catholyte.workflows.preflight.run import planned_runs
 
@@ -26,7 +27,17 @@ from .known_bands import KnownBands
 from .outcar_writer import outcar_text
 from .written_run import LM, Frame, WrittenRun, vasprun_text
 
-__all__ = ["RECIPE", "Finished", "answers", "finished", "plan_of", "with_states", "written_to"]
+__all__ = [
+    "RECIPE",
+    "STATIC",
+    "Finished",
+    "answers",
+    "finished",
+    "plan_of",
+    "static_after",
+    "with_states",
+    "written_to",
+]
 
 #: two relaxations, a density of states after one of them, and dynamics in two chunks
 RECIPE = """\
@@ -39,7 +50,7 @@ vasp:
   electronic: [CoO]
   cutoff: 500 eV
   mesh: [2, 2, 2]
-  settings: {version: "6.3", dos_points: 301}
+  settings: {version: "6.4", dos_points: 301}
   dynamics:
     materials: [Li2O]
     cutoff: 400 eV
@@ -50,6 +61,8 @@ vasp:
     chunk: 12 fs
     frame_interval: 2
 """
+#: behind the name of a relaxation: the static run in its cell
+STATIC = ", static"
 _DOS_GRID = np.linspace(-24.0, 36.0, 301)
 
 
@@ -118,14 +131,15 @@ def finished(
     # a part of dynamics goes on in the order of the one before
     ran = start if velocities is not None else _reordered(cell.structure, seed, shift)
     tags = {**incar_tags(VaspCell(ran, cell.order, cell.vacuum, cell.polar), task, settings)}
-    tags["PREC"], tags["NELM"], tags["ALGO"] = "Accurate", 60, "Fast"
+    tags["NELM"], tags["ALGO"] = 60, "Fast"
     method = task.method
     assert method is not None
     moments = tags.get("MAGMOM", [0.0] * len(ran))
     frames, following = _frames(ran, task, energy, velocities, n_steps)
     symbols = list(dict.fromkeys(site.specie.symbol for site in ran))
-    titles = {s: _title(settings.potcars[s].symbol, settings.functional_library) for s in symbols}
-    valences = {s: float(settings.potcars[s].valence) for s in symbols}
+    potcars = settings.potcars_of(task)
+    titles = {s: _title(potcars[s].symbol, settings.functional_library) for s in symbols}
+    valences = {s: float(potcars[s].valence) for s in symbols}
     run = WrittenRun(
         ran,
         incar=tags,
@@ -134,6 +148,7 @@ def finished(
         titles=titles,
         valences=valences,
         following=following,
+        version=f"{settings.version}.3",
     )
     electrons = sum(valences[site.specie.symbol] for site in ran)
     if isinstance(task, Dos):
@@ -141,6 +156,11 @@ def finished(
     final = following or frames[-1].structure
     outcar = outcar_text(moments, electrons=electrons) if tags["ISPIN"] == 2 else outcar_text(electrons=electrons)
     return Finished(run, outcar, _poscar(final), _poscar(ran))
+
+
+def static_after(one: Finished, task: Relax, settings: VaspSettings, energy: float = -5.0) -> Finished:
+    """The static run in the cell that a relaxation ended with; eV/atom."""
+    return finished(_end(one), final_static(task), settings, energy=energy, seed=77)
 
 
 def answers(plan: Plan, seed: int = 1) -> dict[str, Finished]:
@@ -164,6 +184,10 @@ def answers(plan: Plan, seed: int = 1) -> dict[str, Finished]:
         )
         found[asked.name] = one
         ends[asked.key] = _end(one)
+        if isinstance(asked.task, Relax) and needs_static(asked.cell, asked.task):
+            static = static_after(one, asked.task, asked.settings, energy=-5.01)
+            found[f"{asked.name}{STATIC}"] = static
+            ends[asked.key] = _end(static)
     return found
 
 

@@ -78,7 +78,7 @@ def test_the_cell_is_the_one_that_the_mesh_belongs_to(tmp_path: Path) -> None:
     }
     lco, coo = _maker(plan, "LCO vasp relax"), _maker(plan, "CoO vasp relax")
     assert (lco.task["method"]["kpoints"], coo.task["method"]["kpoints"]) == ([4, 4, 2], [4, 4, 4])
-    assert lco.engine.settings == {"centring": "monkhorst-pack"}
+    assert lco.engine.settings == {"centring": "monkhorst-pack", "hand_on": True}  # a density of states follows
     primitive = _plan(tmp_path, ("  conventional: [LCO]\n", ""))
     assert next(job.n_atoms for job in primitive.jobs if job.material == "LCO") == 4
 

@@ -1,7 +1,7 @@
 """VASP: inputs from the recipe, run under custodian, answered with the one document.
 
-Input sets and the runner are atomate2's; every tag is this package's own (:mod:`.inputs`). A polar slab runs
-twice: wave functions without the dipole correction first, then with it (VASP wiki, LDIPOL).
+Input sets and the runner are atomate2's; every tag is this package's own (:mod:`.inputs`), and so are the runs that a
+calculation consists of (:mod:`.stages`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,28 +24,28 @@ from ...vasp_output.files import locate
 from ...vasp_output.outcar import read_contcar, read_outcar
 from ..acceptance import assess
 from ..backend import EngineBackend, write_atomically
-from ..tasks import Dos, MolecularDynamics, Relax, Static, Task
+from ..tasks import Dos, MolecularDynamics, Relax, Task
 from .cells import VaspCell, vasp_cell
 from .document import Asked, document_from_files
-from .inputs import MANIFEST, Stage, n_bands, needs_stages, requested_method, write_inputs
-from .parts import ASKED, COPYING, MOVING, PART, go_on, parts, salvage, set_aside, steps_per_chunk
+from .handed import CHARGE, WAVES, Handed, find_handed, hand_on
+from .heights import FIRST, at_height, best_height, further_height, placed_in
+from .inputs import MANIFEST, n_bands, requested_method, write_inputs
+from .parts import ASKED, COPYING, MOVING, PART, Part, go_on, parts, salvage, set_aside, steps_per_chunk
+from .relaxing import EARLIER, ionic_steps, keep_inputs
 from .runner import end_processes, run_stage
 from .settings import RESOURCES, VaspSettings
+from .stages import CANONICAL, HEIGHT, PRECONVERGE, START, Run, final_static, needs_static, runs_of
+from .trials import STARTS, Asking, try_starts
 
-__all__ = ["PRECONVERGE", "RehearsalBackend", "VaspBackend", "stages"]
+__all__ = ["CANONICAL", "FINISHED", "RehearsalBackend", "VaspBackend"]
 
-#: folder of the first of two stages
-PRECONVERGE = "preconverge"
-#: folder of the static run that gives a relaxation its comparable energy back
-CANONICAL = "canonical"
 FINISHED = "finished"
 #: what jobflow-remote keeps in the directory that its jobs run in
 QUEUE_FILES = ("jfremote_", "remote_job_data", "additional_store_", "queue.", "submit.sh")
 
 
-def stages(cell: VaspCell, task: Task) -> list[tuple[Stage, str]]:
-    """The runs of one calculation: each with the folder, within the job's own, that it runs in."""
-    return [("preconverge", PRECONVERGE), ("dipole", ".")] if needs_stages(cell, task) else [("only", ".")]
+#: folders of a calculation that another one would take for its own
+_FOLDERS = (PRECONVERGE, CANONICAL, MOVING, COPYING)
 
 
 class VaspBackend(EngineBackend):
@@ -55,6 +56,7 @@ class VaspBackend(EngineBackend):
     kinds: ClassVar[tuple[Kind, ...]] = ("relax", "static", "dos", "md")
     resources: ClassVar[frozenset[str]] = RESOURCES
     production: ClassVar[bool] = True
+    relaxes_height: ClassVar[bool] = True
     settings: VaspSettings
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -84,7 +86,9 @@ class VaspBackend(EngineBackend):
     def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
         """Write the inputs, run VASP under custodian, read the result.
 
-        A directory that already holds a complete run of exactly this input is read instead of run again.
+        A directory that already holds a complete run of exactly this input is read instead of run again. Several
+        electronic states are tried where there may be several, and the lowest is kept; a cell that was relaxed gets its
+        energy from a static run, and a height from relaxations at several.
 
         Raises
         ------
@@ -96,6 +100,20 @@ class VaspBackend(EngineBackend):
             If custodian gave up, with the errors that it met.
         """
         requested_method(structure, task, label)
+        if isinstance(task, Relax) and task.relax_cell == "height":
+            document = self._at_best_height(structure, task, label, directory)
+        else:
+            document = self._answer(structure, task, label, directory)
+        if self.settings.hand_on:
+            last = directory / CANONICAL if (directory / CANONICAL / FINISHED).is_file() else directory
+            hand_on(document.structure, task, self.settings, directory, self.tier, last)
+        _drop_waves(directory)
+        return document
+
+    def _answer(
+        self, structure: Structure, task: Task, label: str, directory: Path, given: Handed | None = None
+    ) -> CalculationDocument:
+        """The document of one calculation in one cell, or one that relaxes with it."""
         cell = vasp_cell(structure, label)
         question = self._question(structure, task)
         asked = directory / ASKED
@@ -105,39 +123,94 @@ class VaspBackend(EngineBackend):
             command = self._command()
             end_processes(directory)
             start = _interrupted(directory, structure, cell) if mine and isinstance(task, Relax) else None
-            last = (
-                set_aside(directory)
-                if mine and isinstance(task, MolecularDynamics) and not (directory / FINISHED).is_file()
-                else None
-            )
-            if (
-                last is not None
-                and isinstance(task, MolecularDynamics)
-                and sum(len(part.frames) for part in parts(directory)) >= task.n_steps
-            ):
-                last = None  # every step was taken and only the end is damaged: there is nothing to go on with
+            last = self._last_part(task, directory) if mine else None
             if last is None:
                 _clear(directory)
             asked.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(asked, question)
-            for stage, folder in stages(cell, task):
-                write_inputs(start or structure, task, self.settings, directory / folder, stage)
-                if stage == "dipole":
-                    shutil.copy(directory / PRECONVERGE / "WAVECAR", directory / "WAVECAR")
-                if last is not None and isinstance(task, MolecularDynamics):
-                    go_on(last, task.n_steps - sum(len(part.frames) for part in parts(directory)), directory)
-                run_stage(command, directory / folder, task.kind, self.settings, label)
-            for waves in (directory / PRECONVERGE / "WAVECAR", directory / "WAVECAR"):
-                waves.unlink(missing_ok=True)
+            if given is None and not isinstance(task, MolecularDynamics):
+                given = find_handed(start or structure, task, self.settings, directory, self.tier)
+            self._run(Asking(command, structure, cell, task, label, directory), start, given or Handed(), last)
             if isinstance(task, MolecularDynamics):
                 self._require_all_steps(directory, task, label)
             write_atomically(directory / FINISHED, "")
             document = document_from_files(directory, label, self.asked(structure, cell, task, directory))
-        return (
-            self._canonical(document, task, label, directory)
-            if document.signature.altered and isinstance(task, Relax)
-            else document
-        )
+        if isinstance(task, Relax) and (document.signature.altered or needs_static(cell, task)):
+            return self._canonical(document, task, label, directory)
+        return document
+
+    def _last_part(self, task: Task, directory: Path) -> Part | None:
+        """The last part of dynamics that was interrupted, from which it goes on."""
+        if not isinstance(task, MolecularDynamics) or (directory / FINISHED).is_file():
+            return None
+        last = set_aside(directory)
+        if last is not None and sum(len(part.frames) for part in parts(directory)) >= task.n_steps:
+            return None  # every step was taken and only the end is damaged: there is nothing to go on with
+        return last
+
+    def _run(self, asking: Asking, start: Structure | None, given: Handed, last: Part | None) -> None:
+        """Try the starts, and run what was asked from the lowest of them."""
+        structure, task, directory = start or asking.structure, asking.task, asking.directory
+        *trials, main = runs_of(asking.cell, task, self.settings, given.given)
+        if trials:
+            kept, told = try_starts(asking, structure, self.settings, trials)
+            waves = directory / kept.folder / WAVES
+            main = replace(main, start=kept.start, given="waves" if waves.is_file() else "nothing")
+            if waves.is_file():
+                shutil.move(waves, directory / WAVES)
+            write_atomically(directory / STARTS, json.dumps(told))
+        write_inputs(structure, task, self.settings, directory, main)
+        given.lay_into(directory)
+        if last is not None and isinstance(task, MolecularDynamics):
+            go_on(last, task.n_steps - sum(len(part.frames) for part in parts(directory)), directory)
+        run_stage(asking.command, directory, task.kind, self.settings, asking.label)
+        if isinstance(task, Relax):
+            self._relax_on(asking, task, main)
+
+    def _relax_on(self, asking: Asking, task: Relax, main: Run) -> None:
+        """Go on with a relaxation that ended with its run, not with its forces, up to the steps of the task."""
+        directory, done = asking.directory, 0
+        while True:
+            steps, converged = ionic_steps(directory)
+            done += steps
+            if converged or steps < self.settings.steps_per_run or done >= task.max_steps:
+                return
+            following = _interrupted(directory, asking.structure, asking.cell)
+            if following is None:
+                return
+            keep_inputs(directory)
+            waves = (directory / WAVES).is_file() and (directory / WAVES).stat().st_size > 0
+            left = task.model_copy(update={"max_steps": task.max_steps - done})
+            write_inputs(
+                following, left, self.settings, directory, replace(main, given="waves" if waves else "nothing")
+            )
+            run_stage(asking.command, directory, task.kind, self.settings, asking.label)
+
+    def _at_best_height(self, structure: Structure, task: Relax, label: str, directory: Path) -> CalculationDocument:
+        """Relax at several heights, and at that of the lowest point of a parabola through them."""
+        fixed = task.model_copy(update={"relax_cell": False})
+        found: dict[float, CalculationDocument] = {}
+        given: Handed | None = None
+        following: float | None = FIRST[0]
+        while following is not None:
+            factor = following
+            place = directory / f"{HEIGHT}{factor:g}"
+            near = min(found, key=lambda other: abs(other - factor), default=None)
+            base = structure if near is None else placed_in(structure, found[near].structure, near)
+            found[factor] = self._answer(at_height(base, factor), fixed, label, place, given)
+            given = _waves_of(place)
+            energies = {height: document.energy for height, document in found.items()}
+            untried = [height for height in FIRST if height not in found]
+            following = untried[0] if untried else further_height(energies, label)
+        best = best_height(energies)
+        near = min(found, key=lambda other: abs(other - best))
+        start = at_height(placed_in(structure, found[near].structure, near), best)
+        document = self._answer(start, fixed, label, directory, _waves_of(directory / f"{HEIGHT}{near:g}"))
+        told = ", ".join(f"{height:g}: {energies[height]:.4f} eV" for height in sorted(energies))
+        checks = document.acceptance.checks if document.acceptance else []
+        height = Check(name="height by a parabola", ok=True, detail=f"{best:.4f} of the given height ({told})")
+        update = {"initial_structure": structure, "acceptance": Acceptance.of([*checks, height])}
+        return document.model_copy(update=update)
 
     def _require_all_steps(self, directory: Path, task: MolecularDynamics, label: str) -> None:
         """Dynamics that ended early, as STOPCAR asks, is no result yet: its frames are kept, and it goes on when it is
@@ -177,12 +250,16 @@ class VaspBackend(EngineBackend):
     def _canonical(self, relaxed: CalculationDocument, task: Relax, label: str, directory: Path) -> CalculationDocument:
         """The relaxed structure with its energy, forces, moments and signature at the settings that were asked.
 
-        An error handler changed a setting that energies depend on; a static run without that change makes the energy
-        comparable again. Where it cannot, the changed signature stands, and subtraction is refused.
+        A cell is relaxed at a higher cutoff, and an error handler may have changed a setting that energies depend on; a
+        static run makes the energy comparable again. Where it cannot, the changed signature stands, and subtraction is
+        refused.
         """
-        static = self.calculate(relaxed.structure, Static(method=task.method), label, directory / CANONICAL)
+        static = self._answer(
+            relaxed.structure, final_static(task), label, directory / CANONICAL, _waves_of(directory) or Handed()
+        )
         names = ("energy", "forces", "stress", "magmoms", "total_magnetization", "band_edges", "signature")
-        told = "; ".join(f"{tag}: {change}" for tag, change in relaxed.signature.altered.items())
+        changed = "; ".join(f"{tag}: {change}" for tag, change in relaxed.signature.altered.items())
+        told = changed or f"the cell was relaxed at {relaxed.signature.cutoff:g} eV"
         verdict = [
             *(relaxed.acceptance.checks if relaxed.acceptance else []),
             *(static.acceptance.checks if static.acceptance else []),
@@ -190,7 +267,7 @@ class VaspBackend(EngineBackend):
         verdict.append(
             Check(
                 name="relaxed as asked",
-                ok=False,
+                ok=not changed,
                 refuses=False,
                 detail=f"{told}; energy and forces are of a static run as asked",
             )
@@ -229,22 +306,36 @@ class VaspBackend(EngineBackend):
             if manifest.is_file()
             else {}
         )
-        method = requested_method(structure, task, "")
+        method, potcars = requested_method(structure, task, ""), self.settings.potcars_of(task)
+        starts = directory / STARTS
         return Asked(
             structure=structure,
             cell=cell,
             task=task,
-            electrons=sum(self.settings.potcars[element].valence * amount for element, amount in amounts.items()),
+            electrons=sum(potcars[element].valence * amount for element, amount in amounts.items()),
             bands=n_bands(cell, self.settings, method.spin_polarized) if isinstance(task, Dos) else None,
             version=self.settings.version,
             release=self.settings.functional_library,
             settings={
                 **self.numerics(),
                 **task.model_dump(mode="json"),
-                "stages": [stage for stage, _ in stages(cell, task)],
+                "starts": json.loads(starts.read_text(encoding="utf-8")) if starts.is_file() else [],
             },
             hashes=hashes,
         )
+
+
+def _waves_of(directory: Path) -> Handed | None:
+    """The wave functions that the run in a directory has left."""
+    file = directory / WAVES
+    return Handed("waves", file) if file.is_file() and file.stat().st_size else None
+
+
+def _drop_waves(directory: Path) -> None:
+    """Remove wave functions and charge densities that nobody reads any more."""
+    for name in (WAVES, CHARGE):
+        for left in (directory / name, *directory.glob(f"*/{name}"), *directory.glob(f"*/*/{name}")):
+            left.unlink(missing_ok=True)
 
 
 def _interrupted(directory: Path, structure: Structure, cell: VaspCell) -> Structure | None:
@@ -265,7 +356,7 @@ def _clear(directory: Path) -> None:
     files are not ours."""
     if directory.is_dir():
         for path in directory.iterdir():
-            if path.is_dir() and (path.name in (PRECONVERGE, CANONICAL, MOVING, COPYING) or path.name.startswith(PART)):
+            if path.is_dir() and (path.name in _FOLDERS or path.name.startswith((PART, START, EARLIER))):
                 shutil.rmtree(path)
             elif path.is_file() and not path.name.startswith(QUEUE_FILES):
                 path.unlink()
@@ -284,6 +375,13 @@ class RehearsalBackend(VaspBackend):
 
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__({**_STAND_IN, **settings})
+
+    def _at_best_height(self, structure: Structure, task: Relax, label: str, directory: Path) -> CalculationDocument:
+        """At the given height: the pair potential of a rehearsal has no equilibrium."""
+        document = self._answer(structure, task.model_copy(update={"relax_cell": False}), label, directory)
+        checks = document.acceptance.checks if document.acceptance else []
+        told = Check(name="height by a parabola", ok=False, refuses=False, detail="a rehearsal keeps the given height")
+        return document.model_copy(update={"acceptance": Acceptance.of([*checks, told])})
 
     def version(self) -> str:
         """No version of VASP: a rehearsal never answers for one."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from pymatgen.core.periodic_table import Element, Species
 from pymatgen.core.structure import Structure
 
 from ....configs.errors import InputError, StructureError
@@ -37,12 +38,15 @@ class VaspCell:
         Å, thickness of the empty slice along c; 0 where there is none of at least :data:`VACUUM`.
     polar : bool
         True for a slab whose two faces no symmetry operation exchanges: it may carry a dipole along c.
+    species : tuple of Species or Element
+        Of VASP's sites, with oxidation states where they are known; empty where nobody asked for this cell.
     """
 
     structure: Structure
     order: tuple[int, ...]
     vacuum: float
     polar: bool
+    species: tuple[Species | Element, ...] = ()
 
     def restored(self, values: Sequence[Value]) -> list[Value]:
         """Values per site of VASP's order in the order of the asked structure."""
@@ -96,13 +100,18 @@ def vasp_cell(structure: Structure, label: str = "structure") -> VaspCell:
     )
     if "predictor_corrector_preamble" in structure.properties:
         cell.properties["predictor_corrector_preamble"] = structure.properties["predictor_corrector_preamble"]
-    thickness = (
-        _gap(np.array(cell.frac_coords)[:, 2])[1]
-        * cell.volume
-        / float(np.linalg.norm(np.cross(*cell.lattice.matrix[:2])))
-    )
-    vacuum = float(thickness) if thickness >= VACUUM and len(cell) > 1 else 0.0
-    return VaspCell(cell, order, vacuum, bool(vacuum) and not _faces_are_equal(cell))
+    empty = [_empty(cell, axis) for axis in range(3)]
+    isolated = min(empty) >= VACUUM  # a molecule in a box has no surface
+    vacuum = empty[2] if empty[2] >= VACUUM and len(cell) > 1 and not isolated else 0.0
+    species = tuple(structure[i].specie for i in order)
+    return VaspCell(cell, order, vacuum, bool(vacuum) and not _faces_are_equal(cell), species)
+
+
+def _empty(cell: Structure, axis: int) -> float:
+    """Thickness of the largest empty slice parallel to the other two axes, Å."""
+    others = [cell.lattice.matrix[i] for i in range(3) if i != axis]
+    height = cell.volume / float(np.linalg.norm(np.cross(*others)))
+    return _gap(np.array(cell.frac_coords)[:, axis])[1] * height
 
 
 def _gap(heights: np.ndarray) -> tuple[float, float]:

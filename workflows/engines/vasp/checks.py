@@ -22,6 +22,8 @@ __all__ = ["Asked", "run_checks", "step_energy"]
 _CHARGE = 1e-3
 #: eV, last digit of two printed energies
 _PRINTED = 1e-8
+#: first VASP with MDALGO = 4
+_CHAIN_SINCE = (6, 4)
 #: Å, within which printed coordinates are the same
 _SAME_PLACE = 1e-5
 
@@ -107,12 +109,28 @@ def run_checks(run: Vasprun, asked: Asked | None, altered: list[Change], told: s
             detail="; ".join(map(str, altered)) or "nothing was changed",
         ),
     ]
+    found += _free_moment(run)
     if asked is not None:
         found += _as_asked(run, asked)
     if told:
         detail = f"{told} steps, by the same time step and thermostat, none missing or repeated"
         found.append(Check(name="parts joined", ok=True, detail=detail))
     return found
+
+
+def _free_moment(run: Vasprun) -> list[Check]:
+    """A total moment that NUPDOWN fixed hides the state that the cell wants: pointed out, whoever asked for it."""
+    fixed = run.incar.get("NUPDOWN", run.parameters.get("NUPDOWN", -1))
+    if float(fixed) < 0:
+        return []
+    told = f"NUPDOWN = {float(fixed):g} fixed the difference of spins: it is no ground state by itself"
+    return [Check(name="total moment free", ok=False, refuses=False, detail=told)]
+
+
+def _has_chain(version: str) -> bool:
+    """Whether a VASP has the Nosé-Hoover chain: 6.4 and later."""
+    numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
+    return len(numbers) < 2 or tuple(numbers) >= _CHAIN_SINCE
 
 
 def _as_asked(run: Vasprun, asked: Asked) -> list[Check]:
@@ -155,6 +173,17 @@ def _as_asked(run: Vasprun, asked: Asked) -> list[Check]:
                 detail=f"{float(p['POTIM']):g} fs",
             )
         )
+    if isinstance(asked.task, MolecularDynamics) and int(run.incar.get("MDALGO", 0)) == 4:
+        checks.append(
+            Check(
+                name="thermostat as asked",
+                ok=rehearsed or _has_chain(version),
+                detail=f"VASP {version}; the Nosé-Hoover chain exists since 6.4, for older ones set chain_length: 1",
+            )
+        )
+    if asked.settings.get("starts"):
+        told = "; ".join(asked.settings["starts"])
+        checks.append(Check(name="lowest of several states", ok=True, refuses=False, detail=told))
     if asked.bands is not None:
         checks.append(
             Check(

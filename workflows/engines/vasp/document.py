@@ -38,6 +38,7 @@ from ..tasks import MolecularDynamics, Task
 from .cells import VaspCell, vasp_cell
 from .checks import Asked, run_checks, step_energy
 from .parts import Part, join, parts
+from .relaxing import EARLIER
 from .runner import Change, changes
 from .signature import signature_of, tier_of
 
@@ -69,7 +70,8 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
     with damage_named(files.vasprun):
         kind = asked.task.kind if asked else kind_of(run)
         earlier = parts(path) if kind == "md" and path.is_dir() else []
-        folders = [*(part.directory for part in earlier), path] if path.is_dir() else []
+        before = [*(part.directory for part in earlier), *sorted(path.glob(f"{EARLIER}*"))] if path.is_dir() else []
+        folders = [*before, path] if path.is_dir() else []
         return document_of_run(run, files, label, asked, earlier, folders)
 
 

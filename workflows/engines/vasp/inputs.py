@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections.abc import Mapping
 from math import ceil, prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pymatgen.core.structure import Structure
 
-from ....configs.constants import BOLTZMANN
 from ....configs.errors import InputError, StructureError, near_match_hint
 from ....configs.models import Method
 from ....structures.crystals.symmetry import space_group
-from ..tasks import Dos, MolecularDynamics, Relax, Task
+from ..tasks import Dos, MolecularDynamics, Task
 from .cells import VaspCell, vasp_cell
+from .motion import motion_tags, start_velocities
+from .parallel import irreducible_points, layout, ranks_here
 from .settings import PotcarName, VaspSettings, check_tags
+from .stages import Run, needs_static, runs_of
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.inputs import Kpoints, VaspInput
@@ -26,25 +28,23 @@ if TYPE_CHECKING:
 __all__ = [
     "MANIFEST",
     "SITE_ORDER",
-    "Stage",
+    "centring_of",
+    "cutoff_of",
     "incar_tags",
     "input_files",
     "n_bands",
-    "needs_stages",
     "requested_method",
-    "start_velocities",
     "write_inputs",
 ]
 
 #: hashes of the POTCAR of a run; the order of its sites
 MANIFEST, SITE_ORDER = "potcar-manifest.json", "site-order.json"
-#: `only`: one run; `preconverge` and `dipole`: wave functions without the dipole correction first, then with it
-Stage = Literal["only", "preconverge", "dipole"]
 #: Å; above it charge sloshes along the cell and AMIN is lowered (VASP wiki, AMIN)
 LONG_CELL = 50.0
 #: Å, with which the space group is looked for
 _SYMMETRY_PRECISION = 1e-3
-_AMU = 103.642696562  # eV fs²/Å² per atomic mass unit, CODATA 2018
+#: IVDW of a dispersion correction (VASP wiki, IVDW); none is written out
+_IVDW = {"none": 0, "d3": 11, "d3-bj": 12}
 
 
 def requested_method(structure: Structure, task: Task, label: str) -> Method:
@@ -69,16 +69,11 @@ def requested_method(structure: Structure, task: Task, label: str) -> Method:
     return task.method
 
 
-def needs_stages(cell: VaspCell, task: Task) -> bool:
-    """Whether the dipole correction is on: a polar slab, in every calculation but dynamics."""
-    return cell.polar and not isinstance(task, MolecularDynamics)
-
-
 def n_bands(cell: VaspCell, settings: VaspSettings, spin_polarized: bool = True) -> int:
     """NBANDS of a density of states: the occupied bands of the fuller spin channel and the empty ones asked for,
     rounded up to a multiple."""
     electrons = sum(
-        _potcar(element, settings).valence * amount
+        _potcar(element, settings.potcars).valence * amount
         for element, amount in cell.structure.composition.get_el_amt_dict().items()
     )
     unpaired = sum(abs(m) for m in cell.structure.site_properties.get("magmom", ())) if spin_polarized else 0.0
@@ -87,48 +82,91 @@ def n_bands(cell: VaspCell, settings: VaspSettings, spin_polarized: bool = True)
     return settings.band_multiple * ceil(wanted / settings.band_multiple)
 
 
-def incar_tags(cell: VaspCell, task: Task, settings: VaspSettings, stage: Stage = "only") -> dict[str, Any]:
-    """Return every INCAR tag of one run; U and MAGMOM in VASP's order of the sites."""
+def incar_tags(
+    cell: VaspCell, task: Task, settings: VaspSettings, run: Run | None = None, ranks: int | None = None
+) -> dict[str, Any]:
+    """Return every INCAR tag of one run; U and MAGMOM in VASP's order of the sites.
+
+    Parameters
+    ----------
+    cell : VaspCell
+    task : Relax, Static, Dos or MolecularDynamics
+    settings : VaspSettings
+    run : Run, optional
+        Of :func:`~.stages.runs_of`; the one that was asked for where left out.
+    ranks : int, optional
+        MPI ranks; those of the running job where left out.
+    """
     method = requested_method(cell.structure, task, cell.structure.composition.reduced_formula)
+    run = run or runs_of(cell, task, settings)[-1]
+    dynamics = isinstance(task, MolecularDynamics)
     tags: dict[str, Any] = {
-        "PREC": settings.precision,
-        "ENCUT": method.cutoff,
+        "PREC": settings.md_precision if dynamics else settings.precision,
+        "ENCUT": cutoff_of(cell, task, method, settings),
         "GGA": {"PBE": "PE"}[method.functional],
+        "IVDW": _IVDW[settings.dispersion],
         "LASPH": True,
         "LMAXMIX": 6 if any(site.specie.block == "f" for site in cell.structure) else 4,
-        "LREAL": "Auto" if settings.real_space_projection else False,
-        "ALGO": settings.algorithm,
+        "LREAL": "Auto"
+        if (settings.md_real_space_projection if dynamics else settings.real_space_projection)
+        else False,
+        "ALGO": settings.md_algorithm if dynamics else settings.algorithm,
         "NELM": settings.max_iterations,
-        "EDIFF": settings.md_energy_tolerance if isinstance(task, MolecularDynamics) else settings.energy_tolerance,
+        "EDIFF": settings.md_energy_tolerance if dynamics else settings.energy_tolerance,
         "ISMEAR": {"gaussian": 0, "fermi": -1}[settings.smearing_kind],
         "SIGMA": method.smearing,
         "LORBIT": 11,
-        "ISTART": 1 if stage == "dipole" else 0,
-        "LWAVE": stage == "preconverge",
-        "LCHARG": False,
-        "NCORE": settings.ncore,
-        "KPAR": settings.kpar,
+        "ISTART": 1 if run.given == "waves" else 0,
+        "LWAVE": run.keeps_waves,
+        "LCHARG": run.keeps_charge,
     }
-    tags |= _spin_and_u(cell, method)
-    tags |= {"NSW": 0, "IBRION": -1} if stage == "preconverge" else _motion(cell, task)
-    tags |= {} if stage == "dipole" else {"ICHARG": 2}
-    if (
-        cell.vacuum
-        or isinstance(task, MolecularDynamics)
-        or _has_no_symmetry(cell)
-        or not getattr(task, "keep_symmetry", True)
-    ):
+    tags |= {} if run.given == "waves" else {"ICHARG": 1 if run.given == "charge" else 2}
+    tags |= _spin_and_u(cell, method, run)
+    tags |= {"NSW": 0, "IBRION": -1} if run.purpose == "start" else motion_tags(cell, task, settings)
+    if cell.vacuum or dynamics or _has_no_symmetry(cell) or not getattr(task, "keep_symmetry", True):
         tags["ISYM"] = 0
-    if stage == "dipole":
+    if run.dipole and run.purpose == "main":
         tags |= {"LDIPOL": True, "IDIPOL": 3, "DIPOL": cell.dipole_centre}
     if max(cell.structure.lattice.abc) > LONG_CELL:
         tags["AMIN"] = 0.01
-    if isinstance(task, Dos) and stage != "preconverge":
-        tags |= {"NEDOS": settings.dos_points, "NBANDS": n_bands(cell, settings, method.spin_polarized)}
-        tags |= {"LVHAR": True} if cell.vacuum or len(set(cell.structure.site_properties.get("layer", ()))) > 1 else {}
-    elif isinstance(task, Dos):
-        tags["NBANDS"] = n_bands(cell, settings, method.spin_polarized)  # the wave functions are read by the next stage
-    return tags | settings.extra_tags
+    if isinstance(task, Dos):
+        tags |= _dos_tags(cell, method, settings, run)
+    return tags | _layout_tags(cell, task, settings, tags, ranks) | settings.extra_tags
+
+
+def cutoff_of(cell: VaspCell, task: Task, method: Method, settings: VaspSettings) -> float:
+    """ENCUT, eV: the recipe's, and where the cell relaxes at least `cell_cutoff` × the largest ENMAX."""
+    if not needs_static(cell, task):
+        return method.cutoff
+    potcars = settings.potcars_of(task)
+    known = [_potcar(e, potcars).enmax for e in cell.structure.composition.get_el_amt_dict()]
+    if settings.cell_cutoff <= 1 or None in known:
+        return method.cutoff
+    return max(method.cutoff, float(ceil(settings.cell_cutoff * max(value or 0.0 for value in known))))
+
+
+def _dos_tags(cell: VaspCell, method: Method, settings: VaspSettings, run: Run) -> dict[str, Any]:
+    """Bands, which starts have too since their wave functions are read, and what is written of them at the end."""
+    tags: dict[str, Any] = {"NBANDS": n_bands(cell, settings, method.spin_polarized)}
+    if run.purpose == "start":
+        return tags
+    tags["NEDOS"] = settings.dos_points
+    tags |= {"ICORELEVEL": 1} if settings.core_levels else {}
+    layered = len(set(cell.structure.site_properties.get("layer", ()))) > 1
+    return tags | ({"LVHAR": True} if cell.vacuum or layered else {})
+
+
+def _layout_tags(
+    cell: VaspCell, task: Task, settings: VaspSettings, tags: dict[str, Any], ranks: int | None
+) -> dict[str, Any]:
+    """KPAR and NCORE: those of the settings, else from ranks, k points and bands."""
+    if settings.kpar is not None and settings.ncore is not None:
+        return {"NCORE": settings.ncore, "KPAR": settings.kpar}
+    mesh = task.method.kpoints if task.method else (1, 1, 1)
+    gamma = centring_of(task, settings) == "gamma"
+    points = irreducible_points(cell, mesh, symmetry="ISYM" not in tags, gamma=gamma)
+    kpar, ncore = layout(ranks or ranks_here(settings), points, settings.band_multiple if "NBANDS" in tags else None)
+    return {"NCORE": settings.ncore or ncore, "KPAR": settings.kpar or kpar}
 
 
 def _has_no_symmetry(cell: VaspCell) -> bool:
@@ -140,10 +178,8 @@ def _has_no_symmetry(cell: VaspCell) -> bool:
         return True
 
 
-def _spin_and_u(cell: VaspCell, method: Method) -> dict[str, Any]:
-    tags: dict[str, Any] = {"ISPIN": 2 if method.spin_polarized else 1}
-    if method.spin_polarized:
-        tags["MAGMOM"] = [float(m) for m in cell.structure.site_properties.get("magmom", [0.0] * len(cell.structure))]
+def _spin_and_u(cell: VaspCell, method: Method, run: Run) -> dict[str, Any]:
+    tags: dict[str, Any] = {"ISPIN": 1} if run.start is None else {"ISPIN": 2, "MAGMOM": list(run.start.moments)}
     symbols = list(dict.fromkeys(site.specie.symbol for site in cell.structure))
     table = [method.hubbard_u.get(symbol, 0.0) for symbol in symbols]
     if any(table):
@@ -157,62 +193,9 @@ def _spin_and_u(cell: VaspCell, method: Method) -> dict[str, Any]:
     return tags
 
 
-def _motion(cell: VaspCell, task: Task) -> dict[str, Any]:
-    if isinstance(task, Relax):
-        return {
-            "NSW": task.max_steps,
-            "IBRION": 2,
-            "POTIM": 0.5,
-            "ISIF": 3 if task.relax_cell and not cell.vacuum else 2,
-            "EDIFFG": -task.max_force,
-        }
-    if not isinstance(task, MolecularDynamics):
-        return {"NSW": 0, "IBRION": -1}
-    tags = {
-        "NSW": task.n_steps,
-        "IBRION": 0,
-        "POTIM": task.timestep,
-        "TEBEG": task.temperature,
-        "TEEND": task.temperature,
-        "ISIF": 2,
-        "NBLOCK": 1,
-    }
-    if task.thermostat == "langevin":
-        n_species = len({site.specie for site in cell.structure})
-        return tags | {"MDALGO": 3, "LANGEVIN_GAMMA": [1e3 / task.damping] * n_species}
-    return (
-        tags | {"MDALGO": 2, "SMASS": _nose_mass(cell, task)} if task.thermostat != "none" else tags | {"SMASS": -3.0}
-    )
-
-
-def _nose_mass(cell: VaspCell, task: MolecularDynamics) -> float:
-    """SMASS, atomic mass units × (length of the first lattice vector)², of the thermostat mass ``g kB T τ²``.
-
-    g = 3 (N - 1) degrees of freedom. VASP's own default, a period of 40 steps, is ``2 g kB T (P/2π)²`` in the
-    same unit: its output for 16 Si atoms at 500 K and 2 fs (0.10) is met with τ = √2 · 80 fs/2π.
-    """
-    freedom = 3 * (len(cell.structure) - 1)
-    return round(freedom * BOLTZMANN * task.temperature * task.damping**2 / (_AMU * cell.structure.lattice.a**2), 6)
-
-
-def start_velocities(structure: Structure, task: MolecularDynamics) -> Structure:
-    """Return `structure` with velocities, Å/fs: its own where it has them, or drawn at the asked temperature with the
-    task's seed."""
-    if "velocities" in structure.site_properties:
-        return structure
-    from ase import units
-    from ase.md.velocitydistribution import Stationary, thermalize_momenta
-    from pymatgen.io.ase import AseAtomsAdaptor
-
-    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
-    thermalize_momenta(atoms, temperature_K=task.temperature, rng=np.random.default_rng(task.seed))
-    Stationary(atoms)
-    drawn = structure.copy()
-    drawn.add_site_property("velocities", (atoms.get_velocities() * units.fs).tolist())
-    return drawn
-
-
-def input_files(cell: VaspCell, task: Task, settings: VaspSettings, stage: Stage = "only") -> VaspInput:
+def input_files(
+    cell: VaspCell, task: Task, settings: VaspSettings, run: Run | None = None, ranks: int | None = None
+) -> VaspInput:
     """Return INCAR, KPOINTS and POSCAR through atomate2's input-set generator, with POTCAR names instead of POTCARs.
 
     Raises
@@ -223,11 +206,12 @@ def input_files(cell: VaspCell, task: Task, settings: VaspSettings, stage: Stage
     from atomate2.vasp.sets.base import VaspInputGenerator
 
     method = requested_method(cell.structure, task, cell.structure.composition.reduced_formula)
-    tags = incar_tags(cell, task, settings, stage)
+    tags = incar_tags(cell, task, settings, run, ranks)
     problems = check_tags(tags)
     if problems:
         raise InputError("; ".join(problems))
-    symbols = {element: _potcar(element, settings).symbol for element in cell.structure.composition.get_el_amt_dict()}
+    potcars = settings.potcars_of(task)
+    symbols = {element: _potcar(element, potcars).symbol for element in cell.structure.composition.get_el_amt_dict()}
     per_element = {
         name: dict(zip(symbols, tags[name], strict=True)) for name in ("LDAUL", "LDAUU", "LDAUJ") if name in tags
     }
@@ -238,7 +222,7 @@ def input_files(cell: VaspCell, task: Task, settings: VaspSettings, stage: Stage
             "POTCAR": symbols,
             "POTCAR_FUNCTIONAL": settings.functional_library,
         },
-        user_kpoints_settings=_kpoints(method, settings),  # type: ignore[arg-type]  # its own docstring allows Kpoints
+        user_kpoints_settings=_kpoints(method, task, settings),  # type: ignore[arg-type]  # its own docstring allows Kpoints
         sort_structure=False,
         inherit_incar=False,
         auto_ismear=False,
@@ -257,7 +241,12 @@ def input_files(cell: VaspCell, task: Task, settings: VaspSettings, stage: Stage
 
 
 def write_inputs(
-    structure: Structure, task: Task, settings: VaspSettings, directory: Path, stage: Stage = "only"
+    structure: Structure,
+    task: Task,
+    settings: VaspSettings,
+    directory: Path,
+    run: Run | None = None,
+    ranks: int | None = None,
 ) -> VaspCell:
     """Write the input of one run into `directory` and return its cell.
 
@@ -274,17 +263,18 @@ def write_inputs(
     if isinstance(task, MolecularDynamics):
         structure = start_velocities(structure, task)
     cell = vasp_cell(structure)
-    files = input_files(cell, task, settings, stage)
+    files = input_files(cell, task, settings, run, ranks)
+    potcars = settings.potcars_of(task)
     directory.mkdir(parents=True, exist_ok=True)
     for name in ("INCAR", "KPOINTS"):
         (directory / name).write_text(str(files[name]).rstrip() + "\n", encoding="utf-8")
     (directory / "POSCAR").write_text(files["POSCAR"].get_str(significant_figures=16), encoding="utf-8")
     (directory / SITE_ORDER).write_text(json.dumps(list(cell.order)), encoding="utf-8")
-    symbols = [_potcar(symbol, settings).symbol for symbol in files["POSCAR"].site_symbols]
+    symbols = [_potcar(symbol, potcars).symbol for symbol in files["POSCAR"].site_symbols]
     if settings.names_only:
         (directory / "POTCAR.spec").write_text("\n".join(symbols), encoding="utf-8")
         return cell
-    manifest = potcar_manifest({s: _potcar(s, settings) for s in files["POSCAR"].site_symbols}, settings)
+    manifest = potcar_manifest({s: _potcar(s, potcars) for s in files["POSCAR"].site_symbols}, settings)
     joined = b"".join(found.content for found in manifest)
     (directory / "POTCAR").write_bytes(joined)
     told = {
@@ -296,17 +286,24 @@ def write_inputs(
     return cell
 
 
-def _kpoints(method: Method, settings: VaspSettings) -> Kpoints:
+def centring_of(task: Task, settings: VaspSettings) -> str:
+    """Centring of the mesh: band edges often lie at Γ, which an even Monkhorst-Pack mesh leaves out."""
+    if task.method is not None and prod(task.method.kpoints) == 1:
+        return "gamma"
+    return settings.dos_centring if isinstance(task, Dos) else settings.centring
+
+
+def _kpoints(method: Method, task: Task, settings: VaspSettings) -> Kpoints:
     from pymatgen.io.vasp.inputs import Kpoints
 
-    gamma = settings.centring == "gamma" or prod(method.kpoints) == 1
+    gamma = centring_of(task, settings) == "gamma"
     return Kpoints.gamma_automatic(method.kpoints) if gamma else Kpoints.monkhorst_automatic(method.kpoints)
 
 
-def _potcar(element: str, settings: VaspSettings) -> PotcarName:
-    if element not in settings.potcars:
+def _potcar(element: str, potcars: Mapping[str, PotcarName]) -> PotcarName:
+    if element not in potcars:
         raise InputError(
             f"no POTCAR is named for {element}: add it to potcars in configs/engines/vasp.yaml; "
-            f"{near_match_hint(element, settings.potcars)}"
+            f"{near_match_hint(element, potcars)}"
         )
-    return settings.potcars[element]
+    return potcars[element]

@@ -18,6 +18,10 @@ from .settings import PotcarName, VaspSettings
 __all__ = ["PotcarFile", "check_names", "known_titles", "potcar_manifest"]
 
 
+#: eV, of a printed ENMAX
+_PRINTED = 0.01
+
+
 @dataclass(frozen=True)
 class PotcarFile:
     """One POTCAR as found.
@@ -58,13 +62,14 @@ def known_titles(library: str) -> dict[str, frozenset[str]]:
 def check_names(settings: VaspSettings, elements: set[str]) -> list[str]:
     """Return what is wrong with the names of the POTCARs: each must exist in the release (W_pv left it with PBE_54)."""
     titles = known_titles(settings.functional_library)
-    names = {element: settings.potcars[element].symbol for element in sorted(elements & set(settings.potcars))}
+    tables = (settings.potcars, settings.md_potcars)
+    names = [(element, table[element].symbol) for table in tables for element in sorted(elements & set(table))]
     return [
         (
             f"{settings.functional_library} has no POTCAR {name}; "
             f"{near_match_hint(name, [s for s in titles if s.split('_')[0] == element])}"
         )
-        for element, name in names.items()
+        for element, name in names
         if name not in titles
     ]
 
@@ -143,4 +148,7 @@ def _identified(element: str, name: PotcarName, folder: Path, library: str) -> P
         raise InputError(
             f"{path} has {valence.group(1)} valence electrons, the settings say {name.valence:g} for {name.symbol}"
         )
+    limit = re.search(r"ENMAX\s*=\s*([\d.]+)", text)
+    if name.enmax is not None and limit is not None and abs(float(limit.group(1)) - name.enmax) > _PRINTED:
+        raise InputError(f"{path} has ENMAX {limit.group(1)} eV, the settings say {name.enmax:g} eV for {name.symbol}")
     return PotcarFile(element, name.symbol, found, hashlib.sha256(content).hexdigest(), content)

@@ -168,6 +168,8 @@ def run_stage(command: str, directory: Path, kind: Kind, settings: VaspSettings,
         with _working_in(directory), warnings.catch_warnings():
             # custodian's validators read vasprun.xml and look for a POTCAR beside it, which POTCAR.spec replaces
             warnings.filterwarnings("ignore", message="No POTCAR file with matching TITEL")
+            # one that ended with its steps goes on; whether it may be used, acceptance says
+            warnings.filterwarnings("ignore", message="(?s).*is an unconverged VASP run")
             run_vasp(
                 vasp_cmd=command,
                 vasp_gamma_cmd=os.path.expandvars(settings.vasp_gamma_command).replace(
@@ -271,6 +273,16 @@ def handlers(kind: Kind, frozen_time: float = 21600.0) -> tuple[Callable[[], Err
                 lower_nsw(place, len(part.frames))
             return found
 
+    class UnconvergedElectronsErrorHandler(known.UnconvergedErrorHandler):
+        """Electronic cycles alone: a relaxation that ran out of steps goes on by itself, with its wave functions."""
+
+        def check(self, directory: str = "./") -> bool:
+            try:
+                run = parse_vasprun(locate(Path(directory)).vasprun, states=False)
+            except InputError:
+                return False
+            return run.converged_electronic is False
+
     class FrozenRun(known.FrozenJobErrorHandler):
         """With the timeout of the campaign."""
 
@@ -287,7 +299,7 @@ def handlers(kind: Kind, frozen_time: float = 21600.0) -> tuple[Callable[[], Err
     if kind == "md":
         return (DynamicsErrors, *always, FrozenDynamics)
     statics = (
-        known.UnconvergedErrorHandler,
+        UnconvergedElectronsErrorHandler,
         known.NonConvergingErrorHandler,
         known.PositiveEnergyErrorHandler,
         FrozenRun,

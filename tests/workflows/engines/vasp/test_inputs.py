@@ -21,10 +21,12 @@ from catholyte.docs.pages.vasp_settings import settings_page
 from catholyte.hpc.commands.campaigns.inputs import inputs
 from catholyte.tests.support.strategies import structures_with_moments
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
-from catholyte.workflows.engines.vasp.backend import VaspBackend, stages
+from catholyte.workflows.engines.vasp.backend import VaspBackend
 from catholyte.workflows.engines.vasp.cells import vasp_cell
 from catholyte.workflows.engines.vasp.inputs import incar_tags, write_inputs
-from catholyte.workflows.engines.vasp.settings import NEVER_WRITTEN, REASONS, VaspSettings
+from catholyte.workflows.engines.vasp.reasons import NEVER_WRITTEN, REASONS
+from catholyte.workflows.engines.vasp.settings import VaspSettings
+from catholyte.workflows.engines.vasp.stages import CANONICAL, runs_of
 
 ROOT = Path(__file__).parents[4]
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,10 +50,31 @@ STATED: dict[str, dict[str, Any]] = {
 }
 
 
+#: recipes and the kinds of calculation that they write
+KINDS = {
+    "gsirr": ("relax", "dos", "md"),
+    "nmc532-lgps": ("relax", "dos", "md"),
+    "glassy-ceramic": ("relax", "dos"),
+    "core-shell": ("relax", "dos"),
+    "li-rich": ("relax", "dos", "md"),
+}
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The document of ``inputs`` per recipe."""
-    return {recipe: inputs(recipe, tmp_path_factory.mktemp(recipe)) for recipe in STATED}
+    return {recipe: inputs(recipe, tmp_path_factory.mktemp(recipe)) for recipe in KINDS}
+
+
+def golden_files(document: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Every run of the jobs of one kind: ``JOB`` and, of its other runs, ``JOB, FOLDER``."""
+    found = {}
+    for job in document["jobs"]:
+        if job["kind"] == kind:
+            *others, own = job["directories"]
+            found[job["name"]] = _files(own)
+            found |= {f"{job['name']}, {Path(other).relative_to(own)}": _files(other) for other in others}
+    return found
 
 
 def _files(directory: str) -> dict[str, Any]:
@@ -79,10 +102,9 @@ def _runs(values: list[float]) -> list[list[float]]:
     return runs
 
 
-@pytest.mark.parametrize("kind", ["relax", "dos", "md"])
-@pytest.mark.parametrize("recipe", list(STATED))
+@pytest.mark.parametrize(("recipe", "kind"), [(recipe, kind) for recipe, kinds in KINDS.items() for kind in kinds])
 def test_inputs_are_the_golden_ones(written: dict[str, dict[str, Any]], recipe: str, kind: str) -> None:
-    found = {job["name"]: _files(job["directories"][-1]) for job in written[recipe]["jobs"] if job["kind"] == kind}
+    found = golden_files(written[recipe], kind)
     golden = YAML(typ="safe").load((GOLDEN / f"vasp-{recipe}-{kind}.yaml").read_text())
     assert json.loads(json.dumps(found)) == json.loads(json.dumps(golden))
 
@@ -95,12 +117,18 @@ def test_every_stated_tag_is_in_every_job(written: dict[str, dict[str, Any]], re
         files = _files(job["directories"][-1])
         incar, material = files["INCAR"], job["name"].split()[0]
         dynamics = job["kind"] == "md"
+        varied = "cutoff" in job["name"] or "mesh" in job["name"]  # what shows how converged a density of states is
         assert incar["GGA"].upper() == "PE"
-        assert incar["ENCUT"] == (400 if dynamics and recipe == "gsirr" else stated["ENCUT"])
+        energies = _files(job["directories"][0 if job["kind"] == "dos" else -1])["INCAR"]
+        if job["kind"] == "relax":  # a cell relaxes above ENMAX, and its energy is that of a static run
+            (static,) = [place for place in job["directories"] if Path(place).name == CANONICAL]
+            energies = _files(static)["INCAR"]
+            assert incar["ENCUT"] >= 1.3 * (499.034 if "Li" in files["sites"] else 400)
+        assert varied or energies["ENCUT"] == (400 if dynamics and recipe == "gsirr" else stated["ENCUT"])
         assert incar["EDIFF"] == stated.get("EDIFF", incar["EDIFF"])
         mesh = (1, 1, 1) if dynamics and recipe == "gsirr" else stated["mesh"].get(material)
-        assert mesh is None or tuple(files["KPOINTS"]["divisions"]) == mesh
-        assert files["KPOINTS"]["style"] == stated["style"]
+        assert varied or mesh is None or tuple(files["KPOINTS"]["divisions"]) == mesh
+        assert files["KPOINTS"]["style"] == ("Gamma" if job["kind"] == "dos" else stated["style"])
         if set(files["sites"]) & set(stated["U"]):
             assert (incar["LDAU"], incar["LDAUTYPE"]) == (True, 2)
             assert dict(zip(files["sites"], incar["LDAUU"], strict=True)) == {
@@ -112,7 +140,7 @@ def test_every_stated_tag_is_in_every_job(written: dict[str, dict[str, Any]], re
         else:
             assert "LDAUU" not in incar
         if dynamics:
-            assert (incar["IBRION"], incar["POTIM"], incar["TEBEG"], incar["MDALGO"]) == (0, 2, 300, 2)
+            assert (incar["IBRION"], incar["POTIM"], incar["TEBEG"], incar["MDALGO"]) == (0, 2, 300, 4)
     lengths = [
         _files(job["directories"][-1])["INCAR"]["NSW"] * 2 for job in written[recipe]["jobs"] if job["kind"] == "md"
     ]
@@ -125,7 +153,8 @@ def test_every_tag_has_its_reason_and_the_page_shows_it(written: dict[str, dict[
         tag
         for document in written.values()
         for job in document["jobs"]
-        for tag in _files(job["directories"][-1])["INCAR"]
+        for place in job["directories"]
+        for tag in _files(place)["INCAR"]
     }
     assert used <= set(REASONS)
     assert not used & set(NEVER_WRITTEN)
@@ -176,7 +205,7 @@ def test_each_atom_keeps_its_moment_through_the_files(
     cell = write_inputs(
         shuffled,
         Static(method=METHOD.model_copy(update={"hubbard_u": dict.fromkeys(("Co", "Ni", "Mn", "Ti", "W"), 1.0)})),
-        NAMES_ONLY,
+        NAMES_ONLY.model_copy(update={"moment_scales": (1.0,), "low_spin_moment": 0.0, "spin_everywhere": True}),
         place,
     )
     back, incar = Poscar.from_file(place / "POSCAR", check_for_potcar=False), Incar.from_file(place / "INCAR")
@@ -207,8 +236,11 @@ def test_a_polar_slab_runs_in_two_stages_and_a_symmetric_one_in_one(tmp_path: Pa
     cell = vasp_cell(_slab(turned=True))
     assert cell.polar
     assert cell.vacuum == pytest.approx(24 - 2.5)
-    assert stages(cell, task) == [("preconverge", "preconverge"), ("dipole", ".")]
-    first, second = (incar_tags(cell, task, NAMES_ONLY, stage) for stage, _ in stages(cell, task))
+    *tried, main = runs_of(cell, task, NAMES_ONLY)
+    assert [run.folder for run in tried] == ["start-1", "start-2"]
+    alone = runs_of(cell, task, NAMES_ONLY.model_copy(update={"moment_scales": (0.9,)}))
+    assert [run.folder for run in alone] == ["preconverge", "."]
+    first, second = (incar_tags(cell, task, NAMES_ONLY, run) for run in (tried[0], main))
     assert (first["LWAVE"], first["NSW"], first["ISTART"], "LDIPOL" in first) == (True, 0, 0, False)
     assert (second["LDIPOL"], second["IDIPOL"], second["ISTART"], second["ISIF"], second["ISYM"]) == (True, 3, 1, 2, 0)
     heights, masses = cell.structure.cart_coords[:, 2], [float(site.specie.atomic_mass) for site in cell.structure]
@@ -217,7 +249,7 @@ def test_a_polar_slab_runs_in_two_stages_and_a_symmetric_one_in_one(tmp_path: Pa
     assert not flat.polar
     assert flat.vacuum
     assert "LDIPOL" not in incar_tags(flat, task, NAMES_ONLY)
-    assert len(stages(flat, task)) == 1
+    assert len(runs_of(flat, task, NAMES_ONLY.model_copy(update={"moment_scales": (0.9,)}))) == 1
     assert vasp_cell(_pair("Co2+", "O2-")).vacuum == 0
 
 
@@ -234,7 +266,8 @@ def test_a_slab_across_the_boundary_has_its_centre_inside() -> None:
     [
         ({"LDAUUU": 3.0}, "LDAUUU is not an INCAR tag; did you mean LDAUU"),
         ({"NSWW": 3}, "did you mean NSW"),
-        ({"IVDW": 12, "LSCALAPACKK": True}, "did you mean LSCALAPACK"),
+        ({"ADDGRID": True, "LSCALAPACKK": True}, "did you mean LSCALAPACK"),
+        ({"NUPDOWN": 2}, "NUPDOWN follows"),
         ({"ENCUT": 300}, "ENCUT follows from recipe and settings"),
         ({"NELECT": 100.0}, "NELECT follows"),
     ],
@@ -246,14 +279,14 @@ def test_an_unknown_or_owned_tag_is_refused_with_the_nearest(tags: dict[str, Any
 
 
 def test_a_known_extra_tag_reaches_every_incar() -> None:
-    chosen = engine_settings("vasp", VaspSettings, {"extra_tags": {"IVDW": 12}})
+    chosen = engine_settings("vasp", VaspSettings, {"extra_tags": {"LSCALAPACK": False}})
     tasks: list[Task] = [
         Relax(method=METHOD),
         Static(method=METHOD),
         Dos(method=METHOD),
         MolecularDynamics(method=METHOD, n_steps=3),
     ]
-    assert [incar_tags(vasp_cell(_pair("Co2+", "O2-")), task, chosen)["IVDW"] for task in tasks] == [12] * 4
+    assert [incar_tags(vasp_cell(_pair("Co2+", "O2-")), task, chosen)["LSCALAPACK"] for task in tasks] == [False] * 4
 
 
 def test_dynamics_draws_once_and_goes_on_with_the_velocities_it_has(tmp_path: Path) -> None:
@@ -285,7 +318,8 @@ def test_the_thermostat_mass_is_vasps_own() -> None:
     task = MolecularDynamics(
         method=method, n_steps=1, temperature=500, timestep=2, damping=np.sqrt(2) * 80 / (2 * np.pi)
     )
-    assert incar_tags(vasp_cell(cell), task, NAMES_ONLY)["SMASS"] == pytest.approx(0.10, abs=0.005)
+    plain = NAMES_ONLY.model_copy(update={"chain_length": 1})
+    assert incar_tags(vasp_cell(cell), task, plain)["SMASS"] == pytest.approx(0.10, abs=0.005)
 
 
 def test_bands_of_a_dos_are_a_multiple_and_hold_the_electrons() -> None:

@@ -1,0 +1,186 @@
+"""What an expert names: everything that was objected to at 866a62c, and nothing in what the recipes write now."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymatgen.core import Lattice, Structure
+from pymatgen.io.vasp.inputs import Incar
+
+from catholyte.configs.errors import InputError
+from catholyte.hpc.commands.app import main
+from catholyte.hpc.commands.campaigns.check_inputs import check_inputs
+from catholyte.hpc.commands.campaigns.inputs import inputs
+from catholyte.tests.support.vasp.former_inputs import write_former
+from catholyte.workflows.preflight.input_sets import read_sets
+from catholyte.workflows.preflight.review import RULES, review
+
+RECIPES = ("gsirr", "nmc532-lgps", "glassy-ceramic", "core-shell", "li-rich")
+#: finding of the audit → rule → the folders that it names
+NAMED: dict[str, dict[str, set[str]]] = {
+    "A-F6, CoO from whole numbers, one start, begun again for the density of states": {
+        "whole moments": {"CoO-relax", "CoO-dos", "LCO-Li-6-relax", "NCM532-dos"},
+        "one start": {"CoO-relax", "CoO-dos", "LCO-Li-6-relax", "NCM532-dos"},
+        "state not handed on": {"LCO-dos", "CoO-dos"},
+    },
+    "A-F7, spin that must stay zero, and a control without it": {
+        "spin of zero": {"LCO-relax", "LCO-dos", "LPSCl-relax", "LCO-LPSCl-relax", "LCO-LPSCl-md"},
+        "spin left out": {"LCO-control-md"},
+        "spin of the control": {"LCO-control-md"},
+    },
+    "W4, dispersion, NELMIN, preset of dynamics, k-point groups, bounds, thermostat": {
+        "dispersion": {"LCO-LPSCl-relax", "LCO-LPSCl-md", "LCO-Li-6-relax"},
+        "electronic steps": {
+            "LCO-relax", "CoO-relax", "LPSCl-relax", "LCO-LPSCl-relax", "LCO-LPSCl-md", "LCO-control-md",
+            "LCO-Li-6-relax", "O2-relax",
+        },
+        "preset of dynamics": {"LCO-LPSCl-md", "LCO-control-md"},
+        "groups of k points": {"LCO-relax", "LCO-dos", "CoO-relax", "CoO-dos", "LPSCl-relax", "LCO-Li-6-relax", "NCM532-dos"},
+        "bounded relaxations": {"LCO-Li-6-relax"},
+        "thermostat": {"LCO-LPSCl-md", "LCO-control-md"},
+    },
+    "W5, cell relaxations at ENMAX without a static run, dynamics below ENMAX": {
+        "cutoff of a cell relaxation": {"LCO-relax", "LPSCl-relax"},
+        "final static run": {"LPSCl-relax"},
+        "basis": {"LCO-LPSCl-md", "LCO-control-md"},
+    },
+    "W6, band edges on one coarse mesh": {"convergence of bands": {"LCO-dos", "CoO-dos"}},
+    "W7, stacks at one height": {"height of a stack": {"LCO-LPSCl-relax"}},
+    "W8, no Γ for band edges": {"Γ for band edges": {"NCM532-dos"}},
+    "W9, O2 and fixed moments": {"total moment fixed": {"O2-relax"}, "triplet of O2": {"O2-relax"}},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def former(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("former")
+    write_former(place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def named(former: Path) -> dict[str, set[str]]:
+    """Rule to the folders that it names among the former inputs."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for remark in review(read_sets([former])):
+        found[remark.rule].add(remark.folder.name)
+    return found
+
+
+@pytest.mark.parametrize("finding", list(NAMED))
+def test_the_former_inputs_are_named_for_what_was_wrong(named: dict[str, set[str]], finding: str) -> None:
+    assert {rule: named[rule] for rule in NAMED[finding]} == NAMED[finding]
+
+
+def test_nothing_else_is_named(named: dict[str, set[str]]) -> None:
+    assert set(named) == {rule for rules in NAMED.values() for rule in rules}
+
+
+@pytest.mark.parametrize("recipe", ["glassy-ceramic", "core-shell", *(
+    pytest.param(name, marks=pytest.mark.slow) for name in ("gsirr", "nmc532-lgps", "li-rich"))])  # fmt: skip
+def test_nothing_is_named_in_what_a_recipe_writes(recipe: str, tmp_path: Path) -> None:
+    """All steps, those that take hours too; orderings and ladders as far as they are known ahead."""
+    inputs(recipe, tmp_path, full=True)
+    sets = read_sets([tmp_path])
+    assert len(sets) > 10
+    assert [(remark.rule, remark.folder.name, remark.detail) for remark in review(sets)] == []
+
+
+def _changed(former: Path, place: Path, folder: str, **tags: Any) -> list[str]:
+    """Rules that name a folder alone, after a change of its tags."""
+    place.mkdir()
+    for file in (former / folder).iterdir():
+        (place / file.name).write_text(file.read_text())
+    incar = Incar.from_file(place / "INCAR")
+    incar.update(tags)
+    (place / "INCAR").write_text(str(incar))
+    return [remark.rule for remark in review(read_sets([place]))]
+
+
+@pytest.mark.parametrize(
+    ("folder", "tags", "rule"),
+    [
+        ("CoO-relax", {"LMAXMIX": 2}, "shells with U"),
+        ("CoO-relax", {"LASPH": False}, "shells with U"),
+        ("CoO-relax", {"ENCUT": 390}, "basis"),
+        ("CoO-relax", {"NUPDOWN": 0}, "total moment fixed"),
+        ("CoO-relax", {"ISPIN": 1}, "spin left out"),
+        ("LCO-LPSCl-md", {"MDALGO": 0, "SMASS": 0}, "thermostat"),
+    ],
+)
+def test_a_tag_is_named_where_it_is_wrong_and_only_there(
+    former: Path, tmp_path: Path, folder: str, tags: dict[str, Any], rule: str
+) -> None:
+    plain = {"thermostat": {"MDALGO": 4, "NHC_NCHAINS": 3}}.get(rule, {})
+    assert rule not in _changed(former, tmp_path / "before", folder, **plain)
+    assert rule in _changed(former, tmp_path / "after", folder, **tags)
+
+
+def test_two_starts_off_whole_numbers_are_enough(former: Path, tmp_path: Path) -> None:
+    for number, scale in enumerate((0.9, 1.1)):
+        moments = [3 * scale, -3 * scale, 0.0, 0.0]
+        _changed(former, tmp_path / f"start-{number}", "CoO-relax", MAGMOM=moments)
+    rules = {remark.rule for remark in review(read_sets([tmp_path]))}
+    assert not rules & {"whole moments", "one start"}
+
+
+def test_a_slab_whose_vacuum_relaxes_away_is_named(former: Path, tmp_path: Path) -> None:
+    from pymatgen.io.vasp.inputs import Kpoints, Poscar
+
+    rules = _changed(former, tmp_path / "slab", "CoO-relax")
+    assert "vacuum" not in rules
+    slab = Structure(Lattice.orthorhombic(3, 3, 24), ["Co", "O"], [[0, 0, 0.5], [0.5, 0.5, 0.5]])
+    (tmp_path / "slab" / "POSCAR").write_text(str(Poscar(slab)))
+    (tmp_path / "slab" / "KPOINTS").write_text(str(Kpoints.gamma_automatic((4, 4, 2))))
+    told = [remark.detail for remark in review(read_sets([tmp_path / "slab"])) if remark.rule == "vacuum"]
+    assert told == ["ISIF 3: the vacuum of 24 Å relaxes away", "2 k points along the vacuum"]
+
+
+def test_two_u_for_one_element_are_named(former: Path, tmp_path: Path) -> None:
+    _changed(former, tmp_path / "a", "CoO-relax")
+    _changed(former, tmp_path / "b", "CoO-dos", LDAUU=[3.3, 0.0])
+    (remark,) = [one for one in review(read_sets([tmp_path])) if one.rule == "one U per element"]
+    assert remark.detail == "U(Co) 3.3 eV, 3.9 eV in a: their energies may not be subtracted"
+
+
+def test_every_rule_is_known_by_name_and_says_what_to_do() -> None:
+    covered = {rule for rules in NAMED.values() for rule in rules} | {"shells with U", "vacuum", "one U per element"}
+    assert set(RULES) == covered
+    assert all(mend for _, mend in RULES.values())
+
+
+def test_folders_without_input_and_damaged_files_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        read_sets([tmp_path / "nowhere"])
+    with pytest.raises(InputError, match="no folder with INCAR and POSCAR was found"):
+        read_sets([tmp_path])
+    (tmp_path / "INCAR").write_text("ENCUT = 500\n")
+    (tmp_path / "POSCAR").write_text("only a title\n")
+    with pytest.raises(InputError, match="POSCAR cannot be read"):
+        read_sets([tmp_path])
+
+
+def test_the_command_ends_with_status_one_where_there_is_something_to_name(
+    former: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["catholyte", "check-inputs", str(former), "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    document = json.loads(capsys.readouterr().out)
+    assert ended.value.code == 1
+    assert len(document["runs"]) == len(list(former.iterdir()))
+    assert {"rule", "folder", "detail", "mend"} == set(document["remarks"][0])
+    monkeypatch.setattr(sys, "argv", ["catholyte", "check-inputs", str(former)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "whole moments" in capsys.readouterr().out
+
+
+def test_a_clean_folder_has_nothing_to_name(tmp_path: Path) -> None:
+    inputs("core-shell", tmp_path)
+    assert check_inputs([tmp_path])["remarks"] == []
