@@ -7,9 +7,24 @@ import sys
 
 import typer
 
-from .campaigns import board, cancel, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
+from .campaigns import (
+    board,
+    cancel,
+    database,
+    doctor,
+    import_,
+    inputs,
+    plan,
+    report,
+    retry,
+    run,
+    status,
+    submit,
+    tend,
+    why,
+)
 from .output import narrate
-from .results import bands, dynamics, export, layers, void
+from .results import bands, claims, dynamics, export, layers, void
 from .structures import (
     barrier,
     conductivity,
@@ -45,6 +60,7 @@ COMMANDS = (
     status.COMMAND,
     why.COMMAND,
     report.COMMAND,
+    claims.COMMAND,
     doctor.COMMAND,
     bands.COMMAND,
     slabs.COMMAND,
@@ -71,6 +87,7 @@ COMMANDS = (
     cancel.COMMAND,
     database.COMMAND,
     inputs.COMMAND,
+    import_.COMMAND,
     export.COMMAND,
 )
 for command in COMMANDS:

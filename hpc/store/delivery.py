@@ -122,8 +122,7 @@ class Delivery:
         StoreError
             If a document is larger than :data:`LIMIT_BYTES`, naming its largest fields.
         """
-        for document in self.documents:
-            _require_size(document)
+        self.require_sizes()
         partial = self.file.with_suffix(".partial")
         content = _packed({"documents": self.documents, "arrays": self.arrays, "dynamic": dynamic})
         with partial.open("wb") as stream:
@@ -131,6 +130,17 @@ class Delivery:
             stream.flush()
             os.fsync(stream.fileno())  # a power cut after the renaming would leave an empty file
         partial.replace(self.file)
+
+    def require_sizes(self) -> None:
+        """Raise unless every document is small enough for a database.
+
+        Raises
+        ------
+        StoreError
+            If a document is larger than :data:`LIMIT_BYTES`, naming its largest fields.
+        """
+        for document in self.documents:
+            _require_size(document)
 
     def read(self) -> dict[str, Any] | None:
         """Take up what an earlier attempt kept; returns the jobs that it added, or None where nothing can be read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ....configs.errors import StructureError
@@ -15,7 +16,8 @@ from ...words import file_stem
 from ..case import Case, Finished
 from ..chapter import Chapter
 from ..columns import CELL, HEIGHT, JOB, KIND, LI_VACANCIES, ROLE, TIER
-from ..content import Block, Column, Picture, Table
+from ..content import Block, Column, KeyNumber, Picture, Table
+from ..quantity import Quantity
 
 __all__ = ["LAYERS", "MeasuredLayers", "delithiation", "measured_layers"]
 
@@ -303,6 +305,27 @@ def _content_blocks(label: str, series: Sequence[MeasuredLayers]) -> list[Block]
     return [table, Picture(f"layers_lithium_{label}", layer_content_figure(points, label, tier), alt)]
 
 
+def _length(name: str, measured: Sequence[MeasuredLayers], arguments: tuple[str, ...]) -> KeyNumber | None:
+    """A length of the host of a ladder, else of the first relaxed crystal of a material."""
+    own = [one for one in measured if one.found.material == arguments[0] and one.kind == "crystal"]
+    one = min(own, key=lambda one: one.vacancies != 0, default=None)
+    value = None if one is None else getattr(one.geometry, name)
+    if one is None or value is None:
+        return None
+    titles = {"s_mo2": "S(MO₂)", "i_lio2": "I(LiO₂)", "o_o_li_layer": "O–O across the lithium layer"}
+    quantity, tier = f"{titles[name]} of {one.label}", one.found.document.tier
+    return KeyNumber(quantity, float(value), "Å", 3, tier, f"job {one.found.job}", names=(name, *arguments))
+
+
+QUANTITIES: tuple[Quantity[Sequence[MeasuredLayers]], ...] = (
+    Quantity(
+        "s_mo2", ("material",), "Å", "thickness of the metal layer", partial(_length, "s_mo2"), step="oxygen_loss"
+    ),
+    Quantity(
+        "i_lio2", ("material",), "Å", "thickness of the lithium layer", partial(_length, "i_lio2"), step="oxygen_loss"
+    ),
+)
+
 LAYERS = Chapter(
     "layers",
     "Layered geometry",
@@ -310,4 +333,5 @@ LAYERS = Chapter(
     lambda case: measured_layers(case) or None,
     lambda _, measured: measured,
     _blocks,
+    quantities=QUANTITIES,
 )
