@@ -374,6 +374,8 @@ def load_phase_set(name_or_path: str | Path) -> PhaseSet:
         raise InputError(f"{path}: cannot be read: {error}") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists
+        raise InputError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(document, dict):
         raise InputError(f"{path}: a JSON object is needed, not {type(document).__name__}")
     stated, found = document.get("sha256"), content_hash(document)

@@ -147,6 +147,8 @@ class Draft:
         Calculations of this task that the job stands for.
     member : str
         Of the recipe's committee.
+    kind : str
+        Of the job, where the task does not tell it.
     """
 
     job: Job
@@ -158,6 +160,7 @@ class Draft:
     cell: Structure | Budget
     runs: int = 1
     member: str = ""
+    kind: str = ""
 
     @property
     def seconds(self) -> float:
@@ -340,7 +343,7 @@ def planned(drafts: list[Draft], flow: Flow, renamed: dict[str, str]) -> list[Pl
             variant=draft.variant,
             engine=draft.engine.name if draft.engine else "python",
             tier=draft.engine.backend.tier if draft.engine else "",
-            kind=draft.task.kind if draft.task else "build",
+            kind=draft.kind or (draft.task.kind if draft.task else "build"),
             formula=draft.cell.shown
             if isinstance(draft.cell, Budget)
             else draft.cell.composition.remove_charges().formula.replace(" ", ""),
