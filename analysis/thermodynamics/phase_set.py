@@ -38,7 +38,6 @@ __all__ = [
 ]
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-#: the set that answers where no other is named
 DEFAULT_PHASE_SET = "solidstate"
 
 
@@ -287,8 +286,7 @@ class PhaseSet(Spec):
         return document
 
     def entry_for(self, name: str) -> PhaseEntry | None:
-        """Return the entry of a library material, or the lowest one of a composition; None where the set has none.
-        Raises as :meth:`resolve` does."""
+        """Return the entry of :meth:`resolve`, with its errors; None where the set has none."""
         return self.resolve(name).entry
 
     def resolve(self, name: str) -> Subject:
