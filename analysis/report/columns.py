@@ -31,6 +31,8 @@ __all__ = [
     "SOURCE",
     "SPREAD",
     "SPREAD_EDGES",
+    "STRUCTURE",
+    "SYSTEM",
     "TIER",
     "TOTAL",
     "UNIT",
@@ -69,6 +71,8 @@ SELF_B = Column("self_b", "self, second (eV/atom)", 3)
 SOURCE = Column("source", "source")
 SPREAD = Column("spread", "spread over all references (eV)", 3)
 SPREAD_EDGES = Column("spread_edges", "spread over band edges (eV)", 3)
+STRUCTURE = Column("structure", "structure")
+SYSTEM = Column("system", "system", chemical=True)
 TIER = Column("tier", "tier")
 TOTAL = Column("total", "total ± 1σ (eV/atom)", 3, "total_sigma")
 UNIT = Column("unit", "unit")

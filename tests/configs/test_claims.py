@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -68,6 +68,7 @@ def test_what_is_no_comparison_is_refused_with_the_place(text: str, told: str) -
     assert told in str(error.value)
 
 
+@settings(deadline=None)
 @given(
     factors=st.lists(st.floats(-9, 9).map(lambda x: round(x, 2)).filter(bool), min_size=1, max_size=4),
     limit=st.floats(-99, 99).map(lambda x: round(x, 3)),
@@ -80,6 +81,7 @@ def test_what_is_written_is_read_back(factors: list[float], limit: float, relati
     assert (found.terms, found.relation, found.limit) == (tuple(terms), relation, pytest.approx(limit))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
     with contextlib.suppress(ValueError):

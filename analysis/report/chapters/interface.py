@@ -19,11 +19,11 @@ from ....workflows.roles import Main, Reference, Role, Stack
 from ...cells.interface_energy import InterfaceEnergies, References, interface_energies
 from ..case import Case
 from ..chapter import Chapter, Problems
-from ..columns import ROLE, TIER
+from ..columns import ROLE, SYSTEM, TIER
 from ..content import Block, Column, KeyNumber, Table, Text
 from ..quantity import Quantity
 from .depth import DepthData, DepthResults, depth_blocks, depth_key_numbers, depth_results, depth_warnings
-from .interface_cells import ATOMS, SYSTEM, Chosen, candidates_table, cells_table, joints_table, picture
+from .interface_cells import ATOMS, Chosen, candidates_table, cells_table, joints_table, picture
 
 __all__ = ["INTERFACES", "Interfaces"]
 

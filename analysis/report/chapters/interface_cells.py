@@ -12,16 +12,15 @@ from ....workflows.roles import Candidate, Reference, Role, Stack
 from ...figures.cells import StackView, stack_figure
 from ...words import file_stem
 from ..case import Finished
-from ..columns import N_ATOMS, TIER
+from ..columns import N_ATOMS, SYSTEM, TIER
 from ..content import Column, Picture, Table
 
-__all__ = ["ATOMS", "SYSTEM", "Chosen", "candidates_table", "cells_table", "joints_table", "picture"]
+__all__ = ["ATOMS", "Chosen", "candidates_table", "cells_table", "joints_table", "picture"]
 
 #: distance between the two crystals of a joint
 _JOINT = Column("gap", "gap (Å)", 2)
 
 ATOMS = Column("atoms", "atoms")
-SYSTEM = Column("system", "system", chemical=True)
 _STRAIN = Column("strain", "strain", 4)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catholyte.analysis.report.case import Case
@@ -150,6 +150,7 @@ def test_wrong_names_arguments_and_units_are_told_with_what_is_near() -> None:
     assert "job" in wrong[5]
 
 
+@settings(deadline=None)
 @given(
     value=st.floats(-5, 5),
     half=st.floats(0.01, 2),

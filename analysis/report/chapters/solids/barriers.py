@@ -13,7 +13,7 @@ from ....transport.claims import ClaimedOrder, judged
 from ....words import file_stem, number
 from ...case import Case
 from ...chapter import Chapter, Problems
-from ...columns import TIER
+from ...columns import SYSTEM, TIER
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
 from ...quantity import Quantity
 from .claims import claims_table
@@ -22,7 +22,6 @@ __all__ = ["BARRIERS", "Barriers"]
 
 #: eV; bands converge to 0.05 eV/Å over saddles about 1 Å wide: smaller differences are not told apart
 RESOLVED = 0.05
-_SYSTEM = Column("system", "system", chemical=True)
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def _hops(found: Barriers) -> Table:
         for hop, one in network.barriers
     ]
     columns = (
-        _SYSTEM,
+        SYSTEM,
         Column("straight", "straight way (Å)", 2),
         Column("multiplicity", "from each site", 0),
         Column("forward", "barrier (eV)", 3),
@@ -126,7 +125,7 @@ def _percolation(found: Barriers) -> Table:
         if any(value is not None for value in network.lowest.values())
     ]
     columns = (
-        _SYSTEM,
+        SYSTEM,
         *(Column(str(n), f"along {n} direction{'s' if n > 1 else ''} (eV)", 3) for n in (1, 2, 3)),
         Column("missing", "hops not computed", 0),
         TIER,

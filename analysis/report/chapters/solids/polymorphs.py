@@ -17,7 +17,7 @@ from ....oxygen.reference import reference_from_phase_set
 from ....words import file_stem, number
 from ...case import Case
 from ...chapter import Chapter, Problems, phases_of
-from ...columns import MATERIAL, TIER
+from ...columns import MATERIAL, STRUCTURE, TIER
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
 from ...quantity import Quantity
 
@@ -74,7 +74,7 @@ def _wins(found: Sequence[PolymorphResult], conditions: OxygenConditions) -> Tab
                 )
     columns = (
         MATERIAL,
-        Column("structure", "structure"),
+        STRUCTURE,
         Column("pressure", "O₂ (bar)"),
         Column("below", "lower than layered up to x =", 2),
         Column("surely", f"by {RESOLVED:g} eV up to x =", 2),
@@ -107,7 +107,7 @@ def _points(found: Sequence[PolymorphResult], conditions: OxygenConditions) -> T
             ]
     columns = (
         MATERIAL,
-        Column("structure", "structure"),
+        STRUCTURE,
         Column("x", "Li for each metal", 3),
         Column("oxygen", "O for each metal", 3),
         Column("above", "above layered (eV per metal)", 3),
