@@ -9,7 +9,7 @@ import pytest
 from catholyte.configs.errors import CatholyteError, InputError
 from catholyte.configs.load import ENGINES_VARIABLE, load_recipe
 from catholyte.tests.support.engines.contract import OWN, OWN_FILES
-from catholyte.workflows.engines.registry import ENGINES
+from catholyte.workflows.engines.registry import ENGINES, load_backend
 from catholyte.workflows.plan.build import build_plan
 from catholyte.workflows.plan.builder import Plan
 
@@ -67,6 +67,14 @@ def test_what_has_an_engine_of_its_own_is_asked_once_at_the_first_members_geomet
     states = [job for job in plan(tmp_path, "[chgnet, pair]").jobs if job.engine == "gpaw"]
     assert states
     assert {tuple(job.members) for job in states} == {("chgnet",)}
+
+
+def test_a_comparison_of_forces_loads_each_engine_once(tmp_path: Path) -> None:
+    """Its estimate is that of ten frames by both engines, 5 s before the first of each."""
+    forces = [job for job in plan(tmp_path, "[chgnet, pair]").jobs if "forces of pair" in job.variant]
+    pace = load_backend("pair", {}).pace()
+    for job in forces:
+        assert job.cost_seconds == pytest.approx(2 * 5.0 + 10 * 0.006 * job.n_atoms * (1.0 + pace))
 
 
 def test_the_command_line_names_a_committee(tmp_path: Path) -> None:
