@@ -46,7 +46,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "figures",
         "report",
     ),
-    "analysis.report": ("content", "columns case rendering", "chapter committee", "chapters", "page"),
+    "analysis.report": ("content", "columns case rendering", "chapter committee", "chapters", "event_members", "page"),
     "hpc": ("store rehearsal", "run", "queue board", "commands", "notebook"),
     "hpc.commands": ("options", "output", "command", "structures thermodynamics campaigns results", "app"),
 }

@@ -28,6 +28,7 @@ from .chapters.windows import WINDOWS
 from .columns import QUANTITY, TIER, UNIT, X
 from .committee import committee_section, with_differences
 from .content import Column, KeyNumber, Section, Table, Value
+from .event_members import events_by_member
 from .rendering import environment
 
 __all__ = ["CHAPTERS", "FORMATS", "matrix_values", "report_sections", "write_report"]
@@ -130,7 +131,8 @@ def _answered(case: Case) -> tuple[list[Section], list[KeyNumber]]:
         ]
         for section, (numbers, others) in zip(sections, answers, strict=True):
             section.key_numbers = with_differences(numbers, others)
-        sections.insert(len(sections) - _ABOUT, committee_section(case.member, list(case.committee), answers))
+        compared = committee_section(case.member, list(case.committee), answers, events_by_member(case))
+        sections.insert(len(sections) - _ABOUT, compared)
     return sections, [number for section in sections for number in section.key_numbers]
 
 
