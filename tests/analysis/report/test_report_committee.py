@@ -145,9 +145,9 @@ def _forces(label: str, document: CalculationDocument, differences: float, **giv
     )
 
 
-def _moved(member: str, breaks: int | None) -> tuple[Entry, CalculationDocument]:
+def _moved(member: str, breaks: int | None, tier: str = "") -> tuple[Entry, CalculationDocument]:
     entry = planned(f"{member}1", "interface", "LCO|LPSCl", variant="chunk 1")
-    return _member(entry, member), chunk("LCO|LPSCl", 0, 120, breaks)
+    return _member(entry, member), chunk("LCO|LPSCl", 0, 120, breaks).model_copy(update={"tier": tier or member})
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,8 @@ def test_each_kind_of_event_is_listed_with_who_saw_it(first: int | None, second:
 
 def test_events_of_one_member_alone_are_not_compared() -> None:
     assert events_by_member(read_case(MadeRecords(RECIPE, [_moved("chgnet", 80)]))) is None
+    shared = [_moved("chgnet", 80), _moved("gpaw", 80, "chgnet")]  # dynamics of an engine of their own
+    assert events_by_member(read_case(MadeRecords(RECIPE, shared))) is None
     kinds = committee_section("a", ["b"], [], Table("t", "t", [], [{"run": "r", "kind": "P-S breaking"}]))
     assert not kinds.tables  # no number of two members: nothing to set side by side
 
