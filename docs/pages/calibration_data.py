@@ -25,7 +25,7 @@ from ...configs.load import material
 from ...configs.models import Method
 from ...configs.trust import trust_of
 from ...hpc.commands.output import narrate_event
-from ...hpc.run.campaign import read_plan, run_campaign
+from ...hpc.run.campaign import read_plan, run_campaign, save_campaign
 from ...hpc.run.local import run_flow
 from ...hpc.store.campaign_store import CampaignStore
 from ...hpc.store.ledger import job_record
@@ -35,6 +35,7 @@ from ...workflows.documents import CalculationDocument, Signature
 from ...workflows.engines.engine import Engine
 from ...workflows.engines.tasks import MolecularDynamics, Static
 from ...workflows.identity import content_address, iter_jobs
+from ...workflows.plan.builder import Plan
 
 __all__ = ["POTENTIALS", "RECIPE", "collect", "compute", "mp2020_correction"]
 
@@ -76,14 +77,23 @@ def compute(store: CampaignStore, *, forces: bool = True) -> None:
     forces : bool
         GPAW's forces too, which take most of the time.
     """
-    for engine, only in ((_CRYSTALS_ALONE, "bulk"), (None, None)):
-        run_campaign(store, read_plan(str(RECIPE), engine, only, full=True), narrate_event, workers=1)
+    for plan in _plans():
+        run_campaign(store, plan, narrate_event, workers=1)
     if forces:
         list(_force_rows(store, missing=True))
 
 
+def _plans() -> Iterator[Plan]:
+    """The recipe's parts in the order of their worth."""
+    for engine, only in ((None, "oxygen_loss"), (None, "interface"), (None, "bulk"), (_CRYSTALS_ALONE, "bulk")):
+        yield read_plan(str(RECIPE), engine, only, full=True)
+
+
 def collect(store: CampaignStore) -> dict[str, Any]:
-    """Return what the finished jobs say, as plain rows with what made them."""
+    """Return what the finished jobs say, as plain rows with what made them; what a run that was ended did not enter is
+    entered into the campaign before."""
+    for plan in _plans():
+        save_campaign(store, plan, [])
     records = store.records()
     found = [
         (entry, document)
