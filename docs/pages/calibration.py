@@ -17,11 +17,20 @@ from typing import Any
 from ...analysis.figures.parity import ParityPanel, parity_figure
 from ...analysis.figures.style import save_figure
 from ...analysis.thermodynamics.cathode_states import measured_electrodes
-from ...analysis.thermodynamics.formation import formation_energy, formation_table, measurements
 from ...analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, PhaseSet, load_phase_set, parse_formula
-from ...configs.load import material
+from ...configs.load import load_recipe, material
 from ...configs.trust import trust_of
-from .calibration_data import POTENTIALS, collect, compute
+from .calibration_data import (
+    POTENTIALS,
+    RECIPE,
+    Rows,
+    collect,
+    compute,
+    force_components,
+    formation_energies,
+    reference_energies,
+    voltage,
+)
 
 __all__ = ["DATA", "PAGE", "calibration_page", "figures", "main"]
 
@@ -33,8 +42,6 @@ _GPAW_VACANCIES = {1.0: 4.63, 0.5: 3.78}
 _GPAW_VOLTAGE = 3.51
 #: and the interface energy against free crystals, J/m²; docs/oxygen-results.md and docs/interface-results.md
 _GPAW_STACKS = {"LCO|CoO 16": 0.39, "LCO|CoO 32": 0.64, "LCO|CoO 48": 0.92}
-
-Rows = Sequence[Mapping[str, Any]]
 
 
 def calibration_page(data: Mapping[str, Any], phases: PhaseSet) -> str:
@@ -98,14 +105,28 @@ def _head(data: Mapping[str, Any]) -> str:
         if (one := data["signatures"].get(name))
     ]
     header = ("engine", "potential", "version", "energies", "weights")
-    spent = sum(row["seconds"] for row in data["crystals"]) / 60
     return f"""# What the potentials are worth
 
 The same crystals, vacancies, interfaces and frames by every potential that runs on a laptop, beside measurement, public DFT and GPAW. Nothing here was fitted or left out after the fact.
-Rows of {data["date"]} ({spent:.0f} minutes of one core for the crystals) in `docs/pages/calibration.json`; `{data["command"]}` computes what is missing and writes this page, without `--compute` from the rows alone.
-The jobs are those of `docs/pages/calibration.yaml`: add a material, or name your own engine in it.
+Rows of {data["date"]} in `docs/pages/calibration.json`; `{data["command"]}` (`make calibration`) computes what is missing and writes this page, without `--compute` from the rows alone. A dash stands for a number that has not been computed.
+The jobs are those of `docs/pages/calibration.yaml`: add a material there. {_left(data)}
 
 {_table(header, signatures, 5)}"""
+
+
+def _left(data: Mapping[str, Any]) -> str:
+    """What of the recipe has no row yet, in a sentence; empty where nothing is left."""
+    recipe, _ = load_recipe(str(RECIPE))
+    assert recipe.bulk is not None
+    done = {(row["material"], row["tier"]) for row in data["crystals"]}
+    left = [
+        f"{len(missing)} of {len(recipe.bulk.materials)} crystals by {tier}"
+        for tier in POTENTIALS
+        if (missing := [name for name in recipe.bulk.materials if (name, tier) not in done])
+    ]
+    parts = {"vacancies": "the oxygen vacancies", "stacks": "the interfaces", "forces": "the forces of GPAW"}
+    left += [text for key, text in parts.items() if not data[key]]
+    return f"Not computed yet: {', '.join(left)}." if left else ""
 
 
 def _volumes(rows: Rows) -> str:
@@ -133,7 +154,7 @@ def _volumes(rows: Rows) -> str:
     lengths = [_score(name, values, "+.1f") for name, values in axes.items() if values]
     return f"""## Lattices and volumes
 
-Relaxed cell and atoms to 0.02 eV/Å, at 0 K without zero-point motion, against the lattice that the library's YAML cites, mostly measured at room temperature. Deviations of the volume, %:
+Relaxed cell and atoms to 0.02 eV/Å, at 0 K without zero-point motion, against the lattice that the library's YAML cites, mostly measured at room temperature. Nothing but dispersion holds the layers of CoO2, NiO2 and TiS2 together, which PBE lacks and every potential that learned it: their c axis is far off, and with it the means. Deviations of the volume, %:
 
 {_table(_SCORES, volumes)}
 
@@ -146,41 +167,8 @@ Of the lengths a, b, c, %:
 {_table(header, lines)}"""
 
 
-def _energies(rows: Rows, phases: PhaseSet) -> dict[str, dict[str, float]]:
-    """Tier to material to energy of formation on the MP2020 scale, eV/atom, from the elements of the phase set."""
-    found: dict[str, dict[str, float]] = {}
-    for row in rows:
-        composition = parse_formula(row["formula"])
-        if row["correction"] is None or len(composition) == 1:
-            continue
-        known = {element.symbol: phases.entry_for(element.symbol) for element in composition}
-        if any(entry is None for entry in known.values()):
-            continue
-        elements = sum(n * known[el.symbol].energy_per_atom for el, n in composition.items()) / composition.num_atoms  # type: ignore[union-attr]
-        found.setdefault(row["tier"], {})[row["material"]] = row["energy"] + row["correction"] - elements
-    return found
-
-
-def _references(rows: Rows, phases: PhaseSet) -> dict[str, tuple[float | None, float | None]]:
-    """Material to measured and public energy of formation, eV/atom."""
-    measured = {
-        parse_formula(row.formula).reduced_formula: row.measured
-        for row in formation_table(phases, measurements())
-        if row.state == "crystal"
-    }
-    found = {}
-    for row in rows:
-        reduced = parse_formula(row["formula"]).reduced_formula
-        entry = phases.entry_for(row["formula"])
-        public = None
-        if entry is not None and entry.tier == "vasp" and entry.material == row["material"]:
-            public = formation_energy(entry, phases)
-        found[row["material"]] = (measured.get(reduced), public)
-    return found
-
-
 def _formation(rows: Rows, phases: PhaseSet) -> str:
-    energies, references = _energies(rows, phases), _references(rows, phases)
+    energies, references = formation_energies(rows, phases), reference_energies(rows, phases)
     tiers = [name for name in POTENTIALS if name in energies]
     lines = []
     scores: dict[tuple[str, int], list[float]] = {}
@@ -214,18 +202,6 @@ Measured: enthalpies at 298.15 K as the [phase set](phase-set.md) cites them. Pu
 {_table(header, lines)}"""
 
 
-def _voltage(tiers: Mapping[str, Mapping[str, Any]], pair: tuple[str, str], lithium: float) -> float:
-    """V vs Li/Li+ of two rows of one tier, eV per lithium."""
-    full, empty = (tiers[name] for name in pair)
-    whole, rest = (parse_formula(row["formula"]) for row in (full, empty))
-    metals = {el.symbol: n for el, n in whole.items() if el.symbol != "Li"}
-    host = next(iter(metals))
-    scale = whole[host] / rest[host]
-    n = float(whole["Li"] - scale * rest["Li"])
-    energy = full["energy"] * whole.num_atoms - scale * empty["energy"] * rest.num_atoms
-    return -(energy - n * lithium) / n
-
-
 def _voltages(data: Mapping[str, Any], phases: PhaseSet) -> str:
     entry = phases.entry_for("Li")
     assert entry is not None
@@ -242,7 +218,7 @@ def _voltages(data: Mapping[str, Any], phases: PhaseSet) -> str:
         for tier in POTENTIALS:
             known = {name: by_formula[name][tier] for name in pair if tier in by_formula[name]}
             lithium = own.get(tier) if tier == "chgnet-r2scan" else entry.energy_per_atom
-            value = _voltage(known, pair, lithium) if len(known) == 2 and lithium is not None else None  # type: ignore[arg-type]
+            value = voltage(known, pair, lithium) if len(known) == 2 and lithium is not None else None  # type: ignore[arg-type]
             cells.append(_shown(value, ".2f"))
         measured = None if electrode.voltage is None else float(electrode.voltage)
         lines.append([f"{electrode.lithiated} → {electrode.delithiated}", _shown(measured, ".2f"), *cells])
@@ -255,41 +231,36 @@ Mean over the range, without entropy, from the relaxed crystals above; lithium m
 
 
 def _defects(data: Mapping[str, Any]) -> str:
-    vacancies = [
-        [
-            f"{lithium:g}",
-            _shown(value, ".2f"),
-            *(
-                _shown(
-                    next(
-                        (r["energy"] for r in data["vacancies"] if r["tier"] == tier and r["lithium"] == lithium), None
-                    ),
-                    ".2f",
-                )
-                for tier in POTENTIALS
-            ),
+    parts = ["## Oxygen vacancies and interfaces beside GPAW"]
+    if data["vacancies"]:
+        tiers = [name for name in POTENTIALS if any(row["tier"] == name for row in data["vacancies"])]
+        energies = {(row["tier"], row["lithium"]): row["energy"] for row in data["vacancies"]}
+        cells = [
+            [f"{lithium:g}", f"{value:.2f}", *(_shown(energies.get((tier, lithium)), ".2f") for tier in tiers)]
+            for lithium, value in _GPAW_VACANCIES.items()
         ]
-        for lithium, value in _GPAW_VACANCIES.items()
-    ]
-    stacks = []
-    for name in dict.fromkeys(row["system"] for row in data["stacks"]):
-        of = {row["tier"]: row for row in data["stacks"] if row["system"] == name}
-        free = [_shown(of[tier]["free"] if tier in of else None, ".2f") for tier in POTENTIALS]
-        strained = [_shown(of[tier]["strained"] if tier in of else None, ".2f") for tier in POTENTIALS]
-        stacks.append([name, _shown(_GPAW_STACKS.get(name), ".2f"), *free, *strained])
-    first = ("lithium left", "GPAW (eV)", *(f"{name} (eV)" for name in POTENTIALS))
-    second = ("stack", "GPAW, free crystals (J/m²)", *(f"{name}, free (J/m²)" for name in POTENTIALS))
-    second += tuple(f"{name}, strained alike (J/m²)" for name in POTENTIALS)
-    return f"""## Oxygen vacancies and interfaces beside GPAW
-
-V_O of LiCoO2 in 24 atoms, O2 without entropy, corrected alike. GPAW: PBE+U, 400 eV, single points at CHGNet's cells, where its forces reach 2.1 eV/Å: part of the distance is relaxation that it was not given ([oxygen loss](oxygen-results.md)).
-r2SCAN has no reference of oxygen that can be defended.
-
-{_table(first, vacancies)}
-
-γ of LCO(104) | CoO(100), each potential at its own relaxed stack; GPAW at CHGNet's, against crystals without strain ([interfaces](interface-results.md)). γ against free crystals holds the strain energy and grows with thickness; against crystals strained alike it does not.
-
-{_table(second, stacks)}"""
+        parts += [
+            """V_O of LiCoO2 in 24 atoms, O2 without entropy, corrected alike. GPAW: PBE+U, 400 eV, single points at CHGNet's cells, where its forces reach 2.1 eV/Å: part of the distance is relaxation that it was not given ([oxygen loss](oxygen-results.md)).
+r2SCAN has no reference of oxygen that can be defended.""",
+            _table(("lithium left", "GPAW (eV)", *(f"{name} (eV)" for name in tiers)), cells),
+        ]
+    if data["stacks"]:
+        tiers = [name for name in POTENTIALS if any(row["tier"] == name for row in data["stacks"])]
+        of = {(row["system"], row["tier"]): row for row in data["stacks"]}
+        lines = [
+            [
+                name,
+                _shown(_GPAW_STACKS.get(name), ".2f"),
+                *(_shown(of.get((name, tier), {}).get(kind), ".2f") for kind in ("free", "strained") for tier in tiers),
+            ]
+            for name in dict.fromkeys(row["system"] for row in data["stacks"])
+        ]
+        header = ("stack", "GPAW, free crystals (J/m²)", *(f"{name}, free (J/m²)" for name in tiers))
+        parts += [
+            """γ of LCO(104) | CoO(100), each potential at its own relaxed stack; GPAW at CHGNet's, against crystals without strain ([interfaces](interface-results.md)). γ against free crystals holds the strain energy and grows with thickness; against crystals strained alike it does not.""",
+            _table((*header, *(f"{name}, strained alike (J/m²)" for name in tiers)), lines),
+        ]
+    return "\n\n".join(parts) if len(parts) > 1 else ""
 
 
 def _forces(rows: Rows) -> str:
@@ -301,7 +272,7 @@ def _forces(rows: Rows) -> str:
         gpaw = [f for row in mine if row["tier"] == mine[0]["tier"] for atom in row["gpaw"] for f in atom]
         cells = [name, str(len({row["time"] for row in mine})), f"{(fmean(f**2 for f in gpaw)) ** 0.5:.2f}"]
         for tier in POTENTIALS:
-            pairs = [pair for row in mine if row["tier"] == tier for pair in _components(row)]
+            pairs = [pair for row in mine if row["tier"] == tier for pair in force_components(row)]
             rms = fmean((a - b) ** 2 for a, b in pairs) ** 0.5
             slope = sum(a * b for a, b in pairs) / sum(a * a for a, _ in pairs)
             cells += [f"{rms:.2f}", f"{slope:.2f}"]
@@ -318,13 +289,6 @@ Small crystals, moved by CHGNet at 600 K; on frames 0.1 and 0.2 ps after the sta
 ![Forces](images/calibration-forces.png)"""
 
 
-def _components(row: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """Force components of GPAW and of the potential."""
-    return [
-        (a, b) for mine, other in zip(row["gpaw"], row["forces"], strict=True) for a, b in zip(mine, other, strict=True)
-    ]
-
-
 def figures(data: Mapping[str, Any], phases: PhaseSet) -> dict[str, Callable[[], Any]]:
     """Return what draws each figure, by the stem of its file."""
     rows = data["crystals"]
@@ -337,7 +301,7 @@ def figures(data: Mapping[str, Any], phases: PhaseSet) -> dict[str, Callable[[],
         ]
         for tier in POTENTIALS
     }
-    energies, references = _energies(rows, phases), _references(rows, phases)
+    energies, references = formation_energies(rows, phases), reference_energies(rows, phases)
     against = [
         {
             tier: [
@@ -350,7 +314,9 @@ def figures(data: Mapping[str, Any], phases: PhaseSet) -> dict[str, Callable[[],
         for kind in (0, 1)
     ]
     forces = {
-        tier: [(row["material"], *pair) for row in data["forces"] if row["tier"] == tier for pair in _components(row)]
+        tier: [
+            (row["material"], *pair) for row in data["forces"] if row["tier"] == tier for pair in force_components(row)
+        ]
         for tier in POTENTIALS
     }
     panels = {

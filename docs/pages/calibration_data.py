@@ -6,7 +6,7 @@ a run that was ended goes on. The rows go to ``calibration.json`` with what made
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,8 @@ from ...analysis.cells.lattice import lattice_table
 from ...analysis.report.case import Case, read_case
 from ...analysis.report.chapters.interface import INTERFACES
 from ...analysis.report.chapters.oxygen import OXYGEN_LOSS
+from ...analysis.thermodynamics.formation import formation_energy, formation_table, measurements
+from ...analysis.thermodynamics.phase_set import PhaseSet, parse_formula
 from ...configs.constants import J_PER_M2
 from ...configs.load import material
 from ...configs.models import Method
@@ -37,7 +39,20 @@ from ...workflows.engines.tasks import MolecularDynamics, Static
 from ...workflows.identity import content_address, iter_jobs
 from ...workflows.plan.builder import Plan
 
-__all__ = ["POTENTIALS", "RECIPE", "collect", "compute", "mp2020_correction"]
+__all__ = [
+    "POTENTIALS",
+    "RECIPE",
+    "Rows",
+    "collect",
+    "compute",
+    "force_components",
+    "formation_energies",
+    "mp2020_correction",
+    "reference_energies",
+    "voltage",
+]
+
+Rows = Sequence[Mapping[str, Any]]
 
 RECIPE = Path(__file__).with_name("calibration.yaml")
 #: the recipe's committee, and who relaxes the crystals besides
@@ -271,4 +286,59 @@ def _documents(store: CampaignStore, jobs: list[Job], *, missing: bool) -> list[
         document
         for uuid, stored in read.stored(uuids, arrays=True)
         if stored is not None and isinstance(document := read.read(uuid, stored, arrays=True), CalculationDocument)
+    ]
+
+
+# --- what the page computes of the rows
+
+
+def formation_energies(rows: Rows, phases: PhaseSet) -> dict[str, dict[str, float]]:
+    """Tier to material to energy of formation on the MP2020 scale, eV/atom, from the elements of the phase set."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        composition = parse_formula(row["formula"])
+        if row["correction"] is None or len(composition) == 1:
+            continue
+        known = {element.symbol: phases.entry_for(element.symbol) for element in composition}
+        if any(entry is None for entry in known.values()):
+            continue
+        elements = sum(n * known[el.symbol].energy_per_atom for el, n in composition.items()) / composition.num_atoms  # type: ignore[union-attr]
+        found.setdefault(row["tier"], {})[row["material"]] = row["energy"] + row["correction"] - elements
+    return found
+
+
+def reference_energies(rows: Rows, phases: PhaseSet) -> dict[str, tuple[float | None, float | None]]:
+    """Material to measured and public energy of formation, eV/atom."""
+    measured = {
+        parse_formula(row.formula).reduced_formula: row.measured
+        for row in formation_table(phases, measurements())
+        if row.state == "crystal"
+    }
+    found = {}
+    for row in rows:
+        reduced = parse_formula(row["formula"]).reduced_formula
+        entry = phases.entry_for(row["formula"])
+        public = None
+        if entry is not None and entry.tier == "vasp" and entry.material == row["material"]:
+            public = formation_energy(entry, phases)
+        found[row["material"]] = (measured.get(reduced), public)
+    return found
+
+
+def voltage(tiers: Mapping[str, Mapping[str, Any]], pair: tuple[str, str], lithium: float) -> float:
+    """V vs Li/Li+ of two rows of one tier, eV per lithium."""
+    full, empty = (tiers[name] for name in pair)
+    whole, rest = (parse_formula(row["formula"]) for row in (full, empty))
+    metals = {el.symbol: n for el, n in whole.items() if el.symbol != "Li"}
+    host = next(iter(metals))
+    scale = whole[host] / rest[host]
+    n = float(whole["Li"] - scale * rest["Li"])
+    energy = full["energy"] * whole.num_atoms - scale * empty["energy"] * rest.num_atoms
+    return -(energy - n * lithium) / n
+
+
+def force_components(row: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """Force components of GPAW and of the potential."""
+    return [
+        (a, b) for mine, other in zip(row["gpaw"], row["forces"], strict=True) for a, b in zip(mine, other, strict=True)
     ]

@@ -10,8 +10,7 @@ import pytest
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.load import material
 from catholyte.docs.pages.calibration import DATA, PAGE, calibration_page, figures
-from catholyte.docs.pages.calibration import _voltage as voltage
-from catholyte.docs.pages.calibration_data import POTENTIALS, mp2020_correction
+from catholyte.docs.pages.calibration_data import POTENTIALS, mp2020_correction, voltage
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.tests.support.engines.toy_engine import toy_document
 from catholyte.workflows.engines.registry import load_backend
