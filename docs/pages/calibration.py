@@ -154,7 +154,7 @@ def _volumes(rows: Rows) -> str:
     lengths = [_score(name, values, "+.1f") for name, values in axes.items() if values]
     return f"""## Lattices and volumes
 
-Relaxed cell and atoms to 0.02 eV/Å, at 0 K without zero-point motion, against the lattice that the library's YAML cites, mostly measured at room temperature. Nothing but dispersion holds the layers of CoO2, NiO2 and TiS2 together, which PBE lacks and every potential that learned it: their c axis is far off, and with it the means. Deviations of the volume, %:
+Relaxed cell and atoms to 0.02 eV/Å (which leaves soft crystals a stress of up to 0.2 GPa, half a per cent of the volume of Li2S: what started there stays at 0.0), at 0 K without zero-point motion, against the lattice that the library's YAML cites, mostly measured at room temperature. Nothing but dispersion holds the layers of CoO2, NiO2 and TiS2 together, which PBE lacks and every potential that learned it: their c axis is far off, and with it the means. Deviations of the volume, %:
 
 {_table(_SCORES, volumes)}
 
