@@ -16,7 +16,19 @@ __all__ = ["FINISHED", "Campaigns", "Entry"]
 
 #: states of a job that has a result
 FINISHED = ("done", "reused")
-_PLANNED = ("name", "key", "step", "material", "variant", "engine", "tier", "kind", "n_atoms", "depends_on")
+_PLANNED = (
+    "name",
+    "key",
+    "step",
+    "material",
+    "variant",
+    "engine",
+    "tier",
+    "kind",
+    "n_atoms",
+    "depends_on",
+    "cost_seconds",
+)
 _RECORDED = (
     "host",
     "submitted",
@@ -27,6 +39,7 @@ _RECORDED = (
     "computed",
     "queue_job",
     "directory",
+    "cores",
 )
 
 
@@ -62,7 +75,14 @@ class Entry:
         kept["state"] = self.state
         kept.update(_chosen(self.record, _RECORDED))
         kept["cause"] = (self.record.get("cause") or {}).get("message")
+        kept["imported"] = (self.record.get("imported") or {}).get("path")
         return kept
+
+    @property
+    def core_seconds(self) -> float | None:
+        """What it used, s: wall time × cores, one where its record does not say how many; None before it has ended."""
+        wall = self.record.get("wall_seconds")
+        return None if wall is None else float(wall) * float(self.record.get("cores") or 1)
 
 
 class Campaigns:

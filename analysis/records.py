@@ -11,10 +11,11 @@ from ..configs.committee import members_of
 from ..configs.errors import CalculationError
 from ..configs.recipe import Recipe
 from ..structures.crystals.stored import stored_structure
-from ..workflows.band_documents import Band
+from ..workflows.band_documents import Band, HopCells
 from ..workflows.comparison_documents import ForceComparison
 from ..workflows.documents import LARGE_FIELDS, CalculationDocument, require_real
 from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
+from ..workflows.strain_documents import StrainedCells
 from .campaigns import FINISHED, Campaigns, Entry
 from .former_labels import former_role
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Other", "Records", "Result", "in_campaign"]
 
-Other = Band | BuiltInterfaces | ChosenInterface | ForceComparison
+Other = Band | BuiltInterfaces | ChosenInterface | ForceComparison | HopCells | StrainedCells
 Result = CalculationDocument | Other
 #: answers that are no calculation, by their kind
 _OTHER: dict[str, type[Other]] = {
@@ -33,12 +34,16 @@ _OTHER: dict[str, type[Other]] = {
     "build": BuiltInterfaces,
     "choice": ChosenInterface,
     "forces": ForceComparison,
+    "hops": HopCells,
+    "strains": StrainedCells,
 }
 _ANSWERED = {
     "band": "finds the way of a hop",
     "build": "builds cells",
     "choice": "chooses a cell",
     "forces": "compares the forces of two engines",
+    "hops": "builds cells with vacancies",
+    "strains": "strains a crystal",
 }
 _BRANCHED = "adds other jobs"
 #: jobs that the store is asked for at once: enough for few passes, few enough for the memory

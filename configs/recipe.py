@@ -6,20 +6,25 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from .claims import Claim
 from .models import Spec, check_elements
 from .steps.bulk import BULK, BulkStep
+from .steps.conductivity import CONDUCTIVITY, ConductivityStep
 from .steps.electronic import ELECTRONIC, ElectronicStep
 from .steps.interface import INTERFACE, InterfaceStep
 from .steps.kind import StepKind
+from .steps.mechanics import MECHANICS, MechanicsStep
 from .steps.oxygen_loss import OXYGEN_LOSS, OxygenLossStep
+from .steps.polymorphs import POLYMORPHS, PolymorphStep
 from .steps.production import ProductionStep
 from .steps.reactions import REACTIONS, ReactionStep
 from .steps.screen import SCREEN, ScreenStep
+from .steps.transport import TRANSPORT, TransportStep
 from .steps.volumes import VOLUMES, VolumeStep
 from .steps.windows import WINDOWS, WindowStep
 from .units import NonNegativeElectronVolt
 
-__all__ = ["STEP_KINDS", "Choice", "Recipe", "StatedSetting", "questions"]
+__all__ = ["STEP_KINDS", "Choice", "Recipe", "StatedSetting", "asked", "questions"]
 
 #: every kind of step in the order in which a recipe is planned and told; a new one is a line here and a field below
 STEP_KINDS: tuple[StepKind, ...] = (
@@ -31,6 +36,10 @@ STEP_KINDS: tuple[StepKind, ...] = (
     ELECTRONIC,
     INTERFACE,
     OXYGEN_LOSS,
+    TRANSPORT,
+    MECHANICS,
+    CONDUCTIVITY,
+    POLYMORPHS,
 )
 
 
@@ -73,11 +82,30 @@ class Recipe(Spec):
     oxygen_loss: OxygenLossStep | None = Field(
         None, description="runs only where it is asked for: --only oxygen_loss, or --full"
     )
+    transport: TransportStep | None = Field(
+        None, description="runs only where it is asked for: --only transport, or --full"
+    )
+    mechanics: MechanicsStep | None = Field(
+        None, description="runs only where it is asked for: --only mechanics, or --full"
+    )
+    conductivity: ConductivityStep | None = Field(
+        None, description="runs only where it is asked for: --only conductivity, or --full"
+    )
+    polymorphs: PolymorphStep | None = Field(
+        None, description="runs only where it is asked for: --only polymorphs, or --full"
+    )
+    claims: tuple[Claim, ...] = Field(
+        (), description="what the source claims: judged in the report, no part of any job"
+    )
 
     @field_validator("hubbard_u", mode="before")
     @classmethod
     def _elements(cls, table: Any) -> Any:
         return check_elements(table)
+
+    def asks_like(self, other: Recipe) -> bool:
+        """Whether two recipes compute the same: claims are judged afterwards and change no job."""
+        return self.model_copy(update={"claims": ()}) == other.model_copy(update={"claims": ()})
 
     def step(self, kind: StepKind) -> Any:
         """The section of one kind; None where the recipe has none."""
@@ -91,7 +119,18 @@ def questions(recipe: Recipe) -> list[str]:
     ----------
     recipe : Recipe
     """
+    return list(asked(recipe).values())
+
+
+def asked(recipe: Recipe) -> dict[str, str]:
+    """The question of each step of a recipe that has one, by the step's name; that of a last resort where no other
+    does.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    """
     present = [kind for kind in STEP_KINDS if recipe.step(kind) is not None]
-    asked = [kind.question(recipe.step(kind)) for kind in present if not kind.last_resort]
-    told = [question for question in asked if question is not None]
-    return told or [kind.question(recipe.step(kind)) or "" for kind in present if kind.last_resort]
+    told = {kind: kind.question(recipe.step(kind)) for kind in present}
+    first = {kind.name: question for kind, question in told.items() if question and not kind.last_resort}
+    return first or {kind.name: question for kind, question in told.items() if question}

@@ -1,4 +1,5 @@
-"""What a nudged elastic band answers with: the images of a hop between two relaxed cells."""
+"""What the jobs of hops answer with: the cells at whose vacancies hops begin and end, and the images of a band between
+two of them."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from .documents import Signature
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Band", "HopPlace"]
+__all__ = ["Band", "HopCells", "HopPlace"]
 
 
 class HopPlace(BaseModel):
@@ -28,6 +29,26 @@ class HopPlace(BaseModel):
     start: int
     end: int
     image: tuple[int, int, int] = (0, 0, 0)
+
+
+class HopCells(BaseModel):
+    """Cells with a vacancy each, made of one relaxed crystal.
+
+    in_cell, hops : the hops by the sites of `crystal`, and by those of the supercell; cells : with a vacancy each;
+    ends : (n_hops, 2) the cells in which each hop begins and ends.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["hops"] = "hops"
+    label: str
+    crystal: Structure
+    supercell: tuple[int, int, int]
+    onto: str = Field(description="element whose vacant sites are taken")
+    in_cell: list[HopPlace]
+    hops: list[HopPlace]
+    cells: list[Structure]
+    ends: list[tuple[int, int]]
 
 
 class Band(BaseModel):

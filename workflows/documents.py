@@ -30,7 +30,9 @@ __all__ = [
     "CalculationDocument",
     "Check",
     "Convergence",
+    "Effort",
     "Kind",
+    "Origin",
     "PlanarPotential",
     "ProjectedDos",
     "Provenance",
@@ -46,8 +48,8 @@ __all__ = [
 #: 2 adds the verdict of acceptance and the signature's precision, POTCARs and altered tags; documents of version 1 read
 #: as they are; 3 adds the state from which dynamics goes on and the planar potential; versions 1 and 2 read as they
 #: are; 4 adds the role; analysis derives that of older documents from their labels; 5 adds dispersion, spin-orbit
-#: coupling, form of U and charge to the signature
-SCHEMA_VERSION = 5
+#: coupling, form of U and charge to the signature; 6 adds the origin of imported results and the effort of a run
+SCHEMA_VERSION = 6
 #: settings that all chunks of a trajectory share, with their units
 _CHUNK_RULES = {"timestep": "fs", "thermostat": "", "temperature": "K", "damping": "fs", "frame_interval": "steps"}
 #: Å, within which a chunk begins where the one before ended: the digits of a POSCAR
@@ -210,6 +212,29 @@ class Acceptance(_Document):
         return [check for check in self.checks if not check.ok and check.refuses == refusing]
 
 
+class Origin(_Document):
+    """The files that an imported result was read from."""
+
+    path: str = Field(description="folder or file, as it was when it was imported")
+    sha256: str = Field(description="of the unpacked vasprun.xml or vaspout.h5; of several parts, that of their hashes")
+    parts: list[str] = Field(default_factory=list, description="sha256 of each part of dynamics that was joined")
+    sites: list[int] = Field(default_factory=list, description="place, in the document, of each site of the files")
+    notes: list[str] = Field(default_factory=list, description="what a reader must know of the import")
+
+
+class Effort(_Document):
+    """What a plane-wave calculation had to do, and how long it took."""
+
+    n_bands: int
+    n_kpoints: int = Field(description="irreducible")
+    n_spins: int
+    n_planewaves: float = Field(description="of a wave function: V (2 m E / ħ²)^3/2 / 6π²")
+    n_electronic: int = Field(description="electronic steps of all ionic steps")
+    n_ionic: int
+    cores: int | None = None
+    core_seconds: float | None = Field(None, description="s, elapsed time × cores")
+
+
 class Provenance(_Document):
     """Who computed this, where, when and with what."""
 
@@ -219,6 +244,8 @@ class Provenance(_Document):
     wall_seconds: float
     cpu_seconds: float | None = None
     versions: dict[str, str]
+    imported: Origin | None = Field(None, description="of a result that was computed elsewhere and read from files")
+    effort: Effort | None = None
 
 
 #: JSON schema of each class of documents

@@ -15,13 +15,16 @@ __all__ = [
     "Candidate",
     "Chunk",
     "Control",
+    "HopEnd",
     "Host",
     "Main",
     "Ordering",
     "OxygenVacancy",
+    "PolymorphCell",
     "Reference",
     "Role",
     "Stack",
+    "Strained",
     "Substituted",
     "Variation",
     "read_role",
@@ -114,6 +117,28 @@ class Control(_Role):
     kind: Literal["control"] = "control"
 
 
+class HopEnd(_Role):
+    """A cell with a vacancy, at which a hop begins or ends."""
+
+    kind: Literal["hop_end"] = "hop_end"
+    number: int = Field(description="rank among the vacancies of the system")
+
+
+class PolymorphCell(_Role):
+    """One cell of a structure that competes with the layered one."""
+
+    kind: Literal["polymorph"] = "polymorph"
+    structure: str = Field(description="layered, spinel or rock salt")
+    number: int
+
+
+class Strained(_Role):
+    """A crystal in a strained cell."""
+
+    kind: Literal["strained"] = "strained"
+    number: int = Field(description="of the strain")
+
+
 class Chunk(_Role):
     """A part of a trajectory."""
 
@@ -135,6 +160,9 @@ Role = Annotated[
     | Stack
     | Reference
     | Control
+    | HopEnd
+    | Strained
+    | PolymorphCell
     | Chunk,
     Field(discriminator="kind"),
 ]

@@ -119,7 +119,7 @@ def _draw_dos(ax: Axes, panel: DosPanel, energies: tuple[float, float], width: f
         position = center.center + center.reference_energy - whole.reference_energy
         for sign, spin in ((1, "up"), (-1, "down")) if len(dos.densities) == 2 else ((1, "both"),):
             curve = sign * smoothed(projected_density(dos, sites, spec.orbital, spin), grid, width) / len(sites)  # type: ignore[arg-type]
-            ax.fill_between(grid, curve, color=color, alpha=0.18, linewidth=0)
+            ax.fill_between(grid[inside], curve[inside], color=color, alpha=0.18, linewidth=0)
             told = f"{formula_text(label)} ({len(sites)}): {number(position)} eV" if sign > 0 else None
             ax.plot(grid, curve, color=color, linestyle=DASHES[order], linewidth=1.1, label=told)
             highest = max(highest, float(np.abs(curve[inside]).max()))

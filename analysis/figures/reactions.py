@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["MixingCurve", "WindowLadder", "reaction_figure", "voltage_figure", "window_figure"]
+__all__ = ["MOST_KINKS", "MixingCurve", "WindowLadder", "reaction_figure", "voltage_figure", "window_figure"]
+
+#: kinks of a pair whose products a figure writes
+MOST_KINKS = 5
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class MixingCurve:
 
 
 def reaction_figure(curve: MixingCurve) -> Figure:
-    """Mutual and total reaction energy against the mixing ratio; products are numbered at the kinks and listed beside.
+    """Mutual and total reaction energy against the mixing ratio, with the products at the kinks that matter: both
+    minima, then those at which the mutual energy bends most, :data:`MOST_KINKS` in all; the others are dots.
 
     Parameters
     ----------
@@ -71,7 +75,8 @@ def reaction_figure(curve: MixingCurve) -> Figure:
             f"x, mutual, total and products have {len(x)}, {len(mutual)}, {len(total)} and {len(curve.products)} "
             "values; equal numbers are needed"
         )
-    named = [i for i, products in enumerate(curve.products) if products]
+    known = [i for i, products in enumerate(curve.products) if products]
+    named = _that_matter(x, mutual, total, known)
     lines = {i: textwrap.wrap(curve.products[i], 46) for i in named}
     height = max(3.6, 1.2 + 0.17 * sum(len(text) + 1.6 for text in lines.values()))
     with style():
@@ -98,12 +103,12 @@ def reaction_figure(curve: MixingCurve) -> Figure:
             label=_minimum(x[best], mutual[best]),
         )
         ax.plot(
-            x[named],
-            mutual[named],
+            x[known],
+            mutual[known],
             "o",
             markersize=4,
             color=PALETTE[0],
-            markevery=[k for k, i in enumerate(named) if i != best],
+            markevery=[k for k, i in enumerate(known) if i != best],
         )
         lowest = min(float(total.min()), float(mutual.min()), curve.published or 0.0)
         ax.set_xlim(-0.02, 1.02)
@@ -127,9 +132,23 @@ def reaction_figure(curve: MixingCurve) -> Figure:
                 f"Energies: {curve.source}. Star: minimum of the mutual energy; total − mutual is what the reactants "
                 "release by themselves."
             ),
+            f"{len(known) - len(named)} further kinks stand in the table." if len(known) > len(named) else "",
             "Dotted: published value, for orientation." if curve.published is not None else "",
         )
     return figure
+
+
+def _that_matter(
+    x: NDArray[np.float64], mutual: NDArray[np.float64], total: NDArray[np.float64], known: Sequence[int]
+) -> list[int]:
+    """Kinks whose products are written, from left to right."""
+    bend = np.zeros(len(x))
+    for i in range(1, len(x) - 1):
+        share = (x[i] - x[i - 1]) / (x[i + 1] - x[i - 1]) if x[i + 1] > x[i - 1] else 0.0
+        bend[i] = abs(mutual[i - 1] + share * (mutual[i + 1] - mutual[i - 1]) - mutual[i])
+    first = {int(np.argmin(mutual)), int(np.argmin(total))}
+    ranked = sorted(known, key=lambda i: (i not in first, -bend[i], i))
+    return sorted(ranked[:MOST_KINKS])
 
 
 _BADGE = {"boxstyle": "circle,pad=0.18", "facecolor": "white", "edgecolor": GREY, "linewidth": 0.7}

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["VolumeBars", "VolumeLadder", "volume_figure", "volume_ladder_figure"]
+    from ..transport.void import VoidResult
+
+__all__ = ["VolumeBars", "VolumeLadder", "void_figure", "volume_figure", "volume_ladder_figure"]
 
 #: share of the axis below which a phase's name does not fit into its part of the bar
 _NARROW = 0.09
@@ -204,3 +206,42 @@ def _levels(ladder: VolumeLadder, voltages: tuple[float, float]) -> tuple[list[f
     rising = [change for v, change in ladder.oxidation if low < v < high]
     levels = [*falling, 0.0, *rising]
     return edges, [np.nan if level is None else level for level in levels]
+
+
+def void_figure(result: VoidResult) -> Figure:
+    """Change of volume against charge: the cathode to its capacity, the electrolyte where it takes up the charge.
+
+    Parameters
+    ----------
+    result : VoidResult
+    """
+    most = max(result.capacities)
+    charge = np.linspace(0.0, most, 200)
+    inside = result.cathode.removed * result.farthest / result.cathode.removed[-1]
+    inside = inside[inside <= most]
+    with style():
+        figure, (ax,) = new_figure(6.2, 3.8)
+        ax.plot(charge, result.cathode_change(charge), color=PALETTE[0], label=formula_text(result.cathode.material))
+        ax.plot(inside, result.cathode_change(inside), "o", color=PALETTE[0], markersize=4)
+        decay = np.linspace(0.0, min(most, result.whole), 50)
+        name = formula_text(result.electrolyte.shares[0].formula)
+        ax.plot(decay, result.electrolyte_change(decay), color=PALETTE[1], linestyle=DASHES[1], label=f"{name}, decays")
+        for capacity in result.capacities:
+            ax.axvline(capacity, color=GREY, linewidth=0.8, linestyle=":")
+            ax.text(
+                capacity, 1.0, f"{capacity:g}", transform=ax.get_xaxis_transform(), ha="center", va="bottom", fontsize=8
+            )
+        if result.lost is not None:
+            lost = min(result.lost, result.whole)
+            ax.plot(lost, float(result.electrolyte_change(lost)), "s", color=PALETTE[1], markersize=5)
+        ax.axhline(0, color=GREY, linewidth=0.6)
+        ax.set_xlabel("charge that passes through it (mAh per g of cathode)")
+        ax.set_ylabel("change of volume (µL per g of composite)")
+        ax.legend(loc="lower left", fontsize=8)
+        square = "square: what the poorer cell lacks, if all of it went into the electrolyte" if result.lost else ""
+        caption(
+            figure,
+            f"Points: relaxed cells; dotted: capacities{'; ' + square if square else ''}.",
+            f"Tier: {result.cathode.tier}; molar volumes as in the table.",
+        )
+    return figure

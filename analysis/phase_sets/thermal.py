@@ -90,8 +90,13 @@ def _solid(entry: PhaseEntry, phase_set: PhaseSet, temperature: float) -> PhaseE
             "needs"
         )
     moved = compound_gibbs(composition, entry.volume / float(composition.num_atoms), temperature)
-    changes = {"energy_per_atom": entry.energy_per_atom + moved, "error": hypot(entry.error, MODEL_ERROR)}
-    return entry.model_copy(update=changes)
+    return entry.model_copy(
+        update={
+            "energy_per_atom": entry.energy_per_atom + moved,
+            "error": hypot(entry.error, MODEL_ERROR),
+            "potentials": {name: energy + moved for name, energy in entry.potentials.items()},
+        }
+    )
 
 
 def _gas(name: str, composition: Composition, phase_set: PhaseSet, temperature: float) -> PhaseEntry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -57,7 +58,7 @@ class Case:
         Those with a document, density of states included.
     unreadable : dict of str to str
         Key of a finished job to the reason why its document cannot be read.
-    others : dict of str to BuiltInterfaces, ChosenInterface, ForceComparison or None
+    others : dict of str to Band, BuiltInterfaces, ChosenInterface, ForceComparison, HopCells, StrainedCells or None
         Key of a finished job that is no calculation to what it answered; None where it only added other jobs.
     committee : dict of str to Case
         The same campaign as each other member of its committee ran it; empty where there is no committee. The rest of
@@ -85,6 +86,11 @@ class Case:
     def answered(self) -> set[str]:
         """Keys of the jobs whose answer was read."""
         return {found.entry.plan["key"] for found in self.finished} | set(self.others)
+
+    @cached_property
+    def by_key(self) -> dict[str, Entry]:
+        """Jobs by their keys."""
+        return {entry.plan["key"]: entry for entry in self.entries}
 
     def of(self, step: str, variant: str | None = None) -> list[Finished]:
         """Finished jobs of one step, in the order of the campaign."""
@@ -122,12 +128,8 @@ class Case:
             return f"{name} failed: {cause.get('message') or 'no cause was recorded'}.{advice}"
         if entry.state == "running":
             return f"{name} is not finished: started {entry.record.get('started')} on {entry.record.get('host')}."
-        inputs = [
-            other
-            for other in self.entries
-            if other.plan["key"] in entry.plan["depends_on"] and other.state not in FINISHED
-        ]
-        waits = ", ".join(f"{other.plan['name']} ({other.state})" for other in inputs)
+        inputs = [self.by_key[key] for key in entry.plan["depends_on"] if key in self.by_key]
+        waits = ", ".join(f"{other.plan['name']} ({other.state})" for other in inputs if other.state not in FINISHED)
         return f"{name} has not run" + (f": it waits for {waits}." if waits else ".")
 
 

@@ -14,7 +14,8 @@ from ...configs.errors import CatholyteError
 from ..phase_sets.own_entries import joined_by_new
 from ..thermodynamics.phase_set import PhaseSet, load_phase_set
 from .case import Case
-from .content import Block, KeyNumber, Section, Text, Value
+from .content import Answer, Block, KeyNumber, Section, Text, Value
+from .quantity import Quantity
 
 __all__ = ["Chapter", "PhasesOfCase", "Problems", "phases_of"]
 
@@ -24,6 +25,10 @@ Results = TypeVar("Results")
 
 def _nothing(_: Any) -> Sequence[Any]:
     return ()
+
+
+def _no_answer(_: Any) -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,12 @@ class Chapter(Generic[Asked, Results]):
         Results to what a reader of the first page must know.
     values : callable
         Results to numbers of a campaign's matrix that need no job but relaxed bulk cells.
+    quantities : tuple of Quantity
+        What claims may name of it.
+    step : str
+        Section of a recipe whose question it answers; empty where it answers none.
+    answer : callable
+        Results to what the first screen says to that question; None where nothing can be said.
     """
 
     id: str
@@ -59,6 +70,9 @@ class Chapter(Generic[Asked, Results]):
     numbers: Callable[[Results], Sequence[KeyNumber]] = _nothing
     warnings: Callable[[Results], Sequence[str]] = _nothing
     values: Callable[[Results], Sequence[Value]] = _nothing
+    quantities: tuple[Quantity[Any], ...] = ()
+    step: str = ""
+    answer: Callable[[Results], Answer | None] = _no_answer
 
     def results(self, case: Case) -> Results | None:
         """What was computed of a campaign, once for each case; None where nothing is asked."""
@@ -82,6 +96,32 @@ class Chapter(Generic[Asked, Results]):
         """Key numbers of one campaign, without the section around them."""
         results = None if self.numbers is _nothing else self.results(case)
         return [] if results is None else list(self.numbers(results))
+
+    def value_of(self, quantity: Quantity[Any], case: Case, arguments: tuple[str, ...]) -> KeyNumber | None:
+        """The value of one of the chapter's quantities; None where nothing is asked or computed.
+
+        Raises
+        ------
+        CatholyteError
+            Where a reason is known why there is none.
+        """
+        results = self.results(case)
+        if results is None:
+            return None
+        for order in quantity.orders(arguments):
+            if quantity.look is not None:
+                found = quantity.look(results, order)
+            else:
+                wanted = (quantity.name, *order)
+                found = next((number for number in self.numbers(results) if number.names == wanted), None)
+            if found is not None:
+                return found
+        return None
+
+    def answered(self, case: Case) -> Answer | None:
+        """What the first screen says to the chapter's question."""
+        results = self.results(case)
+        return None if results is None else self.answer(results)
 
     def matrix_values(self, case: Case) -> list[Value]:
         """Numbers of the campaign's matrix."""

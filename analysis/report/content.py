@@ -16,7 +16,7 @@ from ..words import cell_text, file_stem
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Block", "Column", "KeyNumber", "Picture", "Section", "Table", "Text", "Value"]
+__all__ = ["Answer", "Block", "Column", "KeyNumber", "Picture", "Section", "Table", "Text", "Value"]
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,8 @@ class Text:
 
 
 Block = Text | Table | Picture
+#: beginnings of what ± means where it is one standard deviation
+_DEVIATIONS = ("1σ", "standard error")
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,10 @@ class KeyNumber:
         Label of :func:`..words.tier_label`.
     basis : str
         Jobs or entries of the phase set behind it.
+    names : tuple of str
+        Name of the declared quantity that it is a value of, then its arguments; empty for one that claims do not name.
+    detail : str
+        What happens in it, e.g. the reaction.
     """
 
     quantity: str
@@ -181,6 +187,16 @@ class KeyNumber:
     uncertainty_kind: str = ""
     x: float | None = None
     published: float | None = None
+    names: tuple[str, ...] = ()
+    detail: str = ""
+
+    @property
+    def half_width(self) -> float | None:
+        """Half of the interval in which the number is taken to lie: two standard deviations where the uncertainty is
+        one, else the uncertainty (a spread, a range, a change); None without one."""
+        if self.uncertainty is None:
+            return None
+        return (2.0 if self.uncertainty_kind.startswith(_DEVIATIONS) else 1.0) * self.uncertainty
 
     @property
     def deviation(self) -> float | None:
@@ -188,8 +204,9 @@ class KeyNumber:
         return None if self.value is None or self.published is None else self.value - self.published
 
     def row(self) -> dict[str, Any]:
-        """Line of a table: every field, and the deviation."""
-        return {**vars(self), "deviation": self.deviation}
+        """Line of a table: every field that is shown, and the deviation."""
+        shown = {key: value for key, value in vars(self).items() if key not in ("names", "detail")}
+        return {**shown, "deviation": self.deviation}
 
 
 @dataclass(frozen=True)
@@ -218,6 +235,25 @@ class Value:
     tier: str = ""
     basis: str = ""
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the first screen says to a question.
+
+    Parameters
+    ----------
+    sentences : tuple of str
+        One or two, each with a number.
+    picture : str
+        Name of the figure of the chapter that shows it; empty where none does.
+    tiers : str
+        Tiers behind the numbers.
+    """
+
+    sentences: tuple[str, ...]
+    picture: str = ""
+    tiers: str = ""
 
 
 @dataclass

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ...configs.errors import InputError, near_match_hint
-from ...configs.recipe import questions
 from ...configs.trust import trust_of
 from ..records import Records
 from ..words import badge, tiers_in
@@ -23,15 +22,24 @@ from .chapters.oxygen import OXYGEN_LOSS
 from .chapters.provenance import PROVENANCE, SETTINGS
 from .chapters.reactions import REACTIONS
 from .chapters.screen import SCREEN
+from .chapters.solids.barriers import BARRIERS
+from .chapters.solids.conductivity import CONDUCTIVITY
+from .chapters.solids.mechanics import MECHANICS
+from .chapters.solids.polymorphs import POLYMORPHS
+from .chapters.solids.surface_oxygen import SURFACE_OXYGEN
+from .chapters.solids.void import VOID
 from .chapters.volumes import VOLUMES
 from .chapters.windows import WINDOWS
+from .claims import Finding, claims_of, judged
+from .claims_section import claims_section
 from .columns import QUANTITY, TIER, UNIT, X
 from .committee import committee_section, with_differences
 from .content import Column, KeyNumber, Section, Table, Value
 from .event_members import events_by_member
-from .rendering import environment
+from .first_screen import replies
+from .rendering import environment, shared_glyphs
 
-__all__ = ["CHAPTERS", "FORMATS", "matrix_values", "report_sections", "write_report"]
+__all__ = ["CHAPTERS", "FORMATS", "claim_findings", "matrix_values", "report_sections", "write_report"]
 
 #: of the figures' files
 FORMATS = ("svg", "pdf", "png")
@@ -42,11 +50,17 @@ CHAPTERS: tuple[Chapter[Any, Any], ...] = (
     REACTIONS,
     WINDOWS,
     VOLUMES,
+    VOID,
     SCREEN,
     INTERFACES,
     MOTION,
     OXYGEN_LOSS,
+    SURFACE_OXYGEN,
+    POLYMORPHS,
     LAYERS,
+    BARRIERS,
+    CONDUCTIVITY,
+    MECHANICS,
     SETTINGS,
     PROVENANCE,
 )
@@ -99,7 +113,7 @@ def write_report(
     for section in sections:
         for picture in section.pictures:
             files += picture.write(out / "figures", formats)
-    page.write_text(_page(case, sections, key_table, formats), encoding="utf-8")
+    page.write_text(shared_glyphs(_page(case, sections, key_table, formats)), encoding="utf-8")
     tables = [key_table, *(table for section in sections for table in section.tables)]
     return files + [table.write(out / "tables") for table in tables]
 
@@ -133,7 +147,19 @@ def _answered(case: Case) -> tuple[list[Section], list[KeyNumber]]:
             section.key_numbers = with_differences(numbers, others)
         compared = committee_section(case.member, list(case.committee), answers, events_by_member(case))
         sections.insert(len(sections) - _ABOUT, compared)
+    if found := claim_findings(case):
+        sections.insert(0, claims_section(found))
     return sections, [number for section in sections for number in section.key_numbers]
+
+
+def claim_findings(case: Case) -> list[Finding]:
+    """Return the verdict on each claim of the source of a campaign's recipe.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    return judged(claims_of(case.recipe), case, CHAPTERS)
 
 
 def matrix_values(case: Case) -> list[Value]:
@@ -174,8 +200,9 @@ def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequen
     templates.filters["badge"] = cache(badge)  # files of engines are looked at once a page, not once a row
     return templates.get_template("report.html.j2").render(
         case=whole,
-        questions=questions(case.recipe),
-        sections=sections,
+        replies=replies(case, CHAPTERS, sections),
+        claims=next((section for section in sections if section.id == "claims"), None),
+        sections=[section for section in sections if section.id != "claims"],
         key_table=key_table,
         tiers={tier: trust_of(tier).sentence for tier in tiers},
         states=states,
@@ -185,4 +212,5 @@ def _page(case: Case, sections: list[Section], key_table: Table, formats: Sequen
 
 
 def _unfinished(case: Case) -> list[str]:
-    return [case.why(entry) for entry in case.entries if entry.plan["key"] not in case.answered]
+    done = case.answered
+    return [case.why(entry) for entry in case.entries if entry.plan["key"] not in done]

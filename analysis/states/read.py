@@ -80,7 +80,7 @@ def _read_document(file: Path) -> CalculationDocument:
     """A document as monty or jobflow write it: class markers dropped, the output taken out of its job's envelope."""
     try:
         data = json.loads(read_text(file))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{file} is not JSON: {error}") from None
     if isinstance(data, dict) and {"uuid", "output"} <= set(data):
         data = data["output"]

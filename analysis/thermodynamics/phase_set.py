@@ -63,11 +63,14 @@ class PhaseEntry(Spec):
     note: str | None = ""
     material: str | None = Field(None, description="name in the material library")
     volume: float | None = Field(None, gt=0, allow_inf_nan=False, description="Å³ per formula unit of `formula`")
-    volume_source: str = Field(
-        "",
-        description="where the volume comes from, e.g. 'relaxed cell (CHGNet)' or 'experimental density, crystal: CRC'",
+    volume_source: str = Field("", description="where the volume comes from, e.g. 'relaxed cell, CHGNet'")
+    potentials: dict[Tier, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        default_factory=dict, description="eV/atom on the set's scale, what each potential says of the phase"
     )
     scale: str = Field("", description="energy scale; that of the set for an entry of a file")
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.energy_per_atom))
 
     @cached_property
     def composition(self) -> Composition:
@@ -271,19 +274,21 @@ class PhaseSet(Spec):
     def changed(self, **changes: Any) -> PhaseSet:
         """Return the set with other values of its keys, and the hash of what it then holds."""
         changed = PhaseSet(**{**{key: getattr(self, key) for key in type(self).model_fields}, **changes})
-        document = changed.model_dump(mode="json", exclude={"sha256": True, "entries": {"__all__": {"scale"}}})
-        if changed.temperature is None:
+        return changed.model_copy(update={"sha256": content_hash(changed.document())})
+
+    def document(self) -> dict[str, Any]:
+        """Return what a file of the set holds but for its hash: keys that say nothing are left out."""
+        document = self.model_dump(mode="json", exclude={"sha256": True, "entries": {"__all__": {"scale"}}})
+        if self.temperature is None:
             del document["temperature"]
-        return changed.model_copy(update={"sha256": content_hash(document)})
+        for entry in document["entries"]:
+            if not entry["potentials"]:
+                del entry["potentials"]
+        return document
 
     def entry_for(self, name: str) -> PhaseEntry | None:
         """Return the entry of a library material, or the lowest one of a composition; None where the set has none.
-
-        Raises
-        ------
-        InputError
-            As :meth:`resolve`.
-        """
+        Raises as :meth:`resolve` does."""
         return self.resolve(name).entry
 
     def resolve(self, name: str) -> Subject:
@@ -369,6 +374,8 @@ def load_phase_set(name_or_path: str | Path) -> PhaseSet:
         raise InputError(f"{path}: cannot be read: {error}") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists
+        raise InputError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(document, dict):
         raise InputError(f"{path}: a JSON object is needed, not {type(document).__name__}")
     stated, found = document.get("sha256"), content_hash(document)

@@ -15,6 +15,7 @@ from ...configs.trust import trust_of
 from .hull import NUMERICAL_ZERO, Vertex, settled
 from .open_species import OpenSpecies
 from .phase_set import PhaseEntry, Subject, parse_formula
+from .potentials import ByPotential
 from .uncertainty import MeasuredReaction, Uncertainty
 
 __all__ = [
@@ -184,7 +185,8 @@ class ReactionResult:
 
     In an open system they are grand potentials per atom of the reactants, the open elements that these hold included.
     `uncertainty` is that against other DFT of the set's scale, `measured` how the pair stands against measured
-    enthalpies, None where the set holds too few of them.
+    enthalpies, None where the set holds too few of them; `by_potential` is the mutual minimum with the learned energies
+    of one potential at a time, None where the set has those of one only.
     """
 
     phase_set: str
@@ -197,6 +199,7 @@ class ReactionResult:
     uncertainty: Uncertainty
     open: OpenSpecies | None = None
     measured: MeasuredReaction | None = None
+    by_potential: ByPotential | None = None
 
     @property
     def per_conserved(self) -> Minimum | None:
@@ -260,6 +263,7 @@ class ReactionResult:
             "kinks": [kink.to_json() for kink in self.kinks],
             "uncertainty": self.uncertainty.to_json(),
             "against_measurement": None if self.measured is None else self.measured.to_json(),
+            "by_potential": None if self.by_potential is None else self.by_potential.to_json(),
             **stable,
             "reactants": {"a": _reactant_json(self.a), "b": _reactant_json(self.b)},
             "tiers": self.tiers,

@@ -26,6 +26,7 @@ from .formation import MeasurementScales, measurement_scales
 from .hull import NUMERICAL_ZERO, Phases, Vertex, settled
 from .open_species import OpenSpecies
 from .phase_set import PhaseEntry, PhaseSet, Subject
+from .potentials import by_potential
 from .reaction_results import Kink, Minimum, Product, Reactant, ReactionResult, products_of, side, write_reaction
 from .uncertainty import (
     SAMPLES,
@@ -262,6 +263,7 @@ def describe(
         uncertainty=Uncertainty.of(draws, (curve.own[0] is not None, curve.own[1] is not None), seed),
         open=curve.open,
         measured=None if scales is None else _measured(curve, line, scales),
+        by_potential=by_potential(phase_set, lambda phases: float(line(phases).mutual.min())),
     )
 
 

@@ -20,12 +20,13 @@ from ..gibbs.mixture import GasMixture
 from .formation import measurement_scales
 from .hull import NUMERICAL_ZERO, Phases, settled
 from .phase_set import PhaseEntry, PhaseSet, Subject, parse_formula
+from .potentials import ByPotential, by_potential
 from .reaction_results import balanced_amounts
 from .reactions import products_of
 from .uncertainty import MeasuredLimit, MeasuredNumber
 from .window import Limit, WindowResult, stability_window, window_phases
 
-__all__ = ["Carrier", "Coverage", "LimitDeviation", "explain_window", "measured_limits"]
+__all__ = ["Carrier", "Coverage", "LimitDeviation", "explain_window", "limits_by_potential", "measured_limits"]
 
 #: V: a printed voltage has two decimals
 _PRINTED = 5e-3
@@ -341,6 +342,30 @@ def measured_limits(material: str, phase_set: PhaseSet, gases: GasMixture | None
         basis = f"measured: {', '.join(measured)}{rest}"
         found[name] = MeasuredLimit(MeasuredNumber(error, there.voltage, sigma), there.reaction, basis)
     return found
+
+
+def limits_by_potential(material: str, phase_set: PhaseSet, gases: GasMixture | None = None) -> dict[str, ByPotential]:
+    """Return the ``reduction`` and ``oxidation`` limits of a material, V vs Li/Li+, on the learned energies of each
+    potential; empty where the set holds those of one only.
+
+    Parameters
+    ----------
+    material : str
+        Library name or chemical formula.
+    phase_set : PhaseSet
+    gases : GasMixture, optional
+        As of :func:`.window.stability_window`.
+    """
+
+    def limit(phases: PhaseSet, name: str) -> float | None:
+        found: Limit | None = getattr(stability_window(material, phases, gases=gases, samples=2), name)
+        return None if found is None else found.voltage
+
+    moved = {
+        name: by_potential(phase_set, lambda phases, name=name: limit(phases, name))  # type: ignore[misc]
+        for name in ("reduction", "oxidation")
+    }
+    return {name: found for name, found in moved.items() if found is not None}
 
 
 def _changes(window: WindowResult, limit: Limit, phase_set: PhaseSet) -> dict[PhaseEntry, float]:

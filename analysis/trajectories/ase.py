@@ -15,7 +15,7 @@ import numpy as np
 
 from ...configs.errors import InputError
 from ...structures.trajectories.frames import Frames, kinetic_temperature
-from .source import READ_ERRORS, Damage, TrajectorySource, opened
+from .source import MOST_STEPS, READ_ERRORS, Damage, TrajectorySource, opened
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -71,7 +71,7 @@ def ase_source(path: Path) -> TrajectorySource:
         for rows in _batches(path, species, block, damage):
             frames = _joined(rows, species)
             index = np.array([row.index for row in rows])
-            steps = np.array([row.step for row in rows])
+            steps = np.array([row.step if abs(row.step) < MOST_STEPS else np.nan for row in rows])
             counted = np.round(frames.times / timestep) if timestep else np.full(len(rows), np.nan)
             steps = np.where(np.isfinite(steps), steps, np.where(np.isfinite(counted), counted, index * interval))
             yield damage.usable(replace(frames, steps=steps.astype(np.int64)), int(index[0]) + 1)

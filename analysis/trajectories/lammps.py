@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from ...structures.trajectories.frames import Frames
-from .source import READ_ERRORS, Damage, Stream, TrajectorySource, opened, text_lines
+from .source import READ_ERRORS, Damage, Stream, TrajectorySource, opened, step_number, text_lines
 
 __all__ = ["is_lammps_dump", "lammps_source"]
 
@@ -227,7 +227,7 @@ def _frames(file: Stream) -> Iterator[_Frame]:
             columns = tuple(rest.split())
             rows = _rows(lines, int(told["count"]), len(columns))
             periodic, origin, cell = told["box"]
-            yield _Frame(int(told["TIMESTEP"]), told.get("TIME"), units, periodic, origin, cell, columns, rows)
+            yield _Frame(step_number(told["TIMESTEP"]), told.get("TIME"), units, periodic, origin, cell, columns, rows)
             told = {}
         else:
             raise ValueError(f"'{head[:60]}' is not known")

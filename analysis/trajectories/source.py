@@ -20,6 +20,7 @@ from ...structures.trajectories.frames import Frames
 from ...workflows.documents import is_stamped
 
 __all__ = [
+    "MOST_STEPS",
     "READ_ERRORS",
     "Damage",
     "Stream",
@@ -27,6 +28,7 @@ __all__ = [
     "opened",
     "packing",
     "refuse_rehearsal_stamp",
+    "step_number",
     "text_lines",
 ]
 
@@ -38,8 +40,24 @@ _PACKED = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\x00": ".xz"}
 _UNREAD = {b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"\x1f\x9d": "compress"}
 #: frames that a note lists before it only counts
 _LISTED = 5
+#: a step beyond is no number of a step
+MOST_STEPS = 10**15
 #: Å³; a cell below is no cell
 _EMPTY = 1e-6
+
+
+def step_number(text: str | bytes | float) -> int:
+    """The number of a step.
+
+    Raises
+    ------
+    ValueError
+        If it is none that a run can reach: arrays of numbers hold no larger ones.
+    """
+    number = float(text)
+    if not abs(number) <= MOST_STEPS:
+        raise ValueError(f"a step of {number:g}")
+    return int(number)
 
 
 @dataclass

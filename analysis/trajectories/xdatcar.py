@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
+from ...structures.crystals.guard import MOST_ATOMS
 from ...structures.trajectories.frames import Frames
 from .decimals import decimal_columns, parted_numbers
-from .source import READ_ERRORS, Damage, Stream, TrajectorySource, opened, refuse_rehearsal_stamp
+from .source import READ_ERRORS, Damage, Stream, TrajectorySource, opened, refuse_rehearsal_stamp, step_number
 
 __all__ = ["is_xdatcar", "xdatcar_source"]
 
@@ -136,6 +137,8 @@ def _head(lines: list[str], elements: Sequence[str] = ()) -> _Head:
             "name them, e.g. --elements Li,Co,O",
         )
     names = [_SYMBOL.match(name) for name in words]
+    if sum(counts) > MOST_ATOMS:
+        raise ValueError(f"more than the {MOST_ATOMS} atoms that are read")
     if not names or None in names or len(names) != len(counts) or min(counts) < 1:
         raise ValueError(f"{lines[5].split()} and {lines[6].split()}")
     species = tuple(name.group() for name, count in zip(names, counts, strict=True) if name for _ in range(count))
@@ -196,7 +199,7 @@ class _Reader:
         bodies: list[_Body] = []
         for k, end in enumerate(ends):
             self.frame += 1
-            self.step = int(numbers[k] or self.step + 1)
+            self.step = self._number(numbers[k])
             cell, factor = self.cell, self.head.factor if lengths[k] else None
             if self._is_whole(text, starts, (lines[k] + 1, end), final and k + 1 == len(ends)):
                 first, last = starts[lines[k] + 1], starts[lines[k] + 1 + len(self.species)]
@@ -209,6 +212,14 @@ class _Reader:
         frames = self._made(text, bodies)
         self.line += int(np.searchsorted(starts, used))
         return frames, used
+
+    def _number(self, digits: bytes) -> int:
+        """Of a frame's step: the one after the last where none stands, or one that no run can reach."""
+        try:
+            return step_number(digits or self.step + 1)
+        except ValueError as error:
+            self.damage.say(f"frame {self.frame} has {error}: it is taken as the one after the last")
+            return self.step + 1
 
     def _is_whole(self, text: bytes, starts: NDArray[np.int64], lines: tuple[int, int], at_end: bool) -> bool:
         """Whether a frame has one line per atom; a header that follows gives the next frame's cell."""

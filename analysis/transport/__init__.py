@@ -1,1 +1,1 @@
-"""Transport: barriers of hops, and how far a set of them leads."""
+"""Barriers, conductivity, and what moving lithium does to volumes."""

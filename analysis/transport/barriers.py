@@ -11,10 +11,10 @@ import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
 from ...configs.arrays import Floats
-from ...structures.defects.hops import Hop, percolation
-from ...workflows.band_documents import Band
+from ...structures.defects.hops import LONGEST, Hop, hops, percolation
+from ...workflows.band_documents import Band, HopCells, HopPlace
 
-__all__ = ["Barrier", "Network", "barrier", "network"]
+__all__ = ["Barrier", "Network", "barrier", "network", "stored_network"]
 
 #: points of a profile between two images
 _BETWEEN = 40
@@ -171,3 +171,39 @@ class Network:
 def network(computed: Sequence[tuple[Hop, Barrier]], found: int) -> Network:
     """Return what the hops lead to; `found` is the number of all hops."""
     return Network(computed, percolation([(hop, one.highest) for hop, one in computed]), found - len(computed))
+
+
+def stored_network(cells: HopCells, bands: Sequence[Band]) -> Network | None:
+    """Return the hops of one crystal with their barriers; None where none has been computed.
+
+    Parameters
+    ----------
+    cells : HopCells
+        Whose crystal tells the class of each hop.
+    bands : sequence of Band
+        Those of other systems are passed over.
+    """
+    by_place = {band.hop: band for band in bands if band.label == cells.label}
+    done = [
+        (inner, by_place[place]) for inner, place in zip(cells.in_cell, cells.hops, strict=True) if place in by_place
+    ]
+    if not done:
+        return None
+    longest = max([LONGEST, *(_length(cells, place) + 0.1 for place, _ in done)])
+    found = hops(cells.crystal, done[0][0].element, longest, cells.onto)
+    computed = [(next(hop for hop in found if _is_of(hop, place)), barrier(band)) for place, band in done]
+    if cells.onto != computed[0][1].element:  # the sites that it takes next are not among those of the crystal
+        return Network(computed, dict.fromkeys((1, 2, 3)), len(found) - len(computed))
+    return network(computed, len(found))
+
+
+def _length(cells: HopCells, place: HopPlace) -> float:
+    crystal = cells.crystal
+    way = crystal[place.end].frac_coords + np.array(place.image) - crystal[place.start].frac_coords
+    return float(np.linalg.norm(way @ crystal.lattice.matrix))
+
+
+def _is_of(hop: Hop, place: HopPlace) -> bool:
+    a, b, c = place.image
+    ways = {(place.start, place.end, place.image), (place.end, place.start, (-a, -b, -c))}
+    return bool(ways & set(hop.members))

@@ -22,6 +22,7 @@ __all__ = [
     "OxygenLossStep",
     "OxygenSystem",
     "SinglePoints",
+    "SlabPart",
     "SubstitutionPlan",
 ]
 
@@ -191,6 +192,22 @@ class SubstitutionPlan(Spec):
         return self.sites or (self.leaving,)
 
 
+class SlabPart(Spec):
+    """A slab in vacuum in place of the crystal: vacancies of its oxygen by depth."""
+
+    miller: tuple[int, int, int]
+    thickness: PositiveAngstrom = Field(10.0, description="Å, at least so much bulk")
+    vacuum: PositiveAngstrom = Field(12.0, description="Å")
+    repeat: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
+        (1, 1), description="multiples in the plane"
+    )
+
+    def label(self, material: str) -> str:
+        """Label of the slab's documents: ``LCO(104)``."""
+        separator = "" if all(0 <= index <= 9 for index in self.miller) else " "
+        return f"{material}({separator.join(map(str, self.miller))})"
+
+
 class OxygenSystem(Spec):
     """One cathode: its cell, how the ordering is chosen, and its ladder."""
 
@@ -198,6 +215,7 @@ class OxygenSystem(Spec):
     supercell: Mesh | None = Field(
         None, description="multiples of the conventional cell; the library's ordered cell where left out"
     )
+    slab: SlabPart | None = Field(None, description="a facet in vacuum in place of the crystal")
     composition: str | None = Field(
         None, description="of the ordered cell, e.g. Li30Ni15Mn9Co6O60; from the occupancies where left out"
     )
@@ -209,6 +227,16 @@ class OxygenSystem(Spec):
     substitutions: tuple[SubstitutionPlan, ...] = Field(
         (), description="ions put into the host; relaxed as far as the ladder's cells"
     )
+
+    @model_validator(mode="after")
+    def _slab_keeps_its_cell(self) -> OxygenSystem:
+        if self.slab is None:
+            return self
+        if self.ladder is None or self.ladder.relax_cell:
+            raise ValueError("slab: a slab keeps its cell: give 'ladder' with relax_cell: false")
+        if self.supercell or self.composition or self.orderings or self.substitutions:
+            raise ValueError("slab: supercell, composition, orderings and substitutions are those of crystals")
+        return self
 
     @model_validator(mode="after")
     def _substitutions_follow_a_ladder(self) -> OxygenSystem:
@@ -269,7 +297,7 @@ class OxygenLossStep(Spec):
     @field_validator("systems")
     @classmethod
     def _each_once(cls, value: tuple[OxygenSystem, ...]) -> tuple[OxygenSystem, ...]:
-        names = [system.material for system in value]
+        names = [f"{one.material}{one.slab.miller if one.slab else ''}" for one in value]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} stands twice: documents are told apart by the material's name")

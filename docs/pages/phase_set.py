@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -32,6 +32,7 @@ from ...analysis.thermodynamics.window_deviation import explain_window
 from ...configs.errors import CatholyteError
 from ...configs.load import load_recipe
 from ...structures.crystals.chemistry import CHEMICAL_CLASSES, chemical_class
+from .phase_quality import coverage, left_out, markdown_table, potentials, printed_windows
 
 __all__ = ["main", "page"]
 
@@ -49,18 +50,16 @@ def page(phase_set: PhaseSet, measured: Measurements) -> str:
         _errors(phase_set),
         _referee(rows, measured),
         _two_errors(rows),
+        potentials(phase_set, measured),
+        coverage(phase_set),
+        left_out(phase_set),
         _recipes(phase_set),
+        printed_windows(phase_set),
         _windows(phase_set),
         _anchors(rows),
         _electrodes(phase_set),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], right: int) -> str:
-    """Markdown table whose columns from `right` on are numbers."""
-    line = ["---" if i < right else "---:" for i in range(len(header))]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, line, *rows))
 
 
 def _mev(energy: float) -> str:
@@ -73,15 +72,15 @@ def _head(phase_set: PhaseSet) -> str:
 
 {phase_set.description}
 
-Version {phase_set.version}, {len(phase_set.entries)} entries ({tiers["vasp"]} public, {tiers["chgnet"]} relaxed with CHGNet), elements {", ".join(phase_set.elements)};
+Version {phase_set.version}, {len(phase_set.entries)} entries ({tiers["vasp"]} public, {tiers["chgnet"]} with CHGNet's energy, {tiers["sevennet"]} with SevenNet-0's), elements {", ".join(phase_set.elements)};
 scale: {phase_set.scale}; SHA-256 `{phase_set.sha256}`. This page is written by `python -m catholyte.docs.pages.phase_set`, the set by
-`python -m catholyte.workflows.phases.build {phase_set.name} --entries DIR`. Every entry states source, tier, error, volume and where the volume comes from."""
+`python -m catholyte.workflows.phases.build {phase_set.name}`. Every entry states source, tier, error, volume and where the volume comes from."""
 
 
 def _sources(phase_set: PhaseSet) -> str:
     used = Counter(entry.source for entry in phase_set.entries)
     rows = [(key, str(used[key]), source.citation, source.license) for key, source in phase_set.sources.items()]
-    return "## Sources\n\n" + _table(("key", "entries", "citation", "licence"), rows, 4)
+    return "## Sources\n\n" + markdown_table(("key", "entries", "citation", "licence"), rows, 4)
 
 
 def _elements(phase_set: PhaseSet) -> str:
@@ -90,21 +89,25 @@ def _elements(phase_set: PhaseSet) -> str:
         entry = phase_set.entry_for(symbol)
         if entry is not None:
             rows.append((symbol, entry.id, entry.space_group or "", entry.source, f"{entry.energy_per_atom:.4f}"))
-    text = "All are Materials Project energies; none is a CHGNet energy, whose elements are poor."
-    return f"## Element references\n\n{text}\n\n" + _table(
+    text = "All are Materials Project energies; none is that of a potential, whose elements are poor."
+    return f"## Element references\n\n{text}\n\n" + markdown_table(
         ("element", "entry", "space group", "source", "eV/atom"), rows, 4
     )
 
 
 def _errors(phase_set: PhaseSet) -> str:
-    chgnet = phase_set.errors.get("chgnet", {})
-    counts = Counter(chemical_class(entry.composition) for entry in phase_set.entries if entry.tier == "chgnet")
-    rows = [(kind, str(counts[kind]), f"{1000 * chgnet[kind]:.0f}") for kind in CHEMICAL_CLASSES if kind in chgnet]
-    text = """One standard deviation of a CHGNet entry is √(π/2) times its mean absolute deviation from all public entries of its class whose structure is known
+    tiers = [tier for tier in ("chgnet", "sevennet") if tier in phase_set.errors]
+    counts = Counter((entry.tier, chemical_class(entry.composition)) for entry in phase_set.entries)
+    rows = [
+        (kind, *(cell for t in tiers for cell in (str(counts[t, kind]), f"{1000 * phase_set.errors[t][kind]:.0f}")))
+        for kind in CHEMICAL_CLASSES
+    ]
+    text = """One standard deviation of a learned entry is √(π/2) times its potential's mean absolute deviation from all public entries of its class whose structure is known
 (elements inside and outside this set), on the public geometry, in quadrature with the 24 meV/atom of PBE reaction energies (Hautier et al., Phys. Rev. B 85,
-155208 (2012)). CHGNet was trained on Materials Project relaxations, most of these crystals among them: the estimate is one of interpolation. Public entries carry
+155208 (2012)). Both potentials were trained on Materials Project relaxations, most of these crystals among them: the estimate is one of interpolation. Public entries carry
 those 24 meV/atom and the uncertainty of their corrections; elements carry none."""
-    return f"## Error estimates\n\n{text}\n\n" + _table(("class", "CHGNet entries", "1 σ (meV/atom)"), rows, 1)
+    header = ["class", *(f"{tier}, {what}" for tier in tiers for what in ("entries", "1 σ (meV/atom)"))]
+    return f"## Error estimates\n\n{text}\n\n" + markdown_table(header, rows, 1)
 
 
 def _referee(rows: Sequence[FormationRow], measured: Measurements) -> str:
@@ -132,11 +135,11 @@ def _referee(rows: Sequence[FormationRow], measured: Measurements) -> str:
 Computed energies of formation (0 K, no zero-point motion) from the set's elements minus measured enthalpies (298.15 K), in meV/atom. Nothing is fitted here
 and no energy of the set was changed for it. The public rows show the scale itself: its corrections were fitted without polyanionic compounds (sulfates,
 carbonates, phosphates, titanates, tungstates; `CorrectionCalculator` of pymatgen), which come out too stable, and one correction per chlorine overshoots in
-molecular chlorides. The CHGNet rows inherit that. Shifts of reference states: {shifts}.
+molecular chlorides. The learned rows inherit that. Shifts of reference states: {shifts}.
 
 {sources}
 
-{_table(("tier", "class", "crystals", "mean deviation", "MAE", "median of absolute deviations", "RMS"), summary, 2)}
+{markdown_table(("tier", "class", "crystals", "mean deviation", "MAE", "median of absolute deviations", "RMS"), summary, 2)}
 
 Beyond two standard deviations of the set's own estimate, worst first: {", ".join(worst) or "none"}.
 
@@ -163,7 +166,7 @@ class), the rest as independent. Beside it each reaction is answered once more w
 
 Leave one out: the deviation of each crystal in standard deviations of its class without it, in per cent of the crystals.
 
-{_table(("class", "crystals", "within 1 σ (%)", "within 2 σ (%)", "largest (σ)"), cells, 1)}"""
+{markdown_table(("class", "crystals", "within 1 σ (%)", "within 2 σ (%)", "largest (σ)"), cells, 1)}"""
 
 
 def _recipes(phase_set: PhaseSet) -> str:
@@ -179,7 +182,7 @@ def _recipes(phase_set: PhaseSet) -> str:
     carbonate = _measured(results["Li2CO3", "LPSCl"])
     return f"""### Reactions of the recipes (eV/atom, closed, mutual part)
 
-{_table(header, cells, 5)}
+{markdown_table(header, cells, 5)}
 
 **What this does to the sources' statements.** That CoO shields LiCoO2 because it is more stable against LPSCl is no result of thermodynamics: the set gives the two
 the same energy within its error, and from measured enthalpies CoO is the one that reacts more strongly ({said} against LPSCl; {lgps} against LGPS). Where a CoO layer
@@ -216,7 +219,7 @@ def _rows_table(rows: Sequence[FormationRow]) -> str:
         )
         for r in rows
     ]
-    return _table(
+    return markdown_table(
         (
             "compound",
             "entry",
@@ -268,7 +271,7 @@ def _anchors(rows: Sequence[FormationRow]) -> str:
     ]
     text = """Many limits are the formation of one binary in disguise, spectators left out: sulfide electrolytes are oxidised at the voltage of Li2S. So the deviation
 of such a limit from a recorded one is that of the binary's energy in both evaluations, and experiment says which is nearer (enthalpies; entropy is left out)."""
-    return f"### Binaries behind the limits\n\n{text}\n\n" + _table(
+    return f"### Binaries behind the limits\n\n{text}\n\n" + markdown_table(
         ("compound", "entry", "here (V)", "measured (V)", "deviation (V)"), cells, 2
     )
 
@@ -290,7 +293,7 @@ def _electrodes(phase_set: PhaseSet) -> str:
 delithiated too early on every map and window of the set: LiCoO2 by 0.7 V, so what is said of it above 3.1 V rests on spinel LiCo2O4 and CoO2. The screen's
 second rank therefore holds the cathode's lithium content. Measured values are quoted from memory, to be checked before print."""
     header = ("electrode", "measured by", "note", "set ± other DFT (V)", "measured (V)", "deviation (V)")
-    return f"## Cathode voltages\n\n{text}\n\n" + _table(header, cells, 3)
+    return f"## Cathode voltages\n\n{text}\n\n" + markdown_table(header, cells, 3)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -257,6 +257,7 @@ def _reading_ahead(
             for name in source.names():
                 if name not in pages.values:
                     pages.values[name] = source.values(name)
+                    pages.findings[name] = source.findings(name)
                 busy = bool(source.assess(name)) or busy
             pause = 0.2 if busy else 3.0
 

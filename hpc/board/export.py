@@ -61,6 +61,7 @@ def export_board(source: BoardSource, out: Path) -> list[Path]:
     pages = Pages(source, taken=f"{now()[:16].replace('T', ' ')} UTC")
     for name in source.names():
         pages.values[name] = source.values(name)
+        pages.findings[name] = source.findings(name)
         while source.assess(name):
             pass
         written = {links.matrix(name): pages.matrix(name, links, {}), links.jobs(name): pages.jobs(name, links, {})}

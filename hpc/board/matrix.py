@@ -16,7 +16,7 @@ from .snapshot import Quality, Snapshot
 __all__ = ["Cell", "Line", "Matrix", "Usage", "build_matrix", "usage"]
 
 #: kind of a calculation as a column
-KINDS = {"relax": "relaxation", "static": "energy", "dos": "projected DOS", "md": "dynamics"}
+KINDS = {"relax": "relaxation", "static": "energy", "dos": "projected DOS", "md": "dynamics", "band": "barriers"}
 #: the state that a cell of several jobs takes: the first of these that occurs
 _WORST = ("failed", "running", "waiting", "done", "reused")
 
@@ -185,9 +185,9 @@ def usage(snapshot: Snapshot) -> Usage:
     used = spent = estimated = left = 0.0
     measured = 0
     for entry in snapshot.entries:
-        estimate, wall = float(entry.plan.get("cost_seconds") or 0), entry.record.get("wall_seconds")
-        if wall and entry.state in ("done", "reused", "failed"):
-            hours = float(wall) * float(entry.record.get("cores") or 1) / 3600
+        estimate, spent_here = float(entry.plan.get("cost_seconds") or 0), entry.core_seconds
+        if spent_here and entry.state in ("done", "reused", "failed"):
+            hours = spent_here / 3600
             used += hours
             if entry.state != "failed" and estimate:
                 spent, estimated, measured = spent + hours, estimated + estimate / 3600, measured + 1

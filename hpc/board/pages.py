@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...analysis.campaigns import FINISHED
+from ...analysis.report.claims_section import counted, held_against, interval_text
 from ...analysis.report.content import Value
 from ...analysis.report.rendering import environment
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...workflows.documents import CalculationDocument
 from ..run.campaign import explain
+from .hours import NO_HOURS, forecast_hours, used_hours
 from .matrix import KINDS, Line, Matrix, build_matrix, usage
 from .motion import EventSummaries, EventSummary
 from .pictures import PICTURES, picture
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from ...analysis.campaigns import Entry
+    from ...analysis.report.claims import Finding
 
 __all__ = ["PAGE_ROWS", "STATIC", "Links", "Pages", "figures_of"]
 
@@ -90,11 +93,14 @@ class Pages:
         Campaign to the numbers of its phase set; a campaign that is missing is still being evaluated.
     taken : str
         For an export: when it was made; the pages then stand alone.
+    findings : dict
+        Campaign to the verdicts on the claims of its source, as they were when the board was opened.
     """
 
     source: BoardSource
     values: dict[str, list[Value]] = field(default_factory=dict)
     taken: str = ""
+    findings: dict[str, list[Finding]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ledgers = EventSummaries(self.source)
@@ -126,7 +132,14 @@ class Pages:
         }
         shown = _filtered(whole, asked)
         return self._render(
-            "matrix", snapshot, links, asked, matrix=shown, filters=filters, pending=name not in self.values
+            "matrix",
+            snapshot,
+            links,
+            asked,
+            matrix=shown,
+            filters=filters,
+            pending=name not in self.values,
+            claims=[(one, one.to_json()) for one in self.findings.get(name, [])],
         )
 
     def jobs(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
@@ -335,6 +348,9 @@ def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list
     }
     if row.get("wall_seconds") is not None:
         told["wall time"] = f"{row['wall_seconds']:.1f} s"
+    if (used := used_hours(row)) != NO_HOURS:
+        told["core hours"] = f"{used}, forecast {forecast_hours(row)}"
+    told["imported from"] = row.get("imported")
     if document is not None:
         edges, signature = document.band_edges, document.signature
         told |= {
@@ -361,7 +377,9 @@ def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list
 @cache
 def _environment() -> Environment:
     made = environment(Path(__file__).parent / "templates")
-    made.filters |= {"verdict": _verdict, "script": _script, "together": _together}
+    claims = {"counted": counted, "interval_text": interval_text, "held_against": held_against}
+    made.filters |= {"verdict": _verdict, "script": _script, "together": _together, **claims}
+    made.filters |= {"forecast_hours": forecast_hours, "used_hours": used_hours}
     return made
 
 

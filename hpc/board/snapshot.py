@@ -20,6 +20,7 @@ from ...workflows.documents import CalculationDocument
 from ..run.campaign import status_document
 
 if TYPE_CHECKING:
+    from ...analysis.report.claims import Finding
     from ...analysis.report.content import Value
 
 __all__ = ["REFRESH_SECONDS", "BoardSource", "Quality", "Snapshot"]
@@ -181,6 +182,14 @@ class BoardSource:
         from ...analysis.report.page import matrix_values
 
         return matrix_values(read_case(self.records, name, step="bulk", arrays=False))
+
+    def findings(self, name: str) -> list[Finding]:
+        """Verdicts on the claims of the source of a campaign's recipe: those of the report."""
+        from ...analysis.report.case import read_case
+        from ...analysis.report.claims import claims_of
+        from ...analysis.report.page import claim_findings
+
+        return claim_findings(read_case(self.records, name)) if claims_of(self.records.recipe(name)) else []
 
     def assess(self, name: str) -> int:
         """Read the verdicts of some finished jobs whose documents have not been read yet; return how many were read.

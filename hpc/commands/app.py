@@ -7,10 +7,37 @@ import sys
 
 import typer
 
-from .campaigns import board, cancel, database, doctor, inputs, plan, report, retry, run, status, submit, tend, why
+from .campaigns import (
+    board,
+    cancel,
+    database,
+    doctor,
+    import_,
+    inputs,
+    plan,
+    report,
+    retry,
+    run,
+    status,
+    submit,
+    tend,
+    why,
+)
 from .output import narrate
-from .results import bands, dynamics, export, layers
-from .structures import barrier, glass, interfaces, materials, orderings, reconstruct, slabs, substitute, vacancies
+from .results import bands, claims, dynamics, export, layers, void
+from .structures import (
+    barrier,
+    conductivity,
+    elastic,
+    glass,
+    interfaces,
+    materials,
+    orderings,
+    reconstruct,
+    slabs,
+    substitute,
+    vacancies,
+)
 from .thermodynamics import phases, reactions, screen, volumes, window
 
 __all__ = ["app", "main"]
@@ -33,6 +60,7 @@ COMMANDS = (
     status.COMMAND,
     why.COMMAND,
     report.COMMAND,
+    claims.COMMAND,
     doctor.COMMAND,
     bands.COMMAND,
     slabs.COMMAND,
@@ -44,9 +72,12 @@ COMMANDS = (
     layers.COMMAND,
     substitute.COMMAND,
     barrier.COMMAND,
+    conductivity.COMMAND,
+    elastic.COMMAND,
     reactions.COMMAND,
     window.COMMAND,
     volumes.COMMAND,
+    void.COMMAND,
     screen.COMMAND,
     phases.COMMAND,
     dynamics.COMMAND,
@@ -56,6 +87,7 @@ COMMANDS = (
     cancel.COMMAND,
     database.COMMAND,
     inputs.COMMAND,
+    import_.COMMAND,
     export.COMMAND,
 )
 for command in COMMANDS:

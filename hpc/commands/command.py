@@ -93,8 +93,8 @@ class Command:
     Parameters
     ----------
     answer : callable
-        Returns the JSON document. Its annotated parameters are the options, its name is that of the command, and its
-        docstring up to the first section is the help text.
+        Returns the JSON document. Its annotated parameters are the options, its name, less a trailing underscore, is
+        that of the command, and its docstring up to the first section is the help text.
     show : callable
         Prints the document for a reader; takes it and, by their names, arguments of the call.
     failed : callable
@@ -124,9 +124,8 @@ class Command:
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         text = re.split(r"\n\n\w+\n-+\n", inspect.getdoc(self.answer) or "")[0]
         paragraphs = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
-        app.command(self.answer.__name__, help=paragraphs, cls=SeveralValues if self.several_values else FourIndices)(
-            call
-        )
+        name = self.answer.__name__.rstrip("_")  # `import` is no name of a function
+        app.command(name, help=paragraphs, cls=SeveralValues if self.several_values else FourIndices)(call)
 
     def _call(self, json: bool, given: dict[str, Any]) -> None:
         try:

@@ -57,7 +57,7 @@ StepName = Annotated[
 ]
 Full = Annotated[
     bool,
-    typer.Option("--full", help="Include the steps interface and oxygen_loss, and molecular dynamics at full length."),
+    typer.Option("--full", help="Include the steps that take an hour and more, and molecular dynamics at full length."),
 ]
 ClusterName = Annotated[
     str,

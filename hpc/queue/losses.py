@@ -32,7 +32,7 @@ LOST_LIMIT = 3
 #: share of a disk that must be free before a job that filled it is tried again
 ROOM = 0.05
 #: files that change whenever a whole ionic step, or a block of frames, has been computed
-_MARKS = ("CONTCAR", "checkpoint.json", "relax.traj", "delivery.json")
+_MARKS = ("CONTCAR", "checkpoint.json", "relax.traj", "delivery.bson")
 _NO_ROOM = r"No space left on device|Disk quota exceeded"
 #: what a scheduler or a shell writes when it ends a job, and what that means
 _CAUSES = (

@@ -30,7 +30,7 @@ from .tend import Round
 if TYPE_CHECKING:
     from jobflow import Flow
 
-__all__ = ["queue_terms", "runner", "submit_remote", "work_through_remote"]
+__all__ = ["queue_terms", "queue_terms_for", "runner", "submit_remote", "work_through_remote"]
 
 #: MongoDB's code of a document that is there already
 _DUPLICATE = 11000
@@ -99,7 +99,7 @@ def _add(jobs: Any, flow: Any, cluster: Cluster) -> list[str] | None:
             flow,
             worker=cluster.name,
             allow_external_references=True,
-            resources=_terms(cluster, cluster.resources_for("", "static", 0)),
+            resources=queue_terms_for(cluster, cluster.resources_for("", "static", 0)),
         )
     except BulkWriteError as error:
         if any(problem.get("code") != _DUPLICATE for problem in (error.details or {}).get("writeErrors", [])):
@@ -119,10 +119,10 @@ def _dress(job: Any, cluster: Cluster) -> None:
 
 def queue_terms(cluster: Cluster, data: dict[str, Any]) -> dict[str, Any]:
     """Resources of a serialised job, in the words of the scheduler's template."""
-    return _terms(cluster, cluster.resources_for(*describe(data)))
+    return queue_terms_for(cluster, cluster.resources_for(*describe(data)))
 
 
-def _terms(cluster: Cluster, asked: Resources) -> dict[str, Any]:
+def queue_terms_for(cluster: Cluster, asked: Resources) -> dict[str, Any]:
     """Resources in the words of the scheduler's template (qtoolkit); what is not asked for is left out."""
     terms: dict[str, Any]
     if cluster.scheduler == "slurm":

@@ -59,11 +59,12 @@ def save_campaign(store: CampaignStore, plan: Plan, reused: list[str]) -> None:
 
 
 def _is_recipe(stored: dict[str, Any] | None, recipe: Recipe) -> bool:
-    """Whether a stored recipe asks for the same: keys that did not exist when it was stored have their defaults."""
+    """Whether a stored recipe asks for the same: keys that did not exist when it was stored have their defaults, and
+    claims ask for nothing."""
     from pydantic import ValidationError
 
     try:
-        return stored is not None and type(recipe).model_validate(stored) == recipe
+        return stored is not None and type(recipe).model_validate(stored).asks_like(recipe)
     except ValidationError:
         return False
 
@@ -171,6 +172,9 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     elif state == "waiting":
         told["cause"] = "it has not started: an input is not finished, failed, or the run was stopped before its turn"
         told["advice"] = "see `catholyte status` for the inputs it waits for, then run the recipe again"
+    elif origin := record.get("imported"):
+        told["cause"] = f"nothing is wrong: its result was imported from {origin['path']}"
+        told["evidence"] = [f"sha256 of its output {origin['sha256']}", *origin.get("notes", [])]
     else:
         told["cause"] = (
             f"nothing is wrong: it finished {record.get('finished')} after {record.get('wall_seconds', 0):.1f} s"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import time
@@ -28,7 +27,9 @@ LIMIT_BYTES = 12 * 2**20
 PATIENCE_VARIABLE = "CATHOLYTE_PATIENCE"
 _PATIENCE = 3600.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-_FILE = "delivery.json"
+_FILE = "delivery.bson"
+#: what former versions kept
+_FORMER = "delivery.json"
 #: no space, or none left of a quota
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -86,6 +87,7 @@ class Delivery:
 
     def __init__(self, directory: Path, outputs: Any) -> None:
         self.file = directory / _FILE
+        self.former = directory / _FORMER
         self.outputs = outputs
         self.documents: list[dict[str, Any]] = []
         self.arrays: dict[str, list[dict[str, Any]]] = {}
@@ -93,7 +95,7 @@ class Delivery:
     @property
     def kept(self) -> bool:
         """Whether a finished result waits here."""
-        return self.file.is_file()
+        return self.file.is_file() or self.former.is_file()
 
     def catcher(self) -> JobStore:
         """A job store that reads from the real one and keeps back what is written."""
@@ -120,28 +122,42 @@ class Delivery:
         StoreError
             If a document is larger than :data:`LIMIT_BYTES`, naming its largest fields.
         """
-        for document in self.documents:
-            _require_size(document)
+        self.require_sizes()
         partial = self.file.with_suffix(".partial")
         content = _packed({"documents": self.documents, "arrays": self.arrays, "dynamic": dynamic})
-        with partial.open("w", encoding="utf-8") as stream:
+        with partial.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())  # a power cut after the renaming would leave an empty file
         partial.replace(self.file)
 
+    def require_sizes(self) -> None:
+        """Raise unless every document is small enough for a database.
+
+        Raises
+        ------
+        StoreError
+            If a document is larger than :data:`LIMIT_BYTES`, naming its largest fields.
+        """
+        for document in self.documents:
+            _require_size(document)
+
     def read(self) -> dict[str, Any] | None:
         """Take up what an earlier attempt kept; returns the jobs that it added, or None where nothing can be read."""
+        from bson import decode
+        from bson.errors import BSONError
         from bson.json_util import loads
 
         if not self.kept:
             return None
+        file = self.file if self.file.is_file() else self.former
         try:
-            content = loads(self.file.read_text(encoding="utf-8"))
+            packed = file.read_bytes()
+            content: dict[str, Any] = decode(packed) if file is self.file else loads(packed.decode())
             self.documents, self.arrays = content["documents"], content["arrays"]
             dynamic: dict[str, Any] = content["dynamic"]
-        except (ValueError, KeyError, TypeError) as error:  # spoilt on the disk: the job is computed again
-            logging.getLogger(__name__).warning("%s cannot be read: %s", self.file, error)
+        except (BSONError, ValueError, KeyError, TypeError) as error:  # spoilt on the disk: the job is computed again
+            logging.getLogger(__name__).warning("%s cannot be read: %s", file, error)
             return None
         return dynamic
 
@@ -201,14 +217,16 @@ def _replace_earlier(collection: Any, document: dict[str, Any], attempt: int) ->
         raise LeaseLostError(job_key(**identity)) from None
 
 
-def _packed(kept: dict[str, Any]) -> str:
-    """What ``bson.json_util.loads`` reads; its own ``dumps`` looks at every number, and is needed for numpy's only."""
-    from bson.json_util import default, dumps
+def _packed(kept: dict[str, Any]) -> bytes:
+    """BSON writes numbers as they are; what it does not know, numpy's arrays and sets, takes the way by JSON."""
+    from bson import encode
+    from bson.errors import InvalidDocument
+    from bson.json_util import dumps, loads
 
     try:
-        return json.dumps(kept, default=default)
-    except TypeError:
-        return dumps(kept)
+        return encode(kept)
+    except InvalidDocument:
+        return encode(loads(dumps(kept)))
 
 
 def _with_update(store: Any, update: Callable[..., None]) -> Any:

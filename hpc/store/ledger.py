@@ -226,6 +226,25 @@ class Ledger:
             if record.get("state") != "done" or record.get("attempts") != attempt:
                 raise  # otherwise it was written, and the answer got lost
 
+    def take_over(self, key: str, facts: dict[str, Any], attempt: int) -> None:
+        """Mark a job done whose result was computed elsewhere: it is not counted as computed.
+
+        Parameters
+        ----------
+        key : str
+        facts : dict
+            Of the record: when it ran and for how long, and what it was imported from.
+        attempt : int
+            The claim under which its document was delivered.
+
+        Raises
+        ------
+        LeaseLostError
+            If the job is no longer that attempt's.
+        """
+        values = {"state": "done", "cause": None, "directory": None, **facts}
+        self._fenced({"key": key, "state": {"$ne": "done"}}, {"$set": values}, attempt)
+
     def fail(self, key: str, seconds: float, cause: dict[str, Any], attempt: int | None = None) -> None:
         """Mark a job failed, with ``{error, message, advice, evidence}``.
 

@@ -8,12 +8,14 @@ from pymatgen.core.composition import Composition
 
 __all__ = ["CHEMICAL_CLASSES", "ChemicalClass", "chemical_class"]
 
-ChemicalClass = Literal["oxide", "oxoanion salt", "sulfide", "chloride", "other"]
+ChemicalClass = Literal["oxide", "oxoanion salt", "sulfide", "chloride", "halide", "nitride", "hydrogen", "other"]
 CHEMICAL_CLASSES: tuple[ChemicalClass, ...] = get_args(ChemicalClass)
 #: centres of oxoanions: borate, carbonate, nitrate, silicate, phosphate, sulfate, selenate
 _CENTRES = frozenset({"B", "C", "N", "Si", "P", "S", "Se"})
 _ANIONS = frozenset({"O", "S", "Se", "Te", "F", "Cl", "Br", "I", "N", "H"})
-_BY_ANION: dict[str, ChemicalClass] = {"S": "sulfide", "Cl": "chloride"}
+_BY_ANION: dict[str, ChemicalClass] = {
+    "S": "sulfide", "Cl": "chloride", "F": "halide", "Br": "halide", "I": "halide", "N": "nitride"
+}  # fmt: skip
 
 
 def chemical_class(composition: Composition) -> ChemicalClass:
@@ -21,12 +23,15 @@ def chemical_class(composition: Composition) -> ChemicalClass:
 
     With oxygen: an oxoanion salt where a nonmetal centre and a metal stand beside it (Li3PO4, Li2CO3, Li3BO3,
     CoSO4), an oxide where nothing but metals, or nothing but one centre, does (LiCoO2, Li2WO4, P2O5, CO2). Without
-    oxygen the more numerous anion decides, sulfur in a draw (Li6PS5Cl and Li3PS4 are sulfides, Li3YCl6 a chloride).
-    All else is other: elements, phosphides, carbides, alloys, oxychlorides, and compounds of further anions.
+    oxygen the more numerous anion decides, sulfur in a draw (Li6PS5Cl and Li3PS4 are sulfides, Li3YCl6 a chloride,
+    Li3YBr6, LiF and LiI halides). What holds hydrogen is a class of its own. All else is other: elements, phosphides,
+    carbides, alloys, oxyhalides, and compounds of further anions.
     """
     symbols = {element.symbol for element in composition.elements}
-    if len(symbols) == 1 or symbols & (_ANIONS - {"O", "S", "Cl", "N", "Se"}):
+    if len(symbols) == 1:
         return "other"
+    if "H" in symbols:
+        return "hydrogen"
     if "O" in symbols:
         return _with_oxygen(symbols)
     anions = sorted(
@@ -36,7 +41,7 @@ def chemical_class(composition: Composition) -> ChemicalClass:
 
 
 def _with_oxygen(symbols: set[str]) -> ChemicalClass:
-    if "Cl" in symbols:
+    if symbols & {"F", "Cl", "Br", "I", "Se", "Te"}:
         return "other"
     centres = symbols & _CENTRES
     if not centres:

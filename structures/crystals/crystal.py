@@ -5,11 +5,13 @@ A material with partial occupancies gives the disordered structure; :mod:`.order
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 
 import numpy as np
 from pymatgen.core.composition import Composition
 from pymatgen.core.lattice import Lattice
+from pymatgen.core.operations import SymmOp
 from pymatgen.core.structure import Structure
 from pymatgen.symmetry.groups import SpaceGroup
 
@@ -112,6 +114,26 @@ def primitive(material: Material) -> Structure:
 
 @cache
 def _kept_space_group(symbol: str) -> SpaceGroup:
-    """Keep a reference: pymatgen remembers a group only as long as somebody holds it, and Fm-3m takes a second to
-    generate."""
-    return SpaceGroup(symbol)
+    """Keep a reference: pymatgen remembers a group only as long as somebody holds it."""
+    with _EXACTLY:
+        return SpaceGroup(symbol)
+
+
+class _ExactOperations:
+    """pymatgen puts a group's operations into a set where all have one hash, and compares each pair within a
+    tolerance: a second for Fm-3m. Those of its tables are equal or differ by a sixth."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.tolerant = SymmOp.__eq__
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+        SymmOp.__eq__ = lambda self, other: bool((self.affine_matrix == other.affine_matrix).all())  # type: ignore[method-assign]
+
+    def __exit__(self, *raised: object) -> None:
+        SymmOp.__eq__ = self.tolerant  # type: ignore[method-assign]
+        self.lock.release()
+
+
+_EXACTLY = _ExactOperations()

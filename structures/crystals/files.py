@@ -191,7 +191,7 @@ def _read_cif(source: Path, name: str | None) -> Structure:
         return structure_of(block, str(source))
     try:
         return Structure.from_file(source)
-    except ValueError as error:
+    except (ValueError, NotImplementedError) as error:
         if "isordered" not in str(error):
             raise
         note(source, "partial occupancies: the moments of the file are left out")

@@ -46,6 +46,8 @@ _ANGLE = 5.0
 _COORDINATE = 1.0e4
 #: Å; an atom that diffuses for ever in an unwrapped trajectory stays below it
 _POSITION = 1.0e7
+#: charges of an ion: iridium's +9 is the highest known (Wang et al., Nature 514, 475, 2014)
+_STATE = 9.0
 #: µB and other numbers of one site
 _PROPERTY = 1.0e6
 MOST_ATOMS = 200_000
@@ -194,6 +196,8 @@ def require_sane(structure: Structure, source: str | Path) -> None:
     n_atoms = round(sum(site.species.num_atoms for site in structure))
     require_cell(structure.lattice.matrix, n_atoms, source)
     require_numbers(structure.frac_coords, source, "coordinate", _COORDINATE)
+    states = [getattr(species, "oxi_state", None) or 0.0 for site in structure for species in site.species]
+    require_numbers(states, source, "oxidation state", _STATE)
     for name, values in structure.site_properties.items():
         for value in values:
             if isinstance(value, (int, float, np.ndarray, np.generic, list, tuple)):

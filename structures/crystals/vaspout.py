@@ -56,7 +56,7 @@ def is_vaspout(path: Path) -> bool:
             return False
         with h5py.File(path, "r") as file:
             return "version/major" in file and "input" in file
-    except OSError:
+    except (OSError, RuntimeError):  # h5py's two ways to say that a file is damaged
         return False
 
 

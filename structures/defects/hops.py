@@ -7,7 +7,7 @@ the reverse, are one. A long hop whose straight way leads over a third site is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,10 @@ from ...configs.arrays import Floats, Ints
 from ...configs.errors import StructureError
 from ..crystals.symmetry import SYMPREC, operations
 
-__all__ = ["LONGEST", "Hop", "dimensions", "hops", "in_supercell", "percolation"]
+__all__ = ["LONGEST", "WIDE", "Hop", "dimensions", "fewest_multiples", "hops", "in_supercell", "percolation"]
 
+#: Å between the faces of a cell whose vacancies hardly see their images
+WIDE = 8.0
 #: Å; between neighbours of close-packed sublattices of lithium 2.8 to 3.2 Å
 LONGEST = 4.0
 #: Å, of a third site from the straight way: nearer, the hop leads over it
@@ -62,7 +64,14 @@ class Hop:
         return round(len(self.members) / len({first for first, _, _ in self.members}))
 
 
-def hops(structure: Structure, element: str, longest: float = LONGEST) -> list[Hop]:
+def fewest_multiples(cell: Structure, wide: float = WIDE) -> tuple[int, int, int]:
+    """Return the fewest multiples of a cell that keep its opposite faces `wide` Å apart."""
+    widths = 1.0 / np.linalg.norm(np.linalg.inv(cell.lattice.matrix), axis=0)
+    a, b, c = (max(1, int(np.ceil(wide / width - 1e-6))) for width in widths)
+    return a, b, c
+
+
+def hops(structure: Structure, element: str, longest: float = LONGEST, onto: str | None = None) -> list[Hop]:
     """Return the hops between neighbouring sites of an element that symmetry tells apart, the shortest first.
 
     Parameters
@@ -73,25 +82,31 @@ def hops(structure: Structure, element: str, longest: float = LONGEST) -> list[H
         Symbol.
     longest : float, Å
         Of the straight way.
+    onto : str, optional
+        Element whose sites, vacant, the ion takes; its own where left out. Hops onto sites of another element have no
+        reverse.
 
     Raises
     ------
     StructureError
         If the structure is disordered, has no such element, or no two of its sites are so near.
     """
+    onto = onto or element
     if not structure.is_ordered:
         raise StructureError(
             f"{structure.composition.formula} has partial occupancies: hops are those of an ordered cell",
             "`catholyte orderings` writes ordered cells",
         )
     bare = Structure(structure.lattice, [site.specie.symbol for site in structure], structure.frac_coords)
-    own = [index for index, site in enumerate(bare) if site.specie.symbol == element]
-    if not own:
-        raise StructureError(f"{structure.composition.reduced_formula} has no {element}")
-    edges = _edges(bare, own, longest)
+    own, targets = ([index for index, site in enumerate(bare) if site.specie.symbol == one] for one in (element, onto))
+    for wanted, sites in ((element, own), (onto, targets)):
+        if not sites:
+            raise StructureError(f"{structure.composition.reduced_formula} has no {wanted}")
+    edges = _edges(bare, own, targets, longest)
     if not edges:
+        two = f"no two {element} sites lie" if onto == element else f"no {onto} site and {element} site lie"
         raise StructureError(
-            f"{structure.composition.reduced_formula}: no two {element} sites lie within {longest:g} Å",
+            f"{structure.composition.reduced_formula}: {two} within {longest:g} Å",
             "allow longer hops with --longest",
         )
     maps = _permutations(bare)
@@ -99,7 +114,8 @@ def hops(structure: Structure, element: str, longest: float = LONGEST) -> list[H
     for edge in sorted(edges, key=lambda one: (round(edges[one], 4), one)):
         if edge in seen:
             continue
-        orbit = {mapped for one in (edge, _reverse(edge)) for mapped in _images(one, maps)} & set(edges)
+        both = (edge, _reverse(edge)) if onto == element else (edge,)
+        orbit = {mapped for one in both for mapped in _images(one, maps)} & set(edges)
         seen |= orbit
         start, end, image = edge
         found.append(Hop(element, start, end, image, edges[edge], tuple(sorted(orbit)), _nearest(bare, edge, element)))
@@ -130,11 +146,11 @@ def in_supercell(hop: Hop, cell: Structure, host: Structure) -> tuple[int, int, 
     return start, end, (int(a), int(b), int(c))
 
 
-def _edges(structure: Structure, own: Sequence[int], longest: float) -> dict[_Edge, float]:
+def _edges(structure: Structure, own: Sequence[int], targets: Sequence[int], longest: float) -> dict[_Edge, float]:
     """Directed hops with their lengths, without those that lead over a third site."""
     centers, points, images, lengths = structure.get_neighbor_list(longest, [structure[i] for i in own])
     found: dict[_Edge, float] = {}
-    wanted, matrix = set(own), structure.lattice.matrix
+    wanted, matrix, either = set(targets), structure.lattice.matrix, {*own, *targets}
     starts = structure.frac_coords
     for center, point, image, length in zip(centers, points, images, lengths, strict=True):
         first, second = own[int(center)], int(point)
@@ -142,12 +158,12 @@ def _edges(structure: Structure, own: Sequence[int], longest: float) -> dict[_Ed
             continue
         cell = (int(image[0]), int(image[1]), int(image[2]))
         vector = (starts[second] + cell - starts[first]) @ matrix
-        if not _over_another(structure, own, first, vector, float(length)):
+        if not _over_another(structure, either, first, vector, float(length)):
             found[first, second, cell] = float(length)
     return found
 
 
-def _over_another(structure: Structure, own: Sequence[int], first: int, vector: Floats, length: float) -> bool:
+def _over_another(structure: Structure, own: Collection[int], first: int, vector: Floats, length: float) -> bool:
     """Whether a third site of the element lies beside the way."""
     middle = structure[first].coords + vector / 2
     for other in structure.get_sites_in_sphere(middle, length / 2):

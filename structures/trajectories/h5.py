@@ -285,11 +285,10 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         file = h5py.File(path, "r", swmr=unclosed)
     except OSError as error:
         raise InputError(f"{path} cannot be read as HDF5: {error}") from None
-    with file:
+    with file, hdf5_damage_named(file, path):
         if unclosed and _SIZE in file and path.stat().st_size < file[_SIZE][()]:
             raise InputError(f"{path} was cut off: {path.stat().st_size} of at least {file[_SIZE][()]} bytes are there")
-        with hdf5_damage_named(file, path):
-            yield file
+        yield file
 
 
 def _is_unclosed(path: Path) -> bool:

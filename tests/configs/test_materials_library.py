@@ -14,7 +14,14 @@ from pymatgen.core import Composition, Species, Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from pymatgen.symmetry.groups import SpaceGroup
 
-from catholyte.configs.load import CONFIGS, MATERIALS_VARIABLE, library_formulas, load_materials, material
+from catholyte.configs.load import (
+    CONFIGS,
+    MATERIALS_VARIABLE,
+    library_formulas,
+    load_materials,
+    material,
+    parse_file,
+)
 from catholyte.configs.models import Material
 from catholyte.structures.crystals.crystal import conventional, primitive
 
@@ -201,6 +208,13 @@ def test_formulas_are_read_off_their_lines(tmp_path: Path, monkeypatch: pytest.M
     found = library_formulas()
     assert found == {name: one.formula for name, one in load_materials().items()}
     assert {found[name] for name in written} == {"CoO"}
+
+
+def test_the_fast_reader_of_the_library_reads_what_the_strict_one_does() -> None:
+    """YAML 1.1 against 1.2, and keys that stand twice."""
+    for name, found in load_materials().items():
+        strict, _ = parse_file(CONFIGS / "materials" / f"{name}.yaml", Material)
+        assert (strict.model_dump_json(), strict.name) == (found.model_dump_json(), name)
 
 
 def test_some_materials_are_read_alone() -> None:

@@ -24,6 +24,10 @@ INSTEAD = {
     "make test": ("runs this test", "make --dry-run test"),
     "source .venv/bin/activate": ("the environment of this test stands in for it", ":"),
     "catholyte run gsirr": ("ten minutes of GPAW; its finished campaign is put in place", "test -d catholyte-store"),
+    "catholyte import ~/vasp --recipe gsirr": (
+        "folders of one's own; one run stands for them",
+        f"catholyte import {VASPRUN} --store imported",
+    ),
     "catholyte board": ("serves until it is stopped", "catholyte board --static board"),
     "catholyte run gsirr --only interface": ("hours of molecular dynamics", "catholyte plan gsirr --only interface"),
     "catholyte run nmc532-lgps --only oxygen_loss": (

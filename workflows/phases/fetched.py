@@ -10,8 +10,9 @@ from pymatgen.core.composition import Composition
 from ...configs.errors import InputError
 from ...configs.load import load_materials
 from . import materials_project
-from .build import SCALE, canonical_sha256, public_record
+from .build import SCALE, canonical_sha256
 from .public_entries import PublicEntry, holds_molecular_oxygen, lowest_per_formula
+from .records import public_record
 
 __all__ = ["fetched_set"]
 

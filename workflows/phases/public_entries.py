@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan, sqrt
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pymatgen.core.structure import Structure
 from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
 
 from ...configs.errors import InputError
+from ...structures.crystals.symmetry import space_group
 
 __all__ = [
     "FILES",
@@ -26,8 +27,11 @@ __all__ = [
     "corrected",
     "holds_molecular_oxygen",
     "lowest_per_formula",
+    "pinned",
     "public_entries",
     "public_entry",
+    "read_pinned",
+    "write_pinned",
 ]
 
 #: file-name pattern → key of the sources of the specification
@@ -60,11 +64,15 @@ class PublicEntry:
     source : str
         Key of the specification's sources.
     structure : Structure or None
-        None where the file carries none: the polymorph is unknown.
+        None where the file carries none, or the entry is read from where it was pinned.
     space_group : str or None
-        Stated by a source that stores no structure.
+        Stated by a source that stores no structure; without one the polymorph is unknown.
     volume : float or None
         Å³/atom, stated by a source that stores no structure.
+    with_structure : bool
+        Whether the source has a structure: :func:`pinned` entries say so without holding it.
+    correction : float or None
+        eV/atom, what of the energy are corrections; None where the source does not tell.
     """
 
     entry_id: str
@@ -75,6 +83,13 @@ class PublicEntry:
     structure: Structure | None = None
     space_group: str | None = None
     volume: float | None = None
+    with_structure: bool = False
+    correction: float | None = None
+
+    @property
+    def known_polymorph(self) -> bool:
+        """Whether the source has a structure."""
+        return self.structure is not None or self.with_structure
 
     @property
     def formula(self) -> str:
@@ -178,7 +193,17 @@ def public_entry(raw: Mapping[str, Any], source: str) -> PublicEntry:
     structure = Structure.from_dict(raw["structure"]) if "structure" in raw else None
     entry_id = raw.get("entry_id") or f"{source}-{composition.formula.replace(' ', '')}"
     label = f"mp-{entry_id}" if isinstance(entry_id, int) else str(entry_id)  # early files leave the prefix out
-    return PublicEntry(label, composition, energy, error, source, structure)
+    correction = energy - float(raw["energy"]) / float(composition.num_atoms)
+    return PublicEntry(label, composition, energy, error, source, structure, correction=correction)
+
+
+def pinned(entry: PublicEntry) -> PublicEntry:
+    """Return an entry without its structure, whose space group (at 0.05 Å) and volume it keeps."""
+    if entry.structure is None:
+        return entry
+    group = str(space_group(entry.structure, 0.05).get_space_group_symbol())
+    volume = float(entry.structure.volume) / len(entry.structure)
+    return replace(entry, structure=None, space_group=group, volume=volume, with_structure=True)
 
 
 def holds_molecular_oxygen(entry: PublicEntry) -> bool:
@@ -197,7 +222,41 @@ def lowest_per_formula(entries: Iterable[PublicEntry]) -> list[PublicEntry]:
     """Keep the lowest energy of each reduced formula, entries of known and of unknown polymorph apart."""
     best: dict[tuple[str, bool], PublicEntry] = {}
     for entry in entries:
-        key = (entry.formula, entry.structure is None)
+        key = (entry.formula, not entry.known_polymorph)
         if key not in best or entry.energy_per_atom < best[key].energy_per_atom:
             best[key] = entry
     return [best[key] for key in sorted(best)]
+
+
+def read_pinned(path: Path) -> list[PublicEntry]:
+    """Return pinned public energies.
+
+    Raises
+    ------
+    InputError
+        If the file is not readable.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return [PublicEntry(composition=Composition(row.pop("formula")), **row) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: not a readable file of public energies: {error}") from None
+
+
+def write_pinned(entries: Iterable[PublicEntry], path: Path) -> None:
+    """Write public energies with their space groups and volumes, one a line, and without their structures."""
+    path.write_text("[\n" + ",\n".join(map(_row, map(pinned, entries))) + "\n]\n", encoding="utf-8")
+
+
+def _row(entry: PublicEntry) -> str:
+    row = {
+        "entry_id": entry.entry_id,
+        "formula": entry.composition.get_integer_formula_and_factor()[0],
+        "energy_per_atom": entry.energy_per_atom,
+        "correction_error": entry.correction_error,
+        "source": entry.source,
+        "space_group": entry.space_group,
+        "volume": entry.volume,
+        "with_structure": entry.with_structure,
+    }
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False)

@@ -25,8 +25,12 @@ from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
 from ..flows.dynamics import TrajectoryRun
 from ..identity import content_address
 from .builder import Budget, Builder, Draft, Plan, add_trajectory, needed, planned
+from .conductivity import add_conductivity
 from .interface import add_interfaces
+from .mechanics import add_mechanics
 from .oxygen_loss import add_oxygen_loss
+from .polymorphs import add_polymorphs
+from .transport import add_transport
 
 __all__ = ["STEPS", "build_plan"]
 
@@ -197,6 +201,10 @@ _ADD: dict[str, Callable[[Builder, Any], None]] = {
     "electronic": _add_electronic,
     "interface": add_interfaces,
     "oxygen_loss": add_oxygen_loss,
+    "transport": add_transport,
+    "mechanics": add_mechanics,
+    "conductivity": add_conductivity,
+    "polymorphs": add_polymorphs,
 }
 
 

@@ -27,16 +27,7 @@ from ..flows.dynamics import TrajectoryRun, chunk_jobs, require_time_step
 from ..identity import iter_jobs
 from ..roles import Chunk, Main, Variation
 
-__all__ = [
-    "Budget",
-    "Builder",
-    "Draft",
-    "Plan",
-    "PlannedJob",
-    "add_trajectory",
-    "needed",
-    "planned",
-]
+__all__ = ["Budget", "Builder", "Draft", "Plan", "PlannedJob", "add_trajectory", "needed", "planned"]
 
 #: s, estimate of a job of plain Python: the search for a cell takes 1 to 30 s
 PYTHON_SECONDS = 5.0
@@ -110,6 +101,11 @@ class Plan:
         """Whether a job of the plan invents its numbers: a rehearsal."""
         return any(trust_of(job.tier).placeholder for job in self.jobs)
 
+    @property
+    def has_production(self) -> bool:
+        """Whether a job of the plan runs an engine of the section ``vasp`` whose numbers are real."""
+        return any(runs_production(job.engine) and not trust_of(job.tier).placeholder for job in self.jobs)
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -149,6 +145,8 @@ class Draft:
         Another engine that repeats each of them.
     member : str
         Of the recipe's committee.
+    kind : str
+        Of the job, where the task does not tell it.
     """
 
     job: Job
@@ -161,6 +159,7 @@ class Draft:
     runs: int = 1
     member: str = ""
     beside: Engine | None = None
+    kind: str = ""
 
     @property
     def seconds(self) -> float:
@@ -344,7 +343,7 @@ def planned(drafts: list[Draft], flow: Flow, renamed: dict[str, str]) -> list[Pl
             variant=draft.variant,
             engine=draft.engine.name if draft.engine else "python",
             tier=draft.engine.backend.tier if draft.engine else "",
-            kind=draft.task.kind if draft.task else "build",
+            kind=draft.kind or (draft.task.kind if draft.task else "build"),
             formula=draft.cell.shown
             if isinstance(draft.cell, Budget)
             else draft.cell.composition.remove_charges().formula.replace(" ", ""),

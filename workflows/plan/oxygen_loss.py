@@ -12,12 +12,14 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError, StructureError
 from ...configs.models import Material, Mesh, Method
-from ...configs.steps.oxygen_loss import OxygenLossPlan, OxygenLossStep, OxygenSystem
-from ...structures.crystals.cells import prepared_cell
+from ...configs.steps.oxygen_loss import OxygenLossPlan, OxygenLossStep, OxygenSystem, SlabPart
+from ...structures.crystals.cells import canonical_order, prepared_cell
 from ...structures.crystals.crystal import conventional
 from ...structures.crystals.delithiation import in_cell
 from ...structures.crystals.ordering import order
 from ...structures.defects.substitution import substitution_places, substitution_sites
+from ...structures.surfaces.facet import source_cell
+from ...structures.surfaces.slab import SlabSpec, slabs
 from ..engines.engine import CalculationMaker, Engine
 from ..engines.registry import ENGINES, load_backend
 from ..engines.tasks import Relax, read_task
@@ -96,6 +98,7 @@ def oxygen_molecule(edge: float) -> Structure:
 
 def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: OxygenSystem, engine: Engine) -> None:
     material, cells = _cells(builder, number, system)
+    label = material.name if system.slab is None else system.slab.label(material.name)
     second = _second(builder, step)
     level = Level(
         engine,
@@ -112,10 +115,10 @@ def _add_system(builder: Builder, step: OxygenLossStep, number: int, system: Oxy
     if system.ladder is not None:
         ranking = (orderings, _ranking(builder, step)) if orderings is not None else None
         beside = [_substitution(builder, step, (number, k), cells[0], level) for k in range(len(system.substitutions))]
-        flow = oxygen_loss_flow(cells, material.name, system.ladder, level, ranking, beside)
+        flow = oxygen_loss_flow(cells, label, system.ladder, level, ranking, beside)
         most = system.ladder.most_calculations + sum(most_calculations(asked) for asked in system.substitutions)
-        _draft(builder, flow, material.name, cells[0], (engine, most))
-        builder.notes += [f"{material.name}: {told}" for told in _told(system, system.ladder)]
+        _draft(builder, flow, label, cells[0], (engine, most))
+        builder.notes += [f"{label}: {told}" for told in _told(system, system.ladder)]
         return
     if system.orderings is None:
         raise builder.source.error(
@@ -196,6 +199,8 @@ def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Materia
     """The material and its ordered cells, the lowest electrostatic energy first."""
     location: list[str | int] = [STEP, "systems", number]
     material = builder.material(system.material, *location, "material")
+    if system.slab is not None:
+        return material, [_slab(builder, number, material, system.slab)]
     try:
         asked = in_cell(material, system.composition, system.supercell)
         if asked.ordered_cell is None:
@@ -207,6 +212,26 @@ def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Materia
         return asked, [prepared_cell(one.structure, asked) for one in found]
     except StructureError as error:
         raise builder.source.error(location, error.message) from None
+
+
+def _slab(builder: Builder, number: int, material: Material, asked: SlabPart) -> Structure:
+    """The slab of a facet, without a repeat dipole."""
+    location: list[str | int] = [STEP, "systems", number, "slab"]
+    try:
+        found = slabs(source_cell(material), asked.miller, SlabSpec(thickness=asked.thickness, vacuum=asked.vacuum))
+    except StructureError as error:
+        raise builder.source.error(location, error.message) from None
+    if found[0].polar:
+        raise builder.source.error(
+            location,
+            f"{asked.label(material.name)} repeats a dipole of {found[0].repeat_dipole:.3f} e/Å: energies of its "
+            "vacancies grow with its thickness; take another facet",
+        )
+    cell = canonical_order(found[0].structure.make_supercell((*asked.repeat, 1), in_place=False))
+    for name in ("origin", "layer"):  # of the crystal and of a stack: a ladder numbers its own atoms
+        if name in cell.site_properties:
+            cell.remove_site_property(name)
+    return cell
 
 
 def _ranking(builder: Builder, step: OxygenLossStep) -> Engine:

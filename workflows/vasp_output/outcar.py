@@ -33,7 +33,7 @@ def read_outcar(file: Path | None, n_sites: int) -> dict[str, Any]:
     dict
         ``moments`` (n_sites,) µB or None, of a noncollinear run the lengths of its vectors, and then ``vectors``
         (n_sites, 3) µB; ``total`` µB or None, ``core`` (n_sites,) eV or None, ``electrons``, ``cpu_seconds``,
-        ``wall_seconds``; empty where there is no file.
+        ``wall_seconds``, ``cores`` (MPI ranks times threads) or None; empty where there is no file.
 
     Raises
     ------
@@ -76,7 +76,17 @@ def read_outcar(file: Path | None, n_sites: int) -> dict[str, Any]:
         "electrons": None if outcar.nelect is None else float(outcar.nelect),
         "cpu_seconds": outcar.run_stats.get("Total CPU time used (sec)"),
         "wall_seconds": outcar.run_stats.get("Elapsed time (sec)"),
+        "cores": _cores(text),
     }
+
+
+def _cores(text: str) -> int | None:
+    """Cores of a run, as VASP 5 and 6 tell them in the first lines."""
+    if found := re.search(r"running on\s+(\d+) total cores", text):
+        return int(found[1])
+    if found := re.search(r"running\s+(\d+) mpi-ranks, with\s+(\d+) threads", text):
+        return int(found[1]) * int(found[2])
+    return None
 
 
 def with_moments(outcar: dict[str, Any], run: Vasprun) -> dict[str, Any]:

@@ -305,6 +305,7 @@ def depth_key_numbers(results: DepthResults) -> list[KeyNumber]:
         uncertainty_kind="spread over alignments",
         tier=last.tier,
         basis=f"{len(found)} thicknesses",
+        names=("center_across", last.b, last.a),
     )
     if last.step is None:
         return [number]
@@ -317,5 +318,6 @@ def depth_key_numbers(results: DepthResults) -> list[KeyNumber]:
         uncertainty_kind="halves of the layers and boxes" if last.step_error is not None else "",
         tier=last.tier,
         basis=f"{len(found)} thicknesses",
+        names=("potential_step", last.a, last.b),
     )
     return [number, step]

@@ -18,6 +18,8 @@ from ..case import Case, Finished
 from ..chapter import Chapter, Problems
 from ..columns import GAP, HUBBARD_U, JOB, KPOINT_DENSITY, MATERIAL, N_ATOMS, SPREAD, SPREAD_EDGES, TIER
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from ..quantities.answers import told
+from ..quantity import Quantity
 from .convergence import Varied, convergence_blocks, quantity, varied_of
 from .geometry import Moments, moment_blocks, moment_warnings, moments
 
@@ -238,6 +240,7 @@ def _key_center(one: _Centers) -> KeyNumber:
         uncertainty_kind="change with cutoff, mesh" if change is not None else "",
         tier=found.document.tier,
         basis=f"job {found.job}",
+        names=("center", found.material),
     )
 
 
@@ -293,6 +296,7 @@ def _key_difference(comparison: Comparison, first: Finished, other: Finished, sp
         uncertainty_kind=f"spread over zeros ({comparison.spread:.2f} with arbitrary ones)",
         tier=comparison.tier,
         basis=f"jobs {first.job}, {other.job}",
+        names=("center_apart", other.material, first.material),
     )
 
 
@@ -351,4 +355,16 @@ ELECTRONS = Chapter(
     _blocks,
     _numbers,
     _warnings,
+    quantities=(
+        Quantity("center", ("material",), "eV", "band centre from the recipe's reference", step="electronic"),
+        Quantity(
+            "center_apart",
+            ("material", "minus that of"),
+            "eV",
+            "band centre of one crystal minus that of another, each from its own zero",
+            step="electronic",
+        ),
+    ),
+    step="electronic",
+    answer=lambda found: told(_numbers(found)[::-1], "dos", most=1),
 )

@@ -268,4 +268,5 @@ GEOMETRY = Chapter(
     _blocks,
     _numbers,
     lambda found: moment_warnings(found.moments),
+    step="bulk",
 )

@@ -21,6 +21,7 @@ from ..case import Case
 from ..chapter import Chapter, Problems
 from ..columns import ROLE, TIER
 from ..content import Block, Column, KeyNumber, Table, Text
+from ..quantity import Quantity
 from .depth import DepthData, DepthResults, depth_blocks, depth_key_numbers, depth_results, depth_warnings
 from .interface_cells import ATOMS, SYSTEM, Chosen, candidates_table, cells_table, joints_table, picture
 
@@ -229,7 +230,10 @@ def _reference_lines(name: str, stack: CalculationDocument, references: Referenc
 
 
 def _key_numbers(name: str, energies: InterfaceEnergies) -> list[KeyNumber]:
-    quantities = (("interface energy γ", energies.interface), ("work of adhesion W", energies.adhesion))
+    quantities = (
+        ("interface energy γ", energies.interface, "interface_energy"),
+        ("work of adhesion W", energies.adhesion, "adhesion"),
+    )
     return [
         KeyNumber(
             f"{what} of {name}, strained references",
@@ -238,8 +242,9 @@ def _key_numbers(name: str, energies: InterfaceEnergies) -> list[KeyNumber]:
             2,
             energies.tier,
             f"{energies.n_interfaces} interfaces a cell",
+            names=(key, name),
         )
-        for what, value in quantities
+        for what, value, key in quantities
         if value is not None
     ]
 
@@ -279,6 +284,13 @@ def _warnings(found: Interfaces) -> list[str]:
     )
 
 
+QUANTITIES: tuple[Quantity[Interfaces], ...] = (
+    Quantity("interface_energy", ("system",), "J/m²", "energy of an interface", step=STEP, hypothesis=True),
+    Quantity("adhesion", ("system",), "J/m²", "work to part it", step=STEP, hypothesis=True),
+    Quantity("center_across", ("material", "minus that of"), "eV", "band centres in one common cell", step=STEP),
+    Quantity("potential_step", ("from", "to"), "eV", "step of the potential in it", step=STEP),
+)
+
 INTERFACES = Chapter(
     "interfaces",
     "Interfaces",
@@ -288,4 +300,6 @@ INTERFACES = Chapter(
     _blocks,
     _numbers,
     _warnings,
+    quantities=QUANTITIES,
+    step=STEP,
 )

@@ -5,17 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ....configs.errors import StructureError
-from ....workflows.roles import Arrangement, Chunk, Host
+from ....workflows.roles import Arrangement, Chunk, HopEnd, Host, PolymorphCell, Strained
 from ...figures.layers import layer_content_figure, layers_figure
 from ...layers.geometry import AtomicPlane, CationLayer, LayeredGeometry, layered_geometry
 from ...words import file_stem
 from ..case import Case, Finished
 from ..chapter import Chapter
 from ..columns import CELL, HEIGHT, JOB, KIND, LI_VACANCIES, ROLE, TIER
-from ..content import Block, Column, Picture, Table
+from ..content import Block, Column, KeyNumber, Picture, Table
+from ..quantity import Quantity
 
 __all__ = ["LAYERS", "MeasuredLayers", "delithiation", "measured_layers"]
 
@@ -176,9 +178,11 @@ def _wanted(case: Case) -> list[Finished]:
         if not _may_be_layered(found):
             continue
         if found.document.kind == "relax":
+            if isinstance(role, (HopEnd, Strained, PolymorphCell)):
+                continue
             if found.entry.plan["step"] != "oxygen_loss" or isinstance(role, (Host, Arrangement)):
                 kept.append(found)
-        elif found.document.kind == "md" and isinstance(role, Chunk):
+        elif found.document.kind == "md" and isinstance(role, Chunk) and found.entry.plan["step"] != "conductivity":
             key = found.document.label, role.replica
             if key not in last or role.number > last[key][0]:
                 last[key] = role.number, found
@@ -301,6 +305,27 @@ def _content_blocks(label: str, series: Sequence[MeasuredLayers]) -> list[Block]
     return [table, Picture(f"layers_lithium_{label}", layer_content_figure(points, label, tier), alt)]
 
 
+def _length(name: str, measured: Sequence[MeasuredLayers], arguments: tuple[str, ...]) -> KeyNumber | None:
+    """A length of the host of a ladder, else of the first relaxed crystal of a material."""
+    own = [one for one in measured if one.found.material == arguments[0] and one.kind == "crystal"]
+    one = min(own, key=lambda one: one.vacancies != 0, default=None)
+    value = None if one is None else getattr(one.geometry, name)
+    if one is None or value is None:
+        return None
+    titles = {"s_mo2": "S(MO₂)", "i_lio2": "I(LiO₂)", "o_o_li_layer": "O–O across the lithium layer"}
+    quantity, tier = f"{titles[name]} of {one.label}", one.found.document.tier
+    return KeyNumber(quantity, float(value), "Å", 3, tier, f"job {one.found.job}", names=(name, *arguments))
+
+
+QUANTITIES: tuple[Quantity[Sequence[MeasuredLayers]], ...] = (
+    Quantity(
+        "s_mo2", ("material",), "Å", "thickness of the metal layer", partial(_length, "s_mo2"), step="oxygen_loss"
+    ),
+    Quantity(
+        "i_lio2", ("material",), "Å", "thickness of the lithium layer", partial(_length, "i_lio2"), step="oxygen_loss"
+    ),
+)
+
 LAYERS = Chapter(
     "layers",
     "Layered geometry",
@@ -308,4 +333,5 @@ LAYERS = Chapter(
     lambda case: measured_layers(case) or None,
     lambda _, measured: measured,
     _blocks,
+    quantities=QUANTITIES,
 )

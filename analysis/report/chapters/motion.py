@@ -23,10 +23,13 @@ from ...motion.stored import StoredRuns, stored_runs, study_stored
 from ...motion.study import MotionStudy
 from ..case import Case
 from ..chapter import Chapter, Problems
-from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from ..content import Answer, Block, Column, KeyNumber, Picture, Table, Text
+from ..quantities.answers import told
+from ..quantities.motion import MOTION_QUANTITIES
 
 __all__ = ["MOTION", "motion_pictures", "motion_tables"]
 
+_NO_WORD = r"\W+"
 _HYPOTHESIS = "Events of machine-learned dynamics are hypotheses: the model was not trained on such interfaces."
 
 
@@ -322,7 +325,7 @@ def _numbers(found: Studies) -> list[KeyNumber]:
 
 def _study_blocks(label: str, study: MotionStudy) -> list[Block]:
     """Tables, figures and notes of one run."""
-    stem = re.sub(r"\W+", "_", label)
+    stem = re.sub(_NO_WORD, "_", label)
     return [
         Text(label, "heading"),
         *(replace(picture, name=f"{stem}_{picture.name}") for picture in motion_pictures(study)),
@@ -366,12 +369,24 @@ def _told(found: ForceDifferences) -> str:
     )
 
 
+def _answer(found: Studies) -> Answer | None:
+    """The kinds of event that are most beyond their error, of the run that shows most."""
+    numbers = sorted(_numbers(found), key=lambda key: -abs(key.value or 0.0) / (key.uncertainty or 1.0))
+    label = next((label for label in found.studies if numbers and numbers[0].quantity.startswith(f"{label}:")), "")
+    return told(numbers, f"{re.sub(_NO_WORD, '_', label)}_bond_events")
+
+
 MOTION = Chapter(
     "dynamics",
     "Bonds in motion",
     "The recipe has no finished molecular dynamics.",
-    lambda case: stored_runs(found.document for found in case.finished) or None,
+    lambda case: (
+        stored_runs(found.document for found in case.finished if found.entry.plan["step"] != "conductivity") or None
+    ),
     _evaluate,
     _blocks,
     _numbers,
+    quantities=MOTION_QUANTITIES,
+    step="interface",
+    answer=_answer,
 )

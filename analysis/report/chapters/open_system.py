@@ -36,7 +36,16 @@ from ..columns import (
 )
 from ..content import Block, Column, Picture, Table, Text
 
-__all__ = ["TOO_FEW", "GasPoint", "OpenResults", "map_picture", "measured_table", "open_blocks", "open_results"]
+__all__ = [
+    "TOO_FEW",
+    "GasPoint",
+    "OpenResults",
+    "map_picture",
+    "measured_table",
+    "open_blocks",
+    "open_points",
+    "with_maps",
+]
 
 
 @dataclass(frozen=True)
@@ -83,23 +92,35 @@ class GasPoint:
     alone: bool
 
 
-def open_results(step: ReactionStep, phases: PhaseSet) -> OpenResults:
-    """Evaluate what the step asks of pairs at fixed lithium potential.
+def open_points(step: ReactionStep, phases: PhaseSet) -> OpenResults:
+    """Evaluate what the step asks of pairs at fixed lithium potential and of what gases do, maps left out.
 
     Parameters
     ----------
     step : ReactionStep
     phases : PhaseSet
     """
-    found = OpenResults(phases, points := [], maps := {}, Problems(), Problems())
+    found = OpenResults(phases, points := [], {}, Problems(), Problems())
     for voltage in step.voltages:
         for a, b in step.pairs:
             with found.problems.attempt(f"{a} | {b} at {voltage:g} V"):
                 points.append((f"{a} | {b}", voltage, react_open(a, b, phases, OpenSpecies(voltage))))
-    for a, b in step.maps:
-        with found.unmapped.attempt(f"{a} | {b}, map"):
-            maps[f"{a} | {b}"] = voltage_map(a, b, phases)
     return replace(found, gases=_under_gases(step, phases, found.problems))
+
+
+def with_maps(found: OpenResults, step: ReactionStep) -> OpenResults:
+    """Add the maps that the step asks for.
+
+    Parameters
+    ----------
+    found : OpenResults
+    step : ReactionStep
+    """
+    maps, unmapped = {}, Problems()
+    for a, b in step.maps:
+        with unmapped.attempt(f"{a} | {b}, map"):
+            maps[f"{a} | {b}"] = voltage_map(a, b, found.phases)
+    return replace(found, maps=maps, unmapped=unmapped)
 
 
 def _under_gases(step: ReactionStep, phases: PhaseSet, problems: Problems) -> list[GasPoint]:

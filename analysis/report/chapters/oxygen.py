@@ -35,7 +35,9 @@ from ...thermodynamics.voltage_curve import (
 from ..case import Case
 from ..chapter import Chapter, Problems, phases_of
 from ..columns import LI_VACANCIES
-from ..content import Block, Column, KeyNumber, Picture, Table, Text
+from ..content import Answer, Block, Column, KeyNumber, Picture, Table, Text
+from ..quantities.answers import told
+from ..quantities.oxygen import OXYGEN_QUANTITIES
 from .oxygen_tables import comparison_blocks, ordering_blocks, series_of, sites_table, voltage_table
 from .redox import ions_table, ledger_blocks, other_ions
 from .substitution import substitution_blocks, substitution_key_numbers
@@ -373,6 +375,15 @@ def _key_numbers(found: OxygenResults, ladder: OxygenLadder) -> list[KeyNumber]:
     ]
 
 
+def _answer(loss: OxygenLoss) -> Answer | None:
+    """Formation energy at the most and at the least lithium of the first cathode."""
+    found = next((found for found in loss.results if found.sampled), None)
+    if found is None or found.sampled is None:
+        return None
+    keys = _key_numbers(found, found.sampled)
+    return told(dict.fromkeys([keys[0], keys[-1]]), f"oxygen_ladder_{found.label}")
+
+
 OXYGEN_LOSS = Chapter(
     "oxygen-loss",
     "Oxygen loss",
@@ -382,4 +393,7 @@ OXYGEN_LOSS = Chapter(
     _blocks,
     _numbers,
     _warnings,
+    quantities=OXYGEN_QUANTITIES,
+    step="oxygen_loss",
+    answer=_answer,
 )

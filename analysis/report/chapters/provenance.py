@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ....configs.load import load_materials
+from ....configs.trust import trust_of
 from ...thermodynamics.phase_set import PhaseSet, load_phase_set
 from ..case import Case, job_link
 from ..chapter import Chapter, Problems
@@ -171,7 +172,7 @@ def _provenance(case: Case) -> list[Block]:
     """Jobs, phase sets with their sources and licences, and package versions."""
     blocks: list[Block] = [Text(sentence, "problem") for sentence in case.campaign.get("skipped", [])]
     blocks += (
-        [_jobs(case), _failures(case)]
+        [_jobs(case), *_imported(case), _failures(case)]
         if case.entries
         else [Text("The campaign has no job: its steps are evaluated from the phase set alone.")]
     )
@@ -214,6 +215,36 @@ def _jobs(case: Case) -> Table:
         Column("versions", "versions"),
     )
     return Table("jobs", "Jobs", columns, rows, "Reused: found finished in the store when the campaign was run last.")
+
+
+def _imported(case: Case) -> list[Table]:
+    """Results that were computed elsewhere: their files, and what wrote these."""
+    rows = []
+    for found in case.finished:
+        told = found.document.provenance
+        if (origin := told.imported) is not None:
+            rows.append(
+                {
+                    "name": found.entry.plan["name"],
+                    "path": origin.path,
+                    "sha256": origin.sha256,
+                    "version": found.document.signature.version,
+                    "label": f"{trust_of(found.document.tier).label}, imported",
+                    "notes": "; ".join(origin.notes),
+                }
+            )
+    if not rows:
+        return []
+    columns = (
+        _JOB_NAME,
+        Column("label", "computed with"),
+        _VERSION,
+        Column("path", "files"),
+        Column("sha256", "SHA-256 of the output"),
+        Column("notes", "notes"),
+    )
+    note = "Held to the settings of their jobs like computed ones; when they ran, their files tell, and not where."
+    return [Table("imported", "Imported results", columns, rows, note)]
 
 
 def _failures(case: Case) -> Block:

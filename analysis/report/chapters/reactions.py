@@ -29,12 +29,12 @@ from ..columns import (
     X,
 )
 from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
-from .open_system import TOO_FEW, OpenResults, measured_table, open_blocks, open_results
+from ..quantities.answers import pair_answer
+from ..quantities.pairs import PAIR_QUANTITIES, SIGMA, rests_on
+from .open_system import TOO_FEW, OpenResults, measured_table, open_blocks, open_points, with_maps
 
-__all__ = ["REACTIONS", "SIGMA", "PairResults", "deviation", "mixing_curve", "rests_on"]
+__all__ = ["REACTIONS", "SIGMA", "PairResults", "deviation", "mixing_curve"]
 
-#: what ± means for numbers of a phase set
-SIGMA = "1σ against other DFT of the scale"
 #: what it means for numbers from measured enthalpies
 MEASURED_SIGMA = "1σ against measurement"
 
@@ -106,9 +106,14 @@ class PairResults:
         }
 
     @cached_property
+    def points(self) -> OpenResults | None:
+        """Pairs at fixed lithium potential and under gases, maps left out; None without a phase set."""
+        return None if self.used.phases is None else open_points(self.step, self.used.phases)
+
+    @cached_property
     def open(self) -> OpenResults | None:
-        """Pairs at fixed lithium potential; None without a phase set."""
-        return None if self.used.phases is None else open_results(self.step, self.used.phases)
+        """The same with maps."""
+        return None if self.points is None else with_maps(self.points, self.step)
 
 
 def _evaluate(case: Case, step: ReactionStep) -> PairResults:
@@ -314,11 +319,6 @@ def _kinks(result: ReactionResult, a: str, b: str) -> Table:
     )
 
 
-def rests_on(phase_set: str, sha256: str, entries: Iterable[str]) -> str:
-    """Name a phase set, the beginning of its hash, and the entries behind a number."""
-    return f"phase set {phase_set} ({sha256[:8]}): {', '.join(dict.fromkeys(entries))}"
-
-
 def _key_energies(result: ReactionResult, published: float | None) -> list[KeyNumber]:
     """Mutual and total minimum of one pair; the published value stands beside the mutual part, which is what it claims
     to be."""
@@ -345,6 +345,8 @@ def _key_energies(result: ReactionResult, published: float | None) -> list[KeyNu
                 published=printed,
                 tier=tier_label(used.values()),
                 basis=rests_on(result.phase_set, result.sha256, used),
+                names=(part, result.a.label, result.b.label),
+                detail=minimum.kink.reaction if minimum.kink else "no reaction",
             )
         )
     return [*found, _key_measured(result, found[0])]
@@ -361,6 +363,8 @@ def _key_measured(result: ReactionResult, mutual: KeyNumber) -> KeyNumber:
         uncertainty_kind=MEASURED_SIGMA,
         x=None,
         basis=f"{mutual.basis}; {found.basis if found else TOO_FEW}",
+        names=("mutual_measured", *mutual.names[1:]),
+        detail=(found.reaction or "no reaction") if found else TOO_FEW,
     )
 
 
@@ -373,4 +377,7 @@ REACTIONS = Chapter(
     _blocks,
     _numbers,
     values=_values,
+    quantities=PAIR_QUANTITIES,
+    step="reactions",
+    answer=lambda found: pair_answer(list(found.closed.values()), found.step.threshold),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,9 @@ from ..case import Case
 from ..chapter import Chapter, Problems, phases_of
 from ..columns import MATERIAL, MUTUAL, MUTUAL_ERROR, MUTUAL_REACTION, ROLE, TIER, TOTAL
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
-from .reactions import SIGMA, rests_on
+from ..quantities.answers import screen_answer
+from ..quantities.limits import SCREEN_QUANTITIES, worst_of
+from ..quantities.pairs import SIGMA, rests_on
 
 __all__ = ["SCREEN", "Screened", "screen_pictures", "screen_tables"]
 
@@ -199,9 +200,8 @@ def _numbers(screened: Screened) -> list[KeyNumber]:
     numbers, result = list[KeyNumber](), screened.result
     if result is None:
         return numbers
-    pairs = {(pair.a, pair.b): pair for pair in result.pairs}
     for best in (row for row in result.ranking if row.rank == 1):
-        worst = _worst(best.cathode, best.coating, best.electrolyte, pairs)
+        worst = worst_of(result, best.cathode, best.coating, best.electrolyte)
         name = f"with the coating {best.coating}" if best.coating else "bare, better than any coating"
         found = result.reactions[worst.a, worst.b]
         numbers.append(
@@ -223,11 +223,6 @@ def _numbers(screened: Screened) -> list[KeyNumber]:
     return numbers
 
 
-def _worst(cathode: str, coating: str | None, electrolyte: str, pairs: dict[tuple[str, str], Any]) -> Any:
-    sides = [(cathode, electrolyte)] if coating is None else [(cathode, coating), (coating, electrolyte)]
-    return min((pairs[side] for side in sides), key=lambda pair: pair.mutual)
-
-
 SCREEN = Chapter(
     "screen",
     "Coating screen",
@@ -236,4 +231,7 @@ SCREEN = Chapter(
     _evaluate,
     _blocks,
     _numbers,
+    quantities=SCREEN_QUANTITIES,
+    step="screen",
+    answer=lambda found: None if found.result is None else screen_answer(found.result),
 )

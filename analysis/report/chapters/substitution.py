@@ -151,6 +151,7 @@ def substitution_key_numbers(found: SubstitutionResults) -> list[KeyNumber]:
                     basis=f"{len(changes)} atoms, each with and without the ion",
                     uncertainty=max(changes) - min(changes) if len(changes) > 1 else None,
                     uncertainty_kind="range over atoms" if len(changes) > 1 else "",
+                    names=("vacancy_change", found.label, found.ion, "bonded" if near else "far"),
                 )
             )
     return numbers

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ....configs.steps.volumes import NamedDecomposition, VolumeStep
 from ...figures.style import PALETTE
@@ -14,7 +15,9 @@ from ...words import MEASURED, SEE_SOURCES, number, tier_label
 from ..case import Case
 from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
 from ..columns import KIND, MATERIAL, SOURCE, VOLTAGE, VOLUME_AFTER, VOLUME_BEFORE, VOLUME_CHANGE, VOLUME_PERCENT
-from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ..content import Answer, Block, Column, KeyNumber, Picture, Table, Text, Value
+from ..quantities.answers import told
+from ..quantity import Quantity
 from .reactions import deviation
 
 __all__ = ["VOLUMES", "VolumeResults"]
@@ -301,9 +304,53 @@ def _numbers(results: VolumeResults) -> list[KeyNumber]:
             published=None if one.published is None else one.published[1] - one.published[0],
             tier=one.tiers,
             basis="; ".join(dict.fromkeys(f"{s.formula} {s.volume.kind}" for s in one.ledger.shares if s.volume)),
+            names=("volume_change", one.material, _made(one)) if one.voltage is None else (),
+            detail=one.ledger.reaction,
         )
         for one in chosen
     ]
+
+
+def _made(found: _Found) -> str:
+    """Products as claims write them: ``LiCl + P2S5 + S``."""
+    return " + ".join(share.formula for share in found.ledger.shares if share.side == "after")
+
+
+def _side(side: str, results: VolumeResults, arguments: tuple[str, ...]) -> KeyNumber | None:
+    """Volume before or after a reaction whose products the recipe names."""
+    change = next((key for key in _numbers(results) if key.names == ("volume_change", *arguments)), None)
+    one = next(
+        (one for one in results.changes if one.voltage is None and (one.material, _made(one)) == arguments), None
+    )
+    if change is None or one is None:
+        return None
+    value = one.ledger.before if side == "before" else one.ledger.after
+    quantity = f"Volume {side} {one.ledger.reaction}"
+    return replace(change, quantity=quantity, value=value, published=None, names=(f"volume_{side}", *arguments))
+
+
+_REACTED = ("material", "products, as A + B")
+QUANTITIES: tuple[Quantity[VolumeResults], ...] = (
+    Quantity("volume_change", _REACTED, "mL/mol", "volume after minus before a decomposition that the recipe names"),
+    Quantity("volume_before", _REACTED, "mL/mol", "volume before it", partial(_side, "before")),
+    Quantity("volume_after", _REACTED, "mL/mol", "volume after it", partial(_side, "after")),
+)
+
+
+def _sides(ledger: VolumeBalance) -> tuple[float | None, ...]:
+    return ledger.before, ledger.after, ledger.percent
+
+
+def _answer(results: VolumeResults) -> Answer | None:
+    """Volume before and after the reactions that the recipe names, else at the first steps of the ladders."""
+    named = [one for one in results.changes if one.voltage is None and one.ledger.change is not None]
+    if not named:
+        return told(_numbers(results))
+    sentences = []
+    for one in named[:2]:
+        before, after, percent = (number(value or 0.0, 1) for value in _sides(one.ledger))
+        sentences.append(f"{one.ledger.reaction}: from {before} to {after} mL/mol ({percent} %).")
+    return Answer(tuple(sentences), "volumes", named[0].tiers)
 
 
 VOLUMES = Chapter(
@@ -315,4 +362,7 @@ VOLUMES = Chapter(
     _blocks,
     _numbers,
     values=_values,
+    quantities=QUANTITIES,
+    step="volumes",
+    answer=_answer,
 )

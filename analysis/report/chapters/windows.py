@@ -22,7 +22,10 @@ from ..case import Case
 from ..chapter import Chapter, PhasesOfCase, Problems, phases_of
 from ..columns import COMPOUNDS, MATERIAL, MEASURED_REACTION, TIER
 from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
-from .reactions import SIGMA, deviation, rests_on
+from ..quantities.answers import window_answer
+from ..quantities.limits import WINDOW_QUANTITIES
+from ..quantities.pairs import SIGMA, rests_on
+from .reactions import deviation
 
 __all__ = ["WINDOWS", "Windows", "ladder"]
 
@@ -347,6 +350,8 @@ def _key_limits(window: _Window) -> list[KeyNumber]:
             published=end["published"],
             tier=end["tier"],
             basis=rests_on(window.result.phase_set, window.result.sha256, [end["entries"]]),
+            names=(end["limit"], window.result.material),
+            detail=end["reaction"],
         )
         for end in _ends(window)
     ]
@@ -361,4 +366,7 @@ WINDOWS = Chapter(
     _blocks,
     _numbers,
     values=_values,
+    quantities=WINDOW_QUANTITIES,
+    step="windows",
+    answer=lambda found: window_answer([window.result for window in found.windows.values()]),
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from ..command import Command
-from ..options import EngineName, Full, RecipeName, StepName
+from ..options import EngineName, Full, RecipeName, StepName, StorePlace
 from ..output import say, say_notes, table_of
 
 __all__ = ["COMMAND", "plan"]
@@ -33,12 +34,27 @@ def plan(
         str | None,
         typer.Option(help="Add cores, wall times (s) and core hours (h) on this cluster: name or path of its file."),
     ] = None,
+    store: StorePlace = None,
 ) -> dict[str, Any]:
-    """Show the jobs of a recipe, their dependencies, cells and estimated cost; nothing runs."""
+    """Show the jobs of a recipe, their dependencies, cells and estimated cost; nothing runs.
+
+    The times of VASP's jobs are forecast from those of the finished runs in the store, imported ones included; without
+    such runs it says that there is no calibration.
+    """
     from ...run.campaign import plan_document, read_plan
+    from ...run.forecast import NOT_CALIBRATED, forecast, known_calibration
 
     planned = read_plan(recipe, engine, only, full=full)
+    calibration = None
+    if planned.has_production:
+        calibration = known_calibration(store)
+        planned = forecast(planned, calibration)
     document = plan_document(planned)
+    if planned.has_production:
+        told = None if calibration is None else asdict(calibration)
+        document = {**document, "calibration": told}
+        if calibration is None:
+            document["notes"] = [*document["notes"], NOT_CALIBRATED]
     if cluster is None:
         return document
     from ....configs.cluster import load_cluster

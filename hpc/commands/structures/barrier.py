@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMAND", "barrier"]
 
-#: Å between the faces of a cell whose vacancies hardly see their images
-_WIDE = 8.0
 HEADS = {
     "hop": "hop",
     "length": "length (Å)",
@@ -73,7 +71,7 @@ def barrier(
     from ....analysis.transport.barriers import network
     from ....structures.by_name import find_source
     from ....structures.crystals.oxidation.states import parse_states
-    from ....structures.defects.hops import hops
+    from ....structures.defects.hops import fewest_multiples, hops
     from ....workflows.engines.engine import Engine
     from ....workflows.engines.registry import potential_names
     from ....workflows.flows.barrier import BandTask, barrier_jobs
@@ -82,7 +80,7 @@ def barrier(
     if min(most, images, max_steps) < 1 or not max_force > 0 or not longest > 0:
         raise InputError("--most, --images and --max-steps are at least 1, --max-force and --longest above 0")
     cell = find_source(material, seed, states=parse_states(states))
-    multiples = supercell or _multiples(cell.structure)
+    multiples = supercell or fewest_multiples(cell.structure)
     if min(multiples) < 1:
         raise InputError(f"--supercell {' '.join(map(str, multiples))}: multiples are at least 1")
     potential = Engine(engine)
@@ -122,15 +120,6 @@ def _relaxed(cell: Structure, label: str, engine: Engine, store: str | None) -> 
     return document.structure
 
 
-def _multiples(cell: Structure) -> tuple[int, int, int]:
-    """The fewest multiples that keep opposite faces 8 Å apart."""
-    import numpy as np
-
-    widths = 1.0 / np.linalg.norm(np.linalg.inv(cell.lattice.matrix), axis=0)
-    a, b, c = (max(1, int(np.ceil(_WIDE / width - 1e-6))) for width in widths)
-    return a, b, c
-
-
 def _listed(number: int, hop: Hop) -> dict[str, Any]:
     return {
         "hop": number,
@@ -167,9 +156,11 @@ def _written(found: Network, bands: list[Band], out: Path, label: str) -> list[s
 def _notes(host: Structure, found: list[Hop], computed: int) -> list[str]:
     import numpy as np
 
+    from ....structures.defects.hops import WIDE
+
     notes = []
     widths = 1.0 / np.linalg.norm(np.linalg.inv(host.lattice.matrix), axis=0)
-    if widths.min() < _WIDE - 1e-6:
+    if widths.min() < WIDE - 1e-6:
         notes.append(f"the cell is {widths.min():.1f} Å thin: the vacancy sees its images; --supercell makes it larger")
     if computed < len(found):
         notes.append(f"{len(found) - computed} longer hops were not computed: --most takes more")

@@ -57,8 +57,8 @@ def engine_documents(flow: Any, store: str | None) -> list[CalculationDocument]:
     return found
 
 
-def job_results(flow: Any, store: str | None) -> list[Any]:
-    """Run a flow in a store and return what its jobs answered, in their order.
+def job_results(flow: Any, store: str | None, *, arrays: bool = False) -> list[Any]:
+    """Run a flow in a store and return what its jobs answered, in their order; with trajectories where asked.
 
     Raises
     ------
@@ -81,4 +81,4 @@ def job_results(flow: Any, store: str | None) -> list[Any]:
             "catholyte why JOB gives the cause",
         )
     read = opened.records()
-    return [read.result(renamed[uuid]) for uuid in wanted]
+    return [read.result(renamed[uuid], arrays) for uuid in wanted]

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from ....analysis.thermodynamics.phase_set import PhaseSet
     from ....workflows.documents import CalculationDocument
 
-__all__ = ["Conditions", "Gases", "OwnStore", "Solids", "chosen_phases", "conditions", "say_conditions", "volume_line"]
+__all__ = [
+    "Conditions",
+    "Gases",
+    "OwnStore",
+    "Solids",
+    "chosen_phases",
+    "conditions",
+    "say_conditions",
+    "say_potentials",
+    "volume_line",
+]
 
 Gases = Annotated[
     list[str] | None,
@@ -141,6 +151,14 @@ def say_conditions(document: dict[str, Any]) -> None:
     last = "" if oxygen is None else f"; in equilibrium with {oxygen:.2g} bar of O2"
     said = ", ".join(f"{name} {pressure:g} bar" for name, pressure in gases["pressures"].items())
     say(f"gases at {gases['temperature']:g} K: {said}: {', '.join(fixed)}{last}")
+
+
+def say_potentials(label: str, found: dict[str, Any] | None, unit: str) -> None:
+    """Say how a number moves from one potential to the other; nothing where it does not rest on any."""
+    if found is None or not found["difference"]:
+        return
+    values = ", ".join(f"{name} {value:.4f}" for name, value in found["values"].items())
+    say(f"{label} with the learned energies of one potential at a time: {values} {unit}")
 
 
 def volume_line(volumes: dict[str, Any]) -> str:

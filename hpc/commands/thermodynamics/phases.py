@@ -151,9 +151,7 @@ def _combine(names: list[str], name: str | None) -> dict[str, Any]:
     sets = [_loaded(one)[0] for one in names]
     found = combined(name or "+".join(one.name for one in sets), sets)
     path = _free(found.name)
-    document = found.model_dump(mode="json", exclude={"entries": {"__all__": {"scale"}}})
-    if found.temperature is None:
-        del document["temperature"]
+    document = {**found.document(), "sha256": found.sha256}
     joint = joint_systems(found, sets)
     note = (
         "no entry holds elements that only the parts together cover: reactions across them miss joint products"

@@ -10,7 +10,16 @@ from ....configs.errors import InputError
 from ..command import Command
 from ..options import PhaseSetName
 from ..output import say, say_notes, table
-from .conditions import Gases, OwnStore, Solids, chosen_phases, conditions, say_conditions, volume_line
+from .conditions import (
+    Gases,
+    OwnStore,
+    Solids,
+    chosen_phases,
+    conditions,
+    say_conditions,
+    say_potentials,
+    volume_line,
+)
 
 __all__ = ["COMMAND", "reactions"]
 
@@ -103,6 +112,7 @@ def _show(document: dict[str, Any], a: str, b: str) -> None:
         )
     if "open" in document:
         _show_conserved(document)
+    say_potentials("mutual", document["by_potential"], "eV/atom")
     _show_measured(document["against_measurement"])
     if document["volumes"] and document["volumes"]["change"] is not None:
         say(f"volume at the mutual minimum: {volume_line(document['volumes'])}")

@@ -10,7 +10,7 @@ import typer
 from ..command import Command
 from ..options import MaterialOrFormula, PhaseSetName
 from ..output import say, say_notes, table_of
-from .conditions import Gases, OwnStore, Solids, chosen_phases, conditions, say_conditions
+from .conditions import Gases, OwnStore, Solids, chosen_phases, conditions, say_conditions, say_potentials
 
 __all__ = ["COMMAND", "window"]
 
@@ -34,14 +34,16 @@ def window(
     """
     from ....analysis.thermodynamics.cathode_states import electrode_rows
     from ....analysis.thermodynamics.window import stability_window
-    from ....analysis.thermodynamics.window_deviation import measured_limits
+    from ....analysis.thermodynamics.window_deviation import limits_by_potential, measured_limits
 
     pinned = chosen_phases(phase_set, own)
     under = conditions(pinned, temperature, gas or (), solids)
     limits = measured_limits(material, under.phases, under.gases)
+    moved = limits_by_potential(material, under.phases, under.gases)
     return {
         **stability_window(material, under.phases, gases=under.gases).to_json(),
         "against_measurement": {name: limit.to_json() for name, limit in limits.items()},
+        "by_potential": {name: found.to_json() for name, found in moved.items()},
         "electrodes": [{**asdict(row), "deviation": row.deviation} for row in electrode_rows(pinned, material)],
         **under.document,
         **({"notes": under.notes} if under.notes else {}),
@@ -64,6 +66,8 @@ def _show(document: dict[str, Any], material: str) -> None:
         say(
             f"{name} limit: against other DFT ± {other:.3f} V{off}; from measured enthalpies {value} ({found['basis']})"
         )
+    for name, moved in document["by_potential"].items():
+        say_potentials(f"{name} limit", moved, "V")
     for row in document["electrodes"]:
         beside = "no measured value at hand" if row["measured"] is None else f"{row['measured']:.2f} V measured"
         say(f"electrode {row['lithiated']} -> {row['delithiated']}: {row['computed']:.2f} V in the set, {beside}")

@@ -124,7 +124,8 @@ def species_text(species: Species | Element) -> str:
     size = abs(float(charge))
     if abs(size - 1) < 1e-12:
         return f"{species.symbol}{sign}"
-    return f"{species.symbol}{size:.10g}{sign}"
+    text = f"{size:.10g}"
+    return f"{species.symbol}{text if 'e' not in text else f'{size:.10f}'.rstrip('0').rstrip('.')}{sign}"
 
 
 def with_states(structure: Structure, source: str, allowed: Allowed | None = None) -> Structure:

@@ -44,7 +44,7 @@ from catholyte.tests.support.campaigns.board_campaigns import mixed_campaign
 from catholyte.tests.support.docs.figures_by_hand import FIGURES, moving_study
 
 ROOT = Path(__file__).parents[3]
-UNIT = re.compile(r"eV|Å|g/cm³|\bV vs|\bps\b|\bK\b|%|\bmL\b|mA h|nm")
+UNIT = re.compile(r"eV|Å|g/cm³|\bV vs|\bps\b|\bK\b|%|\bmL\b|mA ?h|\bGPa\b|S/cm|µL|nm")
 #: what an axis may show that has no unit, in its own words
 DIMENSIONLESS = re.compile(
     r"^(g\(r\)|rank|material|pair|side of the reaction|neighbours of \w+|number of (neighbours|orderings)|arrangements|"

@@ -16,7 +16,7 @@ import pytest
 from catholyte.analysis.cells.lattice import lattice_table
 from catholyte.analysis.report.chapters.electrons import environments_of
 from catholyte.analysis.report.content import Column, Table
-from catholyte.analysis.report.page import questions, write_report
+from catholyte.analysis.report.page import write_report
 from catholyte.analysis.states.band_report import common_spec
 from catholyte.analysis.states.comparison import compare
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
@@ -25,6 +25,7 @@ from catholyte.analysis.thermodynamics.window import stability_window
 from catholyte.analysis.words import file_stem, number, tier_label
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import material
+from catholyte.configs.recipe import questions
 from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.tests.support.campaigns.campaign_documents import (
     MadeRecords,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catholyte.analysis.report.chapters.open_system import open_blocks, open_results
+from catholyte.analysis.report.chapters.open_system import open_blocks, open_points
 from catholyte.analysis.report.content import Table, Text
 from catholyte.analysis.report.page import write_report
 from catholyte.analysis.thermodynamics.open_system import OpenSpecies, react_open
@@ -105,7 +105,7 @@ def test_what_gases_do_stands_in_a_table() -> None:
             ],
         }
     )
-    found = open_results(step, load_phase_set("solidstate"))
+    found = open_points(step, load_phase_set("solidstate"))
     blocks = open_blocks(found)
     (table,) = (block for block in blocks if isinstance(block, Table) and block.name == "reactions_gases")
     alone, pair = table.rows

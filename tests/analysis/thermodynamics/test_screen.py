@@ -162,7 +162,7 @@ def test_states_of_charge(shipped: PhaseSet) -> None:
         (["CoO-x0.5"], [1], "CoO holds no lithium to take out"),
         (["LCO"], [1.5], "lithium fraction 1.5"),
         (["LC0"], [1], "'LC0' is neither a material nor a chemical formula; did you mean .*LCO"),
-        (["LiFePO4"], [1], "holds Fe, outside the phase set"),
+        (["LiGaO2"], [1], "holds Ga, outside the phase set"),
     ],
 )
 def test_cathodes_that_cannot_be(cathodes: list[str], lithium: list[float], message: str, shipped: PhaseSet) -> None:

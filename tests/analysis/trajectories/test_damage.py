@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from collections.abc import Callable
 from dataclasses import replace
@@ -356,3 +357,41 @@ def test_a_dump_with_a_row_cut_short_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "run.dump", "\n".join([*lines[:-1], "", ""]))
     with pytest.raises(InputError, match=r"run\.dump"):
         read_all(path)
+
+
+@pytest.mark.parametrize("step", ["-1e308", "1" + "0" * 20, "nan"])
+def test_steps_that_no_run_reaches(tmp_path: Path, step: str) -> None:
+    """No array of numbers holds them."""
+    whole = lammps_dump(walk(4))
+    dump = tmp_path / "run.dump"
+    dump.write_text(whole.replace("ITEM: TIMESTEP\n2\n", f"ITEM: TIMESTEP\n{step}\n"), encoding="utf-8")
+    assert dump.read_text() != whole
+    frames, notes = read_all(dump)
+    assert len(frames) == 1
+    assert f"cut off or corrupt in frame 2 (a step of {float(step):g})" in "".join(notes)
+    if step.isdigit():
+        text = xdatcar(walk(4)).replace("configuration=     2", f"configuration= {step}")
+        frames, notes = _damaged(tmp_path / "XDATCAR", text)
+        assert frames.steps.tolist() == [1, 2, 3, 4]
+        assert "a step of 1e+20" in notes
+
+
+def test_xdatcar_with_more_atoms_than_memory(tmp_path: Path) -> None:
+    text = xdatcar(walk(4)).replace(" 2 1 2\n", " 2 1 99999999999\n")
+    assert "99999999999" in text
+    (tmp_path / "XDATCAR").write_text(text)
+    with pytest.raises(InputError, match="more than the 200000 atoms that are read"):
+        read_all(tmp_path / "XDATCAR")
+
+
+def test_hdf5_whose_metadata_are_corrupt_is_named(tmp_path: Path) -> None:
+    """A byte anywhere in the headers of the first groups."""
+    path = hdf5(tmp_path / "run.h5", walk(4))
+    data, refused = path.read_bytes(), []
+    for place in range(48, 400, 7):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :])
+        with contextlib.suppress(InputError):
+            read_all(path)
+            continue
+        refused.append(place)
+    assert len(refused) > 20

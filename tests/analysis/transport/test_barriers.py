@@ -9,9 +9,9 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from catholyte.analysis.figures.transport import barrier_figure
-from catholyte.analysis.transport.barriers import barrier, network
+from catholyte.analysis.transport.barriers import barrier, network, stored_network
 from catholyte.structures.defects.hops import Hop
-from catholyte.workflows.band_documents import Band, HopPlace
+from catholyte.workflows.band_documents import Band, HopCells, HopPlace
 from catholyte.workflows.documents import Signature
 
 CELL = Structure(
@@ -72,3 +72,24 @@ def test_a_network_counts_what_was_not_computed_and_is_drawn() -> None:
     assert found.lowest == {1: found.barriers[0][1].highest, 2: None, 3: None}
     (ax,) = barrier_figure(found, "LiO2").axes
     assert ax.get_legend().get_texts()[0].get_text().startswith("3.00 Å")  # type: ignore[union-attr]
+
+
+def test_stored_bands_find_their_class_and_what_leads_on() -> None:
+    cubic = Structure(Lattice.cubic(3.0), ["Li", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    place = HopPlace(element="Li", start=0, end=0, image=(0, 1, 0))
+    given: dict[str, Any] = {"label": "Li in LiO", "crystal": cubic, "supercell": (4, 4, 4), "cells": [], "ends": []}
+    cells = HopCells(**given, onto="Li", in_cell=[place], hops=[HopPlace(element="Li", start=0, end=1)])
+    one = band(tilted, slope).model_copy(update={"label": "Li in LiO"})
+    found = stored_network(cells, [one, one.model_copy(update={"label": "another"})])
+    assert found is not None
+    ((hop, _),) = found.barriers
+    assert hop.multiplicity == 6
+    assert found.lowest[3] == found.barriers[0][1].highest
+    assert stored_network(cells, []) is None
+    other = Structure(Lattice.cubic(3.0), ["Li", "Co"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    onto = HopCells(
+        **{**given, "crystal": other}, onto="Co", in_cell=[HopPlace(element="Li", start=0, end=1)], hops=cells.hops
+    )
+    alone = stored_network(onto, [one])
+    assert alone is not None
+    assert alone.lowest == {1: None, 2: None, 3: None}

@@ -60,7 +60,7 @@ TRACE = 'Traceback (most recent call last):\n  File ".../jobflow/core/job.py", l
 )
 def test_resources_in_the_words_of_each_scheduler(name: str, terms: dict[str, Any]) -> None:
     asked = Resources(nodes=2, tasks_per_node=32, cpus_per_task=2, wall_time=90000, memory="10G", partition="fast")
-    assert remote_queue._terms(load_cluster(name), asked) == terms
+    assert remote_queue.queue_terms_for(load_cluster(name), asked) == terms
 
 
 @dataclass

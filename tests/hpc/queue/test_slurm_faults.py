@@ -6,6 +6,7 @@ The outcomes are recorded in ``tests/hpc/queue/golden/queue_faults.yaml``, from 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from catholyte.hpc.run.campaign import in_queue, waits_in_queue
@@ -83,8 +85,6 @@ def dynamics(here: Campaign) -> dict[str, Any]:
 
 def launchers(here: Campaign) -> list[int]:
     """Processes that compute a job of this campaign: FireWorks' launcher or jobflow-remote's."""
-    import psutil
-
     wanted = ("catholyte.hpc.queue.fireworks_launch", "execution run")
     found = []
     for process in psutil.process_iter():
@@ -103,7 +103,17 @@ def kill_launcher(here: Campaign) -> None:
 
 
 def kill_queue_job(here: Campaign) -> None:
-    subprocess.run(["scancel", "--full", "--signal=KILL", *here.queue()], check=True)
+    """Slurm's own process for the job and all below it, as a node that is out of memory kills them."""
+    steps = [f"slurmstepd: [{number}." for number in here.queue()]
+    found = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(step in " ".join(process.info["cmdline"] or ()) for step in steps)
+    ]
+    assert found, steps
+    for process in [*found, *(child for step in found for child in step.children(recursive=True))]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def crash_node(here: Campaign) -> None:

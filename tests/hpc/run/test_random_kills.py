@@ -94,7 +94,7 @@ class Campaign:
     def note_settled(self) -> None:
         """Take down whose result is in the store, or waits beside its job: it must not be computed again."""
         lines = len(computed(self.log))
-        kept = {file.parent.name.rpartition(".")[0] for file in self.place.glob("work/*/delivery.json")}
+        kept = {file.parent.name.rpartition(".")[0] for file in self.place.glob("work/*/delivery.bson")}
         store = open_store(self.place)  # a store that does not open fails here
         records = Ledger(store).records()
         store.close()

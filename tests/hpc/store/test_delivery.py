@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bson import encode
+from bson.json_util import dumps
 from jobflow import Flow
 from pymongo.errors import AutoReconnect, OperationFailure
 
@@ -190,13 +192,16 @@ def test_a_document_that_is_too_large_is_named(tmp_path: Path, store: CampaignSt
     assert not held.kept
 
 
-@pytest.mark.parametrize("content", ["", '{"documents": [', '{"arrays": {}}', "\x00" * 100])
-def test_a_kept_result_that_is_spoilt_is_computed_again(tmp_path: Path, store: CampaignStore, content: str) -> None:
+@pytest.mark.parametrize("file", ["delivery.bson", "delivery.json"])
+@pytest.mark.parametrize("content", [b"", b'{"documents": [', b'{"arrays": {}}', b"\x00" * 100, encode({"arrays": {}})])
+def test_a_kept_result_that_is_spoilt_is_computed_again(
+    tmp_path: Path, store: CampaignStore, file: str, content: bytes
+) -> None:
     addressed, records = prepared(flow(tmp_path))
     Ledger(store).register(records)
     directory = work_directory(store, records[0]["key"], 1)
     directory.mkdir(parents=True)
-    (directory / "delivery.json").write_text(content)
+    (directory / file).write_bytes(content)
     assert len(execute(store, flow(tmp_path)).completed) == 1
     assert computed(tmp_path / "log") == ["a"]
     assert store.outputs.count({"uuid": addressed.jobs[0].uuid}) == 1
@@ -213,6 +218,15 @@ def test_a_kept_result_is_read_as_it_was(tmp_path: Path, store: CampaignStore) -
         found = Delivery(tmp_path, store.outputs)
         assert found.read() == {"replace": []}
         assert found.arrays["data"][0]["data"] == expected
+
+
+def test_a_result_that_a_former_version_kept_is_read(tmp_path: Path, store: CampaignStore) -> None:
+    kept = {"documents": [{"uuid": "u", "when": datetime(2026, 1, 1)}], "arrays": {}, "dynamic": {"replace": ["job"]}}
+    (tmp_path / "delivery.json").write_text(dumps(kept))
+    found = Delivery(tmp_path, store.outputs)
+    assert found.kept
+    assert found.read() == {"replace": ["job"]}
+    assert [document["uuid"] for document in found.documents] == ["u"]
 
 
 def test_a_half_written_result_is_not_taken(tmp_path: Path, store: CampaignStore) -> None:

@@ -35,7 +35,14 @@ from catholyte.structures.crystals.chemistry import CHEMICAL_CLASSES, chemical_c
         ("Li3P", "other"),
         ("LiIn", "other"),
         ("S8", "other"),
-        ("LiF", "other"),
+        ("LiF", "halide"),
+        ("Li3YBr6", "halide"),
+        ("Li6PS5I", "sulfide"),
+        ("Li3N", "nitride"),
+        ("LiOH", "hydrogen"),
+        ("LiNO3", "oxoanion salt"),
+        ("Li4SiO4", "oxoanion salt"),
+        ("LaOBr", "other"),
     ],
 )
 def test_known_compounds(formula: str, kind: str) -> None:
@@ -44,7 +51,7 @@ def test_known_compounds(formula: str, kind: str) -> None:
 
 @given(
     amounts=st.dictionaries(
-        st.sampled_from(["Li", "Co", "O", "S", "Cl", "P", "C", "B", "F", "N"]), st.integers(1, 9), min_size=1
+        st.sampled_from(["Li", "Co", "O", "S", "Cl", "P", "C", "B", "F", "N", "H", "I"]), st.integers(1, 9), min_size=1
     ),
     factor=st.integers(2, 5),
 )

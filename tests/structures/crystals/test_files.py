@@ -1,15 +1,18 @@
 """Files in and out: what survives, and one clear error for what does not parse."""
 
+from pathlib import Path
+
 import ase.io
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pymatgen.core.composition import Composition
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from catholyte.configs.errors import StructureError
+from catholyte.configs.errors import FileNote, StructureError
 from catholyte.structures.crystals.cells import calculation_cell, canonical_order
 from catholyte.structures.crystals.crystal import conventional
 from catholyte.structures.crystals.files import read_structure, write_structure
@@ -119,3 +122,51 @@ def test_missing_file_and_overlapping_atoms(tmp_path):
     path = write_structure(close, tmp_path / "POSCAR")
     with pytest.raises(StructureError, match=r"overlap: 0\.200 Å apart"):
         read_structure(path)
+
+
+DISORDERED_MCIF = """\
+data_x
+_cell_length_a 4.17
+_cell_length_b 4.17
+_cell_length_c 4.17
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+loop_
+_space_group_symop_magn_operation.id
+_space_group_symop_magn_operation.xyz
+1 x,y,z,+1
+loop_
+_space_group_symop_magn_centering.id
+_space_group_symop_magn_centering.xyz
+1 x,y,z,+1
+2 x,y+1/2,z+1/2,+1
+3 x+1/2,y,z+1/2,-1
+4 x+1/2,y+1/2,z,-1
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+Ni1 Ni 0 0 0 0.5
+Mg1 Mg 0 0 0 0.5
+O1 O 0.5 0.5 0.5 1
+loop_
+_atom_site_moment.label
+_atom_site_moment.crystalaxis_x
+_atom_site_moment.crystalaxis_y
+_atom_site_moment.crystalaxis_z
+Ni1 1.0 0.0 0.0
+"""
+
+
+def test_a_magnetic_cif_with_partial_occupancies_loses_its_moments_alone(tmp_path: Path) -> None:
+    """pymatgen reads none; the sites and operations are those of any CIF."""
+    (tmp_path / "a.mcif").write_text(DISORDERED_MCIF)
+    with pytest.warns(FileNote, match="partial occupancies: the moments of the file are left out"):
+        found = read_structure(tmp_path / "a.mcif")
+    assert found.composition == Composition("Mg2Ni2O4")
+    assert (len(found), found.is_ordered) == (8, False)
+    assert "magmom" not in found.site_properties

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,12 @@ def test_frames_with_absurd_numbers_are_left_out() -> None:
     positions[2, 1, 2] = 1e300
     cells[3] *= 1e300
     assert sane_frames(cells, positions).tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(("state", "shown"), [("1e11", "1e+11"), ("-10", "-10")])
+def test_oxidation_states_that_no_ion_has(tmp_path: Path, state: str, shown: str) -> None:
+    text = (ROOT / "tests" / "data" / "cases" / "b10-oxidation-states-zero" / "LCO_zero.cif").read_text()
+    assert "Co0+  0.0" in text
+    (tmp_path / "a.cif").write_text(text.replace("Co0+  0.0", f"Co0+  {state}"))
+    with pytest.raises(StructureError, match=f"oxidation state of {re.escape(shown)}; at most 9"):
+        read_structure(tmp_path / "a.cif")

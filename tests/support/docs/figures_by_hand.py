@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from pymatgen.core import Lattice, Structure
 
+from catholyte.analysis.cells.elasticity import Elasticity
 from catholyte.analysis.figures.cells import LatticeParameter, StackView, lattice_figure, stack_figure
 from catholyte.analysis.figures.curves import density_figure, msd_figure, pair_figure
 from catholyte.analysis.figures.depth import DepthPanel, alignment_figure, depth_figure
@@ -45,14 +46,24 @@ from catholyte.analysis.figures.screen import (
     heat_map_figure,
     voltage_map_figure,
 )
-from catholyte.analysis.figures.transport import barrier_figure
-from catholyte.analysis.figures.volumes import VolumeBars, VolumeLadder, volume_figure, volume_ladder_figure
+from catholyte.analysis.figures.surfaces import polymorph_figure, vacancy_depth_figure
+from catholyte.analysis.figures.transport import arrhenius_figure, barrier_figure, moduli_figure
+from catholyte.analysis.figures.volumes import (
+    VolumeBars,
+    VolumeLadder,
+    void_figure,
+    volume_figure,
+    volume_ladder_figure,
+)
 from catholyte.analysis.layers.geometry import layered_geometry
 from catholyte.analysis.layers.series import layer_series
 from catholyte.analysis.motion.force_differences import force_differences
 from catholyte.analysis.motion.stored import StoredTrajectory
 from catholyte.analysis.motion.study import MotionStudy, Run, StudySpec, study_motion
+from catholyte.analysis.oxygen.polymorphs import PolymorphCurve, PolymorphResult
+from catholyte.analysis.oxygen.reference import OxygenReference
 from catholyte.analysis.oxygen.substitution import PairedVacancy, SubstitutionResults
+from catholyte.analysis.oxygen.surface import DepthProfile, DepthVacancy
 from catholyte.analysis.report.chapters.oxygen import OxygenResults, oxygen_results
 from catholyte.analysis.states.alignment import alignment
 from catholyte.analysis.states.band_report import Bands, band_report, bands_of
@@ -62,7 +73,11 @@ from catholyte.analysis.states.depth_planes import stack_of
 from catholyte.analysis.states.potential_profile import planar_of, potential_profile
 from catholyte.analysis.thermodynamics.phase_set import PhaseSet, load_phase_set
 from catholyte.analysis.thermodynamics.voltage_map import voltage_map
+from catholyte.analysis.thermodynamics.volume import Volumes
+from catholyte.analysis.thermodynamics.volume_changes import named_reaction, parse_products
 from catholyte.analysis.transport.barriers import Barrier, barrier, network
+from catholyte.analysis.transport.conductivity import Conductivity, TemperaturePoint, conductivity
+from catholyte.analysis.transport.void import Breathing, void_balance
 from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.configs.steps.oxygen_loss import OxygenConditions
 from catholyte.structures.crystals.crystal import conventional
@@ -345,6 +360,60 @@ def _barriers() -> Figure:
     return barrier_figure(network([(hops[0], hop(0.4)), (hops[1], hop(0.6))], 3), "LCO")
 
 
+def _moduli() -> Figure:
+    names = (("Li6PS5Cl", 28.0, 9.0), ("LiCl", 32.0, 20.0), ("LCO", 150.0, 90.0))
+    return moduli_figure(
+        [
+            Elasticity(name, "chgnet", np.eye(6), (0.98 * bulk, 1.02 * bulk), (0.9 * shear, 1.1 * shear), 0.1, 6)
+            for name, bulk, shear in names
+        ]
+    )
+
+
+def _arrhenius() -> Figure:
+    def line(name: str, energy: float) -> Conductivity:
+        points = []
+        for temperature in (600.0, 800.0, 1000.0):
+            value = 2e-3 * np.exp(-energy / (8.617e-5 * temperature))
+            points.append(TemperaturePoint(temperature, value, 0.15 * value, 300.0, 2))
+        points.append(TemperaturePoint(400.0, None, None, 3.0, 2, "3 jumps, and 50 are needed"))
+        return conductivity((name, "chgnet", "Li"), points, 0.025, 300.0)
+
+    short = conductivity(("LPS", "chgnet", "Li"), [TemperaturePoint(600.0, 1e-6, 1e-7, 90.0, 2)], 0.02, 300.0)
+    return arrhenius_figure([line("Li6PS5Cl", 0.3), line("Li3YCl6", 0.22), short])
+
+
+def _void() -> Figure:
+    phases = load_phase_set("solidstate")
+    decay = named_reaction("LPSCl", parse_products(["LiCl", "1/2 P2S5", "5/2 S"]), phases, Volumes(phases))
+    cathode = Breathing(
+        "LCO", "LiCoO2", np.array([0.0, 0.17, 0.33, 0.5]), np.array([1.0, 1.007, 1.014, 1.02]), "chgnet"
+    )
+    return void_figure(void_balance(cathode, decay, (19.5, 163.6), (13.0, 7.0), (119.6, 95.1)))
+
+
+def _polymorphs() -> Figure:
+    x = np.array([0.0, 0.5, 1.0])
+    flat, none = np.full(3, 2.0), np.array([0.0, 0.2, 0.0])
+    curves = {
+        "layered": PolymorphCurve("layered", x, -10 - 3 * x + none, flat),
+        "spinel": PolymorphCurve("spinel", x[:2], -10.1 - 3.1 * x[:2] + none[:2], flat[:2]),
+        "rock salt": PolymorphCurve("rock salt", x, -5.8 - 6.9 * x, 1 + x),
+    }
+    signature = Signature(engine="chgnet", version="1", functional="x", hubbard_u={}, potentials="")
+    reference = OxygenReference(-4.9, 0.5, 298.15, "mp2020", "a test", 0.0, signature, "O2")
+    return polymorph_figure(PolymorphResult("LCO", "chgnet", curves, reference), 298.15, (0.2, 1e-10))
+
+
+def _vacancies() -> Figure:
+    found = [
+        DepthVacancy(n, depth, "Li3Co3", "Co-O-Li", 2.6 - 0.1 * n + 0.12 * depth, "")
+        for n in (0, 4)
+        for depth in (0.0, 0.1, 2.1, 4.2, 6.3)
+    ]
+    return vacancy_depth_figure(DepthProfile("LCO(104)", "chgnet", tuple(found), 6.3))
+
+
 _SOURCE = "phase set toy (tier chgnet)"
 _IONS = {"host": {"Co3+": 12.0, "Ni2+": 3.0}, "4 V_Li": {"Co3+": 8.0, "Co4+": 4.0, "Ni3+ low spin": 3.0}}
 #: name of the function to the figure
@@ -375,6 +444,11 @@ FIGURES: dict[str, Callable[[], Figure]] = {
             ),
         ]
     ),
+    "moduli_figure": _moduli,
+    "arrhenius_figure": _arrhenius,
+    "void_figure": _void,
+    "vacancy_depth_figure": _vacancies,
+    "polymorph_figure": _polymorphs,
     "depth_figure": _depth,
     "alignment_figure": _alignment,
     "dos_figure": lambda: dos_figure(

@@ -32,7 +32,10 @@ FAULTS = {
         "SIGKILL to the process that computes",
         "`tend` misses the queue job, and puts the job back",
     ),
-    "queue job killed": ("`scancel --full --signal=KILL`", "`tend` misses the queue job, and puts the job back"),
+    "queue job killed": (
+        "SIGKILL to Slurm's process of the job and all below it",
+        "`tend` misses the queue job, and puts the job back",
+    ),
     "node crash": (
         "processes stopped (SIGSTOP), `scontrol update state=down`, then `resume`",
         "the launcher, where it still hears of it, or `tend` puts it back",

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from catholyte.analysis.report.content import Picture, Section, Table, Text
+from catholyte.analysis.report.content import KeyNumber, Picture, Section, Table, Text
 
 __all__ = ["differences", "recorded"]
 
@@ -31,7 +31,7 @@ def recorded(sections: Iterable[Section]) -> dict[str, Any]:
             "texts": [[block.kind, block.text] for block in section.blocks if isinstance(block, Text)],
             "tables": {table.name: _csv(table) for table in section.tables if table.name not in INSTALLED},
             "notes": {table.name: [table.title, table.note, table.shown] for table in section.tables},
-            "key_numbers": [asdict(key) for key in section.key_numbers],
+            "key_numbers": [_number(key) for key in section.key_numbers],
             "warnings": section.warnings,
             "pictures": [[block.name, block.alt] for block in section.blocks if isinstance(block, Picture)],
         }
@@ -67,6 +67,11 @@ def _by_name(rows: list[Any]) -> dict[str, Any] | None:
         if (isinstance(row, dict) and "quantity" in row) or (isinstance(row, list) and row)
     ]
     return dict(zip(names, rows, strict=True)) if len(set(names)) == len(rows) else None
+
+
+def _number(key: KeyNumber) -> dict[str, Any]:
+    """A key number without what claims call it, which former reports did not have."""
+    return {name: value for name, value in asdict(key).items() if name not in ("names", "detail")}
 
 
 def _csv(table: Table) -> str:

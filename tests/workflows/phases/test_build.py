@@ -1,10 +1,9 @@
-"""The builder of pinned phase sets: corrections, choice of entries, the referee, and the cache of relaxations."""
+"""The builder of pinned phase sets: corrections, choice of entries and potentials, the referee, what is refused."""
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
 from math import hypot, pi, sqrt
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,28 @@ from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.entries.compatibility import CompatibilityError
 
-from catholyte.configs.errors import CalculationError, InputError
+from catholyte.configs.errors import InputError
 from catholyte.configs.load import CONFIGS, material, parse_file
 from catholyte.structures.crystals.crystal import conventional, primitive
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import Signature
-from catholyte.workflows.engines.tasks import Static
 from catholyte.workflows.phases.build import (
-    LARGEST_VOLUME_CHANGE,
     PhaseSetSpec,
     ReferenceEnergy,
     build,
     canonical_sha256,
+    crystals_of,
     main,
     verify,
+    write_public,
+)
+from catholyte.workflows.phases.potential_errors import (
+    DFT_ERROR,
+    FEWEST,
+    RefereeRow,
+    class_errors,
+    potential_error,
+    referee_rows,
 )
 from catholyte.workflows.phases.public_entries import (
     PublicEntry,
@@ -36,15 +43,14 @@ from catholyte.workflows.phases.public_entries import (
     holds_molecular_oxygen,
     lowest_per_formula,
     public_entries,
+    read_pinned,
 )
-from catholyte.workflows.phases.relaxations import (
-    DFT_ERROR,
-    FEWEST,
-    RefereeRow,
-    Relaxations,
-    Relaxed,
-    chgnet_error,
-    class_errors,
+from catholyte.workflows.phases.records import Crystal, public_record, refused
+from catholyte.workflows.phases.relaxed_crystals import (
+    PotentialEnergy,
+    PublicGeometry,
+    RelaxedCrystal,
+    RelaxedCrystals,
 )
 
 U = {"Co": 3.32, "Mn": 3.9, "Ni": 6.2, "W": 6.2, "Fe": 5.3}
@@ -164,24 +170,33 @@ def test_a_known_and_an_unknown_polymorph_stand_side_by_side() -> None:
 
 @settings(deadline=None)
 @given(deviations=st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=20), shift=st.floats(-1, 1))
-def test_error_of_chgnet_follows_the_mean_absolute_deviation(deviations: list[float], shift: float) -> None:
+def test_error_of_a_potential_follows_the_mean_absolute_deviation(deviations: list[float], shift: float) -> None:
     rows = [RefereeRow("LiCl", "mp-1", shift, shift + d) for d in deviations]
     mean = sum(abs(d) for d in deviations) / len(deviations)
-    assert chgnet_error(rows) == pytest.approx(hypot(sqrt(pi / 2) * mean, DFT_ERROR), abs=1e-9)
+    assert potential_error(rows) == pytest.approx(hypot(sqrt(pi / 2) * mean, DFT_ERROR), abs=1e-9)
 
 
 def test_without_a_referee_there_is_no_error_bar() -> None:
     with pytest.raises(InputError, match="at least one public compound"):
-        chgnet_error([])
+        potential_error([])
 
 
 def test_a_class_with_few_compounds_has_the_error_of_all() -> None:
     oxides = [RefereeRow("Li2O", f"mp-{i}", -5.0, -5.0 + 0.1 * (-1) ** i) for i in range(FEWEST)]
     chlorides = [RefereeRow("LiCl", f"mp-{i}", -4.0, -3.5) for i in range(FEWEST - 1)]
     errors = class_errors([*oxides, *chlorides])
-    assert errors["oxide"] == pytest.approx(chgnet_error(oxides), abs=1e-6)
-    assert errors["chloride"] == errors["sulfide"] == pytest.approx(chgnet_error([*oxides, *chlorides]), abs=1e-6)
-    assert errors["chloride"] != pytest.approx(chgnet_error(chlorides), abs=1e-6)
+    assert errors["oxide"] == pytest.approx(potential_error(oxides), abs=1e-6)
+    assert errors["chloride"] == errors["sulfide"] == pytest.approx(potential_error([*oxides, *chlorides]), abs=1e-6)
+    assert errors["chloride"] != pytest.approx(potential_error(chlorides), abs=1e-6)
+
+
+def test_rows_hold_the_potential_that_is_asked_for() -> None:
+    public = {
+        "mp-1": PublicGeometry(formula="LiCl", public=-4.0, energies={"chgnet": -3.9, "sevennet": -4.05}),
+        "mp-2": PublicGeometry(formula="Li2O", public=-5.0, energies={"chgnet": -4.9}),
+    }
+    assert [row.deviation for row in referee_rows(public, "sevennet")] == pytest.approx([-0.05])
+    assert [row.deviation for row in referee_rows(public, "chgnet")] == pytest.approx([0.1, 0.1])
 
 
 def oxygen_crystal(bond: float) -> Structure:
@@ -199,113 +214,127 @@ def test_oxygen_itself_and_unknown_polymorphs_are_no_such_compound() -> None:
     assert not holds_molecular_oxygen(public("LiO8", -5.0))
 
 
-class Counting(Relaxations):
-    """Energies and volumes from a function instead of CHGNet."""
-
-    def __init__(self, answer: Callable[[Structure], float], swelling: float = 1.0) -> None:
-        self.answer, self.swelling = answer, swelling
-        self.asked: list[tuple[str, str]] = []
-
-    def signature(self) -> Signature:
-        return Signature(engine="chgnet", version="1", functional="PBE", hubbard_u={}, potentials="none")
-
-    def relaxed(self, structure: Structure, task: Any, label: str) -> Relaxed:
-        self.asked.append((task.kind, label))
-        return Relaxed(self.answer(structure), self.swelling * float(structure.volume) / len(structure), 1)
-
-
 SOURCE = {"citation": "here", "license": "MIT", "url": "https://example.org"}
 SPEC = PhaseSetSpec(
     name="licl",
     version="1",
     description="Li and Cl",
     elements=("Li", "Cl", "O"),
-    sources={"mp-calc-compounds": SOURCE, "chgnet": SOURCE, "unused": SOURCE},
+    sources={"mp-calc-compounds": SOURCE, "chgnet": SOURCE, "sevennet": SOURCE, "unused": SOURCE},
 )
+SIGNATURE = Signature(engine="chgnet", version="1", functional="PBE", hubbard_u={}, potentials="none")
+ENTRIES = [public("Li", -1.9), public("Cl2", -1.85), public("O2", -4.9), public("LiCl", -4.0, LICL, "mp-22905")]
+PERCHLORATE = Crystal("LiClO4", Composition("LiClO4"), material=material("LiClO4"))
+#: the volume of its crystal, Å³/atom
+VOLUME = float(conventional(material("LiClO4")).volume) / 24
 
 
-def test_build_prefers_public_energies_and_fills_the_rest() -> None:
-    entries = [
-        public("Li", -1.9),
-        public("Cl2", -1.85),
-        public("O2", -4.9),
-        public("LiCl", -4.0, LICL, "mp-22905"),
-        public("NaCl", -3.0, entry_id="mp-1"),
-    ]
-    relaxations = Counting(lambda structure: -3.9)
-    document, rows = build(SPEC, entries, relaxations)
+def relaxed(crystals: dict[str, RelaxedCrystal], **public_energies: float) -> RelaxedCrystals:
+    """Relaxations, and LiCl as the potentials have it beside the public -4.0 eV/atom."""
+    energies = public_energies or {"chgnet": -3.9, "sevennet": -3.98}
+    geometry = PublicGeometry(formula="LiCl", public=-4.0, energies=energies)
+    signatures = {"chgnet": SIGNATURE, "sevennet": SIGNATURE}
+    return RelaxedCrystals(signatures=signatures, crystals=crystals, public={"mp-22905": geometry})
+
+
+def perchlorate(swelling: float = 1.0, difference: float = -0.01, **changes: Any) -> RelaxedCrystal:
+    """LiClO4 after both potentials, which agree but for `difference`."""
+    one = PotentialEnergy(energy=-5.0, volume=swelling * VOLUME, space_group="Pnma", operations=8, steps=3)
+    other = one.model_copy(update={"energy": -5.0 + difference})
+    start = {"formula": "LiClO4", "atoms": 24, "start": "x", "space_group": "Pnma", "operations": 8}
+    return RelaxedCrystal(**{**start, "energies": {"chgnet": one, "sevennet": other}, **changes})
+
+
+def entries_of(found: RelaxedCrystal, crystal: Crystal = PERCHLORATE) -> dict[str, dict[str, Any]]:
+    document = build(SPEC, ENTRIES, relaxed({crystal.name: found}), [crystal])
+    verify(document)
+    return {entry["id"]: entry for entry in document["entries"]}
+
+
+def test_build_prefers_public_energies_and_the_better_potential() -> None:
+    outside = public("NaCl", -3.0, entry_id="mp-1")
+    document = build(SPEC, [*ENTRIES, outside], relaxed({"LiClO4": perchlorate()}), [PERCHLORATE])
     verify(document)
     found = {entry["id"]: entry for entry in document["entries"]}
-    assert found["mp-22905"]["tier"] == "vasp"
-    assert found["mp-22905"]["material"] == "LiCl"
+    assert (found["mp-22905"]["tier"], found["mp-22905"]["material"]) == ("vasp", "LiCl")
     assert found["mp-22905"]["space_group"] == "Fm-3m"
     assert found["mp-22905"]["volume"] == pytest.approx(LICL.volume, abs=1e-3)
-    assert "chgnet-LiCl" not in found
-    assert "mp-1" not in found
-    assert found["chgnet-LiClO4"]["tier"] == "chgnet"
-    assert (
-        found["chgnet-LiClO4"]["error"]
-        == document["errors"]["chgnet"]["other"]
-        == pytest.approx(chgnet_error(rows), abs=1e-6)
-    )
-    assert set(document["sources"]) == {"mp-calc-compounds", "chgnet"}
+    assert found["mp-22905"]["potentials"] == {"chgnet": -3.9, "sevennet": -3.98}
+    assert set(found) == {"mp-22905", "mp-Li--1.9", "mp-Cl2--1.85", "mp-O2--4.9", "sevennet-LiClO4"}
+    learned = found["sevennet-LiClO4"]
+    assert (learned["tier"], learned["energy_per_atom"]) == ("sevennet", -5.01)
+    assert learned["potentials"] == {"chgnet": -5.0, "sevennet": -5.01}
+    assert learned["error"] == document["errors"]["sevennet"]["other"]
+    assert learned["error"] == pytest.approx(hypot(sqrt(pi / 2) * 0.02, DFT_ERROR), abs=1e-6)
+    assert set(document["sources"]) == {"mp-calc-compounds", "sevennet"}
     assert document["signatures"]["chgnet"]["version"] == "1"
-    assert not any(kind == "relax" and label in {"Li", "Cl2", "O2", "LiCl"} for kind, label in relaxations.asked)
-    assert [row.formula for row in rows] == ["LiCl"]
-    assert rows[0].deviation == pytest.approx(0.1)
 
 
-def perchlorate(swelling: float) -> dict[str, Any]:
-    entries = [public("Li", -1.9), public("Cl2", -1.85), public("O2", -4.9), public("LiCl", -4.0, LICL)]
-    document, _ = build(SPEC, entries, Counting(lambda structure: -3.9, swelling))
-    return next(entry for entry in document["entries"] if entry["id"] == "chgnet-LiClO4")
+def test_the_potential_of_the_smaller_error_counts() -> None:
+    better = relaxed({"LiClO4": perchlorate()}, chgnet=-4.01, sevennet=-4.1)
+    document = build(SPEC, ENTRIES, better, [PERCHLORATE])
+    assert [entry["id"] for entry in document["entries"] if entry["formula"] == "LiClO4"] == ["chgnet-LiClO4"]
+
+
+def test_a_pinned_potential_stays() -> None:
+    (kept,) = (e for e in entries_of(perchlorate(tier="chgnet")).values() if e["formula"] == "LiClO4")
+    assert (kept["id"], kept["energy_per_atom"]) == ("chgnet-LiClO4", -5.0)
+
+
+def test_an_error_is_no_smaller_than_the_difference_of_the_potentials() -> None:
+    assert entries_of(perchlorate(difference=-0.09))["sevennet-LiClO4"]["error"] == pytest.approx(0.09)
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (perchlorate(difference=-0.2), "the potentials differ by -200 meV/atom"),
+        (perchlorate(energies={"chgnet": PotentialEnergy(energy=-5.0)}), "not relaxed by sevennet"),
+        (perchlorate(operations=16), "chgnet takes it from Pnma to Pnma"),
+    ],
+)
+def test_a_crystal_that_the_potentials_do_not_know_is_refused(found: RelaxedCrystal, reason: str) -> None:
+    told = refused([PERCHLORATE], relaxed({"LiClO4": found}))
+    assert told == {"LiClO4": reason}
+    assert "LiClO4" not in {entry["formula"] for entry in entries_of(found).values()}
+
+
+def test_volumes_that_differ_are_those_of_two_crystals() -> None:
+    one = perchlorate()
+    loose = one.energies["sevennet"].model_copy(update={"volume": 1.3 * VOLUME})
+    found = perchlorate(energies={**one.energies, "sevennet": loose})
+    assert refused([PERCHLORATE], relaxed({"LiClO4": found})) == {
+        "LiClO4": "the volumes of the potentials differ by +30 %"
+    }
 
 
 def test_a_cell_that_drifts_apart_gives_the_measured_volume_and_says_so() -> None:
-    crystal = conventional(material("LiClO4")).volume / 4
-    assert perchlorate(1.02)["volume"] == pytest.approx(1.02 * crystal, rel=1e-4)
-    assert perchlorate(1.02)["volume_source"] == "relaxed cell, CHGNet"
-    assert perchlorate(1.2)["volume"] == pytest.approx(crystal, rel=1e-4)
-    assert "+20 % off" in perchlorate(1.2)["volume_source"]
-    with pytest.raises(CalculationError, match=r"the relaxation changed the volume by \+60 %"):
-        perchlorate(1.1 + LARGEST_VOLUME_CHANGE)
+    def of(swelling: float) -> dict[str, Any]:
+        return entries_of(perchlorate(swelling))["sevennet-LiClO4"]
 
-
-def test_a_crystal_that_is_left_out_is_no_entry() -> None:
-    entries = [public("Li", -1.9), public("Cl2", -1.85), public("O2", -4.9), public("LiCl", -4.0, LICL)]
-    document, _ = build(SPEC.model_copy(update={"left_out": ("LiClO4",)}), entries, Counting(lambda structure: -3.9))
-    assert {"chgnet-Li2O", "chgnet-LiClO4"} & {entry["id"] for entry in document["entries"]} == {"chgnet-Li2O"}
+    assert of(1.02)["volume"] == pytest.approx(1.02 * 6 * VOLUME, rel=1e-4)
+    assert of(1.02)["volume_source"] == "relaxed cell, SevenNet-0"
+    assert of(1.2)["volume"] == pytest.approx(6 * VOLUME, rel=1e-4)
+    assert "+20 % off" in of(1.2)["volume_source"]
 
 
 def test_an_element_from_the_specification_has_its_crystal_and_no_correction() -> None:
-    boron = {
-        "id": "mp-160",
-        "formula": "B",
-        "space_group": "R-3m",
-        "energy_per_atom": -6.68,
-        "source": "mp-calc-compounds",
-    }
-    spec = SPEC.model_copy(update={"elements": ("Li", "Cl", "B"), "references": (ReferenceEnergy(**boron),)})
-    document, _ = build(
-        spec, [public("Li", -1.9), public("Cl2", -1.85), public("LiCl", -4.0, LICL)], Counting(lambda structure: -3.9)
+    boron = ReferenceEnergy(
+        id="mp-160", formula="B", space_group="R-3m", energy_per_atom=-6.68, source="mp-calc-compounds"
     )
+    spec = SPEC.model_copy(update={"elements": ("Li", "Cl", "B"), "references": (boron,)})
+    document = build(spec, ENTRIES, relaxed({}), [])
     found = next(entry for entry in document["entries"] if entry["id"] == "mp-160")
-    assert (found["energy_per_atom"], found["error"], found["space_group"], found["tier"]) == (
-        -6.68,
-        0.0,
-        "R-3m",
-        "vasp",
-    )
-
-
-ENTRIES = [public("Li", -1.9), public("Cl2", -1.85), public("O2", -4.9), public("LiCl", -4.0, LICL)]
+    told = (found["energy_per_atom"], found["error"], found["space_group"], found["tier"])
+    assert told == (-6.68, 0.0, "R-3m", "vasp")
 
 
 def test_a_public_entry_that_is_left_out_makes_room_for_the_library_crystal() -> None:
-    spec = SPEC.model_copy(update={"left_out_public": {ENTRIES[3].entry_id: "another polymorph than the library's"}})
-    document, _ = build(spec, ENTRIES, Counting(lambda structure: -3.9))
-    found = {entry["formula"]: entry["id"] for entry in document["entries"]}
-    assert found["LiCl"] == "chgnet-LiCl"
+    assert "LiCl" not in {crystal.name for crystal in crystals_of(SPEC, ENTRIES)}
+    spec = SPEC.model_copy(update={"left_out_public": {"mp-22905": "another polymorph than the library's"}})
+    assert "LiCl" in {crystal.name for crystal in crystals_of(spec, ENTRIES)}
+    spec = spec.model_copy(update={"left_out": ("LiCl",)})
+    assert "LiCl" not in {crystal.name for crystal in crystals_of(spec, ENTRIES)}
 
 
 def test_a_compound_from_the_specification_is_public_and_not_relaxed() -> None:
@@ -318,22 +347,32 @@ def test_a_compound_from_the_specification_is_public_and_not_relaxed() -> None:
         volume=8.2,
         source="mp-calc-compounds",
     )
-    document, _ = build(SPEC.model_copy(update={"references": (given,)}), ENTRIES, Counting(lambda structure: -3.9))
+    spec = SPEC.model_copy(update={"references": (given,)})
+    assert "Li2O" not in {crystal.name for crystal in crystals_of(spec, ENTRIES)}
+    document = build(spec, ENTRIES, relaxed({}), [])
     found = {entry["id"]: entry for entry in document["entries"] if entry["formula"] == "Li2O"}
     assert list(found) == ["paper-Li2O"]
     assert (found["paper-Li2O"]["tier"], found["paper-Li2O"]["volume"]) == ("vasp", pytest.approx(24.6))
     assert found["paper-Li2O"]["error"] == pytest.approx(hypot(0.007, DFT_ERROR), abs=1e-6)
 
 
-def test_an_earlier_set_gives_its_relaxations_and_only_what_it_lacks_is_relaxed() -> None:
-    first, _ = build(SPEC.model_copy(update={"left_out": ("LiClO4",)}), ENTRIES, Counting(lambda structure: -3.9))
-    later, rows = build(SPEC, ENTRIES, Counting(lambda structure: -3.5), first)
-    energies = {entry["id"]: entry["energy_per_atom"] for entry in later["entries"]}
-    assert (energies["chgnet-Li2O"], energies["chgnet-LiClO4"], rows) == (-3.9, -3.5, [])
-    assert later["errors"] == first["errors"]
-    other = {**first, "signatures": {"chgnet": {**first["signatures"]["chgnet"], "version": "0"}}}
-    with pytest.raises(InputError, match="have another signature"):
-        build(SPEC, ENTRIES, Counting(lambda structure: -3.5), other)
+def test_pinned_entries_come_back_as_they_were(tmp_path: Path) -> None:
+    write_public(ENTRIES, SPEC, tmp_path / "public.json")
+    back = read_pinned(tmp_path / "public.json")
+    assert {entry.entry_id: public_record(entry, {}) for entry in back} == {
+        entry.entry_id: public_record(entry, {}) for entry in ENTRIES
+    }
+    (tmp_path / "public.json").write_text("{")
+    with pytest.raises(InputError, match="not a readable file of public energies"):
+        read_pinned(tmp_path / "public.json")
+
+
+def test_the_shipped_set_is_what_its_sources_give(tmp_path: Path) -> None:
+    """One command, no energy computed, no file beside the package: the same hash."""
+    assert main(["solidstate", "--out", str(tmp_path / "out.json")]) == 0
+    built = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    shipped = json.loads((CONFIGS / "phases" / "solidstate.json").read_text(encoding="utf-8"))
+    assert built["sha256"] == shipped["sha256"]
 
 
 def test_the_electrolyte_of_the_set_is_on_its_scale() -> None:
@@ -406,17 +445,3 @@ def test_a_corrupt_public_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "pymatgen_calc_compounds_norm.json.gz").write_bytes(content)
     with pytest.raises(InputError, match=r"pymatgen_calc_compounds_norm\.json\.gz: not a readable entry file"):
         public_entries(tmp_path)
-
-
-def test_a_second_build_reads_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    structure, task = LICL, Static(method=None)
-    first = Relaxations(tmp_path)
-    found = first.relaxed(structure, task, "LiCl")
-    assert found.energy_per_atom == pytest.approx(-3.99, abs=0.1)
-    assert found.volume_per_atom == pytest.approx(structure.volume / 2)
-    second = Relaxations(tmp_path)
-    monkeypatch.setattr(second.backend, "calculate", lambda *_: pytest.fail("computed twice"))
-    assert second.relaxed(structure, task, "LiCl") == found
-    strained = structure.copy().apply_strain(0.01)
-    with pytest.raises(pytest.fail.Exception, match="computed twice"):
-        second.relaxed(strained, task, "LiCl")

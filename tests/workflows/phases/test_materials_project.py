@@ -4,14 +4,12 @@ downloads, a missing network."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from catholyte.configs.errors import EngineUnavailableError, InputError
 from catholyte.tests.support.standins.materials_project import ENERGIES, VERSION, Api, serving
 from catholyte.workflows.phases import materials_project
-from catholyte.workflows.phases.build import main
 from catholyte.workflows.phases.materials_project import (
     ENDPOINT,
     KEYS,
@@ -115,10 +113,3 @@ def test_without_a_network_it_says_how_to_work(api: Api, monkeypatch: pytest.Mon
 def test_a_system_that_cannot_be_asked_for(elements: list[str], said: str) -> None:
     with pytest.raises(InputError, match=said):
         download(elements, "key")
-
-
-def test_the_builder_prints_the_message_and_fails(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["solidstate", "--entries", str(tmp_path), "--materials-project", "Li-Cl", "--key", "wrong"]) == 2
-    assert capsys.readouterr().err.splitlines() == [
-        "the Materials Project refused the key: Invalid authentication credentials"
-    ]

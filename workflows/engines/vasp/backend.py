@@ -65,7 +65,7 @@ class VaspBackend(EngineBackend):
         return f"VASP {self.settings.version}"
 
     def estimate_seconds(self, n_atoms: int, task: Task) -> float:
-        """Scaled from a static run of Mg2Mn4O8 (14 atoms, 680 eV, 4×4×4, 8 irreducible k points): 195 s of one core
+        """Scaled from a static run of Mg2Mn4O8 (14 atoms, 680 eV, 4×4×4, 24 irreducible k points): 195 s of one core
         (VASP 6.3.2, its own OUTCAR)."""
         method = task.method
         if method is None:
@@ -132,7 +132,7 @@ class VaspBackend(EngineBackend):
             if isinstance(task, MolecularDynamics):
                 self._require_all_steps(directory, task, label)
             write_atomically(directory / FINISHED, "")
-            document = document_from_files(directory, label, self._asked(structure, cell, task, directory))
+            document = document_from_files(directory, label, self.asked(structure, cell, task, directory))
         return (
             self._canonical(document, task, label, directory)
             if document.signature.altered and isinstance(task, Relax)
@@ -169,7 +169,7 @@ class VaspBackend(EngineBackend):
         if not (directory / FINISHED).is_file():
             return None
         try:
-            document = document_from_files(directory, label, self._asked(structure, cell, task, directory))
+            document = document_from_files(directory, label, self.asked(structure, cell, task, directory))
         except InputError:
             return None
         return document if assess(document, task).accepted else None
@@ -220,7 +220,8 @@ class VaspBackend(EngineBackend):
             )
         return command
 
-    def _asked(self, structure: Structure, cell: VaspCell, task: Task, directory: Path) -> Asked:
+    def asked(self, structure: Structure, cell: VaspCell, task: Task, directory: Path) -> Asked:
+        """What a run of `task` on `structure`, whose files lie in `directory`, is held to."""
         amounts = cell.structure.composition.get_el_amt_dict()
         manifest = directory / MANIFEST
         hashes = (

@@ -7,6 +7,7 @@ positive under compression, becomes dE/dε/V in eV/Å³ (1 kB = 6.2415e-4 eV/Å�
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -35,14 +36,15 @@ from ...vasp_output.states import projected_dos
 from ..tasks import MolecularDynamics, Task
 from .cells import VaspCell, vasp_cell
 from .checks import Asked, run_checks, step_energy
-from .parts import join, parts
+from .effort import measured_effort
+from .parts import Part, join, parts
 from .runner import Change, changes
 from .signature import signature_of, tier_of
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
-__all__ = ["Asked", "document_from_files"]
+__all__ = ["Asked", "document_from_files", "document_of_run", "kind_of"]
 
 
 def document_from_files(path: Path, label: str, asked: Asked | None = None) -> CalculationDocument:
@@ -65,10 +67,40 @@ def document_from_files(path: Path, label: str, asked: Asked | None = None) -> C
     files = locate(path)
     run = parse_vasprun(files.vasprun)
     with damage_named(files.vasprun):
-        return _document(path, files, run, label, asked)
+        kind = asked.task.kind if asked else kind_of(run)
+        earlier = parts(path) if kind == "md" and path.is_dir() else []
+        folders = [*(part.directory for part in earlier), path] if path.is_dir() else []
+        return document_of_run(run, files, label, asked, earlier, folders)
 
 
-def _document(path: Path, files: VaspFiles, run: Vasprun, label: str, asked: Asked | None) -> CalculationDocument:
+def document_of_run(
+    run: Vasprun,
+    files: VaspFiles,
+    label: str,
+    asked: Asked | None = None,
+    earlier: Sequence[Part] = (),
+    folders: Sequence[Path] = (),
+) -> CalculationDocument:
+    """Return the document of a run that has been parsed.
+
+    Parameters
+    ----------
+    run : Vasprun
+        Where there are earlier parts, it becomes the whole of them.
+    files : VaspFiles
+        Its files.
+    label : str
+    asked : Asked, optional
+    earlier : sequence of Part
+        Of dynamics.
+    folders : sequence of Path
+        In which an error handler may have left what it changed.
+
+    Raises
+    ------
+    InputError
+        Naming the file that is truncated or corrupt, or the part that does not follow on.
+    """
     cell = asked.cell if asked else vasp_cell(run.initial_structure, label)
     if not asked and cell.order != tuple(range(len(cell.order))):
         cell = VaspCell(run.initial_structure, tuple(range(len(cell.order))), cell.vacuum, cell.polar)
@@ -78,10 +110,8 @@ def _document(path: Path, files: VaspFiles, run: Vasprun, label: str, asked: Ask
             f"{cell.structure.composition.formula}: it is another run"
         )
     outcar = with_moments(read_outcar(files.outcar, len(cell.structure)), run)
-    kind: Kind = asked.task.kind if asked else _kind(run)
-    earlier = parts(path) if kind == "md" and path.is_dir() else []
-    told = join(run, earlier) if earlier else ""
-    folders = [*(part.directory for part in earlier), path] if path.is_dir() else []
+    kind: Kind = asked.task.kind if asked else kind_of(run)
+    told = join(run, list(earlier)) if earlier else ""
     altered = list(dict.fromkeys(change for folder in folders for change in changes(folder, kind)))
     last = run.ionic_steps[-1]
     forces = np.asarray(last["forces"], dtype=float)
@@ -112,7 +142,7 @@ def _document(path: Path, files: VaspFiles, run: Vasprun, label: str, asked: Ask
         signature=signature_of(run, atom_types(files.vasprun, run), files.vasprun, asked, altered),
         settings=_settings(run, asked, altered),
         acceptance=Acceptance.of(run_checks(run, asked, altered, told)),
-        provenance=_provenance(run, files, outcar),
+        provenance=_provenance(run, files, outcar, whole=not earlier),
     )
 
 
@@ -131,7 +161,8 @@ def _convergence(run: Vasprun, kind: Kind) -> Convergence:
     )
 
 
-def _kind(run: Vasprun) -> Kind:
+def kind_of(run: Vasprun) -> Kind:
+    """What kind of calculation a run is, by its own tags."""
     steps, mover = int(run.parameters["NSW"]), int(run.parameters["IBRION"])
     if steps > 0 and mover == 0:
         return "md"
@@ -217,7 +248,7 @@ def _plain(value: Any) -> Any:
     )
 
 
-def _provenance(run: Vasprun, files: VaspFiles, outcar: dict[str, Any]) -> Provenance:
+def _provenance(run: Vasprun, files: VaspFiles, outcar: dict[str, Any], *, whole: bool) -> Provenance:
     finished = datetime.fromtimestamp(files.vasprun.stat().st_mtime, UTC)
     wall = float(outcar.get("wall_seconds") or 0.0)
     return Provenance(
@@ -226,6 +257,7 @@ def _provenance(run: Vasprun, files: VaspFiles, outcar: dict[str, Any]) -> Prove
         finished=finished.isoformat(),
         wall_seconds=wall,
         cpu_seconds=outcar.get("cpu_seconds"),
+        effort=measured_effort(run, outcar if whole else {}),  # the OUTCAR of the last part has its time alone
         versions={
             "vasp": str(run.vasp_version),
             **{package: installed_version(package) for package in ("pymatgen", "atomate2", "custodian")},

@@ -1,0 +1,169 @@
+"""Chapter on barriers: hops of ions by nudged elastic bands, where they lead, and what the source claims of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .....configs.steps.transport import TransportStep
+from .....workflows.band_documents import Band, HopCells
+from ....figures.transport import barrier_figure
+from ....transport.barriers import Network, stored_network
+from ....transport.claims import ClaimedOrder, judged
+from ....words import file_stem, number
+from ...case import Case
+from ...chapter import Chapter, Problems
+from ...columns import TIER
+from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from .claims import claims_table
+
+__all__ = ["BARRIERS", "Barriers"]
+
+#: eV; bands converge to 0.05 eV/Å over saddles about 1 Å wide: smaller differences are not told apart
+RESOLVED = 0.05
+_SYSTEM = Column("system", "system", chemical=True)
+
+
+@dataclass(frozen=True)
+class Barriers:
+    """What the step ``transport`` found.
+
+    Parameters
+    ----------
+    networks : mapping of str to (str, Network)
+        System to its material, and its hops.
+    claims : sequence of ClaimedOrder
+    texts : list of Text
+        Jobs without a result.
+    """
+
+    networks: Mapping[str, tuple[str, Network]]
+    claims: Sequence[ClaimedOrder]
+    texts: list[Text]
+
+    @property
+    def lowest(self) -> dict[str, float]:
+        """Lowest barrier of each system, the larger of both directions, eV."""
+        return {label: min(one.highest for _, one in found.barriers) for label, (_, found) in self.networks.items()}
+
+
+def _networks(case: Case, problems: Problems) -> dict[str, tuple[str, Network]]:
+    bands = [found for found in case.others.values() if isinstance(found, Band)]
+    networks = {}
+    for entry in case.entries:
+        cells = case.others.get(entry.plan["key"])
+        if isinstance(cells, HopCells) and entry.plan["step"] == "transport":
+            with problems.attempt(cells.label):
+                found = stored_network(cells, bands)
+                if found is not None:
+                    networks[cells.label] = str(entry.plan["material"]), found
+    return networks
+
+
+def _evaluate(case: Case, step: TransportStep) -> Barriers:
+    problems = Problems()
+    networks = _networks(case, problems)
+    alone = Barriers(networks, (), [])
+    members = [alone.lowest, *(Barriers(_networks(one, problems), (), []).lowest for one in case.committee.values())]
+    claims = [judged(claim, members, RESOLVED, "eV") for claim in step.claims]
+    return Barriers(networks, claims, [*case.missing("transport", ()), *problems.texts])
+
+
+def _blocks(found: Barriers) -> list[Block]:
+    blocks: list[Block] = [*found.texts]
+    if found.networks:
+        blocks += [_hops(found), _percolation(found)]
+    for label, (_, one) in found.networks.items():
+        alt = f"Energy along the hops of {label}; the barriers stand in the table."
+        blocks.append(Picture(f"barriers_{file_stem(label)}", barrier_figure(one, label), alt))
+    if found.claims:
+        blocks.append(
+            claims_table("barrier_claims", "What the source claims of barriers", found.claims, (RESOLVED, "eV"))
+        )
+    return blocks
+
+
+def _hops(found: Barriers) -> Table:
+    rows = [
+        {
+            "system": label,
+            "straight": hop.length,
+            "multiplicity": hop.multiplicity,
+            "forward": one.forward,
+            "backward": one.backward,
+            "difference": one.difference,
+            "narrowest": f"{one.bottleneck[1]:.2f} Å to {one.bottleneck[0]}" if one.bottleneck[0] else "",
+            "too": ", ".join(f"{element} {atom}: {away:.1f} Å" for atom, element, away in one.others),
+            "tier": one.tier,
+        }
+        for label, (_, network) in found.networks.items()
+        for hop, one in network.barriers
+    ]
+    columns = (
+        _SYSTEM,
+        Column("straight", "straight way (Å)", 2),
+        Column("multiplicity", "from each site", 0),
+        Column("forward", "barrier (eV)", 3),
+        Column("backward", "back (eV)", 3),
+        Column("difference", "end − start (eV)", 3),
+        Column("narrowest", "narrowest"),
+        Column("too", "atoms that hopped too"),
+        TIER,
+    )
+    note = (
+        "Nudged elastic bands between relaxed cells with one vacancy, the highest image climbs; the cell keeps the "
+        "lattice of the crystal. Potentials soften: barriers of oxides by CHGNet and SevenNet-0 lie below those of DFT."
+    )
+    return Table("barriers", "Barriers of hops", columns, rows, note)
+
+
+def _percolation(found: Barriers) -> Table:
+    rows = [
+        {"system": label, "missing": network.missing, "tier": network.barriers[0][1].tier}
+        | {str(directions): value for directions, value in network.lowest.items()}
+        for label, (_, network) in found.networks.items()
+        if any(value is not None for value in network.lowest.values())
+    ]
+    columns = (
+        _SYSTEM,
+        *(Column(str(n), f"along {n} direction{'s' if n > 1 else ''} (eV)", 3) for n in (1, 2, 3)),
+        Column("missing", "hops not computed", 0),
+        TIER,
+    )
+    note = (
+        "Highest barrier on the best way, the larger of both directions; empty where the computed hops do not lead so "
+        "far. Hops within 4 Å that were not computed may lead farther."
+    )
+    return Table("percolation", "What an ion must overcome to get on", columns, rows, note)
+
+
+def _numbers(found: Barriers) -> list[KeyNumber]:
+    numbers = []
+    for label, (_, network) in found.networks.items():
+        for hop, one in network.barriers:
+            quantity = f"Barrier of {label}, hop of {hop.length:.2f} Å"
+            basis = f"band of {len(one.energies) - 2} images, {number(one.path[-1], 1)} Å"
+            numbers.append(KeyNumber(quantity, one.highest, "eV", 2, one.tier, basis))
+    return numbers
+
+
+def _values(found: Barriers) -> list[Value]:
+    values = []
+    for label, (material, network) in found.networks.items():
+        best = min((one for _, one in network.barriers), key=lambda one: one.highest)
+        quantity = f"lowest barrier of {best.element} (eV)"
+        text = number(best.highest, 2) if label.endswith(material) else f"{number(best.highest, 2)} ({label})"
+        values.append(Value((material,), quantity, text, best.tier, f"{label}: nudged elastic band"))
+    return values
+
+
+BARRIERS = Chapter(
+    "barriers",
+    "Barriers of hops",
+    "The recipe asks for no barrier.",
+    lambda case: case.recipe.transport,
+    _evaluate,
+    _blocks,
+    _numbers,
+    values=_values,
+)

@@ -1,0 +1,88 @@
+"""The first screen of the report: each question of the recipe with its answer and the figure that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...configs.recipe import STEP_KINDS, asked
+from ..campaigns import FINISHED
+from .case import Case
+from .chapter import Chapter
+from .content import Answer, Picture, Section
+from .quantities.answers import told
+
+__all__ = ["Reply", "replies"]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One question with its answer.
+
+    Parameters
+    ----------
+    question : str
+    sentences : tuple of str
+    picture : Picture or None
+    chapter : str
+        Anchor of the chapter that computed it.
+    tiers : str
+        Tiers behind the numbers.
+    answered : bool
+        False where the numbers are not there yet.
+    """
+
+    question: str
+    sentences: tuple[str, ...]
+    picture: Picture | None
+    chapter: str
+    tiers: str
+    answered: bool = True
+
+
+def replies(case: Case, chapters: Sequence[Chapter[Any, Any]], sections: Sequence[Section]) -> list[Reply]:
+    """Return an answer to each question of the recipe, and what chapters say whose step asks none by itself.
+
+    Parameters
+    ----------
+    case : Case
+    chapters : sequence of Chapter
+    sections : sequence of Section
+        Of the same chapters, among others.
+    """
+    pictures = {section.id: {one.name: one for one in section.pictures} for section in sections}
+    numbers = {section.id: section.key_numbers for section in sections}
+    questions, found = asked(case.recipe), list[Reply]()
+    for step, question in questions.items():
+        own = [chapter for chapter in chapters if chapter.step == step]
+        said = [(chapter, answer) for chapter in own if (answer := _answer(case, chapter, numbers))]
+        if said:
+            found += [_reply(question, chapter, answer, pictures) for chapter, answer in said]
+        elif own:
+            found.append(Reply(question, (_nothing(case, step),), None, own[0].id, "", answered=False))
+    silent = {kind.name for kind in STEP_KINDS if not kind.last_resort} - {*questions}
+    for chapter in chapters:
+        if chapter.step in silent and (answer := _answer(case, chapter, numbers)):
+            found.append(_reply(chapter.title, chapter, answer, pictures))
+    return found
+
+
+def _answer(case: Case, chapter: Chapter[Any, Any], numbers: dict[str, Any]) -> Answer | None:
+    """The chapter's own answer, else its first key numbers."""
+    return chapter.answered(case) or told(numbers.get(chapter.id, ()))
+
+
+def _reply(question: str, chapter: Chapter[Any, Any], answer: Answer, pictures: dict[str, dict[str, Picture]]) -> Reply:
+    picture = pictures.get(chapter.id, {}).get(answer.picture)
+    return Reply(question, answer.sentences, picture, chapter.id, answer.tiers)
+
+
+def _nothing(case: Case, step: str) -> str:
+    """Why there is no number, with how many jobs there are."""
+    jobs = [entry for entry in case.entries if entry.plan["step"] == step]
+    done = sum(entry.state in FINISHED for entry in jobs)
+    if jobs:
+        return f"Not answered yet: {done} of {len(jobs)} jobs are finished."
+    only = f" --only {step}" if any(kind.name == step and kind.long for kind in STEP_KINDS) else ""
+    return f"Not answered yet: 0 jobs of the step {step} were planned; run `catholyte run {case.recipe.name}{only}`."

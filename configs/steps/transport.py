@@ -1,0 +1,95 @@
+"""The section `transport` of a recipe: barriers of ions that hop through crystals, and what a source claims of them."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator, model_validator
+from pymatgen.core.periodic_table import Element
+
+from ..committee import EngineName
+from ..models import Mesh, Spec
+from ..units import ForceLimit, IonicSteps, PositiveAngstrom
+from .claims import OrderClaim
+from .kind import StepKind, listed
+
+__all__ = ["TRANSPORT", "Dopant", "HopSystem", "TransportStep"]
+
+
+class Dopant(Spec):
+    """An ion in the host, by whose side the hops are looked for."""
+
+    ion: str = Field(description="element and charge, e.g. W6+", pattern=r"^[A-Z][a-z]?\d*\+$")
+    leaving: str = Field(description="element whose first site it takes, e.g. Mn")
+
+    @property
+    def element(self) -> str:
+        """Symbol of the ion."""
+        return self.ion.rstrip("+0123456789")
+
+
+class HopSystem(Spec):
+    """One ion in one host."""
+
+    material: str
+    name: str | None = Field(None, description="of tables and claims; the material and the ion where left out")
+    element: str = Field("Li", description="symbol of the ion that hops")
+    onto: str | None = Field(None, description="element whose vacant sites it takes; its own where left out")
+    supercell: Mesh | None = Field(
+        None, description="multiples of the calculation cell; the fewest that keep images 8 Å apart where left out"
+    )
+    longest: PositiveAngstrom = Field(4.0, description="Å, longest straight way")
+    most: int = Field(1, ge=1, description="hops that are computed: the shortest, or those nearest to a dopant")
+    onto_label: str | None = Field(
+        None, description="Wyckoff label, in the library's file, of the sites that it takes; any where left out"
+    )
+    dopant: Dopant | None = Field(
+        None, description="an ion put into the host; where it is not the one that hops, the host without it too"
+    )
+
+    @field_validator("element", "onto")
+    @classmethod
+    def _is_an_element(cls, value: str | None) -> str | None:
+        if value is not None and not Element.is_valid_symbol(value):
+            raise ValueError(f"{value!r} is no element")
+        return value
+
+    @property
+    def bare(self) -> str:
+        """Name of the system without its dopant."""
+        return self.name or f"{self.element} in {self.material}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the hosts that are computed: without the dopant, where it is not the ion that hops, and with it."""
+        if self.dopant is None or self.dopant.element == self.element:
+            return (self.bare,)
+        return self.bare, f"{self.bare} with {self.dopant.element}"
+
+
+class TransportStep(Spec):
+    """Nudged elastic bands between relaxed vacancies."""
+
+    engine: EngineName = "chgnet"
+    systems: tuple[HopSystem, ...] = Field(min_length=1)
+    images: int = Field(3, ge=1, description="between the end points")
+    max_force: ForceLimit = Field(0.05, description="eV/Å, of end points and across the band")
+    max_steps: IonicSteps = 500
+    claims: tuple[OrderClaim, ...] = Field((), description="of lowest barriers, eV")
+
+    @model_validator(mode="after")
+    def _names_stand_once(self) -> TransportStep:
+        names = [name for system in self.systems for name in system.names]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{listed(twice)} stands twice: give the systems a 'name' each")
+        asked = [name for claim in self.claims for name in (claim.lower, claim.than) if isinstance(name, str)]
+        unknown = [name for name in asked if name not in names]
+        if unknown:
+            raise ValueError(f"claims: {unknown[0]!r} is no system; there are {', '.join(names)}")
+        return self
+
+
+def _question(step: TransportStep) -> str:
+    return f"What barriers do ions overcome: {listed([name for system in step.systems for name in system.names])}?"
+
+
+TRANSPORT = StepKind("transport", _question, long=True)

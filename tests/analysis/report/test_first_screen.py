@@ -1,0 +1,129 @@
+"""The first screen of the report: every question has an answer that is made of numbers, within sight, and light."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from catholyte.analysis.records import Records
+from catholyte.analysis.report.claims import recipe_case
+from catholyte.analysis.report.content import KeyNumber
+from catholyte.analysis.report.first_screen import Reply, replies
+from catholyte.analysis.report.page import CHAPTERS, write_report
+from catholyte.analysis.report.quantities.answers import pair_answer, screen_answer, sentence_of, told, window_answer
+from catholyte.analysis.report.rendering import shared_glyphs
+from catholyte.analysis.thermodynamics.phase_set import load_phase_set
+from catholyte.analysis.thermodynamics.reactions import react
+from catholyte.analysis.thermodynamics.screen import screen
+from catholyte.analysis.thermodynamics.window import stability_window
+from catholyte.analysis.words import number
+from catholyte.configs.load import load_recipe
+from catholyte.configs.recipe import asked, questions
+from catholyte.configs.steps.screen import ScreenStep
+from catholyte.hpc.store.campaign_store import open_store
+from catholyte.tests.support.former.former_stores import unpack
+from catholyte.tests.support.standins.browser import open_browser
+
+KEY = KeyNumber("centre of CoO minus that of LCO", -0.44, "eV", 2, "gpaw", "jobs", 3.36, "spread over zeros")
+
+
+def said(found: list[Reply]) -> str:
+    return "\n".join(sentence for reply in found for sentence in reply.sentences)
+
+
+def test_an_answer_is_made_of_the_numbers_of_the_analysis() -> None:
+    phases = load_phase_set("solidstate")
+    pairs = [react(*pair, phases) for pair in (("LCO", "LPSCl"), ("LCO", "Li2CO3"))]
+    answer = pair_answer(pairs, 0.05)
+    assert answer is not None
+    first, second = answer.sentences
+    energy = f"{number(pairs[0].mutual.energy, 3)} ± {number(pairs[0].uncertainty.mutual, 3)} eV/atom"
+    assert first.startswith(f"LCO | LPSCl gain {energy} by mixing and make Li3PO4, Li2S, Co3S4, LiCl and Li2SO4; from")
+    assert second.startswith("Of 2 pairs 1 react by more than 0.05 eV/atom, 1 do not and 0 are undecided")
+    assert f"LCO | LPSCl with {energy}" in second
+    assert (answer.picture, answer.tiers) == ("reaction_LCO_LPSCl", "chgnet + vasp")
+    window = stability_window("LPSCl", phases)
+    windows = window_answer([window])
+    assert windows is not None
+    assert windows.sentences[0].startswith(f"LPSCl is stable from {number(window.reduction.voltage)} ± ")
+
+
+def test_the_layer_that_is_named_is_the_one_with_the_least_reactive_worst_interface() -> None:
+    step = ScreenStep(phase_set="solidstate", cathodes=("LCO",), electrolytes=("LPSCl",), coatings=("CoO", "Li2CO3"))
+    result = screen(step, load_phase_set("solidstate"))
+    worst = {row.coating: row.worst for row in result.ranking if row.cathode == "LCO"}
+    assert max(worst, key=lambda name: worst[name]) == "Li2CO3"
+    answer = screen_answer(result)
+    assert answer is not None
+    assert answer.sentences[0].startswith("Of 2 layers between LCO and LPSCl, Li2CO3 leaves the least: ")
+    assert f"has {number(worst['Li2CO3'], 3)} ± " in answer.sentences[0]
+    assert "(decided at 2σ)" in answer.sentences[0]
+
+
+def test_a_sign_within_its_spread_is_undecided_and_a_number_without_a_value_says_nothing() -> None:
+    assert sentence_of(KEY).endswith("LCO: −0.44 ± 3.36 eV, ±: spread over zeros; the sign is undecided.")
+    assert told([KeyNumber("nothing", None, "eV", 2, "vasp", "")]) is None
+
+
+@pytest.mark.parametrize("name", ["core-shell", "li-rich"])
+def test_every_question_is_answered_in_numbers_before_any_job_has_run(name: str) -> None:
+    recipe = load_recipe(name)[0]
+    case = recipe_case(recipe)
+    found = replies(case, CHAPTERS, [])
+    assert [reply.question for reply in found] == questions(recipe)
+    for reply in found:
+        assert all(re.search(r"\d", sentence) for sentence in reply.sentences), reply.sentences
+        assert len(reply.sentences) <= 2
+    steps = dict(zip(asked(recipe), found, strict=True))
+    assert all(reply.answered for step, reply in steps.items() if step != "oxygen_loss")
+    if "oxygen_loss" in steps:
+        assert steps["oxygen_loss"].sentences == (
+            f"Not answered yet: 0 jobs of the step oxygen_loss were planned; run `catholyte run {name} --only oxygen_loss`.",
+        )
+
+
+def test_glyphs_of_all_figures_are_drawn_once() -> None:
+    shape = 'd="M 0 0 L 1 1" transform="scale(0.015625)"'
+    figure = (
+        '<svg><defs><path id="{0}-A" {1}/></defs><use xlink:href="#{0}-A"/>'
+        '<use xlink:href="#{0}-A" transform="translate(61.5 0)"/><use xlink:href="#{0}-tick" x="3"/>'
+        '<use xlink:href="#{0}-A" transform="translate(1 2) scale(0.7)"/></svg>'
+    )
+    page = shared_glyphs(f"<main>{figure.format('one', shape)}{figure.format('two', shape)}")
+    assert page.count(shape) == 1
+    assert page.count('<use href="#g0"/>') == page.count('<use href="#g0" x="61.5"/>') == 2
+    assert page.count('<use href="#g0" transform="translate(1 2) scale(0.7)"/>') == 2
+    assert '<use xlink:href="#one-tick" x="3"/>' in page
+    assert shared_glyphs("<main>no figure") == "<main>no figure"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("first-screen")
+    store = open_store(unpack("shipped", folder / "store"), create=False)
+    records = Records(store.outputs, store.states, store.campaigns)
+    (path, *_) = write_report(records, folder / "report", "gsirr", formats=())
+    store.close()
+    return path
+
+
+@pytest.mark.slow
+def test_the_page_of_the_largest_shipped_campaign_is_light(page: Path) -> None:
+    html = page.read_text(encoding="utf-8")
+    assert len(html.encode()) < 2_000_000
+    assert "<script" not in html
+    assert html.index('class="reply') < html.index('id="claims"') < html.index('id="reactions"')
+
+
+@pytest.mark.browser
+def test_answers_stand_within_1500_pixels_and_the_rest_is_folded(page: Path) -> None:
+    with open_browser(width=1300, height=900) as browser:
+        browser.get(page.as_uri())
+        place = "return [...document.querySelectorAll('.reply p')].map(p => p.getBoundingClientRect().bottom + scrollY)"
+        assert max(browser.execute_script(place)) < 1500
+        assert browser.execute_script("return document.documentElement.scrollHeight") < 3 * 900
+        assert browser.execute_script("return document.querySelectorAll('details[open]').length") == 0
+        browser.get(f"{page.as_uri()}#reactions")
+        assert browser.execute_script("return document.getElementById('reactions').closest('details').open")

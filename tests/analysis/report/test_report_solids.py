@@ -1,0 +1,105 @@
+"""Chapters on barriers, mechanics, conductivity, void and oxygen at surfaces, from a campaign that ran."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catholyte.analysis.report.case import Case, read_case
+from catholyte.analysis.report.chapters.solids.barriers import BARRIERS
+from catholyte.analysis.report.chapters.solids.conductivity import CONDUCTIVITY
+from catholyte.analysis.report.chapters.solids.mechanics import MECHANICS
+from catholyte.analysis.report.chapters.solids.void import VOID
+from catholyte.analysis.report.page import write_report
+from catholyte.configs.load import load_recipe
+from catholyte.hpc.run.campaign import run_campaign
+from catholyte.hpc.store.campaign_store import open_records, open_store
+from catholyte.workflows.plan.build import build_plan
+
+RECIPE = """\
+name: solids
+title: a crystal of three atoms
+source: a test
+hubbard_u: {Co: 3.9 eV}
+transport:
+  images: 1
+  max_force: 0.3 eV/Å
+  systems: [{material: Li2O, supercell: [2, 1, 1]}]
+  claims: [{claim: lithium crosses, lower: Li in Li2O, than: 5.0}]
+mechanics:
+  materials: [Li2O]
+  strains: [0.01]
+  claims: [{claim: it is soft, quantity: bulk, lower: Li2O, than: 1}]
+conductivity:
+  materials: [{material: Li2O, measured: {value: 1e-9, source: nobody}}]
+  temperatures: [300, 400]
+  length: 100 fs
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("solids")
+    (folder / "solids.yaml").write_text(RECIPE)
+    plan = build_plan(*load_recipe(str(folder / "solids.yaml")), full=True)
+    opened = open_store(str(folder / "store"))
+    summary: Any = run_campaign(opened, plan, lambda event: None)
+    opened.close()
+    assert not summary.failed
+    return folder / "store"
+
+
+@pytest.fixture(scope="module")
+def case(store: Path) -> Case:
+    return read_case(open_records(str(store)))
+
+
+def test_barriers_of_a_campaign(case: Case) -> None:
+    found = BARRIERS.results(case)
+    assert found is not None
+    ((label, (material, network)),) = found.networks.items()
+    assert (label, material) == ("Li in Li2O", "Li2O")
+    ((hop, barrier),) = network.barriers
+    assert hop.length == pytest.approx(2.3, abs=0.1)
+    assert 0 < barrier.forward < 2
+    assert network.lowest[3] == barrier.highest
+    assert found.claims[0].verdict == "confirmed"
+    section = BARRIERS.section(case)
+    assert {table.name for table in section.tables} == {"barriers", "percolation", "barrier_claims"}
+    assert [number.unit for number in section.key_numbers] == ["eV"]
+    (value,) = BARRIERS.matrix_values(case)
+    assert value.row == ("Li2O",)
+
+
+def test_moduli_of_a_campaign(case: Case) -> None:
+    found = MECHANICS.results(case)
+    assert found is not None
+    (one,) = found.found
+    assert 50 < one.bulk_modulus < 120  # GPa; measured about 80
+    assert one.stability > 0
+    assert one.tensor[0, 0] == pytest.approx(one.tensor[2, 2], rel=1e-3)
+    assert found.claims["bulk"][0].verdict == "contradicted"
+    assert {value.row for value in MECHANICS.matrix_values(case)} == {("Li2O",)}
+
+
+def test_too_few_jumps_give_no_conductivity(case: Case) -> None:
+    found = CONDUCTIVITY.results(case)
+    assert found is not None
+    (one,) = found.found
+    assert one.fit is None
+    section = CONDUCTIVITY.section(case)
+    assert any("temperatures count" in str(getattr(block, "text", "")) for block in section.blocks)
+    assert section.key_numbers == []
+    (value,) = CONDUCTIVITY.matrix_values(case)
+    assert value.problem
+
+
+def test_the_whole_report_is_written(store: Path, tmp_path: Path) -> None:
+    files = {path.name for path in write_report(open_records(str(store)), tmp_path)}
+    assert {"barriers.csv", "moduli.csv", "elastic_tensors.csv", "diffusivities.csv", "moduli.svg"} <= files
+
+
+def test_a_recipe_without_them_says_so(case: Case) -> None:
+    assert VOID.section(case).blocks[0].text == VOID.empty  # type: ignore[union-attr]

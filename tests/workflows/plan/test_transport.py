@@ -1,0 +1,127 @@
+"""The steps transport, mechanics and conductivity of a recipe: which jobs, on which engine, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catholyte.configs.errors import InputError
+from catholyte.configs.load import load_recipe
+from catholyte.workflows.plan.build import build_plan
+from catholyte.workflows.plan.builder import Plan
+
+HEAD = "name: hops\ntitle: hops\nsource: a test\nhubbard_u: {Co: 3.9 eV}\n"
+TWO = "transport:\n  systems:\n    - {material: LCO, supercell: [3, 3, 2]}\n    - {material: CoO, supercell: [2, 2, 2], onto: Co, dopant: {ion: Li+, leaving: Co}}\n"
+
+
+def plan(folder: Path, text: str, only: str, engine: str | None = None) -> Plan:
+    (folder / "hops.yaml").write_text(HEAD + text)
+    return build_plan(*load_recipe(str(folder / "hops.yaml")), engine=engine, only=only)
+
+
+def test_a_hop_is_a_crystal_two_vacancies_and_a_band(tmp_path: Path) -> None:
+    jobs = plan(tmp_path, TWO, "transport").jobs
+    lco = [job for job in jobs if job.material == "LCO"]
+    assert [(job.kind, job.variant) for job in lco] == [
+        ("relax", "crystal"), ("build", "Li in LCO, cells"), ("relax", "Li in LCO, vacancy 1"),
+        ("relax", "Li in LCO, vacancy 2"), ("band", "Li in LCO, hop 1"),
+    ]  # fmt: skip
+    band = lco[-1]
+    assert len(band.depends_on) == 3
+    assert band.cost_seconds > lco[2].cost_seconds
+    coo = [job for job in jobs if job.material == "CoO"]
+    assert {job.n_atoms for job in coo} == {32}
+    assert "Li1Co15O16" in {job.formula for job in coo}
+
+
+def test_the_crystal_is_that_of_the_bulk_step(tmp_path: Path) -> None:
+    bulk = "bulk: {materials: [LCO]}\n"
+    text = bulk + "transport: {systems: [{material: LCO, supercell: [3, 3, 2]}]}\n"
+    both = plan(tmp_path, text, "transport").jobs
+    alone = plan(tmp_path, bulk, "bulk").jobs
+    assert {job.key for job in alone} <= {job.key for job in both}
+
+
+def test_a_dopant_beside_the_way_is_compared_with_the_host_without_it(tmp_path: Path) -> None:
+    text = (
+        "transport:\n  systems: [{material: LCO, supercell: [2, 2, 2], dopant: {ion: Al3+, leaving: Co}}]\n"
+        "  claims: [{claim: Al lowers it, lower: Li in LCO with Al, than: Li in LCO}]\n"
+    )
+    jobs = plan(tmp_path, text, "transport").jobs
+    bands = [job for job in jobs if job.kind == "band"]
+    assert [job.variant for job in bands] == ["Li in LCO with Al, hop 1", "Li in LCO, hop 1"]
+    assert len({job.formula for job in bands}) == 2
+
+
+def test_a_committee_computes_every_band_by_each(tmp_path: Path) -> None:
+    jobs = plan(
+        tmp_path, "transport: {engine: [chgnet, chgnet-r2scan], systems: [{material: LCO}]}\n", "transport"
+    ).jobs
+    assert sorted(job.engine for job in jobs if job.kind == "band") == ["chgnet", "chgnet-r2scan"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("transport: {systems: [{material: LCO, element: Na}]}\n", "has no Na"),
+        ("transport: {systems: [{material: LCO, element: Xx}]}\n", "'Xx' is no element"),
+        ("transport: {systems: [{material: LCO, longest: 1 Å}]}\n", "no two Li sites lie within 1 Å"),
+        ("transport: {systems: [{material: LCO}, {material: LCO}]}\n", "Li in LCO stands twice"),
+        ("transport: {engine: gpaw, systems: [{material: LCO}]}\n", "computes no bands here"),
+        ("transport: {systems: [{material: LCO, onto_label: Q}]}\n", "no hop leads onto a site Q"),
+        (
+            "transport:\n  systems: [{material: LCO}]\n  claims: [{claim: c, lower: Na in LCO, than: 1}]\n",
+            "'Na in LCO' is no system",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence_with_its_place(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(InputError, match=r"hops\.yaml") as caught:
+        plan(tmp_path, text, "transport")
+    assert says in caught.value.message
+
+
+def test_an_engine_of_the_command_line_without_bands_is_skipped(tmp_path: Path) -> None:
+    found = plan(tmp_path, TWO, "transport", engine="vasp")
+    assert found.jobs == []
+    assert any("computes no bands here" in told for told in found.skipped)
+
+
+def test_a_cubic_crystal_is_strained_six_times(tmp_path: Path) -> None:
+    jobs = plan(tmp_path, "mechanics: {materials: [CoO, Li2O]}\n", "mechanics").jobs
+    strains = [job for job in jobs if job.material == "Li2O" and job.variant.startswith("strain ")]
+    assert len(strains) == 6  # two amplitudes: along an axis with both signs, and one shear of either sign
+    with pytest.raises(InputError, match="is not among the materials"):
+        plan(
+            tmp_path,
+            "mechanics: {materials: [CoO], claims: [{claim: c, quantity: bulk, lower: LCO, than: 1}]}\n",
+            "mechanics",
+        )
+    with pytest.raises(InputError, match="needs a level of theory"):
+        plan(tmp_path, "mechanics: {engine: gpaw, materials: [Li2O]}\n", "mechanics")
+
+
+def test_every_temperature_has_its_replicas_in_chunks(tmp_path: Path) -> None:
+    text = "conductivity: {materials: [{material: LPSCl}], temperatures: [600, 800], length: 3 ps, chunk: 2 ps}\n"
+    jobs = plan(tmp_path, text, "conductivity").jobs
+    assert [job.kind for job in jobs].count("md") == 8
+    assert len({job.key for job in jobs}) == 9
+    assert {job.variant for job in jobs if "800 K" in job.variant} == {
+        f"800 K, replica {replica}, chunk {chunk}" for replica in (1, 2) for chunk in (1, 2)
+    }
+    with pytest.raises(InputError, match="each once, rising"):
+        plan(tmp_path, text.replace("[600, 800]", "[800, 600]"), "conductivity")
+    with pytest.raises(InputError, match="too long for Li"):
+        plan(tmp_path, text.replace("2 ps}", "2 ps, timestep: 4 fs}"), "conductivity")
+
+
+def test_a_slab_loses_oxygen_at_every_depth(tmp_path: Path) -> None:
+    slab = (
+        "oxygen_loss:\n  systems:\n    - material: LCO\n      slab: {miller: MILLER, thickness: 5 Å}\n"
+        "      ladder: {lithium_vacancies: [0], sites: inequivalent, relax_cell: false}\n"
+    )
+    (host, *_) = plan(tmp_path, slab.replace("MILLER", "[1, 0, 4]"), "oxygen_loss").jobs
+    assert host.material == "LCO(104)"
+    with pytest.raises(InputError, match="a slab keeps its cell"):
+        plan(tmp_path, slab.replace("MILLER", "[1, 0, 4]").replace("false", "true"), "oxygen_loss")

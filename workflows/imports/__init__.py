@@ -1,0 +1,1 @@
+"""Finished runs of others: looked at, held against what is asked, and made documents."""

@@ -1,0 +1,42 @@
+"""The mechanics step of a recipe: one elastic tensor a material."""
+
+from __future__ import annotations
+
+from ...configs.steps.mechanics import MechanicsStep
+from ..flows.elastic import elastic_jobs
+from .builder import Builder, Draft
+
+__all__ = ["add_mechanics"]
+
+STEP = "mechanics"
+
+
+def add_mechanics(builder: Builder, step: MechanicsStep) -> None:
+    """Draft the jobs of all elastic tensors.
+
+    Parameters
+    ----------
+    builder : Builder
+    step : MechanicsStep
+
+    Raises
+    ------
+    InputError
+        With file, line and key for every name that is unknown.
+    """
+    if (engine := builder.engine(STEP, step.engine, "relax")) is None:
+        return
+    if engine.backend.needs_method:
+        told = f"engine {engine.name} needs a level of theory for stresses: elastic tensors are computed by potentials"
+        if not builder.override:
+            raise builder.source.error([STEP, "engine"], f"{told}; take one such as chgnet")
+        builder.skipped.append(f"step {STEP}: {told}")
+        return
+    for number, name in enumerate(step.materials):
+        found = builder.material(name, STEP, "materials", number)
+        cell = builder.cell(found)
+        jobs = elastic_jobs(cell, found.name, engine, step.strains, (step.max_force, step.max_steps))
+        builder.drafts.append(Draft(jobs.crystal, STEP, found.name, "crystal", engine, jobs.whole, cell))
+        builder.drafts.append(Draft(jobs.build, STEP, found.name, "strained cells", None, None, cell))
+        for k, job in enumerate(jobs.strained, 1):
+            builder.drafts.append(Draft(job, STEP, found.name, f"strain {k}", engine, jobs.atoms, cell))
