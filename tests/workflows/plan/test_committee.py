@@ -126,3 +126,15 @@ def test_the_schema_of_documents_is_made_once_and_is_pydantics_own() -> None:
     assert found is CalculationDocument.model_json_schema()
     assert found == CalculationDocument.model_json_schema(by_alias=True)
     assert "trajectory" in found["properties"]
+
+
+def test_a_step_with_one_engine_is_asked_once_beside_a_committee(tmp_path: Path) -> None:
+    """Jobs of oxygen loss have their identities before the plan gives all theirs: both members draft the same."""
+    step = "oxygen_loss:\n  engine: chgnet\n  systems: [{material: Li2O, ladder: {lithium_vacancies: [0]}}]\n"
+    file = tmp_path / "small.yaml"
+    file.write_text(RECIPE.replace("ENGINE", "[chgnet, pair]") + step)
+    found = build_plan(*load_recipe(str(file)), full=True)
+    jobs = [job for job in found.jobs if job.step == "oxygen_loss"]
+    assert jobs
+    assert {tuple(job.members) for job in jobs} == {("chgnet", "pair")}
+    assert len({job.uuid for job in found.jobs}) == len(found.jobs)
