@@ -145,6 +145,7 @@ def _volumes(rows: Rows) -> str:
             worst.append(_shown(max(lengths, key=abs) if lengths else None))
             if volume is not None:
                 cells[2] = f"{lattice['V/f.u.'][1]:.2f}"
+            if volume is not None and len(tiers) == len(POTENTIALS):
                 deviations[tier].append(volume)
                 axes[tier] += lengths
         lines.append([*cells, *worst])
@@ -154,7 +155,7 @@ def _volumes(rows: Rows) -> str:
     lengths = [_score(name, values, "+.1f") for name, values in axes.items() if values]
     return f"""## Lattices and volumes
 
-Relaxed cell and atoms to 0.02 eV/Å (which leaves soft crystals a stress of up to 0.2 GPa, half a per cent of the volume of Li2S: what started there stays at 0.0), at 0 K without zero-point motion, against the lattice that the library's YAML cites, mostly measured at room temperature. Nothing but dispersion holds the layers of CoO2, NiO2 and TiS2 together, which PBE lacks and every potential that learned it: their c axis is far off, and with it the means. Deviations of the volume, %:
+Relaxed cell and atoms to 0.02 eV/Å (which leaves soft crystals a stress of up to 0.2 GPa, half a per cent of the volume of Li2S: what started there stays at 0.0), at 0 K without zero-point motion, against the lattice that the library's YAML cites, mostly measured at room temperature. Nothing but dispersion holds the layers of CoO2, NiO2 and TiS2 together, which PBE lacks and every potential that learned it: their c axis is far off, and with it the means. Deviations of the volume, %, over the crystals that all potentials have:
 
 {_table(_SCORES, volumes)}
 
@@ -181,7 +182,7 @@ def _formation(rows: Rows, phases: PhaseSet) -> str:
                 computed = energies[tier].get(name)
                 deviation = None if value is None or computed is None else 1000 * (computed - value)
                 away.append(_shown(deviation, "+.0f"))
-                if deviation is not None:
+                if deviation is not None and all(name in energies[other] for other in tiers):
                     scores.setdefault((tier, kind), []).append(deviation)
         lines.append([name, *(_shown(value, ".3f") for value in both), *away])
     header = ("material", "measured (eV/atom)", "public DFT (eV/atom)")
@@ -193,7 +194,7 @@ def _formation(rows: Rows, phases: PhaseSet) -> str:
     return f"""## Formation energies
 
 On the MP2020 scale, from the elements of the phase set `{phases.name}` (public DFT), in meV/atom. CHGNet predicts on that scale; SevenNet's energies get the corrections of the scheme, by pymatgen; those of r2SCAN are on a scale of their own, without elements.
-Measured: enthalpies at 298.15 K as the [phase set](phase-set.md) cites them. Public DFT: entries of the Materials Project of the same crystal. Both models were trained on the Materials Project: agreement with it is interpolation.
+Measured: enthalpies at 298.15 K as the [phase set](phase-set.md) cites them. Public DFT: entries of the Materials Project of the same crystal. Both models were trained on the Materials Project: agreement with it is interpolation. Over the crystals that both have:
 
 {_table(_SCORES, summary)}
 
@@ -202,16 +203,21 @@ Measured: enthalpies at 298.15 K as the [phase set](phase-set.md) cites them. Pu
 {_table(header, lines)}"""
 
 
+def _whole(formula: str) -> str:
+    """The formula in whole numbers: Li0.5CoO2 and Li(CoO2)2 are one."""
+    return str(parse_formula(formula).get_integer_formula_and_factor()[0])
+
+
 def _voltages(data: Mapping[str, Any], phases: PhaseSet) -> str:
     entry = phases.entry_for("Li")
     assert entry is not None
     by_formula: dict[str, dict[str, Mapping[str, Any]]] = {}
     for row in data["crystals"]:
-        by_formula.setdefault(parse_formula(row["formula"]).reduced_formula, {})[row["tier"]] = row
+        by_formula.setdefault(_whole(row["formula"]), {})[row["tier"]] = row
     own = {row["tier"]: row["energy"] for row in data["crystals"] if row["material"] == "Li"}
     lines = []
     for electrode in measured_electrodes().electrodes:
-        pair = tuple(parse_formula(text).reduced_formula for text in (electrode.lithiated, electrode.delithiated))
+        pair = tuple(map(_whole, (electrode.lithiated, electrode.delithiated)))
         if not all(name in by_formula for name in pair):
             continue
         cells = []
