@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
@@ -76,7 +77,7 @@ class PolymorphResult:
         return _last(x, above < 0), _last(x, above < -RESOLVED)
 
 
-def _last(x: Floats, wins: Floats) -> float | None:
+def _last(x: Floats, wins: NDArray[np.bool_]) -> float | None:
     return float(x[wins].max()) if wins.any() else None
 
 

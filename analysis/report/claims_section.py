@@ -8,7 +8,7 @@ from typing import Any
 from ...configs.claims import parse_comparison
 from ..words import number
 from .claims import VERDICTS, Finding
-from .columns import TIER
+from .columns import TIER, VERDICT
 from .content import Block, Column, Section, Table, Text
 
 __all__ = ["RULE", "claims_section", "counted", "held_against", "interval_text"]
@@ -55,7 +55,7 @@ def claims_section(findings: Sequence[Finding]) -> Section:
         for one in told
     ]
     columns = (
-        Column("verdict", "verdict"),
+        VERDICT,
         Column("claim", "claim", chemical=True),
         Column("printed", "printed"),
         Column("number", "number [interval]"),

@@ -34,6 +34,7 @@ __all__ = [
     "TIER",
     "TOTAL",
     "UNIT",
+    "VERDICT",
     "VOLTAGE",
     "VOLUME_AFTER",
     "VOLUME_BEFORE",
@@ -71,6 +72,7 @@ SPREAD_EDGES = Column("spread_edges", "spread over band edges (eV)", 3)
 TIER = Column("tier", "tier")
 TOTAL = Column("total", "total ± 1σ (eV/atom)", 3, "total_sigma")
 UNIT = Column("unit", "unit")
+VERDICT = Column("verdict", "verdict")
 VOLTAGE = Column("voltage", "V vs Li/Li⁺", 2)
 VOLUME_AFTER = Column("after", "after (mL/mol)", 1)
 VOLUME_BEFORE = Column("before", "before (mL/mol)", 1)

@@ -12,10 +12,9 @@ from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from ...configs.models import Tier
 from ...configs.trust import trust_of
-from .hull import NUMERICAL_ZERO, Vertex, settled
+from .hull import NUMERICAL_ZERO, ByPotential, Vertex, settled
 from .open_species import OpenSpecies
 from .phase_set import PhaseEntry, Subject, parse_formula
-from .potentials import ByPotential
 from .uncertainty import MeasuredReaction, Uncertainty
 
 __all__ = [

@@ -23,10 +23,9 @@ import numpy as np
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from .formation import MeasurementScales, measurement_scales
-from .hull import NUMERICAL_ZERO, Phases, Vertex, settled
+from .hull import NUMERICAL_ZERO, Phases, Vertex, by_potential, settled
 from .open_species import OpenSpecies
 from .phase_set import PhaseEntry, PhaseSet, Subject
-from .potentials import by_potential
 from .reaction_results import Kink, Minimum, Product, Reactant, ReactionResult, products_of, side, write_reaction
 from .uncertainty import (
     SAMPLES,

@@ -18,9 +18,8 @@ from ...configs.errors import InputError
 from ...configs.models import Tier
 from ..gibbs.mixture import GasMixture
 from .formation import measurement_scales
-from .hull import NUMERICAL_ZERO, Phases, settled
+from .hull import NUMERICAL_ZERO, ByPotential, Phases, by_potential, settled
 from .phase_set import PhaseEntry, PhaseSet, Subject, parse_formula
-from .potentials import ByPotential, by_potential
 from .reaction_results import balanced_amounts
 from .reactions import products_of
 from .uncertainty import MeasuredLimit, MeasuredNumber

@@ -14,10 +14,8 @@ from ...analysis.thermodynamics.formation import (
     formation_energy,
     formation_table,
 )
-from ...analysis.thermodynamics.hull import Phases
+from ...analysis.thermodynamics.hull import Phases, set_of_potential
 from ...analysis.thermodynamics.phase_set import PhaseSet
-from ...analysis.thermodynamics.potentials import set_of_potential
-from ...analysis.thermodynamics.published import published_windows, window_rows
 from ...configs.load import CONFIGS, parse_file
 from ...structures.crystals.chemistry import CHEMICAL_CLASSES, chemical_class
 from ...workflows.phases.build import PUBLIC, PhaseSetSpec, crystals_of
@@ -25,6 +23,7 @@ from ...workflows.phases.prototypes import prototypes
 from ...workflows.phases.public_entries import read_pinned
 from ...workflows.phases.records import refused
 from ...workflows.phases.relaxed_crystals import POTENTIALS, RelaxedCrystals
+from .published import published_windows, window_rows
 
 __all__ = ["coverage", "left_out", "markdown_table", "potentials", "printed_windows"]
 
@@ -32,7 +31,6 @@ __all__ = ["coverage", "left_out", "markdown_table", "potentials", "printed_wind
 _FORMER = ("Li", "Co", "Ni", "Mn", "Ti", "B", "C", "Sn", "W", "Nb", "Ta", "Ge", "P", "S", "Cl", "In", "Y", "O")
 #: whose energies decide what cathodes and sulfides become
 _DECIDING = ("LiCoO2", "Co9S8", "Co3S4", "CoS2", "Li2SO4")
-_LABELS = {"chgnet": "CHGNet 0.3.0", "sevennet": "SevenNet-0 + MP2020"}
 #: electrolytes, coatings and cathodes whose chemical systems are told
 _NAMED = (
     *("LLZO", "LATP", "LAGP", "LiPON", "LPSBr", "LPSI", "LZC", "LYB", "NPS", "LPSCl", "LGPS", "LYC"),
@@ -95,7 +93,7 @@ def _against_public(phase_set: PhaseSet) -> str:
         cells += ["" if kind is None or kind not in known else f"{1000 * known[kind]:.0f}" for known in errors]
         rows.append(cells)
     header = ["class", "crystals"]
-    header += [f"{_LABELS[name]}, {what}" for name in POTENTIALS for what in ("mean", "MAE")]
+    header += [f"{POTENTIALS[name].label}, {what}" for name in POTENTIALS for what in ("mean", "MAE")]
     return markdown_table([*header, *(f"1 σ, {name}" for name in POTENTIALS)], rows, 1)
 
 
@@ -116,7 +114,7 @@ def _against_measured(phase_set: PhaseSet, measured: Measurements) -> str:
             count = len(found)
         if count:
             rows.append([kind, str(count), *cells])
-    return markdown_table(("class", "crystals", "set", *(_LABELS[name] for name in POTENTIALS)), rows, 1)
+    return markdown_table(("class", "crystals", "set", *(POTENTIALS[name].label for name in POTENTIALS)), rows, 1)
 
 
 def _before_and_after(phase_set: PhaseSet, measured: Measurements) -> str:
@@ -157,7 +155,7 @@ def _deciding(phase_set: PhaseSet, measured: Measurements) -> str:
         row = known.get(formula)
         cells += [*formations, "" if row is None else f"{row.measured:.3f} ({row.source})"]
         rows.append(cells)
-    names = [_LABELS[name] for name in POTENTIALS]
+    names = [POTENTIALS[name].label for name in POTENTIALS]
     header = ("phase", "entry", "set", *names, *(f"formation, {name}" for name in names), "formation, measured")
     text = (
         "eV/atom. Co9S8 is measured in no table at hand; the literature puts it near −900 kJ/mol, −0.549 eV/atom "

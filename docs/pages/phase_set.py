@@ -32,6 +32,7 @@ from ...analysis.thermodynamics.window_deviation import explain_window
 from ...configs.errors import CatholyteError
 from ...configs.load import load_recipe
 from ...structures.crystals.chemistry import CHEMICAL_CLASSES, chemical_class
+from ...workflows.phases.relaxed_crystals import POTENTIALS
 from .phase_quality import coverage, left_out, markdown_table, potentials, printed_windows
 
 __all__ = ["main", "page"]
@@ -68,11 +69,12 @@ def _mev(energy: float) -> str:
 
 def _head(phase_set: PhaseSet) -> str:
     tiers = Counter(entry.tier for entry in phase_set.entries)
+    learned = ", ".join(f"{tiers[name]} with the energy of {found.label}" for name, found in POTENTIALS.items())
     return f"""# The phase set `{phase_set.name}`
 
 {phase_set.description}
 
-Version {phase_set.version}, {len(phase_set.entries)} entries ({tiers["vasp"]} public, {tiers["chgnet"]} with CHGNet's energy, {tiers["sevennet"]} with SevenNet-0's), elements {", ".join(phase_set.elements)};
+Version {phase_set.version}, {len(phase_set.entries)} entries ({tiers["vasp"]} public, {learned}), elements {", ".join(phase_set.elements)};
 scale: {phase_set.scale}; SHA-256 `{phase_set.sha256}`. This page is written by `python -m catholyte.docs.pages.phase_set`, the set by
 `python -m catholyte.workflows.phases.build {phase_set.name}`. Every entry states source, tier, error, volume and where the volume comes from."""
 
@@ -96,7 +98,7 @@ def _elements(phase_set: PhaseSet) -> str:
 
 
 def _errors(phase_set: PhaseSet) -> str:
-    tiers = [tier for tier in ("chgnet", "sevennet") if tier in phase_set.errors]
+    tiers = [tier for tier in POTENTIALS if tier in phase_set.errors]
     counts = Counter((entry.tier, chemical_class(entry.composition)) for entry in phase_set.entries)
     rows = [
         (kind, *(cell for t in tiers for cell in (str(counts[t, kind]), f"{1000 * phase_set.errors[t][kind]:.0f}")))

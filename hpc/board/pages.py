@@ -18,7 +18,7 @@ from ...analysis.report.rendering import environment
 from ...configs.errors import CatholyteError, UnknownNameError
 from ...workflows.documents import CalculationDocument
 from ..run.campaign import explain
-from .hours import NO_HOURS, forecast_hours, used_hours
+from .facts import facts, forecast_hours, used_hours
 from .matrix import KINDS, Line, Matrix, build_matrix, usage
 from .motion import EventSummaries, EventSummary
 from .pictures import PICTURES, picture
@@ -206,7 +206,7 @@ class Pages:
             quality=snapshot.qualities.get(key),
             figures=figures,
             embedded=embedded,
-            facts=_facts(row, document),
+            facts=facts(row, document),
             depends=depends,
             children=children,
             checks=verdict.checks if verdict else [],
@@ -328,50 +328,6 @@ def _filtered(whole: Matrix, asked: Mapping[str, str]) -> Matrix:
 
 def _distinct(values: Any) -> list[str]:
     return sorted({value for value in values if value})
-
-
-def _facts(row: Mapping[str, Any], document: CalculationDocument | None) -> list[tuple[str, str]]:
-    """What stands in the table of a job."""
-    told = {
-        "key": row["key"],
-        "step": row["step"],
-        "material": row["material"],
-        "variant": row["variant"],
-        "engine": row["engine"],
-        "host": row["host"],
-    }
-    told |= {
-        "submitted": row["submitted"],
-        "started": row["started"],
-        "finished": row["finished"],
-        "attempts": row["attempts"],
-    }
-    if row.get("wall_seconds") is not None:
-        told["wall time"] = f"{row['wall_seconds']:.1f} s"
-    if (used := used_hours(row)) != NO_HOURS:
-        told["core hours"] = f"{used}, forecast {forecast_hours(row)}"
-    told["imported from"] = row.get("imported")
-    if document is not None:
-        edges, signature = document.band_edges, document.signature
-        told |= {
-            "formula": document.formula,
-            "energy": f"{document.energy:.6f} eV ({document.energy_per_atom:.6f} eV/atom)",
-        }
-        told |= {
-            "largest force": f"{document.convergence.max_force:.4f} eV/Å",
-            "converged": document.convergence.detail or "yes",
-        }
-        if edges is not None:
-            told["band gap"] = f"{edges.gap:.3f} eV"
-        if document.magmoms:
-            told["moments"] = f"{min(document.magmoms):.2f} to {max(document.magmoms):.2f} µB" + (
-                "" if document.moments_signed else " (magnitudes)"
-            )
-            told["moments by"] = document.moments_by or ""
-        told["energy signature"] = f"{signature.engine} {signature.version}, {signature.level}, {signature.potentials}"
-        if signature.altered:
-            told["altered"] = "; ".join(f"{tag}: {change}" for tag, change in signature.altered.items())
-    return [(key, str(value)) for key, value in told.items() if value not in (None, "")]
 
 
 @cache

@@ -12,7 +12,7 @@ from ...configs.cluster import Cluster, load_cluster
 from ...configs.errors import InputError, StoreError, UnknownNameError, near_match_hint
 from ...workflows.plan.builder import Plan
 from ..run.campaign import read_plan, save_campaign
-from ..run.forecast import calibration_of, forecast
+from ..run.forecast import calibration_of, forecast, has_production
 from ..store.campaign_store import CampaignStore, open_store, rehearsal_location
 from ..store.ledger import Ledger
 from ..store.turn import turn
@@ -126,7 +126,7 @@ def submit_campaign(
     refuse([*check_cluster(cluster), *check_plan(plan, cluster)])
     cluster, store, _ = open_cluster(cluster_name, rehearsal=rehearsal)
     with contextlib.closing(store):
-        plan = forecast(plan, calibration_of(store)) if plan.has_production else plan
+        plan = forecast(plan, calibration_of(store)) if has_production(plan) else plan
         with turn(store, f"submission to {manager}"):  # two at once would enter each job twice
             save_campaign(store, plan, [])
             submission = _enter(plan, store, cluster, manager)

@@ -16,11 +16,12 @@ from ...workflows.engines.registry import runs_production
 from ...workflows.engines.tasks import read_task
 from ...workflows.engines.vasp.backend import VaspBackend
 from ...workflows.engines.vasp.cells import vasp_cell
-from ...workflows.engines.vasp.effort import Calibration, calibrate, expected_effort
 from ...workflows.plan.builder import Plan, PlannedJob
+from ...workflows.preflight.cost import expected_effort
+from ...workflows.vasp_output.effort import Calibration, calibrate
 from ..store.campaign_store import CampaignStore, open_store
 
-__all__ = ["NOT_CALIBRATED", "calibration_of", "forecast", "known_calibration"]
+__all__ = ["NOT_CALIBRATED", "calibration_of", "forecast", "has_production", "known_calibration"]
 
 NOT_CALIBRATED = (
     "no calibration: the times of VASP's jobs are scaled from one run of 14 atoms; import finished runs of your "
@@ -63,6 +64,15 @@ def known_calibration(place: str | None) -> Calibration | None:
     return calibration_of(store)
 
 
+def has_production(plan: Plan) -> bool:
+    """Whether a job of the plan runs an engine of the section ``vasp`` whose numbers are real."""
+    return any(_is_produced(job) for job in plan.jobs)
+
+
+def _is_produced(job: PlannedJob) -> bool:
+    return runs_production(job.engine) and not trust_of(job.tier).placeholder
+
+
 def forecast(plan: Plan, known: Calibration | None) -> Plan:
     """Return the plan with calibrated costs of its VASP jobs.
 
@@ -78,7 +88,7 @@ def forecast(plan: Plan, known: Calibration | None) -> Plan:
     if known is None:
         return plan
     costs = _costs(plan, known)
-    vasp = {job.key: job for job in plan.jobs if runs_production(job.engine) and not trust_of(job.tier).placeholder}
+    vasp = {job.key: job for job in plan.jobs if _is_produced(job)}
     former = sum(job.cost_seconds for key, job in vasp.items() if key in costs)
     scale = sum(costs.values()) / former if former else 1.0
 

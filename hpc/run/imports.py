@@ -28,7 +28,7 @@ from ..store.intake import imported_hashes, take_in
 from ..store.ledger import Ledger, job_key, job_record
 from .asked_files import ASKED_FILE, asked_key
 from .campaign import save_campaign
-from .forecast import calibration_of, forecast
+from .forecast import calibration_of, forecast, has_production
 from .imported_campaign import add_to_campaign, imported_record, is_own
 from .open_questions import open_questions
 
@@ -211,7 +211,7 @@ class _Import:
     # with a recipe
 
     def _answer(self, plan: Plan, units: list[_Unit]) -> None:
-        plan = forecast(plan, calibration_of(self.store)) if plan.has_production else plan
+        plan = forecast(plan, calibration_of(self.store)) if has_production(plan) else plan
         records = {job.key: job.record() for job in plan.jobs}
         for question in open_questions(plan, self.store, self.waiting):
             key = job_key(question.uuid, question.index)

@@ -119,6 +119,10 @@ def _kept_space_group(symbol: str) -> SpaceGroup:
         return SpaceGroup(symbol)
 
 
+def _equal(one: SymmOp, other: SymmOp) -> bool:
+    return bool((one.affine_matrix == other.affine_matrix).all())
+
+
 class _ExactOperations:
     """pymatgen puts a group's operations into a set where all have one hash, and compares each pair within a
     tolerance: a second for Fm-3m. Those of its tables are equal or differ by a sixth."""
@@ -129,7 +133,7 @@ class _ExactOperations:
 
     def __enter__(self) -> None:
         self.lock.acquire()
-        SymmOp.__eq__ = lambda self, other: bool((self.affine_matrix == other.affine_matrix).all())  # type: ignore[method-assign]
+        SymmOp.__eq__ = _equal  # type: ignore[assignment, method-assign]
 
     def __exit__(self, *raised: object) -> None:
         SymmOp.__eq__ = self.tolerant  # type: ignore[method-assign]

@@ -26,6 +26,7 @@ RUN = {
     "tutorial.md": {"console", "yaml", "python", "text"},
     "python.md": {"python"},
     "recipes.md": {"yaml"},
+    "transport.md": {"yaml"},
 }
 READ = {
     "cluster.md": {"sh", "js"},
@@ -148,7 +149,7 @@ def test_the_tutorial_runs_as_it_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name in ("README.md", "recipes.md")], ids=lambda page: page.name
+    "page", [page for page in PAGES if page.name in ("README.md", "recipes.md", "transport.md")], ids=lambda page: page.name
 )
 def test_recipes_in_the_documentation_are_understood(page: Path, tmp_path: Path) -> None:
     """Whole ones load; a part, which is indented, is a key of a system of the oxygen-loss step."""

@@ -17,10 +17,10 @@ from ..engines.acceptance import accept, assess
 from ..engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
 from ..engines.vasp.cells import VaspCell
 from ..engines.vasp.document import document_of_run
-from ..engines.vasp.effort import measured_effort
 from ..engines.vasp.parts import Part
 from ..engines.vasp.signature import signature_of
 from ..roles import Role
+from ..vasp_output.effort import measured_effort
 from ..vasp_output.files import damage_named
 from ..vasp_output.outcar import read_outcar
 from ..vasp_output.run import atom_types, parse_vasprun

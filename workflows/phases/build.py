@@ -24,6 +24,7 @@ from pymatgen.core.composition import Composition
 from ...configs.errors import CatholyteError, InputError
 from ...configs.load import CONFIGS, load_materials, parse_file
 from ...configs.models import Material, Spec
+from ...configs.trust import declared_trust
 from ...structures.crystals.chemistry import ChemicalClass
 from . import materials_project
 from .potential_errors import class_errors, referee_rows
@@ -164,7 +165,11 @@ def build(
         "scale": SCALE,
         "elements": list(spec.elements),
         "sources": {key: source.model_dump() for key, source in sources.items() if key in used},
-        "signatures": {"chgnet": relaxed.signatures["chgnet"].model_dump(mode="json")},
+        "signatures": {
+            name: signature.model_dump(mode="json")
+            for name, signature in relaxed.signatures.items()
+            if "phase set" in declared_trust(name).references
+        },
         "errors": {name: errors[name] for name in POTENTIALS if name in tiers},
         "entries": sorted(records, key=lambda record: (record["formula"], record["id"])),
     }

@@ -30,7 +30,6 @@ LARGEST_VOLUME_DIFFERENCE = 0.15
 LARGEST_DIFFERENCE = 0.15
 #: g/cm³ · Å³/u
 _GRAMS_PER_CM3 = 1.66053906660
-_LABELS = {"chgnet": "CHGNet", "sevennet": "SevenNet-0"}
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,7 @@ def crystal_record(
 
 def _relaxed_volume(crystal: Crystal, energy: PotentialEnergy, tier: str) -> tuple[float, str]:
     """Å³ per formula unit, and where it comes from."""
-    unit, material, label = crystal.composition, crystal.material, _LABELS[tier]
+    unit, material, label = crystal.composition, crystal.material, POTENTIALS[tier].label
     if material is not None and (material.molecular or energy.volume is None):
         return _density_volume(material, unit)
     assert energy.volume is not None

@@ -44,8 +44,6 @@ __all__ = ["RELAXATION", "main", "public_geometry", "relaxed_crystal", "symmetry
 RELAXATION = Relax(max_force=0.05, max_steps=800, keep_symmetry=False, method=None)
 #: Å; of space groups, before and after
 SYMMETRY = 0.1
-#: of the potentials here: no moments, which no energy needs
-SETTINGS = {"chgnet": {"threads": 1, "device": "cpu"}, "sevennet": {"threads": 1, "device": "cpu", "moments": "none"}}
 
 
 def relaxed_crystal(
@@ -115,7 +113,7 @@ def public_geometry(entry: PublicEntry) -> PublicGeometry:
 
 
 def _backend(potential: str) -> AseBackend:
-    backend = load_backend(potential, SETTINGS[potential])
+    backend = load_backend(potential, POTENTIALS[potential].settings)
     assert isinstance(backend, AseBackend)
     return backend
 

@@ -20,7 +20,7 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError
-from ...configs.load import CONFIGS
+from ...configs.load import CONFIGS, parse_file
 from ...configs.models import Spec
 from ..documents import Signature
 
@@ -37,8 +37,23 @@ __all__ = [
 
 #: the file that ships
 RELAXED = CONFIGS / "phases" / "sources" / "relaxed.json"
-#: potentials in the order in which they relax: each goes on from the cell of the one before
-POTENTIALS = ("chgnet", "sevennet")
+
+
+class Potential(Spec):
+    """One of the potentials that relax crystals."""
+
+    label: str = Field(description="as a volume's source names it")
+    settings: dict[str, str | int] = Field(description="of its engine")
+
+
+class Potentials(Spec):
+    """Content of ``configs/phases/sources/potentials.yaml``."""
+
+    potentials: dict[str, Potential] = Field(min_length=2)
+
+
+#: by engine, in the order in which they relax: each goes on from the cell of the one before
+POTENTIALS = parse_file(CONFIGS / "phases" / "sources" / "potentials.yaml", Potentials)[0].potentials
 
 
 class PotentialEnergy(Spec):

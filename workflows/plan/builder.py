@@ -101,11 +101,6 @@ class Plan:
         """Whether a job of the plan invents its numbers: a rehearsal."""
         return any(trust_of(job.tier).placeholder for job in self.jobs)
 
-    @property
-    def has_production(self) -> bool:
-        """Whether a job of the plan runs an engine of the section ``vasp`` whose numbers are real."""
-        return any(runs_production(job.engine) and not trust_of(job.tier).placeholder for job in self.jobs)
-
 
 @dataclass(frozen=True)
 class Budget:

@@ -15,7 +15,7 @@ from ...figures.cells import LatticeParameter, lattice_figure
 from ...words import borrowed_moments
 from ..case import Case, Finished
 from ..chapter import Chapter, Problems
-from ..columns import JOB, LICENCE, MATERIAL, SOURCE, TIER, UNIT
+from ..columns import JOB, LICENCE, MATERIAL, SOURCE, TIER, UNIT, VERDICT
 from ..content import Block, Column, KeyNumber, Picture, Table, Text
 
 __all__ = ["GEOMETRY", "Cells", "Moments", "moment_blocks", "moment_warnings", "moments"]
@@ -194,7 +194,7 @@ def moment_blocks(name: str, title: str, found: Moments) -> list[Block]:
         Column("lowest", "lowest |moment| (µB)", 2),
         Column("highest", "highest |moment| (µB)", 2),
         Column("window", "window (µB)"),
-        Column("verdict", "verdict"),
+        VERDICT,
         Column("sign", "signs"),
         TIER,
         JOB,

@@ -42,15 +42,15 @@ def plan(
     such runs it says that there is no calibration.
     """
     from ...run.campaign import plan_document, read_plan
-    from ...run.forecast import NOT_CALIBRATED, forecast, known_calibration
+    from ...run.forecast import NOT_CALIBRATED, forecast, has_production, known_calibration
 
     planned = read_plan(recipe, engine, only, full=full)
     calibration = None
-    if planned.has_production:
+    if has_production(planned):
         calibration = known_calibration(store)
         planned = forecast(planned, calibration)
     document = plan_document(planned)
-    if planned.has_production:
+    if has_production(planned):
         told = None if calibration is None else asdict(calibration)
         document = {**document, "calibration": told}
         if calibration is None:

@@ -25,7 +25,7 @@ def run(
 ) -> dict[str, Any]:
     """Run a recipe on this machine; again = resume, finished jobs are reused."""
     from ...run.campaign import read_plan, run_campaign
-    from ...run.forecast import calibration_of, forecast
+    from ...run.forecast import calibration_of, forecast, has_production
     from ...store.campaign_store import open_store, rehearsal_location
 
     planned = read_plan(recipe, engine, only, full=full)
@@ -36,7 +36,7 @@ def run(
             f"a rehearsal: its numbers are invented, and kept apart in {opened.shown}; `status` and `why` show them "
             "with --rehearsal"
         )
-    if planned.has_production:
+    if has_production(planned):
         planned = forecast(planned, calibration_of(opened))
     if not planned.jobs:
         narrate("no job is needed: this recipe is evaluated from the phase set by `catholyte report`")

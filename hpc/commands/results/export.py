@@ -46,7 +46,7 @@ def export(
 
     records = open_records(store)
     if job is not None:
-        from ....workflows.engines.vasp.stored_inputs import write_job_inputs
+        from ...run.stored_inputs import write_job_inputs
 
         record = records.find(job)
         document = records.document(str(record["uuid"]))

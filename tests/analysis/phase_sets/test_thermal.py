@@ -137,11 +137,11 @@ def test_pymatgen_is_the_referee_with_one_and_several_gases(
 
 
 def test_reactions_are_written_with_the_gases(hot: PhaseSet) -> None:
-    """Hydrogen is in no phase, and the reaction balances it through the gases."""
+    """Hydrogen goes into the hydroxide and, with the rest of the oxygen, into the gas."""
     mixture = GasMixture.parse(HOT, ["H2=0.05", "H2O=0.01"])
     found = react_open("LCO", "CoO", hot, OpenSpecies(gases=mixture), samples=2)
-    assert found.kinks[-1].reaction == "LiCoO2 + 1.5 H2 -> 0.5 Li2O + Co + 1.5 H2O"
-    assert found.kinks[-1].exchange == (("O", pytest.approx(-1.5)),)
+    assert found.kinks[-1].reaction == "LiCoO2 + 1.5 H2 -> LiHO + Co + H2O"
+    assert dict(found.kinks[-1].exchange) == pytest.approx({"H": 1.0, "O": -1.0})
     told = found.to_json()["open"]
     assert told["gases"]["fixed_by"] == {"H": "0.5 H2", "O": "H2O - H2"}
     assert told["oxygen"] == pytest.approx(2 * mixture.potentials["O"])
@@ -150,7 +150,7 @@ def test_reactions_are_written_with_the_gases(hot: PhaseSet) -> None:
 def test_more_hydrogen_reduces_further(hot: PhaseSet) -> None:
     """Along the ratio H2/H2O the oxygen left in the products of LiCoO2 only falls, and what it gains only grows."""
     left, gain = [], []
-    for ratio in (1e-9, 1e-6, 1e-3, 1.0, 1e3):
+    for ratio in (1e-9, 1e-6, 1e-3, 1.0, 1e2):
         mixture = GasMixture(HOT, (("H2", 0.01 * ratio), ("H2O", 0.01)))
         lithium = react_open("LCO", "LCO", hot, OpenSpecies(gases=mixture), samples=2).a
         left.append(2 + dict(lithium.exchange)["O"])

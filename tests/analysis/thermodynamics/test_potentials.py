@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from catholyte.analysis.thermodynamics.hull import ByPotential, by_potential, set_of_potential
 from catholyte.analysis.thermodynamics.phase_set import PhaseSet, load_phase_set
-from catholyte.analysis.thermodynamics.potentials import ByPotential, by_potential, set_of_potential
 from catholyte.analysis.thermodynamics.reactions import react
 from catholyte.analysis.thermodynamics.window_deviation import limits_by_potential
 from catholyte.tests.support.phase_sets import BY_HAND, entry, phase_set

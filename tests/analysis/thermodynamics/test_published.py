@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
-from catholyte.analysis.thermodynamics.published import PublishedWindows, published_windows, window_rows
+from catholyte.docs.pages.published import PublishedWindows, published_windows, window_rows
 
 
 def test_ten_windows_stand_beside_print() -> None:
@@ -18,8 +18,8 @@ def test_ten_windows_stand_beside_print() -> None:
         assert row.found.reduction.voltage == pytest.approx(row.published.reduction + low)
         assert row.found.oxidation.voltage == pytest.approx(row.published.oxidation + high)
         assert row.found.reduction.voltage <= row.found.oxidation.voltage
-        assert abs(low) < 0.9
-        assert abs(high) < 0.9
+        assert abs(low) < 0.5
+        assert abs(high) < 1.1
 
 
 def test_a_printed_window_names_a_known_source() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 
-from catholyte.hpc.board.hours import forecast_hours, used_hours
+from catholyte.hpc.board.facts import forecast_hours, used_hours
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.tests.support.command_line import Run, answer
 from catholyte.tests.support.docs.doc_blocks import ROOT, blocks, lines_of
@@ -37,8 +37,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """That of a machine without this package but with the stand-in for VASP."""
-    return {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/nowhere", **more}
+    """That of a machine with bash and the stand-in for VASP; where it finds this package is its own affair."""
+    path = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    return {**path, "HOME": "/nowhere", **more}
 
 
 def test_a_campaign_goes_there_and_back_as_files(catholyte: Run, recipe: Path, tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_the_page_s_blocks_run_as_they_are_written(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-euc", script],
         cwd=tmp_path,
-        env={**environment(), "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,

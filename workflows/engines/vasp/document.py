@@ -28,6 +28,7 @@ from ...documents import (
     Trajectory,
 )
 from ...vasp_output.edges import band_edges
+from ...vasp_output.effort import measured_effort
 from ...vasp_output.files import VaspFiles, damage_named, locate
 from ...vasp_output.outcar import read_contcar, read_outcar, with_moments
 from ...vasp_output.potential import read_locpot
@@ -36,7 +37,6 @@ from ...vasp_output.states import projected_dos
 from ..tasks import MolecularDynamics, Task
 from .cells import VaspCell, vasp_cell
 from .checks import Asked, run_checks, step_energy
-from .effort import measured_effort
 from .parts import Part, join, parts
 from .runner import Change, changes
 from .signature import signature_of, tier_of

@@ -15,6 +15,7 @@ from ...case import Case
 from ...chapter import Chapter, Problems
 from ...columns import TIER
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ...quantity import Quantity
 from .claims import claims_table
 
 __all__ = ["BARRIERS", "Barriers"]
@@ -157,6 +158,16 @@ def _values(found: Barriers) -> list[Value]:
     return values
 
 
+def _lowest(found: Barriers, arguments: tuple[str, ...]) -> KeyNumber | None:
+    """The lowest barrier of what moves."""
+    if (network := found.networks.get(arguments[0])) is None:
+        return None
+    best = min((one for _, one in network[1].barriers), key=lambda one: one.highest)
+    basis = f"{len(network[1].barriers)} hops, bands of {len(best.energies) - 2} images"
+    quantity = f"Lowest barrier of {arguments[0]}"
+    return KeyNumber(quantity, best.highest, "eV", 2, best.tier, basis, names=("barrier", *arguments))
+
+
 BARRIERS = Chapter(
     "barriers",
     "Barriers of hops",
@@ -166,4 +177,10 @@ BARRIERS = Chapter(
     _blocks,
     _numbers,
     values=_values,
+    quantities=(
+        Quantity(
+            "barrier", ("what moves, as Li in CoO",), "eV", "lowest barrier", _lowest, "transport", hypothesis=True
+        ),
+    ),
+    step="transport",
 )

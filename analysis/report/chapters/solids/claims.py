@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ....transport.claims import ClaimedOrder
 from ....words import number
+from ...columns import VERDICT
 from ...content import Column, Table
 
 __all__ = ["claims_table"]
@@ -34,7 +35,7 @@ def claims_table(name: str, title: str, claims: Sequence[ClaimedOrder], told_apa
         Column("claim", "claim of the source"),
         Column("lower", f"claimed lower{f' ({unit})' if unit else ''}", chemical=True),
         Column("than", "than", chemical=True),
-        Column("verdict", "verdict"),
+        VERDICT,
         Column("reason", "why"),
     )
     every = f"Every potential of a committee must say so by more than {resolved:g}{f' {unit}' if unit else ''}."

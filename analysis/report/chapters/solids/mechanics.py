@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .....configs.steps.mechanics import MechanicsStep
 from .....workflows.strain_documents import StrainedCells
@@ -15,6 +16,7 @@ from ...case import Case
 from ...chapter import Chapter, Problems
 from ...columns import MATERIAL, TIER
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ...quantity import Quantity
 from .claims import claims_table
 
 __all__ = ["MECHANICS", "Mechanics"]
@@ -137,7 +139,8 @@ def _numbers(results: Mechanics) -> list[KeyNumber]:
         ):
             quantity, half = f"{name} modulus of {one.label}", (high - low) / 2
             kind = "half the way from Reuss to Voigt"
-            numbers.append(KeyNumber(quantity, value, "GPa", 1, one.tier, basis, half, kind))
+            names = (f"{name.lower()}_modulus", one.label)
+            numbers.append(KeyNumber(quantity, value, "GPa", 1, one.tier, basis, half, kind, names=names))
     return numbers
 
 
@@ -150,6 +153,17 @@ def _values(results: Mechanics) -> list[Value]:
     return values
 
 
+def _pugh(results: Mechanics, arguments: tuple[str, ...]) -> KeyNumber | None:
+    """Bulk over shear modulus: brittle where it is low."""
+    one = next((one for one in results.found if one.label == arguments[0]), None)
+    if one is None:
+        return None
+    quantity, basis = f"Pugh's ratio of {one.label}", f"{one.n_strains} strained cells"
+    return KeyNumber(quantity, one.pugh, "ratio", 2, one.tier, basis, names=("pugh", one.label))
+
+
+_ASKED: dict[str, Any] = {"step": "mechanics", "hypothesis": True}
+
 MECHANICS = Chapter(
     "mechanics",
     "Mechanics",
@@ -159,4 +173,10 @@ MECHANICS = Chapter(
     _blocks,
     _numbers,
     values=_values,
+    quantities=(
+        Quantity("bulk_modulus", ("material",), "GPa", "Hill's mean", **_ASKED),
+        Quantity("shear_modulus", ("material",), "GPa", "Hill's mean", **_ASKED),
+        Quantity("pugh", ("material",), "ratio", "bulk over shear modulus, low where brittle", _pugh, **_ASKED),
+    ),
+    step="mechanics",
 )

@@ -19,6 +19,7 @@ from ...case import Case
 from ...chapter import Chapter, Problems, phases_of
 from ...columns import MATERIAL, TIER
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ...quantity import Quantity
 
 __all__ = ["POLYMORPHS", "Polymorphs"]
 
@@ -123,7 +124,8 @@ def _numbers(results: Polymorphs) -> list[KeyNumber]:
             below, _ = one.wins_below("rock salt", conditions.temperature, conditions.pressure)
             quantity = f"Rock salt below layered {one.label} up to x"
             basis = f"{conditions.temperature:g} K, {conditions.pressure:g} bar O2"
-            numbers.append(KeyNumber(quantity, below, "Li per metal", 2, one.tier, basis))
+            names = ("rock_salt_below", one.label)
+            numbers.append(KeyNumber(quantity, below, "Li per metal", 2, one.tier, basis, names=names))
     return numbers
 
 
@@ -147,4 +149,15 @@ POLYMORPHS = Chapter(
     _blocks,
     _numbers,
     values=_values,
+    quantities=(
+        Quantity(
+            "rock_salt_below",
+            ("material",),
+            "Li per metal",
+            "lithium content below which rock salt wins",
+            step="polymorphs",
+            hypothesis=True,
+        ),
+    ),
+    step="polymorphs",
 )

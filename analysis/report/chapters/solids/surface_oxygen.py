@@ -13,6 +13,7 @@ from ...case import Case
 from ...chapter import Chapter, Problems
 from ...columns import LI_VACANCIES, TIER
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ...quantity import Quantity
 from ..oxygen import OXYGEN_LOSS
 
 __all__ = ["SURFACE_OXYGEN", "SurfaceOxygen"]
@@ -94,6 +95,7 @@ def _numbers(results: SurfaceOxygen) -> list[KeyNumber]:
             2,
             one.tier,
             f"{len(one.at(n))} vacancies",
+            names=("surface_preference", one.label, str(n)),
         )
         for one in results.profiles
         for n in one.contents
@@ -121,4 +123,14 @@ SURFACE_OXYGEN = Chapter(
     _blocks,
     _numbers,
     values=_values,
+    quantities=(
+        Quantity(
+            "surface_preference",
+            ("slab", "Li removed"),
+            "eV",
+            "formation energy of an oxygen vacancy inside less that at the surface",
+            step="oxygen_loss",
+            hypothesis=True,
+        ),
+    ),
 )

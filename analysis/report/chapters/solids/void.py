@@ -14,6 +14,7 @@ from ...case import Case
 from ...chapter import Chapter, Problems, phases_of
 from ...columns import TIER
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ...quantity import Quantity
 
 __all__ = ["VOID", "Void"]
 
@@ -102,11 +103,21 @@ def _numbers(found: Void) -> list[KeyNumber]:
     for one in result.capacities:
         quantity = f"Breath of {result.cathode.material} at {one:g} mAh/g"
         numbers.append(
-            KeyNumber(quantity, result.breath(one), "µL per g of composite", 2, result.cathode.tier, "relaxed cells")
+            KeyNumber(
+                quantity,
+                result.breath(one),
+                "µL per g of composite",
+                2,
+                result.cathode.tier,
+                "relaxed cells",
+                names=("breath", result.cathode.material, f"{one:g}"),
+            )
         )
         quantity = f"Charge whose decay opens as much, at {one:g} mAh/g"
         basis = result.electrolyte.reaction
-        numbers.append(KeyNumber(quantity, result.equal(one), "mAh per g of cathode", 1, result.cathode.tier, basis))
+        names = ("equal_decay", result.cathode.material, f"{one:g}")
+        charge = result.equal(one)
+        numbers.append(KeyNumber(quantity, charge, "mAh per g of cathode", 1, result.cathode.tier, basis, names=names))
     return numbers
 
 
@@ -129,4 +140,16 @@ VOID = Chapter(
     _blocks,
     _numbers,
     values=_values,
+    quantities=(
+        Quantity(
+            "breath", ("cathode", "mAh/g"), "µL per g of composite", "breathing of the cathode", step="oxygen_loss"
+        ),
+        Quantity(
+            "equal_decay",
+            ("cathode", "mAh/g"),
+            "mAh per g of cathode",
+            "charge whose decay opens as much as the cathode breathes",
+            step="oxygen_loss",
+        ),
+    ),
 )

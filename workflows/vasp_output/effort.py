@@ -1,4 +1,4 @@
-"""What a VASP run has to do, counted from its own output and forecast from its input, and how long a unit of it takes.
+"""What a VASP run had to do, counted from its own output, and how long a unit of it took.
 
 Model: time × cores = c · N_spin N_k N_bands² N_pw N_scf, the cost of orthogonalising the bands at every electronic step
 (Kresse and Furthmüller, Phys. Rev. B 54, 11169 (1996), section III.G: it outgrows the Fourier transforms from some tens
@@ -10,26 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, exp, log, pi, prod, sqrt
+from math import exp, log, pi, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...documents import Effort, Kind
-from ..tasks import Dos, MolecularDynamics, Relax, Task
-from .cells import VaspCell
-from .inputs import incar_tags, n_bands
-from .settings import VaspSettings
+from ..documents import Effort, Kind
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
-__all__ = ["Calibration", "calibrate", "expected_effort", "measured_effort", "work"]
+__all__ = ["Calibration", "calibrate", "mean_of", "measured_effort", "planewaves", "work"]
 
 #: 2 m / ħ², 1/(eV Å²), CODATA 2018
 _WAVE = 0.262465831
-#: k points of a mesh whose coordinates agree to this are one
-_SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ def measured_effort(run: Vasprun, outcar: dict[str, Any]) -> Effort | None:
     ----------
     run : Vasprun
     outcar : dict
-        Of :func:`...vasp_output.outcar.read_outcar`: cores and elapsed time.
+        Of :func:`.outcar.read_outcar`: cores and elapsed time.
     """
     electronic = sum(len(step["electronic_steps"]) for step in run.ionic_steps)
     points = getattr(run, "actual_kpoints", None)
@@ -93,50 +87,11 @@ def measured_effort(run: Vasprun, outcar: dict[str, Any]) -> Effort | None:
         n_bands=int(run.parameters["NBANDS"]),
         n_kpoints=len(points),
         n_spins=int(run.parameters.get("ISPIN", 1)),
-        n_planewaves=_planewaves(run.initial_structure.volume, float(cutoff)),
+        n_planewaves=planewaves(run.initial_structure.volume, float(cutoff)),
         n_electronic=electronic,
         n_ionic=len(run.ionic_steps),
         cores=cores,
         core_seconds=cores * float(wall) if cores and wall else None,
-    )
-
-
-def expected_effort(cell: VaspCell, task: Task, settings: VaspSettings, known: Calibration) -> Effort:
-    """What a run will have to do.
-
-    Bands are VASP's default, max(N_e/2 + 1 + max(N_atoms/2, 3), 0.6 N_e), or those that a density of states asks for
-    (VASP wiki, NBANDS).
-
-    Parameters
-    ----------
-    cell : VaspCell
-    task : Relax, Static, Dos or MolecularDynamics
-        With a method.
-    settings : VaspSettings
-    known : Calibration
-        Gives the number of steps.
-    """
-    method = task.method
-    if method is None:
-        raise ValueError("a task of VASP has a method")
-    tags = incar_tags(cell, task, settings)
-    amounts = cell.structure.composition.get_el_amt_dict()
-    electrons = sum(settings.potcars[element].valence * amount for element, amount in amounts.items())
-    usual = max(electrons / 2 + 1 + max(len(cell.structure) / 2, 3), 0.6 * electrons)
-    bands = n_bands(cell, settings, method.spin_polarized) if isinstance(task, Dos) else ceil(usual)
-    ionic = 1.0
-    if isinstance(task, MolecularDynamics):
-        ionic = task.n_steps
-    elif isinstance(task, Relax):
-        ionic = min(known.ionic.get("relax", 20.0), task.max_steps)
-    per_step = known.electronic.get(task.kind) or _mean(list(known.electronic.values()))
-    return Effort(
-        n_bands=bands,
-        n_kpoints=_irreducible(cell, method.kpoints, symmetric=tags.get("ISYM") != 0),
-        n_spins=int(tags["ISPIN"]),
-        n_planewaves=_planewaves(cell.structure.volume, method.cutoff),
-        n_electronic=max(round(ionic * per_step), 1),
-        n_ionic=max(round(ionic), 1),
     )
 
 
@@ -155,7 +110,7 @@ def calibrate(measured: Iterable[tuple[Kind, Effort | None]]) -> Calibration | N
     logs = np.array([log(float(effort.core_seconds or 0.0) / work(effort)) for effort in timed])
     kinds = dict.fromkeys(kind for kind, _ in known)
     per_step = {
-        kind: _mean([effort.n_electronic / effort.n_ionic for other, effort in known if other == kind])
+        kind: mean_of([effort.n_electronic / effort.n_ionic for other, effort in known if other == kind])
         for kind in kinds
     }
     relaxations = [float(effort.n_ionic) for kind, effort in known if kind == "relax"]
@@ -164,28 +119,15 @@ def calibrate(measured: Iterable[tuple[Kind, Effort | None]]) -> Calibration | N
         seconds=exp(float(logs.mean())),
         factor=exp(float(logs.std(ddof=1))) if len(timed) > 1 else None,
         electronic=per_step,
-        ionic={"relax": _mean(relaxations)} if relaxations else {},
+        ionic={"relax": mean_of(relaxations)} if relaxations else {},
     )
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean_of(values: Sequence[float]) -> float:
     """Geometric mean."""
     return exp(sum(map(log, values)) / len(values))
 
 
-def _planewaves(volume: float, cutoff: float) -> float:
+def planewaves(volume: float, cutoff: float) -> float:
     """Plane waves of one wave function: `volume` in Å³, `cutoff` in eV."""
     return volume * sqrt(_WAVE * cutoff) ** 3 / (6 * pi**2)
-
-
-def _irreducible(cell: VaspCell, mesh: tuple[int, int, int], *, symmetric: bool) -> int:
-    """k points that symmetry and time reversal leave of a Γ-centred mesh."""
-    if symmetric and prod(mesh) > 1:
-        from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-        return len(SpacegroupAnalyzer(cell.structure).get_ir_reciprocal_mesh(mesh))
-    points = np.stack(np.meshgrid(*[np.arange(n) / n for n in mesh], indexing="ij"), axis=-1).reshape(-1, 3)
-    back = -points % 1.0
-    back[back > 1 - _SAME] = 0.0
-    paired = {tuple(sorted((tuple(a.round(6)), tuple(b.round(6))))) for a, b in zip(points, back, strict=True)}
-    return len(paired)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from ...analysis.thermodynamics.formation import MeasuredSource
+from ...analysis.thermodynamics.phase_set import PhaseSet
+from ...analysis.thermodynamics.window import WindowResult, stability_window
 from ...configs.load import CONFIGS, parse_file
 from ...configs.models import Spec
-from .formation import MeasuredSource
-from .phase_set import PhaseSet
-from .window import WindowResult, stability_window
 
 __all__ = ["PublishedWindow", "PublishedWindows", "WindowRow", "published_windows", "window_rows"]
 

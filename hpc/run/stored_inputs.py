@@ -6,9 +6,9 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....configs.errors import InputError
-from ...documents import CalculationDocument
-from .cells import vasp_cell
+from ...configs.errors import InputError
+from ...workflows.documents import CalculationDocument
+from ...workflows.engines.vasp.cells import vasp_cell
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

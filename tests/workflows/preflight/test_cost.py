@@ -20,7 +20,8 @@ from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Sta
 from catholyte.workflows.engines.vasp.backend import VaspBackend
 from catholyte.workflows.engines.vasp.cells import vasp_cell
 from catholyte.workflows.engines.vasp.document import document_from_files
-from catholyte.workflows.engines.vasp.effort import calibrate, expected_effort, work
+from catholyte.workflows.preflight.cost import expected_effort
+from catholyte.workflows.vasp_output.effort import calibrate, work
 
 SETTINGS = VaspBackend({"potcar_spec": True}).settings
 #: eV Å², ħ²/2m
