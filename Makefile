@@ -17,7 +17,7 @@ endif
 export GPAW_CONFIG ?= $(abspath $(VENV))/gpaw_siteconfig.py
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types test-slow test-queue test-browser benchmark referees docs docs-images gpaw gpaw-mpi clean
+.PHONY: demo test lint types test-slow test-queue test-browser benchmark referees calibration docs docs-images gpaw gpaw-mpi clean
 
 demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
 	$(BIN)/catholyte run gsirr --store $(DEMO)/store
@@ -71,6 +71,10 @@ benchmark: $(VENV)/test.stamp $(VENV)/gpaw.stamp
 # every number that is held against an independent one; writes docs/referees.md
 referees: $(VENV)/test.stamp $(VENV)/gpaw.stamp
 	$(BIN)/pytest -m referee --write-evidence
+
+# crystals, vacancies, interfaces and forces by every potential; some 40 minutes of one core from nothing; writes docs/calibration.md
+calibration: $(VENV)/test.stamp $(VENV)/gpaw.stamp
+	$(BIN)/python -m catholyte.docs.pages.calibration --compute build/calibration
 
 gpaw: $(VENV)/gpaw.stamp
 

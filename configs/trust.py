@@ -36,6 +36,11 @@ class Trust(Spec):
         default=frozenset(),
         description="what its energies may be: lithium metal or the O2 molecule of a series, entries of a phase set",
     )
+    phase_set_elements: bool = Field(
+        False,
+        description="whether its energies are uncorrected ones of the functional of the phase sets, whose lithium and "
+        "O2 carry no correction and may stand beside them",
+    )
     scale: str = Field(min_length=1, description="of its total energies")
     corrections: dict[Reference, CorrectionName] = Field(
         default_factory=dict, description="what is added to a reference where nothing else is asked for"

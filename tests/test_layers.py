@@ -54,7 +54,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "quantities",
         "chapters",
         "claims",
-        "claims_section first_screen",
+        "claims_section first_screen event_members",
         "page",
     ),
     "hpc": ("store rehearsal", "run", "queue board", "commands", "notebook"),

@@ -248,6 +248,10 @@ class Provenance(_Document):
     effort: Effort | None = None
 
 
+#: JSON schema of each class of documents
+_SCHEMAS: dict[type, dict[str, Any]] = {}
+
+
 class CalculationDocument(_Document):
     """Result of one calculation, the same for VASP, GPAW, CHGNet and the rehearsal."""
 
@@ -279,6 +283,17 @@ class CalculationDocument(_Document):
     settings: dict[str, Any] = Field(default_factory=dict, description="every engine setting in force")
     acceptance: Acceptance | None = Field(None, description="None in documents of schema 1")
     provenance: Provenance
+
+    @classmethod
+    def model_json_schema(cls, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """The schema of the document, made once: jobflow asks for it at every reference to a field of a job's output,
+        hundreds of times in a plan."""
+        whole = super().model_json_schema
+        if arguments or options:
+            return whole(*arguments, **options)
+        if cls not in _SCHEMAS:
+            _SCHEMAS[cls] = whole()
+        return _SCHEMAS[cls]
 
     @property
     def rehearsed(self) -> bool:

@@ -27,6 +27,7 @@ from ...configs.trust import trust_of
 from ...workflows.documents import CalculationDocument, Signature, require_real, require_same_signature
 from ..thermodynamics.open_species import oxygen_data, oxygen_shift
 from ..thermodynamics.phase_set import PhaseSet
+from ..thermodynamics.voltage_curve import elements_signature
 from ..words import number
 
 __all__ = [
@@ -156,12 +157,15 @@ def default_correction(tier: Tier) -> CorrectionName:
 
 
 def reference_from_phase_set(
-    phase_set: PhaseSet, tier: Tier = "chgnet", correction: CorrectionName | None = None
+    phase_set: PhaseSet,
+    tier: Tier = "chgnet",
+    correction: CorrectionName | None = None,
+    own: Signature | None = None,
 ) -> OxygenReference:
-    """Return the O2 reference of a tier whose energies live on the scale of a phase set.
+    """Return the O2 reference of a tier whose energies live on the scale of a phase set, or on that of its elements.
 
-    CHGNet's own energies of elements are not usable; the set's O2 is a density-functional energy on the same scale,
-    without correction.
+    A potential's own energies of elements are not usable; the set's O2 is a density-functional energy on the same
+    scale, without correction.
 
     Parameters
     ----------
@@ -169,6 +173,8 @@ def reference_from_phase_set(
     tier : Tier
     correction : str, optional
         ``none``, ``mp2020`` or ``wang2006``; that of :func:`default_correction` where left out.
+    own : Signature, optional
+        Of the series, as :func:`..thermodynamics.voltage_curve.elements_signature` takes it.
 
     Raises
     ------
@@ -177,7 +183,7 @@ def reference_from_phase_set(
     InputError
         If the set has no oxygen, or the correction is unknown.
     """
-    signature = phase_set.signatures.get(tier)
+    signature = elements_signature(phase_set, tier, own)
     if signature is None:
         known = ", ".join(phase_set.signatures) or "none"
         raise SignatureMismatchError(

@@ -48,7 +48,9 @@ def with_differences(numbers: Sequence[KeyNumber], others: Mapping[str, Sequence
     return widened
 
 
-def committee_section(leader: str, names: Sequence[str], answers: Sequence[Answers]) -> Section:
+def committee_section(
+    leader: str, names: Sequence[str], answers: Sequence[Answers], events: Table | None = None
+) -> Section:
     """Return the section that sets the members' numbers side by side.
 
     Parameters
@@ -59,6 +61,8 @@ def committee_section(leader: str, names: Sequence[str], answers: Sequence[Answe
         Of the others.
     answers : sequence of tuple
         Of each chapter: its key numbers by the first member, and by each other one.
+    events : Table, optional
+        Bond events by member.
     """
     rows, alone = [], list[str]()
     for numbers, others in answers:
@@ -91,6 +95,10 @@ def committee_section(leader: str, names: Sequence[str], answers: Sequence[Answe
         "alike: the difference is a lower bound of the error."
     )
     blocks: list[Block] = [Text(told), Table("committee", "Numbers of the committee's members", columns, rows, note)]
+    if events is not None:
+        blocks.append(events)
+        counted = tuple(f"{row['run']}: {row['kind']} in " for row in events.rows)
+        alone = [quantity for quantity in alone if not quantity.startswith(counted)]
     if alone:
         blocks.append(Text(f"By {leader} alone: {'; '.join(dict.fromkeys(alone))}.", "note"))
     return Section("committee", "Committee", blocks)

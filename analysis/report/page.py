@@ -35,6 +35,7 @@ from .claims_section import claims_section
 from .columns import QUANTITY, TIER, UNIT, X
 from .committee import committee_section, with_differences
 from .content import Column, KeyNumber, Section, Table, Value
+from .event_members import events_by_member
 from .first_screen import replies
 from .rendering import environment, shared_glyphs
 
@@ -144,7 +145,8 @@ def _answered(case: Case) -> tuple[list[Section], list[KeyNumber]]:
         ]
         for section, (numbers, others) in zip(sections, answers, strict=True):
             section.key_numbers = with_differences(numbers, others)
-        sections.insert(len(sections) - _ABOUT, committee_section(case.member, list(case.committee), answers))
+        compared = committee_section(case.member, list(case.committee), answers, events_by_member(case))
+        sections.insert(len(sections) - _ABOUT, compared)
     if found := claim_findings(case):
         sections.insert(0, claims_section(found))
     return sections, [number for section in sections for number in section.key_numbers]

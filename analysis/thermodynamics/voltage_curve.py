@@ -27,6 +27,7 @@ __all__ = [
     "LithiumReference",
     "VoltageCurve",
     "VoltageStep",
+    "elements_signature",
     "lithium_from_document",
     "lithium_from_phase_set",
     "lower_hull",
@@ -162,8 +163,27 @@ class VoltageCurve:
         }
 
 
-def lithium_from_phase_set(phase_set: PhaseSet, tier: Tier = "chgnet") -> LithiumReference:
-    """Return the lithium metal of a phase set, for a tier whose energies live on its scale.
+def elements_signature(phase_set: PhaseSet, tier: Tier, own: Signature | None = None) -> Signature | None:
+    """Return the signature that energies need for the set's lithium and O2 to stand beside them; None where they may
+    not.
+
+    The set says of which signature a tier lives on its scale. Pure elements carry no correction on it: they are also
+    those of a tier whose uncorrected energies are of the same functional, as its block ``trust`` says.
+
+    Parameters
+    ----------
+    phase_set : PhaseSet
+    tier : Tier
+    own : Signature, optional
+        Of the energies, for a tier of the second kind.
+    """
+    return phase_set.signatures.get(tier) or (own if trust_of(tier).phase_set_elements else None)
+
+
+def lithium_from_phase_set(
+    phase_set: PhaseSet, tier: Tier = "chgnet", own: Signature | None = None
+) -> LithiumReference:
+    """Return the lithium metal of a phase set, for a tier as :func:`elements_signature` takes it.
 
     Raises
     ------
@@ -172,7 +192,7 @@ def lithium_from_phase_set(phase_set: PhaseSet, tier: Tier = "chgnet") -> Lithiu
     InputError
         If the set has no lithium.
     """
-    signature = phase_set.signatures.get(tier)
+    signature = elements_signature(phase_set, tier, own)
     if signature is None:
         raise SignatureMismatchError(
             f"{tier} energies are not on the scale of the phase set {phase_set.name} ({phase_set.scale}; tiers on it: "

@@ -41,6 +41,8 @@ class EngineBackend(ABC):
     needs_method: ClassVar[bool] = True
     #: False for an engine whose documents hold no magnetic moments: their absence is told, not refused
     has_moments: bool = True
+    #: s of processor time before the first step, part of every estimate
+    loading_seconds: ClassVar[float] = 0.0
     #: True for an engine that relaxes the height of a cell alone
     relaxes_height: ClassVar[bool] = False
     #: True for an engine whose molecular dynamics goes on from the state in a document, by `proceed`; others take

@@ -91,7 +91,9 @@ def build_plan(
     if not drafts:
         return Plan(recipe, Flow([], name=recipe.name), [], skipped, notes)
     try:
-        flow, renamed = content_address(Flow([draft.job for draft in drafts], name=recipe.name))
+        # a step with one engine in a recipe with a committee: each member drafts the same jobs, some already addressed
+        jobs = {draft.job.uuid: draft.job for draft in reversed(drafts)}
+        flow, renamed = content_address(Flow(list(reversed(jobs.values())), name=recipe.name))
     except ValueError as error:
         raise InputError(f"{source.path}: the jobs do not form a flow: {error}") from None
     return Plan(recipe, flow, planned(drafts, flow, renamed), skipped, notes)

@@ -27,16 +27,7 @@ from ..flows.dynamics import TrajectoryRun, chunk_jobs, require_time_step
 from ..identity import iter_jobs
 from ..roles import Chunk, Main, Variation
 
-__all__ = [
-    "Budget",
-    "Builder",
-    "Draft",
-    "Plan",
-    "PlannedJob",
-    "add_trajectory",
-    "needed",
-    "planned",
-]
+__all__ = ["Budget", "Builder", "Draft", "Plan", "PlannedJob", "add_trajectory", "needed", "planned"]
 
 #: s, estimate of a job of plain Python: the search for a cell takes 1 to 30 s
 PYTHON_SECONDS = 5.0
@@ -144,7 +135,9 @@ class Draft:
     engine, task : Engine, Task or None
         None for a job of plain Python.
     runs : int
-        Calculations of this task that the job stands for.
+        Calculations of this task that the job stands for; the engine is loaded once for all of them.
+    beside : Engine or None
+        Another engine that repeats each of them.
     member : str
         Of the recipe's committee.
     kind : str
@@ -160,6 +153,7 @@ class Draft:
     cell: Structure | Budget
     runs: int = 1
     member: str = ""
+    beside: Engine | None = None
     kind: str = ""
 
     @property
@@ -167,7 +161,8 @@ class Draft:
         """Estimated processor time, s."""
         if self.engine is None or self.task is None:
             return PYTHON_SECONDS
-        return self.runs * self.engine.backend.estimate_seconds(len(self.cell), self.task)
+        n_atoms, again, backends = len(self.cell), self.runs - 1, [e.backend for e in (self.engine, self.beside) if e]
+        return sum(self.runs * b.estimate_seconds(n_atoms, self.task) - again * b.loading_seconds for b in backends)
 
 
 class Builder:
@@ -391,4 +386,5 @@ def add_trajectory(
             maker = ForceComparisonMaker(first=motion.engine, second=Engine(other))
             forces = maker.job_for(made, label, motion.variant(number), role)
             variant = f"forces of {other}, {motion.variant(number)}"
-            builder.drafts.append(Draft(forces, step, label, variant, maker.second, Static(), cell, 2 * maker.frames))
+            draft = Draft(forces, step, label, variant, maker.second, Static(), cell, maker.frames, beside=maker.first)
+            builder.drafts.append(draft)

@@ -27,6 +27,7 @@ from ...thermodynamics.phase_set import PhaseSet
 from ...thermodynamics.voltage_curve import (
     LithiumReference,
     VoltageCurve,
+    elements_signature,
     lithium_from_document,
     lithium_from_phase_set,
     voltage_curve,
@@ -250,8 +251,8 @@ def _oxygen(
     phase_set: PhaseSet,
     metals: Mapping[str, CalculationDocument],
 ) -> OxygenReference:
-    if host.tier in phase_set.signatures:
-        return reference_from_phase_set(phase_set, host.tier, conditions.correction)
+    if elements_signature(phase_set, host.tier, host.signature):
+        return reference_from_phase_set(phase_set, host.tier, conditions.correction, host.signature)
     if "O2" not in metals:
         raise InputError(f"{host.tier} energies need an O2 molecule calculated with the same settings")
     return reference_from_document(metals["O2"], conditions.correction)
@@ -260,8 +261,8 @@ def _oxygen(
 def _lithium(
     host: CalculationDocument, phase_set: PhaseSet, metals: Mapping[str, CalculationDocument]
 ) -> LithiumReference:
-    if host.tier in phase_set.signatures:
-        return lithium_from_phase_set(phase_set, host.tier)
+    if elements_signature(phase_set, host.tier, host.signature):
+        return lithium_from_phase_set(phase_set, host.tier, host.signature)
     if "Li" not in metals:
         raise InputError(f"{host.tier} energies need lithium metal calculated with the same settings")
     return lithium_from_document(metals["Li"])

@@ -27,6 +27,7 @@ from catholyte.configs.errors import InputError, SignatureMismatchError
 from catholyte.tests.support.engines.toy_engine import toy_document
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import Signature
+from catholyte.workflows.engines.registry import load_backend
 
 PBE = Signature(
     engine="gpaw", version="26.7", functional="PBE+U", hubbard_u={"Co": 3.9}, potentials="0.9", cutoff=600.0
@@ -200,6 +201,23 @@ def test_chgnet_takes_its_molecule_from_the_phase_set_and_no_anion_correction_st
     )  # what the energies hold and what is added to the gas are one constant
     assert entry.id in reference.sentence()
     assert "0.687" in reference.sentence()
+
+
+def test_uncorrected_energies_of_the_sets_functional_take_its_elements():
+    """What is on the uncorrected scale, and says so in its block of trust, pays the correction where CHGNet drops it:
+    each oxygen atom of a vacancy costs both the same."""
+    phases = load_phase_set("solidstate")
+    own = load_backend("sevennet", {}).signature()
+    reference, corrected = reference_from_phase_set(phases, "sevennet", own=own), reference_from_phase_set(phases)
+    assert reference.signature == own
+    assert (reference.contained, corrected.contained) == (0.0, -0.687)
+    assert reference.on_series - corrected.on_series == pytest.approx(0.687)
+    reference.check(molecule(tier="sevennet", signature=own))
+    with pytest.raises(SignatureMismatchError):
+        reference.check(molecule(tier="sevennet", signature=own.model_copy(update={"version": "0"})))
+    for tier in ("sevennet", "chgnet-r2scan"):
+        with pytest.raises(SignatureMismatchError, match=f"{tier} energies are not on the scale"):
+            reference_from_phase_set(phases, tier, own=None if tier == "sevennet" else own)
 
 
 def test_the_correction_can_be_switched():

@@ -14,6 +14,7 @@ from catholyte.analysis.report.case import read_case
 from catholyte.analysis.report.chapters.motion import MOTION
 from catholyte.analysis.report.committee import committee_section, with_differences
 from catholyte.analysis.report.content import KeyNumber, Table, Text
+from catholyte.analysis.report.event_members import events_by_member
 from catholyte.analysis.report.page import report_sections, write_report
 from catholyte.configs.recipe import Recipe
 from catholyte.tests.support.campaigns.campaign_documents import MadeRecords, cell_of, made_document, planned, strained
@@ -142,6 +143,33 @@ def _forces(label: str, document: CalculationDocument, differences: float, **giv
         magnitudes=np.ones_like(rows).tolist(),
         **given,
     )
+
+
+def _moved(member: str, breaks: int | None, tier: str = "") -> tuple[Entry, CalculationDocument]:
+    entry = planned(f"{member}1", "interface", "LCO|LPSCl", variant="chunk 1")
+    return _member(entry, member), chunk("LCO|LPSCl", 0, 120, breaks).model_copy(update={"tier": tier or member})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "seen"), [(80, None, "chgnet alone"), (None, 80, "gpaw alone"), (80, 60, "all")]
+)
+def test_each_kind_of_event_is_listed_with_who_saw_it(first: int | None, second: int | None, seen: str) -> None:
+    case = read_case(MadeRecords(RECIPE, [_moved("chgnet", first), _moved("gpaw", second)]))
+    table = events_by_member(case)
+    assert table is not None
+    (row,) = (row for row in table.rows if row["kind"] == "P-S breaking")
+    counts = [float(breaks is not None) for breaks in (first, second)]
+    assert (row["seen"], [row["chgnet"], row["gpaw"]]) == (seen, counts)
+    assert row["difference"] == abs(counts[0] - counts[1])
+    assert (row["low"], row["high"]) == (0.0, 2.0)
+
+
+def test_events_of_one_member_alone_are_not_compared() -> None:
+    assert events_by_member(read_case(MadeRecords(RECIPE, [_moved("chgnet", 80)]))) is None
+    shared = [_moved("chgnet", 80), _moved("gpaw", 80, "chgnet")]  # dynamics of an engine of their own
+    assert events_by_member(read_case(MadeRecords(RECIPE, shared))) is None
+    kinds = committee_section("a", ["b"], [], Table("t", "t", [], [{"run": "r", "kind": "P-S breaking"}]))
+    assert not kinds.tables  # no number of two members: nothing to set side by side
 
 
 def test_the_ledger_says_which_events_stand_where_the_potentials_part() -> None:

@@ -159,6 +159,9 @@ def test_what_is_missing_is_said_and_the_rest_shown():
     other = oxygen_results("LCO", campaign("gpaw"), OxygenConditions(), PHASES)
     assert any("need an O2 molecule" in problem for problem in other.problems)
     assert any("need lithium metal" in problem for problem in other.problems)
+    own = oxygen_results("LCO", campaign("sevennet"), OxygenConditions(), PHASES)
+    assert own.problems == ()
+    assert own.ladder is not None
     orphan = [document for document in campaign() if document.label != "LCO Li-1 1"]
     assert any(
         "is missing" in problem for problem in oxygen_results("LCO", orphan, OxygenConditions(), PHASES).problems

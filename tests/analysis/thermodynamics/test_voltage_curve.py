@@ -170,6 +170,9 @@ def test_lithium_metal_is_the_phase_sets_for_chgnet_and_a_calculation_for_the_re
     assert (entry.energy_per_atom, entry.id in LITHIUM.origin) == (LITHIUM.energy, True)
     with pytest.raises(SignatureMismatchError, match="gpaw energies are not on the scale"):
         lithium_from_phase_set(load_phase_set("solidstate"), "gpaw")
+    uncorrected = FULL.signature.model_copy(update={"engine": "sevennet"})
+    found = lithium_from_phase_set(load_phase_set("solidstate"), "sevennet", uncorrected)
+    assert (found.energy, found.signature) == (LITHIUM.energy, uncorrected)
     metal = FULL.structure.copy()
     metal.remove_sites([i for i, site in enumerate(metal) if site.specie.symbol != "Li"])
     document = toy_document("Li", metal, tier="gpaw")

@@ -51,7 +51,7 @@ def test_python_and_the_command_line_get_one_answer(catholyte: Run, tmp_path: Pa
 def test_plan(catholyte: Run) -> None:
     document = answer(catholyte("plan", "gsirr", "--json"))
     assert all({"name", "engine", "n_atoms", "depends_on"} <= set(job) for job in document["jobs"])
-    assert document["totals"]["jobs"] == len(document["jobs"]) == 10
+    assert document["totals"]["jobs"] == len(document["jobs"]) == 14
     dos = next(job for job in document["jobs"] if job["kind"] == "dos")
     assert dos["depends_on"] == ["LCO chgnet relax"]
 
@@ -109,7 +109,7 @@ def test_run_status_why_report(catholyte: Run, tmp_path: Path) -> None:
             ["bulk.materials.1", "unknown material 'LPSC1'", "LPSCl"],
         ),
         ("max_force:", "max_forces:", ["bulk.max_forces", "unknown key", "did you mean max_force"]),
-        ("engine: chgnet", "engine: chgnett", ["bulk.engine", "unknown engine 'chgnett'", "chgnet"]),
+        ("[chgnet, sevennet]", "[chgnett, sevennet]", ["unknown engine 'chgnett'", "chgnet"]),
         ("cutoff: 600 eV", "cutoff: 600 eX", ["electronic.cutoff", "unknown unit 'eX'", "allowed: eV"]),
         ("Co: 3.9 eV", "Co: -3.9 eV", ["hubbard_u.Co", "greater than or equal to 0"]),
         ("hubbard_u:\n  Co: 3.9 eV", "hubbard_u:\n  Ni: 6.7 eV", ["hubbard_u", "no entry for the transition metal Co"]),

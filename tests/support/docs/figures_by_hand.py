@@ -29,6 +29,7 @@ from catholyte.analysis.figures.oxygen import (
     redox_figure,
     substitution_figure,
 )
+from catholyte.analysis.figures.parity import ParityPanel, parity_figure
 from catholyte.analysis.figures.reactions import (
     MixingCurve,
     WindowLadder,
@@ -423,6 +424,26 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     },
     "force_differences_figure": _forces,
     "barrier_figure": _barriers,
+    "parity_figure": lambda: parity_figure(
+        [
+            ParityPanel(
+                "Formation energies",
+                "measured (eV/atom)",
+                "computed (eV/atom)",
+                {"chgnet": [("LiCl", -2.1, -2.0), ("CoO", -1.2, -1.1)], "sevennet": [("LiCl", -2.1, -2.05)]},
+            ),
+            ParityPanel(
+                "Volumes",
+                "measured (Å³/atom)",
+                "deviation (%)",
+                {
+                    "chgnet": [("LiCl", 17.0, 0.7), ("CoO", 9.7, 1.8)],
+                    "sevennet": [("LiCl", 17.0, -1.0), ("CoO", 9.7, 1.2)],
+                },
+                deviations=True,
+            ),
+        ]
+    ),
     "moduli_figure": _moduli,
     "arrhenius_figure": _arrhenius,
     "void_figure": _void,

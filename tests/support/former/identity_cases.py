@@ -41,6 +41,7 @@ from catholyte.workflows.flows.substitution import SubstitutionMaker
 from catholyte.workflows.identity import content_address, identity
 from catholyte.workflows.interface_documents import BuiltInterfaces, Candidate, References
 from catholyte.workflows.plan.build import build_plan
+from catholyte.workflows.plan.builder import PlannedJob
 
 __all__ = ["PLANS", "added_jobs", "digest", "direct_jobs", "fix_versions", "kind_of", "planned_jobs", "summary"]
 
@@ -66,7 +67,7 @@ def planned_jobs(recipe: str, engine: str) -> dict[str, Job]:
     except InputError:
         return {}
     jobs = {job.uuid: job for job in plan.flow.jobs if isinstance(job, Job)}
-    former = [one for one in plan.jobs if one.step not in LATER_STEPS and (recipe, one.step) not in LATER]
+    former = [one for one in plan.jobs if _led(one) and one.step not in LATER_STEPS and (recipe, one.step) not in LATER]
     return _by_key((f"{recipe}/{engine}/{one.step}/{one.name}", jobs[one.uuid]) for one in former)
 
 
@@ -103,6 +104,11 @@ def summary(planned: Sequence[Job]) -> dict[str, Any]:
     """Number and digest of the jobs of a plan, and of those that they would add."""
     found = {"planned": planned, "added": added_jobs(planned)}
     return {name: [len(jobs), digest([job.uuid for job in jobs])[:32]] for name, jobs in found.items() if jobs}
+
+
+def _led(job: PlannedJob) -> bool:
+    """Whether a recipe asked for the job before it had a committee: forces and jobs of other members came with that."""
+    return "forces of" not in job.variant and job.members in ([], ["chgnet"], ["chgnet", "sevennet"])
 
 
 def _by_key(named: Iterator[tuple[str, Job]]) -> dict[str, Job]:

@@ -65,6 +65,7 @@ class AseBackend(EngineBackend):
     moments_of: str = ""
     #: True for a potential whose units nobody here has looked at: the guard is asked whatever the cell holds
     examined_always: bool = False
+    loading_seconds: ClassVar[float] = 5.0
     relaxes_height: ClassVar[bool] = True
     restarts: ClassVar[bool] = True
     #: what the engine's YAML is validated as
@@ -182,9 +183,9 @@ class AseBackend(EngineBackend):
 
     def estimate_seconds(self, n_atoms: int, task: Task) -> float:
         """From CHGNet on one thread: about 6 ms per atom and step of a dense oxide, 3 ms of an interface with a
-        sulfide; 5 s to load; 100 steps a relaxation (measured); times :meth:`pace`."""
+        sulfide; :attr:`loading_seconds`; 100 steps a relaxation (measured); times :meth:`pace`."""
         steps, seconds = {"relax": (100, 0.006), "md": (getattr(task, "n_steps", 1), 0.003)}.get(task.kind, (1, 0.006))
-        return 5.0 + self.pace() * seconds * n_atoms * steps
+        return self.loading_seconds + self.pace() * seconds * n_atoms * steps
 
     def proceed(
         self, structure: Structure, task: Task, label: str, directory: Path, restart: Restart
