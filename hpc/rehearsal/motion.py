@@ -63,6 +63,8 @@ def frames(inputs: RunInputs, calculator: Any) -> Iterator[Frame]:
         For a value of IBRION, ISIF or MDALGO that the rehearsal does not know.
     """
     atoms = AseAtomsAdaptor.get_atoms(inputs.structure.copy(site_properties={}), msonable=False)
+    # as between two steps of one run, to the last digit: a library may multiply in another order
+    atoms.set_positions(np.asarray(inputs.structure.frac_coords) @ atoms.cell.array)
     _constrain(atoms, inputs)
     atoms.calc = calculator
     if inputs.kind == "static":
