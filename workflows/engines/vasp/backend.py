@@ -25,16 +25,16 @@ from ...vasp_output.outcar import read_contcar, read_outcar
 from ..acceptance import assess
 from ..backend import EngineBackend, write_atomically
 from ..tasks import Dos, MolecularDynamics, Relax, Task
+from . import stages
 from .cells import VaspCell, vasp_cell
 from .document import Asked, document_from_files
 from .handed import CHARGE, WAVES, Handed, find_handed, hand_on
 from .heights import FIRST, at_height, best_height, further_height, placed_in
 from .inputs import MANIFEST, n_bands, requested_method, write_inputs
 from .parts import ASKED, COPYING, MOVING, PART, Part, go_on, parts, salvage, set_aside, steps_per_chunk
-from .relaxing import EARLIER, ionic_steps, keep_inputs
 from .runner import end_processes, run_stage
 from .settings import RESOURCES, VaspSettings
-from .stages import CANONICAL, HEIGHT, PRECONVERGE, START, Run, final_static, needs_static, runs_of
+from .stages import CANONICAL, HEIGHT, Run, final_static, needs_static, runs_of
 from .trials import STARTS, Asking, try_starts
 
 __all__ = ["CANONICAL", "FINISHED", "RehearsalBackend", "VaspBackend"]
@@ -45,7 +45,7 @@ QUEUE_FILES = ("jfremote_", "remote_job_data", "additional_store_", "queue.", "s
 
 
 #: folders of a calculation that another one would take for its own
-_FOLDERS = (PRECONVERGE, CANONICAL, MOVING, COPYING)
+_FOLDERS = (stages.PRECONVERGE, CANONICAL, MOVING, COPYING)
 
 
 class VaspBackend(EngineBackend):
@@ -171,14 +171,14 @@ class VaspBackend(EngineBackend):
         """Go on with a relaxation that ended with its run, not with its forces, up to the steps of the task."""
         directory, done = asking.directory, 0
         while True:
-            steps, converged = ionic_steps(directory)
+            steps, converged = stages.ionic_steps(directory)
             done += steps
             if converged or steps < self.settings.steps_per_run or done >= task.max_steps:
                 return
             following = _interrupted(directory, asking.structure, asking.cell)
             if following is None:
                 return
-            keep_inputs(directory)
+            stages.keep_inputs(directory)
             waves = (directory / WAVES).is_file() and (directory / WAVES).stat().st_size > 0
             left = task.model_copy(update={"max_steps": task.max_steps - done})
             write_inputs(
@@ -356,7 +356,7 @@ def _clear(directory: Path) -> None:
     files are not ours."""
     if directory.is_dir():
         for path in directory.iterdir():
-            if path.is_dir() and (path.name in _FOLDERS or path.name.startswith((PART, START, EARLIER))):
+            if path.is_dir() and (path.name in _FOLDERS or path.name.startswith((PART, stages.START, stages.EARLIER))):
                 shutil.rmtree(path)
             elif path.is_file() and not path.name.startswith(QUEUE_FILES):
                 path.unlink()

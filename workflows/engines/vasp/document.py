@@ -38,9 +38,9 @@ from ..tasks import MolecularDynamics, Task
 from .cells import VaspCell, vasp_cell
 from .checks import Asked, run_checks, step_energy
 from .parts import Part, join, parts
-from .relaxing import EARLIER
 from .runner import Change, changes
 from .signature import signature_of, tier_of
+from .stages import EARLIER
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun

@@ -6,6 +6,7 @@ A polar slab is converged without the dipole correction first (VASP wiki, LDIPOL
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Literal
 
 from pymatgen.core.structure import Structure
 
+from ....configs.errors import InputError
+from ...vasp_output.files import locate
+from ...vasp_output.run import parse_vasprun
 from ..tasks import MolecularDynamics, Relax, Static, Task
 from .cells import VaspCell, vasp_cell
 from .heights import FIRST, at_height
@@ -21,12 +25,15 @@ from .starts import Start, starts_of
 
 __all__ = [
     "CANONICAL",
+    "EARLIER",
     "HEIGHT",
     "PRECONVERGE",
     "START",
     "Given",
     "Run",
     "final_static",
+    "ionic_steps",
+    "keep_inputs",
     "needs_dipole",
     "needs_static",
     "runs_of",
@@ -39,6 +46,9 @@ PRECONVERGE, START = "preconverge", "start-"
 CANONICAL = "canonical"
 #: beginning of the folders of relaxations at fixed heights
 HEIGHT = "height-"
+#: beginning of the folders with what earlier runs of a relaxation were asked and ran with
+EARLIER = "relax-"
+_KEPT = ("INCAR", "INCAR.orig", "KPOINTS", "KPOINTS.orig", "OSZICAR", "custodian.json")
 
 #: what a run begins with: superposed atoms, or what another run or job has left
 Given = Literal["nothing", "waves", "charge"]
@@ -155,3 +165,34 @@ def written_runs(
 def final_static(task: Relax) -> Static:
     """The static run at the end of a relaxation."""
     return Static(method=task.method)
+
+
+def ionic_steps(directory: Path) -> tuple[int, bool]:
+    """Steps that the run in a directory took, and whether it ended by its forces; 0 and True where it cannot be read:
+    the reader of results says what is wrong with it.
+
+    Parameters
+    ----------
+    directory : Path
+    """
+    try:
+        run = parse_vasprun(locate(directory).vasprun, states=False)
+    except InputError:
+        return 0, True
+    return len(run.ionic_steps), bool(run.converged_ionic)
+
+
+def keep_inputs(directory: Path) -> Path:
+    """Copy what a run was asked and ran with into the next folder of earlier runs: a change of an error handler is not
+    forgotten.
+
+    Parameters
+    ----------
+    directory : Path
+    """
+    place = directory / f"{EARLIER}{1 + len(list(directory.glob(f'{EARLIER}*'))):03d}"
+    place.mkdir()
+    for name in _KEPT:
+        if (directory / name).is_file():
+            shutil.copy2(directory / name, place / name)
+    return place
