@@ -1,4 +1,4 @@
-"""The section `transport` of a recipe: barriers of ions that hop through crystals, and what a source claims of them."""
+"""The section `transport` of a recipe: barriers of ions that hop through crystals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pymatgen.core.periodic_table import Element
 from ..committee import EngineName
 from ..models import Mesh, Spec
 from ..units import ForceLimit, IonicSteps, PositiveAngstrom
-from .claims import OrderClaim
 from .kind import StepKind, listed
 
 __all__ = ["TRANSPORT", "Dopant", "HopSystem", "TransportStep"]
@@ -73,7 +72,6 @@ class TransportStep(Spec):
     images: int = Field(3, ge=1, description="between the end points")
     max_force: ForceLimit = Field(0.05, description="eV/Å, of end points and across the band")
     max_steps: IonicSteps = 500
-    claims: tuple[OrderClaim, ...] = Field((), description="of lowest barriers, eV")
 
     @model_validator(mode="after")
     def _names_stand_once(self) -> TransportStep:
@@ -81,10 +79,6 @@ class TransportStep(Spec):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"{listed(twice)} stands twice: give the systems a 'name' each")
-        asked = [name for claim in self.claims for name in (claim.lower, claim.than) if isinstance(name, str)]
-        unknown = [name for name in asked if name not in names]
-        if unknown:
-            raise ValueError(f"claims: {unknown[0]!r} is no system; there are {', '.join(names)}")
         return self
 
 

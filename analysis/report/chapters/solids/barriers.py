@@ -1,22 +1,20 @@
-"""Chapter on barriers: hops of ions by nudged elastic bands, where they lead, and what the source claims of them."""
+"""Chapter on barriers: hops of ions by nudged elastic bands, and where they lead."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .....configs.steps.transport import TransportStep
 from .....workflows.band_documents import Band, HopCells
 from ....figures.transport import barrier_figure
 from ....transport.barriers import Network, stored_network
-from ....transport.claims import ClaimedOrder, judged
 from ....words import file_stem, number
 from ...case import Case
 from ...chapter import Chapter, Problems
 from ...columns import SYSTEM, TIER
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
 from ...quantity import Quantity
-from .claims import claims_table
 
 __all__ = ["BARRIERS", "Barriers"]
 
@@ -32,19 +30,12 @@ class Barriers:
     ----------
     networks : mapping of str to (str, Network)
         System to its material, and its hops.
-    claims : sequence of ClaimedOrder
     texts : list of Text
         Jobs without a result.
     """
 
     networks: Mapping[str, tuple[str, Network]]
-    claims: Sequence[ClaimedOrder]
     texts: list[Text]
-
-    @property
-    def lowest(self) -> dict[str, float]:
-        """Lowest barrier of each system, the larger of both directions, eV."""
-        return {label: min(one.highest for _, one in found.barriers) for label, (_, found) in self.networks.items()}
 
 
 def _networks(case: Case, problems: Problems) -> dict[str, tuple[str, Network]]:
@@ -63,10 +54,7 @@ def _networks(case: Case, problems: Problems) -> dict[str, tuple[str, Network]]:
 def _evaluate(case: Case, step: TransportStep) -> Barriers:
     problems = Problems()
     networks = _networks(case, problems)
-    alone = Barriers(networks, (), [])
-    members = [alone.lowest, *(Barriers(_networks(one, problems), (), []).lowest for one in case.committee.values())]
-    claims = [judged(claim, members, RESOLVED, "eV") for claim in step.claims]
-    return Barriers(networks, claims, [*case.missing("transport", ()), *problems.texts])
+    return Barriers(networks, [*case.missing("transport", ()), *problems.texts])
 
 
 def _blocks(found: Barriers) -> list[Block]:
@@ -76,10 +64,6 @@ def _blocks(found: Barriers) -> list[Block]:
     for label, (_, one) in found.networks.items():
         alt = f"Energy along the hops of {label}; the barriers stand in the table."
         blocks.append(Picture(f"barriers_{file_stem(label)}", barrier_figure(one, label), alt))
-    if found.claims:
-        blocks.append(
-            claims_table("barrier_claims", "What the source claims of barriers", found.claims, (RESOLVED, "eV"))
-        )
     return blocks
 
 
@@ -164,7 +148,17 @@ def _lowest(found: Barriers, arguments: tuple[str, ...]) -> KeyNumber | None:
     best = min((one for _, one in network[1].barriers), key=lambda one: one.highest)
     basis = f"{len(network[1].barriers)} hops, bands of {len(best.energies) - 2} images"
     quantity = f"Lowest barrier of {arguments[0]}"
-    return KeyNumber(quantity, best.highest, "eV", 2, best.tier, basis, names=("barrier", *arguments))
+    return KeyNumber(
+        quantity,
+        best.highest,
+        "eV",
+        2,
+        best.tier,
+        basis,
+        RESOLVED / 2,
+        "convergence of the band",
+        names=("barrier", *arguments),
+    )
 
 
 BARRIERS = Chapter(

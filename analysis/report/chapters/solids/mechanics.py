@@ -1,4 +1,4 @@
-"""Chapter on mechanics: elastic tensors, moduli of polycrystals, and what the source claims of stiffness."""
+"""Chapter on mechanics: elastic tensors and moduli of polycrystals."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from .....configs.steps.mechanics import MechanicsStep
 from .....workflows.strain_documents import StrainedCells
 from ....cells.elasticity import PUGH, Elasticity, stored_elasticity
 from ....figures.transport import moduli_figure
-from ....transport.claims import ClaimedOrder, judged
 from ....words import number
 from ...case import Case
 from ...chapter import Chapter, Problems
 from ...columns import MATERIAL, TIER
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
 from ...quantity import Quantity
-from .claims import claims_table
 
 __all__ = ["MECHANICS", "Mechanics"]
 
-#: differences of moduli, GPa, and of their ratio that are told apart
-_RESOLVED = {"bulk": (2.0, "GPa"), "shear": (2.0, "GPa"), "pugh": (0.1, "")}
-_QUANTITIES = {"bulk": "bulk modulus", "shear": "shear modulus", "pugh": "bulk over shear modulus"}
+_RANGE = "half the way from Reuss to Voigt"
 
 
 @dataclass(frozen=True)
@@ -33,14 +29,11 @@ class Mechanics:
     Parameters
     ----------
     found : list of Elasticity
-    claims : mapping of str to list of ClaimedOrder
-        By quantity.
     texts : list of Text
         Jobs without a result, crystals that are unstable.
     """
 
     found: list[Elasticity]
-    claims: dict[str, list[ClaimedOrder]]
     texts: list[Text]
 
 
@@ -57,16 +50,7 @@ def _elasticities(case: Case, problems: Problems) -> list[Elasticity]:
 def _evaluate(case: Case, step: MechanicsStep) -> Mechanics:
     problems = Problems()
     found = _elasticities(case, problems)
-    members = [found, *(_elasticities(one, problems) for one in case.committee.values())]
-    claims: dict[str, list[ClaimedOrder]] = {}
-    for claim in step.claims:
-        values = [{one.label: _value(one, claim.quantity) for one in member} for member in members]
-        claims.setdefault(claim.quantity, []).append(judged(claim, values, *_RESOLVED[claim.quantity]))
-    return Mechanics(found, claims, [*case.missing("mechanics", ()), *problems.texts])
-
-
-def _value(found: Elasticity, quantity: str) -> float:
-    return {"bulk": found.bulk_modulus, "shear": found.shear_modulus, "pugh": found.pugh}[quantity]
+    return Mechanics(found, [*case.missing("mechanics", ()), *problems.texts])
 
 
 def _blocks(results: Mechanics) -> list[Block]:
@@ -78,9 +62,6 @@ def _blocks(results: Mechanics) -> list[Block]:
             Picture("moduli", moduli_figure(results.found), alt),
             _tensors(results.found),
         ]
-    for quantity, claims in results.claims.items():
-        title = f"What the source claims: {_QUANTITIES[quantity]}"
-        blocks.append(claims_table(f"claims_{quantity}", title, claims, _RESOLVED[quantity]))
     return blocks
 
 
@@ -138,9 +119,8 @@ def _numbers(results: Mechanics) -> list[KeyNumber]:
             ("Shear", one.shear, one.shear_modulus),
         ):
             quantity, half = f"{name} modulus of {one.label}", (high - low) / 2
-            kind = "half the way from Reuss to Voigt"
             names = (f"{name.lower()}_modulus", one.label)
-            numbers.append(KeyNumber(quantity, value, "GPa", 1, one.tier, basis, half, kind, names=names))
+            numbers.append(KeyNumber(quantity, value, "GPa", 1, one.tier, basis, half, _RANGE, names=names))
     return numbers
 
 
@@ -159,7 +139,8 @@ def _pugh(results: Mechanics, arguments: tuple[str, ...]) -> KeyNumber | None:
     if one is None:
         return None
     quantity, basis = f"Pugh's ratio of {one.label}", f"{one.n_strains} strained cells"
-    return KeyNumber(quantity, one.pugh, "ratio", 2, one.tier, basis, names=("pugh", one.label))
+    half = (one.bulk[1] / one.shear[0] - one.bulk[0] / one.shear[1]) / 2
+    return KeyNumber(quantity, one.pugh, "ratio", 2, one.tier, basis, half, _RANGE, names=("pugh", one.label))
 
 
 _ASKED: dict[str, Any] = {"step": "mechanics", "hypothesis": True}
