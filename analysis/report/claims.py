@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
 
 from ...configs.claims import Claim, Comparison, Term
@@ -360,10 +360,14 @@ def claims_of(recipe: Recipe) -> tuple[Claim, ...]:
 
 def _shipped(recipe: Recipe) -> Recipe | None:
     """The shipped recipe of the same name and source; None where there is none."""
-    if recipe.name not in recipe_names():
-        return None
-    found = load_recipe(recipe.name)[0]
-    return found if found.source == recipe.source else None
+    found = _of_today(recipe.name)
+    return found if found is not None and found.source == recipe.source else None
+
+
+@cache
+def _of_today(name: str) -> Recipe | None:
+    """A shipped recipe, read once: every number that is missing asks for it."""
+    return load_recipe(name)[0] if name in recipe_names() else None
 
 
 def recipe_case(recipe: Recipe) -> Case:

@@ -20,7 +20,7 @@ from catholyte.analysis.thermodynamics.screen import screen
 from catholyte.analysis.thermodynamics.window import stability_window
 from catholyte.analysis.words import number
 from catholyte.configs.load import load_recipe
-from catholyte.configs.recipe import asked, questions
+from catholyte.configs.recipe import STEP_KINDS, asked, questions
 from catholyte.configs.steps.screen import ScreenStep
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.tests.support.former.former_stores import unpack
@@ -77,10 +77,12 @@ def test_every_question_is_answered_in_numbers_before_any_job_has_run(name: str)
         assert all(re.search(r"\d", sentence) for sentence in reply.sentences), reply.sentences
         assert len(reply.sentences) <= 2
     steps = dict(zip(asked(recipe), found, strict=True))
-    assert all(reply.answered for step, reply in steps.items() if step != "oxygen_loss")
-    if "oxygen_loss" in steps:
-        assert steps["oxygen_loss"].sentences == (
-            f"Not answered yet: 0 jobs of the step oxygen_loss were planned; run `catholyte run {name} --only oxygen_loss`.",
+    long = {kind.name for kind in STEP_KINDS if kind.long}
+    assert all(reply.answered for step, reply in steps.items() if step not in long)
+    assert {"oxygen_loss", "transport"} <= long & {*steps}
+    for step in long & {*steps}:
+        assert steps[step].sentences == (
+            f"Not answered yet: 0 jobs of the step {step} were planned; run `catholyte run {name} --only {step}`.",
         )
 
 

@@ -154,4 +154,5 @@ CONDUCTIVITY = Chapter(
     _blocks,
     _numbers,
     values=_values,
+    step="conductivity",
 )
