@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["arrhenius_figure", "barrier_figure", "moduli_figure"]
 
 
-def barrier_figure(found: Network, label: str) -> Figure:
+def barrier_figure(found: Network, system: str) -> Figure:
     """Energy along each hop, from its own first end point: images as points, the cubic between them as a line.
 
     Parameters
     ----------
     found : Network
-    label : str
+    system : str
         Of the material.
     """
     with style():
@@ -44,7 +44,7 @@ def barrier_figure(found: Network, label: str) -> Figure:
         led = [f"{n}: {value:.2f} eV" for n, value in found.lowest.items() if value is not None]
         caption(
             figure,
-            f"{formula_text(label if label.startswith(element) else f'{element} in {label}')} by vacancies.",
+            f"{formula_text(system if system.startswith(element) else f'{element} in {system}')} by vacancies.",
             tier_sentence(tier).replace(": events are hypotheses", "") if tier else "",
             f"To get on along so many directions: {', '.join(led)}." if led else "",
         )

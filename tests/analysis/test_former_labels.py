@@ -20,13 +20,16 @@ from catholyte.workflows.roles import (
     Candidate,
     Chunk,
     Control,
+    HopEnd,
     Host,
     Main,
     Ordering,
     OxygenVacancy,
+    PolymorphCell,
     Reference,
     Role,
     Stack,
+    Strained,
     Substituted,
     Variation,
     read_role,
@@ -99,7 +102,8 @@ def test_labels_and_roles_of_new_jobs_agree(monkeypatch: pytest.MonkeyPatch) -> 
     fix_versions(monkeypatch)
     jobs = [job for job in direct_jobs().values() if isinstance(job.maker, CalculationMaker)]
     told = [(job.function_args[1], read_role(job.function_kwargs.get("role"))) for job in jobs]
-    placed = [(label, role) for label, role in told if role is not None and not isinstance(role, Chunk)]
+    later = (HopEnd, PolymorphCell, Strained)  # kinds that no former document has
+    placed = [(label, role) for label, role in told if role is not None and not isinstance(role, (Chunk, *later))]
     assert [(label, role) for label, role in placed if former_role(label) != role] == []
     kinds = {type(role) for _, role in placed}
     assert {Ordering, Host, Arrangement, OxygenVacancy, Substituted, Candidate, Reference} <= kinds

@@ -112,12 +112,11 @@ def test_what_gases_do_stands_in_a_table() -> None:
     assert alone["pair"] == "LCO"
     assert alone["energy"] == found.gases[0].result.a.self_energy < 0
     assert alone["sigma"] > 0.05
-    assert alone["reaction"] == "LiCoO2 + 1.5 H2 -> 0.5 Li2O + Co + 1.5 H2O"
+    assert alone["reaction"] == "LiCoO2 + 1.5 H2 -> LiHO + Co + H2O"
     assert (pair["pair"], pair["oxygen"]) == ("LCO | TiO2", "0.2")
     assert pair["energy"] == found.gases[1].result.mutual.energy
     texts = [block.text for block in blocks if isinstance(block, Text)]
     assert any("form C without end" in text for text in texts)
-    assert any("holds no hydrogen" in text for text in texts)
 
 
 def test_sections_that_cannot_be_evaluated_say_why(phases: Path, tmp_path: Path) -> None:

@@ -133,11 +133,11 @@ def _numbers(found: Barriers) -> list[KeyNumber]:
 
 def _values(found: Barriers) -> list[Value]:
     values = []
-    for label, (material, network) in found.networks.items():
+    for system, (material, network) in found.networks.items():
         best = min((one for _, one in network.barriers), key=lambda one: one.highest)
         quantity = f"lowest barrier of {best.element} (eV)"
-        text = number(best.highest, 2) if label.endswith(material) else f"{number(best.highest, 2)} ({label})"
-        values.append(Value((material,), quantity, text, best.tier, f"{label}: nudged elastic band"))
+        text = number(best.highest, 2) if system.endswith(material) else f"{number(best.highest, 2)} ({system})"
+        values.append(Value((material,), quantity, text, best.tier, f"{system}: nudged elastic band"))
     return values
 
 

@@ -35,9 +35,9 @@ def _asked(case: Case) -> OxygenLossStep | None:
 def _evaluate(case: Case, step: OxygenLossStep) -> SurfaceOxygen:
     problems, profiles = Problems(), list[DepthProfile]()
     loss = OXYGEN_LOSS.results(case)
-    slabs = tuple(one.slab.label(name_of(one.material)) for one in step.systems if one.slab is not None)
+    slabs = {one.slab.label(name_of(one.material)) for one in step.systems if one.slab is not None}
     for found in loss.results if loss is not None else ():
-        if found.label.startswith(slabs) and found.sampled is not None:
+        if found.label in slabs and found.sampled is not None:
             with problems.attempt(found.label):
                 profiles.append(depth_profile(found.label, found.sampled))
     return SurfaceOxygen(profiles, problems.texts)
