@@ -97,8 +97,15 @@ def near_match_hint(name: str, allowed: Iterable[str]) -> str:
     """Return ``did you mean …? allowed: …`` for a name that is not among the allowed ones."""
     names = sorted(set(allowed))
     lowered = {candidate.lower(): candidate for candidate in names}
-    near = [lowered[n] for n in difflib.get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.5)]
+    alike = [candidate for candidate in names if _as_read(candidate) == _as_read(name)]
+    close = difflib.get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.5)
+    near = list(dict.fromkeys([*alike, *(lowered[n] for n in close)]))[:3]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     if len(names) > MANY_NAMES:
         return f"{hint}{len(names)} names are allowed, {', '.join(near or names[:3])} among them"
     return f"{hint}allowed: {', '.join(names)}"
+
+
+def _as_read(name: str) -> str:
+    """A name without what the eye takes for something else: 0 for O, 1 for l."""
+    return name.lower().translate(str.maketrans("01", "ol"))

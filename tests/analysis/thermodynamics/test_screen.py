@@ -66,7 +66,8 @@ def test_all_interfaces_of_the_library_answer_and_none_gains_energy(shipped: Pha
         assert curve.mutual.max() <= 0, pair
         assert (curve.total <= curve.mutual + 1e-9).all(), pair
     for name in [*electrolytes, *coatings]:
-        assert stability_window(name, shipped, samples=2).ladder
+        found = stability_window(name, shipped, samples=2)
+        assert found.ladder or name == "LiF", "which nothing reduces or oxidises between 0 and 5 V"
 
 
 @pytest.fixture(scope="module")
