@@ -67,9 +67,15 @@ def reduced_mass(composition: Composition) -> float:
     amounts = list(composition.fractional_composition.items())
     found = 0.0
     for (one, x), (other, y) in combinations(amounts, 2):
-        m, n = (float(Composition(element.symbol).weight) for element in (one, other))
+        m, n = _mass(one.symbol), _mass(other.symbol)
         found += (x + y) * m * n / (m + n)
     return found / (len(amounts) - 1)
+
+
+@cache
+def _mass(symbol: str) -> float:
+    """Of an element, u: pymatgen looks it up in a second's hundredth part, and every phase of a set asks for it."""
+    return float(Composition(symbol).weight)
 
 
 def compound_gibbs(composition: Composition, volume: float, temperature: float) -> float:

@@ -16,7 +16,7 @@ from catholyte.tests.support import crystals
 
 LIBRARY = sorted(path.stem for path in (CONFIGS / "materials").glob("*.yaml"))
 #: molecules whose covalent C-O bonds ionic radii do not describe
-COVALENT = {"CO", "CO2", "COS"}
+COVALENT = {"CO", "CO2", "COS", "H2O", "H2S", "LiOH"}
 
 
 def bits(structure):
