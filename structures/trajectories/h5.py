@@ -285,10 +285,15 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         file = h5py.File(path, "r", swmr=unclosed)
     except OSError as error:
         raise InputError(f"{path} cannot be read as HDF5: {error}") from None
-    with file, hdf5_damage_named(file, path):
-        if unclosed and _SIZE in file and path.stat().st_size < file[_SIZE][()]:
-            raise InputError(f"{path} was cut off: {path.stat().st_size} of at least {file[_SIZE][()]} bytes are there")
-        yield file
+    with file:
+        try:  # before anything else is looked at: HDF5 reads again and again what is not there
+            size = int(file[_SIZE][()]) if unclosed and _SIZE in file else 0
+        except RuntimeError as error:
+            raise InputError(f"{path} is damaged: {error}") from None
+        if path.stat().st_size < size:
+            raise InputError(f"{path} was cut off: {path.stat().st_size} of at least {size} bytes are there")
+        with hdf5_damage_named(file, path):
+            yield file
 
 
 def _is_unclosed(path: Path) -> bool:
