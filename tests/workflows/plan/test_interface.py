@@ -183,7 +183,7 @@ def test_other_engines_do_what_they_can(tmp_path: Path, engine: str, has: str, l
 def test_production_takes_the_sources_settings(tmp_path: Path) -> None:
     plan = _plan(tmp_path, engine="vasp")
     relax, md = _task(plan, "LCO|CoO vasp relax"), _task(plan, "LCO|CoO vasp md (chunk 1)")
-    assert (relax["relax_cell"], relax["max_force"], relax["method"]["cutoff"]) == (False, 0.02, 500.0)
+    assert (relax["relax_cell"], relax["max_force"], relax["method"]["cutoff"]) == ("height", 0.02, 500.0)
     assert (md["n_steps"], md["method"]["cutoff"], md["method"]["kpoints"], md["method"]["hubbard_u"]) == (
         250,
         400.0,
