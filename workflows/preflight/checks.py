@@ -200,7 +200,8 @@ def moment_order(runs: Runs) -> Finding:
         same = cell.restored([site.specie.symbol for site in back]) == symbols and np.allclose(
             shift - np.round(shift), 0, atol=1e-9
         )
-        if not same or ("MAGMOM" in incar and scales.size and not np.allclose(scales, scales[0], atol=1e-5)):
+        scaled = scales.size == 0 or (scales[0] > 0 and np.allclose(scales, scales[0], atol=1e-5))
+        if not same or ("MAGMOM" in incar and not scaled):
             problems.append(f"{run.name}: moments or sites come back in another order")
     return finding(
         "MAGMOM after write and read-back",

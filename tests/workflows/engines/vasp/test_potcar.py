@@ -121,7 +121,6 @@ def test_damaged_and_missing_files_are_named(folder: Path, tmp_path: Path) -> No
         _write(folder, tmp_path / "run")
 
 
-@pytest.mark.xfail(reason="bismuth is named and not in the recorded list of the release")
 def test_every_name_of_the_settings_is_in_the_release_and_tungsten_is_sv() -> None:
     chosen = engine_settings("vasp", VaspSettings, {})
     assert check_names(chosen, set(chosen.potcars)) == []
