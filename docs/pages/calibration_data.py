@@ -37,6 +37,7 @@ from ...workflows.documents import CalculationDocument, Signature
 from ...workflows.engines.engine import Engine
 from ...workflows.engines.tasks import MolecularDynamics, Static
 from ...workflows.identity import content_address, iter_jobs
+from ...workflows.phases.corrections import mp2020_correction
 from ...workflows.plan.builder import Plan
 
 __all__ = [
@@ -45,9 +46,9 @@ __all__ = [
     "Rows",
     "collect",
     "compute",
+    "correction_of",
     "force_components",
     "formation_energies",
-    "mp2020_correction",
     "reference_energies",
     "voltage",
 ]
@@ -141,42 +142,25 @@ def _crystal(key: str, document: CalculationDocument) -> dict[str, Any]:
         "formula": document.structure.composition.remove_charges().reduced_formula,
         "n_atoms": document.n_sites,
         "energy": round(document.energy_per_atom, 6),
-        "correction": mp2020_correction(document),
+        "correction": correction_of(document),
         "lattice": {row.parameter: [round(row.computed, 4), round(row.experimental, 4)] for row in rows},
         "seconds": round(document.provenance.wall_seconds, 1),
         "job": key,
     }
 
 
-def mp2020_correction(document: CalculationDocument) -> float | None:
+def correction_of(document: CalculationDocument) -> float | None:
     """Return what puts an energy on the MP2020 scale, eV/atom; None for a scale that cannot be put on it.
 
-    The scheme of A. Wang et al., Sci. Rep. 11, 15496 (2021), as pymatgen has it, with the signs of the oxidation states
-    of the library's crystal, and with U where the Materials Project has it.
+    That of :func:`..workflows.phases.corrections.mp2020_correction`, with the oxidation states of the library's
+    crystal.
     """
     if not trust_of(document.tier).phase_set_elements:
         return 0.0 if "MP2020-corrected" in document.signature.functional else None
-    from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
-    from pymatgen.entries.computed_entries import ComputedStructureEntry
-    from pymatgen.io.vasp.sets import MPRelaxSet
-
     structure = document.structure.copy()
     structure.remove_oxidation_states()
-    symbols = {element.symbol for element in structure.composition}
-    if len(symbols) == 1:
-        return 0.0
-    u = {key: value for key, value in MPRelaxSet.CONFIG["INCAR"]["LDAUU"]["O"].items() if key in symbols}
-    with_u = bool(u) and "O" in symbols
-    states = _states(document.label)
-    entry = ComputedStructureEntry(
-        structure,
-        document.energy,
-        parameters={"run_type": "GGA+U" if with_u else "GGA", "hubbards": u if with_u else {}},
-        data={"oxidation_states": states, "sulfide_type": "sulfide" if states.get("S", 0.0) < 0 else "None"},
-    )
-    scheme = MaterialsProject2020Compatibility(check_potcar=False)
-    scheme.process_entry(entry, clean=True, inplace=True, on_error="raise")
-    return round(float(entry.correction_per_atom), 6)
+    structure.add_oxidation_state_by_element(_states(document.label))
+    return round(mp2020_correction(structure)[0], 6)
 
 
 def _states(name: str) -> dict[str, float]:

@@ -10,7 +10,7 @@ import pytest
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.configs.load import material
 from catholyte.docs.pages.calibration import DATA, PAGE, calibration_page, figures
-from catholyte.docs.pages.calibration_data import POTENTIALS, mp2020_correction, voltage
+from catholyte.docs.pages.calibration_data import POTENTIALS, correction_of, voltage
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.tests.support.engines.toy_engine import toy_document
 from catholyte.workflows.engines.registry import load_backend
@@ -56,14 +56,14 @@ def test_uncorrected_energies_are_corrected_by_what_their_atoms_are(name: str, p
     given = {"tier": "sevennet", "signature": load_backend("sevennet", {}).signature()}
     amounts = cell.composition.element_composition
     expected = sum(value * amounts[symbol] for symbol, value in per_cell.items()) / len(cell)
-    assert mp2020_correction(toy_document(name, cell, **given)) == pytest.approx(expected, abs=1e-6)
+    assert correction_of(toy_document(name, cell, **given)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_corrected_energies_stay_and_other_scales_have_no_correction() -> None:
     cell = calculation_cell(material("Li2O"))
     for tier, expected in (("chgnet", 0.0), ("chgnet-r2scan", None)):
         document = toy_document("Li2O", cell, tier=tier, signature=load_backend(tier, {}).signature())
-        assert mp2020_correction(document) == expected
+        assert correction_of(document) == expected
 
 
 def test_a_voltage_is_the_energy_of_the_lithium_that_leaves() -> None:
