@@ -63,6 +63,13 @@ def test_barriers_of_a_campaign(case: Case) -> None:
     assert hop.length == pytest.approx(2.3, abs=0.1)
     assert 0 < barrier.forward < 2
     assert network.lowest[3] == barrier.highest
+    (quantity,) = BARRIERS.quantities
+    lowest = BARRIERS.value_of(quantity, case, ("Li in Li2O",))
+    assert lowest is not None
+    assert (lowest.value, lowest.uncertainty) == (
+        barrier.highest,
+        0.025,
+    )  # ± 2σ is what bands are converged to, 0.05 eV
     section = BARRIERS.section(case)
     assert {table.name for table in section.tables} == {"barriers", "percolation"}
     assert [number.unit for number in section.key_numbers] == ["eV"]
@@ -77,6 +84,14 @@ def test_moduli_of_a_campaign(case: Case) -> None:
     assert 50 < one.bulk_modulus < 120  # GPa; measured about 80
     assert one.stability > 0
     assert one.tensor[0, 0] == pytest.approx(one.tensor[2, 2], rel=1e-3)
+    (pugh,) = (quantity for quantity in MECHANICS.quantities if quantity.name == "pugh")
+    ratio = MECHANICS.value_of(pugh, case, ("Li2O",))
+    assert ratio is not None
+    assert ratio.value is not None
+    assert ratio.uncertainty is not None
+    (softest, stiffest), (least, most) = one.bulk, one.shear  # Reuss, Voigt
+    assert softest / most <= ratio.value <= stiffest / least
+    assert 2 * ratio.uncertainty == pytest.approx(stiffest / least - softest / most)
     assert {value.row for value in MECHANICS.matrix_values(case)} == {("Li2O",)}
 
 
