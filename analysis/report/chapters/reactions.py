@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ....configs.steps.reactions import ReactionStep
+from ....configs.trust import trust_of
 from ...figures.reactions import MixingCurve, reaction_figure
 from ...thermodynamics.reactions import Product, ReactionResult, react, side
 from ...thermodynamics.volume import VolumeBalance, Volumes
@@ -132,6 +133,7 @@ def _blocks(found: PairResults) -> list[Block]:
         blocks += [
             _summary(found),
             Text(_PARTS, "note"),
+            *_on_each_energy(found),
             measured_table("reactions_measured", found.closed.items()),
             _volume_changes(found),
         ]
@@ -249,6 +251,24 @@ def _summary(found: PairResults) -> Table:
         "which the pair releases less."
     )
     return Table("reactions", "Self, mutual and total reaction energies", columns, rows, note)
+
+
+def _on_each_energy(found: PairResults) -> list[Table]:
+    """The mutual energies with the learned energies replaced by those of each potential, and by density functional
+    theory of the campaign's own; nothing where the campaign has none."""
+    values = {pair: result.by_potential.values for pair, result in found.closed.items() if result.by_potential}
+    names = sorted({name for told in values.values() for name in told})
+    if not any(trust_of(name).trust_class == "dft" for name in names):
+        return []
+    rows = [
+        {"pair": f"{a} | {b}", "mutual": found.closed[a, b].mutual.energy, **told} for (a, b), told in values.items()
+    ]
+    columns = (PAIR, MUTUAL, *(Column(name, f"{trust_of(name).label} (eV/atom)", 3) for name in names))
+    note = (
+        "One energy in place of another where the phase set learned it, or where it was computed at the scale of the "
+        "set; all other phases keep theirs."
+    )
+    return [Table("reactions_by_energy", "Mutual energies on the energies of each potential", columns, rows, note)]
 
 
 def _interval(part: str, interval: tuple[float, float] | None) -> dict[str, float]:
