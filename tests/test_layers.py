@@ -34,10 +34,11 @@ RANKS: dict[str, tuple[str, ...]] = {
         "engines",
         "identity",
         "flows",
-        "plan phases",
+        "phases",
+        "plan",
         "preflight imports",
     ),
-    "workflows.engines": ("cores tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp"),
+    "workflows.engines": ("cores tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp", "rehearsal"),
     "analysis": (
         "words gibbs",
         "thermodynamics states trajectories cells layers former_labels",

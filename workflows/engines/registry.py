@@ -25,8 +25,8 @@ ENGINES: dict[str, tuple[str, str]] = {
     "sevennet": (".ase.sevennet", "SevennetBackend"),
     "gpaw": (".gpaw.backend", "GpawBackend"),
     "vasp": (".vasp.backend", "VaspBackend"),
-    "rehearsal": (".vasp.rehearsal", "RehearsalBackend"),
-    "rehearsal-chgnet": (".vasp.rehearsal", "ChgnetRehearsalBackend"),
+    "rehearsal": (".rehearsal", "RehearsalBackend"),
+    "rehearsal-chgnet": (".rehearsal", "ChgnetRehearsalBackend"),
 }
 
 

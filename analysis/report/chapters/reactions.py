@@ -254,20 +254,14 @@ def _summary(found: PairResults) -> Table:
 
 
 def _on_each_energy(found: PairResults) -> list[Table]:
-    """The mutual energies with the learned energies replaced by those of each potential, and by density functional
-    theory of the campaign's own; nothing where the campaign has none."""
+    """Mutual energies on the energies of each potential beside the campaign's own DFT; nothing where it has none."""
     values = {pair: result.by_potential.values for pair, result in found.closed.items() if result.by_potential}
     names = sorted({name for told in values.values() for name in told})
     if not any(trust_of(name).trust_class == "dft" for name in names):
         return []
-    rows = [
-        {"pair": f"{a} | {b}", "mutual": found.closed[a, b].mutual.energy, **told} for (a, b), told in values.items()
-    ]
+    rows = [{"pair": " | ".join(pair), "mutual": found.closed[pair].mutual.energy, **values[pair]} for pair in values]
     columns = (PAIR, MUTUAL, *(Column(name, f"{trust_of(name).label} (eV/atom)", 3) for name in names))
-    note = (
-        "One energy in place of another where the phase set learned it, or where it was computed at the scale of the "
-        "set; all other phases keep theirs."
-    )
+    note = "Where the set learned an energy and the column has another, that one counts; all other phases keep theirs."
     return [Table("reactions_by_energy", "Mutual energies on the energies of each potential", columns, rows, note)]
 
 

@@ -22,8 +22,8 @@ from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.tests.support import phase_sets
 from catholyte.tests.support.vasp.finished import answers, written_to
 from catholyte.workflows.documents import CalculationDocument, Signature
+from catholyte.workflows.engines.rehearsal import RehearsalBackend
 from catholyte.workflows.engines.tasks import Relax
-from catholyte.workflows.engines.vasp.rehearsal import RehearsalBackend
 from catholyte.workflows.phases.scale import SETTINGS, scale_differences, scale_method
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

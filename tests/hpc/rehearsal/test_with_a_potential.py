@@ -19,10 +19,10 @@ from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.acceptance import accept, assess
 from catholyte.workflows.engines.registry import load_backend
+from catholyte.workflows.engines.rehearsal import ChgnetRehearsalBackend, RehearsalBackend
 from catholyte.workflows.engines.tasks import MolecularDynamics, Relax, Static, Task
 from catholyte.workflows.engines.vasp.document import document_from_files
 from catholyte.workflows.engines.vasp.inputs import write_inputs
-from catholyte.workflows.engines.vasp.rehearsal import ChgnetRehearsalBackend, RehearsalBackend
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pymatgen about missing POTCARs
 

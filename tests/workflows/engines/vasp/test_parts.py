@@ -17,9 +17,9 @@ from catholyte.hpc.rehearsal.faults import VARIABLE
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.acceptance import accept
+from catholyte.workflows.engines.rehearsal import RehearsalBackend
 from catholyte.workflows.engines.tasks import MolecularDynamics
 from catholyte.workflows.engines.vasp.parts import PART, join, parts, salvage, steps_per_chunk
-from catholyte.workflows.engines.vasp.rehearsal import RehearsalBackend
 from catholyte.workflows.vasp_output.run import parse_vasprun
 
 METHOD = Method(hubbard_u={"Co": 3.9}, cutoff=400, kpoints=(1, 1, 1))

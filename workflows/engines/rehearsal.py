@@ -13,14 +13,14 @@ from typing import Any, ClassVar
 
 from pymatgen.core.structure import Structure
 
-from ....configs.models import Tier
-from ...documents import Acceptance, CalculationDocument, Check
-from ..backend import EngineBackend
-from ..tasks import Relax, Task
-from .backend import VaspBackend
-from .cells import VaspCell
-from .document import Asked
-from .signature import STAND_IN_VERSION
+from ...configs.models import Tier
+from ..documents import Acceptance, CalculationDocument, Check
+from .backend import EngineBackend
+from .tasks import Relax, Task
+from .vasp.backend import VaspBackend
+from .vasp.cells import VaspCell
+from .vasp.document import Asked
+from .vasp.signature import STAND_IN_VERSION
 
 __all__ = ["ChgnetRehearsalBackend", "RehearsalBackend"]
 
@@ -72,7 +72,7 @@ class RehearsalBackend(VaspBackend):
 
     @property
     def _computing(self) -> EngineBackend:
-        from ..registry import load_backend  # which imports this module for its engines
+        from .registry import load_backend  # which imports this module for its engines
 
         return load_backend(self.potential, {})
 
