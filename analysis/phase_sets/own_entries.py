@@ -16,8 +16,7 @@ from ...configs.trust import trust_of
 from ...structures.crystals.chemistry import chemical_class
 from ...workflows.documents import CalculationDocument, require_real
 from ...workflows.phases.corrections import mp2020_correction
-from ...workflows.phases.potential_errors import DFT_ERROR
-from ...workflows.phases.scale import scale_differences
+from ...workflows.phases.scale import DFT_ERROR, scale_differences
 from ..thermodynamics.phase_set import PhaseEntry, PhaseSet, PhaseSource
 
 __all__ = ["OWN", "entries_from_documents", "joined_by_new", "lowest_by_label", "with_dft", "with_documents"]

@@ -16,8 +16,10 @@ from ...configs.models import Mesh, Method
 from ..signature import Signature
 from .corrections import mp2020_hubbard
 
-__all__ = ["CUTOFF", "SETTINGS", "scale_differences", "scale_method"]
+__all__ = ["CUTOFF", "DFT_ERROR", "SETTINGS", "scale_differences", "scale_method"]
 
+#: eV/atom, 1 σ of PBE/PBE+U reaction energies: Hautier, Ong, Jain, Moore & Ceder, Phys. Rev. B 85, 155208 (2012)
+DFT_ERROR = 0.024
 #: eV
 CUTOFF = 520.0
 #: k points per Å⁻³ of the reciprocal cell

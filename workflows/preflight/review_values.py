@@ -112,7 +112,7 @@ def dispersion(sets: Sets) -> Found:
             yield one, "a layered oxide that has lost lithium, and IVDW is not declared"
 
 
-def is_at_scale(one: InputSet) -> bool:
+def _is_at_scale(one: InputSet) -> bool:
     """Whether a run has the U of the phase sets and their cutoff, or more where its cell relaxes."""
     known = mp2020_hubbard(one.structure)
     cutoff = float(one.tags.get("ENCUT", 0.0))
@@ -162,16 +162,15 @@ def common_zero(sets: Sets) -> Found:
 
 
 def one_u(sets: Sets) -> Found:
-    """Two U for one element among runs whose energies are compared; runs at the level of theory of the phase sets are
-    a series of their own."""
-    first: dict[tuple[str, bool], tuple[float, str]] = {}
+    """Two U for one element among runs whose energies are compared; runs at the level of theory of the phase sets,
+    where U follows from the compound, are a series of their own."""
+    first: dict[str, tuple[float, str]] = {}
     for one in sets:
-        if one.kind == "md":
+        if one.kind == "md" or _is_at_scale(one):
             continue
         table = {e: one.hubbard_u.get(e, 0.0) for e in one.open_shells}
-        at_scale = is_at_scale(one)
         for element, u in table.items():
-            before, where = first.setdefault((element, at_scale), (u, one.folder.name))
+            before, where = first.setdefault(element, (u, one.folder.name))
             if not np.isclose(before, u):
                 yield one, f"U({element}) {u:g} eV, {before:g} eV in {where}: their energies may not be subtracted"
 
