@@ -50,7 +50,8 @@ def integrator_of(atoms: Any, inputs: RunInputs) -> Any:
     if kind == 3:
         gammas = np.atleast_1d(np.asarray(tags["LANGEVIN_GAMMA"], dtype=float))  # 1/ps, one a species
         counts = [count for _, count in inputs.species]
-        friction = np.repeat(np.resize(gammas, len(counts)), counts)[:, None] * 1e-3 / units.fs
+        # by atom, which ASE takes and does not declare
+        friction: Any = np.repeat(np.resize(gammas, len(counts)), counts)[:, None] * 1e-3 / units.fs
         random = np.random.default_rng(int(str(tags["RANDOM_SEED"]).split()[0]))
         return Langevin(atoms, timestep=step, temperature_K=temperature, friction=friction, fixcm=False, rng=random)
     if kind == 4:
