@@ -139,7 +139,7 @@ def test_tables_of_the_report_have_the_same_rows(cases: dict[str, Case]) -> None
         ]
         for part, look in (("columns", lambda column: column.title), ("rows", lambda row: None))
     )
-    assert (columns, rows) == ([], ["settings_in_force"])  # VASP's tags
+    assert (columns, rows) == ([], ["settings_in_force", "packages"])  # what ran, and with which tags
 
 
 def test_nothing_of_it_enters_a_report_unless_it_is_relabelled(cases: dict[str, Case]) -> None:
