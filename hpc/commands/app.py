@@ -15,6 +15,7 @@ from .campaigns import (
     doctor,
     import_,
     inputs,
+    new,
     plan,
     report,
     retry,
@@ -24,7 +25,7 @@ from .campaigns import (
     tend,
     why,
 )
-from .output import narrate
+from .output import narrate, narrate_error
 from .results import bands, claims, dynamics, export, layers, void
 from .structures import (
     barrier,
@@ -56,6 +57,7 @@ app = typer.Typer(
 #: in the order of `--help`
 COMMANDS = (
     materials.COMMAND,
+    new.COMMAND,
     plan.COMMAND,
     run.COMMAND,
     status.COMMAND,
@@ -111,9 +113,7 @@ def main() -> None:
         if debug:
             raise
         if isinstance(error, CatholyteError):
-            narrate(f"error: {error.message}")
-            if error.advice:
-                narrate(f"what to do: {error.advice}")
+            narrate_error(error)
             sys.exit(error.exit_status)
         narrate(f"error: {type(error).__name__}: {error} (a defect of catholyte; `--debug` shows the traceback)")
         sys.exit(1)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...configs.errors import InputError
+from ...configs.errors import CatholyteError, InputError
 from .options import require_known
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = [
     "emit_json",
     "ending",
     "narrate",
+    "narrate_error",
     "narrate_event",
     "say",
     "say_files",
@@ -63,6 +64,13 @@ def narrate(line: str) -> None:
     """Write one line of progress to standard error."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def narrate_error(error: CatholyteError) -> None:
+    """Write an error and its way out to standard error."""
+    narrate(f"error: {error.message}")
+    if error.advice:
+        narrate(f"what to do: {error.advice}")
 
 
 def narrate_event(event: Event) -> None:

@@ -11,7 +11,7 @@ from ..command import Command
 from ..options import EngineName, Full, RecipeName, StepName, StorePlace
 from ..output import say, say_notes, table_of
 
-__all__ = ["COMMAND", "plan"]
+__all__ = ["COMMAND", "effort_text", "plan"]
 
 HEADS = {
     "name": "job",
@@ -68,9 +68,7 @@ def _show(document: dict[str, Any]) -> None:
     jobs = [{**job, "depends_on": _dependencies(job["depends_on"])} for job in document["jobs"]]
     table_of(f"plan of {document['recipe']}", heads, jobs)
     totals = document["totals"]
-    minutes = totals["cpu_seconds"] / 60
-    effort = f"about {minutes:.0f} CPU minutes" if minutes >= 1 else "less than a CPU minute"
-    say(f"{totals['jobs']} {'job' if totals['jobs'] == 1 else 'jobs'}, {effort} (an order of magnitude)")
+    say(effort_text(totals))
     if "cluster" in document:
         say(
             f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most "
@@ -79,6 +77,13 @@ def _show(document: dict[str, Any]) -> None:
     say_notes(document["notes"])
     for line in document["skipped"]:
         say(f"left out: {line}")
+
+
+def effort_text(totals: dict[str, Any]) -> str:
+    """Number of jobs and their estimated cost in words."""
+    minutes = totals["cpu_seconds"] / 60
+    effort = f"about {minutes:.0f} CPU minutes" if minutes >= 1 else "less than a CPU minute"
+    return f"{totals['jobs']} {'job' if totals['jobs'] == 1 else 'jobs'}, {effort} (an order of magnitude)"
 
 
 def _dependencies(names: list[str]) -> str:
