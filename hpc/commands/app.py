@@ -7,40 +7,10 @@ import sys
 
 import typer
 
-from .campaigns import (
-    board,
-    cancel,
-    check_inputs,
-    database,
-    doctor,
-    import_,
-    inputs,
-    new,
-    plan,
-    report,
-    retry,
-    run,
-    status,
-    submit,
-    tend,
-    why,
-)
+from .campaigns import board
+from .catalog import COMMANDS
+from .contract import schema
 from .output import narrate, narrate_error
-from .results import bands, claims, dynamics, export, layers, void
-from .structures import (
-    barrier,
-    conductivity,
-    elastic,
-    glass,
-    interfaces,
-    materials,
-    orderings,
-    reconstruct,
-    slabs,
-    substitute,
-    vacancies,
-)
-from .thermodynamics import phases, reactions, screen, volumes, window
 
 __all__ = ["app", "main"]
 
@@ -54,47 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-#: in the order of `--help`
-COMMANDS = (
-    materials.COMMAND,
-    new.COMMAND,
-    plan.COMMAND,
-    run.COMMAND,
-    status.COMMAND,
-    why.COMMAND,
-    report.COMMAND,
-    claims.COMMAND,
-    doctor.COMMAND,
-    bands.COMMAND,
-    slabs.COMMAND,
-    interfaces.COMMAND,
-    orderings.COMMAND,
-    vacancies.COMMAND,
-    reconstruct.COMMAND,
-    glass.COMMAND,
-    layers.COMMAND,
-    substitute.COMMAND,
-    barrier.COMMAND,
-    conductivity.COMMAND,
-    elastic.COMMAND,
-    reactions.COMMAND,
-    window.COMMAND,
-    volumes.COMMAND,
-    void.COMMAND,
-    screen.COMMAND,
-    phases.COMMAND,
-    dynamics.COMMAND,
-    submit.COMMAND,
-    tend.COMMAND,
-    retry.COMMAND,
-    cancel.COMMAND,
-    database.COMMAND,
-    inputs.COMMAND,
-    import_.COMMAND,
-    check_inputs.COMMAND,
-    export.COMMAND,
-)
-for command in COMMANDS:
+for command in (*COMMANDS, schema.COMMAND):
     command.register(app)
 app.command()(board.board)  # writes the address before it serves: not an answer that is shown when it is complete
 

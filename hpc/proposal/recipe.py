@@ -140,8 +140,8 @@ source: "a question of one's own: nothing published is compared"
 
 # U on the d shell (Dudarev) of every transition metal; 0 eV is written out. These are the values of
 # {U_SOURCE},
-# on whose scale the phase set's energies stand; where it has none it uses none. GPAW and VASP read this table, potentials
-# have theirs built in.
+# on whose scale the phase set's energies stand; where it has none it uses none. GPAW and VASP read this table;
+# potentials have theirs built in.
 hubbard_u:{values}
 
 choices:
@@ -158,7 +158,7 @@ def _bulk(proposal: Proposal) -> str:
     for one in proposal.materials:
         if one.crystal is None:
             proposal.notes.append(
-                f"{one.substance} is known by its energy alone: it reacts, and is not relaxed or built into stacks; the "
+                f"{one.substance} is known by its energy alone: it reacts, and is not relaxed or stacked; the "
                 "path of its CIF in place of the formula does both"
             )
     files = [one for one in proposal.crystals if one.crystal_name != one.substance]
@@ -249,16 +249,14 @@ def _interface(proposal: Proposal, told: Callable[[str], None]) -> str:
         return ""
     why = "\n".join(f"# {one.label}({facets[one.label].text}): {facets[one.label].reason}." for one in used.values())
     controls = "\n".join(
-        f"      - {{material: {_text(one.crystal_name)}, supercell: {_mesh(control_cell(calculation_cell(one.crystal)))}}}"
-        for one in used.values()
-        if one.crystal is not None
+        f"      - {{material: {_text(one.crystal_name)}, supercell: {_multiples(one)}}}" for one in used.values()
     )
     lines = "\n".join(systems)
     return f"""\
 # Stacks: built, relaxed, moved at 300 K beside the bulk phases as controls. Hours: runs with --only interface (2 ps) or
 # --full (20 ps). NAME:hkl is the facet, on conventional axes; of a file on its own axes.
 {why}
-# max_atoms is a tenth above the smallest cell within 8 % of strain; the electrolyte, the softer of two, takes the strain.
+# max_atoms: a tenth above the smallest cell within 8 % of strain; the electrolyte, the softer of two, takes the strain.
 interface:
   engine: chgnet
   systems:
@@ -274,6 +272,11 @@ interface:
     controls:
 {controls}
 """
+
+
+def _multiples(one: Chosen) -> str:
+    """Multiples of a crystal's cell as the control of a stack."""
+    return _mesh(control_cell(calculation_cell(one.crystal))) if one.crystal is not None else "[1, 1, 1]"
 
 
 def _electronic(proposal: Proposal) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import CatholyteError, InputError
+from ..answers.campaigns import NewRecipe
 from ..command import Command
 from ..options import PhaseSetName
 from ..output import narrate, narrate_error, say, say_notes
@@ -128,4 +129,4 @@ def _show(document: dict[str, Any]) -> None:
     say(f"next: {document['next'][0]}")
 
 
-COMMAND = Command(new, _show, several_values=True)
+COMMAND = Command(new, _show, NewRecipe, several_values=True)

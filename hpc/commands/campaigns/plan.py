@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..answers.campaigns import Plan
 from ..command import Command
 from ..options import EngineName, Full, RecipeName, StepName, StorePlace
 from ..output import say, say_notes, table_of
@@ -91,4 +92,4 @@ def _dependencies(names: list[str]) -> str:
     return ", ".join(names) if len(names) < 5 else f"{len(names)} jobs, {names[0]} the first"
 
 
-COMMAND = Command(plan, _show)
+COMMAND = Command(plan, _show, Plan)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..answers.campaigns import Run
 from ..command import Command
 from ..options import EngineName, Full, RecipeName, StepName, StorePlace
 from ..output import narrate, narrate_event, say
@@ -61,6 +62,7 @@ def _show(document: dict[str, Any], recipe: str) -> None:
 COMMAND = Command(
     run,
     _show,
+    Run,
     failed=lambda document: bool(document["failed"] or document["blocked"]),
     interrupted="interrupted: what is finished is kept; the same command goes on from there",
 )

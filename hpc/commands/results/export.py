@@ -9,6 +9,7 @@ import typer
 
 from ....configs.errors import InputError
 from ...store.campaign_store import open_records
+from ..answers.results import Export
 from ..command import Command
 from ..options import StorePlace
 from ..output import say, say_files, table_of
@@ -78,4 +79,4 @@ def _show(document: dict[str, Any]) -> None:
         say(f"{number} left out: {reason}")
 
 
-COMMAND = Command(export, _show)
+COMMAND = Command(export, _show, Export)
