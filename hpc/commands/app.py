@@ -9,7 +9,7 @@ import typer
 
 from .campaigns import board
 from .catalog import COMMANDS
-from .contract import schema
+from .contract import mcp, schema
 from .output import narrate, narrate_error
 
 __all__ = ["app", "main"]
@@ -27,6 +27,7 @@ app = typer.Typer(
 for command in (*COMMANDS, schema.COMMAND):
     command.register(app)
 app.command()(board.board)  # writes the address before it serves: not an answer that is shown when it is complete
+app.command()(mcp.mcp)  # answers an agent for as long as it asks
 
 
 def main() -> None:
