@@ -19,7 +19,6 @@ app = typer.Typer(
     help="Why does this oxide cathode react with this solid electrolyte, and which surface layer stops it?\n\n"
     "Units: eV, Å, µB, fs, K, V vs Li/Li+. `--debug` anywhere shows the traceback of an error.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

@@ -73,11 +73,13 @@ def narrate_error(error: CatholyteError) -> None:
         narrate(f"what to do: {error.advice}")
 
 
-def narrate_event(event: Event) -> None:
-    """Write what happened to a job to standard error."""
+def narrate_event(event: Event, left: str = "") -> None:
+    """Write what happened to a job to standard error, and what is known of the time that the others take."""
     took = f" ({event.seconds:.1f} s)" if event.seconds else ""
     message = f": {event.message}" if event.message else ""
-    narrate(f"[{event.n_finished}/{event.n_total}] {event.state:<8}{event.name}{took}{message}")
+    narrate(
+        f"[{event.n_finished}/{event.n_total}] {event.state:<8}{event.name}{took}{message}{f'; {left}' if left else ''}"
+    )
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -24,9 +24,15 @@ def run(
     full: Full = False,
     workers: Annotated[int, typer.Option(min=0, help="Number of jobs side by side; 0 stands for one per core.")] = 0,
 ) -> dict[str, Any]:
-    """Run a recipe on this machine; again = resume, finished jobs are reused."""
+    """Run a recipe on this machine; again = resume, finished jobs are reused.
+
+    Once three jobs of a kind have been timed, here or before in this store, it says how long the others will take:
+    between the fastest and the slowest of them, measured against their estimates.
+    """
     from ...run.campaign import read_plan, run_campaign
     from ...run.forecast import calibration_of, forecast, has_production
+    from ...run.local import available_cores
+    from ...run.time_left import TimeLeft, measured_times
     from ...store.campaign_store import open_store, rehearsal_location
 
     planned = read_plan(recipe, engine, only, full=full)
@@ -45,7 +51,8 @@ def run(
         narrate(f"note: {line}")
     for line in planned.skipped:
         narrate(f"left out: {line}")
-    summary = run_campaign(opened, planned, narrate_event, workers)
+    clock = TimeLeft(planned.jobs, workers or available_cores(), measured_times(opened))
+    summary = run_campaign(opened, planned, lambda event: narrate_event(event, clock.told(event)), workers)
     names = {state: [summary.names[key] for key in getattr(summary, state)] for state in STATES}
     return {**names, "store": opened.shown, "skipped": planned.skipped}
 
