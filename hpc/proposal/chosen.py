@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def choose(part: str, text: str, phases: PhaseSet, folder: Path) -> Chosen:
     return Chosen(part, substance, found.name, composition, found, crystal_name, entry is not None)
 
 
-def choose_all(asked: dict[str, Sequence[str]], phases: PhaseSet, folder: Path) -> list[Chosen]:
+def choose_all(asked: Mapping[str, Sequence[str]], phases: PhaseSet, folder: Path) -> list[Chosen]:
     """Return the materials of every part, in the order given.
 
     Raises

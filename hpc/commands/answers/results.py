@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from .common import Answer, Interval, Number, Units, Vector
 
-__all__ = ["Bands", "Claims", "Dynamics", "Export", "Layers", "Void"]
+__all__ = ["BandCenters", "Claims", "Dynamics", "Export", "Layers", "Void"]
 
 
 class Center(TypedDict):
@@ -76,7 +76,7 @@ class VacuumLevel(TypedDict):
     flat: bool
 
 
-class Bands(Answer):
+class BandCenters(Answer):
     """Band centres at every available reference, eV."""
 
     formula: str
