@@ -64,6 +64,8 @@ def _show(document: dict[str, Any], recipe: str) -> None:
     say(f"{load_recipe(recipe)[0].name}: {counts}; store {document['store']}")
     if document["failed"]:
         say("`catholyte why JOB` gives the cause of a failure")
+    elif not document["blocked"]:
+        say("next: catholyte report --out report")
 
 
 COMMAND = Command(

@@ -213,3 +213,19 @@ def test_the_budget_holds_the_smallest_cell(catholyte: Run) -> None:
     status, _, err = catholyte(*call, smallest - 1)
     assert status == 2
     assert f"the smallest has {smallest} atoms" in err
+
+
+@pytest.mark.parametrize(
+    ("call", "command"),
+    [
+        (("status",), "`catholyte run RECIPE`"),
+        (("plan", "gsir"), "`catholyte new`"),
+        (("materials", "LCOO"), "`catholyte materials`"),
+    ],
+)
+def test_errors_of_a_first_hour_name_the_next_command(
+    catholyte: Run, folder: Path, call: tuple[str, ...], command: str
+) -> None:
+    status, _, err = catholyte(*call)
+    assert status == 2
+    assert command in err.splitlines()[-1]
