@@ -36,4 +36,4 @@ def _show(document: dict[str, Any]) -> None:
     table_of("jobs", HEADS, document["jobs"])
 
 
-COMMAND = Command(status, _show, Status)
+COMMAND = Command(status, _show, Status, leaves_garbage=False)
