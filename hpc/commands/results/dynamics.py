@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
-from ..answers.results import Dynamics
+from ..answers.dynamics import Dynamics
 from ..command import Command
 from ..options import ElementsOption, element_list
 from ..output import narrate, say, table_of

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ....configs.errors import InputError
-from ..answers.structures import Elasticity
+from ..answers.crystals import Elasticity
 from ..command import Command
 from ..options import MaterialOrFile, Seed, States, StorePlace, require_known
 from ..output import say, table_of

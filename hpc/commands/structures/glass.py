@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
-from ..answers.structures import Glass
+from ..answers.crystals import Glass
 from ..command import Command
 from ..options import FileFormat, OutFolder, Seed, StorePlace, require_known
 from ..output import ending, say, table_of, write_cell

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ....configs.errors import InputError
-from ..answers.thermodynamics import Reactions
+from ..answers.reactions import Reactions
 from ..command import Command
 from ..options import PhaseSetName
 from ..output import say, say_notes, table

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
-from ..answers.thermodynamics import Volumes
+from ..answers.volumes import Volumes
 from ..command import Command
 from ..options import MaterialOrFormula, PhaseSetName
 from ..output import say, say_notes, table_of
