@@ -10,6 +10,7 @@ from .claims import Claim
 from .models import Spec, check_elements
 from .steps.bulk import BULK, BulkStep
 from .steps.conductivity import CONDUCTIVITY, ConductivityStep
+from .steps.deciding_phases import DECIDING_PHASES, DecidingStep
 from .steps.electronic import ELECTRONIC, ElectronicStep
 from .steps.interface import INTERFACE, InterfaceStep
 from .steps.kind import StepKind
@@ -40,6 +41,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
     MECHANICS,
     CONDUCTIVITY,
     POLYMORPHS,
+    DECIDING_PHASES,
 )
 
 
@@ -93,6 +95,9 @@ class Recipe(Spec):
     )
     polymorphs: PolymorphStep | None = Field(
         None, description="runs only where it is asked for: --only polymorphs, or --full"
+    )
+    deciding_phases: DecidingStep | None = Field(
+        None, description="runs with VASP where it is asked for: --only deciding_phases, or --full"
     )
     claims: tuple[Claim, ...] = Field(
         (), description="what the source claims: judged in the report, no part of any job"

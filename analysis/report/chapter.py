@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ...configs.errors import CatholyteError
-from ..phase_sets.own_entries import joined_by_new
+from ..phase_sets.own_entries import joined_by_new, with_dft
 from ..thermodynamics.phase_set import PhaseSet, load_phase_set
 from .case import Case
 from .content import Answer, Block, KeyNumber, Section, Text, Value
@@ -199,6 +199,9 @@ def phases_of(case: Case, name: str) -> PhasesOfCase:
         phases, told = None, list[str]()
         with problems.attempt(f"The phase set {name} cannot be used"):
             phases, told = joined_by_new(load_phase_set(name), [found.document for found in case.of("bulk", "main")])
+            if decisive := [found.document for found in case.of("deciding_phases", "main")]:
+                phases, also = with_dft(phases, decisive)
+                told += also
         texts = problems.texts + ([Text("\n".join(told), "note")] if told else [])
         case.computed[key] = PhasesOfCase(phases, texts)
     found: PhasesOfCase = case.computed[key]

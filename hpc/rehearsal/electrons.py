@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil, log10
 from typing import Any
@@ -53,6 +53,13 @@ class Electrons:
     levels: Floats
     occupations: Floats
     cycles: int
+
+    def with_sizes(self, sizes: Floats) -> Electrons:
+        """The same with the sizes of moments of a potential, µB, (n_sites,), which knows no signs: each keeps the sign
+        that it started with."""
+        if self.moments is None:
+            return self
+        return replace(self, moments=np.where(self.moments < 0, -1.0, 1.0) * sizes)
 
     def dos(self, points: int) -> tuple[Floats, Floats]:
         """Grid (eV) and states per eV and spin, flat blocks below and above the gap: two (points,) arrays."""

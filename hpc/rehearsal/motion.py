@@ -1,29 +1,32 @@
-"""Ionic steps: static, relaxation by ASE's optimisers, molecular dynamics that restarts exactly."""
+"""Ionic steps: static, relaxation by ASE's optimisers, molecular dynamics.
+
+With the pair potential, dynamics restarts exactly: its leapfrog goes on from what the CONTCAR holds. With a potential
+of an engine the integrators are ASE's, as those of the engine itself are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from ase import units
-from ase.calculators.calculator import Calculator, all_changes
-from ase.data import atomic_numbers, covalent_radii
-from ase.neighborlist import neighbor_list
-from numpy.typing import NDArray
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from ...configs.arrays import Floats
 from ...configs.errors import InputError
 from .inputs import RunInputs
+from .integrators import integrator_of, thermostat_energy
+from .potential import Potential
 
-__all__ = ["Frame", "Next", "RehearsalPotential", "frames"]
+__all__ = ["Frame", "Next", "frames"]
 
 #: decimals of positions (fractional) and digits of velocities (Å/fs) in a CONTCAR: the run itself goes on from the
 #: rounded numbers, so that a continued trajectory equals an unbroken one bit by bit
 _DECIMALS, _DIGITS = 16, 8
+#: Å, VASP's SYMPREC
+_SYMMETRY_PRECISION = 1e-5
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Next:
 @dataclass(frozen=True)
 class Frame:
     """One ionic step. cell (3, 3) Å; fractional (n, 3); energy eV; forces (n, 3) eV/Å; stress (3, 3) eV/Å³ as dE/dε /
-    V."""
+    V; moments (n,) µB, magnitudes, of a potential that has them."""
 
     cell: Floats
     fractional: Floats
@@ -52,10 +55,17 @@ class Frame:
     temperature: float = 0.0
     thermostat_energy: float = 0.0
     converged: bool = True
+    moments: Floats | None = None
 
 
-def frames(inputs: RunInputs, calculator: Any) -> Iterator[Frame]:
+def frames(inputs: RunInputs, potential: Potential) -> Iterator[Frame]:
     """Yield the ionic steps of a run, at most NSW.
+
+    Parameters
+    ----------
+    inputs : RunInputs
+    potential : Potential
+        Without moments in a run without spin.
 
     Raises
     ------
@@ -66,13 +76,13 @@ def frames(inputs: RunInputs, calculator: Any) -> Iterator[Frame]:
     # as between two steps of one run, to the last digit: a library may multiply in another order
     atoms.set_positions(np.asarray(inputs.structure.frac_coords) @ atoms.cell.array)
     _constrain(atoms, inputs)
-    atoms.calc = calculator
+    atoms.calc = potential.whole if inputs.incar["ISPIN"] == 2 else potential.steps
     if inputs.kind == "static":
         yield _frame(atoms)
     elif inputs.kind == "md":
-        yield from _dynamics(atoms, inputs)
+        yield from (_ase_dynamics if potential.name else _dynamics)(atoms, inputs)
     elif inputs.incar["IBRION"] in (1, 2, 3):
-        yield from _relaxation(atoms, inputs)
+        yield from _relaxation(atoms, inputs, potential)
     else:
         raise InputError(
             f"IBRION = {inputs.incar['IBRION']} is not supported by the rehearsal; allowed: -1, 0, 1, 2, 3"
@@ -91,39 +101,74 @@ def _frame(atoms: Any, *, shape_only: bool = False, **more: Any) -> Frame:
     fractional = atoms.get_scaled_positions(wrap=False)
     stress = atoms.get_stress(voigt=False)
     following = more.pop("following", Next(atoms.cell.array.copy(), fractional))
+    energy, forces = float(atoms.get_potential_energy()), atoms.get_forces(apply_constraint=True)
+    moments = atoms.calc.results.get("magmoms")
     return Frame(
         atoms.cell.array.copy(),
         fractional,
-        float(atoms.get_potential_energy()),
-        atoms.get_forces(apply_constraint=True),
+        energy,
+        forces,
         stress - np.trace(stress) / 3 * np.eye(3) if shape_only else stress,
         following,
+        moments=None if moments is None else np.abs(np.ravel(moments)).astype(float),
         **more,
     )
 
 
-def _relaxation(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
+def _relaxation(atoms: Any, inputs: RunInputs, potential: Potential) -> Iterator[Frame]:
     from ase.filters import FrechetCellFilter
-    from ase.optimize import BFGS
+    from ase.optimize import BFGS, FIRE
 
     isif = inputs.incar["ISIF"]
     if isif not in (0, 1, 2, 3):
         raise InputError(f"ISIF = {isif} is not supported by the rehearsal; allowed: 0, 1, 2, 3")
     target = float(inputs.incar.get("EDIFFG", 10 * inputs.incar["EDIFF"]))
+    invented = not potential.name
+    if not invented and inputs.incar.get("ISYM", 2) > 0:  # forces of VASP have the symmetry of the cell
+        from ase.constraints import FixSymmetry
+
+        atoms.set_constraint([*atoms.constraints, FixSymmetry(atoms, symprec=_SYMMETRY_PRECISION)])
     # the pair potential knows no equilibrium volume: the starting one is kept, and its pressure counts as none
-    moved: Any = FrechetCellFilter(atoms, constant_volume=True) if isif == 3 else atoms
-    optimizer = BFGS(moved, logfile=None)
+    moved: Any = FrechetCellFilter(atoms, constant_volume=invented) if isif == 3 else atoms
+    optimizer = (BFGS if invented else FIRE)(moved, logfile=None)
     limit = int(inputs.incar["NSW"])
     before: float | None = None
-    runs = optimizer.irun(fmax=-target if target < 0 else 0.0, steps=limit - 1)
-    for done in runs:
+    for _ in optimizer.irun(fmax=0.0, steps=limit - 1):
         energy = float(atoms.get_potential_energy())
         if target > 0:
             done = before is not None and abs(energy - before) < target
             before = energy
-        yield _frame(atoms, shape_only=isif == 3, converged=bool(done))
+        else:  # those on the atoms alone are what a reader of the files can hold against the limit
+            done = max(_largest(moved.get_forces()), _largest(atoms.get_forces())) <= -target
+        yield _frame(atoms, shape_only=invented and isif == 3, converged=bool(done))
         if done:
             return
+
+
+def _largest(forces: Floats) -> float:
+    return float(np.linalg.norm(forces, axis=1).max())
+
+
+def _ase_dynamics(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
+    """By ASE's integrators; positions and velocities belong to one time, as in velocity Verlet."""
+    mobile, mass = _mobile(atoms), atoms.get_masses()[:, None]
+    degrees = max(int(mobile.sum()) - (3 if mobile.all() else 0), 1)
+    velocity = inputs.velocities
+    if velocity is None or not np.any(velocity):
+        velocity = _draw(mass, mobile, float(inputs.incar["TEBEG"]), degrees, inputs)
+    atoms.set_velocities(velocity / units.fs)
+    dynamics = integrator_of(atoms, inputs)
+    for _ in range(int(inputs.incar["NSW"])):
+        kinetic = float(atoms.get_kinetic_energy())
+        now = _frame(
+            atoms,
+            kinetic=kinetic,
+            temperature=2 * kinetic / (degrees * units.kB),
+            thermostat_energy=thermostat_energy(dynamics),
+        )
+        dynamics.step()
+        places = atoms.get_scaled_positions(wrap=False)
+        yield replace(now, following=Next(atoms.cell.array.copy(), places, atoms.get_velocities() * units.fs))
 
 
 def _dynamics(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
@@ -200,50 +245,3 @@ def _draw(mass: Floats, mobile: Floats, temperature: float, degrees: int, inputs
 
 def _rounded(values: Floats) -> Floats:
     return np.array([float(f"{value:.{_DIGITS}E}") for value in values.ravel()]).reshape(values.shape)
-
-
-#: eV/Å², of the wall: the thermal overlap at 300 K is 0.1 Å; eV/atom, offset that keeps total energies negative
-_STIFFNESS, _OFFSET = 6.0, -5.0
-#: distance at which two anions, and two atoms that are none, touch, in sums of covalent radii
-_ANIONS, _OTHERS = 1.25, 0.9
-_ANION_NUMBERS = frozenset(atomic_numbers[symbol] for symbol in ("N", "O", "F", "S", "Cl", "Se", "Br", "I"))
-
-
-class RehearsalPotential(Calculator):
-    """ASE calculator of the pair potential: energy (eV), forces (eV/Å), stress (eV/Å³)."""
-
-    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 - ASE declares an instance variable
-
-    def calculate(self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes) -> None:
-        """Compute all properties at once."""
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
-        cell: Any = self.atoms
-        numbers = cell.numbers
-        contact = _contacts(numbers)
-        first, second, distance, vector = neighbor_list("ijdD", cell, float(contact.max()))
-        overlap = np.clip(contact[numbers[first], numbers[second]] - distance, 0.0, None)
-        pulls = (-_STIFFNESS * overlap / distance)[
-            :, None
-        ] * vector  # dE/dr along i -> j, every pair is counted from both ends
-        forces = np.zeros((len(numbers), 3))
-        np.add.at(forces, first, pulls)
-        strain = 0.5 * (vector.T @ pulls) / cell.get_volume()
-        energy = 0.25 * _STIFFNESS * float((overlap**2).sum()) + _OFFSET * len(numbers)
-        self.results = {
-            "energy": energy,
-            "free_energy": energy,
-            "forces": forces,
-            "stress": np.array([strain[0, 0], strain[1, 1], strain[2, 2], strain[1, 2], strain[0, 2], strain[0, 1]]),
-        }
-
-
-def _contacts(numbers: NDArray[np.int64]) -> Floats:
-    """Distance at which two atoms touch, Å, by atomic numbers: (119, 119), 0 for elements that are not there."""
-    present = {int(z) for z in numbers}
-    compound = bool(present & _ANION_NUMBERS) and not present <= _ANION_NUMBERS
-    table = np.zeros((119, 119))
-    for a, b in product(present, repeat=2):
-        like = compound and (a in _ANION_NUMBERS) == (b in _ANION_NUMBERS)
-        scale = (_ANIONS if a in _ANION_NUMBERS else _OTHERS) if like else 1.0
-        table[a, b] = scale * (covalent_radii[a] + covalent_radii[b])
-    return table

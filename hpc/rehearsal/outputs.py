@@ -13,6 +13,7 @@ from ...configs.arrays import Floats
 from .electrons import Electrons
 from .inputs import STAMP, RunInputs
 from .motion import Frame, Next
+from .potential import Potential
 from .vasprun import VasprunWriter
 
 __all__ = ["Outputs"]
@@ -27,13 +28,13 @@ class Outputs:
     """All output files of one run; every ionic step is flushed, so that a kill leaves whole steps and at most one
     broken one."""
 
-    def __init__(self, directory: Path, inputs: RunInputs, electrons: Electrons) -> None:
-        self.directory, self.inputs, self.electrons = directory, inputs, electrons
+    def __init__(self, directory: Path, inputs: RunInputs, electrons: Electrons, potential: Potential) -> None:
+        self.directory, self.inputs, self.electrons, self.potential = directory, inputs, electrons, potential
         self.started = time.monotonic()
         self.oszicar = _open(directory / "OSZICAR")
         self.outcar = _open(directory / "OUTCAR")
         self.xdatcar = _open(directory / "XDATCAR")
-        self.vasprun = VasprunWriter(directory / "vasprun.xml", inputs, electrons)
+        self.vasprun = VasprunWriter(directory / "vasprun.xml", inputs, electrons, potential)
         (directory / "CONTCAR").write_text("")
         self.first: float | None = None
         self.steps = 0
@@ -83,8 +84,9 @@ class Outputs:
     def write_contcar(self, following: Next, *, velocities: bool = True) -> None:
         """Replace CONTCAR by the geometry to go on from."""
         text = self._poscar(following.cell, following.fractional)
-        if velocities and following.velocities is not None and following.thermostat is not None:
+        if velocities and following.velocities is not None:
             text += "\n" + "".join(" ".join(f"{value:16.8E}" for value in row) + "\n" for row in following.velocities)
+        if velocities and following.thermostat is not None:
             nose = "  ".join(f"{value:16.8E}" for value in (*following.thermostat, 0.0, 0.0))
             text += f"\n           1\n  {float(self.inputs.incar['POTIM']):20.16f}\n {nose}\n" + 3 * _rows(
                 following.fractional, 16, 8
@@ -142,7 +144,7 @@ class Outputs:
         titles = "".join(f"   TITEL  = {title}\n" for title in inputs.titles)
         tag = inputs.incar
         self.outcar.write(
-            f" vasp.0.0.0-rehearsal {STAMP}: placeholder numbers, not VASP\n executed on rehearsal\n running on    1 "
+            f" vasp.{self.potential.stamp} {STAMP}: {self.potential.told}\n executed on rehearsal\n running on    1 "
             f"total cores\n\n INCAR:\n{tags}\n{potcars}\n{titles}\n"
             f"   k-points           NKPTS = {len(inputs.kpoints):6d}   k-points in BZ     NKDIM = "
             f"{len(inputs.kpoints):6d}   number of bands    NBANDS= {electrons.n_bands:6d}\n"

@@ -1,5 +1,7 @@
 """``catholyte-rehearse``: stands in for the VASP binary, so that the production path runs without a licence.
 
+Its numbers are placeholders, or with ``--potential NAME`` energies, forces, stress and moments of a potential.
+
 Everything it writes is stamped, and no report takes a stamped number. It is never called ``vasp_std``.
 """
 
@@ -12,14 +14,14 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ...configs.errors import CatholyteError
-from .electrons import Electrons, placeholder_electrons
+from .electrons import placeholder_electrons
 from .faults import MESSAGES, Fault, Faults
 from .inputs import RunInputs, read_inputs
 from .motion import Frame, frames
 from .outputs import Outputs
+from .potential import pair_potential, potential_of
 
 __all__ = ["main", "rehearse"]
 
@@ -30,43 +32,56 @@ _WRONG_U = 9.9
 def main() -> None:
     """Run in the working directory, as VASP does; errors end with exit status 1."""
     parser = argparse.ArgumentParser(
-        prog="catholyte-rehearse", description="A stand-in for the VASP binary: placeholder numbers, stamped as such."
+        prog="catholyte-rehearse",
+        description="A stand-in for the VASP binary: its numbers are none of VASP, and stamped as such.",
     )
     parser.add_argument("--faults", type=Path, help="fault file (YAML); else the variable CATHOLYTE_REHEARSE_FAULTS")
     parser.add_argument(
         "--seconds-per-step", type=float, default=0.0, help="s, pause after each ionic step, to rehearse wall times"
     )
     parser.add_argument(
-        "--chgnet", action="store_true", help="energies and forces by CHGNet instead of the pair potential"
+        "--potential", default="", help="engine of a potential, e.g. chgnet, in place of the pair potential"
     )
     options = parser.parse_args()
     try:
-        rehearse(Path.cwd(), options.faults, options.seconds_per_step, chgnet=options.chgnet)
+        rehearse(Path.cwd(), options.faults, options.seconds_per_step, potential=options.potential)
     except CatholyteError as error:
         print(f" ERROR: {error.message}", flush=True)
         sys.exit(1)
 
 
 def rehearse(
-    directory: Path, faults: Path | None = None, seconds_per_step: float = 0.0, *, chgnet: bool = False
+    directory: Path, faults: Path | None = None, seconds_per_step: float = 0.0, *, potential: str = ""
 ) -> None:
     """Read the inputs in `directory`, move the atoms, write the outputs.
+
+    Parameters
+    ----------
+    directory : Path
+    faults : Path, optional
+        Fault file.
+    seconds_per_step : float
+        s, pause after each ionic step.
+    potential : str
+        Engine of the potential that computes; the pair potential where empty.
 
     Raises
     ------
     InputError
         If an input file is missing or asks for what the rehearsal does not know.
     """
+    computing = potential_of(potential) if potential else pair_potential()
     inputs = read_inputs(directory)
     found = Faults.of_environment(faults, inputs.kind, directory)
     electrons = placeholder_electrons(inputs)
     print(
-        f" running the rehearsal: {inputs.structure.composition.formula}, {inputs.kind}; placeholder numbers, not VASP",
+        f" running the rehearsal: {inputs.structure.composition.formula}, {inputs.kind}; {computing.told}",
         flush=True,
     )
     _tell_handed(directory, inputs)
-    run = _Run(directory, _misled(inputs, found), electrons, found, seconds_per_step)
-    for frame in frames(inputs, _calculator(chgnet)):
+    outputs = Outputs(directory, _misled(inputs, found), electrons, computing)
+    run = _Run(outputs, found, seconds_per_step)
+    for frame in frames(inputs, computing):
         if not run.step(frame):
             return
     run.end()
@@ -80,16 +95,6 @@ def _tell_handed(directory: Path, inputs: RunInputs) -> None:
         print(f" {name}: {'read' if there else 'to be read and not there, atoms instead'}", flush=True)
 
 
-def _calculator(chgnet: bool) -> Any:
-    if chgnet:
-        from chgnet.model.dynamics import CHGNetCalculator
-
-        return CHGNetCalculator(use_device="cpu")
-    from .motion import RehearsalPotential
-
-    return RehearsalPotential()  # type: ignore[no-untyped-call]
-
-
 def _misled(inputs: RunInputs, faults: Faults) -> RunInputs:
     """The fault wrong_ldau: the run reports another U than it was given."""
     if inputs.given.get("LDAUU") is None or faults.strike(("wrong_ldau",)) is None:
@@ -101,15 +106,9 @@ def _misled(inputs: RunInputs, faults: Faults) -> RunInputs:
 class _Run:
     """One run with its faults."""
 
-    def __init__(self, directory: Path, inputs: RunInputs, electrons: Electrons, faults: Faults, pause: float) -> None:
-        self.directory, self.inputs, self.electrons, self.faults, self.pause = (
-            directory,
-            inputs,
-            electrons,
-            faults,
-            pause,
-        )
-        self.outputs = Outputs(directory, inputs, electrons)
+    def __init__(self, outputs: Outputs, faults: Faults, pause: float) -> None:
+        self.outputs, self.faults, self.pause = outputs, faults, pause
+        self.directory, self.inputs = outputs.directory, outputs.inputs
         self.number = 0
         self.frame: Frame | None = None
 
@@ -118,6 +117,8 @@ class _Run:
         self.number += 1
         if not self._before(self.number):
             return False
+        if frame.moments is not None:
+            self.outputs.electrons = self.outputs.electrons.with_sizes(frame.moments)
         unconverged = self.faults.strike(("nelm",), self.number) is not None
         if self.faults.strike(("positive_energy",), self.number) is not None:
             frame = replace(frame, energy=abs(frame.energy))
@@ -147,7 +148,7 @@ class _Run:
         count = (
             int(self.inputs.incar["NELM"])
             if unconverged
-            else min(self.electrons.cycles, int(self.inputs.incar["NELM"]))
+            else min(self.outputs.electrons.cycles, int(self.inputs.incar["NELM"]))
         )
         slow = float(self.inputs.incar["EDIFF"]) * 10 if unconverged else 0.0
         cycles = []

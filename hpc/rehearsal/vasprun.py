@@ -12,11 +12,11 @@ from pymatgen.core.periodic_table import Element
 from .electrons import Electrons
 from .inputs import RunInputs
 from .motion import Frame
+from .potential import Potential
 
-__all__ = ["VERSION", "VasprunWriter"]
+__all__ = ["VasprunWriter"]
 
 
-VERSION = "0.0.0-rehearsal"
 #: parameters that a reader finds whether or not the INCAR names them, with VASP's type words
 _PARAMETERS = {
     "electronic": ("PREC", "ENMAX", "EDIFF", "NELM", "NELMIN", "NBANDS", "NELECT", "ISMEAR", "SIGMA", "LREAL", "ISPIN"),
@@ -29,8 +29,8 @@ _ORBITALS = ("s", "py", "pz", "px", "dxy", "dyz", "dz2", "dxz", "x2-y2")
 class VasprunWriter:
     """Writes the head at once, each ionic step when it is finished, and the electronic part at the end."""
 
-    def __init__(self, path: Path, inputs: RunInputs, electrons: Electrons) -> None:
-        self.inputs, self.electrons = inputs, electrons
+    def __init__(self, path: Path, inputs: RunInputs, electrons: Electrons, potential: Potential) -> None:
+        self.inputs, self.electrons, self.potential = inputs, electrons, potential
         self.stream = path.open("w", encoding="ascii", errors="replace")
         self.open_step = False
         self.last: Frame | None = None
@@ -103,8 +103,8 @@ class VasprunWriter:
         return (
             '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n <generator>\n  <i name="program" '
             'type="string">vasp </i>\n'
-            f'  <i name="version" type="string">{VERSION}  </i>\n  <i name="subversion" type="string">placeholder '
-            "numbers, not VASP</i>\n </generator>\n"
+            f'  <i name="version" type="string">{self.potential.stamp}  </i>\n  <i name="subversion" type="string">'
+            f"{self.potential.told}</i>\n </generator>\n"
             f" <incar>\n{incar} </incar>\n"
             f' <kpoints>\n  <generation param="Gamma">\n   <v type="int" name="divisions">{mesh}</v>\n  </generation>\n'
             f'  <varray name="kpointlist" >\n{points}  </varray>\n  <varray name="weights" >\n{weights}  </varray>\n '

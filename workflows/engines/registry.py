@@ -25,7 +25,8 @@ ENGINES: dict[str, tuple[str, str]] = {
     "sevennet": (".ase.sevennet", "SevennetBackend"),
     "gpaw": (".gpaw.backend", "GpawBackend"),
     "vasp": (".vasp.backend", "VaspBackend"),
-    "rehearsal": (".vasp.backend", "RehearsalBackend"),
+    "rehearsal": (".rehearsal", "RehearsalBackend"),
+    "rehearsal-chgnet": (".rehearsal", "ChgnetRehearsalBackend"),
 }
 
 

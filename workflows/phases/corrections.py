@@ -15,7 +15,7 @@ from pymatgen.core.structure import Structure
 if TYPE_CHECKING:
     from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
 
-__all__ = ["mp2020_correction"]
+__all__ = ["mp2020_correction", "mp2020_hubbard"]
 
 
 def mp2020_correction(structure: Structure) -> tuple[float, float]:
@@ -42,11 +42,7 @@ def mp2020_correction(structure: Structure) -> tuple[float, float]:
     data: dict[str, Any] = {"oxidation_states": states}
     if "S" in states and states["S"] >= 0:
         data["sulfide_type"] = "None"  # a cation: sulfates, sulfur chlorides
-    scheme = _scheme()
-    anion = max(bare.composition.elements, key=lambda element: element.X).symbol
-    hubbards = {
-        element.symbol: scheme.u_settings.get(anion, {}).get(element.symbol, 0.0) for element in bare.composition
-    }
+    scheme, hubbards = _scheme(), mp2020_hubbard(structure)
     with_u = any(hubbards.values())
     parameters = {"run_type": "GGA+U" if with_u else "GGA", "hubbards": hubbards if with_u else {}}
     entry = ComputedStructureEntry(bare, 0.0, parameters=parameters, data=data)
@@ -56,6 +52,20 @@ def mp2020_correction(structure: Structure) -> tuple[float, float]:
         adjustment.uncertainty**2 for adjustment in found if adjustment.uncertainty == adjustment.uncertainty
     )
     return float(total) / len(bare), sqrt(float(variance)) / len(bare)
+
+
+def mp2020_hubbard(structure: Structure) -> dict[str, float]:
+    """Return the U of every element at which the scheme takes an energy to be computed, eV: 0 but for some metals in
+    compounds whose most electronegative element is oxygen or fluorine.
+
+    Parameters
+    ----------
+    structure : Structure
+    """
+    elements = structure.composition.remove_charges().elements
+    anion = max(elements, key=lambda element: element.X).symbol
+    table = _scheme().u_settings.get(anion, {})
+    return {element.symbol: float(table.get(element.symbol, 0.0)) for element in elements}
 
 
 @cache

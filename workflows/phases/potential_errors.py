@@ -12,11 +12,10 @@ from pymatgen.core.composition import Composition
 from ...configs.errors import InputError
 from ...structures.crystals.chemistry import CHEMICAL_CLASSES, ChemicalClass, chemical_class
 from .relaxed_crystals import PublicGeometry
+from .scale import DFT_ERROR
 
 __all__ = ["DFT_ERROR", "FEWEST", "RefereeRow", "class_errors", "potential_error", "referee_rows"]
 
-#: eV/atom, 1 σ of PBE/PBE+U reaction energies: Hautier, Ong, Jain, Moore & Ceder, Phys. Rev. B 85, 155208 (2012)
-DFT_ERROR = 0.024
 #: compounds that a class needs for an error of its own; a class with fewer has that of all compounds
 FEWEST = 10
 

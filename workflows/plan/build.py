@@ -26,6 +26,7 @@ from ..flows.dynamics import TrajectoryRun
 from ..identity import content_address
 from .builder import Budget, Builder, Draft, Plan, add_trajectory, needed, planned
 from .conductivity import add_conductivity
+from .deciding_phases import add_deciding_phases
 from .interface import add_interfaces
 from .mechanics import add_mechanics
 from .oxygen_loss import add_oxygen_loss
@@ -205,6 +206,7 @@ _ADD: dict[str, Callable[[Builder, Any], None]] = {
     "mechanics": add_mechanics,
     "conductivity": add_conductivity,
     "polymorphs": add_polymorphs,
+    "deciding_phases": add_deciding_phases,
 }
 
 

@@ -88,7 +88,7 @@ def one_u_per_element(runs: Runs) -> Finding:
     seen: dict[str, tuple[float, str]] = {}
     problems = []
     for run in runs:
-        if isinstance(run.task, MolecularDynamics) or run.task.method is None:
+        if isinstance(run.task, MolecularDynamics) or run.task.method is None or run.apart:
             continue
         present = {e.symbol for e in run.structure.composition.remove_charges().elements}
         for element, u in run.task.method.hubbard_u.items():
@@ -393,5 +393,5 @@ def wall_time_holds_a_step(runs: Runs, wall_time: float, ranks: int) -> Finding:
 
 
 def _energies(runs: Runs) -> Iterator[PlannedRun]:
-    """Runs whose energies may be subtracted: all but dynamics, and those that vary a setting."""
-    return (run for run in runs if not isinstance(run.task, MolecularDynamics) and not run.varied)
+    """Runs whose energies may be subtracted: all but dynamics, those that vary a setting, and another series."""
+    return (run for run in runs if not isinstance(run.task, MolecularDynamics) and not (run.varied or run.apart))

@@ -53,6 +53,12 @@ class InputSet:
         Names of the pseudopotentials in the order of the POSCAR; empty where neither POTCAR nor POTCAR.spec is there.
     cutoffs : dict
         Name to ENMAX, eV, where it is known.
+    thermostat : bool
+        Whether the POSCAR holds variables of a thermostat, VASP's predictor-corrector block.
+    ended : Structure or None
+        Of a CONTCAR beside it.
+    ended_thermostat : bool
+        Whether that CONTCAR holds variables of a thermostat.
     """
 
     folder: Path
@@ -62,6 +68,9 @@ class InputSet:
     gamma: bool
     potcars: tuple[str, ...] = ()
     cutoffs: dict[str, float] = field(default_factory=dict)
+    thermostat: bool = False
+    ended: Structure | None = None
+    ended_thermostat: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -205,7 +214,11 @@ def _read(folder: Path, known: dict[str, float]) -> InputSet:
     try:
         tags = {str(key).upper(): value for key, value in Incar.from_file(file).items()}
         file = folder / "POSCAR"
-        structure = Poscar.from_file(file, check_for_potcar=False).structure
+        poscar = Poscar.from_file(file, check_for_potcar=False)
+        structure = poscar.structure
+        file = folder / "CONTCAR"
+        written = file.is_file() and file.stat().st_size > 0
+        contcar = Poscar.from_file(file, check_for_potcar=False) if written else None
         file = folder / "KPOINTS"
         kpoints = Kpoints.from_file(file) if file.is_file() else None
     except (ValueError, IndexError, KeyError, TypeError, OSError) as error:
@@ -217,7 +230,18 @@ def _read(folder: Path, known: dict[str, float]) -> InputSet:
         mesh = (int(kpoints.kpts[0][0]), int(kpoints.kpts[0][1]), int(kpoints.kpts[0][2]))
         gamma = not any(kpoints.kpts_shift) and (style == "Gamma" or all(n % 2 for n in mesh))
     names, cutoffs = _potcars(folder)
-    return InputSet(folder, tags, structure, mesh, gamma, names, {**known, **cutoffs})
+    return InputSet(
+        folder,
+        tags,
+        structure,
+        mesh,
+        gamma,
+        names,
+        {**known, **cutoffs},
+        thermostat=poscar.predictor_corrector is not None,
+        ended=contcar.structure if contcar else None,
+        ended_thermostat=contcar is not None and contcar.predictor_corrector is not None,
+    )
 
 
 def _potcars(folder: Path) -> tuple[tuple[str, ...], dict[str, float]]:

@@ -64,6 +64,8 @@ class PlannedRun:
         Of wave functions and charge density, what the job before it hands on.
     varied : bool
         Whether it varies a setting, to show what a number depends on.
+    apart : bool
+        Whether its energy belongs to a series of its own: that of the phase sets, where U follows from the compound.
     """
 
     key: str
@@ -74,6 +76,7 @@ class PlannedRun:
     stack: Mapping[str, Any] = field(default_factory=dict)
     given: Given = "nothing"
     varied: bool = False
+    apart: bool = False
 
     @cached_property
     def cell(self) -> VaspCell:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from .input_sets import InputSet
 
 __all__ = ["COST"]
@@ -14,6 +16,8 @@ Found = Iterator[tuple[InputSet, str]]
 _LARGE = 60
 #: steps of one run of a relaxation
 _STEPS = 200
+#: Å, within which a run starts where another one ended
+_SAME_PLACE = 1e-4
 #: k points that are enough to be shared out
 _POINTS = 4
 
@@ -68,6 +72,23 @@ def chain(sets: Sets) -> Found:
             yield one, "one Nosé-Hoover thermostat, which is not ergodic for a stiff solid"
 
 
+def handed_thermostat(sets: Sets) -> Found:
+    """Chunks of dynamics that begin their thermostat anew though the one before has written its variables."""
+    runs = [one for one in sets if one.kind == "md"]
+    for one in runs:
+        before = next((other for other in runs if other.ended_thermostat and _goes_on(other, one)), None)
+        if before is not None and not one.thermostat:
+            yield one, f"it goes on from {before.folder.name}, whose CONTCAR holds the thermostat, without it"
+
+
+def _goes_on(before: InputSet, after: InputSet) -> bool:
+    """Whether a run starts where another one ended."""
+    if before.ended is None or before.ended.species != after.structure.species:
+        return False
+    shift = after.structure.frac_coords - before.ended.frac_coords
+    return float(np.abs((shift - np.round(shift)) @ after.structure.lattice.matrix).max()) < _SAME_PLACE
+
+
 COST = {
     "preset of dynamics": (
         preset_of_dynamics,
@@ -76,5 +97,9 @@ COST = {
     "electronic steps": (electronic_steps, "NELMIN 4"),
     "groups of k points": (groups_of_points, "KPAR: a divisor of the ranks, up to the irreducible k points"),
     "bounded relaxations": (bounded, "NSW 100, and go on from CONTCAR and WAVECAR"),
+    "thermostat handed on": (
+        handed_thermostat,
+        "copy the whole CONTCAR to POSCAR: the block after the velocities is the thermostat's",
+    ),
     "thermostat": (chain, "MDALGO 4 with NHC_NCHAINS 3 and NHC_PERIOD (VASP 6.4), or Langevin"),
 }

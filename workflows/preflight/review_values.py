@@ -8,6 +8,8 @@ from math import prod
 
 import numpy as np
 
+from ..phases.corrections import mp2020_hubbard
+from ..phases.scale import CUTOFF
 from .input_sets import InputSet
 
 __all__ = ["VALUES"]
@@ -110,6 +112,15 @@ def dispersion(sets: Sets) -> Found:
             yield one, "a layered oxide that has lost lithium, and IVDW is not declared"
 
 
+def _is_at_scale(one: InputSet) -> bool:
+    """Whether a run has the U of the phase sets and their cutoff, or more where its cell relaxes."""
+    known = mp2020_hubbard(one.structure)
+    cutoff = float(one.tags.get("ENCUT", 0.0))
+    relaxes = one.kind == "relax" and cutoff > CUTOFF
+    same = all(np.isclose(one.hubbard_u.get(e, 0.0), known.get(e, 0.0)) for e in one.open_shells)
+    return same and (relaxes or bool(np.isclose(cutoff, CUTOFF)))
+
+
 def _emptied(one: InputSet) -> bool:
     count = {e: one.symbols.count(e) for e in set(one.symbols)}
     metals = sum(count.get(e, 0) for e in one.open_shells)
@@ -139,11 +150,23 @@ def shells_with_u(sets: Sets) -> Found:
             yield one, "; ".join(told)
 
 
+def common_zero(sets: Sets) -> Found:
+    """Bands of cells of several parts in which nothing is written that another cell's bands can be referred to."""
+    for one in sets:
+        told = any(one.tags.get(tag) for tag in ("ICORELEVEL", "LVHAR", "LVTOT"))
+        if one.kind == "dos" and (one.cell.vacuum or one.stack) and not told:
+            yield (
+                one,
+                "neither core levels nor the potential is written: its bands have a zero of their own",
+            )
+
+
 def one_u(sets: Sets) -> Found:
-    """Two U for one element among runs whose energies are compared."""
+    """Two U for one element among runs whose energies are compared; runs at the level of theory of the phase sets,
+    where U follows from the compound, are a series of their own."""
     first: dict[str, tuple[float, str]] = {}
     for one in sets:
-        if one.kind == "md":
+        if one.kind == "md" or _is_at_scale(one):
             continue
         table = {e: one.hubbard_u.get(e, 0.0) for e in one.open_shells}
         for element, u in table.items():
@@ -158,6 +181,7 @@ VALUES = {
     "basis": (basis, "raise ENCUT, or take a softer POTCAR where the property allows: Li for Li_sv in dynamics"),
     "convergence of bands": (converged_bands, "one calculation on a finer mesh, and one at a higher cutoff"),
     "Γ for band edges": (gamma_for_edges, "a Γ-centred mesh for the density of states"),
+    "common zero of bands": (common_zero, "ICORELEVEL 1 or LVHAR .TRUE. in the density of states of stacks and slabs"),
     "height of a stack": (heights, "relax at three heights and fit a parabola, strained crystals alike"),
     "dispersion": (dispersion, "declare it: IVDW 0 with a reason, or 12 in every run of the campaign"),
     "vacuum": (vacuum, "ISIF 2, and one k point along the normal"),

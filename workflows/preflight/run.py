@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Job, OutputReference
 from pymatgen.core.structure import Structure
 
+from ...configs.steps.deciding_phases import DECIDING_PHASES
 from ..engines.engine import CalculationMaker
 from ..engines.registry import load_backend, runs_production
 from ..engines.tasks import MolecularDynamics, read_task
@@ -118,7 +119,8 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
             before = jobs.get(given.uuid) if isinstance(given, OutputReference) else None
             varied = (planned.role or {}).get("kind") == "variation"
             stack = records.get(planned.uuid, {})
-            runs.append(replace(run, stack=stack, given=_given(run, before), varied=varied))
+            apart = planned.step == DECIDING_PHASES.name
+            runs.append(replace(run, stack=stack, given=_given(run, before), varied=varied, apart=apart))
     return runs
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ....configs.steps.reactions import ReactionStep
+from ....configs.trust import trust_of
 from ...figures.reactions import MixingCurve, reaction_figure
 from ...thermodynamics.reactions import Product, ReactionResult, react, side
 from ...thermodynamics.volume import VolumeBalance, Volumes
@@ -132,6 +133,7 @@ def _blocks(found: PairResults) -> list[Block]:
         blocks += [
             _summary(found),
             Text(_PARTS, "note"),
+            *_on_each_energy(found),
             measured_table("reactions_measured", found.closed.items()),
             _volume_changes(found),
         ]
@@ -249,6 +251,18 @@ def _summary(found: PairResults) -> Table:
         "which the pair releases less."
     )
     return Table("reactions", "Self, mutual and total reaction energies", columns, rows, note)
+
+
+def _on_each_energy(found: PairResults) -> list[Table]:
+    """Mutual energies on the energies of each potential beside the campaign's own DFT; nothing where it has none."""
+    values = {pair: result.by_potential.values for pair, result in found.closed.items() if result.by_potential}
+    names = sorted({name for told in values.values() for name in told})
+    if not any(trust_of(name).trust_class == "dft" for name in names):
+        return []
+    rows = [{"pair": " | ".join(pair), "mutual": found.closed[pair].mutual.energy, **values[pair]} for pair in values]
+    columns = (PAIR, MUTUAL, *(Column(name, f"{trust_of(name).label} (eV/atom)", 3) for name in names))
+    note = "Where the set learned an energy and the column has another, that one counts; all other phases keep theirs."
+    return [Table("reactions_by_energy", "Mutual energies on the energies of each potential", columns, rows, note)]
 
 
 def _interval(part: str, interval: tuple[float, float] | None) -> dict[str, float]:

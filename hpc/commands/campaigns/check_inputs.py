@@ -25,9 +25,9 @@ def check_inputs(
     """Read INCAR, KPOINTS, POSCAR (and POTCAR or POTCAR.spec) of any runs and name what an expert would.
 
     Starting moments and spin, states that are not handed on, settings that do not fit the kind of calculation, KPAR,
-    cutoffs against ENMAX, meshes without Γ, stacks at one height, dispersion that nobody declared. All folders are
-    looked at together, since much is only wrong beside another run. Nothing is written. Exit status 1 where there is
-    something to name.
+    cutoffs against ENMAX, meshes without Γ, stacks at one height, bands without a common zero, dispersion that nobody
+    declared, chunks of dynamics without the thermostat of the one before. All folders are looked at together, since
+    much is only wrong beside another run. Nothing is written. Exit status 1 where there is something to name.
 
     Raises
     ------

@@ -88,7 +88,7 @@ def test_forces_and_stress_are_derivatives_of_the_energy() -> None:
     from ase.build import bulk
     from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 
-    from catholyte.hpc.rehearsal.motion import RehearsalPotential
+    from catholyte.hpc.rehearsal.potential import RehearsalPotential
 
     for name in ("CoO", "LPSCl"):
         from pymatgen.io.ase import AseAtomsAdaptor

@@ -26,8 +26,8 @@ from catholyte.hpc.store.ledger import Ledger
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.engine import Engine
+from catholyte.workflows.engines.rehearsal import RehearsalBackend
 from catholyte.workflows.engines.tasks import Static
-from catholyte.workflows.engines.vasp.backend import RehearsalBackend
 from catholyte.workflows.identity import identity
 from catholyte.workflows.plan.build import build_plan
 from catholyte.workflows.plan.builder import Plan

@@ -17,8 +17,8 @@ from catholyte.hpc.rehearsal.faults import KINDS, VARIABLE
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.acceptance import accept
+from catholyte.workflows.engines.rehearsal import RehearsalBackend
 from catholyte.workflows.engines.tasks import MolecularDynamics, Relax, Task
-from catholyte.workflows.engines.vasp.backend import RehearsalBackend
 
 __all__ = ["STATES", "TASKS", "cell", "outcome", "page", "run"]
 

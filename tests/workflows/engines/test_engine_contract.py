@@ -54,8 +54,9 @@ def _compare(refereed: Referee, name: str, quantity: str, deviation: float, tole
 
 
 def test_every_engine_of_the_registry_is_held_to_the_contract() -> None:
-    # VASP is held to it on recorded output, its rehearsal on rehearsed output: vasp/test_engine.py, test_rehearsal.py
-    assert set(CASES) | {"vasp", "rehearsal"} == {*ENGINES, ENTRY_POINT}
+    # VASP is held to it on recorded output, its rehearsals on rehearsed output: vasp/test_engine.py, test_rehearsal.py,
+    # test_with_a_potential.py
+    assert set(CASES) | {"vasp", "rehearsal", "rehearsal-chgnet"} == {*ENGINES, ENTRY_POINT}
     assert not set(OWN) & {"chgnet", "gpaw", "vasp", "rehearsal"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -13,10 +14,17 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp.inputs import Incar
 
 from catholyte.configs.errors import InputError
+from catholyte.configs.load import engine_settings, material
+from catholyte.configs.models import Method
 from catholyte.hpc.commands.app import main
 from catholyte.hpc.commands.campaigns.check_inputs import check_inputs
 from catholyte.hpc.commands.campaigns.inputs import inputs
+from catholyte.hpc.rehearsal.program import rehearse
+from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.tests.support.vasp.former_inputs import write_former
+from catholyte.workflows.engines.tasks import MolecularDynamics
+from catholyte.workflows.engines.vasp.inputs import write_inputs
+from catholyte.workflows.engines.vasp.settings import VaspSettings
 from catholyte.workflows.preflight.input_sets import read_sets
 from catholyte.workflows.preflight.review import RULES, review
 
@@ -111,6 +119,7 @@ def _changed(former: Path, place: Path, folder: str, **tags: Any) -> list[str]:
         ("CoO-relax", {"NUPDOWN": 0}, "total moment fixed"),
         ("CoO-relax", {"ISPIN": 1}, "spin left out"),
         ("LCO-LPSCl-md", {"MDALGO": 0, "SMASS": 0}, "thermostat"),
+        ("LCO-LPSCl-relax", {"NSW": 0, "IBRION": -1, "NEDOS": 5001}, "common zero of bands"),
     ],
 )
 def test_a_tag_is_named_where_it_is_wrong_and_only_there(
@@ -119,6 +128,44 @@ def test_a_tag_is_named_where_it_is_wrong_and_only_there(
     plain = {"thermostat": {"MDALGO": 4, "NHC_NCHAINS": 3}}.get(rule, {})
     assert rule not in _changed(former, tmp_path / "before", folder, **plain)
     assert rule in _changed(former, tmp_path / "after", folder, **tags)
+
+
+@pytest.mark.parametrize("tag", ["ICORELEVEL", "LVHAR"])
+def test_one_of_core_levels_and_potential_gives_bands_a_common_zero(former: Path, tmp_path: Path, tag: str) -> None:
+    dos = {"NSW": 0, "IBRION": -1, "NEDOS": 5001, tag: 1 if tag == "ICORELEVEL" else True}
+    assert "common zero of bands" not in _changed(former, tmp_path / "dos", "LCO-LPSCl-relax", **dos)
+
+
+def test_a_chunk_that_leaves_the_thermostat_behind_is_named(tmp_path: Path) -> None:
+    """Two chunks through the stand-in, with one thermostat, whose variables VASP writes: the second with the whole
+    CONTCAR, and with its geometry and velocities alone."""
+    task = MolecularDynamics(method=Method(cutoff=400, kpoints=(1, 1, 1)), n_steps=3, damping=50)
+    one = engine_settings("vasp", VaspSettings, {"chain_length": 1, "potcar_spec": True})
+    write_inputs(calculation_cell(material("Li2O")), task, one, tmp_path / "chunk-1")
+    rehearse(tmp_path / "chunk-1")
+    shutil.copytree(tmp_path / "chunk-1", tmp_path / "chunk-2")
+    whole = (tmp_path / "chunk-1" / "CONTCAR").read_text()
+    (tmp_path / "chunk-2" / "CONTCAR").unlink()
+    (tmp_path / "chunk-2" / "POSCAR").write_text(whole)
+    told = [[remark.folder.name, remark.rule] for remark in review(read_sets([tmp_path]))]
+    assert ["chunk-2", "thermostat handed on"] not in told
+    blocks = whole.split("\n\n")
+    assert len(blocks) == 3
+    (tmp_path / "chunk-2" / "POSCAR").write_text("\n\n".join(blocks[:2]) + "\n")
+    told = [[remark.folder.name, remark.rule] for remark in review(read_sets([tmp_path]))]
+    assert ["chunk-2", "thermostat handed on"] in told
+    assert ["chunk-1", "thermostat handed on"] not in told
+
+
+def test_runs_at_the_scale_of_the_phase_sets_are_a_series_of_their_own(former: Path, tmp_path: Path) -> None:
+    own, scale = {"LDAUU": [3.9, 0.0]}, {"LDAUU": [3.32, 0.0], "ENCUT": 520}
+    _changed(former, tmp_path / "a", "CoO-dos", **own)
+    _changed(former, tmp_path / "b", "CoO-dos", **scale)
+    assert "one U per element" not in {remark.rule for remark in review(read_sets([tmp_path]))}
+    _changed(
+        former, tmp_path / "c", "CoO-dos", LDAUU=[3.32, 0.0]
+    )  # at the campaign's cutoff it is no energy of the set
+    assert "one U per element" in {remark.rule for remark in review(read_sets([tmp_path]))}
 
 
 def test_two_starts_off_whole_numbers_are_enough(former: Path, tmp_path: Path) -> None:
@@ -149,7 +196,13 @@ def test_two_u_for_one_element_are_named(former: Path, tmp_path: Path) -> None:
 
 
 def test_every_rule_is_known_by_name_and_says_what_to_do() -> None:
-    covered = {rule for rules in NAMED.values() for rule in rules} | {"shells with U", "vacuum", "one U per element"}
+    covered = {rule for rules in NAMED.values() for rule in rules} | {
+        "shells with U",
+        "vacuum",
+        "one U per element",
+        "common zero of bands",
+        "thermostat handed on",
+    }
     assert set(RULES) == covered
     assert all(mend for _, mend in RULES.values())
 

@@ -37,7 +37,7 @@ from .settings import RESOURCES, VaspSettings
 from .stages import CANONICAL, HEIGHT, Run, final_static, needs_static, runs_of
 from .trials import STARTS, Asking, try_starts
 
-__all__ = ["CANONICAL", "FINISHED", "RehearsalBackend", "VaspBackend"]
+__all__ = ["CANONICAL", "FINISHED", "VaspBackend"]
 
 FINISHED = "finished"
 #: what jobflow-remote keeps in the directory that its jobs run in
@@ -360,33 +360,3 @@ def _clear(directory: Path) -> None:
                 shutil.rmtree(path)
             elif path.is_file() and not path.name.startswith(QUEUE_FILES):
                 path.unlink()
-
-
-#: the stand-in for the binary, and names of POTCARs instead of licensed files; custodian looks often, since a run takes
-#: a second
-_STAND_IN: dict[str, Any] = {"vasp_command": "catholyte-rehearse", "potcar_spec": True, "polling_time": 1.0}
-
-
-class RehearsalBackend(VaspBackend):
-    """VASP's engine with ``catholyte-rehearse`` in place of the binary."""
-
-    name: ClassVar[str] = "rehearsal"
-    tier: Tier = "rehearsal"
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        super().__init__({**_STAND_IN, **settings})
-
-    def _at_best_height(self, structure: Structure, task: Relax, label: str, directory: Path) -> CalculationDocument:
-        """At the given height: the pair potential of a rehearsal has no equilibrium."""
-        document = self._answer(structure, task.model_copy(update={"relax_cell": False}), label, directory)
-        checks = document.acceptance.checks if document.acceptance else []
-        told = Check(name="height by a parabola", ok=False, refuses=False, detail="a rehearsal keeps the given height")
-        return document.model_copy(update={"acceptance": Acceptance.of([*checks, told])})
-
-    def version(self) -> str:
-        """No version of VASP: a rehearsal never answers for one."""
-        return "rehearsal 1"
-
-    def estimate_seconds(self, n_atoms: int, task: Task) -> float:
-        """Start of the stand-in and of the readers, and a few milliseconds a step."""
-        return 15.0 + 0.01 * n_atoms * {"relax": 50, "md": getattr(task, "n_steps", 1)}.get(task.kind, 1)

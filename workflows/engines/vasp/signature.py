@@ -24,7 +24,10 @@ from .runner import Change
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
-__all__ = ["signature_of", "tier_of"]
+__all__ = ["STAND_IN_VERSION", "signature_of", "tier_of"]
+
+#: version that the stand-in for VASP writes; a potential that computes follows after a hyphen, its version after a dot
+STAND_IN_VERSION = "0.0.0-rehearsal"
 
 #: GGA
 _GGA = {
@@ -107,10 +110,12 @@ _NONE = ("", "--", "NONE", "F")
 
 
 def tier_of(run: Vasprun) -> Tier:
-    """Name of what stands behind the numbers: the rehearsal stamps the version of what it writes, and a run with a
-    force field of VASP is no density functional theory even where some of its steps were."""
+    """Name of what stands behind the numbers: the rehearsal stamps the version of what it writes, with the potential
+    that computed, and a run with a force field of VASP is no density functional theory even where some of its steps
+    were."""
     if is_stamped(run.vasp_version):
-        return "rehearsal"
+        potential = str(run.vasp_version).removeprefix(STAND_IN_VERSION).split(".")[0].removeprefix("-")
+        return f"rehearsal-{potential}" if potential else "rehearsal"
     return "vasp-mlff" if is_force_field(run) else "vasp"
 
 

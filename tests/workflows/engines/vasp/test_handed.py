@@ -15,8 +15,8 @@ from catholyte.configs.models import Method
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.acceptance import accept
+from catholyte.workflows.engines.rehearsal import RehearsalBackend
 from catholyte.workflows.engines.tasks import Dos, Relax, Static
-from catholyte.workflows.engines.vasp.backend import RehearsalBackend
 from catholyte.workflows.engines.vasp.handed import CHARGE, WAVES, find_handed
 from catholyte.workflows.engines.vasp.settings import VaspSettings
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
@@ -20,6 +20,7 @@ from catholyte.configs.models import Method
 from catholyte.docs.pages.vasp_settings import settings_page
 from catholyte.hpc.commands.campaigns.inputs import inputs
 from catholyte.tests.support.strategies import structures_with_moments
+from catholyte.workflows.engines.acceptance import has_open_shell
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
 from catholyte.workflows.engines.vasp.backend import VaspBackend
 from catholyte.workflows.engines.vasp.cells import vasp_cell
@@ -195,22 +196,40 @@ def test_a_transition_metal_without_u_is_an_error_and_zero_must_be_written(tmp_p
     assert "LDAU" not in incar_tags(vasp_cell(_pair("Ti4+", "O2-")), Static(method=METHOD), NAMES_ONLY)
 
 
+def _resting() -> Structure:
+    """Open shells at rest and in motion, of either sign, and closed shells with moments below the limit."""
+    moments = {"Co2+": (0.25, -0.29, 0.31, -2.7), "O2-": (0.2, 0.0, -0.1, 0.4)}
+    species = [symbol for symbol, sizes in moments.items() for _ in sizes]
+    return Structure(
+        Lattice.cubic(6.0),
+        species,
+        np.array(list(np.ndindex(2, 2, 2))) / 2,
+        site_properties={"magmom": [size for sizes in moments.values() for size in sizes]},
+    )
+
+
 @settings(max_examples=20, deadline=None)
 @given(structure=structures_with_moments(), seed=st.integers(0, 2**16))
+@example(structure=_resting(), seed=3)
 def test_each_atom_keeps_its_moment_through_the_files(
     tmp_path_factory: pytest.TempPathFactory, structure: Structure, seed: int
 ) -> None:
+    """Open shells with less than 0.3 µB are at rest and start from the moment of the settings."""
     shuffled = Structure.from_sites([structure[i] for i in np.random.default_rng(seed).permutation(len(structure))])
     place = tmp_path_factory.mktemp("run")
     cell = write_inputs(
         shuffled,
         Static(method=METHOD.model_copy(update={"hubbard_u": dict.fromkeys(("Co", "Ni", "Mn", "Ti", "W"), 1.0)})),
-        NAMES_ONLY.model_copy(update={"moment_scales": (1.0,), "low_spin_moment": 0.0, "spin_everywhere": True}),
+        NAMES_ONLY.model_copy(update={"moment_scales": (1.0,), "low_spin_moment": 0.7, "spin_everywhere": True}),
         place,
     )
+    expected = [
+        0.7 if abs(moment) < 0.3 and has_open_shell(site.specie) else moment
+        for site, moment in zip(shuffled, shuffled.site_properties["magmom"], strict=True)
+    ]
     back, incar = Poscar.from_file(place / "POSCAR", check_for_potcar=False), Incar.from_file(place / "INCAR")
     assert len(back.site_symbols) == len(set(back.site_symbols)) == len((place / "POTCAR.spec").read_text().split())
-    np.testing.assert_allclose(cell.restored(incar["MAGMOM"]), shuffled.site_properties["magmom"], atol=1e-6)
+    np.testing.assert_allclose(cell.restored(incar["MAGMOM"]), expected, atol=1e-6)
     np.testing.assert_allclose(cell.restored(back.structure.frac_coords.tolist()), shuffled.frac_coords, atol=1e-12)
     assert cell.restored([site.specie.symbol for site in back.structure]) == [
         site.specie.element.symbol for site in shuffled

@@ -17,8 +17,8 @@ from catholyte.hpc.rehearsal.faults import VARIABLE
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.acceptance import accept
+from catholyte.workflows.engines.rehearsal import RehearsalBackend
 from catholyte.workflows.engines.tasks import MolecularDynamics
-from catholyte.workflows.engines.vasp.backend import RehearsalBackend
 from catholyte.workflows.engines.vasp.parts import PART, join, parts, salvage, steps_per_chunk
 from catholyte.workflows.vasp_output.run import parse_vasprun
 
