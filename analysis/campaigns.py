@@ -157,7 +157,10 @@ class Campaigns:
         if len(matches) == 1:
             return {key: value for key, value in matches[0].items() if key != "_id"}
         if not matches:
-            raise UnknownNameError(f"no job {job!r} in the store; {near_match_hint(job, [r['name'] for r in records])}")
+            raise UnknownNameError(
+                f"no job {job!r} in the store; {near_match_hint(job, [r['name'] for r in records])}",
+                "`catholyte status` lists the jobs of a campaign",
+            )
         raise UnknownNameError(
             f"{len(matches)} jobs match {job!r}; give more of the key: {', '.join(r['key'] for r in matches[:8])}"
         )

@@ -40,7 +40,7 @@ def join_members(given: Any) -> Any:
 
 
 #: an engine, or a committee: ``[chgnet, sevennet]``
-EngineName = Annotated[str, BeforeValidator(join_members)]
+EngineName = Annotated[str, BeforeValidator(join_members, json_schema_input_type=str | list[str])]
 
 
 @dataclass(frozen=True)

@@ -267,7 +267,10 @@ def material(name: str) -> Material:
     for candidate in library.values():
         if name in candidate.aliases or name == candidate.formula:
             return candidate
-    raise UnknownNameError(f"unknown material {shortened(name)}; {near_match_hint(_cut(name, 60), library)}")
+    raise UnknownNameError(
+        f"unknown material {shortened(name)}; {near_match_hint(_cut(name, 60), library)}",
+        "`catholyte materials` lists the library; a crystal of your own is the path of its CIF, POSCAR or YAML",
+    )
 
 
 def is_library_name(name: str) -> bool:
@@ -301,7 +304,8 @@ def load_recipe(name_or_path: str) -> tuple[Recipe, SourceFile]:
         return parse_file(Path(name_or_path), Recipe)
     raise UnknownNameError(
         f"unknown recipe {name_or_path!r} (a file is named by its path, e.g. ./{name_or_path}.yaml); "
-        f"{near_match_hint(name_or_path, recipe_names())}"
+        f"{near_match_hint(name_or_path, recipe_names())}",
+        "`catholyte new` writes a recipe for materials of your choice",
     )
 
 

@@ -59,8 +59,9 @@ def _fraction(value: Any) -> Any:
     return value
 
 
-Fractional = Annotated[float, BeforeValidator(_fraction), Field(allow_inf_nan=False)]
-Occupancy = Annotated[float, BeforeValidator(_fraction), Field(gt=0, le=1)]
+_AS_FRACTION = BeforeValidator(_fraction, json_schema_input_type=float | str)
+Fractional = Annotated[float, _AS_FRACTION, Field(allow_inf_nan=False)]
+Occupancy = Annotated[float, _AS_FRACTION, Field(gt=0, le=1)]
 Mesh = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 
 

@@ -44,7 +44,8 @@ UNITS: dict[str, dict[str, float]] = {
     "density": {"g/cm3": 1.0, "g/cm³": 1.0, "kg/m3": 1e-3},
 }
 
-_QUANTITY = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_QUANTITY = re.compile(rf"^\s*({_NUMBER})\s*(.*?)\s*$")
 
 
 def parse_quantity(value: Any, dimension: str) -> float:
@@ -83,7 +84,9 @@ def parse_quantity(value: Any, dimension: str) -> float:
 
 
 def _in(dimension: str) -> BeforeValidator:
-    return BeforeValidator(lambda value: parse_quantity(value, dimension))
+    units = "|".join(map(re.escape, UNITS[dimension]))
+    text = Annotated[str, Field(pattern=rf"^\s*{_NUMBER}\s*({units})?\s*$")]
+    return BeforeValidator(lambda value: parse_quantity(value, dimension), json_schema_input_type=float | text)
 
 
 ElectronVolt = Annotated[float, _in("energy"), Field(allow_inf_nan=False)]

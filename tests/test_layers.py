@@ -58,8 +58,16 @@ RANKS: dict[str, tuple[str, ...]] = {
         "claims_section first_screen event_members",
         "page",
     ),
-    "hpc": ("store rehearsal", "run", "queue board", "commands", "notebook"),
-    "hpc.commands": ("options", "output", "command", "structures thermodynamics campaigns results", "app"),
+    "hpc": ("store rehearsal", "run proposal", "queue board", "commands", "notebook"),
+    "hpc.commands": (
+        "options answers",
+        "output",
+        "command",
+        "structures thermodynamics campaigns results",
+        "catalog",
+        "contract",
+        "app",
+    ),
 }
 #: modules in one room at most, and lines of one module
 MOST_MODULES, MOST_LINES = 18, 400

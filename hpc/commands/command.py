@@ -98,6 +98,8 @@ class Command:
         underscore) is that of the command, and its docstring up to the first section is the help text.
     show : callable
         Prints the document for a reader; takes it and, by their names, arguments of the call.
+    answers : type
+        What the document is, as a type of :mod:`.answers`; its JSON schema follows from it.
     failed : callable
         Whether a document tells of work that failed: exit status 1.
     interrupted : str
@@ -110,10 +112,16 @@ class Command:
 
     answer: Callable[..., Any]
     show: Callable[..., None]
+    answers: Any
     failed: Callable[[Any], bool] = lambda document: False
     interrupted: str = ""
     several_values: bool = False
     leaves_garbage: bool = True
+
+    @property
+    def name(self) -> str:
+        """As it is typed."""
+        return self.answer.__name__.rstrip("_").replace("_", "-")  # `import` is no name of a function
 
     def register(self, app: typer.Typer) -> None:
         """Add the command to `app`."""
@@ -128,8 +136,7 @@ class Command:
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         text = re.split(r"\n\n\w+\n-+\n", inspect.getdoc(self.answer) or "")[0]
         paragraphs = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
-        name = self.answer.__name__.rstrip("_").replace("_", "-")  # `import` is no name of a function
-        app.command(name, help=paragraphs, cls=SeveralValues if self.several_values else FourIndices)(call)
+        app.command(self.name, help=paragraphs, cls=SeveralValues if self.several_values else FourIndices)(call)
 
     def _call(self, json: bool, given: dict[str, Any]) -> None:
         if self.leaves_garbage:

@@ -41,8 +41,29 @@ StorePlace = Annotated[
         help="Folder or mongodb:// URI of the store; else the variable CATHOLYTE_STORE, else ./catholyte-store.",
     ),
 ]
+
+
+def _recipes(incomplete: str) -> list[str]:
+    """Names of shipped recipes, for the shell's completion."""
+    from ...configs.load import recipe_names
+
+    return [name for name in recipe_names() if name.startswith(incomplete)]
+
+
+def _materials(incomplete: str) -> list[str]:
+    """Names of the library, for the shell's completion."""
+    from ...configs.load import library_formulas
+
+    return [name for name in library_formulas() if name.startswith(incomplete)]
+
+
 RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE|FILE", help="Name of a shipped recipe, or the path of a YAML file.")
+    str,
+    typer.Argument(
+        metavar="RECIPE|FILE",
+        help="Name of a shipped recipe, or the path of a YAML file.",
+        autocompletion=_recipes,
+    ),
 ]
 CampaignName = Annotated[
     str | None, typer.Option(help="Name of the campaign's recipe; the latest campaign where left out.")
@@ -66,9 +87,14 @@ ClusterName = Annotated[
 Manager = Annotated[str, typer.Option("--manager", help="Manager of the jobs: fireworks or jobflow-remote.")]
 
 MaterialOrFile = Annotated[
-    str, typer.Argument(help="Name of a material, or the path of its YAML file or of a structure file.")
+    str,
+    typer.Argument(
+        help="Name of a material, or the path of its YAML file or of a structure file.", autocompletion=_materials
+    ),
 ]
-MaterialOrFormula = Annotated[str, typer.Argument(help="Name of a material, or its formula.")]
+MaterialOrFormula = Annotated[
+    str, typer.Argument(help="Name of a material, or its formula.", autocompletion=_materials)
+]
 States = Annotated[
     str | None,
     typer.Option(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...configs.errors import InputError
+from ...configs.errors import CatholyteError, InputError
 from .options import require_known
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = [
     "emit_json",
     "ending",
     "narrate",
+    "narrate_error",
     "narrate_event",
     "say",
     "say_files",
@@ -65,11 +66,20 @@ def narrate(line: str) -> None:
     sys.stderr.flush()
 
 
-def narrate_event(event: Event) -> None:
-    """Write what happened to a job to standard error."""
+def narrate_error(error: CatholyteError) -> None:
+    """Write an error and its way out to standard error."""
+    narrate(f"error: {error.message}")
+    if error.advice:
+        narrate(f"what to do: {error.advice}")
+
+
+def narrate_event(event: Event, left: str = "") -> None:
+    """Write what happened to a job to standard error, and what is known of the time that the others take."""
     took = f" ({event.seconds:.1f} s)" if event.seconds else ""
     message = f": {event.message}" if event.message else ""
-    narrate(f"[{event.n_finished}/{event.n_total}] {event.state:<8}{event.name}{took}{message}")
+    narrate(
+        f"[{event.n_finished}/{event.n_total}] {event.state:<8}{event.name}{took}{message}{f'; {left}' if left else ''}"
+    )
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

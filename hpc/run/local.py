@@ -51,6 +51,7 @@ class Event:
     n_finished: int
     n_total: int
     message: str = ""
+    key: str = ""
 
 
 @dataclass
@@ -322,7 +323,7 @@ class _Scheduler:
 
     def _tell(self, key: str, state: State, seconds: float, message: str = "") -> None:
         ended = len(self.finished) + len(self.summary.failed)
-        self.on_event(Event(self.summary.names[key], state, seconds, ended, len(self.jobs), message))
+        self.on_event(Event(self.summary.names[key], state, seconds, ended, len(self.jobs), message, key))
 
 
 def _new_executor() -> ProcessPoolExecutor:

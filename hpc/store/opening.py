@@ -45,7 +45,10 @@ def open_database(folder: Path, create: bool) -> Database:
         other hosts write into it over a network file system.
     """
     if not create and not (folder / FILE).exists() and not has_former(folder):
-        raise StoreError(f"{folder}: there is no store here", "run a recipe first, or name the store with --store")
+        raise StoreError(
+            f"{folder}: there is no store here",
+            "`catholyte run RECIPE` makes one (`catholyte new` writes a recipe); name another with --store",
+        )
     if create:
         _make_folder(folder)
     elif not os.access(folder, os.W_OK):

@@ -26,7 +26,7 @@ from .spec import InterfaceSpec, Part
 from .stack import Block, Face, aligned, as_block, build_cell, faces_of, on_common_cell, stacked
 from .verdict import Verdict, verdict
 
-__all__ = ["Interface", "interfaces", "pareto_front"]
+__all__ = ["Interface", "interfaces", "pareto_front", "smallest_cell"]
 
 
 #: steps and largest factor of the budget in the search for the smallest cell
@@ -342,21 +342,41 @@ def _built(candidate: _Candidate, share: float, spec: InterfaceSpec) -> list[Int
     return built
 
 
-def _too_small(parts: Sequence[Part], spec: InterfaceSpec) -> str:
-    """Why nothing fits: the smallest cell within the strain, by raising the budget step by step."""
-    names = " | ".join(part.cell.label for part in parts)
+def smallest_cell(parts: Sequence[Part], spec: InterfaceSpec, most: float) -> tuple[int, float] | None:
+    """Return atoms and strain of the smallest cell within the limits of the strain; None where none has at most `most`
+    atoms.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        From the bottom up.
+    spec : InterfaceSpec
+        Its budget is what the search begins with: it is raised step by step.
+    most : float
+        Atoms with which the search ends.
+    """
     budget = float(spec.max_atoms)
-    while budget < _BUDGET_REACH * spec.max_atoms:
-        budget = np.ceil(budget * _BUDGET_STEP)
+    while True:
         found = _candidates(parts, replace(spec, max_atoms=int(budget), all_terminations=False))
         if found:
             best = min(found, key=lambda candidate: candidate.costs)
-            return (
-                f"no cell of {names} with at most {spec.max_atoms} atoms and {_allowed(spec)}; "
-                f"the smallest has {best.costs[0]:.0f} atoms at a strain of {best.costs[1]:.3f}"
-            )
+            return round(best.costs[0]), best.costs[1]
+        if budget >= most:
+            return None
+        budget = min(float(np.ceil(budget * _BUDGET_STEP)), most)
+
+
+def _too_small(parts: Sequence[Part], spec: InterfaceSpec) -> str:
+    """Why nothing fits: the smallest cell within the strain."""
+    names = " | ".join(part.cell.label for part in parts)
+    most = _BUDGET_REACH * spec.max_atoms
+    if (best := smallest_cell(parts, spec, most)) is not None:
+        return (
+            f"no cell of {names} with at most {spec.max_atoms} atoms and {_allowed(spec)}; "
+            f"the smallest has {best[0]} atoms at a strain of {best[1]:.3f}"
+        )
     return (
-        f"no cell of {names} with {_allowed(spec)}, not even with {budget:.0f} atoms: allow "
+        f"no cell of {names} with {_allowed(spec)}, not even with {most:.0f} atoms: allow "
         "a larger strain, thinner slabs or other facets"
     )
 

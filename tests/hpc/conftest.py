@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from catholyte.hpc.commands import app as cli
-from catholyte.tests.support.command_line import Run
+from catholyte.tests.support.command_line import Run, require_valid
 from catholyte.tests.support.database import any_server, new_database
 
 
@@ -28,7 +28,10 @@ def database_uri(database_server: str) -> Iterator[str]:
 
 @pytest.fixture
 def catholyte(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process; returns (exit status, stdout, stderr)."""
+    """Call the command line in this process; returns (exit status, stdout, stderr).
+
+    Every answer with ``--json`` is held to the schema of its command.
+    """
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # the command line sets it for its own process; here it is undone
 
     def call(*arguments: object) -> tuple[int, str, str]:
@@ -40,6 +43,8 @@ def catholyte(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         except SystemExit as end:
             status = int(end.code or 0)
         out, err = capsys.readouterr()
+        if "--json" in arguments and out:
+            require_valid(str(arguments[0]), out)
         return status, out, err
 
     return call

@@ -87,7 +87,7 @@ def test_every_file_of_a_command_is_on_the_command_line() -> None:
     found = {
         path.stem.rstrip("_").replace("_", "-") for path in files if "COMMAND = " in path.read_text(encoding="utf-8")
     }
-    assert found | {"board"} == set(COMMANDS)
+    assert found | {"board", "mcp"} == set(COMMANDS)
 
 
 @pytest.mark.parametrize(("page", "line"), CALLS, ids=[f"{page.name}: {line}" for page, line in CALLS])

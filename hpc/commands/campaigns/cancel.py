@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..answers.campaigns import Cancelled
 from ..command import Command
 from ..options import ClusterName, Manager
 from ..output import narrate, say
@@ -59,4 +60,4 @@ def _show(document: dict[str, Any]) -> None:
         say(name)
 
 
-COMMAND = Command(cancel, _show)
+COMMAND = Command(cancel, _show, Cancelled)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..answers.campaigns import InputsReview
 from ..command import Command
 from ..output import say, table
 
@@ -56,4 +57,4 @@ def _show(document: dict[str, Any]) -> None:
     table(f"Remarks on {number} runs", ("kind", "runs", "where and what", "what to do"), rows)
 
 
-COMMAND = Command(check_inputs, _show, failed=lambda document: bool(document["remarks"]))
+COMMAND = Command(check_inputs, _show, InputsReview, failed=lambda document: bool(document["remarks"]))

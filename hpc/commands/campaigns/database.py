@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ...store.database_server import DEFAULT_FOLDER, DatabaseServer, start_server, stop_server
+from ..answers.campaigns import Database
 from ..command import Command
 from ..options import require_known
 from ..output import narrate, say
@@ -57,4 +58,4 @@ def _show(document: dict[str, Any]) -> None:
     narrate("SecantusDB is a beta: keep campaigns that matter in a MongoDB")
 
 
-COMMAND = Command(database, _show)
+COMMAND = Command(database, _show, Database)

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from ....configs.errors import CatholyteError
+from ..answers.campaigns import Diagnosis
 from ..command import Command
 from ..options import StorePlace
 from ..output import table, table_of
@@ -91,7 +92,9 @@ def _show(document: dict[str, Any]) -> None:
         table_of("results that cannot be used", {"name": "job", "key": "key", "what": "fault"}, document["faults"])
 
 
-COMMAND = Command(doctor, _show, failed=lambda document: not all(check["ok"] for check in document["checks"]))
+COMMAND = Command(
+    doctor, _show, Diagnosis, failed=lambda document: not all(check["ok"] for check in document["checks"])
+)
 
 
 def run_checks(store: str | None = None) -> list[dict[str, Any]]:

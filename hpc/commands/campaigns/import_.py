@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..answers.campaigns import Imported
 from ..command import Command
 from ..options import Full, StepName, StorePlace
 from ..output import narrate, say, table_of
@@ -84,6 +85,7 @@ def _show(document: dict[str, Any]) -> None:
 COMMAND = Command(
     import_,
     _show,
+    Imported,
     failed=lambda document: bool(document["refused"]) and not document["imported"] and not document["duplicates"],
     interrupted="interrupted: what was imported is whole; the same command goes on from there",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.campaigns import WrittenInputs
 from ..command import Command
 from ..options import Full, RecipeName, StepName
 from ..output import say, table
@@ -136,4 +137,4 @@ def _show(document: dict[str, Any]) -> None:
             say(f"look at: {check['name']}: {check['detail']}")
 
 
-COMMAND = Command(inputs, _show)
+COMMAND = Command(inputs, _show, WrittenInputs)

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from ..answers.campaigns import Plan
 from ..command import Command
 from ..options import EngineName, Full, RecipeName, StepName, StorePlace
 from ..output import say, say_notes, table_of
 
-__all__ = ["COMMAND", "plan"]
+__all__ = ["COMMAND", "effort_text", "plan"]
 
 HEADS = {
     "name": "job",
@@ -68,9 +69,7 @@ def _show(document: dict[str, Any]) -> None:
     jobs = [{**job, "depends_on": _dependencies(job["depends_on"])} for job in document["jobs"]]
     table_of(f"plan of {document['recipe']}", heads, jobs)
     totals = document["totals"]
-    minutes = totals["cpu_seconds"] / 60
-    effort = f"about {minutes:.0f} CPU minutes" if minutes >= 1 else "less than a CPU minute"
-    say(f"{totals['jobs']} {'job' if totals['jobs'] == 1 else 'jobs'}, {effort} (an order of magnitude)")
+    say(effort_text(totals))
     if "cluster" in document:
         say(
             f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most "
@@ -81,9 +80,16 @@ def _show(document: dict[str, Any]) -> None:
         say(f"left out: {line}")
 
 
+def effort_text(totals: dict[str, Any]) -> str:
+    """Number of jobs and their estimated cost in words."""
+    minutes = totals["cpu_seconds"] / 60
+    effort = f"about {minutes:.0f} CPU minutes" if minutes >= 1 else "less than a CPU minute"
+    return f"{totals['jobs']} {'job' if totals['jobs'] == 1 else 'jobs'}, {effort} (an order of magnitude)"
+
+
 def _dependencies(names: list[str]) -> str:
     """The jobs that one waits for: by name where they are few."""
     return ", ".join(names) if len(names) < 5 else f"{len(names)} jobs, {names[0]} the first"
 
 
-COMMAND = Command(plan, _show)
+COMMAND = Command(plan, _show, Plan)

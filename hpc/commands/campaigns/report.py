@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ...store.campaign_store import open_records
+from ..answers.common import Files
 from ..command import Command
 from ..options import CampaignName, StorePlace
 from ..output import say
@@ -32,4 +33,4 @@ def _show(document: dict[str, Any]) -> None:
     say("\n".join(document["files"]))
 
 
-COMMAND = Command(report, _show)
+COMMAND = Command(report, _show, Files)

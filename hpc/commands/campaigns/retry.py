@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..answers.campaigns import Retried
 from ..command import Command
 from ..options import ClusterName, Manager
 from ..output import narrate, say
@@ -57,4 +58,4 @@ def _show(document: dict[str, Any], cluster: str) -> None:
         narrate(f"back in line; `catholyte tend --cluster {cluster}` hands them to the queue")
 
 
-COMMAND = Command(retry, _show)
+COMMAND = Command(retry, _show, Retried)

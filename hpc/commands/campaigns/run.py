@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..answers.campaigns import Run
 from ..command import Command
 from ..options import EngineName, Full, RecipeName, StepName, StorePlace
 from ..output import narrate, narrate_event, say
@@ -23,9 +24,15 @@ def run(
     full: Full = False,
     workers: Annotated[int, typer.Option(min=0, help="Number of jobs side by side; 0 stands for one per core.")] = 0,
 ) -> dict[str, Any]:
-    """Run a recipe on this machine; again = resume, finished jobs are reused."""
+    """Run a recipe on this machine; again = resume, finished jobs are reused.
+
+    Once three jobs of a kind have been timed, here or before in this store, it says how long the others will take:
+    between the fastest and the slowest of them, measured against their estimates.
+    """
     from ...run.campaign import read_plan, run_campaign
     from ...run.forecast import calibration_of, forecast, has_production
+    from ...run.local import available_cores
+    from ...run.time_left import TimeLeft, measured_times
     from ...store.campaign_store import open_store, rehearsal_location
 
     planned = read_plan(recipe, engine, only, full=full)
@@ -44,7 +51,8 @@ def run(
         narrate(f"note: {line}")
     for line in planned.skipped:
         narrate(f"left out: {line}")
-    summary = run_campaign(opened, planned, narrate_event, workers)
+    clock = TimeLeft(planned.jobs, workers or available_cores(), measured_times(opened))
+    summary = run_campaign(opened, planned, lambda event: narrate_event(event, clock.told(event)), workers)
     names = {state: [summary.names[key] for key in getattr(summary, state)] for state in STATES}
     return {**names, "store": opened.shown, "skipped": planned.skipped}
 
@@ -56,11 +64,14 @@ def _show(document: dict[str, Any], recipe: str) -> None:
     say(f"{load_recipe(recipe)[0].name}: {counts}; store {document['store']}")
     if document["failed"]:
         say("`catholyte why JOB` gives the cause of a failure")
+    elif not document["blocked"]:
+        say("next: catholyte report --out report")
 
 
 COMMAND = Command(
     run,
     _show,
+    Run,
     failed=lambda document: bool(document["failed"] or document["blocked"]),
     interrupted="interrupted: what is finished is kept; the same command goes on from there",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...store.campaign_store import open_job_states
+from ..answers.campaigns import Status
 from ..command import Command
 from ..options import CampaignName, Rehearsal, StorePlace
 from ..output import table_of
@@ -35,4 +36,4 @@ def _show(document: dict[str, Any]) -> None:
     table_of("jobs", HEADS, document["jobs"])
 
 
-COMMAND = Command(status, _show, leaves_garbage=False)
+COMMAND = Command(status, _show, Status, leaves_garbage=False)

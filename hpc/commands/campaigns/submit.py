@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.campaigns import Submitted
 from ..command import Command
 from ..options import EngineName, Full, Manager, RecipeName, StepName
 from ..output import narrate, say, table_of
@@ -126,4 +127,4 @@ def _show_files(document: dict[str, Any], out: Path) -> None:
     )
 
 
-COMMAND = Command(submit, _show)
+COMMAND = Command(submit, _show, Submitted)

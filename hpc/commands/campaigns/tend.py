@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..answers.campaigns import Tended
 from ..command import Command
 from ..options import ClusterName, Manager
 from ..output import narrate, say
@@ -66,4 +67,4 @@ def _show(document: dict[str, Any]) -> None:
         say("`catholyte why JOB` says more; `catholyte retry JOB` puts a job back in line")
 
 
-COMMAND = Command(tend, _show, interrupted="stopped looking; jobs in the queue go on")
+COMMAND = Command(tend, _show, Tended, interrupted="stopped looking; jobs in the queue go on")

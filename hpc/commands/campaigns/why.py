@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ...store.campaign_store import open_job_states
+from ..answers.campaigns import Cause
 from ..command import Command
 from ..options import Rehearsal, StorePlace
 from ..output import say
@@ -33,4 +34,4 @@ def _show(document: dict[str, Any]) -> None:
         say(f"what to do: {document['advice']}")
 
 
-COMMAND = Command(why, _show)
+COMMAND = Command(why, _show, Cause)

@@ -9,6 +9,7 @@ import typer
 
 from ....configs.errors import InputError, UnknownNameError, near_match_hint
 from ...store.campaign_store import open_records
+from ..answers.results import BandCenters
 from ..command import Command
 from ..options import StorePlace
 from ..output import say_notes, table, table_of
@@ -173,4 +174,4 @@ def _show(document: dict[str, Any]) -> None:
     say_notes(document["notes"])
 
 
-COMMAND = Command(bands, _show)
+COMMAND = Command(bands, _show, BandCenters)

@@ -10,6 +10,7 @@ import typer
 
 from ....configs.errors import InputError, StoreError
 from ...store.campaign_store import open_records
+from ..answers.results import Claims
 from ..command import Command
 from ..options import StorePlace
 from ..output import narrate, say, table
@@ -118,4 +119,4 @@ def _show(document: dict[str, Any]) -> None:
     table("claims by source", ("source", *verdicts), rows)
 
 
-COMMAND = Command(claims, _show)
+COMMAND = Command(claims, _show, Claims)

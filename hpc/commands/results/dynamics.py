@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.dynamics import Dynamics
 from ..command import Command
 from ..options import ElementsOption, element_list
 from ..output import narrate, say, table_of
@@ -268,4 +269,4 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-COMMAND = Command(dynamics, _show, several_values=True)
+COMMAND = Command(dynamics, _show, Dynamics, several_values=True)

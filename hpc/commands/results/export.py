@@ -9,6 +9,7 @@ import typer
 
 from ....configs.errors import InputError
 from ...store.campaign_store import open_records
+from ..answers.results import Export
 from ..command import Command
 from ..options import StorePlace
 from ..output import say, say_files, table_of
@@ -63,7 +64,10 @@ def export(
             without[reason] = without.get(reason, 0) + 1
     told = "; ".join(f"{number} left out: {reason}" for reason, number in sorted(without.items()))
     if not kept:
-        raise InputError(f"the store holds no calculation to learn from{f' ({told})' if told else ''}")
+        raise InputError(
+            f"the store holds no calculation to learn from{f' ({told})' if told else ''}",
+            "`catholyte run RECIPE --engine gpaw` computes some, `catholyte import FOLDER` takes in finished VASP runs",
+        )
     return {"scales": write_training_set(scales_of(kept), out), "left_out": without}
 
 
@@ -78,4 +82,4 @@ def _show(document: dict[str, Any]) -> None:
         say(f"{number} left out: {reason}")
 
 
-COMMAND = Command(export, _show)
+COMMAND = Command(export, _show, Export)

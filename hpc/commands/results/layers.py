@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError, StructureError
+from ..answers.results import Layers
 from ..command import Command
 from ..options import ElementsOption, element_list
 from ..output import say, table, table_of, unspaced_formula
@@ -305,4 +306,4 @@ def _show(document: dict[str, Any]) -> None:
         say(line)
 
 
-COMMAND = Command(layers, _show)
+COMMAND = Command(layers, _show, Layers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..answers.results import Void
 from ..command import Command
 from ..options import CampaignName, StorePlace
 from ..output import say, table_of
@@ -47,4 +48,4 @@ def _show(document: dict[str, Any]) -> None:
     say(document["verdict"])
 
 
-COMMAND = Command(void, _show)
+COMMAND = Command(void, _show, Void)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.crystals import Barriers
 from ..command import Command
 from ..options import MaterialOrFile, OptionalFolder, Seed, States, StorePlace, require_known
 from ..output import narrate, say, say_notes, table_of, unspaced_formula
@@ -187,4 +188,4 @@ def _show(document: dict[str, Any]) -> None:
     say_notes(document["notes"])
 
 
-COMMAND = Command(barrier, _show)
+COMMAND = Command(barrier, _show, Barriers)

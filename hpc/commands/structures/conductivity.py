@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.crystals import Conductivity
 from ..command import Command
 from ..options import MaterialOrFile, Seed, States, StorePlace, require_known
 from ..output import say, table_of
@@ -129,4 +130,4 @@ def _show(document: dict[str, Any]) -> None:
         say(path)
 
 
-COMMAND = Command(conductivity, _show)
+COMMAND = Command(conductivity, _show, Conductivity)

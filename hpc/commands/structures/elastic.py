@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.crystals import Elasticity
 from ..command import Command
 from ..options import MaterialOrFile, Seed, States, StorePlace, require_known
 from ..output import say, table_of
@@ -75,4 +76,4 @@ def _show(document: dict[str, Any]) -> None:
     )
 
 
-COMMAND = Command(elastic, _show)
+COMMAND = Command(elastic, _show, Elasticity)

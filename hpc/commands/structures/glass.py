@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.crystals import Glass
 from ..command import Command
 from ..options import FileFormat, OutFolder, Seed, StorePlace, require_known
 from ..output import ending, say, table_of, write_cell
@@ -149,4 +150,4 @@ def _show(document: dict[str, Any]) -> None:
     say(f"density {density['final']:.3f} g/cm³; {measured}{crystal}")
 
 
-COMMAND = Command(glass, _show)
+COMMAND = Command(glass, _show, Glass)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.structures import Interfaces
 from ..command import Command
 from ..options import FileFormat, OptionalFolder, Seed, require_known
 from ..output import ending, say_files, say_notes, table_of, write_cell
@@ -265,4 +266,4 @@ def _show(document: dict[str, Any]) -> None:
     say_notes(document["notes"])
 
 
-COMMAND = Command(interfaces, _show)
+COMMAND = Command(interfaces, _show, Interfaces)

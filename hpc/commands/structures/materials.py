@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.structures import Materials
 from ..command import Command
 from ..options import States
 from ..output import say, table, table_of
@@ -195,4 +196,4 @@ def _short(value: Any) -> str:
     return text if len(text) <= 70 else text[:67] + "…"
 
 
-COMMAND = Command(materials, _show)
+COMMAND = Command(materials, _show, Materials)

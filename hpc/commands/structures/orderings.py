@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError, StructureError
+from ..answers.structures import Orderings
 from ..command import Command
 from ..options import FileFormat, OutFolder, Ranking, Seed, States, StorePlace
 from ..output import ending, say, say_notes, table, unspaced_formula, write_cell
@@ -151,4 +152,4 @@ def _show(document: dict[str, Any], rank: str) -> None:
     say_notes(document["notes"])
 
 
-COMMAND = Command(orderings, _show)
+COMMAND = Command(orderings, _show, Orderings)

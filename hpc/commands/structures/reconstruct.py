@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ....configs.errors import InputError, StructureError
+from ..answers.structures import Reconstructions
 from ..command import Command
 from ..options import FileFormat, OutFolder, require_known
 from ..output import ending, signed_amounts, table, unspaced_formula, write_cell
@@ -130,4 +131,4 @@ def _show(document: dict[str, Any]) -> None:
     table(f"{document['layers']} layers converted, {document['faces']}", HEADS, rows)
 
 
-COMMAND = Command(reconstruct, _show)
+COMMAND = Command(reconstruct, _show, Reconstructions)

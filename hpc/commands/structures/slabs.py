@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..answers.structures import Slabs
 from ..command import Command
 from ..options import FileFormat, MaterialOrFile, OptionalFolder, Seed, States
 from ..output import ending, say_files, say_notes, table_of, unspaced_formula, write_cell
@@ -178,4 +179,4 @@ def _show(document: dict[str, Any]) -> None:
     say_notes(document["notes"])
 
 
-COMMAND = Command(slabs, _show)
+COMMAND = Command(slabs, _show, Slabs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..answers.structures import Substitutions
 from ..command import Command
 from ..options import FileFormat, MaterialOrFile, OutFolder, Ranking, Seed, StorePlace, require_known
 from ..output import ending, say_notes, table, unspaced_formula, write_cell
@@ -159,4 +160,4 @@ def _amounts(counts: dict[str, int]) -> str:
     return " ".join(f"{number} {name}" for name, number in counts.items()) or "none"
 
 
-COMMAND = Command(substitute, _show)
+COMMAND = Command(substitute, _show, Substitutions)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.structures import Vacancies
 from ..command import Command
 from ..options import FileFormat, MaterialOrFile, OutFolder, Seed, States, require_known
 from ..output import ending, signed_amounts, table, unspaced_formula, write_cell
@@ -140,4 +141,4 @@ def _show(document: dict[str, Any]) -> None:
     table(f"vacancies of {document['material']}", HEADS, rows)
 
 
-COMMAND = Command(vacancies, _show)
+COMMAND = Command(vacancies, _show, Vacancies)

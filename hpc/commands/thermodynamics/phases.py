@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import CatholyteError, InputError
+from ..answers.thermodynamics import PhaseSets
 from ..command import Command
 from ..options import require_known
 from ..output import say, table_of
@@ -215,4 +216,4 @@ def _show(document: dict[str, Any], action: str) -> None:
         say(f"use it: --phases {document['sets'][0]['name']} (folder {own_phases()}, variable {PHASES_VARIABLE})")
 
 
-COMMAND = Command(phases, _show, several_values=True)
+COMMAND = Command(phases, _show, PhaseSets, several_values=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.reactions import Reactions
 from ..command import Command
 from ..options import PhaseSetName
 from ..output import say, say_notes, table
@@ -161,4 +162,4 @@ def _interphase(found: dict[str, Any]) -> tuple[Any, ...]:
     return found["low"], found["high"], found["x"], mutual, measured, found["reaction"] or "none"
 
 
-COMMAND = Command(reactions, _show, several_values=True)
+COMMAND = Command(reactions, _show, Reactions, several_values=True)

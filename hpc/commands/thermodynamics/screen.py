@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.thermodynamics import Screen
 from ..command import Command
 from ..options import PhaseSetName
 from ..output import narrate, say, table_of
@@ -180,4 +181,4 @@ def _show(document: dict[str, Any]) -> None:
         say(line)
 
 
-COMMAND = Command(screen, _show, several_values=True)
+COMMAND = Command(screen, _show, Screen, several_values=True)

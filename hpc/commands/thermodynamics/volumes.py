@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....configs.errors import InputError
+from ..answers.volumes import Volumes
 from ..command import Command
 from ..options import MaterialOrFormula, PhaseSetName
 from ..output import say, say_notes, table_of
@@ -129,4 +130,4 @@ def _show(document: dict[str, Any]) -> None:
     say_notes(document["notes"])
 
 
-COMMAND = Command(volumes, _show, several_values=True)
+COMMAND = Command(volumes, _show, Volumes, several_values=True)

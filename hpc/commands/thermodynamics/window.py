@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..answers.thermodynamics import Window
 from ..command import Command
 from ..options import MaterialOrFormula, PhaseSetName
 from ..output import say, say_notes, table_of
@@ -76,4 +77,4 @@ def _show(document: dict[str, Any], material: str) -> None:
     say_notes(document.get("notes", []))
 
 
-COMMAND = Command(window, _show, several_values=True)
+COMMAND = Command(window, _show, Window, several_values=True)

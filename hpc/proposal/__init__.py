@@ -1,0 +1,1 @@
+"""A recipe proposed from the names of a cathode, an electrolyte and coatings."""

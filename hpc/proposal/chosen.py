@@ -1,0 +1,161 @@
+"""What a user names as cathode, electrolyte or coating, and what a recipe calls it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pymatgen.core.composition import Composition
+
+from ...analysis.thermodynamics.phase_set import PhaseSet, parse_formula
+from ...configs.errors import InputError, UnknownNameError, near_match_hint
+from ...configs.load import MATERIALS_VARIABLE, is_library_name, load_materials, material
+from ...configs.models import Material
+from ...structures.by_name import find_material
+from ...structures.crystals.files import is_structure_file, split_block
+
+__all__ = ["Chosen", "choose", "choose_all"]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One material of a recipe to be.
+
+    Parameters
+    ----------
+    part : str
+        ``cathode``, ``electrolyte`` or ``coating``.
+    substance : str
+        What phase sets call it: a name of the library, or a formula.
+    label : str
+        Short name for titles and stacks.
+    composition : Composition
+    crystal : Material or None
+        None where a formula alone is known: nothing can be relaxed then.
+    crystal_name : str
+        What steps with jobs call it: a name of the library, or a path from the recipe's folder.
+    in_set : bool
+        Whether the phase set holds an energy of it.
+    """
+
+    part: str
+    substance: str
+    label: str
+    composition: Composition
+    crystal: Material | None
+    crystal_name: str
+    in_set: bool
+
+    @property
+    def formula(self) -> str:
+        """For a reader."""
+        return (
+            self.crystal.formula if self.crystal is not None and self.crystal.name == self.substance else self.substance
+        )
+
+
+def choose(part: str, text: str, phases: PhaseSet, folder: Path) -> Chosen:
+    """Return what a text names: a structure file, a material's YAML, a name of the library, or a formula.
+
+    Parameters
+    ----------
+    part : str
+    text : str
+        A path counts from the current folder.
+    phases : PhaseSet
+    folder : Path
+        Of the recipe.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is nothing of these, with the nearest names of the library.
+    InputError
+        If it holds an element that the phase set does not cover.
+    StructureError
+        If a file cannot be used: it does not parse, or no usual oxidation states balance.
+    """
+    text = text.strip()
+    if is_structure_file(text) or text.endswith((".yaml", ".yml")):
+        found = find_material(text)
+        crystal_name = _from_folder(text, folder)
+        own = is_library_name(found.name)  # a YAML in the user's own folder of materials
+        substance = found.name if own and material(found.name) == found else _formula_of(found)
+    elif is_library_name(text):
+        found = material(text)
+        crystal_name = substance = found.name
+    else:
+        return _formula_alone(part, text, phases)
+    composition = parse_formula(found.formula)
+    _require_elements(phases, composition, found.name)
+    entry = phases.resolve(substance).entry
+    return Chosen(part, substance, found.name, composition, found, crystal_name, entry is not None)
+
+
+def choose_all(asked: Mapping[str, Sequence[str]], phases: PhaseSet, folder: Path) -> list[Chosen]:
+    """Return the materials of every part, in the order given.
+
+    Raises
+    ------
+    InputError
+        As :func:`choose`; if a material is named twice, or two files bear one name.
+    """
+    found = [choose(part, text, phases, folder) for part, texts in asked.items() for text in texts]
+    for number, one in enumerate(found):
+        for other in found[:number]:
+            if one.label == other.label:
+                what = "is named twice" if one.crystal == other.crystal else "is the name of two crystals"
+                raise InputError(
+                    f"{one.label} {what}, as {other.part} and as {one.part}",
+                    "name each material once; a file goes by what it is called, so rename one of two",
+                )
+    return found
+
+
+def _formula_alone(part: str, text: str, phases: PhaseSet) -> Chosen:
+    try:
+        composition = parse_formula(text)
+    except InputError:
+        raise UnknownNameError(
+            f"{part} {text!r} is no material of the library, no chemical formula and no structure file; "
+            f"{near_match_hint(text, load_materials())}",
+            "`catholyte materials` lists the library; a crystal of your own is the path of its CIF or POSCAR, such as "
+            "./mine.cif",
+        ) from None
+    _require_elements(phases, composition, text)
+    entry = phases.resolve(text).entry
+    if entry is None:
+        raise InputError(
+            f"{part} {text}: neither the library nor the phase set {phases.name} holds it, so that it has no crystal "
+            "to relax and no energy to react with",
+            f"give the path of its CIF or POSCAR in place of the formula, or write its YAML into {MATERIALS_VARIABLE}",
+        )
+    return Chosen(part, text, text, composition, None, "", True)
+
+
+def _require_elements(phases: PhaseSet, composition: Composition, label: str) -> None:
+    try:
+        phases.require_elements(composition, label)
+    except InputError as error:
+        raise InputError(
+            error.message,
+            "choose a material of these elements, or build a phase set of your own (`catholyte phases fetch`) and name "
+            "it with --phases",
+        ) from None
+
+
+def _formula_of(found: Material) -> str:
+    """The formula as phase sets read it and people write it: no brackets, the least electronegative element first."""
+    amounts = parse_formula(found.formula).reduced_composition.element_composition
+    ordered = sorted(amounts.items(), key=lambda pair: pair[0].X)
+    return "".join(f"{element.symbol}{'' if amount == 1 else f'{amount:g}'}" for element, amount in ordered)
+
+
+def _from_folder(text: str, folder: Path) -> str:
+    """A path as a recipe in `folder` names it."""
+    path, block = split_block(text)
+    relative = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    named = relative if relative.startswith("../") else f"./{relative}"
+    return named if block is None else f"{named}:{block}"
