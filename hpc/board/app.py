@@ -134,7 +134,7 @@ def create_app(
 
     def mark(request: Request) -> Response:
         snapshot = source.snapshot(request.path_params["campaign"])
-        return JSONResponse({"mark": f"{snapshot.mark} {snapshot.name in pages.values}", "counts": snapshot.counts})
+        return JSONResponse({"mark": pages.mark(snapshot), "counts": snapshot.counts})
 
     def figure(request: Request) -> Response:
         entry = source.snapshot(request.path_params["campaign"]).entry(request.path_params["key"])

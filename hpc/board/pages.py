@@ -142,6 +142,15 @@ class Pages:
             claims=[(one, one.to_json()) for one in self.findings.get(name, [])],
         )
 
+    def mark(self, snapshot: Snapshot) -> str:
+        """Changes whenever something that the pages of a campaign show has changed.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        """
+        return f"{snapshot.mark} {snapshot.name in self.values} {snapshot.name in self.findings}"
+
     def jobs(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
         """The list of jobs.
 
@@ -272,8 +281,7 @@ class Pages:
             "hours": usage(snapshot),
             "asked": asked,
         }
-        mark = f"{snapshot.mark} {snapshot.name in self.values}"
-        return _environment().get_template(f"{view}.html.j2").render(common, mark=mark, **content)
+        return _environment().get_template(f"{view}.html.j2").render(common, mark=self.mark(snapshot), **content)
 
     def _common(self, links: Links, name: str) -> dict[str, Any]:
         source = self.source
