@@ -174,27 +174,29 @@ def _unwrapped(
     framework: Framework, costs: Floats, positions: Floats, steps: Ints | None = None
 ) -> tuple[Floats, Ints]:
     """Shifts (m, 3), Å, and plane numbers (m,) along the cheapest tree of neighbour bonds from the first atom."""
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
     number = len(framework.oxygen)
     i, j = framework.pairs.T
     apart = np.flatnonzero(i < j)
     ranked = apart[np.lexsort((costs[apart], j[apart], i[apart]))]
-    first = np.unique(framework.pairs[ranked], axis=0, return_index=True)[1]
-    edges = ranked[first]
-    graph = csr_matrix((costs[edges] + 1e-6, (i[edges], j[edges])), shape=(number, number))
+    between = i[ranked] * number + j[ranked]
+    edges = ranked[np.flatnonzero(np.diff(between, prepend=-1))]  # the cheapest of each pair
+    between = i[edges] * number + j[edges]
+    graph = csr_array((costs[edges] + 1e-6, (i[edges], j[edges])), shape=(number, number))
     order, before = breadth_first_order(minimum_spanning_tree(graph), 0, directed=False)
-    edge_of = {(int(i[e]), int(j[e])): int(e) for e in edges}
+    later, start = order[1:], before[order[1:]]
+    sign = np.where(start < later, 1, -1)
+    edge = edges[np.searchsorted(between, np.minimum(start, later) * np.int64(number) + np.maximum(start, later))]
     place = np.zeros((number, 3))
     level = np.zeros(number, dtype=np.int64)
     place[0] = positions[0]
-    for atom in order[1:]:
-        start = int(before[atom])
-        sign = 1 if start < atom else -1
-        edge = edge_of[(min(start, int(atom)), max(start, int(atom)))]
-        place[atom] = place[start] + sign * framework.vectors[edge]
-        level[atom] = level[start] + (0 if steps is None else sign * steps[edge])
+    ways = sign[:, None] * framework.vectors[edge]
+    climbs = np.zeros(len(later), dtype=np.int64) if steps is None else sign * steps[edge]
+    for atom, root, way, climb in zip(later.tolist(), start.tolist(), ways, climbs.tolist(), strict=True):
+        place[atom] = place[root] + way
+        level[atom] = level[root] + climb
     return place - positions, level
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..words import badge, file_stem, formula_text, tiers_in
-from .content import Picture
+from .content import Column, Picture
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -36,6 +36,7 @@ def environment(templates: Path) -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
+        "cell": _cell,
         "chemical": _chemical,
         "figure": _inline_figure,
         "stem": file_stem,
@@ -57,6 +58,30 @@ def _chemical(text: str) -> Markup:
             str(escape(formula_text(text))),
         )
     )
+
+
+#: characters of a text from which its cell is a wide one
+_LONG = 46
+
+
+@lru_cache(maxsize=10_000)
+def _cell(column: Column, text: str) -> Markup:
+    """One cell of a table; what ten thousand rows repeat is made once."""
+    from markupsafe import Markup, escape
+
+    shape = "number" if column.digits is not None else "long" if len(text) > _LONG else ""
+    if text == "–":
+        shape += " empty"
+    inner = escape(text)
+    if column.key == "tier":
+        inner = Markup('<span class="tier {}">{}</span>').format(badge(text), text)
+    elif column.key == "url" and text.startswith(("https://", "http://")):
+        inner = Markup('<a href="{0}" rel="noreferrer">{0}</a>').format(text)
+    elif column.key == "state":
+        inner = Markup('<span class="state {0}">{0}</span>').format(text)
+    elif column.chemical:
+        inner = _chemical(text)
+    return Markup('<td data-label="{}" class="{}">{}</td>').format(column.title, shape, inner)
 
 
 def _compact(svg: str) -> str:

@@ -139,6 +139,7 @@ def run_blocks(page: Path, folder: Path) -> list[str]:
     return run
 
 
+@pytest.mark.slow
 def test_the_tutorial_runs_as_it_is_written(tmp_path: Path) -> None:
     assert len(run_blocks(ROOT / "docs" / "tutorial.md", tmp_path)) >= 8
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")

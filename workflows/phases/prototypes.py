@@ -8,6 +8,8 @@ group and positions. What is built here is a start: cell and positions count aft
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -147,14 +149,13 @@ def _from_cell(cell: PrototypeCell) -> Structure:
 
 
 @cache
-def _aflow_library() -> Mapping[str, tuple[Structure, ...]]:
-    """Structures by label; several minerals may share one."""
-    from monty.serialization import loadfn
-
-    found: dict[str, tuple[Structure, ...]] = {}
-    for entry in loadfn(str(files("pymatgen.analysis.prototypes") / "aflow_prototypes.json.gz")):
+def _aflow_library() -> Mapping[str, tuple[dict[str, Any], ...]]:
+    """Structures by label, as they are written: to make all of them takes seconds. Several minerals may share one."""
+    found: dict[str, tuple[dict[str, Any], ...]] = {}
+    text = gzip.decompress((files("pymatgen.analysis.prototypes") / "aflow_prototypes.json.gz").read_bytes())
+    for entry in json.loads(text):
         label = entry["tags"]["aflow"]
-        found[label] = (*found.get(label, ()), entry["snl"].structure)
+        found[label] = (*found.get(label, ()), entry["snl"])
     return found
 
 
@@ -162,10 +163,11 @@ def _of_aflow(crystal: Prototype) -> Structure:
     library, label = _aflow_library(), crystal.aflow or ""
     if label not in library:
         raise InputError(f"{crystal.name}: unknown AFLOW label {label!r}; {near_match_hint(label, library)}")
-    for candidate in library[label]:
+    candidates = [Structure.from_dict(written) for written in library[label]]
+    for candidate in candidates:
         if {element.symbol for element in candidate.composition} == set(crystal.ions):
             return candidate.get_primitive_structure()
-    elements = sorted({element.symbol for candidate in library[label] for element in candidate.composition})
+    elements = sorted({element.symbol for candidate in candidates for element in candidate.composition})
     raise InputError(f"{crystal.name}: the key 'ions' must say what stands for {', '.join(elements)} of {label}")
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pymatgen.core.periodic_table import Element
+
 from ....configs.errors import StructureError
 from ....workflows.roles import Arrangement, Chunk, HopEnd, Host, PolymorphCell, Strained
 from ...figures.layers import layer_content_figure, layers_figure
@@ -191,10 +193,8 @@ def _wanted(case: Case) -> list[Finished]:
 
 def _may_be_layered(found: Finished) -> bool:
     """Whether a cell holds oxygen and a transition metal."""
-    elements = found.document.structure.composition.remove_charges().elements
-    return any(element.symbol == "O" for element in elements) and any(
-        element.is_transition_metal for element in elements
-    )
+    symbols = found.document.structure.symbol_set
+    return "O" in symbols and any(Element(symbol).is_transition_metal for symbol in symbols)
 
 
 def _formula(one: MeasuredLayers) -> str:

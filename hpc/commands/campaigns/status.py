@@ -35,4 +35,4 @@ def _show(document: dict[str, Any]) -> None:
     table_of("jobs", HEADS, document["jobs"])
 
 
-COMMAND = Command(status, _show)
+COMMAND = Command(status, _show, leaves_garbage=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from pymatgen.analysis.bond_valence import BV_PARAMS
 from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import Element, Species
 from pymatgen.core.structure import Structure
@@ -126,6 +125,8 @@ def _charge_of(symbol: str, found: dict[float, float], moment: float) -> float:
 
 def bond_valences(structure: Structure, sites: list[int], symbol: str) -> Floats:
     """Bond valence sums (n,), e, of the element on sites; neighbours count with their occupancies."""
+    from pymatgen.analysis.bond_valence import BV_PARAMS  # reads its tables on import: a second
+
     sums = np.zeros(len(sites))
     metal = Element(symbol)
     if metal not in BV_PARAMS:
@@ -141,6 +142,8 @@ def bond_valences(structure: Structure, sites: list[int], symbol: str) -> Floats
 
 def _length(first: Element, second: Element) -> float:
     """Length of a bond of valence 1, Å."""
+    from pymatgen.analysis.bond_valence import BV_PARAMS
+
     r1, c1, r2, c2 = (BV_PARAMS[e][key] for e in (first, second) for key in ("r", "c"))
     return float(r1 + r2 - r1 * r2 * (c1**0.5 - c2**0.5) ** 2 / (c1 * r1 + c2 * r2))
 

@@ -92,6 +92,7 @@ def test_a_campaign_goes_there_and_back_as_files(catholyte: Run, recipe: Path, t
     assert all("written by a rehearsal" in row["reason"] for row in real["refused"])
 
 
+@pytest.mark.slow
 def test_the_page_s_blocks_run_as_they_are_written(tmp_path: Path) -> None:
     """The section of docs/cluster.md, with the stand-in in place of VASP."""
     page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")

@@ -118,6 +118,7 @@ def test_every_job_of_the_ladder_is_written_with_the_settings_of_the_source(tmp_
     assert tags(jobs["O2 vasp relax"]["directories"][0])[0]["MAGMOM"] == [1.0, 1.0]
 
 
+@pytest.mark.slow
 def test_the_ion_of_a_substitution_is_written_with_its_u(tmp_path: Path):
     recipe = shortened(tmp_path, "li-rich", lithium_vacancies=[0], candidates=1, samples=1, max_sites=1)
     document = inputs(str(recipe), tmp_path / "in", only="oxygen_loss")

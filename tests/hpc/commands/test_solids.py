@@ -9,6 +9,7 @@ import pytest
 from catholyte.tests.support.command_line import Run, answer
 
 
+@pytest.mark.slow
 def test_the_elastic_tensor_is_computed_once(catholyte: Run, tmp_path: Path) -> None:
     arguments = ("elastic", "Li2O", "--strain", 0.01, 0.01, "--store", tmp_path / "s")
     found = answer(catholyte(*arguments, "--json"))
@@ -23,6 +24,7 @@ def test_the_elastic_tensor_is_computed_once(catholyte: Run, tmp_path: Path) -> 
     assert "running" not in err
 
 
+@pytest.mark.slow
 def test_a_short_run_gives_no_conductivity_and_says_why(catholyte: Run, tmp_path: Path) -> None:
     arguments = (
         "conductivity",

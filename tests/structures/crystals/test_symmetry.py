@@ -22,6 +22,7 @@ OVERLAPPING = Structure(
 )
 
 
+@pytest.mark.slow
 def test_angles_that_five_degrees_take_for_equal_are_judged_by_distances() -> None:
     cell = _one(3.0, 3.0, 3.0, 89, 90, 93)
     assert space_group(cell).get_space_group_symbol() == "P-1"

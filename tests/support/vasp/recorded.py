@@ -6,7 +6,9 @@ and on the recorded ones where they are.
 
 from __future__ import annotations
 
+import atexit
 import gzip
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -47,6 +49,7 @@ def place(name: str) -> Path:
 def generated() -> Path:
     """Five runs and a trajectory under the names of the recorded ones, written once a session."""
     folder = Path(tempfile.mkdtemp(prefix="catholyte-vasp-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name, run, outcar, contcar in (_static(), _relax(), _metal(), _slab(), _dynamics()):
         (folder / f"{name}_vasprun.xml.gz").write_bytes(gzip.compress(vasprun_text(run).encode(), 1))
         (folder / f"{name}_OUTCAR.gz").write_bytes(gzip.compress(outcar.encode(), 1))

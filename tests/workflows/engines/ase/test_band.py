@@ -59,7 +59,7 @@ def ends() -> tuple[Atoms, Atoms]:
     return Atoms("Li", [[0, 0, 0]], cell=cell, pbc=True), Atoms("Li", [[PERIOD, 0, 0]], cell=cell, pbc=True)
 
 
-@pytest.mark.parametrize("images", [1, 3, 4, 7])
+@pytest.mark.parametrize("images", [1, 3, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 7))])
 def test_the_barrier_of_a_bent_channel_is_its_height(tmp_path: Path, images: int) -> None:
     found = run_band(ends(), Waves(), images, (0.005, 500), tmp_path, "channel")
     assert found.energies[found.climbing] == pytest.approx(HEIGHT, abs=1e-3)

@@ -491,6 +491,7 @@ def test_interrupted_single_point_continues_from_its_wave_functions(
     assert resumed.band_edges.efermi == pytest.approx(whole.band_edges.efermi, abs=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.gpaw
 @needs_gpaw
 def test_cycle_that_does_not_settle_goes_on_with_pulay_mixing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

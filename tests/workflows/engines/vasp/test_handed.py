@@ -103,6 +103,7 @@ def test_files_of_another_question_are_not_taken(
     assert find_handed(structure, task, SETTINGS, tmp_path / "job.1", tier).given == "nothing"
 
 
+@pytest.mark.slow
 def test_a_relaxation_that_ends_with_its_run_goes_on_to_the_steps_of_the_task(tmp_path: Path) -> None:
     """Six steps a run: it ends at the forces that were asked, and what each run was asked is kept."""
     structure = calculation_cell(material("CoO"))
