@@ -54,7 +54,7 @@ RANKS: dict[str, tuple[str, ...]] = {
         "chapter committee",
         "quantities",
         "chapters",
-        "claims",
+        "claims comparison",
         "claims_section first_screen event_members",
         "page",
     ),

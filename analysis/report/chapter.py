@@ -14,7 +14,7 @@ from ...configs.errors import CatholyteError
 from ..phase_sets.own_entries import joined_by_new, with_dft
 from ..thermodynamics.phase_set import PhaseSet, load_phase_set
 from .case import Case
-from .content import Answer, Block, KeyNumber, Section, Text, Value
+from .content import Answer, Block, Extrapolation, KeyNumber, Section, Text, Value
 from .quantity import Quantity
 
 __all__ = ["Chapter", "PhasesOfCase", "Problems", "phases_of"]
@@ -59,6 +59,8 @@ class Chapter(Generic[Asked, Results]):
         Section of a recipe whose question it answers; empty where it answers none.
     answer : callable
         Results to what the first screen says to that question; None where nothing can be said.
+    extrapolates : callable
+        Results to where a potential, or a line through points, is used beyond what it was made for.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Chapter(Generic[Asked, Results]):
     quantities: tuple[Quantity[Any], ...] = ()
     step: str = ""
     answer: Callable[[Results], Answer | None] = _no_answer
+    extrapolates: Callable[[Results], Sequence[Extrapolation]] = _nothing
 
     def results(self, case: Case) -> Results | None:
         """What was computed of a campaign, once for each case; None where nothing is asked."""
@@ -129,6 +132,11 @@ class Chapter(Generic[Asked, Results]):
             return []
         results = self.results(case)
         return [] if results is None else list(self.values(results))
+
+    def extrapolations(self, case: Case) -> list[Extrapolation]:
+        """Where the chapter's numbers go beyond what they were made for."""
+        results = None if self.extrapolates is _nothing else self.results(case)
+        return [] if results is None else list(self.extrapolates(results))
 
 
 @dataclass

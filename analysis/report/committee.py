@@ -11,13 +11,30 @@ from typing import Any
 from .columns import QUANTITY, UNIT, X
 from .content import Block, Column, KeyNumber, Section, Table, Text
 
-__all__ = ["Answers", "committee_section", "with_differences"]
+__all__ = ["Answers", "by_quantity", "committee_section", "with_differences"]
 
 #: key numbers of one chapter by the first member, and by each other one
 Answers = tuple[Sequence[KeyNumber], Mapping[str, Sequence[KeyNumber]]]
 
 _Key = tuple[str, str, int]
 _WITH_DIFFERENCE = "and the largest difference of the committee"
+
+
+def by_quantity(numbers: Sequence[KeyNumber]) -> dict[_Key, KeyNumber]:
+    """Return numbers by what they are: quantity, unit, and how many of the same words came before, such as one at
+    another content.
+
+    Parameters
+    ----------
+    numbers : sequence of KeyNumber
+    """
+    found: dict[_Key, KeyNumber] = {}
+    for number in numbers:
+        count = 0
+        while (key := (number.quantity, number.unit, count)) in found:
+            count += 1
+        found[key] = number
+    return found
 
 
 def with_differences(numbers: Sequence[KeyNumber], others: Mapping[str, Sequence[KeyNumber]]) -> list[KeyNumber]:
@@ -34,9 +51,9 @@ def with_differences(numbers: Sequence[KeyNumber], others: Mapping[str, Sequence
     others : mapping of str to sequence of KeyNumber
         Of each other member, by its name.
     """
-    tables = [_by_key(found) for found in others.values()]
+    tables = [by_quantity(found) for found in others.values()]
     widened = []
-    for key, number in _by_key(numbers).items():
+    for key, number in by_quantity(numbers).items():
         values = [table[key].value for table in tables if key in table]
         differences = [abs(value - number.value) for value in values if value is not None and number.value is not None]
         if max(differences, default=0.0) == 0.0:
@@ -66,8 +83,8 @@ def committee_section(
     """
     rows, alone = [], list[str]()
     for numbers, others in answers:
-        tables = {name: _by_key(found) for name, found in others.items()}
-        for key, number in _by_key(numbers).items():
+        tables = {name: by_quantity(found) for name, found in others.items()}
+        for key, number in by_quantity(numbers).items():
             found = {name: table[key] for name, table in tables.items() if key in table}
             if not found:
                 alone.append(number.quantity)
@@ -116,14 +133,3 @@ def _row(number: KeyNumber, leader: str, found: Mapping[str, KeyNumber]) -> dict
         "low": min(value - sigma for value, sigma in known) if known else None,
         "high": max(value + sigma for value, sigma in known) if known else None,
     }
-
-
-def _by_key(numbers: Sequence[KeyNumber]) -> dict[_Key, KeyNumber]:
-    """Numbers by what they are; the second of the same words, such as one at another content, is counted."""
-    found: dict[_Key, KeyNumber] = {}
-    for number in numbers:
-        count = 0
-        while (key := (number.quantity, number.unit, count)) in found:
-            count += 1
-        found[key] = number
-    return found

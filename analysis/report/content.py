@@ -16,7 +16,7 @@ from ..words import cell_text, file_stem
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Answer", "Block", "Column", "KeyNumber", "Picture", "Section", "Table", "Text", "Value"]
+__all__ = ["Answer", "Block", "Column", "Extrapolation", "KeyNumber", "Picture", "Section", "Table", "Text", "Value"]
 
 
 @dataclass(frozen=True)
@@ -227,6 +227,8 @@ class Value:
         Uncertainty and source in words.
     problem : str
         Why there is no number.
+    verdict : str
+        What the number decides, in a word or two; empty where it decides nothing.
     """
 
     row: tuple[str, ...]
@@ -235,6 +237,23 @@ class Value:
     tier: str = ""
     basis: str = ""
     problem: str = ""
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """Where a number is taken beyond what it was made for.
+
+    Parameters
+    ----------
+    row : tuple of str
+        Materials, as in a :class:`Value`.
+    text : str
+        A sentence.
+    """
+
+    row: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,22 @@ from .chapters.windows import WINDOWS
 from .claims import Finding, claims_of, judged
 from .claims_section import claims_section
 from .columns import QUANTITY, TIER, UNIT, X
-from .committee import committee_section, with_differences
-from .content import Column, KeyNumber, Section, Table, Value
+from .committee import Answers, committee_section, with_differences
+from .content import Column, Extrapolation, KeyNumber, Section, Table, Value
 from .event_members import events_by_member
 from .first_screen import replies
 from .rendering import environment, shared_glyphs
 
-__all__ = ["CHAPTERS", "FORMATS", "claim_findings", "matrix_values", "report_sections", "write_report"]
+__all__ = [
+    "CHAPTERS",
+    "FORMATS",
+    "Numbers",
+    "campaign_numbers",
+    "claim_findings",
+    "matrix_values",
+    "report_sections",
+    "write_report",
+]
 
 #: of the figures' files
 FORMATS = ("svg", "pdf", "png")
@@ -138,14 +148,10 @@ def report_sections(records: Records, campaign: str | None = None) -> list[Secti
 def _answered(case: Case) -> tuple[list[Section], list[KeyNumber]]:
     """The chapters of a case, and all key numbers with what the committee disagrees by."""
     sections = [chapter.section(case) for chapter in CHAPTERS]
-    if case.committee:
-        answers = [
-            (section.key_numbers, {name: chapter.key_numbers(other) for name, other in case.committee.items()})
-            for chapter, section in zip(CHAPTERS, sections, strict=True)
-        ]
-        for section, (numbers, others) in zip(sections, answers, strict=True):
-            section.key_numbers = with_differences(numbers, others)
-        compared = committee_section(case.member, list(case.committee), answers, events_by_member(case))
+    answers = _numbers_of_members(case)
+    for section, (numbers, others) in zip(sections, answers, strict=True):
+        section.key_numbers = with_differences(numbers, others)
+    if compared := _committee(case, answers):
         sections.insert(len(sections) - _ABOUT, compared)
     if found := claim_findings(case):
         sections.insert(0, claims_section(found))
@@ -160,6 +166,58 @@ def claim_findings(case: Case) -> list[Finding]:
     case : Case
     """
     return judged(claims_of(case.recipe), case, CHAPTERS)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Every key number of a campaign, without the report around them.
+
+    Parameters
+    ----------
+    numbers : list of tuple
+        Anchor and title of the chapter, and the key number as the report shows it.
+    committee : Section or None
+        Numbers of a committee's members side by side; None where there is no committee.
+    extrapolations : list of Extrapolation
+        Where a potential, or a line through points, is used beyond what it was made for.
+    """
+
+    numbers: list[tuple[str, str, KeyNumber]]
+    committee: Section | None
+    extrapolations: list[Extrapolation]
+
+
+def campaign_numbers(case: Case) -> Numbers:
+    """Return the key numbers of a campaign's report, and no figure or table but that of the committee.
+
+    Parameters
+    ----------
+    case : Case
+    """
+    answers = _numbers_of_members(case)
+    return Numbers(
+        [
+            (chapter.id, chapter.title, number)
+            for chapter, (numbers, others) in zip(CHAPTERS, answers, strict=True)
+            for number in with_differences(numbers, others)
+        ],
+        _committee(case, answers),
+        [found for chapter in CHAPTERS for found in chapter.extrapolations(case)],
+    )
+
+
+def _numbers_of_members(case: Case) -> list[Answers]:
+    """Of each chapter the key numbers by the first member, and by each other one of a committee."""
+    return [
+        (chapter.key_numbers(case), {name: chapter.key_numbers(other) for name, other in case.committee.items()})
+        for chapter in CHAPTERS
+    ]
+
+
+def _committee(case: Case, answers: Sequence[Answers]) -> Section | None:
+    if not case.committee:
+        return None
+    return committee_section(case.member, list(case.committee), answers, events_by_member(case))
 
 
 def matrix_values(case: Case) -> list[Value]:

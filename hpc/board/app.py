@@ -8,14 +8,12 @@ the host name of the request is checked, so that no web page elsewhere can read 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import secrets
 import socket
-import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -29,8 +27,10 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 
 from ...configs.errors import CatholyteError, InputError, UnknownNameError
-from .pages import STATIC, Links, Pages, figures_of
+from .links import Links
+from .pages import STATIC, Pages, figures_of
 from .pictures import picture
+from .reader import Reader
 from .snapshot import BoardSource
 
 __all__ = ["ASSETS", "COOKIE", "create_app", "plotly_script", "serve"]
@@ -65,8 +65,15 @@ class _Live(Links):
     def asset(self, name: str) -> str:
         return f"/assets/{name}"
 
-    def matrix(self, campaign: str) -> str:
-        return f"/campaign/{quote(campaign, safe='')}"
+    def matrix(self, campaign: str, **asked: str) -> str:
+        wanted = {key: value for key, value in asked.items() if value}
+        return f"/campaign/{quote(campaign, safe='')}" + (f"?{urlencode(wanted)}" if wanted else "")
+
+    def numbers(self, campaign: str) -> str:
+        return f"{self.matrix(campaign)}/numbers"
+
+    def compare(self, campaign: str) -> str:
+        return f"/compare?{urlencode({'new': campaign})}"
 
     def jobs(self, campaign: str, material: str = "", kind: str = "", state: str = "") -> str:
         asked = {key: value for key, value in (("material", material), ("kind", kind), ("state", state)) if value}
@@ -129,12 +136,18 @@ def create_app(
     def jobs(request: Request) -> Response:
         return HTMLResponse(pages.jobs(request.path_params["campaign"], _Live(request), _asked(request)))
 
+    def numbers(request: Request) -> Response:
+        return HTMLResponse(pages.numbers(request.path_params["campaign"], live, _asked(request)))
+
+    def compare(request: Request) -> Response:
+        return HTMLResponse(pages.compare(live, _asked(request)))
+
     def job(request: Request) -> Response:
         return HTMLResponse(pages.job(request.path_params["campaign"], request.path_params["key"], live))
 
     def mark(request: Request) -> Response:
         snapshot = source.snapshot(request.path_params["campaign"])
-        return JSONResponse({"mark": f"{snapshot.mark} {snapshot.name in pages.values}", "counts": snapshot.counts})
+        return JSONResponse({"mark": pages.mark(snapshot), "counts": snapshot.counts})
 
     def figure(request: Request) -> Response:
         entry = source.snapshot(request.path_params["campaign"]).entry(request.path_params["key"])
@@ -169,6 +182,8 @@ def create_app(
         Route("/", home, methods=["GET"]),
         Route(campaign, matrix, methods=["GET"]),
         Route(f"{campaign}/jobs", jobs, methods=["GET"]),
+        Route(f"{campaign}/numbers", numbers, methods=["GET"]),
+        Route("/compare", compare, methods=["GET"]),
         Route(f"{campaign}/mark", mark, methods=["GET"]),
         Route(f"{campaign}/job/{{key}}", job, methods=["GET"]),
         Route(f"{campaign}/job/{{key}}/figure/{{figure}}", figure, methods=["GET"]),
@@ -183,7 +198,7 @@ def create_app(
         routes=routes,
         middleware=[*guard, Middleware(GZipMiddleware, minimum_size=2000)],
         exception_handlers={CatholyteError: refused},
-        lifespan=_reading_ahead(source, pages),
+        lifespan=Reader(source, pages).lifespan,
     )
 
 
@@ -241,34 +256,6 @@ class _Tries:
         """Whether an address has to wait."""
         found = self.times.get(address) or deque()
         return len(found) == MOST_TRIES and time.monotonic() - found[0] < LOCK_SECONDS
-
-
-def _reading_ahead(
-    source: BoardSource, pages: Pages
-) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
-    """Evaluate phase sets and read verdicts beside the pages, so that none waits for them, for as long as the board is
-    served."""
-    stop = threading.Event()
-
-    def work() -> None:
-        pause = 0.0
-        while not stop.wait(pause):
-            busy = False
-            for name in source.names():
-                if name not in pages.values:
-                    pages.values[name] = source.values(name)
-                    pages.findings[name] = source.findings(name)
-                busy = bool(source.assess(name)) or busy
-            pause = 0.2 if busy else 3.0
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        stop.clear()
-        threading.Thread(target=work, daemon=True, name="read-ahead").start()
-        yield
-        stop.set()
-
-    return lifespan
 
 
 def serve(source: BoardSource, host: str, port: int, token: str | None, loopback: tuple[str, ...]) -> None:

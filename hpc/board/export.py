@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...analysis.words import file_stem
 from ..store.ledger import now
 from .app import ASSETS, plotly_script
-from .pages import STATIC, Links, Pages
-from .snapshot import BoardSource
+from .links import Links
+from .pages import STATIC, Pages
+from .snapshot import OTHER, BoardSource
 
 __all__ = ["export_board"]
 
@@ -20,8 +22,17 @@ class _Files(Links):
     def asset(self, name: str) -> str:
         return name
 
-    def matrix(self, campaign: str) -> str:
+    def __init__(self, compared: Iterable[str] = ()) -> None:
+        self.compared = frozenset(compared)
+
+    def matrix(self, campaign: str, **asked: str) -> str:
         return f"{file_stem(campaign)}.html"
+
+    def numbers(self, campaign: str) -> str:
+        return f"{file_stem(campaign)}-numbers.html"
+
+    def compare(self, campaign: str) -> str:
+        return f"{file_stem(campaign)}-compare.html" if campaign in self.compared else ""
 
     def jobs(self, campaign: str, material: str = "", kind: str = "", state: str = "") -> str:
         return f"{file_stem(campaign)}-jobs.html"
@@ -45,6 +56,8 @@ class _Files(Links):
 def export_board(source: BoardSource, out: Path) -> list[Path]:
     """Write every page of every campaign into a folder; ``index.html`` is the latest campaign's matrix.
 
+    Campaigns that the other store of the source has under the same name are compared with it.
+
     Parameters
     ----------
     source : BoardSource
@@ -57,14 +70,19 @@ def export_board(source: BoardSource, out: Path) -> list[Path]:
         ``index.html`` first.
     """
     out.mkdir(parents=True, exist_ok=True)
-    links, files = _Files(), []
+    others = source.beside.names() if source.beside else []
+    links, files = _Files(set(others) & set(source.names())), list[Path]()
     pages = Pages(source, taken=f"{now()[:16].replace('T', ' ')} UTC")
     for name in source.names():
         pages.values[name] = source.values(name)
-        pages.findings[name] = source.findings(name)
+        pages.answers[name] = source.answers(name)
         while source.assess(name):
             pass
         written = {links.matrix(name): pages.matrix(name, links, {}), links.jobs(name): pages.jobs(name, links, {})}
+        written[links.numbers(name)] = pages.numbers(name, links, {})
+        if source.beside is not None and links.compare(name):
+            pages.answers[f"{OTHER}{name}"] = source.beside.answers(name)
+            written[links.compare(name)] = pages.compare(links, {"new": name, "old": f"{OTHER}{name}"})
         written |= {
             links.job(name, entry.plan["key"]): pages.job(name, entry.plan["key"], links)
             for entry in source.snapshot(name).entries

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...analysis.campaigns import FINISHED
+from ...analysis.campaigns import FINISHED, Entry
 from ...analysis.report.content import Value
 from ...analysis.words import tiers_in
 from ...configs.recipe import Recipe
 from ...configs.trust import trust_of
 from .snapshot import Quality, Snapshot
 
-__all__ = ["Cell", "Line", "Matrix", "Usage", "build_matrix", "usage"]
+__all__ = ["KINDS", "Cell", "Line", "Matrix", "Usage", "build_matrix", "usage", "usage_by_step"]
 
 #: kind of a calculation as a column
 KINDS = {"relax": "relaxation", "static": "energy", "dos": "projected DOS", "md": "dynamics", "band": "barriers"}
@@ -37,6 +37,8 @@ class Cell:
         What a reader must know: not accepted, to review, rehearsal.
     keys : tuple of str
         Keys of its jobs.
+    verdict : str
+        What a number decides: reacts, lowers it, undecided, …
     """
 
     state: str
@@ -45,6 +47,7 @@ class Cell:
     note: str = ""
     flags: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    verdict: str = ""
 
 
 @dataclass
@@ -60,6 +63,16 @@ class Line:
     def name(self) -> str:
         """All materials, as the jobs name them."""
         return " | ".join(part for part in (self.cathode, self.layer, self.electrolyte) if part)
+
+    @property
+    def contact(self) -> bool:
+        """Whether a cathode meets an electrolyte."""
+        return bool(self.cathode and self.electrolyte)
+
+    @property
+    def screened(self) -> bool:
+        """Whether it is a layer of a screen of which no job knows: the grid shows it."""
+        return bool(self.layer) and not any(cell.keys for cell in self.cells.values())
 
 
 @dataclass(frozen=True)
@@ -88,12 +101,16 @@ class Usage:
         Jobs from which the forecast's correction was measured.
     factor : float
         Measured over estimated time of those jobs, 1 where there are none.
+    estimated, spent : float, h
+        What those jobs were forecast to take, and took.
     """
 
     used: float
     forecast: float
     measured: int
     factor: float
+    estimated: float = 0.0
+    spent: float = 0.0
 
 
 def build_matrix(snapshot: Snapshot, values: Sequence[Value]) -> Matrix:
@@ -109,7 +126,13 @@ def build_matrix(snapshot: Snapshot, values: Sequence[Value]) -> Matrix:
     for value in values:
         line = _line(lines, value.row, snapshot.recipe)
         text = value.text or "no value"
-        cell = Cell("problem" if value.problem else "value", text, value.tier, value.problem or value.basis)
+        cell = Cell(
+            "problem" if value.problem else "value",
+            text,
+            value.tier,
+            value.problem or value.basis,
+            verdict=value.verdict,
+        )
         line.cells[value.quantity] = _merged(line.cells.get(value.quantity), cell)
     jobs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in snapshot.rows:
@@ -118,7 +141,7 @@ def build_matrix(snapshot: Snapshot, values: Sequence[Value]) -> Matrix:
         _line(lines, [part.strip() for part in material.split("|")], snapshot.recipe).cells[column] = _of_jobs(
             rows, snapshot.qualities
         )
-    ordered = sorted(lines.values(), key=lambda line: (not (line.cathode and line.electrolyte), line.cathode == ""))
+    ordered = sorted(lines.values(), key=lambda line: (not line.contact, line.layer != "", line.cathode == ""))
     present = dict.fromkeys(column for line in ordered for column in line.cells)
     return Matrix(list(present), ordered)
 
@@ -138,7 +161,8 @@ def _merged(first: Cell | None, second: Cell) -> Cell:
     """Two numbers of one property, one below the other."""
     if first is None:
         return second
-    return Cell(second.state, f"{first.text}; {second.text}", first.tier or second.tier, f"{first.note}; {second.note}")
+    text, note = f"{first.text}; {second.text}", f"{first.note}; {second.note}"
+    return Cell(second.state, text, first.tier or second.tier, note, verdict=first.verdict or second.verdict)
 
 
 def _of_jobs(rows: Sequence[Mapping[str, Any]], qualities: Mapping[str, Quality]) -> Cell:
@@ -182,9 +206,26 @@ def usage(snapshot: Snapshot) -> Usage:
     The estimate of each job that is left is multiplied by what finished jobs of the campaign took against
     their estimates. A job runs on one core unless its record says otherwise.
     """
+    return _usage(snapshot.entries)
+
+
+def usage_by_step(snapshot: Snapshot) -> dict[str, Usage]:
+    """Return the same for each step of the recipe, each with its own correction.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    """
+    steps: dict[str, list[Entry]] = {}
+    for entry in snapshot.entries:
+        steps.setdefault(str(entry.plan["step"]), []).append(entry)
+    return {step: _usage(entries) for step, entries in steps.items()}
+
+
+def _usage(entries: Iterable[Entry]) -> Usage:
     used = spent = estimated = left = 0.0
     measured = 0
-    for entry in snapshot.entries:
+    for entry in entries:
         estimate, spent_here = float(entry.plan.get("cost_seconds") or 0), entry.core_seconds
         if spent_here and entry.state in ("done", "reused", "failed"):
             hours = spent_here / 3600
@@ -194,4 +235,4 @@ def usage(snapshot: Snapshot) -> Usage:
         if entry.state in ("waiting", "running"):
             left += estimate / 3600
     factor = spent / estimated if estimated else 1.0
-    return Usage(used, left * factor, measured, factor)
+    return Usage(used, left * factor, measured, factor, estimated, spent)

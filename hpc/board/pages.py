@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,59 +18,26 @@ from ...configs.errors import CatholyteError, UnknownNameError
 from ...workflows.documents import CalculationDocument
 from ..run.campaign import explain
 from .facts import facts, forecast_hours, used_hours
-from .matrix import KINDS, Line, Matrix, build_matrix, usage
+from .filters import NO_LAYER, distinct, job_wanted, narrowed, with_text
+from .grid import layers_of
+from .links import Links
+from .matrix import build_matrix, usage, usage_by_step
 from .motion import EventSummaries, EventSummary
+from .numbers import comparison_content, difference_text, interval_of, number_text, numbers_content
 from .pictures import PICTURES, picture
-from .snapshot import BoardSource, Quality, Snapshot
+from .snapshot import Answers, BoardSource, Quality, Snapshot
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
     from ...analysis.campaigns import Entry
-    from ...analysis.report.claims import Finding
 
-__all__ = ["PAGE_ROWS", "STATIC", "Links", "Pages", "figures_of"]
+__all__ = ["PAGE_ROWS", "STATIC", "Pages", "figures_of"]
 
 STATIC = Path(__file__).parent / "static"
 #: jobs of one page of the list
 PAGE_ROWS = 200
-
-
-class Links(ABC):
-    """Where pages find each other."""
-
-    @abstractmethod
-    def asset(self, name: str) -> str:
-        """Address of a style sheet or script."""
-
-    @abstractmethod
-    def matrix(self, campaign: str) -> str:
-        """Address of a campaign's matrix."""
-
-    @abstractmethod
-    def jobs(self, campaign: str, material: str = "", kind: str = "", state: str = "") -> str:
-        """Address of a campaign's jobs, of one system, kind or state where given."""
-
-    @abstractmethod
-    def job(self, campaign: str, key: str) -> str:
-        """Address of one job."""
-
-    @abstractmethod
-    def figure(self, campaign: str, key: str, name: str) -> str:
-        """Address of the data of a figure."""
-
-    @abstractmethod
-    def ledger(self, campaign: str, key: str) -> str:
-        """Address of what happened in the trajectory of a job."""
-
-    @abstractmethod
-    def mark(self, campaign: str) -> str:
-        """Address that says whether something changed."""
-
-    @abstractmethod
-    def page(self, number: int) -> str:
-        """Address of another page of the same list."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +59,14 @@ class Pages:
         Campaign to the numbers of its phase set; a campaign that is missing is still being evaluated.
     taken : str
         For an export: when it was made; the pages then stand alone.
-    findings : dict
-        Campaign to the verdicts on the claims of its source, as they were when the board was opened.
+    answers : dict
+        Campaign to its key numbers and the verdicts on the claims of its source; those of another store behind ``2/``.
     """
 
     source: BoardSource
     values: dict[str, list[Value]] = field(default_factory=dict)
     taken: str = ""
-    findings: dict[str, list[Finding]] = field(default_factory=dict)
+    answers: dict[str, Answers] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ledgers = EventSummaries(self.source)
@@ -113,7 +79,8 @@ class Pages:
         name : str
         links : Links
         asked : mapping
-            Filters: cathode, layer, electrolyte, property, state. Unknown values give an empty matrix.
+            Filters: cathode, layer (``none`` for bare contacts), electrolyte, property, state, text. Unknown values
+            give an empty matrix.
 
         Raises
         ------
@@ -124,23 +91,77 @@ class Pages:
         whole = build_matrix(snapshot, self.values.get(name, []))
         states = [cell.state for line in whole.lines for cell in line.cells.values()]
         filters = {
-            "cathode": _distinct(line.cathode for line in whole.lines),
-            "layer": _distinct(line.layer for line in whole.lines),
-            "electrolyte": _distinct(line.electrolyte for line in whole.lines),
+            "cathode": distinct(line.cathode for line in whole.lines),
+            "layer": [NO_LAYER, *distinct(line.layer for line in whole.lines)],
+            "electrolyte": distinct(line.electrolyte for line in whole.lines),
             **({} if self.taken else {"property": whole.columns}),
-            "state": _distinct(states),
+            "state": distinct(states),
         }
-        shown = _filtered(whole, asked)
+        answers = self.answers.get(name)
+        claims = [(one, one.to_json()) for one in answers.findings] if answers else []
+        # tabs stay while one of them is looked at
+        tabs = layers_of(narrowed(whole, {**asked, "layer": ""}), asked.get("property", ""))
         return self._render(
             "matrix",
             snapshot,
             links,
             asked,
-            matrix=shown,
+            matrix=narrowed(whole, asked),
+            tabs=tabs,
+            current=next((tab for tab in tabs if (tab.layer or NO_LAYER) == asked.get("layer")), tabs[0])
+            if tabs
+            else None,
             filters=filters,
             pending=name not in self.values,
-            claims=[(one, one.to_json()) for one in self.findings.get(name, [])],
+            extrapolations=snapshot.extrapolations(answers),
+            claims=with_text(claims, asked, lambda one: f"{one[0].claim.text} {one[0].verdict} {one[0].reason}"),
         )
+
+    def numbers(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
+        """Every key number of the report, a committee's members side by side, and where a potential extrapolates.
+
+        Parameters
+        ----------
+        name : str
+        links : Links
+        asked : mapping
+            Filters: chapter, text.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such campaign.
+        """
+        snapshot, answers = self.source.snapshot(name), self.answers.get(name)
+        return self._render("numbers", snapshot, links, asked, **numbers_content(answers, asked))
+
+    def compare(self, links: Links, asked: Mapping[str, str]) -> str:
+        """Key numbers of two campaigns side by side.
+
+        Parameters
+        ----------
+        links : Links
+        asked : mapping
+            ``old`` and ``new``: campaigns, of the other store behind ``2/``; filters verdict, text.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such campaign.
+        """
+        content = comparison_content(self.source, self.answers, asked)
+        snapshot = self.source.snapshot(content["at"])
+        return self._render("compare", snapshot, links, asked, **content)
+
+    def mark(self, snapshot: Snapshot) -> str:
+        """Changes whenever something that the pages of a campaign show has changed.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        """
+        known = [f"{name} {answers.finished}" for name, answers in sorted(self.answers.items())]
+        return f"{snapshot.mark} {snapshot.name in self.values} {known}"
 
     def jobs(self, name: str, links: Links, asked: Mapping[str, str]) -> str:
         """The list of jobs.
@@ -159,15 +180,15 @@ class Pages:
         """
         snapshot = self.source.snapshot(name)
         keys = ("state", "step", "engine", "material")
-        filters = {key: _distinct(str(row[key]) for row in snapshot.rows) for key in keys}
-        rows = [row for row in snapshot.rows if _asked_for(row, asked)]
+        filters = {key: distinct(str(row[key]) for row in snapshot.rows) for key in keys}
+        rows = [row for row in snapshot.rows if job_wanted(row, asked)]
         size = len(rows) or 1 if self.taken else PAGE_ROWS
         pages = max(1, ceil(len(rows) / size))
         number = min(
             max(1, int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 9 else 1), pages
         )
         page = _ListPage(rows[(number - 1) * size : number * size], number, pages, len(rows))
-        return self._render("jobs", snapshot, links, asked, page=page, filters=filters)
+        return self._render("jobs", snapshot, links, asked, page=page, filters=filters, steps=usage_by_step(snapshot))
 
     def job(self, name: str, key: str, links: Links) -> str:
         """One job: cause, figures, inputs, acceptance, settings.
@@ -272,8 +293,7 @@ class Pages:
             "hours": usage(snapshot),
             "asked": asked,
         }
-        mark = f"{snapshot.mark} {snapshot.name in self.values}"
-        return _environment().get_template(f"{view}.html.j2").render(common, mark=mark, **content)
+        return _environment().get_template(f"{view}.html.j2").render(common, mark=self.mark(snapshot), **content)
 
     def _common(self, links: Links, name: str) -> dict[str, Any]:
         source = self.source
@@ -281,6 +301,7 @@ class Pages:
             "link": links,
             "name": name,
             "names": source.names(),
+            "comparable": len(source.names()) + len(source.beside.names() if source.beside else ()) > 1,
             "shown": source.shown,
             "rehearsal": source.rehearsal,
             "static": bool(self.taken),
@@ -305,37 +326,13 @@ def figures_of(document: CalculationDocument | None) -> list[str]:
     return [name for name in found if name in PICTURES]
 
 
-def _asked_for(row: Mapping[str, Any], asked: Mapping[str, str]) -> bool:
-    exact = all(str(row[key]) == asked[key] for key in ("state", "step", "engine", "material") if asked.get(key))
-    kind = not asked.get("kind") or KINDS.get(str(row["kind"]), str(row["kind"])) == asked["kind"]
-    return exact and kind and asked.get("text", "").lower() in str(row["name"]).lower()
-
-
-def _filtered(whole: Matrix, asked: Mapping[str, str]) -> Matrix:
-    def wanted(line: Line) -> bool:
-        parts = all(getattr(line, key) == asked[key] for key in ("cathode", "layer", "electrolyte") if asked.get(key))
-        states = not asked.get("state") or any(cell.state == asked["state"] for cell in line.cells.values())
-        return parts and states and (not asked.get("property") or asked["property"] in line.cells)
-
-    lines = [line for line in whole.lines if wanted(line)]
-    columns = [
-        column
-        for column in whole.columns
-        if any(column in line.cells for line in lines) and asked.get("property") in (None, "", column)
-    ]
-    return Matrix(columns, lines)
-
-
-def _distinct(values: Any) -> list[str]:
-    return sorted({value for value in values if value})
-
-
 @cache
 def _environment() -> Environment:
     made = environment(Path(__file__).parent / "templates")
     claims = {"counted": counted, "interval_text": interval_text, "held_against": held_against}
     made.filters |= {"verdict": _verdict, "script": _script, "together": _together, **claims}
     made.filters |= {"forecast_hours": forecast_hours, "used_hours": used_hours}
+    made.filters |= {"number_text": number_text, "interval_of": interval_of, "difference_text": difference_text}
     return made
 
 

@@ -22,8 +22,12 @@ from ..run.campaign import status_document
 if TYPE_CHECKING:
     from ...analysis.report.claims import Finding
     from ...analysis.report.content import Value
+    from ...analysis.report.page import Numbers
 
-__all__ = ["REFRESH_SECONDS", "BoardSource", "Quality", "Snapshot"]
+__all__ = ["OTHER", "REFRESH_SECONDS", "Answers", "BoardSource", "Quality", "Snapshot"]
+
+#: before the name of a campaign of the other store
+OTHER = "2/"
 
 #: age at which the states are read again
 REFRESH_SECONDS = 3.0
@@ -53,6 +57,28 @@ class Quality:
     review: list[str] = field(default_factory=list)
     rehearsed: bool = False
     energy_per_atom: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a campaign answered when it was evaluated last.
+
+    Parameters
+    ----------
+    finished : int
+        Jobs that had a result then.
+    findings : list of Finding
+        Verdicts on the claims of its source.
+    numbers : Numbers
+        Key numbers, committee, extrapolations.
+    problem : str
+        Why nothing could be evaluated.
+    """
+
+    finished: int
+    findings: list[Finding]
+    numbers: Numbers
     problem: str = ""
 
 
@@ -92,6 +118,19 @@ class Snapshot:
         last = max((str(row.get(key) or "") for row in self.rows for key in ("started", "finished")), default="")
         return f"{self.campaign['updated']} {sorted(self.counts.items())} {last} {len(self.qualities)}"
 
+    @property
+    def finished(self) -> int:
+        """Number of jobs that have a result."""
+        return sum(self.counts.get(state, 0) for state in FINISHED)
+
+    @staticmethod
+    def extrapolations(answers: Answers | None) -> dict[str, list[str]]:
+        """Name of a line of the matrix to sentences on where its numbers go beyond what they were made for."""
+        told: dict[str, list[str]] = {}
+        for one in answers.numbers.extrapolations if answers else ():
+            told.setdefault(" | ".join(one.row), []).append(one.text)
+        return told
+
     def entry(self, key: str) -> Entry:
         """The job with exactly this key.
 
@@ -121,10 +160,14 @@ class BoardSource:
         The store's place as it may be shown.
     rehearsal : bool
         Whether the store holds rehearsals.
+    beside : BoardSource, optional
+        Another store, whose campaigns are compared with those of this one.
     """
 
-    def __init__(self, records: Records, shown: str, rehearsal: bool = False) -> None:
-        self.records, self.shown, self.rehearsal = records, shown, rehearsal
+    def __init__(
+        self, records: Records, shown: str, rehearsal: bool = False, beside: BoardSource | None = None
+    ) -> None:
+        self.records, self.shown, self.rehearsal, self.beside = records, shown, rehearsal, beside
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[float, Snapshot]] = {}
         self._qualities: dict[str, Quality] = {}
@@ -183,13 +226,17 @@ class BoardSource:
 
         return matrix_values(read_case(self.records, name, step="bulk", arrays=False))
 
-    def findings(self, name: str) -> list[Finding]:
-        """Verdicts on the claims of the source of a campaign's recipe: those of the report."""
+    def answers(self, name: str) -> Answers:
+        """Key numbers of a campaign and the verdicts on the claims of its source: those of the report."""
         from ...analysis.report.case import read_case
-        from ...analysis.report.claims import claims_of
-        from ...analysis.report.page import claim_findings
+        from ...analysis.report.page import Numbers, campaign_numbers, claim_findings
 
-        return claim_findings(read_case(self.records, name)) if claims_of(self.records.recipe(name)) else []
+        finished = self.snapshot(name).finished
+        try:
+            case = read_case(self.records, name)
+            return Answers(finished, claim_findings(case), campaign_numbers(case))
+        except CatholyteError as error:
+            return Answers(finished, [], Numbers([], None, []), error.message)
 
     def assess(self, name: str) -> int:
         """Read the verdicts of some finished jobs whose documents have not been read yet; return how many were read.

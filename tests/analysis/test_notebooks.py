@@ -12,9 +12,13 @@ from nbclient import NotebookClient
 
 from catholyte.configs.load import recipe_names
 from catholyte.tests.support.former.former_stores import unpack
+from catholyte.tests.support.vasp.finished import answers, plan_of, written_to
 
 FOLDER = Path(__file__).parents[2] / "analysis" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+#: those that make a store of their own
+MAKING = ("finished-vasp-runs",)
+READING = [path for path in NOTEBOOKS if path.stem not in MAKING]
 
 
 @pytest.fixture(scope="module")
@@ -31,20 +35,32 @@ def run(notebook: Any, folder: Path, store: Path, monkeypatch: pytest.MonkeyPatc
     return client.execute()
 
 
+def keep(done: Any, name: str) -> None:
+    """Write an executed notebook where somebody wants to look at its figures."""
+    kept = os.environ.get("CATHOLYTE_KEEP_NOTEBOOKS")
+    if kept:
+        nbformat.write(done, Path(kept) / name)
+
+
+def printed(notebook: Any) -> str:
+    """What its cells wrote."""
+    return "".join(
+        output.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
+    )
+
+
 def outputs(notebook: Any, kind: str) -> list[Any]:
     """Outputs of a mime type, in the order of the notebook."""
     found = (output.get("data", {}) for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)
     return [data[kind] for data in found if kind in data]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", READING, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(nbformat.read(path, as_version=4), tmp_path, store, monkeypatch)
     assert len(outputs(done, "image/png")) >= 2
     assert list(tmp_path.glob("*.pdf"))
-    kept = os.environ.get("CATHOLYTE_KEEP_NOTEBOOKS")  # to look at their figures
-    if kept:
-        nbformat.write(done, Path(kept) / path.name)
+    keep(done, path.name)
 
 
 def test_another_pair_needs_two_names(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,12 +70,30 @@ def test_another_pair_needs_two_names(store: Path, tmp_path: Path, monkeypatch: 
     first.source = 'CATHODE = "NCM811"\nELECTROLYTE = "Li3InCl6"'
     done = run(notebook, tmp_path, store, monkeypatch)
     assert (tmp_path / "reaction-NCM811-Li3InCl6.pdf").stat().st_size > 5000
-    text = "".join(output.get("text", "") for cell in done.cells if cell.cell_type == "code" for output in cell.outputs)
-    assert "eV/atom" in text
+    assert "eV/atom" in printed(done)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_finished_runs_are_taken_and_shown(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = answers(plan_of(tmp_path))  # runs with the names, settings and cells of a recipe's jobs
+    for name, one in made.items():
+        written_to(one, tmp_path / "runs" / name.replace(" ", "-"))
+    (tmp_path / "runs" / "broken").mkdir()
+    (tmp_path / "runs" / "broken" / "vasprun.xml").write_text("<modeling>", encoding="utf-8")
+    monkeypatch.setenv("CATHOLYTE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("CATHOLYTE_RECIPE", str(tmp_path / "folders.yaml"))
+    name = "finished-vasp-runs.ipynb"
+    done = run(nbformat.read(FOLDER / name, as_version=4), tmp_path, store, monkeypatch)
+    keep(done, name)
+    assert "5 imported, 1 refused" in printed(done)
+    assert "broken" in printed(done)
+    assert (tmp_path / "imported-relaxations.pdf").is_file()
+    assert (tmp_path / "imported-report" / "report.html").is_file()
 
 
 def test_there_is_a_notebook_for_each_recipe_and_one_for_your_own_system() -> None:
-    assert {path.stem for path in NOTEBOOKS} == {*recipe_names(), "your-own-system"} - {"lattices"}
+    assert {path.stem for path in NOTEBOOKS} == {*recipe_names(), "your-own-system", *MAKING} - {"lattices"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import pytest
 
 from catholyte import Campaign
 from catholyte.analysis.words import number
+from catholyte.hpc.board.app import _Live
 from catholyte.hpc.board.matrix import build_matrix
+from catholyte.hpc.board.pages import Pages
 from catholyte.hpc.board.snapshot import BoardSource
 from catholyte.tests.support.command_line import Run, answer
 from catholyte.tests.support.former.former_stores import unpack
@@ -23,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return unpack("shipped", tmp_path_factory.mktemp("campaigns"))
 
 
-@pytest.fixture(params=CAMPAIGNS)
+@pytest.fixture(scope="module", params=CAMPAIGNS)  # evaluated once
 def campaign(request: pytest.FixtureRequest, store: Path) -> Iterator[Campaign]:
     with Campaign(store, request.param) as opened:
         yield opened
@@ -62,6 +66,47 @@ def test_board_notebook_and_report_show_the_same_numbers(campaign: Campaign) -> 
         reduction = keys[f"Reduction limit of {name}"]
         assert campaign.window(name).reduction.voltage == reduction.value
         assert lines[name].cells["window (V vs Li/Li⁺)"].text.startswith(f"{reduction.value:.3f} to ")
+
+
+def test_every_key_number_of_the_report_stands_on_the_board(campaign: Campaign) -> None:
+    source = BoardSource(campaign.records, "store")
+    answers = source.answers(campaign.name)
+    shown = [number.row() for _, _, number in answers.numbers.numbers]
+    pd.testing.assert_frame_equal(pd.DataFrame(shown), campaign.key_numbers)
+    page = Pages(source, answers={campaign.name: answers}).numbers(campaign.name, _Live(), {})
+    rows = [
+        [html.unescape(re.sub("<.*?>", "", cell)) for cell in re.findall("<t[hd] .*?</t[hd]>", row)]
+        for row in page.split('id="numbers"')[1].split("<tbody>")[1].split("</tr>")[:-1]
+    ]
+    assert len(rows) == len(shown) > 20
+    for cells, key in zip(rows, shown, strict=True):
+        value = "–" if key["value"] is None else number(key["value"], key["digits"])
+        sigma = "" if None in (key["value"], key["uncertainty"]) else f" ± {number(key['uncertainty'], key['digits'])}"
+        assert cells[:3] == [key["quantity"], f"{value}{sigma}".replace(" ± ", "\u00a0±\u00a0"), key["unit"]]
+
+
+def test_every_key_number_of_reactions_and_windows_is_that_of_its_command(campaign: Campaign, catholyte: Run) -> None:
+    keys = {row.quantity: row for row in campaign.key_numbers.itertuples()}
+    reactions, windows = campaign.recipe.reactions, campaign.recipe.windows
+    assert reactions is not None
+    assert windows is not None
+    compared = 0
+    for a, b in reactions.pairs:
+        told = answer(catholyte("reactions", a, b, "--json"))
+        known = campaign.reaction(a, b)
+        name = f"reaction energy {known.a.label} | {known.b.label}"
+        for part in ("mutual", "total"):
+            key = keys[f"{part.capitalize()} {name}"]
+            assert (told[part]["energy"], told["uncertainty"][part]) == (key.value, key.uncertainty)
+            compared += 1
+    for material in windows.materials:
+        told = answer(catholyte("window", material, "--json"))
+        for limit in ("reduction", "oxidation"):
+            key = keys.get(f"{limit.capitalize()} limit of {material}")
+            value = told[limit]
+            assert value == (None if key is None or pd.isna(key.value) else key.value)
+            compared += 1
+    assert compared == 2 * len(reactions.pairs) + 2 * len(windows.materials)
 
 
 def test_volumes_of_the_board_are_those_of_the_report(store: Path) -> None:

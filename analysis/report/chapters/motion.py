@@ -15,10 +15,9 @@ from ...figures.motion import (
     coordination_figure,
     drift_figure,
     events_figure,
-    force_differences_figure,
     survival_figure,
 )
-from ...motion.force_differences import QUANTILE, ForceDifferences, force_differences
+from ...motion.force_differences import ForceDifferences, force_differences
 from ...motion.stored import StoredRuns, stored_runs, study_stored
 from ...motion.study import MotionStudy
 from ..case import Case
@@ -26,6 +25,7 @@ from ..chapter import Chapter, Problems
 from ..content import Answer, Block, Column, KeyNumber, Picture, Table, Text
 from ..quantities.answers import told
 from ..quantities.motion import MOTION_QUANTITIES
+from ..quantities.parting import force_blocks, partings
 
 __all__ = ["MOTION", "motion_pictures", "motion_tables"]
 
@@ -143,15 +143,6 @@ DRIFT: _Described = (
     ("unit", "unit"),
 )
 
-FORCES: _Described = (
-    ("layer", "layer"),
-    ("element", "element"),
-    ("n", "atoms", 0),
-    ("difference", "|ΔF|, root mean square (eV/Å)", 3),
-    ("force", "|F|, root mean square (eV/Å)", 3),
-    ("largest", "largest |ΔF| (eV/Å)", 2),
-    ("beyond", "beyond (% of atoms and frames)", 1),
-)
 DIFFUSION: _Described = (
     ("species", "element"),
     ("layer", "layer"),
@@ -285,7 +276,7 @@ def _blocks(found: Studies) -> list[Block]:
     for label in found.labels:
         if label in found.studies:
             blocks += _study_blocks(label, found.studies[label])
-            blocks += _force_blocks([one for one in found.forces if one.label == label], found.studies[label])
+            blocks += force_blocks([one for one in found.forces if one.label == label], found.studies[label])
         else:
             blocks.append(found.problems.text(_failed(label)))
     return blocks
@@ -337,38 +328,6 @@ def _study_blocks(label: str, study: MotionStudy) -> list[Block]:
     ]
 
 
-def _force_blocks(compared: Sequence[ForceDifferences], study: MotionStudy) -> list[Block]:
-    """Forces of other potentials on the frames of one run: what they differ by, and which events stand on it."""
-    blocks: list[Block] = []
-    for one in compared:
-        stem = re.sub(r"\W+", "_", f"{one.label} {one.replica} {one.second}")
-        title = f"{one.label}, replica {one.replica}: forces of {one.second} on frames of {one.first}"
-        if one.replica == 1:
-            alt = f"Differences of the forces of {one.second} and {one.first}, atom by atom over time."
-            blocks.append(Picture(f"{stem}_forces", force_differences_figure(one), alt))
-        blocks.append(Table(f"{stem}_forces", title, _columns(FORCES), one.rows(), _told(one)))
-        if one.limit is not None and one.replica == 1 and study.motion.ledger.events:
-            events = study.motion.ledger.events
-            open_ones = sum(one.touches(event.time, event.atoms) for event in events)
-            blocks.append(
-                Text(
-                    f"{one.label}: {open_ones} of {len(events)} bond events touch an atom at which {one.second} and "
-                    f"{one.first} part, in the compared frame nearest in time: one of them extrapolates there.",
-                    "note",
-                )
-            )
-    return blocks
-
-
-def _told(found: ForceDifferences) -> str:
-    if found.limit is None:
-        return "No control of these phases in bulk was compared: there is no limit to hold the differences against."
-    return (
-        f"Beyond: above {found.limit:.2f} eV/Å, below which {100 * QUANTILE:g} % of the atoms and frames lie in bulk "
-        "(the largest of the controls)."
-    )
-
-
 def _answer(found: Studies) -> Answer | None:
     """The kinds of event that are most beyond their error, of the run that shows most."""
     numbers = sorted(_numbers(found), key=lambda key: -abs(key.value or 0.0) / (key.uncertainty or 1.0))
@@ -389,4 +348,5 @@ MOTION = Chapter(
     quantities=MOTION_QUANTITIES,
     step="interface",
     answer=_answer,
+    extrapolates=lambda found: partings(found.forces, found.studies),
 )

@@ -30,7 +30,7 @@ from ..columns import (
     X,
 )
 from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
-from ..quantities.answers import pair_answer
+from ..quantities.answers import pair_answer, reacting
 from ..quantities.pairs import PAIR_QUANTITIES, SIGMA, rests_on
 from .open_system import TOO_FEW, OpenResults, measured_table, open_blocks, open_points, with_maps
 
@@ -172,10 +172,11 @@ def _values(found: PairResults) -> list[Value]:
             (result.mutual.energy, result.uncertainty.mutual, f"{basis}; {reaction}"),
             (result.total.energy, result.uncertainty.total, basis),
         )
+        verdict = reacting(result.mutual.energy, result.uncertainty.mutual, found.step.threshold)
         tier = tier_label(result.tiers.values())
         values += [
-            Value((a, b), column, f"{number(energy, 3)} ± {number(sigma, 3)}", tier, rests)
-            for column, (energy, sigma, rests) in zip(columns[:2], energies, strict=True)
+            Value((a, b), column, f"{number(energy, 3)} ± {number(sigma, 3)}", tier, rests, verdict=word)
+            for column, word, (energy, sigma, rests) in zip(columns[:2], (verdict, ""), energies, strict=True)
         ]
         values.append(_measured_value((a, b), columns[2], result, tier))
     return values

@@ -9,17 +9,19 @@ import numpy as np
 from ....configs.steps.screen import ScreenStep
 from ...figures.screen import MOST_CURVES, Curve, HeatMap, RangeBar, coverage_figure, curves_figure, heat_map_figure
 from ...thermodynamics.screen import Coverage, ScreenResult, screen
-from ...words import tier_label
+from ...words import number, tier_label
 from ..case import Case
 from ..chapter import Chapter, Problems, phases_of
 from ..columns import MATERIAL, MUTUAL, MUTUAL_ERROR, MUTUAL_REACTION, ROLE, TIER, TOTAL
-from ..content import Block, Column, KeyNumber, Picture, Table, Text
-from ..quantities.answers import screen_answer
+from ..content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ..quantities.answers import layer_effect, screen_answer
 from ..quantities.limits import SCREEN_QUANTITIES, worst_of
 from ..quantities.pairs import SIGMA, rests_on
 
-__all__ = ["SCREEN", "Screened", "screen_pictures", "screen_tables"]
+__all__ = ["SCREEN", "WORST_INTERFACE", "Screened", "screen_pictures", "screen_tables"]
 
+#: column of a campaign's matrix
+WORST_INTERFACE = "worst interface (eV/atom)"
 _COVERS = Column("covers", "holds the range")
 _SHORTFALL = Column("shortfall", "window misses (V)", 2)
 
@@ -223,6 +225,25 @@ def _numbers(screened: Screened) -> list[KeyNumber]:
     return numbers
 
 
+def _values(screened: Screened) -> list[Value]:
+    """The more reactive of both interfaces of every layer, by cathode and electrolyte; the bare ones are pairs."""
+    result = screened.result
+    if result is None:
+        return []
+    values = []
+    for row in (row for row in result.ranking if row.coating is not None):
+        pair = worst_of(result, row.cathode, row.coating, row.electrolyte)
+        window = "holds the range" if row.covers else f"window misses {row.shortfall:.2f} V of the range"
+        basis = (
+            f"{pair.a} | {pair.b}, bare {number(row.bare, 3)}; rank {row.rank}, {window}; ± one standard deviation "
+            f"against other DFT of the scale; phase set {result.phase_set}"
+        )
+        materials = (row.cathode, str(row.coating), row.electrolyte)
+        text = f"{number(pair.mutual, 3)} ± {number(pair.mutual_sigma, 3)}"
+        values.append(Value(materials, WORST_INTERFACE, text, pair.tier, basis, verdict=layer_effect(result, row)))
+    return values
+
+
 SCREEN = Chapter(
     "screen",
     "Coating screen",
@@ -231,6 +252,7 @@ SCREEN = Chapter(
     _evaluate,
     _blocks,
     _numbers,
+    values=_values,
     quantities=SCREEN_QUANTITIES,
     step="screen",
     answer=lambda found: None if found.result is None else screen_answer(found.result),

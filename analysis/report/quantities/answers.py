@@ -13,7 +13,7 @@ from ...words import number, tier_label
 from ..content import Answer, KeyNumber
 from .limits import worst_of
 
-__all__ = ["pair_answer", "screen_answer", "sentence_of", "told", "window_answer"]
+__all__ = ["layer_effect", "pair_answer", "reacting", "screen_answer", "sentence_of", "told", "window_answer"]
 
 
 def sentence_of(key: KeyNumber) -> str:
@@ -48,6 +48,21 @@ def told(keys: Iterable[KeyNumber], picture: str = "", most: int = 2) -> Answer 
     )
 
 
+def reacting(energy: float, sigma: float | None, threshold: float) -> str:
+    """Return what a mutual energy decides at two standard deviations: ``reacts``, ``does not react`` or ``undecided``.
+
+    Parameters
+    ----------
+    energy, sigma : float, eV/atom
+    threshold : float
+        eV/atom, beyond which a pair counts as reacting.
+    """
+    half = 2 * (sigma or 0.0)
+    if energy + half < -threshold:
+        return "reacts"
+    return "does not react" if energy - half > -threshold else "undecided"
+
+
 def pair_answer(results: Sequence[ReactionResult], threshold: float) -> Answer | None:
     """Return what the first pair does, and how many of all react.
 
@@ -63,9 +78,8 @@ def pair_answer(results: Sequence[ReactionResult], threshold: float) -> Answer |
     first = results[0]
     sentences = [_pair(first)]
     if len(results) > 1:
-        intervals = [(r.mutual.energy, 2 * (r.uncertainty.mutual or 0.0)) for r in results]
-        react = sum(energy + half < -threshold for energy, half in intervals)
-        calm = sum(energy - half > -threshold for energy, half in intervals)
+        words = [reacting(r.mutual.energy, r.uncertainty.mutual, threshold) for r in results]
+        react, calm = words.count("reacts"), words.count("does not react")
         most = min(results, key=lambda result: result.mutual.energy)
         sentences.append(
             f"Of {len(results)} pairs {react} react by more than {threshold:g} eV/atom, {calm} do not and "
@@ -151,11 +165,25 @@ def _gain(result: ScreenResult, row: Ranked) -> tuple[float, float]:
     return worst.mutual - bare.mutual, 2 * math.hypot(worst.mutual_sigma, bare.mutual_sigma)
 
 
+def layer_effect(result: ScreenResult, row: Ranked) -> str:
+    """Return what a layer does to the worst interface at two standard deviations: ``lowers it``, ``worsens it`` or
+    ``undecided``; empty for the bare contact.
+
+    Parameters
+    ----------
+    result : ScreenResult
+    row : Ranked
+    """
+    if row.coating is None:
+        return ""
+    gain, half = _gain(result, row)
+    return "lowers it" if gain > half else "worsens it" if gain < -half else "undecided"
+
+
 def _layer(result: ScreenResult, row: Ranked, n: int) -> str:
     worst = worst_of(result, row.cathode, row.coating, row.electrolyte)
-    gain, half = _gain(result, row)
     low, high = result.operating_range
-    decided = "decided" if gain > half else "undecided"
+    decided = "decided" if layer_effect(result, row) == "lowers it" else "undecided"
     window = f"holds {low:g} to {high:g} V" if row.covers else f"misses {low:g} to {high:g} V by {row.shortfall:.2f} V"
     layers = f"{n} layers" if n > 1 else "1 layer"
     return (

@@ -27,7 +27,7 @@ function filter(form) {
   const asked = [...new FormData(form).entries()].filter(([, value]) => value);
   for (const row of table.tBodies[0].rows) {
     row.hidden = !asked.every(([key, value]) => {
-      if (key === "text") { return (row.dataset.text || "").toLowerCase().includes(value.toLowerCase()); }
+      if (key === "text") { return value.toLowerCase().split(/\s+/).every((word) => (row.dataset.text || "").toLowerCase().includes(word)); }
       if (key === "state" && !row.dataset.state) { return [...row.querySelectorAll("[data-state]")].some((cell) => cell.dataset.state === value); }
       return row.dataset[key] === value;
     });

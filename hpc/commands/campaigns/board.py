@@ -24,6 +24,10 @@ def board(
     static: Annotated[
         Path | None, typer.Option(help="Write the pages into this folder instead of serving them.")
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Folder or mongodb:// URI of another store, whose campaigns are compared with these."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; loopback alone by default.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8765,
     token: Annotated[
@@ -46,9 +50,13 @@ def board(
     from ...board.snapshot import BoardSource
     from ...store.campaign_store import is_rehearsal_store, open_store, rehearsal_location
 
-    opened = open_store(rehearsal_location(store) if rehearsal else store, create=False)
-    rehearsed = is_rehearsal_store(opened.location)
-    source = BoardSource(opened.records(rehearsals=rehearsed), opened.shown, rehearsed)
+    def opened(place: str | None, beside: BoardSource | None = None) -> BoardSource:
+        found = open_store(place, create=False)
+        rehearsed = is_rehearsal_store(found.location)
+        return BoardSource(found.records(rehearsals=rehearsed), found.shown, rehearsed, beside)
+
+    other = None if against is None else opened(against)
+    source = opened(rehearsal_location(store) if rehearsal else store, other)
     if static is not None:
         from ...board.export import export_board
 

@@ -192,5 +192,9 @@ def test_the_ledger_says_which_events_stand_where_the_potentials_part() -> None:
         "LCO|LPSCl: 1 of 1 bond events touch an atom at which gpaw and chgnet part, in the compared frame nearest in time: "
         "one of them extrapolates there."
     ]
+    (beyond,) = MOTION.extrapolations(case)
+    assert beyond.row == ("LCO", "LPSCl")
+    assert "differ by more than 0.10 eV/Å, the limit of the bulk, in 100 % of all atoms and frames" in beyond.text
+    assert beyond.text.endswith(told[0])
     (total,) = (number for number in section.key_numbers if "of all kinds" in number.quantity)
     assert (total.value, total.uncertainty) == (1.0, 1.0)

@@ -41,6 +41,20 @@ def wait_for(look: Callable[[], Any], seconds: float = 30) -> Any:
     raise AssertionError("it never came")
 
 
+def settled_width(browser: Any) -> int:
+    """Width of the whole page in px, when style and fonts are there and two looks find the same."""
+    ready = "return document.readyState === 'complete' && document.fonts.status === 'loaded'"
+    wait_for(lambda: browser.execute_script(ready))
+    seen = [-1]
+
+    def steady() -> bool:
+        seen.append(browser.execute_script("return document.documentElement.scrollWidth"))
+        return bool(seen[-1] == seen[-2])
+
+    wait_for(steady)
+    return int(seen[-1])
+
+
 def test_from_the_matrix_to_a_cause_and_a_structure_that_turns(address: str) -> None:
     with open_browser() as browser:
         browser.get(address)
@@ -96,9 +110,18 @@ def test_filters_of_the_list_of_jobs(address: str) -> None:
 
 def test_a_phone_scrolls_one_way_only(address: str) -> None:
     with open_browser(390, 844, phone=True) as browser:
+        large = (
+            "document.documentElement.style.fontSize = '32px'; document.body.style.fontSize = '26px';"
+            "document.body.style.fontFamily = 'monospace'"
+        )  # what a reader with weak eyes and other fonts sees
         for place in ("/", "/campaign/gsirr/jobs", "/campaign/gsirr/job/cccc-3", "/campaign/gsirr/job/bbbb-2"):
             browser.get(address + place)
-            assert browser.execute_script("return document.documentElement.scrollWidth") <= 390, place
+            if place == "/":  # the page is whole when the numbers of the phase set and the verdicts have come
+                wait_for(lambda: browser.find_elements("css selector", "td.cell.value"))
+                wait_for(lambda: browser.find_elements("css selector", "#claims ~ .scroll tbody tr"))
+            assert settled_width(browser) <= 390, place
+            browser.execute_script(large)
+            assert settled_width(browser) <= 390, f"{place} in a large font"
         assert not problems(browser)
 
 

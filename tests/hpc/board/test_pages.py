@@ -122,7 +122,7 @@ def test_nothing_is_read_ahead_of_a_board_that_is_not_served() -> None:
     assert readers() == before
     with TestClient(app, base_url=LOCAL):
         (reader,) = set(readers()) - set(before)
-    reader.join(30)
+    reader.join(60)  # it ends what it has begun
     assert not reader.is_alive()
 
 

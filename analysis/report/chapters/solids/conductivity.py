@@ -15,7 +15,7 @@ from ....words import number
 from ...case import Case
 from ...chapter import Chapter, Problems
 from ...columns import MATERIAL, SOURCE, TIER
-from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
+from ...content import Block, Column, Extrapolation, KeyNumber, Picture, Table, Text, Value
 
 __all__ = ["CONDUCTIVITY", "Conductivities"]
 
@@ -145,6 +145,18 @@ def _values(results: Conductivities) -> list[Value]:
     return values
 
 
+def _extrapolates(results: Conductivities) -> list[Extrapolation]:
+    return [
+        Extrapolation(
+            (one.material,),
+            f"{one.material}: the conductivity at {one.room:g} K lies on Arrhenius' line, beyond the temperatures of "
+            "the runs.",
+        )
+        for one in results.found
+        if one.at_room is not None and one.extrapolated
+    ]
+
+
 CONDUCTIVITY = Chapter(
     "conductivity",
     "Conductivity",
@@ -155,4 +167,5 @@ CONDUCTIVITY = Chapter(
     _numbers,
     values=_values,
     step="conductivity",
+    extrapolates=_extrapolates,
 )
