@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -36,7 +35,6 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
-    gc.disable()  # until the command begins: what is imported stays
     try:
         app()
     except Exception as error:
@@ -49,5 +47,3 @@ def main() -> None:
             sys.exit(error.exit_status)
         narrate(f"error: {type(error).__name__}: {error} (a defect of catholyte; `--debug` shows the traceback)")
         sys.exit(1)
-    finally:
-        gc.enable()

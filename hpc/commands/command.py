@@ -139,9 +139,9 @@ class Command:
         app.command(self.name, help=paragraphs, cls=SeveralValues if self.several_values else FourIndices)(call)
 
     def _call(self, json: bool, given: dict[str, Any]) -> None:
-        if self.leaves_garbage:
-            gc.freeze()
-            gc.enable()
+        collects = gc.isenabled()
+        if not self.leaves_garbage:
+            gc.disable()
         try:
             with file_notes() as notes:
                 document = self.answer(**given)
@@ -150,6 +150,9 @@ class Command:
                 raise
             narrate(self.interrupted)
             raise typer.Exit(INTERRUPTED) from None
+        finally:
+            if collects:
+                gc.enable()
         if json:
             if notes and isinstance(document, dict):
                 document = {**document, "notes": [*document.get("notes", []), *notes]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 from collections.abc import Callable
 from importlib.metadata import version
@@ -78,7 +77,6 @@ def mcp(
     InputError
         If the package mcp is not installed.
     """
-    gc.enable()  # off while commands are imported: this one lives long
     server = agent_server(allow_run=allow_run)
     narrate("tools for an agent on standard input and output" + (", runs allowed" if allow_run else ", read-only"))
     server.run("stdio")
