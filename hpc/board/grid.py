@@ -69,7 +69,7 @@ def layers_of(matrix: Matrix, column: str = "") -> list[Tab]:
         if line.contact and line.cells:
             tabs.setdefault(line.layer, {})[line.cathode, line.electrolyte] = _cell(line, column)
     return [
-        Tab(layer, *(list(dict.fromkeys(key[side] for key in cells)) for side in (0, 1)), cells)
+        Tab(layer, list(dict.fromkeys(a for a, _ in cells)), list(dict.fromkeys(b for _, b in cells)), cells)
         for layer, cells in sorted(tabs.items())
     ]
 
