@@ -304,7 +304,7 @@ class Place(TypedDict):
     removed: list[int]
     energy: Number
     relative: Number
-    bridges: dict[str, list[int]]
+    bridges: dict[str, list[int]] | None
     file: str | None
 
 
