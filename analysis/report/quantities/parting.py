@@ -9,13 +9,14 @@ from ...figures.motion import force_differences_figure
 from ...motion.bond_events import BondEvent
 from ...motion.force_differences import QUANTILE, ForceDifferences
 from ...motion.study import MotionStudy
+from ..columns import ELEMENT
 from ..content import Block, Column, Extrapolation, Picture, Table, Text
 
 __all__ = ["force_blocks", "partings"]
 
 _COLUMNS = (
     Column("layer", "layer"),
-    Column("element", "element"),
+    ELEMENT,
     Column("n", "atoms", 0),
     Column("difference", "|ΔF|, root mean square (eV/Å)", 3),
     Column("force", "|F|, root mean square (eV/Å)", 3),
@@ -67,7 +68,7 @@ def partings(compared: Sequence[ForceDifferences], studies: Mapping[str, MotionS
         study = studies.get(one.label)
         if one.replica == 1 and study is not None and study.motion.ledger.events:
             text += f" {_touched(one, study.motion.ledger.events)}"
-        found.append(Extrapolation(tuple(part.strip() for part in one.label.split("|")), text))
+        found.append(Extrapolation(tuple(dict.fromkeys(one.layers)) or (one.label,), text))
     return found
 
 
