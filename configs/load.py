@@ -34,6 +34,7 @@ __all__ = [
     "load_recipe",
     "material",
     "parse_file",
+    "parse_shipped",
     "read_yaml",
     "recipe_names",
 ]
@@ -207,8 +208,19 @@ def _material_files() -> dict[str, Path]:
     return files
 
 
+def parse_shipped(path: Path, model: type[AnyModel]) -> AnyModel:
+    """Read and validate a file of data of this package; one from elsewhere is read as :func:`parse_file` does.
+
+    Raises
+    ------
+    InputError
+        As :func:`parse_file`, for a file from elsewhere.
+    """
+    return model.model_validate(_shipped(path)) if path.is_relative_to(CONFIGS) else parse_file(path, model)[0]
+
+
 def _shipped(path: Path) -> Any:
-    """A file of the library as plain values: PyYAML's C parser is fifteen times as fast, and a test holds the library's
+    """A file of the package as plain values: PyYAML's C parser is fifteen times as fast, and a test holds the package's
     files to what ruamel.yaml reads; for those of users it is too lax (YAML 1.1, keys that stand twice)."""
     import yaml
 

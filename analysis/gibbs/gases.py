@@ -22,7 +22,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ...configs.constants import BOLTZMANN, KJ_PER_MOL
 from ...configs.errors import InputError, UnknownNameError, near_match_hint
-from ...configs.load import CONFIGS, parse_file
+from ...configs.load import CONFIGS, parse_shipped
 from ...configs.models import Spec
 from ...configs.steps.oxygen_loss import CorrectionName
 
@@ -143,12 +143,12 @@ class _GasFile(Spec):
 @cache
 def oxygen_data() -> OxygenData:
     """Return gas data and corrections of oxygen with their sources."""
-    return parse_file(CONFIGS / "thermochemistry" / "oxygen.yaml", OxygenData)[0]
+    return parse_shipped(CONFIGS / "thermochemistry" / "oxygen.yaml", OxygenData)
 
 
 @cache
 def _table() -> dict[str, Gas]:
-    found = parse_file(CONFIGS / "thermochemistry" / "gases.yaml", _GasFile)[0]
+    found = parse_shipped(CONFIGS / "thermochemistry" / "gases.yaml", _GasFile)
     shared = {"source": found.source, "license": found.license, "pressure": found.pressure}
     others = {
         formula: Gas(formula=formula, **shared, **{key: getattr(lines, key) for key in type(lines).model_fields})

@@ -15,7 +15,7 @@ from pydantic import Field
 from pymatgen.core.composition import Composition
 
 from ...configs.errors import InputError
-from ...configs.load import CONFIGS, parse_file
+from ...configs.load import CONFIGS, parse_shipped
 from ...configs.models import CHARGED, Spec
 from ...configs.units import Volt
 from .formation import MeasuredSource, measurement_scales
@@ -55,7 +55,7 @@ class MeasuredElectrodes(Spec):
 @cache
 def measured_electrodes() -> MeasuredElectrodes:
     """Return the shipped voltages with their sources."""
-    return parse_file(CONFIGS / "experiments" / "cathode-voltages.yaml", MeasuredElectrodes)[0]
+    return parse_shipped(CONFIGS / "experiments" / "cathode-voltages.yaml", MeasuredElectrodes)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from pymatgen.core.composition import Composition
 
 from ...configs.constants import KJ_PER_MOL
 from ...configs.errors import InputError
-from ...configs.load import CONFIGS, parse_file
+from ...configs.load import CONFIGS, parse_shipped
 from ...configs.models import Spec, Tier
 from ...structures.crystals.chemistry import CHEMICAL_CLASSES, ChemicalClass, chemical_class
 from ..words import GAS_TABLES
@@ -162,9 +162,8 @@ class ClassError:
 
 @cache
 def measurements(path: Path = CONFIGS / "experiments" / "formation-enthalpies.yaml") -> Measurements:
-    """Return the measured enthalpies; raises InputError with file and line as :func:`catholyte.configs.load.parse_file`
-    does."""
-    return parse_file(path, Measurements)[0]
+    """Return the measured enthalpies; raises as :func:`catholyte.configs.load.parse_shipped` does."""
+    return parse_shipped(path, Measurements)
 
 
 def formation_energy(entry: PhaseEntry, phase_set: PhaseSet) -> float:

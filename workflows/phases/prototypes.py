@@ -22,7 +22,7 @@ from pymatgen.core.lattice import Lattice as CrystalLattice
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError, UnknownNameError, near_match_hint
-from ...configs.load import CONFIGS, material, parse_file
+from ...configs.load import CONFIGS, material, parse_shipped
 from ...configs.models import Fractional, Lattice, Spec
 from ...structures.crystals.cells import calculation_cell, canonical_order, require_neutral
 from ...structures.crystals.crystal import check_distances
@@ -89,8 +89,8 @@ class PrototypeList(Spec):
 
 @cache
 def prototypes(path: Path = PROTOTYPES) -> PrototypeList:
-    """Return the list; raises InputError with file and line as :func:`catholyte.configs.load.parse_file` does."""
-    return parse_file(path, PrototypeList)[0]
+    """Return the list; raises InputError with file and line as :func:`catholyte.configs.load.parse_shipped` does."""
+    return parse_shipped(path, PrototypeList)
 
 
 def start_cell(crystal: Prototype) -> Structure:

@@ -26,6 +26,8 @@ __all__ = ["Crystal", "crystal_record", "integer_formula", "public_record", "ref
 TRUSTED_VOLUME_CHANGE = 0.10
 #: relative; volumes of both potentials that differ by more are those of two crystals
 LARGEST_VOLUME_DIFFERENCE = 0.15
+#: Å³ per atom; boron has 7, solid chlorine 29, a loose Y2ClO2 66: what takes more flew apart
+LARGEST_VOLUME = 70.0
 #: eV/atom; potentials that differ by more do not know the crystal
 LARGEST_DIFFERENCE = 0.15
 #: g/cm³ · Å³/u
@@ -95,6 +97,8 @@ def _why_not(crystal: Crystal, found: RelaxedCrystal) -> str | None:
     volumes = [one.volume for one in (first, last) if one.volume is not None]
     if len(volumes) == 2 and abs(volumes[1] / volumes[0] - 1) > LARGEST_VOLUME_DIFFERENCE:
         return f"the volumes of the potentials differ by {100 * (volumes[1] / volumes[0] - 1):+.0f} %"
+    if volumes and max(volumes) > LARGEST_VOLUME:
+        return f"it takes {max(volumes):.0f} Å³ per atom: its molecules flew apart"
     for name, one in zip(POTENTIALS, (first, last), strict=True):
         if found.operations and one.operations and one.operations < found.operations:
             return f"{name} takes it from {found.space_group} to {one.space_group}"

@@ -20,7 +20,7 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError
-from ...configs.load import CONFIGS, parse_file
+from ...configs.load import CONFIGS, parse_shipped
 from ...configs.models import Spec
 from ..documents import Signature
 
@@ -53,7 +53,7 @@ class Potentials(Spec):
 
 
 #: by engine, in the order in which they relax: each goes on from the cell of the one before
-POTENTIALS = parse_file(CONFIGS / "phases" / "sources" / "potentials.yaml", Potentials)[0].potentials
+POTENTIALS = parse_shipped(CONFIGS / "phases" / "sources" / "potentials.yaml", Potentials).potentials
 
 
 class PotentialEnergy(Spec):

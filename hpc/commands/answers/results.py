@@ -137,6 +137,8 @@ class Layers(Answer):
     left_out: int
     domains: dict[str, Any] | None
     files: list[str]
+    n_frames: NotRequired[int]
+    series: NotRequired[dict[str, Any]]
 
 
 class KeyNumber(TypedDict):

@@ -17,10 +17,10 @@ class VolumeShare(TypedDict):
     side: Literal["before", "after"]
     formula: str
     coefficient: float
-    contribution: float
-    molar_volume: float
-    kind: str
-    source: str
+    contribution: Number
+    molar_volume: Number
+    kind: str | None
+    source: str | None
 
 
 class VolumeSource(TypedDict):
@@ -34,19 +34,19 @@ class VolumeSource(TypedDict):
 class VolumeSum(TypedDict):
     """Volumes of one kind of density, mL/mol."""
 
-    before: float
-    after: float
-    change: float
+    before: Number
+    after: Number
+    change: Number
 
 
 class VolumeChange(TypedDict):
     """Molar volumes before and after a reaction, mL/mol; lithium is taken up where positive."""
 
     reaction: str
-    before: float
-    after: float
-    change: float
-    change_percent: float
+    before: Number
+    after: Number
+    change: Number
+    change_percent: Number
     contributions: list[VolumeShare]
     sources: dict[str, VolumeSource]
     by_kind: dict[str, VolumeSum]

@@ -167,6 +167,7 @@ def test_by_calorimetry_cobalt_oxide_is_not_more_stable_than_lithium_cobalt_oxid
         assert coo.mutual.value < lco.mutual.value - 0.05
 
 
+@pytest.mark.slow
 def test_the_stated_errors_cover_reactions_of_measured_compounds(shipped: PhaseSet, refereed: Referee) -> None:
     """Every pair of measured compounds on a set of nothing but these and the elements: what the energies of the set
     give, minus Hess' law, in the errors stated."""
