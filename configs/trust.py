@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import InputError
-from .load import ENGINES_VARIABLE, engine_file, parse_file
+from .load import ENGINES_VARIABLE, engine_file, parse_shipped
 from .models import Spec
 from .steps.oxygen_loss import CorrectionName
 
@@ -74,7 +74,7 @@ class _EngineFile(BaseModel):
 @cache
 def _block(path: Path, changed: int) -> Trust:
     """The block of a file that was last changed at `changed`, ns."""
-    return parse_file(path, _EngineFile)[0].trust
+    return parse_shipped(path, _EngineFile).trust
 
 
 def declared_trust(tier: str) -> Trust:

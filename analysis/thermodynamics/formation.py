@@ -176,7 +176,8 @@ def formation_energy(entry: PhaseEntry, phase_set: PhaseSet) -> float:
     """
     total = entry.energy_per_atom * entry.composition.num_atoms
     for element, amount in entry.composition.items():
-        reference = phase_set.entry_for(element.symbol)
+        own = phase_set.by_system.get(frozenset({element.symbol}), ())
+        reference = min(own, key=lambda entry: entry.energy_per_atom, default=None)
         if reference is None:
             raise InputError(f"phase set {phase_set.name}: no entry for the pure element {element.symbol}")
         total -= amount * reference.energy_per_atom
