@@ -55,7 +55,13 @@ def outputs(notebook: Any, kind: str) -> list[Any]:
     return [data[kind] for data in found if kind in data]
 
 
-@pytest.mark.parametrize("path", READING, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=() if path.stem in ("gsirr", "nmc532-lgps") else pytest.mark.slow)
+        for path in READING
+    ],
+)
 def test_a_notebook_runs(path: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(nbformat.read(path, as_version=4), tmp_path, store, monkeypatch)
     assert len(outputs(done, "image/png")) >= 2

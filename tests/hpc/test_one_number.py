@@ -19,7 +19,11 @@ from catholyte.hpc.board.snapshot import BoardSource
 from catholyte.tests.support.command_line import Run, answer
 from catholyte.tests.support.former.former_stores import unpack
 
-CAMPAIGNS = ("core-shell", "glassy-ceramic", "gsirr", "li-rich", "nmc532-lgps")
+CAMPAIGNS = (
+    "gsirr",
+    "nmc532-lgps",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("core-shell", "glassy-ceramic", "li-rich")),
+)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ def test_hops_are_listed_and_nothing_is_computed(catholyte: Run, tmp_path: Path)
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_a_hop_is_computed_kept_and_written(catholyte: Run, tmp_path: Path) -> None:
     arguments = (
         "barrier", "Li2O", "--supercell", 2, 1, 1, "--most", 1, "--images", 1, "--max-force", 0.3, "--store", tmp_path / "s",

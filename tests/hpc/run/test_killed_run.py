@@ -246,6 +246,7 @@ def _kill_test(tmp_path: Path, kills: int, seed: int) -> list[str]:
     return table
 
 
+@pytest.mark.slow
 def test_run_killed_three_times_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
     table = _kill_test(tmp_path, kills=3, seed=1)
     assert len(table) == 4
