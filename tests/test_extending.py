@@ -59,7 +59,9 @@ def _run(root: Path, *arguments: str) -> str:
     return run.stdout
 
 
-@pytest.mark.parametrize("heading", PATHS)
+@pytest.mark.parametrize(
+    "heading", [pytest.param(path, marks=pytest.mark.slow if path == "A step" else ()) for path in PATHS]
+)
 def test_the_path_takes_the_files_it_says_and_works(heading: str, tmp_path: Path) -> None:
     goal, runs = PATHS[heading]
     root = copy_of_the_package(tmp_path)

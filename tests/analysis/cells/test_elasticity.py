@@ -75,7 +75,10 @@ def by_energy(crystal: Structure, potential: Potential, step: float = 2e-3) -> n
     return found / crystal.volume / GPa
 
 
-@pytest.fixture(scope="module", params=["copper by EMT", "copper by Lennard-Jones", "hcp by Lennard-Jones"])
+@pytest.fixture(
+    scope="module",
+    params=["copper by EMT", "copper by Lennard-Jones", pytest.param("hcp by Lennard-Jones", marks=pytest.mark.slow)],
+)
 def case(request: pytest.FixtureRequest) -> tuple[Structure, Potential]:
     name, potential = str(request.param), EMT if "EMT" in request.param else lennard_jones
     atoms = bulk("Cu", "hcp", a=2.55, c=4.16) if "hcp" in name else bulk("Cu", cubic=False)

@@ -409,6 +409,7 @@ def test_thinning_within_the_persistence_changes_no_count(
         assert 0 <= other.time - one.time < 10 * step
 
 
+@pytest.mark.slow
 @given(motions())
 @settings(max_examples=15, deadline=None)
 def test_distances_agree_with_pymatgen(refereed: Referee, motion: Frames) -> None:

@@ -146,6 +146,7 @@ def test_without_entropy_kelvin_nothing_is_added():
     assert gas_enthalpy(0) == gas_entropy(0) == oxygen_shift(0.0, 1e-10, fitted_at=0) == 0
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(REACHED, st.floats(1e-20, 1e3))
 def test_vacancies_and_reactions_see_the_same_oxygen(temperature: float, pressure: float):

@@ -79,6 +79,7 @@ def test_from_the_matrix_to_a_cause_and_a_structure_that_turns(address: str) -> 
         assert all(url.startswith(address) for url in requested(browser))
 
 
+@pytest.mark.slow
 def test_the_ledger_of_a_trajectory_comes_by_itself_and_fits_a_phone() -> None:
     with serve(create_app(moving_campaign())) as at, open_browser(390, 844, phone=True) as browser:
         browser.get(f"{at}/campaign/gsirr/job/m2")
@@ -134,6 +135,7 @@ def test_a_script_in_a_name_does_not_run(address: str) -> None:
         assert "<script>" in browser.find_element("tag name", "h1").text
 
 
+@pytest.mark.slow
 def test_the_export_works_from_files_and_filters_by_itself(tmp_path: Path) -> None:
     export_board(mixed_campaign(), tmp_path)
     with open_browser() as browser:

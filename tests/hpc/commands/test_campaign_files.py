@@ -42,6 +42,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**path, "HOME": "/nowhere", **more}
 
 
+@pytest.mark.slow
 def test_a_campaign_goes_there_and_back_as_files(catholyte: Run, recipe: Path, tmp_path: Path) -> None:
     """The stand-in for VASP runs every script; its results answer every job, and nothing is computed here."""
     out = tmp_path / "campaign"

@@ -409,6 +409,7 @@ def test_process_ends_when_the_asking_one_is_gone() -> None:
     asker.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.gpaw
 @needs_gpaw
 def test_interrupted_relaxation_continues_from_its_last_frame(tmp_path: Path) -> None:
@@ -536,6 +537,7 @@ def test_cycle_that_does_not_settle_goes_on_with_pulay_mixing(tmp_path: Path, mo
         assert document.total_magnetization == pytest.approx(quick.total_magnetization, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.gpaw
 @needs_gpaw
 def test_relaxation_out_of_steps_is_an_error_that_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
