@@ -28,7 +28,7 @@ demo: $(VENV)/catholyte.stamp $(VENV)/gpaw.stamp
 $(DEMO)/report/report.html: $(DEMO)/store/catholyte.sqlite $(shell find analysis configs structures -name '*.py' -o -name '*.yaml' -o -name '*.json' -o -name '*.j2')
 	$(BIN)/catholyte report --store $(DEMO)/store --out $(DEMO)/report
 
-# on all cores, the checks of style, types and docs while GPAW is compiled; then the campaign on a real queue, serially; skipped with the reason
+# on all cores, the checks of style, types and docs while GPAW is compiled; then a flow on a real queue; skipped with the reason
 # where no Slurm runs (.ci/run brings one up)
 test: $(VENV)/test.stamp $(VENV)/docs.stamp
 	$(MAKE) --no-print-directory -j2 $(VENV)/gpaw.stamp lint types docs

@@ -45,9 +45,8 @@ def in_order(chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @needs_slurm
-@pytest.mark.parametrize(
-    "manager", [MANAGERS[0], *(pytest.param(manager, marks=pytest.mark.slow) for manager in MANAGERS[1:])]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("manager", MANAGERS)
 def test_whole_campaign_with_a_branch_at_run_time(manager: str, tmp_path: Path) -> None:
     plan = rehearsal_plan(tmp_path, shortened(tmp_path))
     relaxed = [
