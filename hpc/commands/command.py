@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 from ...configs.errors import FileNote
 from .output import emit_json, narrate, say_notes
 
-__all__ = ["Command", "Json"]
+__all__ = ["Command", "Json", "file_notes", "with_notes"]
 
 #: exit status of a command stopped by Ctrl-C, as shells have it
 INTERRUPTED = 130
@@ -85,6 +85,21 @@ def file_notes() -> Iterator[list[str]]:
 
         warnings.showwarning = collect
         yield notes
+
+
+def with_notes(document: Any, notes: list[str]) -> Any:
+    """Return an answer with how its files were read; the notes of a material are a text and stay one.
+
+    Parameters
+    ----------
+    document : dict or list
+        Rows have no place for notes: they are returned as they are.
+    notes : list of str
+    """
+    if not notes or not isinstance(document, dict):
+        return document
+    own = document.get("notes", [])
+    return {**document, "notes": " ".join([own, *notes]).strip() if isinstance(own, str) else [*own, *notes]}
 
 
 @dataclass(frozen=True)
@@ -154,9 +169,7 @@ class Command:
             if collects:
                 gc.enable()
         if json:
-            if notes and isinstance(document, dict):
-                document = {**document, "notes": [*document.get("notes", []), *notes]}
-            emit_json(document)
+            emit_json(with_notes(document, notes))
         else:
             _, *wanted = inspect.signature(self.show).parameters
             self.show(document, **{name: given[name] for name in wanted})

@@ -11,7 +11,7 @@ import typer
 
 from ....configs.errors import CatholyteError, InputError
 from ..catalog import COMMANDS
-from ..command import Command, file_notes
+from ..command import Command, file_notes, with_notes
 from ..options import CampaignName, StorePlace
 from ..output import narrate
 from . import schema
@@ -156,8 +156,8 @@ def _asked(answer: Callable[..., Any], without: tuple[str, ...]) -> Callable[...
                 document = answer(**given)
         except CatholyteError as error:
             raise ToolError(f"{error.message}{f' (what to do: {error.advice})' if error.advice else ''}") from None
-        found = document if isinstance(document, dict) else {"rows": document}
-        return {**found, "notes": [*found.get("notes", []), *notes]} if notes else found
+        found: dict[str, Any] = with_notes(document if isinstance(document, dict) else {"rows": document}, notes)
+        return found
 
     call.__name__, call.__doc__ = answer.__name__, _help(answer)
     call.__signature__ = inspect.Signature(parameters, return_annotation=dict[str, Any])  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from catholyte.configs.load import CONFIGS
+from catholyte.hpc.commands.command import with_notes
 from catholyte.hpc.commands.structures.slabs import slabs
 from catholyte.hpc.commands.thermodynamics.window import window
 from catholyte.tests.support.command_line import Run, answer
@@ -244,3 +245,12 @@ def test_nothing_heavy_is_imported_at_start() -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_notes_on_files_join_those_of_an_answer() -> None:
+    """A material's own notes are a text: taken for a list it came out letter by letter."""
+    assert with_notes({"a": 1}, []) == {"a": 1}
+    assert with_notes({"notes": ["own"]}, ["file"]) == {"notes": ["own", "file"]}
+    assert with_notes({}, ["file"]) == {"notes": ["file"]}
+    assert with_notes({"notes": "own"}, ["file"]) == {"notes": "own file"}
+    assert with_notes([{"a": 1}], ["file"]) == [{"a": 1}]
