@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...analysis.report.comparison import ComparedNumber, compared_numbers
@@ -10,9 +11,17 @@ from ...analysis.report.content import KeyNumber
 from ...analysis.words import number
 from ...configs.errors import UnknownNameError
 from .filters import distinct, with_text
+from .matrix import Line
 from .snapshot import OTHER, Answers, BoardSource
 
-__all__ = ["comparison_content", "difference_text", "interval_of", "number_text", "numbers_content"]
+__all__ = [
+    "committee_differences",
+    "comparison_content",
+    "difference_text",
+    "interval_of",
+    "number_text",
+    "numbers_content",
+]
 
 #: in the order of the page: what a reader looks for first
 _ORDER = ("apart", "differs, no interval is known", "no value in one", "new only", "old only", "within the intervals")
@@ -62,6 +71,34 @@ def numbers_content(answers: Answers | None, asked: Mapping[str, str]) -> dict[s
         "committee": answers.numbers.committee if answers else None,
         "extrapolations": answers.numbers.extrapolations if answers else [],
     }
+
+
+def committee_differences(answers: Answers | None, lines: Iterable[Line]) -> dict[str, list[str]]:
+    """Return, by the name of a line of the matrix, what the members of a committee differ by in numbers of its system.
+
+    A number belongs to the longest line whose materials its words name: that of a stack is none of its crystals.
+
+    Parameters
+    ----------
+    answers : Answers or None
+    lines : iterable of Line
+    """
+    committee = answers.numbers.committee if answers else None
+    tables = [table for table in committee.tables if table.name == "committee"] if committee else []
+    names = sorted({line.name for line in lines}, key=len, reverse=True)
+    told: dict[str, list[str]] = {}
+    for row in (row for table in tables for row in table.rows if row["difference"]):
+        owner = next((name for name in names if _is_named(name, row["quantity"])), None)
+        if owner is not None:
+            difference = number(row["difference"], row["digits"])
+            told.setdefault(owner, []).append(f"{row['quantity']}: they differ by {difference} {row['unit']}")
+    return told
+
+
+def _is_named(system: str, quantity: str) -> bool:
+    """Whether the words of a number name a system, and not one of which it is a part."""
+    written = re.escape(system.replace(" | ", "|"))
+    return re.search(rf"(?<![\w|]){written}(?![\w|(])", quantity.replace(" | ", "|")) is not None
 
 
 def comparison_content(source: BoardSource, answers: Mapping[str, Answers], asked: Mapping[str, str]) -> dict[str, Any]:

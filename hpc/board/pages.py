@@ -23,7 +23,14 @@ from .grid import layers_of
 from .links import Links
 from .matrix import build_matrix, usage, usage_by_step
 from .motion import EventSummaries, EventSummary
-from .numbers import comparison_content, difference_text, interval_of, number_text, numbers_content
+from .numbers import (
+    committee_differences,
+    comparison_content,
+    difference_text,
+    interval_of,
+    number_text,
+    numbers_content,
+)
 from .pictures import PICTURES, picture
 from .snapshot import Answers, BoardSource, Quality, Snapshot
 
@@ -114,6 +121,7 @@ class Pages:
             filters=filters,
             pending=name not in self.values,
             extrapolations=snapshot.extrapolations(answers),
+            differences=committee_differences(answers, whole.lines),
             claims=with_text(claims, asked, lambda one: f"{one[0].claim.text} {one[0].verdict} {one[0].reason}"),
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from catholyte.analysis.report.committee import committee_section
 from catholyte.analysis.report.content import Extrapolation, KeyNumber, Value
 from catholyte.analysis.report.page import Numbers
 from catholyte.analysis.words import number
@@ -17,7 +18,8 @@ from catholyte.hpc.board.app import create_app
 from catholyte.hpc.board.export import export_board
 from catholyte.hpc.board.filters import narrowed
 from catholyte.hpc.board.grid import layers_of
-from catholyte.hpc.board.matrix import Matrix, build_matrix, usage, usage_by_step
+from catholyte.hpc.board.matrix import Line, Matrix, build_matrix, usage, usage_by_step
+from catholyte.hpc.board.numbers import committee_differences
 from catholyte.hpc.board.pages import Pages
 from catholyte.hpc.board.reader import Reader
 from catholyte.hpc.board.snapshot import OTHER, Answers, BoardSource
@@ -92,6 +94,33 @@ def test_the_page_says_in_words_what_it_colours(source: BoardSource) -> None:
     assert "1.00\u00a0±\u00a00.10" in numbers
     assert "[0.80, 1.20]" in numbers
     assert "made number" not in pages.numbers("gsirr", _Live(), {"text": "unheard of"})
+
+
+def test_a_number_in_which_a_committee_differs_is_told_beside_its_own_system(source: BoardSource) -> None:
+    from catholyte.hpc.board.app import _Live
+
+    told = {  # by the first member, and by the other
+        "Adhesion of LCO|LPSCl, strained references": (0.5, 0.8),
+        "LCO, mean formation energy of an oxygen vacancy": (2.0, 2.1),
+        "LCO|LPSCl: S-S forming in 2 ps": (3.0, 3.0),
+    }
+    first, other = (
+        [KeyNumber(words, both[k], "eV", 2, "chgnet", "job 1") for words, both in told.items()] for k in (0, 1)
+    )
+    section = committee_section("chgnet", ["sevennet"], [(first, {"sevennet": other})])
+    found = Answers(2, [], Numbers([], section, []))
+    lines = [Line("LCO", "", ""), Line("LCO", "", "LPSCl"), Line("", "", "LPSCl"), Line("LCO", "CoO", "LPSCl")]
+    assert committee_differences(found, lines) == {
+        "LCO | LPSCl": [f"Adhesion of LCO|LPSCl, strained references: they differ by {number(0.3, 2)} eV"],
+        "LCO": [f"LCO, mean formation energy of an oxygen vacancy: they differ by {number(0.1, 2)} eV"],
+    }
+    assert committee_differences(answers(1.0), lines) == committee_differences(None, lines) == {}
+    pages = Pages(source, values={"gsirr": VALUES}, answers={"gsirr": found})
+    page = pages.matrix("gsirr", _Live(), {})
+    grid = page.split('class="grid"')[1].split("</table>")[0]
+    assert grid.count("the committee differs in 1 number</a>") == 1
+    assert '#committee" title="Adhesion of LCO|LPSCl' in grid
+    assert 'id="committee"' in pages.numbers("gsirr", _Live(), {})
 
 
 @pytest.fixture(scope="module")
