@@ -23,6 +23,7 @@ from catholyte.hpc.store.campaign_store import CampaignStore, open_store
 from catholyte.hpc.store.delivery import Delivery
 from catholyte.hpc.store.ledger import Ledger
 from catholyte.tests.support.campaigns.campaign_documents import made_document
+from catholyte.tests.support.command_line import require_valid
 from catholyte.tests.support.engines.toy_jobs import InlineExecutor, add, prepared
 from catholyte.tests.support.referees.evidence import Evidence
 
@@ -107,6 +108,7 @@ def test_an_empty_job_costs_the_same_in_every_campaign(
 FLAT = """
 from jobflow import Flow
 from catholyte.hpc.store.campaign_store import open_store
+from catholyte.tests.support.command_line import require_valid
 from catholyte.tests.support.engines.toy_jobs import add, execute
 if __name__ == "__main__":
     flow = Flow([add({log!r}, "job%d" % i, float(i)) for i in range({n})])
@@ -205,6 +207,8 @@ def test_status_of_ten_thousand_jobs(large: Path, tmp_path: Path, measured: Evid
     arguments = ["status", "--store", str(large), *(["--json"] if form == "JSON" else [])]
     best = min(_spent(arguments, answer) for _ in range(3))
     assert answer.read_text().count("waiting") >= N_JOBS
+    if form == "JSON":
+        require_valid("status", answer.read_text())
     measured.within(f"`catholyte status` of {N_JOBS:,} jobs as {form}, the whole command", best, "CPU s", limit=limit)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from catholyte.hpc.commands import app as cli
-from catholyte.tests.support.command_line import Run, require_valid
+from catholyte.tests.support.command_line import Run, called
 from catholyte.tests.support.database import any_server, new_database
 
 
@@ -35,16 +33,6 @@ def catholyte(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # the command line sets it for its own process; here it is undone
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["catholyte", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        out, err = capsys.readouterr()
-        if "--json" in arguments and out:
-            require_valid(str(arguments[0]), out)
-        return status, out, err
+        return called(monkeypatch, capsys, *arguments)
 
     return call

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 
+from catholyte.hpc.commands import app as cli
 from catholyte.hpc.commands.contract.schema import schema_of
 
-__all__ = ["Run", "answer", "closed", "require_valid"]
+__all__ = ["Run", "answer", "called", "closed", "require_valid"]
 
 #: calls the command line; returns exit status, standard output, standard error
 Run = Callable[..., tuple[int, str, str]]
+
+
+def called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
+) -> tuple[int, str, str]:
+    """Call the command line in this process; returns exit status, standard output, standard error.
+
+    Every answer with ``--json`` is held to the schema of its command.
+    """
+    monkeypatch.setattr(sys, "argv", ["catholyte", *map(str, arguments)])
+    capsys.readouterr()
+    try:
+        cli.main()
+        status = 0
+    except SystemExit as end:
+        status = int(end.code or 0)
+    out, err = capsys.readouterr()
+    if "--json" in arguments and out:
+        require_valid(str(arguments[0]), out)
+    return status, out, err
 
 
 def answer(result: tuple[int, str, str]) -> Any:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from catholyte.hpc.commands.app import main
+from catholyte.tests.support.command_line import Run
 
 RECIPE = """\
 name: small
@@ -25,14 +24,6 @@ vasp:
 """
 
 
-def _call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["catholyte", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    told = capsys.readouterr()
-    return int(ended.value.code or 0), told.out, told.err
-
-
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
@@ -40,12 +31,8 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-def test_files_and_json(
-    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    status, out, _ = _call(
-        capsys, monkeypatch, "inputs", str(recipe), "--engine", "vasp", "--out", str(tmp_path / "in"), "--json"
-    )
+def test_files_and_json(recipe: Path, tmp_path: Path, catholyte: Run) -> None:
+    status, out, _ = catholyte("inputs", str(recipe), "--engine", "vasp", "--out", str(tmp_path / "in"), "--json")
     assert status == 0
     document: dict[str, Any] = json.loads(out)
     runs = [str(tmp_path / "in" / "CoO-relax" / run) for run in ("start-1", "start-2", "canonical", ".")]
@@ -64,7 +51,7 @@ def test_files_and_json(
         ("CoO vasp dos", False, "dos"),
     ]
     assert all(check["ok"] for check in document["checks"])
-    status, out, _ = _call(capsys, monkeypatch, "inputs", str(recipe), "--out", str(tmp_path / "in"))
+    status, out, _ = catholyte("inputs", str(recipe), "--out", str(tmp_path / "in"))
     assert status == 0
     assert "CoO-relax" in out.replace("\n", "")
 
@@ -85,14 +72,13 @@ def test_files_and_json(
 def test_what_is_wrong_is_said_in_one_sentence(
     recipe: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    catholyte: Run,
     change: tuple[str, str],
     arguments: list[str],
     told: str,
 ) -> None:
     recipe.write_text(RECIPE.replace(*change) if change[0] else RECIPE)
-    status, out, err = _call(capsys, monkeypatch, "inputs", str(recipe), "--out", str(tmp_path / "in"), *arguments)
+    status, out, err = catholyte("inputs", str(recipe), "--out", str(tmp_path / "in"), *arguments)
     assert status == 2
     assert told in " ".join(err.split())
     assert out == ""

@@ -22,6 +22,7 @@ from catholyte.hpc.queue.submission import submit_campaign
 from catholyte.hpc.run.campaign import read_plan
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.hpc.store.database_server import start_server, stop_server
+from catholyte.tests.support.command_line import Run
 
 FILE = """\
 name: mine
@@ -305,52 +306,34 @@ def test_nothing_is_entered_where_a_check_fails(tmp_path: Path, scheduler: Path,
 # the command line
 
 
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
-    """Exit status, standard output and standard error of `catholyte`."""
-    from catholyte.hpc.commands.app import main
-
-    monkeypatch.setattr(sys, "argv", ["catholyte", *words])
-    try:
-        main()
-        status = 0
-    except SystemExit as ended:
-        status = int(ended.code or 0)
-    said = capsys.readouterr()
-    return status, said.out, said.err
-
-
 def test_doctor_shows_every_check_of_a_cluster(
     tmp_path: Path,
     scheduler: Path,
     database_uri: str,
-    capsys: pytest.CaptureFixture[str],
+    catholyte: Run,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = ready(tmp_path, database_uri, ("partition: standard", "partition: nowhere"))
     monkeypatch.setattr("catholyte.hpc.commands.campaigns.doctor.run_checks", lambda store: [])
-    status, out, _ = command(capsys, monkeypatch, "doctor", "--cluster", str(path), "--rehearsal", "--json")
+    status, out, _ = catholyte("doctor", "--cluster", str(path), "--rehearsal", "--json")
     checks = {check["name"]: check for check in json.loads(out)["checks"]}
     assert status == 1
     assert [name for name, check in checks.items() if not check["ok"]] == ["mine: partition"]
     assert "correct 'partition'" in checks["mine: partition"]["mend"]
 
 
-def test_submit_refuses_with_one_message_and_status_2(
-    tmp_path: Path, scheduler: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_submit_refuses_with_one_message_and_status_2(tmp_path: Path, scheduler: Path, catholyte: Run) -> None:
     path = ready(tmp_path, "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=300")
-    status, out, err = command(capsys, monkeypatch, "submit", "gsirr", "--cluster", str(path), "--engine", "rehearsal")
+    status, out, err = catholyte("submit", "gsirr", "--cluster", str(path), "--engine", "rehearsal")
     assert (status, out) == (2, "")
     assert err.startswith("error: nothing was submitted: database: mongodb://127.0.0.1:1/x")
     assert "what to do: check the URI, the network and the credentials" in err
     assert "Traceback" not in err
 
 
-def test_plan_shows_core_hours(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plan_shows_core_hours(tmp_path: Path, catholyte: Run) -> None:
     path = cluster_file(tmp_path)
-    status, out, _ = command(capsys, monkeypatch, "plan", "gsirr", "--engine", "vasp", "--cluster", str(path), "--json")
+    status, out, _ = catholyte("plan", "gsirr", "--engine", "vasp", "--cluster", str(path), "--json")
     document = json.loads(out)
     assert status == 0
     chunk = next(job for job in document["jobs"] if "md" in job["name"])

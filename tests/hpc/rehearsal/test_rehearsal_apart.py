@@ -24,6 +24,7 @@ from catholyte.hpc.run.campaign import run_campaign, save_campaign
 from catholyte.hpc.store.campaign_store import CampaignStore, is_rehearsal_store, open_store, rehearsal_location
 from catholyte.hpc.store.ledger import Ledger
 from catholyte.structures.crystals.cells import calculation_cell
+from catholyte.tests.support.command_line import require_valid
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.engines.rehearsal import RehearsalBackend
@@ -128,5 +129,6 @@ def test_status_and_why_find_it_when_told(tmp_path: Path, rehearsed: tuple[Calcu
     assert "there is no store here" in str(runner.invoke(app, ["status", "--store", place]).exception)
     told = runner.invoke(app, ["status", "--store", place, "--rehearsal", "--json"])
     assert '"done"' in told.stdout
+    require_valid("status", told.stdout)
     told = runner.invoke(app, ["why", plan().jobs[0].key, "--store", place, "--rehearsal"])
     assert "nothing is wrong" in told.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ from pymatgen.io.vasp.inputs import Incar
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import engine_settings, material
 from catholyte.configs.models import Method
-from catholyte.hpc.commands.app import main
 from catholyte.hpc.commands.campaigns.check_inputs import check_inputs
 from catholyte.hpc.commands.campaigns.inputs import inputs
 from catholyte.hpc.rehearsal.program import rehearse
 from catholyte.structures.crystals.cells import calculation_cell
+from catholyte.tests.support.command_line import called
 from catholyte.tests.support.vasp.former_inputs import write_former
 from catholyte.workflows.engines.tasks import MolecularDynamics
 from catholyte.workflows.engines.vasp.inputs import write_inputs
@@ -221,17 +220,12 @@ def test_folders_without_input_and_damaged_files_are_refused_by_name(tmp_path: P
 def test_the_command_ends_with_status_one_where_there_is_something_to_name(
     former: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["catholyte", "check-inputs", str(former), "--json"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    document = json.loads(capsys.readouterr().out)
-    assert ended.value.code == 1
+    status, out, _ = called(monkeypatch, capsys, "check-inputs", former, "--json")
+    document = json.loads(out)
+    assert status == 1
     assert len(document["runs"]) == len(list(former.iterdir()))
     assert {"rule", "folder", "detail", "mend"} == set(document["remarks"][0])
-    monkeypatch.setattr(sys, "argv", ["catholyte", "check-inputs", str(former)])
-    with pytest.raises(SystemExit):
-        main()
-    assert "whole moments" in capsys.readouterr().out
+    assert "whole moments" in called(monkeypatch, capsys, "check-inputs", former)[1]
 
 
 def test_a_clean_folder_has_nothing_to_name(tmp_path: Path) -> None:
