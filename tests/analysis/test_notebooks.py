@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,29 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from catholyte import Campaign
+from catholyte.analysis.words import number
 from catholyte.configs.load import recipe_names
+from catholyte.tests.support.campaigns.small_campaigns import SHORTENED, unpack_small
 from catholyte.tests.support.former.former_stores import unpack
 from catholyte.tests.support.vasp.finished import answers, plan_of, written_to
 
 FOLDER = Path(__file__).parents[2] / "analysis" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 #: those that make a store of their own
-MAKING = ("finished-vasp-runs",)
+MAKING = ("finished-vasp-runs", "from-cif-to-verdict")
 READING = [path for path in NOTEBOOKS if path.stem not in MAKING]
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return unpack("shipped", tmp_path_factory.mktemp("campaigns"))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shortened recipes, really run."""
+    return unpack_small(tmp_path_factory.mktemp("small"))
 
 
 def run(notebook: Any, folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -62,11 +72,31 @@ def outputs(notebook: Any, kind: str) -> list[Any]:
         for path in READING
     ],
 )
-def test_a_notebook_runs(path: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = run(nbformat.read(path, as_version=4), tmp_path, store, monkeypatch)
+def test_a_notebook_runs(path: Path, store: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shortened = path.stem in SHORTENED
+    done = run(nbformat.read(path, as_version=4), tmp_path, small if shortened else store, monkeypatch)
     assert len(outputs(done, "image/png")) >= 2
     assert list(tmp_path.glob("*.pdf"))
+    if shortened:
+        assert SHORTENED[path.stem][0] in printed(done)
+        assert "chgnet" in "".join("".join(html) for html in outputs(done, "text/html"))
     keep(done, path.name)
+
+
+@pytest.mark.slow
+def test_a_cif_of_ones_own_gets_a_verdict(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "from-cif-to-verdict.ipynb"
+    done = run(nbformat.read(FOLDER / name, as_version=4), tmp_path, store, monkeypatch)
+    keep(done, name)
+    told = printed(done)
+    assert "failed: []" in told
+    assert re.search(r"\| LPSCl: (reacts|does not react|undecided)\n", told)
+    assert "partial occupancies" in told
+    assert (tmp_path / "verdict.pdf").stat().st_size > 5000
+    with Campaign(tmp_path / "my-store", "my-crystal") as campaign:
+        (formula, _), *_ = campaign.recipe.reactions.pairs  # type: ignore[union-attr]
+        mutual = campaign.reaction(formula, "LPSCl").mutual.energy
+    assert number(mutual, 3) in told
 
 
 def test_another_pair_needs_two_names(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,17 @@ from catholyte.analysis.report.page import report_sections
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.tests.support.former.report_record import differences, recorded
 
-__all__ = ["DATA", "STORES", "former_jobs", "former_reports", "former_status", "moved", "moves_of", "unpack"]
+__all__ = [
+    "DATA",
+    "STORES",
+    "former_jobs",
+    "former_reports",
+    "former_status",
+    "moved",
+    "moves_of",
+    "unpack",
+    "unpack_file",
+]
 
 DATA = Path(__file__).parents[2] / "data"
 #: name in the records of reports to the packed store
@@ -28,8 +38,13 @@ STORES = {"shipped": "campaigns.tar.xz", "former": "former-campaigns.tar.xz"}
 
 def unpack(store: str, folder: Path) -> Path:
     """Put a copy of one of :data:`STORES` into a folder and return it."""
+    return unpack_file(DATA / STORES[store], folder)
+
+
+def unpack_file(archive: Path, folder: Path) -> Path:
+    """Put the content of a packed store into a folder and return it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(DATA / STORES[store]) as packed:
+    with tarfile.open(archive) as packed:
         # Python 3.11.4 brought the filter
         packed.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     return folder
