@@ -23,6 +23,7 @@ from catholyte.configs.load import load_recipe
 from catholyte.configs.recipe import STEP_KINDS, asked, questions
 from catholyte.configs.steps.screen import ScreenStep
 from catholyte.hpc.store.campaign_store import open_store
+from catholyte.tests.support.campaigns.small_campaigns import SHORTENED, unpack_small
 from catholyte.tests.support.former.former_stores import unpack
 from catholyte.tests.support.standins.browser import open_browser
 
@@ -119,13 +120,48 @@ def test_the_page_of_the_largest_shipped_campaign_is_light(page: Path) -> None:
     assert html.index('class="reply') < html.index('id="claims"') < html.index('id="reactions"')
 
 
+#: bottoms of all answers, px
+_PLACES = "return [...document.querySelectorAll('.reply p')].map(p => p.getBoundingClientRect().bottom + scrollY)"
+#: words that are wider than their box
+_CUT = """return [...document.querySelectorAll('#answers h2, #answers p')]
+  .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
+
+
 @pytest.mark.browser
 def test_answers_stand_within_1500_pixels_and_the_rest_is_folded(page: Path) -> None:
     with open_browser(width=1300, height=900) as browser:
         browser.get(page.as_uri())
-        place = "return [...document.querySelectorAll('.reply p')].map(p => p.getBoundingClientRect().bottom + scrollY)"
-        assert max(browser.execute_script(place)) < 1500
+        assert max(browser.execute_script(_PLACES)) < 1500
         assert browser.execute_script("return document.documentElement.scrollHeight") < 3 * 900
         assert browser.execute_script("return document.querySelectorAll('details[open]').length") == 0
         browser.get(f"{page.as_uri()}#reactions")
         assert browser.execute_script("return document.getElementById('reactions').closest('details').open")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpack_small(tmp_path_factory.mktemp("small"))
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("name", SHORTENED)
+def test_each_question_of_a_recipe_that_ran_has_its_answer_in_sight(name: str, small: Path, tmp_path: Path) -> None:
+    """A reader by rule: one heading for each question, an answer in numbers below it, all of it whole and in sight."""
+    store = open_store(small, create=False)
+    (page, *_) = write_report(store.records(), tmp_path, name, formats=())
+    recipe = store.records().recipe(name)
+    store.close()
+    assert page.stat().st_size < 2_000_000
+    with open_browser(width=1300, height=900) as browser:
+        browser.get(page.as_uri())
+        told = browser.find_element("id", "answers").text
+        assert [question for question in questions(recipe) if question not in told] == []
+        answered = browser.find_elements("css selector", ".reply:not(.open)")
+        steps = set(asked(recipe)) - set(SHORTENED[name][1])
+        assert len(answered) >= len(asked(recipe)) - len(steps & {kind.name for kind in STEP_KINDS if kind.long})
+        for reply in answered:
+            assert all(re.search(r"\d", p.text) for p in reply.find_elements("css selector", "p:not(.below)"))
+        assert max(browser.execute_script(_PLACES)) < 1500
+        assert browser.execute_script(_CUT) == []
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 1300
