@@ -38,6 +38,8 @@ Runs = Sequence[PlannedRun]
 #: Å, least vacuum of a slab, so that its images do not feel each other
 LEAST_VACUUM = 10.0
 #: ratio of the coarsest to the finest spacing of k points among the cells of a campaign, above which the coarsest is
+#: Å³ for each atom, above which a cell is a molecule in a box
+_BOX = 200.0
 #: named
 SPACING_RATIO = 2.0
 #: bytes of the arrays of one document; MongoDB refuses 16 MB
@@ -242,10 +244,12 @@ def one_rule(runs: Runs) -> Finding:
 
 def meshes(runs: Runs) -> Finding:
     """Spacings of k points of small references and large cells lie within a factor; the direction of a vacuum is left
-    out."""
+    out, and so is a molecule in a box."""
     spacings = {}
     for run in _energies(runs):
         cell, mesh = run.cell, run.task.method.kpoints if run.task.method else (1, 1, 1)
+        if cell.structure.volume > _BOX * len(cell.structure):
+            continue
         axes = (0, 1) if cell.vacuum else (0, 1, 2)
         lengths = cell.structure.lattice.reciprocal_lattice.abc
         spacings[run.name] = max(lengths[axis] / mesh[axis] for axis in axes)

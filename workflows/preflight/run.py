@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from jobflow import Job, OutputReference
 from pymatgen.core.structure import Structure
 
 from ...configs.steps.deciding_phases import DECIDING_PHASES
+from ...structures.crystals.strains import deformed
 from ..engines.engine import CalculationMaker
 from ..engines.registry import load_backend, runs_production
 from ..engines.tasks import MolecularDynamics, read_task
+from ..flows.elastic import StrainMaker
 from ..flows.interface import stand_in
 from ..interface_documents import BuiltInterfaces
 from ..plan.builder import Plan
@@ -112,6 +115,9 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
             cells[planned.uuid] = given
         elif given.uuid in cells:
             cells[planned.uuid], records[planned.uuid] = cells[given.uuid], records.get(given.uuid, {})
+        elif isinstance(strains := jobs[given.uuid].maker, StrainMaker):
+            crystal, (_, number) = jobs[given.uuid].function_args[0], given.attributes[-1]
+            cells[planned.uuid] = deformed(cells[crystal.uuid], np.array(strains.deformations[int(number)]))
         else:
             cells[planned.uuid], records[planned.uuid] = stand_in(jobs, given, built)
         if runs_production(planned.engine):
