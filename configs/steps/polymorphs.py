@@ -43,7 +43,7 @@ class PolymorphStep(Spec):
     arrangements: int = Field(2, ge=1, description="of each composition, the lowest electrostatic energies first")
     max_force: ForceLimit = Field(0.05, description="eV/Å")
     max_steps: IonicSteps = 1000
-    kpoint_density: float = Field(
+    kpoint_density: int = Field(
         64, gt=0, description="k points per Å⁻³ of the reciprocal cell, for an engine that needs a mesh"
     )
     molecule_box: PositiveAngstrom = Field(

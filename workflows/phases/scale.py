@@ -47,14 +47,14 @@ def scale_method(structure: Structure) -> Method:
     return Method(hubbard_u=_table(structure), cutoff=CUTOFF, kpoints=mesh, smearing=SMEARING)
 
 
-def mesh_of_density(structure: Structure, density: float) -> Mesh:
+def mesh_of_density(structure: Structure, density: int) -> Mesh:
     """Return the divisions of a Γ-centred mesh, as pymatgen counts them.
 
     Parameters
     ----------
     structure : Structure
         Ordered.
-    density : float
+    density : int
         k points per Å⁻³ of the reciprocal cell.
     """
     from pymatgen.io.vasp.inputs import Kpoints

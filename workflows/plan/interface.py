@@ -4,7 +4,6 @@ recipe says."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 from jobflow import Job, OutputReference
@@ -269,10 +268,10 @@ class _System:
                 self._finer(engine, bulk, key)
 
     def _finer(self, engine: Engine, bulk: OutputReference, key: str) -> None:
-        """The density of states of a strained crystal once more on a mesh of half as many divisions again: those of
-        its plane are the stack's, which has few."""
+        """The density of states of a strained crystal once more on a mesh of twice as many divisions: those of its
+        plane are the stack's, which has few, and its cell is that of one layer."""
         method = self._method(bulk=True)
-        a, b, c = (ceil(1.5 * n) for n in method.kpoints)
+        a, b, c = (2 * n for n in method.kpoints)
         label = f"{self.label} bulk {self.materials[key].name}"
         task = Dos(method=method.model_copy(update={"kpoints": (a, b, c)}))
         job = engine.maker(task).job_for(bulk, label, role=Variation(of=label))

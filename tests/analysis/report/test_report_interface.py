@@ -235,12 +235,12 @@ def test_states_across_the_stack_have_their_place() -> None:
     section = INTERFACES.section(case(*jobs(), *dos))
     assert any(getattr(block, "text", "") == "States across LCO | CoO" for block in section.blocks)
     assert not [table for table in section.tables if table.name == "strained_convergence"]
-    finer = states("A|B bulk LCO", "dos bulk LCO, mesh 6×3×6", cell({"LCO": 1}, 4), -2.6)
+    finer = states("A|B bulk LCO", "dos bulk LCO, mesh 8×4×8", cell({"LCO": 1}, 4), -2.6)
     finer = replace(finer, document=finer.document.model_copy(update={"role": Variation(of="A|B bulk LCO")}))
     (table,) = [
         table for table in INTERFACES.section(case(*jobs(), *dos, finer)).tables if table.name == "strained_convergence"
     ]
-    assert [row["variant"] for row in table.rows] == ["dos bulk LCO", "dos bulk LCO, mesh 6×3×6"]
+    assert [row["variant"] for row in table.rows] == ["dos bulk LCO", "dos bulk LCO, mesh 8×4×8"]
     assert table.rows[1]["average_potential"] == pytest.approx(-0.1, abs=0.02)
     assert {"depth_LCO_CoO_10_depth", "depth_LCO_CoO_alignment"} <= {picture.name for picture in section.pictures}
     difference = next(
