@@ -38,8 +38,6 @@ Runs = Sequence[PlannedRun]
 #: Å, least vacuum of a slab, so that its images do not feel each other
 LEAST_VACUUM = 10.0
 #: ratio of the coarsest to the finest spacing of k points among the cells of a campaign, above which the coarsest is
-#: Å³ for each atom, above which a cell is a molecule in a box
-_BOX = 200.0
 #: named
 SPACING_RATIO = 2.0
 #: bytes of the arrays of one document; MongoDB refuses 16 MB
@@ -248,7 +246,7 @@ def meshes(runs: Runs) -> Finding:
     spacings = {}
     for run in _energies(runs):
         cell, mesh = run.cell, run.task.method.kpoints if run.task.method else (1, 1, 1)
-        if cell.structure.volume > _BOX * len(cell.structure):
+        if cell.structure.volume > 200 * len(cell.structure):  # Å³
             continue
         axes = (0, 1) if cell.vacuum else (0, 1, 2)
         lengths = cell.structure.lattice.reciprocal_lattice.abc

@@ -116,7 +116,7 @@ def find_runs(places: Sequence[Path]) -> Iterator[FoundRun | NoRun]:
 
 
 def walk(place: Path, closed: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Yield every folder below a place as :func:`os.walk` does, those behind links too, each once and none above the
+    """Yield every folder below a place as ``os.walk`` does, those behind links too, each once and none above the
     place.
 
     Parameters
