@@ -176,6 +176,7 @@ def solids(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[PlannedRu
 
 def test_elastic_tensors_have_one_cutoff_at_which_stress_is_converged(solids: dict[str, list[PlannedRun]]) -> None:
     crystal, *strained = solids["mechanics"]
+    assert all(run.apart for run in solids["mechanics"]), "no other energy is subtracted from theirs"
     assert {(run.task.method.cutoff, run.task.method.kpoints) for run in solids["mechanics"]} == {
         (520.0, (4, 4, 4))  # 1.3 × ENMAX of oxygen, above the 500 eV of the recipe
     }
