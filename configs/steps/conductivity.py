@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..committee import EngineName
 from ..models import Mesh, Spec
-from ..units import Femtosecond, ForceLimit, IonicSteps
+from ..units import Femtosecond, ForceLimit, IonicSteps, PositiveElectronVolt
 from .kind import StepKind, listed
 
 __all__ = ["CONDUCTIVITY", "FEWEST_JUMPS", "ConductivityStep", "Conductor", "Measured", "run_label"]
@@ -50,6 +50,12 @@ class ConductivityStep(Spec):
     room: Temperature = Field(300.0, description="K, to which the line is extrapolated")
     max_force: ForceLimit = Field(0.05, description="eV/Å, of the relaxation before")
     max_steps: IonicSteps = 500
+    cutoff: PositiveElectronVolt | None = Field(
+        None, description="eV, for an engine that needs one; that of the dynamics in the section vasp where left out"
+    )
+    kpoints: Mesh | None = Field(
+        None, description="divisions of the supercells, likewise; Γ alone where the section vasp has no dynamics either"
+    )
 
     @field_validator("temperatures")
     @classmethod

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from ..committee import EngineName
 from ..models import Mesh, Spec
-from ..units import ForceLimit, IonicSteps
+from ..units import ForceLimit, IonicSteps, PositiveAngstrom
 from .kind import StepKind, listed
 from .oxygen_loss import OxygenConditions
 
@@ -43,6 +43,12 @@ class PolymorphStep(Spec):
     arrangements: int = Field(2, ge=1, description="of each composition, the lowest electrostatic energies first")
     max_force: ForceLimit = Field(0.05, description="eV/Å")
     max_steps: IonicSteps = 1000
+    kpoint_density: int = Field(
+        64, gt=0, description="k points per Å⁻³ of the reciprocal cell, for an engine that needs a mesh"
+    )
+    molecule_box: PositiveAngstrom = Field(
+        12.0, description="Å, of the O2 molecule that such an engine takes oxygen from"
+    )
     phase_set: str = "solidstate"
     conditions: OxygenConditions = OxygenConditions()
 

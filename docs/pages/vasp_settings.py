@@ -46,7 +46,9 @@ def settings_page() -> str:
         "KPAR and NCORE: `inputs` writes them for the `ranks` of the settings, 64 where they name none; a job that runs "
         "takes those of its allocation.",
         "",
-        "`catholyte check-inputs FOLDER…` looks at the files of any run for what an expert would name.",
+        "`catholyte check-inputs FOLDER…` looks at the files of any run for what an expert would name; with `--recipe` "
+        "also for what the recipe asks and no folder answers, and for reactants whose energies may not join its phase "
+        "set.",
         "",
         "POTCARs are named per element in `configs/engines/vasp.yaml` and belong to one release. `catholyte inputs` "
         "writes `POTCAR.spec`, the names; with `--potcars FOLDER` it writes POTCAR and `potcar-manifest.json` with "

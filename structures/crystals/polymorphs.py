@@ -9,13 +9,14 @@ from pymatgen.core.periodic_table import Species, get_el_sp
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import StructureError
-from ...configs.models import Material, OrderedCell
+from ...configs.models import Magnetism, Material, OrderedCell
 from .cells import canonical_order
 from .crystal import conventional
 from .delithiation import delithiated
+from .magnetism import with_moments
 from .ordering import order
 
-__all__ = ["Polymorph", "layered_cells", "metal_of", "rock_salt_cells", "spinel_cells"]
+__all__ = ["Polymorph", "layered_cells", "metal_of", "rock_salt_cells", "spinel_cells", "starting_moments"]
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,27 @@ def spinel_cells(material: Material, metal: str, x: float, n: int) -> list[Polym
     else:
         cell.remove_sites(tetrahedral)
     return [_polymorph(one.structure, metal) for one in order(cell, OrderedCell(), n)]
+
+
+def starting_moments(found: Polymorph, material: Material, rock_salt: Material) -> Structure:
+    """Return the cell with moments to start from, for an engine that looks for an electronic state.
+
+    The order of the rock salt where its metals can hold it (a cell of M2+ and O alone), parallel moments elsewhere; an
+    ion of higher charge is low spin where the layered crystal's M3+ is.
+
+    Parameters
+    ----------
+    found : Polymorph
+    material, rock_salt : Material
+        The layered crystal and MO.
+    """
+    metal, cell = metal_of(material), found.structure.copy()
+    states = {**rock_salt.magnetism.spin_states, **material.magnetism.spin_states}
+    if states.get(f"{metal}3+") == "low":
+        states.setdefault(f"{metal}4+", "low")
+    if not found.x and all(str(site.specie) in (f"{metal}2+", "O2-") for site in cell):
+        return with_moments(cell, rock_salt.magnetism)
+    return with_moments(cell, Magnetism(order="ferromagnetic", spin_states=states))
 
 
 def _polymorph(structure: Structure, metal: str) -> Polymorph:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import EngineUnavailableError
-from ...configs.models import Spec, Tier
+from ...configs.models import Method, Spec, Tier
 from ...configs.trust import Trust, declared_trust
 from ..documents import CalculationDocument, Kind, Provenance, Restart
 from .tasks import Task
@@ -82,6 +82,16 @@ class EngineBackend(ABC):
         InputError
             Naming the elements, and why.
         """
+
+    def method_of_stress(self, structure: Structure, method: Method) -> Method:
+        """Return a level of theory at which the stress of a cell is converged; the given one where nothing says more.
+
+        Parameters
+        ----------
+        structure : Structure
+        method : Method
+        """
+        return method
 
     @abstractmethod
     def estimate_seconds(self, n_atoms: int, task: Task) -> float:

@@ -9,6 +9,7 @@ from jobflow import Job, Maker, job
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import EngineUnavailableError
+from ...configs.models import Method
 from ...structures.crystals.strains import deformations, deformed
 from ..engines.engine import Engine
 from ..engines.tasks import Relax
@@ -60,7 +61,12 @@ class ElasticJobs:
 
 
 def elastic_jobs(
-    cell: Structure, label: str, engine: Engine, strains: tuple[float, ...], limits: tuple[float, int]
+    cell: Structure,
+    label: str,
+    engine: Engine,
+    strains: tuple[float, ...],
+    limits: tuple[float, int],
+    method: Method | None = None,
 ) -> ElasticJobs:
     """Return the jobs of one elastic tensor.
 
@@ -70,25 +76,27 @@ def elastic_jobs(
         As it is before it relaxes.
     label : str
     engine : Engine
-        With relaxations, and one built-in level of theory.
+        With relaxations.
     strains : tuple of float
         Amplitudes.
     limits : (float, int)
         eV/Å, steps: of each relaxation.
+    method : Method, optional
+        Level of theory, at which a stress is converged; None for an engine that has only one.
 
     Raises
     ------
     EngineUnavailableError
-        If the engine needs a level of theory.
+        If the engine needs a level of theory, and there is none.
     """
-    if engine.backend.needs_method:
+    if engine.backend.needs_method and method is None:
         raise EngineUnavailableError(
             f"engine {engine.name} needs a level of theory for stresses: potentials compute elastic tensors here",
             "take a potential such as chgnet",
         )
     max_force, max_steps = limits
-    whole = Relax(max_force=max_force, max_steps=max_steps)
-    atoms = Relax(max_force=max_force, max_steps=max_steps, relax_cell=False, keep_symmetry=False)
+    whole = Relax(max_force=max_force, max_steps=max_steps, method=method)
+    atoms = Relax(max_force=max_force, max_steps=max_steps, relax_cell=False, keep_symmetry=False, method=method)
     crystal = engine.maker(whole).job_for(cell, label, role=Main(of=label))
     maker = StrainMaker(deformations=deformations(cell, strains).tolist())
     build: Job = maker.make(crystal.output.structure, crystal.output.stress, label)

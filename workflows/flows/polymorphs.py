@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jobflow import Job
 
@@ -15,7 +15,7 @@ __all__ = ["polymorph_jobs"]
 
 
 def polymorph_jobs(
-    cells: Mapping[str, Sequence[Polymorph]], label: str, engine: Engine, task: Relax
+    cells: Mapping[str, Sequence[Polymorph]], label: str, engine: Engine, task_of: Callable[[Polymorph], Relax]
 ) -> list[tuple[Job, str, Polymorph]]:
     """Return a relaxation for each cell, with the name of its structure.
 
@@ -25,12 +25,13 @@ def polymorph_jobs(
         ``layered``, ``spinel``, ``rock salt``.
     label : str
     engine : Engine
-    task : Relax
+    task_of : callable
+        From a cell to its relaxation.
     """
     jobs = []
     for structure, found in cells.items():
         for number, one in enumerate(found, 1):
             role = PolymorphCell(of=label, structure=structure, number=number)
             named = f"{label} {structure} {number}"
-            jobs.append((engine.maker(task).job_for(one.structure, named, role=role), structure, one))
+            jobs.append((engine.maker(task_of(one)).job_for(one.structure, named, role=role), structure, one))
     return jobs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ import numpy as np
 from pymatgen.core.structure import Structure
 
 from ...configs.errors import CatholyteError, InputError
+from ...structures.crystals.guard import require_sane
 from ..documents import Kind, is_stamped
 from ..engines.vasp.document import kind_of
-from ..vasp_output.files import damage_named
+from ..vasp_output.files import damage_named, read_text
 from ..vasp_output.find import FoundRun
 from ..vasp_output.outcar import read_contcar, read_outcar
 from ..vasp_output.run import atom_types, parse_vasprun
@@ -50,6 +52,10 @@ _OTHER_MOTION = {
     40: "a reaction path",
     44: "a search for a saddle point",
 }
+
+
+#: eV, within which the last energies of two files of one run agree
+_SAME_ENERGY = 1e-3
 
 
 @dataclass(frozen=True)
@@ -107,17 +113,30 @@ def outline(found: FoundRun, digest: str, *, rehearsals: bool = False) -> RunOut
     InputError
         With the reason why it cannot be used: damaged, another kind of run, POTCARs of two releases, not converged.
     """
+    run = parse_vasprun(found.files.vasprun)
+    with damage_named(found.files.vasprun):
+        return _outline(run, found, digest, rehearsals=rehearsals)
+
+
+def _outline(run: Vasprun, found: FoundRun, digest: str, *, rehearsals: bool) -> RunOutline:
     file = found.files.vasprun
-    run = parse_vasprun(file)
-    with damage_named(file):
-        kind = _kind(run, found)
+    for structure in (run.initial_structure, run.final_structure):
+        require_sane(structure, file)
+    kind = _kind(run, found)
     if is_stamped(run.vasp_version) and not rehearsals:
         raise InputError(f"{file} was written by a rehearsal ({run.vasp_version}): its numbers are invented")
     _require_one_release(run, found)
     outcar = read_outcar(found.files.outcar, len(run.initial_structure))  # one that is cut off is told here
+    _require_same_run(run, found)
     following = run.final_structure
     if kind == "md" and found.files.contcar is not None:
         following = read_contcar(found.files.contcar)
+        mine, theirs = (one.composition.element_composition for one in (run.final_structure, following))
+        if mine != theirs:
+            raise InputError(
+                f"{found.files.contcar} holds {theirs.formula}, and {file.name} beside it {mine.formula}: it is of "
+                "another run"
+            )
     return RunOutline(
         found=found,
         digest=digest,
@@ -161,6 +180,22 @@ def _kind(run: Vasprun, found: FoundRun) -> Kind:
             f"{largest:.3f} eV/Å"
         )
     return kind
+
+
+def _require_same_run(run: Vasprun, found: FoundRun) -> None:
+    """Refuse an OUTCAR that another run wrote: by its atoms, or by its last energy."""
+    if found.files.outcar is None:
+        return
+    text, n_sites = read_text(found.files.outcar), len(run.initial_structure)
+    told = f"{found.files.outcar} is of another run than {found.files.vasprun.name} beside it"
+    if (atoms := re.search(r"NIONS\s*=\s*(\d+)", text)) and int(atoms[1]) != n_sites:
+        raise InputError(f"{told}: it has {atoms[1]} atoms, not {n_sites}")
+    energies = re.findall(r"free\s+energy\s+TOTEN\s*=\s*(-?\d+\.\d+)", text)
+    step = run.ionic_steps[-1] if run.ionic_steps else {}
+    # with a dispersion correction the two blocks of vasprun.xml may differ by it
+    last = [one["e_fr_energy"] for one in (step, *step.get("electronic_steps", ())[-1:]) if "e_fr_energy" in one]
+    if energies and last and min(abs(float(energies[-1]) - float(one)) for one in last) > _SAME_ENERGY:
+        raise InputError(f"{told}: its last energy is {energies[-1]} eV, not {float(last[0]):.6f} eV")
 
 
 def _require_one_release(run: Vasprun, found: FoundRun) -> None:

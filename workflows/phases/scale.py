@@ -16,7 +16,7 @@ from ...configs.models import Mesh, Method
 from ..signature import Signature
 from .corrections import mp2020_hubbard
 
-__all__ = ["CUTOFF", "DFT_ERROR", "SETTINGS", "scale_differences", "scale_method"]
+__all__ = ["CUTOFF", "DFT_ERROR", "SETTINGS", "mesh_of_density", "scale_differences", "scale_method"]
 
 #: eV/atom, 1 σ of PBE/PBE+U reaction energies: Hautier, Ong, Jain, Moore & Ceder, Phys. Rev. B 85, 155208 (2012)
 DFT_ERROR = 0.024
@@ -43,13 +43,26 @@ def scale_method(structure: Structure) -> Method:
     structure : Structure
         Ordered; the mesh is that of this cell.
     """
+    mesh = mesh_of_density(structure, KPOINT_DENSITY)
+    return Method(hubbard_u=_table(structure), cutoff=CUTOFF, kpoints=mesh, smearing=SMEARING)
+
+
+def mesh_of_density(structure: Structure, density: int) -> Mesh:
+    """Return the divisions of a Γ-centred mesh, as pymatgen counts them.
+
+    Parameters
+    ----------
+    structure : Structure
+        Ordered.
+    density : int
+        k points per Å⁻³ of the reciprocal cell.
+    """
     from pymatgen.io.vasp.inputs import Kpoints
 
     bare = structure.copy()
     bare.remove_oxidation_states()
-    a, b, c = Kpoints.automatic_density_by_vol(bare, KPOINT_DENSITY, force_gamma=True).kpts[0]
-    mesh: Mesh = (int(a), int(b), int(c))
-    return Method(hubbard_u=_table(structure), cutoff=CUTOFF, kpoints=mesh, smearing=SMEARING)
+    a, b, c = Kpoints.automatic_density_by_vol(bare, density, force_gamma=True).kpts[0]
+    return int(a), int(b), int(c)
 
 
 def scale_differences(signature: Signature, structure: Structure) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ...configs.models import Material, Method
 from ...configs.steps.conductivity import ConductivityStep
+from ...configs.steps.production import ProductionStep
 from ...structures.crystals.cells import canonical_order
 from ..engines.tasks import MolecularDynamics, Relax
 from ..flows.conductivity import conductivity_jobs
@@ -28,13 +30,14 @@ def add_conductivity(builder: Builder, step: ConductivityStep) -> None:
     """
     if (engine := builder.engine(STEP, step.engine, "md")) is None:
         return
-    if engine.backend.needs_method:
+    production = builder.production
+    if engine.backend.needs_method and production is None:
         builder.skipped.append(
-            f"step {STEP}: engine {engine.name} needs a level of theory; its dynamics stand in the section vasp"
+            f"step {STEP}: engine {engine.name} needs a level of theory, which the section vasp gives to VASP"
         )
         return
-    relax = Relax(max_force=step.max_force, max_steps=step.max_steps, keep_symmetry=False)
-    motion = MolecularDynamics(
+    whole = Relax(max_force=step.max_force, max_steps=step.max_steps, keep_symmetry=False)
+    moving = MolecularDynamics(
         n_steps=round(step.length / step.timestep),
         timestep=step.timestep,
         damping=step.damping,
@@ -44,6 +47,11 @@ def add_conductivity(builder: Builder, step: ConductivityStep) -> None:
     for number, asked in enumerate(step.materials):
         found = builder.material(asked.material, STEP, "materials", number, "material")
         cell = canonical_order(builder.cell(found).make_supercell(asked.supercell, in_place=False))
+        relax, motion = whole, moving
+        if production and engine.backend.needs_method:
+            still, in_motion = _methods(builder, production, step, found)
+            relax = whole.model_copy(update={"method": still})
+            motion = moving.model_copy(update={"method": in_motion})
         start, runs = conductivity_jobs(cell, found.name, engine, (relax, motion, chunk), step.temperatures, step.seeds)
         builder.drafts.append(Draft(start, STEP, found.name, "relaxed", engine, relax, cell))
         for run in runs:
@@ -52,3 +60,17 @@ def add_conductivity(builder: Builder, step: ConductivityStep) -> None:
                 task = run.run.task.model_copy(update={"n_steps": steps})
                 variant = f"{run.temperature:g} K, {run.run.variant(k)}"
                 builder.drafts.append(Draft(job, STEP, found.name, variant, engine, task, cell))
+
+
+def _methods(
+    builder: Builder, production: ProductionStep, step: ConductivityStep, found: Material
+) -> tuple[Method, Method]:
+    """The levels of theory of the relaxation and of the trajectories: cutoff and mesh of the step, else of production's
+    own dynamics; with the recipe's U unless those leave it out."""
+    part = production.dynamics
+    mesh = step.kpoints or (part.kpoints if part else (1, 1, 1))
+    still = builder.method(STEP, found, kpoints=mesh)
+    moving = builder.method(STEP, found, step.cutoff or (part.cutoff if part else None), mesh)
+    if part is not None and not part.hubbard_u:
+        moving = moving.model_copy(update={"hubbard_u": dict.fromkeys(moving.hubbard_u, 0.0)})
+    return still, moving

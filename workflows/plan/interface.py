@@ -20,7 +20,7 @@ from ..engines.engine import Engine
 from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
 from ..flows.dynamics import TrajectoryRun
 from ..flows.interface import BuildInterfaceMaker, ChooseInterfaceMaker
-from ..roles import Control, Reference, Stack
+from ..roles import Control, Reference, Stack, Variation
 from .builder import Budget, Builder, Draft, add_trajectory
 
 if TYPE_CHECKING:
@@ -264,6 +264,20 @@ class _System:
         self._run(engine, Dos(method=self._method()), stack)
         for key, bulk in bulks.items():
             self._run(engine, Dos(method=self._method(bulk=True)), bulk, self._reference("bulk", key))
+            if self.builder.production and self.builder.production.convergence:
+                self._finer(engine, bulk, key)
+
+    def _finer(self, engine: Engine, bulk: OutputReference, key: str) -> None:
+        """The density of states of a strained crystal once more on a mesh of twice as many divisions: those of its
+        plane are the stack's, which has few, and its cell is that of one layer."""
+        method = self._method(bulk=True)
+        a, b, c = (2 * n for n in method.kpoints)
+        label = f"{self.label} bulk {self.materials[key].name}"
+        task = Dos(method=method.model_copy(update={"kpoints": (a, b, c)}))
+        job = engine.maker(task).job_for(bulk, label, role=Variation(of=label))
+        job.name += f" (mesh {a}×{b}×{c})"
+        variant = f"dos bulk {self.materials[key].name}, mesh {a}×{b}×{c}"
+        self.builder.drafts.append(Draft(job, STEP, self.label, variant, engine, task, self.part))
 
     def _dynamics(self, start: OutputReference) -> None:
         production = self.builder.production

@@ -26,7 +26,7 @@ def add_mechanics(builder: Builder, step: MechanicsStep) -> None:
     """
     if (engine := builder.engine(STEP, step.engine, "relax")) is None:
         return
-    if engine.backend.needs_method:
+    if engine.backend.needs_method and not builder.production:
         told = f"engine {engine.name} needs a level of theory for stresses: elastic tensors are computed by potentials"
         if not builder.override:
             raise builder.source.error([STEP, "engine"], f"{told}; take one such as chgnet")
@@ -35,7 +35,10 @@ def add_mechanics(builder: Builder, step: MechanicsStep) -> None:
     for number, name in enumerate(step.materials):
         found = builder.material(name, STEP, "materials", number)
         cell = builder.cell(found)
-        jobs = elastic_jobs(cell, found.name, engine, step.strains, (step.max_force, step.max_steps))
+        method = None
+        if engine.backend.needs_method:
+            method = engine.backend.method_of_stress(cell, builder.method(STEP, found))
+        jobs = elastic_jobs(cell, found.name, engine, step.strains, (step.max_force, step.max_steps), method)
         builder.drafts.append(Draft(jobs.crystal, STEP, found.name, "crystal", engine, jobs.whole, cell))
         builder.drafts.append(Draft(jobs.build, STEP, found.name, "strained cells", None, None, cell))
         for k, job in enumerate(jobs.strained, 1):

@@ -30,7 +30,7 @@ from ..identity import content_address, iter_jobs
 from ..roles import Reference
 from .builder import Builder, Draft
 
-__all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "oxygen_molecule"]
+__all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "add_reference", "oxygen_molecule"]
 
 STEP = "oxygen_loss"
 #: labels of the reference calculations
@@ -320,11 +320,25 @@ def _add_references(builder: Builder, step: OxygenLossStep, engine: Engine) -> N
         (lithium, builder.cell(metal), step.lithium_kpoints, True),
         (molecule, oxygen_molecule(step.molecule_box), _GAMMA, False),
     ):
-        task = Relax(
-            max_force=0.02,
-            relax_cell=relax_cell,
-            keep_symmetry=relax_cell,
-            method=base.model_copy(update={"kpoints": mesh}),
-        )
-        job = engine.maker(task).job_for(cell, role.of, role=role)
-        builder.drafts.append(Draft(job, STEP, role.of, "reference", engine, task, cell))
+        method = base.model_copy(update={"kpoints": mesh})
+        add_reference(builder, STEP, engine, (role, cell, method), relax_cell=relax_cell)
+
+
+def add_reference(
+    builder: Builder, step: str, engine: Engine, asked: tuple[Reference, Structure, Method], *, relax_cell: bool
+) -> None:
+    """Draft the relaxation of an element.
+
+    Parameters
+    ----------
+    builder : Builder
+    step : str
+    engine : Engine
+    asked : (Reference, Structure, Method)
+        Role, cell and level of theory.
+    relax_cell : bool
+    """
+    role, cell, method = asked
+    task = Relax(max_force=0.02, relax_cell=relax_cell, keep_symmetry=relax_cell, method=method)
+    job = engine.maker(task).job_for(cell, role.of, role=role)
+    builder.drafts.append(Draft(job, step, role.of, "reference", engine, task, cell))

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from ...configs.errors import StructureError
 from ...configs.models import Material
 from ...configs.steps.polymorphs import PolymorphStep, PolymorphSystem
-from ...structures.crystals.polymorphs import Polymorph, layered_cells, metal_of, rock_salt_cells, spinel_cells
+from ...structures.crystals.cells import canonical_order
+from ...structures.crystals.polymorphs import (
+    Polymorph,
+    layered_cells,
+    metal_of,
+    rock_salt_cells,
+    spinel_cells,
+    starting_moments,
+)
+from ..engines.engine import Engine
 from ..engines.tasks import Relax
 from ..flows.polymorphs import polymorph_jobs
+from ..phases.scale import mesh_of_density
+from ..roles import Reference
 from .builder import Builder, Draft
+from .oxygen_loss import LITHIUM, MOLECULE, add_reference, oxygen_molecule
 
 __all__ = ["add_polymorphs"]
 
@@ -32,10 +47,10 @@ def add_polymorphs(builder: Builder, step: PolymorphStep) -> None:
     """
     if (engine := builder.engine(STEP, step.engine, "relax")) is None:
         return
-    if engine.backend.needs_method:
-        builder.skipped.append(f"step {STEP}: engine {engine.name} needs a level of theory; potentials relax its cells")
+    if engine.backend.needs_method and not builder.production:
+        told = f"engine {engine.name} needs a level of theory, which the section vasp gives to VASP"
+        builder.skipped.append(f"step {STEP}: {told}")
         return
-    task = Relax(max_force=step.max_force, max_steps=step.max_steps, keep_symmetry=False)
     for number, system in enumerate(step.systems):
         location = (STEP, "systems", number)
         found = builder.material(system.material, *location, "material")
@@ -45,9 +60,38 @@ def add_polymorphs(builder: Builder, step: PolymorphStep) -> None:
             cells = _cells(step, system, found, salt, spinel)
         except StructureError as error:
             raise builder.source.error(location, error.message) from None
-        for job, structure, one in polymorph_jobs(cells, found.name, engine, task):
+        if engine.backend.needs_method:
+            cells = {name: [_magnetic(one, found, salt) for one in every] for name, every in cells.items()}
+        task_of = _task_of(builder, step, found if engine.backend.needs_method else None)
+        for job, structure, one in polymorph_jobs(cells, found.name, engine, task_of):
             variant = f"{structure} {job.name.split()[-3]}, x = {one.x:.3g}"
-            builder.drafts.append(Draft(job, STEP, found.name, variant, engine, task, one.structure))
+            builder.drafts.append(Draft(job, STEP, found.name, variant, engine, task_of(one), one.structure))
+    if engine.backend.needs_method:
+        _add_oxygen(builder, step, engine)
+
+
+def _magnetic(one: Polymorph, material: Material, salt: Material) -> Polymorph:
+    return replace(one, structure=canonical_order(starting_moments(one, material, salt)))
+
+
+def _task_of(builder: Builder, step: PolymorphStep, found: Material | None) -> Callable[[Polymorph], Relax]:
+    """From a cell to its relaxation; with a level of theory where a material is given."""
+    plain = Relax(max_force=step.max_force, max_steps=step.max_steps, keep_symmetry=False)
+    if found is None:
+        return lambda one: plain
+
+    def at_level(one: Polymorph) -> Relax:
+        mesh = mesh_of_density(one.structure, step.kpoint_density)
+        return plain.model_copy(update={"method": builder.method(STEP, found, kpoints=mesh)})
+
+    return at_level
+
+
+def _add_oxygen(builder: Builder, step: PolymorphStep, engine: Engine) -> None:
+    """The molecule that oxygen of the rock salt comes from, at the level of the cells."""
+    base = builder.method(STEP, builder.material(LITHIUM, STEP), kpoints=(1, 1, 1))  # no U, as the oxygen of a ladder
+    role = Reference(of=MOLECULE, what="molecule", material=MOLECULE)
+    add_reference(builder, STEP, engine, (role, oxygen_molecule(step.molecule_box), base), relax_cell=False)
 
 
 def _cells(

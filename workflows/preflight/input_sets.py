@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pymatgen.core.structure import Structure
 
-from ...configs.errors import InputError
+from ...configs.errors import CatholyteError, InputError
 from ...configs.load import engine_settings
 from ...configs.models import Mesh
+from ...structures.crystals.guard import require_sane
 from ..engines.vasp.cells import VaspCell, vasp_cell
 from ..engines.vasp.parallel import irreducible_points
 from ..engines.vasp.settings import VaspSettings
+from ..vasp_output.files import read_text
+from ..vasp_output.find import walk
+from ..vasp_output.outcar import require_few_atoms
+
+if TYPE_CHECKING:
+    from pymatgen.io.vasp.inputs import Poscar
 
 __all__ = ["InputSet", "read_sets"]
 
@@ -30,6 +39,13 @@ _STACK = 12.0
 _EMPTY_SHARE = 0.36
 #: NEDOS above VASP's own is asked for by those who read the density of states
 _DEFAULT_NEDOS = 301
+
+#: tags that the rules read as numbers, and as lists of them
+_NUMBERS = (
+    "ENCUT", "IBRION", "ICHARG", "ISIF", "ISPIN", "ISTART", "ISYM", "KPAR", "LMAXMIX", "MDALGO", "NEDOS", "NELMIN",
+    "NSW", "NUPDOWN", "SMASS",
+)  # fmt: skip
+_LISTS = ("MAGMOM", "LDAUU", "LDAUL", "LDAUJ")
 
 Kind = Literal["relax", "static", "dos", "md"]
 
@@ -85,18 +101,27 @@ class InputSet:
 
     @property
     def spin(self) -> bool:
-        """Whether it is spin-polarised."""
-        return int(self.tags.get("ISPIN", 1)) == 2
+        """Whether it has moments."""
+        return int(self.tags.get("ISPIN", 1)) == 2 or self.noncollinear
 
     @property
     def moments(self) -> list[float]:
-        """MAGMOM, µB; VASP's own of 1 each where none is given."""
+        """MAGMOM, µB; VASP's own of 1 each where none is given. Of a noncollinear run the length of each vector, with
+        the sign of its largest component."""
         given = self.tags.get("MAGMOM")
-        return (
-            [1.0] * len(self.structure)
-            if given is None
-            else [float(np.max(np.abs(m))) * np.sign(np.sum(m)) for m in given]
-        )
+        if given is None:
+            return [1.0] * len(self.structure)
+        numbers = np.array([np.ravel(getattr(m, "moment", m)) for m in given], dtype=float)
+        if self.noncollinear and numbers.size == 3 * len(self.structure):
+            vectors = numbers.reshape(-1, 3)
+            largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1)[:, None], axis=1)[:, 0]
+            return [float(m) for m in np.sign(largest) * np.linalg.norm(vectors, axis=1)]
+        return [float(m) for m in np.ravel(numbers)]
+
+    @property
+    def noncollinear(self) -> bool:
+        """Whether moments are vectors."""
+        return bool(self.tags.get("LNONCOLLINEAR") or self.tags.get("LSORBIT"))
 
     @property
     def symbols(self) -> list[str]:
@@ -182,8 +207,9 @@ def _apart(one: np.ndarray, other: np.ndarray) -> bool:
     return (second - begin) % 1.0 > width and (begin - second) % 1.0 > breadth
 
 
-def read_sets(folders: Iterable[Path]) -> list[InputSet]:
-    """Return every folder with an INCAR and a POSCAR at or below the given ones.
+def read_sets(folders: Iterable[Path]) -> tuple[list[InputSet], dict[Path, str]]:
+    """Return every folder with an INCAR and a POSCAR at or below the given ones, and folders of which a file cannot be
+    read, with the reason.
 
     Parameters
     ----------
@@ -192,56 +218,127 @@ def read_sets(folders: Iterable[Path]) -> list[InputSet]:
     Raises
     ------
     InputError
-        If a folder does not exist, none holds input, or a file cannot be read: the file is named.
+        If a folder does not exist, or none holds input that can be read: the first file is named.
     """
     known = _known_cutoffs()
     found: dict[Path, InputSet] = {}
+    damaged: dict[Path, str] = {}
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder")
-        for file in sorted(folder.rglob("INCAR")):
-            if (file.parent / "POSCAR").is_file():
-                found.setdefault(file.parent.resolve(), _read(file.parent, known))
+        for where in sorted(place for place, _, names in walk(folder) if "INCAR" in names):
+            place = where.resolve()
+            if place in found or where in damaged or not (where / "POSCAR").exists():
+                continue
+            try:
+                found[place] = _read(where, known)
+            except CatholyteError as error:
+                damaged[where] = error.message
+    if not found and damaged:
+        raise InputError(next(iter(damaged.values())))
     if not found:
         raise InputError("no folder with INCAR and POSCAR was found", "name the folders of the runs, or one above them")
-    return list(found.values())
+    return list(found.values()), damaged
 
 
 def _read(folder: Path, known: dict[str, float]) -> InputSet:
-    from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
+    from pymatgen.io.vasp.inputs import Incar, Kpoints
 
-    file = folder / "INCAR"
-    try:
-        tags = {str(key).upper(): value for key, value in Incar.from_file(file).items()}
-        file = folder / "POSCAR"
-        poscar = Poscar.from_file(file, check_for_potcar=False)
-        structure = poscar.structure
-        file = folder / "CONTCAR"
-        written = file.is_file() and file.stat().st_size > 0
-        contcar = Poscar.from_file(file, check_for_potcar=False) if written else None
-        file = folder / "KPOINTS"
-        kpoints = Kpoints.from_file(file) if file.is_file() else None
-    except (ValueError, IndexError, KeyError, TypeError, OSError) as error:
-        raise InputError(f"{file} cannot be read: {' '.join(str(error).split())[:200]}") from None
+    with _told(folder / "INCAR", "INCAR"):
+        incar = Incar.from_str(read_text(folder / "INCAR"))
+        tags = {str(key).upper(): value for key, value in incar.items()}
+    names, cutoffs = _potcars(folder)
+    start = _poscar(folder / "POSCAR", names)
+    ended = _poscar(folder / "CONTCAR", names) if _has_text(folder / "CONTCAR") else None
     mesh: Mesh | None = None
     gamma = True
-    style = "" if kpoints is None else kpoints.style.name
-    if kpoints is not None and style in ("Gamma", "Monkhorst") and len(kpoints.kpts[0]) == 3:
-        mesh = (int(kpoints.kpts[0][0]), int(kpoints.kpts[0][1]), int(kpoints.kpts[0][2]))
-        gamma = not any(kpoints.kpts_shift) and (style == "Gamma" or all(n % 2 for n in mesh))
-    names, cutoffs = _potcars(folder)
-    return InputSet(
+    if (file := folder / "KPOINTS").is_file():
+        with _told(file, "KPOINTS file"):
+            kpoints = Kpoints.from_str(read_text(file))
+            style = kpoints.style.name
+            if style in ("Gamma", "Monkhorst") and len(kpoints.kpts[0]) == 3:
+                mesh = (int(kpoints.kpts[0][0]), int(kpoints.kpts[0][1]), int(kpoints.kpts[0][2]))
+                gamma = not any(kpoints.kpts_shift) and (style == "Gamma" or all(n % 2 for n in mesh))
+        if mesh is not None and min(mesh) < 1:
+            raise InputError(f"{file}: a mesh of {'×'.join(map(str, mesh))} has no k points")
+    found = InputSet(
         folder,
         tags,
-        structure,
+        start.structure,
         mesh,
         gamma,
         names,
         {**known, **cutoffs},
-        thermostat=poscar.predictor_corrector is not None,
-        ended=contcar.structure if contcar else None,
-        ended_thermostat=contcar is not None and contcar.predictor_corrector is not None,
+        thermostat=start.predictor_corrector is not None,
+        ended=ended.structure if ended else None,
+        ended_thermostat=ended is not None and ended.predictor_corrector is not None,
     )
+    _require_fitting(found)
+    return found
+
+
+@contextmanager
+def _told(file: Path, what: str) -> Iterator[None]:
+    """Name a file that parsers stumble over, and what it should be."""
+    if not file.is_file():
+        raise InputError(f"{file} is no file")
+    try:
+        yield
+    except CatholyteError:
+        raise
+    except Exception as error:  # parsers raise whatever a broken file makes them stumble over
+        told = " ".join(str(error).split())[:120]
+        raise InputError(f"{file} is no {what} ({type(error).__name__}: {told})") from None
+
+
+def _has_text(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > 0
+
+
+def _poscar(file: Path, names: Sequence[str]) -> Poscar:
+    """A POSCAR or CONTCAR; where it names no elements, those of the POTCAR."""
+    from pymatgen.io.vasp.inputs import Poscar
+
+    with _told(file, "whole POSCAR"), warnings.catch_warnings():
+        text = read_text(file)
+        require_few_atoms(file, text)
+        warnings.simplefilter("ignore")  # about elements that are made up, which are not taken
+        found = Poscar.from_str(text)
+        if not found.true_names and names:
+            found = Poscar.from_str(text, default_names=[name.partition("_")[0] for name in names])
+    if not found.true_names:
+        raise InputError(
+            f"{file} names no elements, as VASP 4 wrote it, and no POTCAR stands beside it",
+            "write the symbols in a line above the numbers of atoms",
+        )
+    require_sane(found.structure, file)
+    return found
+
+
+def _require_fitting(one: InputSet) -> None:
+    """Refuse words where a tag of the INCAR needs numbers, and lists that do not belong to this POSCAR."""
+    for tag in (*_NUMBERS, *_LISTS):
+        for value in np.ravel(one.tags.get(tag, 0)).tolist():
+            if not isinstance(getattr(value, "moment", value), (int, float, np.ndarray)) or value != value:
+                raise InputError(f"{one.folder / 'INCAR'}: {tag} = {str(value)[:40]} is no number")
+    if "MAGMOM" in one.tags and len(one.moments) != len(one.symbols):
+        raise InputError(
+            f"{one.folder / 'INCAR'}: MAGMOM has {len(one.moments)} moments, and the POSCAR {len(one.symbols)} atoms"
+        )
+    for tag in _LISTS[1:]:
+        values = one.tags.get(tag)
+        if isinstance(values, list) and len(values) != len(one.species):
+            raise InputError(
+                f"{one.folder / 'INCAR'}: {tag} has {len(values)} values, and the POSCAR {len(one.species)} species"
+            )
+    if one.ended is not None and one.ended.composition != one.structure.composition:
+        told = (one.ended.composition.formula, one.structure.composition.formula)
+        raise InputError(f"{one.folder / 'CONTCAR'} holds {told[0]}, and POSCAR {told[1]}: it is of another run")
+    elements = [name.partition("_")[0] for name in one.potcars]
+    if elements and elements != one.species:
+        raise InputError(
+            f"{one.folder}: the POTCARs are of {', '.join(elements)}, and the POSCAR holds {', '.join(one.species)}"
+        )
 
 
 def _potcars(folder: Path) -> tuple[tuple[str, ...], dict[str, float]]:

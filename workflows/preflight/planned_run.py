@@ -65,7 +65,8 @@ class PlannedRun:
     varied : bool
         Whether it varies a setting, to show what a number depends on.
     apart : bool
-        Whether its energy belongs to a series of its own: that of the phase sets, where U follows from the compound.
+        Whether its energy belongs to a series of its own: that of the phase sets, where U follows from the compound, or
+        of the strained cells of one crystal.
     """
 
     key: str

@@ -12,7 +12,7 @@ from ..phases.corrections import mp2020_hubbard
 from ..phases.scale import CUTOFF
 from .input_sets import InputSet
 
-__all__ = ["VALUES"]
+__all__ = ["VALUES", "is_at_scale"]
 
 Sets = Sequence[InputSet]
 Found = Iterator[tuple[InputSet, str]]
@@ -58,24 +58,19 @@ def basis(sets: Sets) -> Found:
 
 def converged_bands(sets: Sets) -> Found:
     """Band edges of crystals on one coarse mesh."""
-    finest: dict[str, int] = defaultdict(int)
+    finest: dict[tuple[str, tuple[float, ...]], int] = defaultdict(int)
     for one in sets:
         if one.mesh is not None and one.kind == "dos":
-            finest[one.composition] = max(finest[one.composition], prod(one.mesh) * len(one.structure))
+            finest[_plane(one)] = max(finest[_plane(one)], prod(one.mesh) * len(one.structure))
     for one in sets:
-        if one.kind != "dos" or one.mesh is None or one.cell.vacuum or one.stack or _of_a_stack(one, sets):
+        if one.kind != "dos" or one.mesh is None or one.cell.vacuum or one.stack:
             continue
-        if finest[one.composition] < _DENSITY:
+        if finest[_plane(one)] < _DENSITY:
             mesh = "×".join(map(str, one.mesh))
             yield (
                 one,
                 f"{mesh} for {len(one.structure)} atoms, and no finer mesh beside it: band edges carry several 0.01 eV",
             )
-
-
-def _of_a_stack(one: InputSet, sets: Sets) -> bool:
-    """Whether a crystal is strained as in a stack of the set, whose divisions in the plane it has to share."""
-    return any(other.stack and other.kind == "dos" and _plane(other)[1] == _plane(one)[1] for other in sets)
 
 
 def gamma_for_edges(sets: Sets) -> Found:
@@ -112,7 +107,7 @@ def dispersion(sets: Sets) -> Found:
             yield one, "a layered oxide that has lost lithium, and IVDW is not declared"
 
 
-def _is_at_scale(one: InputSet) -> bool:
+def is_at_scale(one: InputSet) -> bool:
     """Whether a run has the U of the phase sets and their cutoff, or more where its cell relaxes."""
     known = mp2020_hubbard(one.structure)
     cutoff = float(one.tags.get("ENCUT", 0.0))
@@ -166,7 +161,7 @@ def one_u(sets: Sets) -> Found:
     where U follows from the compound, are a series of their own."""
     first: dict[str, tuple[float, str]] = {}
     for one in sets:
-        if one.kind == "md" or _is_at_scale(one):
+        if one.kind == "md" or is_at_scale(one):
             continue
         table = {e: one.hubbard_u.get(e, 0.0) for e in one.open_shells}
         for element, u in table.items():

@@ -9,13 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from jobflow import Job, OutputReference
 from pymatgen.core.structure import Structure
 
 from ...configs.steps.deciding_phases import DECIDING_PHASES
+from ...configs.steps.mechanics import MECHANICS
+from ...structures.crystals.strains import deformed
 from ..engines.engine import CalculationMaker
 from ..engines.registry import load_backend, runs_production
 from ..engines.tasks import MolecularDynamics, read_task
+from ..flows.elastic import StrainMaker
 from ..flows.interface import stand_in
 from ..interface_documents import BuiltInterfaces
 from ..plan.builder import Plan
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "PlannedRun", "planned_runs", "preflight"]
 
 Checks = tuple[Callable[[Sequence[PlannedRun]], Finding], ...]
+#: steps whose energies are a series of their own: the scale of the phase sets, and stresses of one crystal each
+_APART = {DECIDING_PHASES.name, MECHANICS.name}
 #: what every input needs
 NEEDED: Checks = (checks.hubbard_table, checks.potcar_names)
 #: what is looked for in the inputs
@@ -112,6 +118,9 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
             cells[planned.uuid] = given
         elif given.uuid in cells:
             cells[planned.uuid], records[planned.uuid] = cells[given.uuid], records.get(given.uuid, {})
+        elif isinstance(strains := jobs[given.uuid].maker, StrainMaker):
+            crystal, (_, number) = jobs[given.uuid].function_args[0], given.attributes[-1]
+            cells[planned.uuid] = deformed(cells[crystal.uuid], np.array(strains.deformations[int(number)]))
         else:
             cells[planned.uuid], records[planned.uuid] = stand_in(jobs, given, built)
         if runs_production(planned.engine):
@@ -119,7 +128,7 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
             before = jobs.get(given.uuid) if isinstance(given, OutputReference) else None
             varied = (planned.role or {}).get("kind") == "variation"
             stack = records.get(planned.uuid, {})
-            apart = planned.step == DECIDING_PHASES.name
+            apart = planned.step in _APART
             runs.append(replace(run, stack=stack, given=_given(run, before), varied=varied, apart=apart))
     return runs
 

@@ -7,14 +7,14 @@ import hashlib
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...configs.errors import InputError
 from .files import VaspFiles
 
-__all__ = ["FoundRun", "NoRun", "find_runs"]
+__all__ = ["FoundRun", "NoRun", "find_runs", "walk"]
 
 #: ``vasprun.xml``, ``relax1.vasprun.xml.gz``, ``vasprun.xml.relax1.gz``, ``vasprun.relax1.xml``, ``vaspout.h5``
 _MAIN = re.compile(
@@ -102,30 +102,61 @@ def find_runs(places: Sequence[Path]) -> Iterator[FoundRun | NoRun]:
         if place.is_file():
             yield from _runs_of(place.parent, [place.name])
             continue
-        for folder, below, names in os.walk(place, onerror=None):
+        closed: list[OSError] = []
+        for folder, below, names in walk(place, closed.append):
             mine = [name for name in names if not name.startswith(".")]
-            runs = list(_runs_of(Path(folder), sorted(mine)))
+            runs = list(_runs_of(folder, sorted(mine)))
             below[:] = sorted(
                 name
                 for name in below
                 if not name.startswith(".") and not _ATTEMPTS.fullmatch(name) and not (runs and _PARTS.fullmatch(name))
             )
             yield from runs
+        yield from (NoRun(Path(e.filename), f"the folder cannot be read: {e.strerror}") for e in closed)
+
+
+def walk(place: Path, closed: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield every folder below a place as ``os.walk`` does, those behind links too, each once and none above the
+    place.
+
+    Parameters
+    ----------
+    place : Path
+    closed : callable, optional
+        Told of folders that cannot be read.
+    """
+    seen, top = set[str](), os.path.realpath(place)
+    for folder, below, names in os.walk(place, onerror=closed, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen or top.startswith(real.rstrip(os.sep) + os.sep):  # a link back, or a second one
+            below.clear()
+            continue
+        seen.add(real)
+        yield Path(folder), below, names
 
 
 def _runs_of(folder: Path, names: list[str]) -> Iterator[FoundRun | NoRun]:
     chosen: dict[tuple[str, str], str] = {}
+    told_of = False
     for name in names:
         if (found := _MAIN.fullmatch(name)) is None:
             continue
         if found["packed"] not in (None, ".gz"):
             yield NoRun(folder / name, f"it is packed by {found['packed'][1:]}, which is not read: unpack it")
             continue
+        if not (folder / name).is_file():
+            told = "a link to nothing" if not (folder / name).exists() else "no file, but a pipe or a device"
+            yield NoRun(folder / name, f"it is {told}")
+            told_of = True
+            continue
         which = found["before"], found["within"] or found["after"] or ""
-        if which not in chosen or _preferred(name, chosen[which]):
+        if (other := chosen.get(which)) is not None and _differ(folder / name, folder / other):
+            last, first = sorted((name, other), key=lambda one: _preferred(one, name if one == other else other))
+            yield NoRun(folder / last, f"it holds another run than {first} beside it: give each a folder of its own")
+        if other is None or _preferred(name, other):
             chosen[which] = name
     if not chosen:
-        if any(re.fullmatch(r"OUTCAR(\.gz)?", name) for name in names):
+        if not told_of and any(re.fullmatch(r"OUTCAR(\.gz)?", name) for name in names):
             told = "it has an OUTCAR, and no vasprun.xml or vaspout.h5: an OUTCAR alone does not hold all settings"
             yield NoRun(folder, told)
         return
@@ -139,6 +170,19 @@ def _runs_of(folder: Path, names: list[str]) -> Iterator[FoundRun | NoRun]:
         files = VaspFiles(folder / name, beside("OUTCAR"), beside("CONTCAR"), beside("LOCPOT"))
         alone = len(chosen) == 1
         yield FoundRun(folder if alone else folder / name, files, beside("POSCAR"), attempts, alone)
+
+
+def _differ(one: Path, other: Path) -> bool:
+    """Whether a plain and a packed file of one name hold different runs; an XML and an HDF5 are not compared."""
+    if "vaspout" in one.name or "vaspout" in other.name:
+        return False
+    digests = []
+    for file in (one, other):
+        try:
+            digests.append(FoundRun(file, VaspFiles(file, None, None, None), None, 0, alone=False).content_hash())
+        except InputError:
+            return False  # a damaged copy; the one that is read tells what is wrong with it
+    return digests[0] != digests[1]
 
 
 def _preferred(name: str, other: str) -> bool:

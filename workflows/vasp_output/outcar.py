@@ -16,7 +16,7 @@ from .files import read_text
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
-__all__ = ["VECTORS", "read_contcar", "read_outcar", "with_moments"]
+__all__ = ["VECTORS", "read_contcar", "read_outcar", "require_few_atoms", "with_moments"]
 
 #: what is said of the moments of a noncollinear run
 VECTORS = "the moments of this noncollinear run are vectors: their lengths are used, their directions are not"
@@ -99,6 +99,12 @@ def with_moments(outcar: dict[str, Any], run: Vasprun) -> dict[str, Any]:
     return {**outcar, "moments": sizes, "vectors": vectors}
 
 
+def require_few_atoms(file: Path, text: str) -> None:
+    """Raise InputError where a POSCAR announces more atoms than are read."""
+    if many := re.search(r"^[\d \t]*\b0*([1-9]\d{6,})\b[\d \t]*$", text, re.MULTILINE):
+        raise InputError(f"{file} is corrupt: {many[1][:20]} atoms are announced; at most {MOST_ATOMS} are read")
+
+
 def read_contcar(file: Path) -> Structure:
     """Return the last structure with velocities (Å/fs) where it has them, from which a run goes on.
 
@@ -110,8 +116,7 @@ def read_contcar(file: Path) -> Structure:
     from pymatgen.io.vasp.inputs import BadPoscarWarning, Poscar
 
     text = read_text(file)
-    if many := re.search(r"^[\d \t]*\b0*([1-9]\d{6,})\b[\d \t]*$", text, re.MULTILINE):
-        raise InputError(f"{file} is corrupt: {many[1][:20]} atoms are announced; at most {MOST_ATOMS} are read")
+    require_few_atoms(file, text)
     try:
         return Poscar.from_str(text).structure
     except (ValueError, IndexError, KeyError, TypeError, BadPoscarWarning) as error:

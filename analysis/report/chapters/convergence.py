@@ -17,7 +17,7 @@ from ..chapter import Problems
 from ..columns import CUTOFF, GAP, JOB, KPOINT_DENSITY, MATERIAL, TIER
 from ..content import Block, Column, Table, Text
 
-__all__ = ["Varied", "convergence_blocks", "quantity", "varied_of"]
+__all__ = ["Varied", "convergence_blocks", "quantity", "varied_by", "varied_of"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,19 @@ def varied_of(case: Case, found: Finished, spec: BandCenterSpec) -> Varied:
     found : Finished
     spec : BandCenterSpec
     """
-    varied, problems, report = _varied(case, found), Problems(), None
+    return varied_by(found, _varied(case, found), spec)
+
+
+def varied_by(found: Finished, varied: Sequence[Finished], spec: BandCenterSpec) -> Varied:
+    """Evaluate one job beside given variations of it.
+
+    Parameters
+    ----------
+    found : Finished
+    varied : sequence of Finished
+    spec : BandCenterSpec
+    """
+    problems, report = Problems(), None
     if not varied:
         return Varied(found, (), None, (), problems)
     documents = [found.document, *(job.document for job in varied)]
@@ -82,13 +94,15 @@ def quantity(spec: BandCenterSpec) -> str:
     return f"{spec.element} {shell_name(spec.element, spec.orbital)} centre"
 
 
-def convergence_blocks(every: Sequence[Varied], spec: BandCenterSpec) -> list[Block]:
+def convergence_blocks(every: Sequence[Varied], spec: BandCenterSpec, name: str = "convergence") -> list[Block]:
     """Return how much each centre moves where cutoff and k mesh are varied once.
 
     Parameters
     ----------
     every : sequence of Varied
     spec : BandCenterSpec
+    name : str
+        Of the table.
     """
     rows: list[dict[str, Any]] = []
     blocks: list[Block] = []
@@ -133,7 +147,7 @@ def convergence_blocks(every: Sequence[Varied], spec: BandCenterSpec) -> list[Bl
         JOB,
     )
     title = f"Convergence of the {quantity(spec)}: change from the settings in use"
-    return [*blocks, Table("convergence", title, columns, rows)]
+    return [*blocks, Table(name, title, columns, rows)]
 
 
 def _disagreement(found: Finished, varied: Sequence[Finished]) -> list[str]:

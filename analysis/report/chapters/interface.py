@@ -15,13 +15,14 @@ from ....configs.trust import trust_of
 from ....structures.interfaces.verdict import beyond_limits, recorded_polarity
 from ....workflows.documents import CalculationDocument
 from ....workflows.interface_documents import ChosenInterface
-from ....workflows.roles import Main, Reference, Role, Stack
+from ....workflows.roles import Main, Reference, Role, Stack, Variation
 from ...cells.interface_energy import InterfaceEnergies, References, interface_energies
 from ..case import Case
 from ..chapter import Chapter, Problems
 from ..columns import ROLE, SYSTEM, TIER
 from ..content import Block, Column, KeyNumber, Table, Text
 from ..quantity import Quantity
+from .convergence import Varied, convergence_blocks, varied_by
 from .depth import DepthData, DepthResults, depth_blocks, depth_key_numbers, depth_results, depth_warnings
 from .interface_cells import ATOMS, Chosen, candidates_table, cells_table, joints_table, picture
 
@@ -65,6 +66,10 @@ class Interfaces:
     problems : Problems
     across : mapping of tuple of str to DepthResults
         Materials to the states across their interface.
+    varied : list of Varied
+        Strained crystals whose density of states was computed on a finer mesh too.
+    spec : BandCenterSpec
+        Of the centres.
     """
 
     planned: bool
@@ -73,11 +78,13 @@ class Interfaces:
     energies: Mapping[str, _Energies]
     problems: Problems
     across: Mapping[tuple[str, ...], DepthResults]
+    varied: list[Varied]
+    spec: BandCenterSpec
 
 
 def _evaluate(case: Case, step: InterfaceStep) -> Interfaces:
     if not any(entry.plan["step"] == STEP for entry in case.entries):
-        return Interfaces(False, [], [], {}, Problems(), {})
+        return Interfaces(False, [], [], {}, Problems(), {}, [], _spec(case))
     chosen, energies, problems = _chosen(case, step), {}, Problems()
     for found in chosen:
         stack = found.stack
@@ -89,7 +96,8 @@ def _evaluate(case: Case, step: InterfaceStep) -> Interfaces:
             made = interface_energies(stack.document, references, periodic=periodic)
             energies[found.system.name] = _Energies(stack.document, references, made)
     missing = case.missing(STEP, [system.name for system in step.systems])
-    return Interfaces(True, missing, chosen, energies, problems, _across(case, chosen))
+    across, varied = _across(case, chosen), _varied(case, chosen)
+    return Interfaces(True, missing, chosen, energies, problems, across, varied, _spec(case))
 
 
 def _blocks(found: Interfaces) -> list[Block]:
@@ -111,7 +119,7 @@ def _blocks(found: Interfaces) -> list[Block]:
     for materials, results in found.across.items():
         name = re.sub(r"\W+", "_", "depth " + " ".join(materials))
         blocks += [Text(f"States across {' | '.join(materials)}", "heading"), *depth_blocks(name, results)]
-    return blocks
+    return blocks + (convergence_blocks(found.varied, found.spec, "strained_convergence") if found.varied else [])
 
 
 def _numbers(found: Interfaces) -> list[KeyNumber]:
@@ -249,10 +257,26 @@ def _key_numbers(name: str, energies: InterfaceEnergies) -> list[KeyNumber]:
     ]
 
 
+def _spec(case: Case) -> BandCenterSpec:
+    electronic = case.recipe.electronic
+    return electronic.band_center if electronic else BandCenterSpec(window="occupied", reference="vbm")
+
+
+def _varied(case: Case, chosen: Sequence[Chosen]) -> list[Varied]:
+    """Densities of states of strained crystals that were computed on a finer mesh too."""
+    found = []
+    for one in chosen:
+        for material in one.choice.materials.values():
+            job = one.document(Reference(of=one.system.name, what="bulk", material=material), "dos")
+            role = Variation(of=f"{one.system.name} bulk {material}")
+            if job and (finer := [other for other in case.of(STEP) if other.document.role == role]):
+                found.append(varied_by(job, finer, _spec(case)))
+    return found
+
+
 def _across(case: Case, chosen: Sequence[Chosen]) -> dict[tuple[str, ...], DepthResults]:
     """States across each pair of materials: systems of the same materials are thicknesses of one pair."""
-    electronic = case.recipe.electronic
-    spec = electronic.band_center if electronic else BandCenterSpec(window="occupied", reference="vbm")
+    spec = _spec(case)
     pairs: dict[tuple[str, ...], list[Chosen]] = {}
     for found in chosen:
         if found.document(Stack(of=found.system.name), "dos"):

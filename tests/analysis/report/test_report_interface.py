@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from catholyte.configs.recipe import Recipe
 from catholyte.structures.interfaces.verdict import recorded_polarity
 from catholyte.tests.support.campaigns.campaign_documents import edges, made_document, oxygen_dos
 from catholyte.workflows.interface_documents import Candidate, CandidateEnergy, ChosenInterface
+from catholyte.workflows.roles import Variation
 
 AREA = 16.0
 RECIPE: dict[str, Any] = {
@@ -232,6 +234,14 @@ def test_states_across_the_stack_have_their_place() -> None:
     ]
     section = INTERFACES.section(case(*jobs(), *dos))
     assert any(getattr(block, "text", "") == "States across LCO | CoO" for block in section.blocks)
+    assert not [table for table in section.tables if table.name == "strained_convergence"]
+    finer = states("A|B bulk LCO", "dos bulk LCO, mesh 8×4×8", cell({"LCO": 1}, 4), -2.6)
+    finer = replace(finer, document=finer.document.model_copy(update={"role": Variation(of="A|B bulk LCO")}))
+    (table,) = [
+        table for table in INTERFACES.section(case(*jobs(), *dos, finer)).tables if table.name == "strained_convergence"
+    ]
+    assert [row["variant"] for row in table.rows] == ["dos bulk LCO", "dos bulk LCO, mesh 8×4×8"]
+    assert table.rows[1]["average_potential"] == pytest.approx(-0.1, abs=0.02)
     assert {"depth_LCO_CoO_10_depth", "depth_LCO_CoO_alignment"} <= {picture.name for picture in section.pictures}
     difference = next(
         number for number in section.key_numbers if number.quantity.startswith("O 2p centre of CoO minus that of LCO")

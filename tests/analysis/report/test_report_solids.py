@@ -5,18 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from pymatgen.core import Composition, Lattice, Structure
 
-from catholyte.analysis.report.case import Case, read_case
+from catholyte.analysis.campaigns import Entry
+from catholyte.analysis.report.case import Case, Finished, read_case
 from catholyte.analysis.report.chapters.solids.barriers import BARRIERS
 from catholyte.analysis.report.chapters.solids.conductivity import CONDUCTIVITY
 from catholyte.analysis.report.chapters.solids.mechanics import MECHANICS
+from catholyte.analysis.report.chapters.solids.polymorphs import POLYMORPHS
 from catholyte.analysis.report.chapters.solids.void import VOID
 from catholyte.analysis.report.page import write_report
 from catholyte.configs.load import load_recipe
+from catholyte.configs.recipe import Recipe
 from catholyte.hpc.run.campaign import run_campaign
 from catholyte.hpc.store.campaign_store import open_records, open_store
+from catholyte.tests.support.campaigns.campaign_documents import made_document
+from catholyte.workflows.documents import Signature
 from catholyte.workflows.plan.build import build_plan
+from catholyte.workflows.roles import PolymorphCell, Reference, Role
 
 RECIPE = """\
 name: solids
@@ -114,3 +122,53 @@ def test_the_whole_report_is_written(store: Path, tmp_path: Path) -> None:
 
 def test_a_recipe_without_them_says_so(case: Case) -> None:
     assert VOID.section(case).blocks[0].text == VOID.empty  # type: ignore[union-attr]
+
+
+def _relaxed(key: str, step: str, role: Role, species: str, energy: float, magmom: float = 0.0) -> Finished:
+    """A cell of VASP with atoms apart."""
+    symbols = Composition(species).elements
+    names = [e.symbol for e in symbols for _ in range(int(Composition(species)[e]))]
+    bond = 1.23 / 12 if species == "O2" else 0.25
+    cell = Structure(Lattice.cubic(12), names, [[bond * k, 0, 0] for k in range(len(names))])
+    signature = Signature(engine="vasp", version="6", functional="PBE", hubbard_u={}, potentials="made up")
+    document = made_document(
+        "LCO", cell, cell, tier="vasp", role=role, energy=energy, signature=signature, label=key,
+        magmoms=[magmom] * len(names),
+    )  # fmt: skip
+    plan = {"key": key, "uuid": key, "name": key, "step": step, "material": "LCO", "variant": key, "depends_on": []}
+    return Finished(Entry(plan, "done", {}), document)
+
+
+def test_polymorphs_of_vasp_take_oxygen_from_their_own_molecule() -> None:
+    recipe = Recipe.model_validate(
+        {
+            "name": "made",
+            "title": "made",
+            "source": "a test",
+            "hubbard_u": {"Co": 3.9},
+            "polymorphs": {"systems": [{"material": "LCO", "rock_salt": "CoO"}]},
+        }
+    )
+    cells = [
+        _relaxed(
+            f"{structure} {species}", "polymorphs", PolymorphCell(of="LCO", structure=structure, number=1), species, e
+        )
+        for structure, species, e in (
+            ("layered", "CoO2", -20.0),
+            ("layered", "LiCoO2", -24.0),
+            ("rock salt", "CoO", -14.0),
+        )
+    ]
+    molecule = _relaxed("O2", "oxygen_loss", Reference(of="O2", what="molecule", material="O2"), "O2", -10.0, 1.0)
+
+    def section(*jobs: Finished) -> Any:
+        return POLYMORPHS.section(Case({}, recipe, [job.entry for job in jobs], list(jobs), {}))
+
+    told = [str(getattr(block, "text", "")) for block in section(*cells).blocks]
+    assert any("need an O2 molecule calculated with the same settings" in text for text in told)
+    found = POLYMORPHS.results(Case({}, recipe, [job.entry for job in (*cells, molecule)], [*cells, molecule], {}))
+    assert found is not None
+    ((result,), reference) = found.found, found.found[0].reference
+    assert (reference.molecule, reference.signature.engine) == (-5.0, "vasp")
+    above = result.above_layered("rock salt", np.array([0.0]), 298.15, 1.0)
+    assert above[0] == pytest.approx(-14.0 + reference.on_series + reference.shift(298.15, 1.0) + 20.0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from catholyte.tests.support.vasp.finished import (
 )
 from catholyte.tests.support.vasp.recorded import PLACES, place
 from catholyte.tests.support.vasp.vaspout_writer import write_vaspout
+from catholyte.tests.support.vasp.written_run import vasprun_text
 from catholyte.workflows.imports.labels import load_map
 from catholyte.workflows.preflight.planned_run import PlannedRun
 from catholyte.workflows.preflight.run import planned_runs
@@ -298,3 +302,44 @@ def test_five_recorded_runs(catholyte: Run, tmp_path: Path, where: str) -> None:
     assert spinel["energy_per_atom"] == pytest.approx(-104.17424802 / 14, abs=1e-6)
     again = took(catholyte, tmp_path / "store", place(where))
     assert (again["imported"], len(again["duplicates"])) == ([], 5)
+
+
+def test_what_strangers_keep_in_their_trees_is_refused_one_by_one(
+    catholyte: Run, made: dict[str, Finished], tmp_path: Path
+) -> None:
+    """Links in circles, pipes, files of other runs, absurd numbers: one sentence each, and the good run is taken."""
+    runs, one, moved = tmp_path / "runs", made["CoO vasp relax"], made["Li2O vasp md (chunk 1)"]
+    written_to(made["Li2O vasp relax"], tmp_path / "elsewhere")
+    (runs / "links").mkdir(parents=True)
+    (runs / "links" / "ünï 名").symlink_to(tmp_path / "elsewhere")
+    (runs / "links" / "back").symlink_to(runs)
+    (runs / "links" / "above").symlink_to(tmp_path)
+    written_to(one.but(version="6.4.1"), runs / "two")
+    (runs / "two" / "vasprun.xml.gz").write_bytes(gzip.compress(vasprun_text(made["CoO vasp dos"].run).encode()))
+    (runs / "pipe").mkdir()
+    os.mkfifo(runs / "pipe" / "vasprun.xml")
+    (runs / "nothing").mkdir()
+    (runs / "nothing" / "vasprun.xml").symlink_to("/nowhere/vasprun.xml")
+    written_to(moved, runs / "contcar")
+    (runs / "contcar" / "CONTCAR").write_text(one.contcar)
+    other = f"NIONS =      7\n{one.outcar}", f"  free  energy   TOTEN  =      -1.00000000 eV\n{one.outcar}"
+    for name, text, version in (("atoms", other[0], "6.4.2"), ("energy", other[1], "6.4.3")):
+        folder = written_to(one.but(version=version), runs / name)
+        (folder / "OUTCAR").write_text(text)
+    huge = written_to(one.but(version="6.4.4"), runs / "huge") / "vasprun.xml"
+    head, row, rest = huge.read_text().partition('<varray name="basis"')
+    huge.write_text(head + row + re.sub(r"<v>.*?</v>", "<v> 1e300 0 0 </v>", rest, count=1))
+    found = took(catholyte, tmp_path / "store", runs)
+    assert {Path(row["path"]).name for row in found["imported"]} == {"ünï 名", "two"}
+    reasons = {Path(row["path"]).relative_to(runs).parts[0]: row["reason"] for row in found["refused"]}
+    wanted = {
+        "two": "another run than vasprun.xml beside it",
+        "pipe": "no file, but a pipe or a device",
+        "nothing": "a link to nothing",
+        "contcar": "it is of another run",
+        "atoms": "it has 7 atoms, not 4",
+        "energy": "its last energy is -1.00000000 eV, not -20.0",
+        "huge": "0.5 to 1000 Å are possible",
+    }
+    assert {name: text in reasons.get(name, "") for name, text in wanted.items()} == dict.fromkeys(wanted, True)
+    assert len(found["refused"]) == len(wanted)

@@ -32,7 +32,7 @@ STATES = ("corrected", "review", "refused", "failed", "nothing to spoil", "slowe
 #: ionic step at which a fault strikes; the relaxation takes some ten steps
 _STEP = 3
 #: s without a word, after which a run counts as frozen; longer than the start of the stand-in on a busy machine
-_PATIENCE = 12.0
+_PATIENCE = 30.0
 #: what cannot show in the numbers, and why
 _HARMLESS = {
     ("lose_velocities", "relax"): "nothing to spoil: a relaxation has no velocities",

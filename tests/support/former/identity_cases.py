@@ -107,8 +107,9 @@ def summary(planned: Sequence[Job]) -> dict[str, Any]:
 
 
 def _led(job: PlannedJob) -> bool:
-    """Whether a recipe asked for the job before it had a committee: forces and jobs of other members came with that."""
-    return "forces of" not in job.variant and job.members in ([], ["chgnet"], ["chgnet", "sevennet"])
+    """Whether a recipe asked for the job before it had a committee, with which forces and jobs of other members came."""
+    finer = job.step == "interface" and ", mesh " in job.variant  # densities of states once more, by VASP
+    return "forces of" not in job.variant and not finer and job.members in ([], ["chgnet"], ["chgnet", "sevennet"])
 
 
 def _by_key(named: Iterator[tuple[str, Job]]) -> dict[str, Job]:

@@ -50,9 +50,12 @@ def write_former(place: Path) -> dict[str, Path]:
         [[0, 0, 0], [0, 0, 0.099]],
         site_properties={"magmom": [1.0, 0.0]},
     )
+    strained = lco.copy()
+    strained.apply_strain([0.02, -0.01, 0.0])
     asked: dict[str, tuple[Structure, dict[str, Any], tuple[int, int, int], bool]] = {
         "LCO-relax": (lco, _RELAX | {"ISPIN": 2}, (4, 4, 2), True),
         "LCO-dos": (lco, _DOS | {"ISPIN": 2}, (4, 4, 2), True),
+        "LCO-strained-dos": (strained, _DOS | {"ISPIN": 2}, (4, 2, 4), True),
         "CoO-relax": (coo, _RELAX | {"ISPIN": 2}, (4, 4, 4), True),
         "CoO-dos": (coo, _DOS | {"ISPIN": 2}, (4, 4, 4), True),
         "LPSCl-relax": (lpscl, _RELAX | {"ISPIN": 2}, (4, 4, 4), True),

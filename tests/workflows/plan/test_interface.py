@@ -145,6 +145,17 @@ def test_settings_reach_the_tasks(tmp_path: Path) -> None:
     assert _jobs(vacuum)["LCO|CoO chgnet candidates"].maker.stack["relax_cell"] is False
 
 
+def test_vasp_computes_strained_crystals_once_more_on_a_finer_mesh(tmp_path: Path) -> None:
+    convergence = ("  mesh: [4, 4, 4]\n", "  mesh: [4, 4, 4]\n  convergence: {cutoff: 600 eV, kpoints: {}}\n")
+    before, plan = _plan(tmp_path, engine="vasp"), _plan(tmp_path, convergence, engine="vasp")
+    added = {job.name: job for job in plan.jobs if job.key not in {one.key for one in before.jobs}}
+    assert set(added) == {f"LCO|CoO bulk {name} vasp dos (mesh 8×4×8)" for name in ("LCO", "CoO")}
+    assert len(plan.jobs) == len(before.jobs) + 2, "and every other job is the same"
+    for name, job in added.items():
+        assert _task(plan, name)["method"]["kpoints"] == [8, 4, 8]
+        assert job.role == {"kind": "variation", "of": name.partition(" vasp")[0]}
+
+
 def test_identity_follows_the_question_and_not_the_file(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     first = {job.name: job.key for job in _plan(tmp_path).jobs}

@@ -3,8 +3,10 @@ where."""
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jobflow import Job
 
@@ -13,6 +15,7 @@ from catholyte.configs.load import load_recipe
 from catholyte.workflows.engines.engine import CalculationMaker
 from catholyte.workflows.plan.build import build_plan
 from catholyte.workflows.plan.builder import Plan
+from catholyte.workflows.preflight.run import PlannedRun, planned_runs
 
 RECIPE = """\
 name: small
@@ -140,3 +143,77 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, told: str) -
 def test_a_disordered_material_has_no_conventional_cell_to_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="LPSCl has partial occupancies: its ordered cell is the one that runs"):
         _plan(tmp_path, ("relax: [LCO, CoO]", "relax: [LPSCl]"), ("conventional: [LCO]", "conventional: [LPSCl]"))
+
+
+SOLIDS = """\
+mechanics: {engine: chgnet, materials: [CoO]}
+conductivity:
+  engine: chgnet
+  materials: [{material: Li2O, supercell: [2, 2, 2]}]
+  temperatures: [600, 800]
+  length: 1 ps
+  chunk: 0.5 ps
+  seeds: [0]
+polymorphs: {engine: chgnet, systems: [{material: LCO, rock_salt: CoO}], kpoint_density: 30}
+oxygen_loss: {systems: [{material: LCO, supercell: [2, 1, 1], ladder: {lithium_vacancies: [0], max_sites: 1}, kpoints: [2, 2, 2]}]}
+"""
+
+
+@pytest.fixture(scope="module")
+def solids(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[PlannedRun]]:
+    """What VASP runs of a recipe with steps of solids, by step."""
+    place = tmp_path_factory.mktemp("solids") / "small.yaml"
+    place.write_text(RECIPE + SOLIDS)
+    found = {}
+    for step in ("mechanics", "conductivity", "polymorphs", "oxygen_loss"):
+        plan = build_plan(*load_recipe(str(place)), "vasp", step)
+        assert plan.skipped == []
+        keys = {job.key: job for job in plan.jobs}
+        runs = planned_runs(plan, {"potcar_spec": True})
+        found[step] = [run for run in runs if keys[run.key].step == step]
+    return found
+
+
+def test_elastic_tensors_have_one_cutoff_at_which_stress_is_converged(solids: dict[str, list[PlannedRun]]) -> None:
+    crystal, *strained = solids["mechanics"]
+    assert all(run.apart for run in solids["mechanics"]), "no other energy is subtracted from theirs"
+    assert {(run.task.method.cutoff, run.task.method.kpoints) for run in solids["mechanics"]} == {
+        (520.0, (4, 4, 4))  # 1.3 × ENMAX of oxygen, above the 500 eV of the recipe
+    }
+    assert [run.task.relax_cell for run in (crystal, strained[0])] == [True, False]
+    lengths = {tuple(round(x, 4) for x in run.structure.lattice.abc) for run in strained}
+    assert len(strained) == 8
+    assert len(lengths) > 3, "each stands in a strained cell"
+
+
+def test_hot_dynamics_has_the_level_of_productions_own(solids: dict[str, list[PlannedRun]]) -> None:
+    relax, *chunks = solids["conductivity"]
+    assert (relax.task.kind, relax.task.method.cutoff, relax.task.method.kpoints) == ("relax", 500.0, (1, 1, 1))
+    assert {(run.task.kind, run.task.method.cutoff) for run in chunks} == {("md", 400.0)}
+    assert sorted(run.task.temperature for run in chunks) == [600, 600, 800, 800]
+
+
+def test_polymorphs_have_meshes_of_one_density_moments_and_the_oxygen_of_the_ladder(
+    solids: dict[str, list[PlannedRun]],
+) -> None:
+    *cells, molecule = solids["polymorphs"]
+    assert molecule.structure.formula.replace(" ", "") == "O2"
+    assert molecule.key in {run.key for run in solids["oxygen_loss"]}, "the same question is asked once"
+    for run in cells:
+        volume, points = run.structure.lattice.reciprocal_lattice_crystallographic.volume, prod(run.task.method.kpoints)
+        assert points / volume > 15, run.name
+    moments = {run.name: np.array(run.structure.site_properties["magmom"]) for run in cells}
+    plain = next(values for name, values in moments.items() if "rock salt 1" in name)
+    assert abs(plain).max() == 3.0
+    assert plain.sum() == 0.0, "AFM-II"
+    empty = next(run for run in cells if "Li" not in run.structure.composition.remove_charges())
+    assert sorted(set(moments[empty.name])) == [0.0, 1.0], "Co4+ is low spin where Co3+ is"
+
+
+def test_without_a_section_vasp_they_are_skipped_and_said(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(RECIPE.partition("vasp:")[0] + SOLIDS.partition("oxygen_loss:")[0])
+    recipe = load_recipe(str(tmp_path / "small.yaml"))
+    for step in ("mechanics", "conductivity", "polymorphs"):
+        plan = build_plan(*recipe, "vasp", step)
+        assert plan.jobs == []
+        assert any("needs a level of theory" in told for told in plan.skipped)

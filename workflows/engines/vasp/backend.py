@@ -18,7 +18,7 @@ from pymatgen.core.structure import Structure
 
 from ....configs.errors import CalculationError, EngineUnavailableError, InputError
 from ....configs.load import engine_settings
-from ....configs.models import Tier
+from ....configs.models import Method, Tier
 from ...documents import Acceptance, CalculationDocument, Check, Kind
 from ...vasp_output.files import locate
 from ...vasp_output.outcar import read_contcar, read_outcar
@@ -30,7 +30,7 @@ from .cells import VaspCell, vasp_cell
 from .document import Asked, document_from_files
 from .handed import CHARGE, WAVES, Handed, find_handed, hand_on
 from .heights import FIRST, at_height, best_height, further_height, placed_in
-from .inputs import MANIFEST, n_bands, requested_method, write_inputs
+from .inputs import MANIFEST, cutoff_of, n_bands, requested_method, write_inputs
 from .parts import ASKED, COPYING, MOVING, PART, Part, go_on, parts, salvage, set_aside, steps_per_chunk
 from .runner import end_processes, run_stage
 from .settings import RESOURCES, VaspSettings
@@ -82,6 +82,11 @@ class VaspBackend(EngineBackend):
             * (math.prod(method.kpoints) / 64)
             * (method.cutoff / 680) ** 1.5
         )
+
+    def method_of_stress(self, structure: Structure, method: Method) -> Method:
+        """The level of theory at the cutoff of a cell relaxation."""
+        cutoff = cutoff_of(vasp_cell(structure), Relax(relax_cell=True), method, self.settings)
+        return method.model_copy(update={"cutoff": cutoff})
 
     def calculate(self, structure: Structure, task: Task, label: str, directory: Path) -> CalculationDocument:
         """Write the inputs, run VASP under custodian, read the result.

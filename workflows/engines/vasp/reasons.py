@@ -105,7 +105,10 @@ REASONS: dict[str, Reason] = {
     "ICORELEVEL": Reason(
         "1 in a density of states with core_levels",
         "task",
-        "eigenvalues of the core states in the initial state, for shifts of core levels; else nobody reads them",
+        "core levels of the initial state. No recipe reads them, so it is off: bands of two cells are aligned by the "
+        "potential at the cores, which every OUTCAR has without it, and by the potential step (LVHAR); shifts as a "
+        "spectrometer measures them (S 2p in gsirr) are those of final states, ICORELEVEL = 2 with a hole in one atom "
+        "of a large cell",
     ),
     "LVHAR": Reason(
         ".TRUE. in a density of states of a slab or interface",
