@@ -47,10 +47,10 @@ vasp:
 transport:
   images: 3
   climbing: CLIMBING
-  systems: [{material: LCO, supercell: [2, 2, 1]}]
+  systems: [{material: LCO, supercell: [2, 2, 2]}]
 """
 METHOD = Method(hubbard_u={}, cutoff=500, kpoints=(1, 1, 1))
-TASK = ElasticBand(max_force=0.5, max_steps=40, images=2, method=METHOD)
+TASK = ElasticBand(max_force=0.5, max_steps=60, images=2, method=METHOD)
 
 
 def _written(folder: Path, climbing: str) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def test_inputs_of_a_band_are_the_golden_ones_and_nothing_is_named_in_them(tmp_p
 def _cells() -> tuple[Structure, Structure, int]:
     """Li2O with one vacancy, its oxygen atoms between its lithium atoms, before and after a hop."""
     cell = calculation_cell(material("Li2O"))
-    host = Structure.from_sites([cell[i] for i in (1, 0, 2)]).make_supercell((2, 2, 1), in_place=False)
+    host = Structure.from_sites([cell[i] for i in (1, 0, 2)]).make_supercell((2, 2, 2), in_place=False)
     (hop, *_) = hops(host, "Li", 2.5)
     start, end, image = in_supercell(hop, host, host)
     first, last = without(host, end), without(host, start)
