@@ -165,7 +165,9 @@ def _layout_tags(
     mesh = task.method.kpoints if task.method else (1, 1, 1)
     gamma = centring_of(task, settings) == "gamma"
     points = irreducible_points(cell, mesh, symmetry="ISYM" not in tags, gamma=gamma)
-    shared = max(1, (ranks or ranks_here(settings)) // (task.images if isinstance(task, ElasticBand) else 1))
+    shared = ranks or ranks_here(settings)
+    if isinstance(task, ElasticBand):  # the images share the ranks alike; of an odd share no layout makes good use
+        shared = 1 << (max(1, shared // task.images).bit_length() - 1)
     kpar, ncore = layout(shared, points, settings.band_multiple if "NBANDS" in tags else None)
     return {"NCORE": settings.ncore or ncore, "KPAR": settings.kpar or kpar}
 

@@ -222,7 +222,8 @@ REASONS: dict[str, Reason] = {
     "KPAR": Reason(
         "kpar, or from ranks and irreducible k points",
         "resource",
-        "speed only: groups of k points that divide the ranks and idle least",
+        "speed only: groups of k points that divide the ranks and idle least; in a band those of one image, "
+        "which runs on so many times the images",
     ),
 }
 
