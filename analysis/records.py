@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..configs.committee import members_of
-from ..configs.errors import CalculationError
+from ..configs.errors import CalculationError, InputError
 from ..configs.recipe import Recipe
 from ..structures.crystals.stored import stored_structure
-from ..workflows.band_documents import Band, HopCells
+from ..workflows.band_documents import Band, BandImages, HopCells
 from ..workflows.comparison_documents import ForceComparison
 from ..workflows.documents import LARGE_FIELDS, CalculationDocument, require_real
 from ..workflows.interface_documents import BuiltInterfaces, ChosenInterface
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Other", "Records", "Result", "in_campaign"]
 
-Other = Band | BuiltInterfaces | ChosenInterface | ForceComparison | HopCells | StrainedCells
+Other = Band | BandImages | BuiltInterfaces | ChosenInterface | ForceComparison | HopCells | StrainedCells
 Result = CalculationDocument | Other
 #: answers that are no calculation, by their kind
 _OTHER: dict[str, type[Other]] = {
@@ -35,6 +35,7 @@ _OTHER: dict[str, type[Other]] = {
     "choice": ChosenInterface,
     "forces": ForceComparison,
     "hops": HopCells,
+    "images": BandImages,
     "strains": StrainedCells,
 }
 _ANSWERED = {
@@ -43,6 +44,7 @@ _ANSWERED = {
     "choice": "chooses a cell",
     "forces": "compares the forces of two engines",
     "hops": "builds cells with vacancies",
+    "images": "takes images of a band",
     "strains": "strains a crystal",
 }
 _BRANCHED = "adds other jobs"
@@ -210,7 +212,10 @@ class Records(Campaigns):
             raise CalculationError(f"job {uuid} has no result in the store")
         plain = _undashed(output)
         if plain.get("kind") in _OTHER:
-            return _OTHER[plain["kind"]].model_validate(plain)
+            other = _OTHER[plain["kind"]].model_validate(plain)
+            if isinstance(other, Band) and other.rehearsed and not self._rehearsals:
+                raise InputError(f"{other.label} is a rehearsal: its numbers are invented and are not analysed")
+            return other
         without = {} if arrays else dict.fromkeys(LARGE_FIELDS)
         document = CalculationDocument.model_validate({**plain, **without, **_structures(plain)})
         if not self._rehearsals:

@@ -142,4 +142,6 @@ def _without_others(data: dict[str, Any]) -> dict[str, Any]:
         data["interface"] = {**data["interface"], "systems": systems}
     if data.get("oxygen_loss"):
         data["oxygen_loss"] = {**data["oxygen_loss"], "single_points": None}
+    if data.get("transport"):
+        data["transport"] = {**data["transport"], "single_points": None}
     return data

@@ -38,7 +38,15 @@ RANKS: dict[str, tuple[str, ...]] = {
         "plan",
         "preflight imports",
     ),
-    "workflows.engines": ("cores tasks", "backend", "registry", "acceptance", "ase gpaw engine", "vasp", "rehearsal"),
+    "workflows.engines": (
+        "cores tasks bands",
+        "backend",
+        "registry",
+        "acceptance",
+        "ase gpaw engine",
+        "vasp",
+        "rehearsal",
+    ),
     "analysis": (
         "words gibbs",
         "thermodynamics states trajectories cells layers former_labels",

@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core.structure import Structure
 
 from ..configs.models import Tier
-from .documents import Signature
+from ..configs.trust import trust_of
+from .documents import Signature, is_stamped
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Band", "HopCells", "HopPlace"]
+__all__ = ["Band", "BandImages", "HopCells", "HopPlace"]
 
 
 class HopPlace(BaseModel):
@@ -75,6 +76,22 @@ class Band(BaseModel):
     n_steps: int
     settings: dict[str, float | int]
 
+    @property
+    def rehearsed(self) -> bool:
+        """Whether its energies are invented."""
+        return trust_of(self.tier).placeholder or is_stamped(self.signature.version)
+
+    def image(self, number: int) -> Structure:
+        """One image with the sites of :attr:`structure`, in its order."""
+        first = self.structure
+        return Structure(
+            first.lattice,
+            first.species_and_occu,
+            self.positions[number],
+            coords_are_cartesian=True,
+            site_properties=first.site_properties,
+        )
+
     def frames(self) -> list[Atoms]:
         """Images as ASE's atoms, with energy and forces of the potential."""
         from ase.calculators.singlepoint import SinglePointCalculator
@@ -87,3 +104,18 @@ class Band(BaseModel):
             atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
             frames.append(atoms)
         return frames
+
+
+class BandImages(BaseModel):
+    """Images of a band that another engine computes too.
+
+    numbers : of the images, 0 for the first end point; cells : those images, atoms in one order.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["images"] = "images"
+    label: str
+    hop: HopPlace
+    numbers: list[int]
+    cells: list[Structure]

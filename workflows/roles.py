@@ -15,7 +15,9 @@ __all__ = [
     "Candidate",
     "Chunk",
     "Control",
+    "Delithiated",
     "HopEnd",
+    "HopImage",
     "Host",
     "Main",
     "Ordering",
@@ -124,6 +126,21 @@ class HopEnd(_Role):
     number: int = Field(description="rank among the vacancies of the system")
 
 
+class HopImage(_Role):
+    """An image of a band, at which another engine computes the energy."""
+
+    kind: Literal["hop_image"] = "hop_image"
+    hop: int = Field(description="rank among the hops of the system")
+    number: int = Field(description="rank among the images that are computed again")
+
+
+class Delithiated(_Role):
+    """A crystal with a share of its lithium left, whose states are looked at."""
+
+    kind: Literal["delithiated"] = "delithiated"
+    content: float = Field(description="share of the lithium, 0 to 1")
+
+
 class PolymorphCell(_Role):
     """One cell of a structure that competes with the layered one."""
 
@@ -161,6 +178,8 @@ Role = Annotated[
     | Reference
     | Control
     | HopEnd
+    | HopImage
+    | Delithiated
     | Strained
     | PolymorphCell
     | Chunk,

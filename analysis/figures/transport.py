@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...configs.trust import trust_of
 from ..words import formula_text
 from .motion import tier_sentence
 from .style import GREY, HATCHES, MARKERS, PALETTE, caption, line_look, new_figure, style
@@ -36,6 +37,12 @@ def barrier_figure(found: Network, system: str) -> Figure:
             look = line_look(number)
             ax.plot(one.profile[:, 0], one.profile[:, 1], label=f"{hop.length:.2f} Å: {one.forward:.2f} eV", **look)
             ax.plot(one.path, one.energies, linestyle="", marker="o", markersize=3.5, color=look["color"])
+            if (points := found.points.get(number)) is not None:
+                told = f"{hop.length:.2f} Å, {trust_of(points.tier).label}: {points.forward:.2f} eV"
+                where = one.path[list(points.numbers)]
+                ax.plot(
+                    where, points.energies, "D", markersize=5, markerfacecolor="white", color=look["color"], label=told
+                )
         ax.axhline(0, color=GREY, linewidth=0.6)
         ax.set_xlabel("way of all atoms (Å)")
         ax.set_ylabel("energy (eV)")
@@ -47,6 +54,7 @@ def barrier_figure(found: Network, system: str) -> Figure:
             f"{formula_text(system if system.startswith(element) else f'{element} in {system}')} by vacancies.",
             tier_sentence(tier).replace(": events are hypotheses", "") if tier else "",
             f"To get on along so many directions: {', '.join(led)}." if led else "",
+            "Diamonds: single points of another engine at these images, not relaxed." if found.points else "",
         )
     return figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +12,10 @@ from scipy.interpolate import CubicHermiteSpline
 
 from ...configs.arrays import Floats
 from ...structures.defects.hops import LONGEST, Hop, hops, percolation
-from ...workflows.band_documents import Band, HopCells, HopPlace
+from ...workflows.band_documents import Band, BandImages, HopCells, HopPlace
+from ...workflows.documents import CalculationDocument, require_same_signature
 
-__all__ = ["Barrier", "Network", "barrier", "network", "stored_network"]
+__all__ = ["Barrier", "ImagePoints", "Network", "barrier", "image_points", "network", "stored_network"]
 
 #: points of a profile between two images
 _BETWEEN = 40
@@ -46,6 +47,8 @@ class Barrier:
         Atoms of other elements within 1.25 of the nearest one, of each image.
     others : tuple of (int, str, float)
         Atoms beside the ion that hopped too: index, element, Å.
+    place : HopPlace or None
+        By the sites of the supercell.
     """
 
     label: str
@@ -61,6 +64,7 @@ class Barrier:
     bottleneck: tuple[str, float]
     coordination: Any
     others: tuple[tuple[int, str, float], ...]
+    place: HopPlace | None = None
 
     @property
     def highest(self) -> float:
@@ -121,6 +125,7 @@ def barrier(band: Band) -> Barrier:
         nearest,
         around,
         tuple((k, symbols[k], float(away[k])) for k in range(len(symbols)) if k != band.moving and away[k] > _HOPPED),
+        band.hop,
     )
 
 
@@ -150,6 +155,58 @@ def _surroundings(band: Band, symbols: Sequence[str]) -> tuple[tuple[str, float]
     return best, np.array(counts)
 
 
+@dataclass(frozen=True, eq=False)
+class ImagePoints:
+    """Energies of another engine at images of a band, where the first has left them.
+
+    Parameters
+    ----------
+    tier : str
+    numbers : tuple of int
+        Of the images, 0 for the first end point.
+    energies : (n,) float array, eV, from the first image
+    """
+
+    tier: str
+    numbers: tuple[int, ...]
+    energies: Floats
+
+    @property
+    def forward(self) -> float:
+        """Highest of these energies, eV: a lower bound of that engine's profile over this way, whose own saddle may lie
+        elsewhere."""
+        return float(self.energies.max())
+
+    @property
+    def backward(self) -> float:
+        """The highest less the last, eV."""
+        return float(self.energies.max() - self.energies[-1])
+
+    @property
+    def highest(self) -> float:
+        """The larger of both, eV."""
+        return max(self.forward, self.backward)
+
+
+def image_points(images: BandImages, documents: Sequence[CalculationDocument]) -> ImagePoints:
+    """Return what another engine says of the images of a band.
+
+    Parameters
+    ----------
+    images : BandImages
+    documents : sequence of CalculationDocument
+        One for each of them, in their order.
+
+    Raises
+    ------
+    SignatureMismatchError
+        If they were computed at different settings.
+    """
+    require_same_signature({f"{one.label} ({k})": one.signature for k, one in enumerate(documents, 1)})
+    energies = np.array([one.energy for one in documents])
+    return ImagePoints(documents[0].tier, tuple(images.numbers), energies - energies[0])
+
+
 @dataclass(frozen=True)
 class Network:
     """Hops of one material by one engine.
@@ -161,11 +218,14 @@ class Network:
         Directions, 1 to 3, to the barrier that an ion must overcome to get on along so many, eV.
     missing : int
         Hops that were found and not computed, longer than those that were.
+    points : mapping of int to ImagePoints
+        Rank of a hop in `barriers`, from 0, to what another engine says of its images.
     """
 
     barriers: Sequence[tuple[Hop, Barrier]]
     lowest: Mapping[int, float | None]
     missing: int
+    points: Mapping[int, ImagePoints] = field(default_factory=dict)
 
 
 def network(computed: Sequence[tuple[Hop, Barrier]], found: int) -> Network:
@@ -192,7 +252,7 @@ def stored_network(cells: HopCells, bands: Sequence[Band]) -> Network | None:
     longest = max([LONGEST, *(_length(cells, place) + 0.1 for place, _ in done)])
     found = hops(cells.crystal, done[0][0].element, longest, cells.onto)
     computed = [(next(hop for hop in found if _is_of(hop, place)), barrier(band)) for place, band in done]
-    if cells.onto != computed[0][1].element:  # the sites that it takes next are not among those of the crystal
+    if cells.onto != done[0][0].element:  # the sites that it takes next are not among those of the crystal
         return Network(computed, dict.fromkeys((1, 2, 3)), len(found) - len(computed))
     return network(computed, len(found))
 

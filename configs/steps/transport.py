@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator, model_validator
 from pymatgen.core.periodic_table import Element
 
@@ -9,8 +11,9 @@ from ..committee import EngineName
 from ..models import Mesh, Spec
 from ..units import ForceLimit, IonicSteps, PositiveAngstrom
 from .kind import StepKind, listed
+from .oxygen_loss import SinglePoints
 
-__all__ = ["TRANSPORT", "Dopant", "HopSystem", "TransportStep"]
+__all__ = ["TRANSPORT", "BandPoints", "Dopant", "HopSystem", "TransportStep"]
 
 
 class Dopant(Spec):
@@ -32,6 +35,9 @@ class HopSystem(Spec):
     name: str | None = Field(None, description="of tables and claims; the material and the ion where left out")
     element: str = Field("Li", description="symbol of the ion that hops")
     onto: str | None = Field(None, description="element whose vacant sites it takes; its own where left out")
+    by: Literal["vacancies", "interstitials"] = Field(
+        "vacancies", description="an ion hops into a vacancy, or one more ion hops between empty places"
+    )
     supercell: Mesh | None = Field(
         None, description="multiples of the calculation cell; the fewest that keep images 8 Å apart where left out"
     )
@@ -51,9 +57,19 @@ class HopSystem(Spec):
             raise ValueError(f"{value!r} is no element")
         return value
 
+    @model_validator(mode="after")
+    def _interstitials_stand_alone(self) -> HopSystem:
+        if self.by == "interstitials" and (self.dopant or self.onto or self.onto_label):
+            raise ValueError(
+                "by: interstitials hop between empty places: 'dopant', 'onto' and 'onto_label' are of vacancies"
+            )
+        return self
+
     @property
     def bare(self) -> str:
         """Name of the system without its dopant."""
+        if self.by == "interstitials":
+            return self.name or f"{self.element} between the sites of {self.material}"
         return self.name or f"{self.element} in {self.material}"
 
     @property
@@ -64,6 +80,13 @@ class HopSystem(Spec):
         return self.bare, f"{self.bare} with {self.dopant.element}"
 
 
+class BandPoints(SinglePoints):
+    """Energies of another engine at the images of finished bands, where the first has left them."""
+
+    kpoints: Mesh = Field((1, 1, 1), description="divisions of the supercell")
+    images: Literal["saddle", "all"] = Field("saddle", description="the highest image and both ends, or every image")
+
+
 class TransportStep(Spec):
     """Nudged elastic bands between relaxed vacancies."""
 
@@ -72,6 +95,17 @@ class TransportStep(Spec):
     images: int = Field(3, ge=1, description="between the end points")
     max_force: ForceLimit = Field(0.05, description="eV/Å, of end points and across the band")
     max_steps: IonicSteps = 500
+    climbing: bool = Field(
+        True, description="false for a VASP without the VTST extension; the images of potentials climb in any case"
+    )
+
+    single_points: BandPoints | None = Field(None, description="a second engine at the images of the bands")
+
+    @model_validator(mode="after")
+    def _two_engines(self) -> TransportStep:
+        if self.single_points and self.single_points.engine == self.engine:
+            raise ValueError(f"single_points: {self.engine} is the engine of the bands already; give another one")
+        return self
 
     @model_validator(mode="after")
     def _names_stand_once(self) -> TransportStep:

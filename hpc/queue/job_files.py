@@ -24,6 +24,7 @@ from ...workflows.engines.tasks import Relax, Task, read_task
 from ...workflows.engines.vasp.backend import VaspBackend
 from ...workflows.engines.vasp.inputs import write_inputs
 from ...workflows.engines.vasp.stages import CANONICAL, Run, written_runs
+from ...workflows.flows.barrier import MethodBandMaker
 from ...workflows.plan.builder import Plan
 from ..run.asked_files import ASKED_FILE
 from ..run.open_questions import starting_cell
@@ -140,6 +141,14 @@ def write_campaign_files(
     folders: dict[str, _Folder] = {}
     finished, waiting = list[str](), list[dict[str, str]]()
     names = {job.key: job.name for job in plan.jobs}
+    waiting += [
+        {
+            "name": names.get(job_key(job.uuid, job.index), job.name),
+            "for": "this package: its ends bring their energies",
+        }
+        for job in plan.flow.jobs
+        if isinstance(job.maker, MethodBandMaker)
+    ]
     overrides = {"potcar_spec": True} if potcars is None else {"potcar_spec": False, "potcar_directory": potcars}
     vasp = [job for job in plan.flow.jobs if isinstance(job, Job) and _is_production(job)]
     if not vasp:

@@ -20,7 +20,7 @@ from .inputs import RunInputs
 from .integrators import integrator_of, thermostat_energy
 from .potential import Potential
 
-__all__ = ["Frame", "Next", "frames"]
+__all__ = ["Frame", "Next", "frame_of", "frames"]
 
 #: decimals of positions (fractional) and digits of velocities (Å/fs) in a CONTCAR: the run itself goes on from the
 #: rounded numbers, so that a continued trajectory equals an unbroken one bit by bit
@@ -78,7 +78,7 @@ def frames(inputs: RunInputs, potential: Potential) -> Iterator[Frame]:
     _constrain(atoms, inputs)
     atoms.calc = potential.whole if inputs.incar["ISPIN"] == 2 else potential.steps
     if inputs.kind == "static":
-        yield _frame(atoms)
+        yield frame_of(atoms)
     elif inputs.kind == "md":
         yield from (_ase_dynamics if potential.name else _dynamics)(atoms, inputs)
     elif inputs.incar["IBRION"] in (1, 2, 3):
@@ -97,7 +97,8 @@ def _constrain(atoms: Any, inputs: RunInputs) -> None:
         atoms.set_constraint([FixScaled(i, [not free for free in row]) for i, row in enumerate(flags) if not all(row)])
 
 
-def _frame(atoms: Any, *, shape_only: bool = False, **more: Any) -> Frame:
+def frame_of(atoms: Any, *, shape_only: bool = False, **more: Any) -> Frame:
+    """The step at which the atoms stand, by their calculator; `more` are fields of :class:`Frame`."""
     fractional = atoms.get_scaled_positions(wrap=False)
     stress = atoms.get_stress(voigt=False)
     following = more.pop("following", Next(atoms.cell.array.copy(), fractional))
@@ -140,7 +141,7 @@ def _relaxation(atoms: Any, inputs: RunInputs, potential: Potential) -> Iterator
             before = energy
         else:  # those on the atoms alone are what a reader of the files can hold against the limit
             done = max(_largest(moved.get_forces()), _largest(atoms.get_forces())) <= -target
-        yield _frame(atoms, shape_only=invented and isif == 3, converged=bool(done))
+        yield frame_of(atoms, shape_only=invented and isif == 3, converged=bool(done))
         if done:
             return
 
@@ -160,7 +161,7 @@ def _ase_dynamics(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
     dynamics = integrator_of(atoms, inputs)
     for _ in range(int(inputs.incar["NSW"])):
         kinetic = float(atoms.get_kinetic_energy())
-        now = _frame(
+        now = frame_of(
             atoms,
             kinetic=kinetic,
             temperature=2 * kinetic / (degrees * units.kB),
@@ -213,7 +214,7 @@ def _dynamics(atoms: Any, inputs: RunInputs) -> Iterator[Frame]:
         friction, integral = (float(f"{value:.{_DIGITS}E}") for value in (friction, integral))
         cell = atoms.cell.array
         ahead = np.round((atoms.positions + step * velocity) @ np.linalg.inv(cell), _DECIMALS)
-        yield _frame(
+        yield frame_of(
             atoms,
             following=Next(cell.copy(), ahead, velocity, np.array([friction, integral])),
             kinetic=kinetic,

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...configs.errors import CatholyteError
+from .bands import rehearse_band
 from .electrons import placeholder_electrons
 from .faults import MESSAGES, Fault, Faults
 from .inputs import RunInputs, read_inputs
@@ -79,6 +80,9 @@ def rehearse(
         flush=True,
     )
     _tell_handed(directory, inputs)
+    if int(inputs.given.get("IMAGES", 0)) > 0:
+        rehearse_band(directory, inputs, electrons, computing, seconds_per_step)
+        return
     outputs = Outputs(directory, _misled(inputs, found), electrons, computing)
     run = _Run(outputs, found, seconds_per_step)
     for frame in frames(inputs, computing):

@@ -17,7 +17,8 @@ from ...configs.errors import EngineUnavailableError
 from ...configs.models import Method, Spec, Tier
 from ...configs.trust import Trust, declared_trust
 from ..documents import CalculationDocument, Kind, Provenance, Restart
-from .tasks import Task
+from .bands import EndPoint, FoundBand
+from .tasks import ElasticBand, Task
 
 __all__ = ["CONTRACT_VERSION", "EngineBackend", "Stopwatch", "moved", "write_atomically"]
 
@@ -50,6 +51,8 @@ class EngineBackend(ABC):
     restarts: ClassVar[bool] = False
     #: True for an engine that runs a recipe's section `vasp`
     production: ClassVar[bool] = False
+    #: True for an engine that computes elastic bands of end points that it has relaxed, by `find_band`
+    finds_bands: ClassVar[bool] = False
     settings: Spec
 
     @abstractmethod
@@ -121,6 +124,21 @@ class EngineBackend(ABC):
         """
         raise EngineUnavailableError(
             f"engine {self.name} does not go on from a stored state; its dynamics go on from positions and velocities"
+        )
+
+    def find_band(self, ends: tuple[EndPoint, EndPoint], task: ElasticBand, label: str, directory: Path) -> FoundBand:
+        """Find the way of lowest energy between two relaxed cells, in the empty or interrupted `directory`.
+
+        Raises
+        ------
+        EngineUnavailableError
+            If this engine computes no bands.
+        CalculationError
+            If the band does not converge.
+        """
+        raise EngineUnavailableError(
+            f"engine {self.name} computes no bands here: they need hundreds of forces in one process",
+            "take a potential such as chgnet, and single points of the other engine on its images",
         )
 
     def document(self, structure: Structure, task: Task, label: str, /, **results: Any) -> CalculationDocument:

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter
 from ...configs.models import Method, Spec
 from ...configs.units import ElectronVoltPerAngstrom, Femtosecond, Kelvin
 
-__all__ = ["Dos", "MolecularDynamics", "Relax", "Static", "Task", "read_task"]
+__all__ = ["Dos", "ElasticBand", "MolecularDynamics", "Relax", "Static", "Task", "read_task"]
 
 
 class Relax(Spec):
@@ -31,6 +31,15 @@ class Relax(Spec):
         ),
     )
     method: Method | None = Field(None, description="level of theory; None for an engine that has only one")
+
+
+class ElasticBand(Relax):
+    """Relax the images of a nudged elastic band between two relaxed cells."""
+
+    relax_cell: bool | Literal["height"] = False
+    keep_symmetry: bool = False
+    images: int = Field(3, ge=1, description="between the end points")
+    climbing: bool = Field(True, description="the highest image climbs to the saddle")
 
 
 class Static(Spec):

@@ -64,6 +64,10 @@ class PlannedRun:
         Of wave functions and charge density, what the job before it hands on.
     varied : bool
         Whether it varies a setting, to show what a number depends on.
+    images : tuple of Structure
+        Of an elastic band, end points included; empty for everything else.
+    of_hops : bool
+        Whether an ion left it, or came, as an atom: oxidation states need not add up to zero.
     apart : bool
         Whether its energy belongs to a series of its own: that of the phase sets, where U follows from the compound, or
         of the strained cells of one crystal.
@@ -78,6 +82,8 @@ class PlannedRun:
     given: Given = "nothing"
     varied: bool = False
     apart: bool = False
+    images: tuple[Structure, ...] = ()
+    of_hops: bool = False
 
     @cached_property
     def cell(self) -> VaspCell:

@@ -16,10 +16,13 @@ from pymatgen.core.structure import Structure
 from ...configs.steps.deciding_phases import DECIDING_PHASES
 from ...configs.steps.mechanics import MECHANICS
 from ...structures.crystals.strains import deformed
+from ..engines.bands import images_between
 from ..engines.engine import CalculationMaker
 from ..engines.registry import load_backend, runs_production
-from ..engines.tasks import MolecularDynamics, read_task
+from ..engines.tasks import ElasticBand, MolecularDynamics, read_task
+from ..flows.barrier import MethodBandMaker, matched
 from ..flows.elastic import StrainMaker
+from ..flows.hop_cells import stand_in_cells, stand_in_image
 from ..flows.interface import stand_in
 from ..interface_documents import BuiltInterfaces
 from ..plan.builder import Plan
@@ -105,13 +108,15 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
     runs = []
     for planned in plan.jobs:
         job = jobs[planned.uuid]
+        if isinstance(job.maker, MethodBandMaker):
+            runs.append(_band(job, jobs, cells, overrides))
+        elif not isinstance(job.maker, CalculationMaker) and added:
+            runs += [
+                _run(one, cell, overrides)
+                for one, cell in added_jobs(job, cells)
+                if runs_production(_maker(one).engine.name)
+            ]
         if not isinstance(job.maker, CalculationMaker):
-            if added:
-                runs += [
-                    _run(one, cell, overrides)
-                    for one, cell in added_jobs(job, cells)
-                    if runs_production(_maker(one).engine.name)
-                ]
             continue
         given = job.function_args[0]
         if isinstance(given, Structure):
@@ -121,15 +126,21 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
         elif isinstance(strains := jobs[given.uuid].maker, StrainMaker):
             crystal, (_, number) = jobs[given.uuid].function_args[0], given.attributes[-1]
             cells[planned.uuid] = deformed(cells[crystal.uuid], np.array(strains.deformations[int(number)]))
+        elif hopping := stand_in_cells(jobs, given, cells):
+            cells[planned.uuid] = hopping.cells[given.attributes[-1][1]]
+        elif image := stand_in_image(jobs, given, cells):
+            cells[planned.uuid] = image
         else:
             cells[planned.uuid], records[planned.uuid] = stand_in(jobs, given, built)
         if runs_production(planned.engine):
             run = _run(job, cells[planned.uuid], overrides)
             before = jobs.get(given.uuid) if isinstance(given, OutputReference) else None
-            varied = (planned.role or {}).get("kind") == "variation"
+            kind = (planned.role or {}).get("kind")
+            varied, hopping_ion = kind == "variation", kind in ("hop_end", "hop_image")
             stack = records.get(planned.uuid, {})
             apart = planned.step in _APART
-            runs.append(replace(run, stack=stack, given=_given(run, before), varied=varied, apart=apart))
+            given_on = _given(run, before)
+            runs.append(replace(run, stack=stack, given=given_on, varied=varied, apart=apart, of_hops=hopping_ion))
     return runs
 
 
@@ -153,6 +164,20 @@ def _run(job: Job, cell: Structure, overrides: dict[str, Any] | None) -> Planned
     maker = _maker(job)
     settings: Any = load_backend(maker.engine.name, {**maker.engine.settings, **(overrides or {})}).settings
     return PlannedRun(job.uuid, job.name, cell, read_task(maker.task), settings)
+
+
+def _band(job: Job, jobs: dict[str, Job], cells: dict[str, Structure], overrides: dict[str, Any] | None) -> PlannedRun:
+    """An elastic band between the cells that its end points start from."""
+    maker: MethodBandMaker = job.maker  # type: ignore[assignment]  # looked at where it is called
+    first, last, _, hop = job.function_args[:4]
+    hopping = stand_in_cells(jobs, hop, cells)
+    if hopping is None:
+        raise TypeError(f"{job.name} is no band of hops")
+    _, end = matched(cells[first.uuid], cells[last.uuid], hopping.hops[hop.attributes[-1][1]])
+    task = ElasticBand.model_validate(maker.task)
+    images = images_between((cells[first.uuid], end), task.images)
+    settings: Any = load_backend(maker.engine.name, {**maker.engine.settings, **(overrides or {})}).settings
+    return PlannedRun(job.uuid, job.name, images[0], task, settings, images=tuple(images), of_hops=True)
 
 
 def _maker(job: Job) -> CalculationMaker:

@@ -45,8 +45,10 @@ def inputs(
     OUT/later/NAME, on the library's cell: their settings are final, their positions are not. Interfaces are built for
     it; those that CHGNet relaxes first stand there as built, and `positions` says so for each job: final, as built, or
     to come. Jobs that the flow of oxygen loss adds while it runs go to OUT/later too, as they would be if nothing
-    moved. A job of several runs has a folder for each: its starts, its heights, the static run behind a relaxed cell,
-    and its own. KPAR and NCORE are those of the settings' ranks, 64 where they name none.
+    moved. An elastic band has the folders 00 to N + 1 of its images, as they would be if nothing relaxed; its INCAR
+    asks for the VTST extension (`climbing: false` in the section transport does without). A job of several runs has a
+    folder for each: its starts, its heights, the static run behind a relaxed cell, and its own. KPAR and NCORE are
+    those of the settings' ranks, 64 where they name none.
 
     Raises
     ------
@@ -96,13 +98,20 @@ def _positions(key: str, planned: dict[str, PlannedJob]) -> str:
 
 
 def _write(run: PlannedRun, out: Path, positions: str) -> dict[str, Any]:
+    from ....workflows.engines.tasks import ElasticBand
+    from ....workflows.engines.vasp.band import write_band_inputs
     from ....workflows.engines.vasp.inputs import write_inputs
     from ....workflows.engines.vasp.parallel import RANKS_ALONE
     from ....workflows.engines.vasp.stages import written_runs
 
     folder = out / LATER / _slug(run.name) if positions == TO_COME else out / _slug(run.name)
     directories = []
-    for place, structure, task, one in written_runs(run.structure, run.task, run.settings, run.given):
+    if isinstance(run.task, ElasticBand):
+        write_band_inputs(run.images, run.task, run.settings, folder, run.settings.ranks or RANKS_ALONE)
+        directories.append(str(folder))
+    for place, structure, task, one in (
+        () if directories else written_runs(run.structure, run.task, run.settings, run.given)
+    ):
         write_inputs(structure, task, run.settings, folder / place, one, run.settings.ranks or RANKS_ALONE)
         directories.append(str(folder / place))
     told = {
@@ -110,7 +119,7 @@ def _write(run: PlannedRun, out: Path, positions: str) -> dict[str, Any]:
         "first_stage": positions != TO_COME,
         "positions": positions,
         "n_atoms": len(run.structure),
-        "kind": run.task.kind,
+        "kind": "band" if run.images else run.task.kind,
     }
     return {**told, "directories": directories}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from catholyte.configs.recipe import Recipe
 from catholyte.hpc.run.campaign import run_campaign
 from catholyte.hpc.store.campaign_store import open_records, open_store
 from catholyte.tests.support.campaigns.campaign_documents import made_document
+from catholyte.workflows.band_documents import Band, BandImages
 from catholyte.workflows.documents import Signature
 from catholyte.workflows.plan.build import build_plan
-from catholyte.workflows.roles import PolymorphCell, Reference, Role
+from catholyte.workflows.roles import HopEnd, HopImage, PolymorphCell, Reference, Role
 
 RECIPE = """\
 name: solids
@@ -83,6 +85,28 @@ def test_barriers_of_a_campaign(case: Case) -> None:
     assert [number.unit for number in section.key_numbers] == ["eV"]
     (value,) = BARRIERS.matrix_values(case)
     assert value.row == ("Li2O",)
+
+
+def test_single_points_stand_beside_the_band(case: Case) -> None:
+    (band,) = (one for one in case.others.values() if isinstance(one, Band))
+    ends = [found for found in case.of("transport") if isinstance(found.document.role, HopEnd)]
+    numbers = [0, band.climbing, len(band.energies) - 1]
+    images = BandImages(label=band.label, hop=band.hop, numbers=numbers, cells=[band.image(k) for k in numbers])
+    points = []
+    for number, energy in enumerate((-10.0, -9.3, -10.0), 1):
+        role = HopImage(of=band.label, hop=1, number=number)
+        points.append(
+            Finished(
+                ends[0].entry, ends[0].document.model_copy(update={"role": role, "energy": energy, "tier": "gpaw"})
+            )
+        )
+    with_points = replace(
+        case, others={**case.others, "images": images}, finished=[*case.finished, *points], computed={}
+    )
+    section = BARRIERS.section(with_points)
+    (row,) = next(table for table in section.tables if table.name == "barriers").rows
+    assert row["points"] == "0.70 (GPAW)"
+    assert [number.value for number in section.key_numbers][1] == pytest.approx(0.7)
 
 
 def test_moduli_of_a_campaign(case: Case) -> None:

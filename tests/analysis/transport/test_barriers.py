@@ -9,9 +9,11 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from catholyte.analysis.figures.transport import barrier_figure
-from catholyte.analysis.transport.barriers import barrier, network, stored_network
+from catholyte.analysis.transport.barriers import barrier, image_points, network, stored_network
+from catholyte.configs.errors import SignatureMismatchError
 from catholyte.structures.defects.hops import Hop
-from catholyte.workflows.band_documents import Band, HopCells, HopPlace
+from catholyte.tests.support.campaigns.campaign_documents import made_document
+from catholyte.workflows.band_documents import Band, BandImages, HopCells, HopPlace
 from catholyte.workflows.documents import Signature
 
 CELL = Structure(
@@ -93,3 +95,14 @@ def test_stored_bands_find_their_class_and_what_leads_on() -> None:
     alone = stored_network(onto, [one])
     assert alone is not None
     assert alone.lowest == {1: None, 2: None, 3: None}
+
+
+def test_what_another_engine_says_of_the_images() -> None:
+    images = BandImages(label="x", hop=HopPlace(element="Li", start=0, end=1), numbers=[0, 2, 4], cells=[CELL] * 3)
+    documents = [made_document("LCO", energy=energy) for energy in (-20.0, -19.2, -19.9)]
+    found = image_points(images, documents)
+    assert found.numbers == (0, 2, 4)
+    assert (found.forward, found.backward) == (pytest.approx(0.8), pytest.approx(0.7))
+    other = documents[2].signature.model_copy(update={"cutoff": 300.0})
+    with pytest.raises(SignatureMismatchError, match="cutoff"):
+        image_points(images, [*documents[:2], documents[2].model_copy(update={"signature": other})])

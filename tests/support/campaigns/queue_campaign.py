@@ -88,10 +88,10 @@ def needs_slurm(test: Any) -> Any:
     return pytest.mark.slurm(skip(test))
 
 
-def rehearsal_plan(folder: Path, text: str = SMALL) -> Plan:
-    """The plan of a recipe under the engine of rehearsals."""
+def rehearsal_plan(folder: Path, text: str = SMALL, only: str | None = None) -> Plan:
+    """The plan of a recipe, or of one step of it, under the engine of rehearsals."""
     (folder / "recipe.yaml").write_text(text)
-    return build_plan(*load_recipe(str(folder / "recipe.yaml")), "rehearsal")
+    return build_plan(*load_recipe(str(folder / "recipe.yaml")), "rehearsal", only)
 
 
 def reaches(condition: Callable[[], Any], seconds: float, what: str) -> Any:

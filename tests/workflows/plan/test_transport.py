@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from jobflow import Job
 
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import load_recipe
@@ -67,6 +68,8 @@ def test_a_committee_computes_every_band_by_each(tmp_path: Path) -> None:
         ("transport: {systems: [{material: LCO}, {material: LCO}]}\n", "Li in LCO stands twice"),
         ("transport: {engine: gpaw, systems: [{material: LCO}]}\n", "computes no bands here"),
         ("transport: {systems: [{material: LCO, onto_label: Q}]}\n", "no hop leads onto a site Q"),
+        ("transport: {systems: [{material: LCO}], single_points: {engine: sevennet, cutoff: 400}}\n", "not 'sevennet'"),
+        ("transport: {systems: [{material: LCO, by: interstitials, onto: Co}]}\n", "are of vacancies"),
     ],
 )
 def test_bad_input_is_one_sentence_with_its_place(tmp_path: Path, text: str, says: str) -> None:
@@ -76,9 +79,48 @@ def test_bad_input_is_one_sentence_with_its_place(tmp_path: Path, text: str, say
 
 
 def test_an_engine_of_the_command_line_without_bands_is_skipped(tmp_path: Path) -> None:
-    found = plan(tmp_path, TWO, "transport", engine="vasp")
+    found = plan(tmp_path, TWO, "transport", engine="gpaw")
     assert found.jobs == []
     assert any("computes no bands here" in told for told in found.skipped)
+
+
+def test_vasp_computes_the_same_hops_at_the_density_of_the_mesh(tmp_path: Path) -> None:
+    text = TWO + "vasp: {relax: [LCO], cutoff: 500 eV, kpoints: {LCO: [6, 6, 6]}}\n"
+    found = plan(tmp_path, text, "transport", engine="rehearsal")
+    assert [job.kind for job in found.jobs] == ["relax", "build", "relax", "relax", "band"]
+    methods = {
+        job.name: job.maker.task["method"]["kpoints"]
+        for job in found.flow.jobs
+        if isinstance(job, Job) and hasattr(job.maker, "task")
+    }
+    assert methods["LCO rehearsal relax"] == [6, 6, 6]
+    assert {tuple(mesh) for name, mesh in methods.items() if name != "LCO rehearsal relax"} == {(2, 2, 3)}
+    assert any("CoO" in told and "mesh" in told for told in found.skipped), "the other host has no mesh"
+
+
+def test_single_points_follow_each_band(tmp_path: Path) -> None:
+    points = "  single_points: {engine: gpaw, cutoff: 400 eV}\n"
+    text = "transport:\n  systems: [{material: LCO, supercell: [2, 2, 2]}]\n" + points
+    jobs = plan(tmp_path, text, "transport").jobs
+    static = [job for job in jobs if job.kind == "static"]
+    assert [(job.engine, job.variant) for job in static] == [
+        ("gpaw", f"Li in LCO, hop 1, gpaw image {k}") for k in (1, 2, 3)
+    ]
+    assert len(plan(tmp_path, text.replace("400 eV}", "400 eV, images: all}"), "transport").jobs) == len(jobs) + 2
+    two = text.replace("systems", "engine: [chgnet, chgnet-r2scan]\n  systems")
+    assert len([job for job in plan(tmp_path, two, "transport").jobs if job.kind == "static"]) == 3
+
+
+def test_an_ion_between_the_sites_has_two_ends_and_a_band(tmp_path: Path) -> None:
+    text = "transport:\n  systems: [{material: Li2O, by: interstitials, supercell: [2, 2, 2]}]\n"
+    jobs = plan(tmp_path, text, "transport").jobs
+    assert [(job.kind, job.variant) for job in jobs] == [
+        ("relax", "crystal"),
+        ("build", "Li between the sites of Li2O, cells"),
+        ("relax", "Li between the sites of Li2O, interstitial 1"),
+        ("relax", "Li between the sites of Li2O, interstitial 2"),
+        ("band", "Li between the sites of Li2O, hop 1"),
+    ]
 
 
 def test_a_cubic_crystal_is_strained_six_times(tmp_path: Path) -> None:

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
-from ....configs.arrays import Floats
 from ....configs.errors import CalculationError
 from ..backend import write_atomically
+from ..bands import SPRING, BandOutcome, interpolate
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["CHECKPOINT", "BandOutcome", "run_band"]
+__all__ = ["CHECKPOINT", "run_band"]
 
 #: file in the directory of a run
 CHECKPOINT = "band.json"
@@ -33,35 +33,8 @@ CHECKPOINT = "band.json"
 _KEPT_EVERY = 5
 #: the band is relaxed to this many times the final force before its highest image climbs
 _BEFORE_CLIMBING = 3.0
-#: eV/Å², springs between images
-_SPRING = 0.1
 #: Å; atoms nearer than this overlap
 _OVERLAP = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class BandOutcome:
-    """How a band ended.
-
-    Attributes
-    ----------
-    positions : (n_images, n_atoms, 3) float array, Å
-    energies : (n_images,) float array, eV
-    forces : (n_images, n_atoms, 3) float array, eV/Å, of the potential
-    climbing : int
-        Number of the image that climbed.
-    max_force : float
-        eV/Å, springs included.
-    n_steps : int
-        Of all attempts.
-    """
-
-    positions: Floats
-    energies: Floats
-    forces: Floats
-    climbing: int
-    max_force: float
-    n_steps: int
 
 
 def run_band(
@@ -102,10 +75,9 @@ def run_band(
         image.calc = _Remembering(calculator)
     place = _Place(directory, ends, n_images)
     done = place.read(images)
-    band = NEB(images, k=_SPRING, climb=False, method="improvedtangent")
+    band = NEB(images, k=SPRING, climb=False, method="improvedtangent")
     if done is None:
-        with np.errstate(divide="ignore", invalid="ignore"):  # a straight way right through an atom
-            band.interpolate("idpp", mic=False)
+        interpolate(images)
         _require_apart(images, label)
         done = 0
     step = done

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +25,10 @@ from ...vasp_output.files import locate
 from ...vasp_output.outcar import read_contcar, read_outcar
 from ..acceptance import assess
 from ..backend import EngineBackend, write_atomically
-from ..tasks import Dos, MolecularDynamics, Relax, Task
+from ..bands import EndPoint, FoundBand
+from ..tasks import Dos, ElasticBand, MolecularDynamics, Relax, Task
 from . import stages
+from .band import BandRun, band_question
 from .cells import VaspCell, vasp_cell
 from .document import Asked, document_from_files
 from .handed import CHARGE, WAVES, Handed, find_handed, hand_on
@@ -56,6 +59,7 @@ class VaspBackend(EngineBackend):
     kinds: ClassVar[tuple[Kind, ...]] = ("relax", "static", "dos", "md")
     resources: ClassVar[frozenset[str]] = RESOURCES
     production: ClassVar[bool] = True
+    finds_bands: ClassVar[bool] = True
     relaxes_height: ClassVar[bool] = True
     settings: VaspSettings
 
@@ -114,6 +118,25 @@ class VaspBackend(EngineBackend):
             hand_on(document.structure, task, self.settings, directory, self.tier, last)
         _drop_waves(directory)
         return document
+
+    def find_band(self, ends: tuple[EndPoint, EndPoint], task: ElasticBand, label: str, directory: Path) -> FoundBand:
+        """Run the band in `directory`, or go on with that of a run which was killed; a finished one is read."""
+        requested_method(ends[0].structure, task, label)
+        band, question = (
+            BandRun(ends, task, self.settings, label, directory),
+            band_question(ends, task, self.numerics()),
+        )
+        asked, finished = directory / ASKED, directory / FINISHED
+        mine = asked.is_file() and asked.read_text(encoding="utf-8") == question
+        if not (mine and finished.is_file()):
+            command = self._command()
+            end_processes(directory)
+            if not (mine and band.go_on()):
+                _clear(directory)
+                write_atomically(asked, question)
+                band.write()
+            write_atomically(finished, str(band.run(command)))
+        return band.read(self.asked, int(finished.read_text(encoding="utf-8")))
 
     def _answer(
         self, structure: Structure, task: Task, label: str, directory: Path, given: Handed | None = None
@@ -361,7 +384,8 @@ def _clear(directory: Path) -> None:
     files are not ours."""
     if directory.is_dir():
         for path in directory.iterdir():
-            if path.is_dir() and (path.name in _FOLDERS or path.name.startswith((PART, stages.START, stages.EARLIER))):
+            ours = path.name in _FOLDERS or path.name.startswith((PART, stages.START, stages.EARLIER))
+            if path.is_dir() and (ours or re.fullmatch(r"\d\d", path.name)):  # images of a band
                 shutil.rmtree(path)
             elif path.is_file() and not path.name.startswith(QUEUE_FILES):
                 path.unlink()

@@ -15,12 +15,12 @@ from pymatgen.core.structure import Structure
 from ....configs.errors import InputError, StructureError, near_match_hint
 from ....configs.models import Method
 from ....structures.crystals.symmetry import space_group
-from ..tasks import Dos, MolecularDynamics, Task
+from ..tasks import Dos, ElasticBand, MolecularDynamics, Task
 from .cells import VaspCell, vasp_cell
-from .motion import motion_tags, start_velocities
 from .parallel import irreducible_points, layout, ranks_here
 from .settings import PotcarName, VaspSettings, check_tags
 from .stages import Run, needs_static, runs_of
+from .starts import motion_tags, start_velocities
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.inputs import Kpoints, VaspInput
@@ -165,7 +165,10 @@ def _layout_tags(
     mesh = task.method.kpoints if task.method else (1, 1, 1)
     gamma = centring_of(task, settings) == "gamma"
     points = irreducible_points(cell, mesh, symmetry="ISYM" not in tags, gamma=gamma)
-    kpar, ncore = layout(ranks or ranks_here(settings), points, settings.band_multiple if "NBANDS" in tags else None)
+    shared = ranks or ranks_here(settings)
+    if isinstance(task, ElasticBand):  # the images share the ranks alike; of an odd share no layout makes good use
+        shared = 1 << (max(1, shared // task.images).bit_length() - 1)
+    kpar, ncore = layout(shared, points, settings.band_multiple if "NBANDS" in tags else None)
     return {"NCORE": settings.ncore or ncore, "KPAR": settings.kpar or kpar}
 
 

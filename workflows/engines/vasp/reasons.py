@@ -125,13 +125,32 @@ REASONS: dict[str, Reason] = {
         "task",
         "two electronic steps, the default, leave noise in forces that start from extrapolated wave functions",
     ),
-    "IBRION": Reason("2 relax, 0 dynamics, -1 else", "task", "conjugate gradients are robust far from the minimum"),
+    "IBRION": Reason(
+        "2 relax, 0 dynamics, 3 elastic band, -1 else",
+        "task",
+        "conjugate gradients are robust far from the minimum; a band has forces that belong to no energy, which damped "
+        "dynamics or an optimiser of VTST follows",
+    ),
+    "IMAGES": Reason("images between the end points", "task", "folders 00 to N + 1 hold them; the ends do not move"),
+    "SPRING": Reason(
+        "-5 in an elastic band", "task", "eV/Å², nudged (negative): springs act along the band alone; atomate2's value"
+    ),
+    "LCLIMB": Reason(
+        "True in an elastic band with climbing",
+        "task",
+        "the highest image climbs to the saddle; needs a VASP with the VTST extension (`climbing: false` without)",
+    ),
+    "IOPT": Reason(
+        "1 with LCLIMB",
+        "task",
+        "limited-memory BFGS of VTST on the forces of the band, as atomate2 asks; it wants IBRION = 3 and POTIM = 0",
+    ),
     "ISIF": Reason("3 relax, 2 for slabs, fixed cells and dynamics", "task", "vacuum must not relax away"),
     "EDIFFG": Reason("minus the force limit", "task", "forces, not energies, say when a relaxation is done"),
     "POTIM": Reason(
-        "time step in fs; 0.5 in a relaxation",
+        "time step in fs; 0.5 in a relaxation; 0 in a band with LCLIMB, 0.1 without",
         "task",
-        "what was asked; 0.5 is VASP's own scaling of the line search, written out",
+        "what was asked; 0.5 is VASP's own scaling of the line search, written out; 0 leaves the steps to VTST",
     ),
     "TEBEG": Reason("temperature", "task", "what was asked"),
     "TEEND": Reason("temperature", "task", "no ramp"),
@@ -147,9 +166,10 @@ REASONS: dict[str, Reason] = {
         "the time scale of the chain in steps (VASP wiki: 20 to 200), which would else hang on the time step",
     ),
     "SMASS": Reason(
-        "g kB T τ² of the time constant τ with MDALGO 2; -3 without thermostat",
+        "g kB T τ² of the time constant τ with MDALGO 2; -3 without thermostat; 0.4 in a band without LCLIMB",
         "task",
-        "SMASS = 0 would tie the thermostat to the time step (a period of 40 steps)",
+        "SMASS = 0 would tie the thermostat to the time step (a period of 40 steps); a band is damped (VASP wiki, "
+        "IBRION = 3)",
     ),
     "LANGEVIN_GAMMA": Reason("1/τ per element, ps⁻¹", "task", "friction of the Langevin thermostat"),
     "NBLOCK": Reason("1 in dynamics", "task", "every step is written, so that a killed chunk loses none"),
@@ -205,7 +225,8 @@ REASONS: dict[str, Reason] = {
     "KPAR": Reason(
         "kpar, or from ranks and irreducible k points",
         "resource",
-        "speed only: groups of k points that divide the ranks and idle least",
+        "speed only: groups of k points that divide the ranks and idle least; in a band those of one image, "
+        "which runs on so many times the images",
     ),
 }
 

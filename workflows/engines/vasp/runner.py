@@ -153,15 +153,17 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def run_stage(command: str, directory: Path, kind: Kind, settings: VaspSettings, label: str) -> None:
-    """Run `command` in `directory` under custodian with the handlers of its kind.
+def run_stage(
+    command: str, directory: Path, kind: Kind, settings: VaspSettings, label: str, *, band: bool = False
+) -> None:
+    """Run `command` in `directory` under custodian with the handlers of its kind; a `band` has images in folders.
 
     Raises
     ------
     CalculationError
         If custodian gave up, with the errors that it met.
     """
-    from atomate2.vasp.run import run_vasp
+    from atomate2.vasp.run import JobType, run_vasp
     from custodian.custodian import CustodianError
 
     try:
@@ -171,18 +173,20 @@ def run_stage(command: str, directory: Path, kind: Kind, settings: VaspSettings,
             # one that ended with its steps goes on; whether it may be used, acceptance says
             warnings.filterwarnings("ignore", message="(?s).*is an unconverged VASP run")
             run_vasp(
+                job_type=JobType.NEB if band else JobType.NORMAL,
                 vasp_cmd=command,
                 vasp_gamma_cmd=os.path.expandvars(settings.vasp_gamma_command).replace(
                     "$CATHOLYTE_VASP_GAMMA_COMMAND", command
                 ),
                 max_errors=settings.max_errors,
-                handlers=tuple(handler() for handler in handlers(kind, settings.frozen_time)),
+                handlers=tuple(handler() for handler in _chosen(kind, settings, band)),
                 wall_time=None if settings.wall_time is None else int(settings.wall_time),
                 vasp_job_kwargs={
                     "auto_npar": False,
-                    "copy_magmom": False,
                     "output_file": "vasp.out",
                     "stderr_file": "std_err.txt",
+                    # a band's job wants a POTCAR to keep, which a rehearsal has not, and to choose a binary itself
+                    **({"backup": False, "auto_gamma": False} if band else {"copy_magmom": False}),
                 },
                 custodian_kwargs={
                     "polling_time_step": settings.polling_time,
@@ -207,6 +211,13 @@ def run_stage(command: str, directory: Path, kind: Kind, settings: VaspSettings,
         ) from error
     finally:
         end_processes(directory)
+
+
+def _chosen(kind: Kind, settings: VaspSettings, band: bool) -> tuple[Callable[[], ErrorHandler], ...]:
+    """Of a band only those that read what VASP prints: the others look for output beside the INCAR."""
+    from custodian.vasp import handlers as known
+
+    return (known.VaspErrorHandler, known.StdErrHandler) if band else handlers(kind, settings.frozen_time)
 
 
 @contextmanager

@@ -31,6 +31,8 @@ RESOURCES = frozenset([
 # fmt: on
 #: tags of VASP 6.4, and values, that pymatgen's table leaves out (VASP wiki, NHC_PERIOD, MDALGO)
 _NEWER = {"NHC_NCHAINS", "NHC_PERIOD", "NHC_NRESPA", "NHC_NS"}
+#: of the VTST extension (theory.cm.utexas.edu/vtsttools)
+_EXTENSION = {"LCLIMB", "IOPT"}
 _NEWER_VALUES = {"MDALGO": {4, 5}}
 
 Algorithm = Literal["Normal", "Fast", "All", "VeryFast", "Damped"]
@@ -137,7 +139,7 @@ def check_tags(tags: dict[str, Tag]) -> list[str]:
     """
     from pymatgen.io.vasp.inputs import BadIncarWarning, Incar
 
-    known = set(Incar.INCAR_PARAMS) | _NEWER
+    known = set(Incar.INCAR_PARAMS) | _NEWER | _EXTENSION
     problems = [
         f"{tag} is not an INCAR tag; {near_match_hint(tag, known).split('? ')[0]}?" for tag in tags if tag not in known
     ]

@@ -17,7 +17,7 @@ from pymatgen.core.structure import Structure
 from ....configs.errors import InputError
 from ...vasp_output.files import locate
 from ...vasp_output.run import parse_vasprun
-from ..tasks import MolecularDynamics, Relax, Static, Task
+from ..tasks import ElasticBand, MolecularDynamics, Relax, Static, Task
 from .cells import VaspCell, vasp_cell
 from .heights import FIRST, at_height
 from .settings import VaspSettings
@@ -117,7 +117,7 @@ def runs_of(cell: VaspCell, task: Task, settings: VaspSettings, given: Given = "
         keeps_waves=isinstance(task, Relax) or hands_on,
         keeps_charge=hands_on,
     )
-    if isinstance(task, MolecularDynamics):
+    if isinstance(task, (MolecularDynamics, ElasticBand)):
         return [replace(main, keeps_waves=False, keeps_charge=False)]
     if given != "nothing" or (len(starts) < 2 and not dipole):
         return [main]

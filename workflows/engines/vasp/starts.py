@@ -1,4 +1,5 @@
-"""The moments that a run starts from, and the states that are tried.
+"""The moments that a run starts from, the states that are tried, and how atoms move: the tags of relaxations, bands and
+dynamics, and the velocities that dynamics starts with.
 
 PBE+U has several self-consistent states: from a whole number of unpaired electrons, as of Co2+ in CoO (two minority
 electrons in three equal orbitals), the iteration can end in a metallic one 0.4 eV/atom above the insulating one, and a
@@ -10,21 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pymatgen.core.periodic_table import Element, Species
+from pymatgen.core.structure import Structure
 
+from ....configs.constants import BOLTZMANN
 from ....configs.models import Method
 from ....structures.crystals.magnetism import unpaired_electrons
 from ..acceptance import NO_MOMENT, has_open_shell
-from ..tasks import MolecularDynamics, Task
+from ..tasks import ElasticBand, MolecularDynamics, Relax, Task
 from .cells import VaspCell
 from .settings import SpinName, VaspSettings
 
-__all__ = ["Start", "starts_of"]
+__all__ = ["Start", "motion_tags", "start_velocities", "starts_of"]
 
 #: µB; below it a starting moment is nothing at all
 _NOTHING = 1e-3
+_AMU = 103.642696562  # eV fs²/Å² per atomic mass unit, CODATA 2018
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ def starts_of(cell: VaspCell, task: Task, method: Method, settings: VaspSettings
     """Return the starts of a calculation; none for a run without spin, ISPIN = 1.
 
     A cell has spin where the method has, and a site with a moment or an open shell, or where the settings ask for it
-    everywhere. Dynamics has one start: its first step settles the state, and the trajectory follows it.
+    everywhere. Dynamics has one start: its first step settles the state, and the trajectory follows it. So has a band,
+    whose images share the moments of its relaxed end point.
 
     Parameters
     ----------
@@ -68,10 +74,11 @@ def starts_of(cell: VaspCell, task: Task, method: Method, settings: VaspSettings
         for site, m in zip(cell.structure, given, strict=True)
     )
     scales = settings.moment_scales if correlated else (1.0,)
-    if isinstance(task, MolecularDynamics):
+    alone = isinstance(task, (MolecularDynamics, ElasticBand))
+    if alone:
         scales = scales[:1]
     found = [Start(tuple(_scaled(start, scale, ~resting)), f"moments × {scale:g}") for scale in scales]
-    if not isinstance(task, MolecularDynamics):
+    if not alone:
         found += _asked(cell, start, settings)
     return found
 
@@ -101,3 +108,74 @@ def _moment(ion: Species, name: SpinName) -> float:
     """Spin-only moment of an ion in an octahedron, µB; intermediate: half-way between low and high, 2 for Co3+."""
     low, high = (unpaired_electrons(ion, "octahedral", spin) for spin in ("low", "high"))
     return {"low": low, "intermediate": (low + high) / 2, "high": high}[name]
+
+
+def motion_tags(cell: VaspCell, task: Task, settings: VaspSettings) -> dict[str, Any]:
+    """Return the tags that say how atoms move."""
+    if isinstance(task, Relax):
+        tags = {
+            "NSW": min(task.max_steps, settings.steps_per_run),
+            "IBRION": 2,
+            "POTIM": 0.5,
+            "ISIF": 3 if task.relax_cell is True and not cell.vacuum else 2,
+            "EDIFFG": -task.max_force,
+            "NELMIN": settings.min_iterations,
+        }
+        return tags | _band_tags(task) if isinstance(task, ElasticBand) else tags
+    if not isinstance(task, MolecularDynamics):
+        return {"NSW": 0, "IBRION": -1}
+    tags = {
+        "NSW": task.n_steps,
+        "IBRION": 0,
+        "POTIM": task.timestep,
+        "TEBEG": task.temperature,
+        "TEEND": task.temperature,
+        "ISIF": 2,
+        "NBLOCK": 1,
+        "NELMIN": settings.md_min_iterations,
+    }
+    if task.thermostat == "langevin":
+        n_species = len({site.specie for site in cell.structure})
+        return tags | {"MDALGO": 3, "LANGEVIN_GAMMA": [1e3 / task.damping] * n_species}
+    if task.thermostat == "none":
+        return tags | {"SMASS": -3.0}
+    if settings.chain_length == 1:
+        return tags | {"MDALGO": 2, "SMASS": _nose_mass(cell, task)}
+    period = round(task.damping / task.timestep, 6)
+    return tags | {"MDALGO": 4, "NHC_NCHAINS": settings.chain_length, "NHC_PERIOD": period}
+
+
+def _band_tags(task: ElasticBand) -> dict[str, Any]:
+    """Those of an elastic band: an image climbs only by the VTST extension, whose optimisers ask VASP's own to rest
+    (IBRION 3, POTIM 0); conjugate gradients would follow energies that a band does not minimise."""
+    shared = {"IMAGES": task.images, "SPRING": -5, "IBRION": 3}
+    if task.climbing:
+        return {**shared, "LCLIMB": True, "IOPT": 1, "POTIM": 0.0}
+    return {**shared, "POTIM": 0.1, "SMASS": 0.4}
+
+
+def _nose_mass(cell: VaspCell, task: MolecularDynamics) -> float:
+    """SMASS, atomic mass units × (length of the first lattice vector)², of the thermostat mass ``g kB T τ²``.
+
+    g = 3 (N - 1) degrees of freedom. VASP's own default, a period of 40 steps, is ``2 g kB T (P/2π)²`` in the
+    same unit: its output for 16 Si atoms at 500 K and 2 fs (0.10) is met with τ = √2 · 80 fs/2π.
+    """
+    freedom = 3 * (len(cell.structure) - 1)
+    return round(freedom * BOLTZMANN * task.temperature * task.damping**2 / (_AMU * cell.structure.lattice.a**2), 6)
+
+
+def start_velocities(structure: Structure, task: MolecularDynamics) -> Structure:
+    """Return `structure` with velocities, Å/fs: its own where it has them, or drawn at the asked temperature with the
+    task's seed."""
+    if "velocities" in structure.site_properties:
+        return structure
+    from ase import units
+    from ase.md.velocitydistribution import Stationary, thermalize_momenta
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+    thermalize_momenta(atoms, temperature_K=task.temperature, rng=np.random.default_rng(task.seed))
+    Stationary(atoms)
+    drawn = structure.copy()
+    drawn.add_site_property("velocities", (atoms.get_velocities() * units.fs).tolist())
+    return drawn

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .....configs.steps.transport import TransportStep
-from .....workflows.band_documents import Band, HopCells
+from .....configs.trust import trust_of
+from .....workflows.band_documents import Band, BandImages, HopCells
+from .....workflows.documents import CalculationDocument
+from .....workflows.roles import HopImage
 from ....figures.transport import barrier_figure
-from ....transport.barriers import Network, stored_network
+from ....transport.barriers import ImagePoints, Network, image_points, stored_network
 from ....words import file_stem, number
 from ...case import Case
 from ...chapter import Chapter, Problems
@@ -47,8 +50,26 @@ def _networks(case: Case, problems: Problems) -> dict[str, tuple[str, Network]]:
             with problems.attempt(cells.label):
                 found = stored_network(cells, bands)
                 if found is not None:
+                    found = replace(found, points=_points(case, cells, found))
                     networks[cells.label] = str(entry.plan["material"]), found
     return networks
+
+
+def _points(case: Case, cells: HopCells, network: Network) -> dict[int, ImagePoints]:
+    """What another engine says of the images of each hop, where all of its single points are there."""
+    images = [one for one in case.others.values() if isinstance(one, BandImages) and one.label == cells.label]
+    found: dict[int, ImagePoints] = {}
+    ranks = {place: number for number, place in enumerate(cells.hops, 1)}
+    for taken in images:
+        documents: dict[int, CalculationDocument] = {}
+        for one in case.of("transport"):
+            role = one.document.role
+            if isinstance(role, HopImage) and (role.of, role.hop) == (cells.label, ranks.get(taken.hop)):
+                documents[role.number] = one.document
+        if len(documents) == len(taken.numbers):
+            rank = next(k for k, (_, one) in enumerate(network.barriers) if one.place == taken.hop)
+            found[rank] = image_points(taken, [documents[k + 1] for k in range(len(documents))])
+    return found
 
 
 def _evaluate(case: Case, step: TransportStep) -> Barriers:
@@ -76,12 +97,13 @@ def _hops(found: Barriers) -> Table:
             "forward": one.forward,
             "backward": one.backward,
             "difference": one.difference,
+            "points": _told(network.points.get(rank)),
             "narrowest": f"{one.bottleneck[1]:.2f} Å to {one.bottleneck[0]}" if one.bottleneck[0] else "",
             "too": ", ".join(f"{element} {atom}: {away:.1f} Å" for atom, element, away in one.others),
             "tier": one.tier,
         }
         for label, (_, network) in found.networks.items()
-        for hop, one in network.barriers
+        for rank, (hop, one) in enumerate(network.barriers)
     ]
     columns = (
         SYSTEM,
@@ -90,6 +112,7 @@ def _hops(found: Barriers) -> Table:
         Column("forward", "barrier (eV)", 3),
         Column("backward", "back (eV)", 3),
         Column("difference", "end − start (eV)", 3),
+        *((Column("points", "at its images (eV)"),) if any(row["points"] for row in rows) else ()),
         Column("narrowest", "narrowest"),
         Column("too", "atoms that hopped too"),
         TIER,
@@ -98,7 +121,16 @@ def _hops(found: Barriers) -> Table:
         "Nudged elastic bands between relaxed cells with one vacancy, the highest image climbs; the cell keeps the "
         "lattice of the crystal. Potentials soften: barriers of oxides by CHGNet and SevenNet-0 lie below those of DFT."
     )
+    if any(row["points"] for row in rows):
+        note += (
+            " At its images: the highest energy of another engine at images of this band, which it did not relax; its "
+            "own way may be lower or higher."
+        )
     return Table("barriers", "Barriers of hops", columns, rows, note)
+
+
+def _told(points: ImagePoints | None) -> str:
+    return f"{points.forward:.2f} ({trust_of(points.tier).label})" if points is not None else ""
 
 
 def _percolation(found: Barriers) -> Table:
@@ -124,10 +156,13 @@ def _percolation(found: Barriers) -> Table:
 def _numbers(found: Barriers) -> list[KeyNumber]:
     numbers = []
     for label, (_, network) in found.networks.items():
-        for hop, one in network.barriers:
+        for rank, (hop, one) in enumerate(network.barriers):
             quantity = f"Barrier of {label}, hop of {hop.length:.2f} Å"
             basis = f"band of {len(one.energies) - 2} images, {number(one.path[-1], 1)} Å"
             numbers.append(KeyNumber(quantity, one.highest, "eV", 2, one.tier, basis))
+            if (points := network.points.get(rank)) is not None:
+                told = f"single points at {len(points.numbers)} images of the band of {one.tier}, not relaxed"
+                numbers.append(KeyNumber(f"{quantity}, at its images", points.highest, "eV", 2, points.tier, told))
     return numbers
 
 
