@@ -147,7 +147,7 @@ def write_campaign_files(
             "for": "this package: its ends bring their energies",
         }
         for job in plan.flow.jobs
-        if isinstance(job.maker, MethodBandMaker)
+        if isinstance(job, Job) and isinstance(job.maker, MethodBandMaker)
     ]
     overrides = {"potcar_spec": True} if potcars is None else {"potcar_spec": False, "potcar_directory": potcars}
     vasp = [job for job in plan.flow.jobs if isinstance(job, Job) and _is_production(job)]

@@ -166,8 +166,10 @@ def stand_in_image(
     hopping = stand_in_cells(jobs, hop, cells)
     assert hopping is not None
     _, end = matched(cells[first.uuid], cells[last.uuid], hopping.hops[hop.attributes[-1][1]])
-    inner = 1 if taken.maker.images == "saddle" else int(getattr(band.maker, "images", 0) or band.maker.task["images"])
-    return images_between((cells[first.uuid], end), inner)[reference.attributes[-1][1]]
+    maker: Any = band.maker  # a potential's, or VASP's with its task
+    inner = 1 if taken.maker.images == "saddle" else int(getattr(maker, "images", 0) or maker.task["images"])
+    images: list[Structure] = images_between((cells[first.uuid], end), inner)
+    return images[int(reference.attributes[-1][1])]
 
 
 @dataclass(frozen=True)
