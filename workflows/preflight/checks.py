@@ -37,8 +37,7 @@ Runs = Sequence[PlannedRun]
 
 #: Å, least vacuum of a slab, so that its images do not feel each other
 LEAST_VACUUM = 10.0
-#: ratio of the coarsest to the finest spacing of k points among the cells of a campaign, above which the coarsest is
-#: named
+#: ratio of the coarsest to the finest spacing of k points in a campaign, above which the coarsest is named
 SPACING_RATIO = 2.0
 #: bytes of the arrays of one document; MongoDB refuses 16 MB
 LARGEST_DOCUMENT = 12 * 1024**2
