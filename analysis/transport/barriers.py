@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -220,12 +220,16 @@ class Network:
         Hops that were found and not computed, longer than those that were.
     points : mapping of int to ImagePoints
         Rank of a hop in `barriers`, from 0, to what another engine says of its images.
+    ranks : sequence of int
+        Number of each hop of `barriers` among those of the plan, from 1: the same by every engine, which lengths of
+        relaxed cells are not.
     """
 
     barriers: Sequence[tuple[Hop, Barrier]]
     lowest: Mapping[int, float | None]
     missing: int
     points: Mapping[int, ImagePoints] = field(default_factory=dict)
+    ranks: Sequence[int] = ()
 
 
 def network(computed: Sequence[tuple[Hop, Barrier]], found: int) -> Network:
@@ -249,12 +253,13 @@ def stored_network(cells: HopCells, bands: Sequence[Band]) -> Network | None:
     ]
     if not done:
         return None
+    ranks = [rank for rank, place in enumerate(cells.hops, 1) if place in by_place]
     longest = max([LONGEST, *(_length(cells, place) + 0.1 for place, _ in done)])
     found = hops(cells.crystal, done[0][0].element, longest, cells.onto)
     computed = [(next(hop for hop in found if _is_of(hop, place)), barrier(band)) for place, band in done]
     if cells.onto != done[0][0].element:  # the sites that it takes next are not among those of the crystal
-        return Network(computed, dict.fromkeys((1, 2, 3)), len(found) - len(computed))
-    return network(computed, len(found))
+        return Network(computed, dict.fromkeys((1, 2, 3)), len(found) - len(computed), ranks=ranks)
+    return replace(network(computed, len(found)), ranks=ranks)
 
 
 def _length(cells: HopCells, place: HopPlace) -> float:

@@ -83,6 +83,8 @@ def test_barriers_of_a_campaign(case: Case) -> None:
     section = BARRIERS.section(case)
     assert {table.name for table in section.tables} == {"barriers", "percolation"}
     assert [number.unit for number in section.key_numbers] == ["eV"]
+    # of every engine by one name: lengths in its own relaxed cell would set its numbers apart from the others'
+    assert [number.quantity for number in section.key_numbers] == ["Barrier of Li in Li2O, hop 1"]
     (value,) = BARRIERS.matrix_values(case)
     assert value.row == ("Li2O",)
 

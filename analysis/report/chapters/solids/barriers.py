@@ -157,8 +157,9 @@ def _numbers(found: Barriers) -> list[KeyNumber]:
     numbers = []
     for label, (_, network) in found.networks.items():
         for rank, (hop, one) in enumerate(network.barriers):
-            quantity = f"Barrier of {label}, hop of {hop.length:.2f} Å"
-            basis = f"band of {len(one.energies) - 2} images, {number(one.path[-1], 1)} Å"
+            quantity = f"Barrier of {label}, hop {network.ranks[rank]}"
+            images = len(one.energies) - 2
+            basis = f"straight way {number(hop.length, 2)} Å, band of {images} images, {number(one.path[-1], 1)} Å"
             numbers.append(KeyNumber(quantity, one.highest, "eV", 2, one.tier, basis))
             if (points := network.points.get(rank)) is not None:
                 told = f"single points at {len(points.numbers)} images of the band of {one.tier}, not relaxed"
