@@ -30,7 +30,7 @@ from ..identity import content_address, iter_jobs
 from ..roles import Reference
 from .builder import Builder, Draft
 
-__all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "oxygen_molecule"]
+__all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "oxygen_molecule", "slab_cell"]
 
 STEP = "oxygen_loss"
 #: labels of the reference calculations
@@ -200,7 +200,7 @@ def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Materia
     location: list[str | int] = [STEP, "systems", number]
     material = builder.material(system.material, *location, "material")
     if system.slab is not None:
-        return material, [_slab(builder, number, material, system.slab)]
+        return material, [slab_cell(builder, [*location, "slab"], material, system.slab)]
     try:
         asked = in_cell(material, system.composition, system.supercell)
         if asked.ordered_cell is None:
@@ -214,9 +214,14 @@ def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Materia
         raise builder.source.error(location, error.message) from None
 
 
-def _slab(builder: Builder, number: int, material: Material, asked: SlabPart) -> Structure:
-    """The slab of a facet, without a repeat dipole."""
-    location: list[str | int] = [STEP, "systems", number, "slab"]
+def slab_cell(builder: Builder, location: list[str | int], material: Material, asked: SlabPart) -> Structure:
+    """Return the slab of a facet, without a repeat dipole.
+
+    Raises
+    ------
+    InputError
+        With file, line and key, if it cannot be cut or repeats a dipole.
+    """
     try:
         found = slabs(source_cell(material), asked.miller, SlabSpec(thickness=asked.thickness, vacuum=asked.vacuum))
     except StructureError as error:
