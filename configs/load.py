@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -18,7 +18,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from .errors import InputError, UnknownNameError, near_match_hint
 from .harmless import read_text, require_harmless, shortened
 from .models import Material
-from .recipe import Recipe
+
+if TYPE_CHECKING:  # its sections take a third of a second, and most commands read none
+    from .recipe import Recipe
 
 __all__ = [
     "CONFIGS",
@@ -309,6 +311,8 @@ def load_recipe(name_or_path: str) -> tuple[Recipe, SourceFile]:
     InputError
         As :func:`parse_file`.
     """
+    from .recipe import Recipe
+
     shipped = CONFIGS / "recipes" / f"{name_or_path}.yaml"
     if name_or_path in recipe_names():
         return parse_file(shipped, Recipe)

@@ -60,7 +60,8 @@ def _run(root: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "heading", [pytest.param(path, marks=pytest.mark.slow if path == "A step" else ()) for path in PATHS]
+    "heading",
+    [pytest.param(path, marks=pytest.mark.slow if path in ("A step", "A potential") else ()) for path in PATHS],
 )
 def test_the_path_takes_the_files_it_says_and_works(heading: str, tmp_path: Path) -> None:
     goal, runs = PATHS[heading]

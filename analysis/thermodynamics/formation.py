@@ -26,7 +26,7 @@ from ...configs.constants import KJ_PER_MOL
 from ...configs.errors import InputError
 from ...configs.load import CONFIGS, parse_shipped
 from ...configs.models import Spec, Tier
-from ...structures.crystals.chemistry import CHEMICAL_CLASSES, ChemicalClass, chemical_class
+from ...structures.crystals.chemistry import CHEMICAL_CLASSES, ChemicalClass, atomic_shares, chemical_class
 from ..words import GAS_TABLES
 from .phase_set import PhaseEntry, PhaseSet, parse_formula
 
@@ -380,17 +380,17 @@ def _scales(phase_set: PhaseSet, measured: Measurements) -> MeasurementScales | 
     errors = measured_errors(rows)
     if not errors:
         return None
-    shifts = {_reduced(row.formula): -row.deviation for row in rows if row.state == "crystal"}
-    entries = []
-    for entry in phase_set.entries:
-        shift = shifts.get(_reduced(entry.formula))
+    crystals = [row for row in rows if row.state == "crystal"]
+    shifts = {atomic_shares(parse_formula(row.formula)): -row.deviation for row in crystals}
+    entries = list(phase_set.entries)
+    for index, entry in enumerate(entries):
+        shift = shifts.get(atomic_shares(entry.composition))
         if shift is not None:
             moved = {"energy_per_atom": entry.energy_per_atom + shift, "error": MEASURED_ERROR}
-            entry = entry.model_copy(update=moved)
-        entries.append(entry)
+            entries[index] = entry.model_copy(update=moved)
     return MeasurementScales(
         phase_set.changed(name=f"{phase_set.name} (measured enthalpies)", entries=tuple(entries)),
-        frozenset(shifts),
+        frozenset(_reduced(row.formula) for row in crystals),
         {_reduced(row.formula): row.state for row in rows if row.state != "crystal"},
         errors,
     )

@@ -96,8 +96,8 @@ class Phases:
     def _gathered(cls, phase_set: PhaseSet, elements: tuple[str, ...]) -> Phases:
         if set(elements) == set(phase_set.elements):
             entries = phase_set.entries
-            fractions = np.array([_fractions(entry.composition, elements) for entry in entries]).T
-            return cls(elements, entries, fractions, np.array([entry.energy_per_atom for entry in entries]))
+            energies = np.array([entry.energy_per_atom for entry in entries])
+            return cls(elements, entries, _all_fractions(entries, elements), energies)
         everything = cls.of(phase_set, phase_set.elements)
         inside = np.isin(everything.elements, elements)
         kept = np.flatnonzero(everything.fractions[~inside].max(axis=0) == 0)
@@ -269,6 +269,18 @@ class Phases:
 def _fractions(composition: Composition, elements: Sequence[str]) -> Floats:
     amounts = {element.symbol: amount for element, amount in composition.items()}
     return np.array([amounts.get(element, 0.0) for element in elements]) / sum(amounts.values())
+
+
+def _all_fractions(entries: Sequence[PhaseEntry], elements: Sequence[str]) -> Floats:
+    """(n_elements, n_entries); as :func:`_fractions`, entry by entry."""
+    rows = {element: row for row, element in enumerate(elements)}
+    found = np.zeros((len(rows), len(entries)))
+    for column, entry in enumerate(entries):
+        amounts = list(entry.composition.items())
+        total = sum(amount for _, amount in amounts)
+        for element, amount in amounts:
+            found[rows[element.symbol], column] = amount / total
+    return found
 
 
 def _kinks(path: Path, first: int, last: int) -> tuple[Vertex, ...]:

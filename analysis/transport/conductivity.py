@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import constants
 
 from ...configs.arrays import Floats
-from ...configs.constants import BOLTZMANN
+from ...configs.constants import BOLTZMANN, ELEMENTARY_CHARGE
 from ...configs.errors import InputError
 from ..motion.diffusivity import Diffusivity
 
@@ -27,7 +26,7 @@ __all__ = ["Arrhenius", "Conductivity", "TemperaturePoint", "arrhenius", "conduc
 #: half the width of 95 % of the probability, in standard deviations
 _WIDE = 1.959964
 #: S/cm for one ion of charge e in an Å³ with 1 cm²/s, times K
-_NERNST_EINSTEIN = constants.e**2 / constants.k * 1e30 * 1e-4 / 100
+_NERNST_EINSTEIN = ELEMENTARY_CHARGE / BOLTZMANN * 1e30 * 1e-4 / 100
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def tally(kind: str, number: int, seed: int) -> dict[str, Any]:
     return dict(json.loads(run.stdout))
 
 
-@pytest.mark.parametrize(("kind", "number"), [("configs", 25), ("readers", 60)])
+@pytest.mark.parametrize(("kind", "number"), [("configs", 10), ("readers", 30)])
 def test_a_few_mutated_files(kind: str, number: int) -> None:
     found = tally(kind, number, seed=7)
     assert found["cases"] == {}

@@ -38,6 +38,7 @@ def test_every_recipe_asks_in_whole_sentences(name: str) -> None:
     assert all(question.endswith("?") and question[0].isupper() for question in asked)
 
 
+@pytest.mark.slow
 def test_jobs_come_from_steps_that_run_jobs_and_long_ones_wait_to_be_asked_for() -> None:
     recipe, source = load_recipe("gsirr")
     with_engine = {kind.name for kind in STEP_KINDS if hasattr(recipe.step(kind), "engine")}

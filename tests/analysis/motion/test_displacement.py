@@ -280,10 +280,13 @@ def _walk(true: float, rattle: float, seed: int, n_sites: int = 24, n_frames: in
 #: a walk (Å²/fs) and the rattle of its cage (Å per axis): of none, and of Li at 300 to 600 K
 WALKS = [
     (2e-4, 0.0),
-    *(pytest.param(*walk, marks=pytest.mark.slow) for walk in ((2e-4, 0.15), (1e-4, 0.3), (3e-5, 0.3))),
+    (2e-4, 0.15),
+    (1e-4, 0.3),
+    (3e-5, 0.3),
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("true", "rattle"), WALKS)
 def test_diffusivity_of_walks_that_rattle(
     refereed: Referee, monkeypatch: pytest.MonkeyPatch, true: float, rattle: float

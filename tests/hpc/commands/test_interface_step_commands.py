@@ -88,6 +88,7 @@ def test_what_is_wrong_ends_in_one_message(
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_build_that_fails_is_explained(catholyte: Run, tmp_path: Path) -> None:
     changes = (
         ("max_atoms: 32", "max_atoms: 20"),

@@ -146,7 +146,7 @@ PAIRS = [
     pytest.param("LFP", "LPS", (), marks=pytest.mark.slow),
     ("LiMn2O4", "LZC", ("Al2O3",)),
     pytest.param("LiNiO2", "Li7P3S11", ("LiNbO3",), marks=pytest.mark.slow),
-    ("LiCoPO4", "LIC", ()),
+    pytest.param("LiCoPO4", "LIC", (), marks=pytest.mark.slow),
 ]
 
 

@@ -588,6 +588,7 @@ class _Failing:
         raise BulkWriteError({"writeErrors": [{"code": 121}]})
 
 
+@pytest.mark.slow
 def test_tend_that_starts_during_an_outage_waits(
     catholyte: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -157,6 +157,7 @@ def test_job_that_failed_by_itself_waits_for_a_person(remote: Remote) -> None:
     assert remote.record("left")["cause"]["message"] == "CalculationError: no convergence"
 
 
+@pytest.mark.slow
 def test_lost_job_is_put_back_three_times_then_waits(remote: Remote) -> None:
     submit_remote(remote.store, *remote.flow(), remote.cluster)
     for lost in range(1, LOST_LIMIT + 2):

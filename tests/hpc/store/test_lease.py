@@ -373,6 +373,7 @@ def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serv
     server.stop(kill=True)
 
 
+@pytest.mark.slow
 def test_outage_longer_than_a_lost_heartbeat_with_a_waiter_elsewhere_gives_one_computation(
     own_server: Server, tmp_path: Path
 ) -> None:

@@ -116,7 +116,8 @@ CASES = {
     "chgnet": Case(_chgnet, other={"weights": "0.2.0"}, on_record=True),
     "chgnet-r2scan": Case(_chgnet_r2scan, other_engine="chgnet", shift=0.45, on_record=True),
     "sevennet": Case(_sevennet, other={"checkpoint": "sevennet-0-22may2024"}, on_record=True),
-    ENTRY_POINT: Case(_chgnet, other={"version": "0"}),
+    # the guard judges it first; those whose guard is quick are in ase/test_own_engines.py
+    ENTRY_POINT: Case(_chgnet, other={"version": "0"}, marks=(pytest.mark.slow,)),
     "pair": Case(_pair, other={"epsilon": "0.1 eV"}),
     "gpaw": Case(
         _gpaw,

@@ -123,8 +123,16 @@ def test_weights_count_by_content_and_not_by_place(folder: Path) -> None:
         (JELLY + "arguments: {colour: red}\n", "failed: TypeError: .*unexpected keyword argument 'colour'"),
         (JELLY + "checkpoint: gone.pt\n", "checkpoint gone.pt: no such file"),
         (JELLY + "arguments: {energy_unit: 23.06}\n", "is refused by the guard: its energies are not in eV"),
-        (JELLY + "arguments: {stress_unit: -1}\n", "is refused by the guard: its stress, in eV/Å³ and positive"),
-        (JELLY + "arguments: {stress: false}\n", "is refused by the guard: it gives no stress"),
+        pytest.param(
+            JELLY + "arguments: {stress_unit: -1}\n",
+            "is refused by the guard: its stress, in eV/Å³ and positive",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            JELLY + "arguments: {stress: false}\n",
+            "is refused by the guard: it gives no stress",
+            marks=pytest.mark.slow,
+        ),
         (JELLY + "elements: [Li, Ni, O]\n", "knows no Co: it was not made for this element"),
         (JELLY + "arguments: {shift: {LCO: 0.06}}\n", "is refused by the guard for Co: LCO: the minimum lies at"),
     ],

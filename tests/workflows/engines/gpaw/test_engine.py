@@ -338,6 +338,7 @@ def test_failed_process_quotes_its_log(tmp_path: Path) -> None:
         backend.calculate(_lih(), Static(method=CHEAP), "LiH", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.gpaw
 @pytest.mark.skipif(not ranks.built_with_mpi(), reason="GPAW was built without MPI: make gpaw-mpi")
 def test_two_ranks_give_the_answer_of_one(tmp_path: Path, refereed: Referee) -> None:
@@ -451,6 +452,7 @@ def _interrupt(calculator: Any, iteration: int) -> None:
     calculator.hooks["scf_step"] = step
 
 
+@pytest.mark.slow
 @pytest.mark.gpaw
 @needs_gpaw
 def test_interrupted_single_point_continues_from_its_wave_functions(

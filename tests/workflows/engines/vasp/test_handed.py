@@ -122,6 +122,7 @@ def test_a_relaxation_that_ends_with_its_run_goes_on_to_the_steps_of_the_task(tm
     assert [_incar(folder)["NSW"] for folder in earlier] == [6] * len(earlier)
 
 
+@pytest.mark.slow
 def test_the_lowest_start_is_kept_with_its_waves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second start is made the lower one: its moments and its wave functions go on."""
     from catholyte.workflows.engines.vasp import trials

@@ -123,6 +123,7 @@ def test_a_part_that_does_not_fit_is_refused(
         join(parse_vasprun(place / "vasprun.xml"), parts(place))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_continued_is_begun_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: CalculationDocument
 ) -> None:
