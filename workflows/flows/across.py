@@ -47,6 +47,7 @@ def chosen_vacancies(structure: Structure, element: str, most: int) -> list[int]
 def stack_vacancy(structure: Structure, site: int) -> Structure:
     """Return the stack without one atom; ``origin`` numbers the atoms that are left as in the whole stack."""
     numbered = structure.copy(site_properties={**structure.site_properties, "origin": list(range(len(structure)))})
+    numbered.unset_charge()  # that of the whole stack, which a document holds
     numbered.remove_sites([site])
     return numbered
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jobflow import Flow, Job
 from pymatgen.core import Species, Structure
 
 from catholyte.analysis.report.case import Case, Finished
@@ -19,7 +20,11 @@ from catholyte.structures.crystals.files import write_structure
 from catholyte.structures.defects.depth import stack_depths
 from catholyte.tests.support.campaigns.campaign_documents import planned
 from catholyte.tests.support.engines.toy_engine import SITE_ENERGIES, recorded_documents, use_toy_engine
+from catholyte.workflows.engines.engine import Engine
+from catholyte.workflows.engines.tasks import Relax
+from catholyte.workflows.flows.across import StackVacanciesMaker
 from catholyte.workflows.plan.build import build_plan
+from catholyte.workflows.plan.builder import Draft, needed
 from catholyte.workflows.roles import Exchanged, StackHost, Vacancy
 
 RECIPE = """\
@@ -40,7 +45,10 @@ segregation:
   systems:
     - {material: LCO, slab: {miller: [1, 0, 4], thickness: 7 Å, vacuum: 10 Å}, ion: Ti4+, leaving: Co, most: 3}
 """
-pytestmark = pytest.mark.filterwarnings("ignore:cd is deprecated:FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:cd is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:Some jobs are not connected:UserWarning"),
+]
 
 
 def ready_stack(*, tagged: bool = True) -> Structure:
@@ -72,9 +80,18 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     with pytest.MonkeyPatch.context() as patch:
         use_toy_engine(patch)
         recipe, source = load_recipe(str(recipe_in(folder)))
+        assert recipe.across is not None
+        relaxed = Relax(max_force=recipe.across.max_force, relax_cell=False, keep_symmetry=False)
+        whole = Engine("toy").maker(relaxed).job_for(ready_stack(), "whole", role=StackHost(of="LCO|LiAlO2"))
+        maker = StackVacanciesMaker(
+            engine=Engine("toy"), relax=relaxed.model_dump(mode="json"), elements=["Li", "O"], most=2
+        )
+        # the choice among candidates of an interface is no job of jobflow's own `run_locally`
+        leaves = Flow([whole, maker.job_for(whole.output.structure, "LCO|LiAlO2")])
+        flows = {"across": leaves, "segregation": build_plan(recipe, source, only="segregation").flow}
         finished = []
-        for step in ("across", "segregation"):
-            for k, document in enumerate(recorded_documents(build_plan(recipe, source, only=step).flow)):
+        for step, flow in flows.items():
+            for k, document in enumerate(recorded_documents(flow)):
                 if isinstance(document.role, (StackHost, Vacancy, Exchanged)):
                     finished.append(Finished(planned(f"{step} {k}", step, document.role.of), document))
     return Case({"name": "depths"}, recipe, [one.entry for one in finished], finished, {})
@@ -140,3 +157,32 @@ def test_a_stack_without_tags_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     use_toy_engine(monkeypatch)
     with pytest.raises(InputError, match="the sites have no property 'layer'"):
         build_plan(*load_recipe(str(recipe_in(tmp_path, tagged=False))), only="across")
+
+
+def test_a_step_asked_for_alone_takes_what_its_jobs_wait_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_toy_engine(monkeypatch)
+    plan = build_plan(*load_recipe(str(recipe_in(tmp_path))), only="across")
+    names = [job.name for job, _ in plan.flow.iterflow()]
+    assert [name.removeprefix("LCO|LiAlO2 ") for name in names] == [
+        "build",
+        "toy candidates",
+        "whole toy relax",
+        "choice of vacancies",
+    ]
+    known = {job.uuid for job, _ in plan.flow.iterflow()}
+    assert all(set(job.input_uuids) <= known for job, _ in plan.flow.iterflow())
+
+
+def test_needed_follows_a_chain_of_any_length_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_toy_engine(monkeypatch)
+    engine, cell, made = Engine("toy"), conventional(material("LCO")), list[Job]()
+    for k in range(5):
+        start = made[-1].output.structure if made else cell
+        made.append(engine.maker(Relax()).job_for(start, str(k)))
+    aside = engine.maker(Relax()).job_for(made[1].output.structure, "aside")
+    steps = ["bulk", "interface", "interface", "interface", "across"]
+    drafts = [Draft(job, step, "", "", engine, Relax(), cell) for job, step in zip(made, steps, strict=True)]
+    drafts.insert(3, Draft(aside, "transport", "", "", engine, Relax(), cell))
+    assert [draft.job for draft in needed(drafts, "across")] == made
+    assert [draft.job for draft in needed(drafts, "transport")] == [*made[:2], aside]
+    assert needed(drafts, None) == drafts
