@@ -309,8 +309,9 @@ def needed(drafts: list[Draft], only: str | None) -> list[Draft]:
     if only is None:
         return drafts
     kept = {draft.job.uuid for draft in drafts if draft.step == only}
-    while more := {uuid for draft in drafts if draft.job.uuid in kept for uuid in draft.job.input_uuids} - kept:
-        kept |= more
+    new = kept
+    while new := {uuid for draft in drafts if draft.job.uuid in new for uuid in draft.job.input_uuids} - kept:
+        kept |= new
     return [draft for draft in drafts if draft.job.uuid in kept]
 
 
