@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...configs.errors import InputError
 from ..words import formula_text
@@ -40,14 +40,14 @@ def stack_vacancy_figure(found: StackProfile) -> Figure:
         figure, axes = new_figure(6.4, 1.2 + 2.5 * len(found.elements), (len(found.elements), 1), sharex=True)
         for ax, element in zip(axes, found.elements, strict=True):
             own, colour = found.of(element), colours[element]
-            frozen = [one for one in own if one.frozen is not None]
-            look = {"linestyle": "", "color": colour, "markersize": 5.5}
+            frozen = [(one.height, one.frozen) for one in own if one.frozen is not None]
+            look: dict[str, Any] = {"linestyle": "", "color": colour, "markersize": 5.5}
             ax.plot(
                 [one.height for one in own], [one.energy for one in own], marker=MARKERS[0], label="relaxed", **look
             )
             ax.plot(
-                [one.height for one in frozen],
-                [one.frozen for one in frozen],
+                [height for height, _ in frozen],
+                [energy for _, energy in frozen],
                 marker=MARKERS[0],
                 fillstyle="none",
                 label="frozen lattice",
@@ -74,7 +74,7 @@ def stack_vacancy_figure(found: StackProfile) -> Figure:
 
 
 def segregation_figure(found: Sequence[Segregation]) -> Figure:
-    """Energy of each ion over its depth, above that inside.
+    """Energy of each ion over its depth, above that at the deepest site or in the slab before the exchange.
 
     Parameters
     ----------
@@ -93,8 +93,12 @@ def segregation_figure(found: Sequence[Segregation]) -> Figure:
             )
         ax.axhline(0, color=GREY, linewidth=0.8)
         ax.set_xlabel("depth below the nearer face (Å)")
-        ax.set_ylabel("energy above that inside (eV)")
+        ax.set_ylabel("energy above the reference (eV)")
         ax.legend(fontsize=8)
         tiers = ", ".join(sorted({one.tier for one in found}))
-        caption(figure, "Below the line the ion is drawn to the surface.", f"Tier: {tiers}.")
+        caption(
+            figure,
+            "Reference: the deepest site, or the slab before the exchange; negative: drawn outwards.",
+            f"Tier: {tiers}.",
+        )
     return figure

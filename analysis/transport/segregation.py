@@ -51,18 +51,26 @@ class Segregation:
     exchanged: bool
 
     @property
+    def lowest(self) -> IonEnergy | None:
+        """Lowest place within the outer 2.5 Å, the shallowest of equal ones; None where no such site was computed."""
+        return min((one for one in self.places if one.depth <= OUTER), key=lambda one: one.energy, default=None)
+
+    @property
     def energy(self) -> float | None:
         """Lowest energy within the outer 2.5 Å, eV: the segregation energy; None where no such site was computed."""
-        return min((one.energy for one in self.places if one.depth <= OUTER), default=None)
+        return self.lowest.energy if self.lowest is not None else None
 
     @property
     def verdict(self) -> str:
         """Where the ion goes."""
-        if self.energy is None:
+        if self.lowest is None:
             return "not computed at the surface"
-        if abs(self.energy) < RESOLVED:
+        if abs(self.lowest.energy) < RESOLVED:
             return "undecided"
-        return "to the surface" if self.energy < 0 else "stays inside"
+        if self.lowest.energy > 0:
+            return "stays inside"
+        outermost = self.places[0].energy - self.lowest.energy < RESOLVED
+        return "to the surface" if outermost else "below the surface"
 
 
 def segregation(label: str, slab: CalculationDocument | None, cells: Sequence[CalculationDocument]) -> Segregation:

@@ -152,7 +152,7 @@ def stack_depths(structure: Structure) -> StackDepths:
     faces = {name: [f(whole[[tag == name for tag in tags]]) * tall for f in (np.min, np.max)] for name in names}
     gaps = [faces[above][0] - faces[below][1] for below, above in pairwise(order)]
     gaps.append(faces[order[0]][0] + tall - faces[order[-1]][1])
-    open_ = [gap > VACUUM for gap in gaps]
+    open_ = [bool(gap > VACUUM) for gap in gaps]
     if True in open_[:-1]:  # the vacuum lies within the cell: what is above it comes first
         first = open_.index(True) + 1
         moved = set(order[first:])

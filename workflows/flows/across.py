@@ -90,7 +90,7 @@ class StackVacanciesMaker(Maker):
             If the stack has no layer tags, or none of the elements.
         """
         maker = self.engine.maker(Relax.model_validate(self.relax))
-        jobs = [
+        jobs: list[Flow | Job] = [
             maker.job_for(
                 stack_vacancy(structure, site),
                 f"{label} {element}-{site}",

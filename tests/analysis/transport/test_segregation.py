@@ -9,7 +9,7 @@ from ase.calculators.emt import EMT
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from catholyte.analysis.transport.segregation import segregation
+from catholyte.analysis.transport.segregation import IonEnergy, Segregation, segregation
 from catholyte.configs.errors import InputError
 from catholyte.configs.steps.oxygen_loss import SlabPart
 from catholyte.configs.steps.segregation import SegregationSystem
@@ -72,6 +72,24 @@ def test_an_ion_that_is_put_in_is_compared_with_the_deepest() -> None:
     found = segregation("Ni in Cu(100)", None, cells)
     assert found.places[-1].energy == 0
     assert found.places[0].energy == pytest.approx(energy(copper(0)) - energy(copper(2)), abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("energies", "verdict", "depth"),
+    [
+        ((-0.20, -0.09), "to the surface", 0.1),
+        ((0.06, -0.24), "below the surface", 2.1),
+        ((-0.22, -0.24), "to the surface", 2.1),  # not told apart
+        ((0.06, 0.04), "undecided", 2.1),
+        ((0.75, 0.59), "stays inside", 2.1),
+    ],
+)
+def test_where_the_ion_goes(energies: tuple[float, float], verdict: str, depth: float) -> None:
+    places = [IonEnergy(at, 0, energy, "") for at, energy in zip((0.1, 2.1, 4.1), (*energies, -1.0), strict=True)]
+    found = Segregation("W in LCO(104)", "W", "chgnet", tuple(places), 4.1, exchanged=False)
+    assert found.verdict == verdict
+    assert found.lowest is not None
+    assert (found.lowest.depth, found.energy) == (depth, min(energies))
 
 
 def test_what_is_refused() -> None:

@@ -51,8 +51,9 @@ def _blocks(results: SegregationResults) -> list[Block]:
     blocks.append(Picture("segregation", segregation_figure(results.found), alt))
     first = (
         SYSTEM,
-        Column("energy", "at the surface (eV)", 3),
-        Column("verdict", "the ion"),
+        Column("energy", f"within {OUTER:g} Å of a face (eV)", 3),
+        Column("depth", "its depth (Å)", 2),
+        Column("verdict", "verdict"),
         Column("against", "against"),
         TIER,
     )
@@ -60,6 +61,7 @@ def _blocks(results: SegregationResults) -> list[Block]:
         {
             "system": one.label,
             "energy": one.energy,
+            "depth": one.lowest.depth if one.lowest is not None else None,
             "verdict": one.verdict,
             "against": "the slab before the exchange" if one.exchanged else "the deepest site",
             "tier": one.tier,
@@ -67,9 +69,10 @@ def _blocks(results: SegregationResults) -> list[Block]:
         for one in results.found
     ]
     note = (
-        f"Lowest energy within {OUTER:g} Å of a face, above the reference; negative: drawn to the surface; differences "
+        f"Lowest energy within {OUTER:g} Å of a face, above the reference; negative: drawn outwards; differences "
         f"below {RESOLVED:g} eV are not told apart. One composition and one cell, in vacuum, at 0 K; the charge of an "
-        "ion that is put in is paid for by the metals nearest to it."
+        "ion that is put in is paid for by the metals nearest to it. An exchange between sites of two kinds, lithium "
+        "with a metal, holds the cost of the pair at every depth: compare its depths."
     )
     blocks.append(Table("segregation", "Segregation to the surface", first, told, note))
     rows = [
