@@ -48,7 +48,7 @@ def stack_vacancy_figure(found: StackProfile) -> Figure:
             ax.plot(
                 [height for height, _ in frozen],
                 [energy for _, energy in frozen],
-                marker=MARKERS[0],
+                marker=MARKERS[1],
                 fillstyle="none",
                 label="frozen lattice",
                 **look,
