@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from .claims import Claim
 from .models import Spec, check_elements
+from .steps.across import ACROSS, AcrossStep
 from .steps.bulk import BULK, BulkStep
 from .steps.conductivity import CONDUCTIVITY, ConductivityStep
 from .steps.deciding_phases import DECIDING_PHASES, DecidingStep
@@ -20,6 +21,7 @@ from .steps.polymorphs import POLYMORPHS, PolymorphStep
 from .steps.production import ProductionStep
 from .steps.reactions import REACTIONS, ReactionStep
 from .steps.screen import SCREEN, ScreenStep
+from .steps.segregation import SEGREGATION, SegregationStep
 from .steps.transport import TRANSPORT, TransportStep
 from .steps.volumes import VOLUMES, VolumeStep
 from .steps.windows import WINDOWS, WindowStep
@@ -37,6 +39,8 @@ STEP_KINDS: tuple[StepKind, ...] = (
     ELECTRONIC,
     INTERFACE,
     OXYGEN_LOSS,
+    ACROSS,
+    SEGREGATION,
     TRANSPORT,
     MECHANICS,
     CONDUCTIVITY,
@@ -83,6 +87,10 @@ class Recipe(Spec):
     )
     oxygen_loss: OxygenLossStep | None = Field(
         None, description="runs only where it is asked for: --only oxygen_loss, or --full"
+    )
+    across: AcrossStep | None = Field(None, description="runs only where it is asked for: --only across, or --full")
+    segregation: SegregationStep | None = Field(
+        None, description="runs only where it is asked for: --only segregation, or --full"
     )
     transport: TransportStep | None = Field(
         None, description="runs only where it is asked for: --only transport, or --full"

@@ -16,6 +16,7 @@ __all__ = [
     "Chunk",
     "Control",
     "Delithiated",
+    "Exchanged",
     "HopEnd",
     "HopImage",
     "Host",
@@ -26,8 +27,10 @@ __all__ = [
     "Reference",
     "Role",
     "Stack",
+    "StackHost",
     "Strained",
     "Substituted",
+    "Vacancy",
     "Variation",
     "read_role",
 ]
@@ -119,6 +122,28 @@ class Control(_Role):
     kind: Literal["control"] = "control"
 
 
+class StackHost(_Role):
+    """A stack from which atoms leave, one at a time."""
+
+    kind: Literal["stack_host"] = "stack_host"
+
+
+class Vacancy(_Role):
+    """A stack that one atom has left."""
+
+    kind: Literal["vacancy"] = "vacancy"
+    element: str = Field(description="of the atom that is missing")
+    origin: int = Field(description="number of the atom in the stack")
+
+
+class Exchanged(_Role):
+    """A slab with an ion at one depth; without one it is the slab itself."""
+
+    kind: Literal["exchanged"] = "exchanged"
+    element: str = Field(description="of the ion")
+    origin: int | None = Field(None, description="number of the site in the slab; None for the slab without exchange")
+
+
 class HopEnd(_Role):
     """A cell with a vacancy, at which a hop begins or ends."""
 
@@ -177,6 +202,9 @@ Role = Annotated[
     | Stack
     | Reference
     | Control
+    | StackHost
+    | Vacancy
+    | Exchanged
     | HopEnd
     | HopImage
     | Delithiated

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from pymatgen.core.structure import Structure
-
-from ...configs.arrays import Floats
-from ...configs.errors import InputError
+from ...structures.defects.depth import depths
 from .ladder import OxygenLadder
 
-__all__ = ["DepthProfile", "DepthVacancy", "depth_profile", "depths"]
+__all__ = ["OUTER", "RESOLVED", "DepthProfile", "DepthVacancy", "depth_profile"]
 
-#: Å; a slab has at least so much empty height
-_VACUUM = 5.0
 #: Å below the outermost atoms: the surface
 OUTER = 2.5
 #: eV; relaxations to 0.05 eV/Å leave differences below this untold
@@ -76,33 +70,6 @@ class DepthProfile:
         if abs(found) < RESOLVED:
             return "undecided"
         return "the surface first" if found > 0 else "the inside first"
-
-
-def depths(structure: Structure) -> tuple[Floats, float]:
-    """Return the depth of each atom below the nearer face, (n,) Å, and half the height of the slab.
-
-    Parameters
-    ----------
-    structure : Structure
-        A slab whose faces are parallel to the first two lattice vectors.
-
-    Raises
-    ------
-    InputError
-        If there is no vacuum.
-    """
-    matrix = structure.lattice.matrix
-    normal = np.cross(matrix[0], matrix[1])
-    tall = abs(float(matrix[2] @ normal / np.linalg.norm(normal)))
-    levels = np.sort(structure.frac_coords[:, 2] % 1.0)
-    gaps = np.diff([*levels, levels[0] + 1.0])
-    widest = int(gaps.argmax())
-    if gaps[widest] * tall < _VACUUM:
-        raise InputError(f"{structure.composition.reduced_formula}: a slab in vacuum is needed, and there is no vacuum")
-    bottom = levels[(widest + 1) % len(levels)]
-    heights = (structure.frac_coords[:, 2] - bottom + 1e-9) % 1.0 * tall
-    top = float(heights.max())
-    return np.minimum(heights, top - heights), top / 2
 
 
 def depth_profile(label: str, ladder: OxygenLadder) -> DepthProfile:

@@ -23,10 +23,12 @@ from .chapters.oxygen import OXYGEN_LOSS
 from .chapters.provenance import PROVENANCE, SETTINGS
 from .chapters.reactions import REACTIONS
 from .chapters.screen import SCREEN
+from .chapters.solids.across import ACROSS
 from .chapters.solids.barriers import BARRIERS
 from .chapters.solids.conductivity import CONDUCTIVITY
 from .chapters.solids.mechanics import MECHANICS
 from .chapters.solids.polymorphs import POLYMORPHS
+from .chapters.solids.segregation import SEGREGATION
 from .chapters.solids.surface_oxygen import SURFACE_OXYGEN
 from .chapters.solids.void import VOID
 from .chapters.volumes import VOLUMES
@@ -66,6 +68,8 @@ CHAPTERS: tuple[Chapter[Any, Any], ...] = (
     MOTION,
     OXYGEN_LOSS,
     SURFACE_OXYGEN,
+    SEGREGATION,
+    ACROSS,
     POLYMORPHS,
     LAYERS,
     BARRIERS,

@@ -38,6 +38,7 @@ __all__ = [
     "SitePreference",
     "Substitution",
     "SubstitutionSite",
+    "exchanged",
     "site_preference",
     "substitute",
     "substitution_places",
@@ -285,9 +286,9 @@ def substitution_places(
         distances = structure.lattice.get_all_distances(
             structure.frac_coords[site.index], structure.frac_coords[sources]
         )[0]
-        exchanged = None if site.index in sources else sources[int(np.argmin(distances.round(6)))]
-        cell = structure if exchanged is None else _swapped(structure, site.index, exchanged)
-        found.append(Place(site, substitute(cell, site.index, ion, compensation, seed), exchanged))
+        other = None if site.index in sources else sources[int(np.argmin(distances.round(6)))]
+        cell = structure if other is None else exchanged(structure, site.index, other)
+        found.append(Place(site, substitute(cell, site.index, ion, compensation, seed), other))
     return found
 
 
@@ -305,6 +306,23 @@ def site_preference(places: Sequence[Place], energy: Callable[[Structure], float
     return [
         SitePreference(place.site, place.made, place.exchanged, value, value - ranked[0][0]) for value, place in ranked
     ]
+
+
+def exchanged(structure: Structure, a: int, b: int) -> Structure:
+    """Return the cell with the ions of two sites exchanged, with their moments; labels stay with the places.
+
+    Parameters
+    ----------
+    structure : Structure
+    a, b : int
+    """
+    cell = structure.copy()
+    for place, source in ((a, b), (b, a)):
+        properties = dict(structure[place].properties)
+        if "magmom" in properties:
+            properties["magmom"] = structure[source].properties["magmom"]
+        cell.replace(place, structure[source].specie, properties=properties)
+    return cell
 
 
 def _ion(text: str) -> Species:
@@ -368,17 +386,6 @@ def _with_moment(structure: Structure, index: int, species: Species) -> dict[str
     if properties.get("magmom") is not None:
         properties["magmom"] = float(np.copysign(ionic_moment(species), properties["magmom"] or 1.0)) + 0.0
     return properties
-
-
-def _swapped(structure: Structure, a: int, b: int) -> Structure:
-    """The ions of two sites exchanged, with their moments; labels stay with the places."""
-    cell = structure.copy()
-    for place, source in ((a, b), (b, a)):
-        properties = dict(structure[place].properties)
-        if "magmom" in properties:
-            properties["magmom"] = structure[source].properties["magmom"]
-        cell.replace(place, structure[source].specie, properties=properties)
-    return cell
 
 
 def _changes(before: Structure, after: Structure, replaced: str, ion: str) -> dict[str, int]:

@@ -24,6 +24,7 @@ from ..engines.registry import load_backend, require_engine, runs_production
 from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
 from ..flows.dynamics import TrajectoryRun
 from ..identity import content_address
+from .across import add_across
 from .builder import Budget, Builder, Draft, Plan, add_trajectory, needed, planned
 from .conductivity import add_conductivity
 from .deciding_phases import add_deciding_phases
@@ -31,6 +32,7 @@ from .interface import add_interfaces
 from .mechanics import add_mechanics
 from .oxygen_loss import add_oxygen_loss
 from .polymorphs import add_polymorphs
+from .segregation import add_segregation
 from .transport import add_transport
 
 __all__ = ["STEPS", "build_plan"]
@@ -202,6 +204,8 @@ _ADD: dict[str, Callable[[Builder, Any], None]] = {
     "electronic": _add_electronic,
     "interface": add_interfaces,
     "oxygen_loss": add_oxygen_loss,
+    "across": add_across,
+    "segregation": add_segregation,
     "transport": add_transport,
     "mechanics": add_mechanics,
     "conductivity": add_conductivity,

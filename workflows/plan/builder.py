@@ -191,6 +191,8 @@ class Builder:
         self.cells: dict[str, Structure] = {}
         self._named: dict[str, Material] = {}
         self.relaxed: dict[str, OutputReference] = {}
+        #: relaxed stacks by the name of their system, and what is known of their cells
+        self.stacks: dict[str, tuple[OutputReference, Structure | Budget]] = {}
         self.meshes: dict[str, Mesh] = {}
         if self.production:
             self.meshes = self.by_material(self.production.kpoints, "vasp", "kpoints")
@@ -307,7 +309,9 @@ def needed(drafts: list[Draft], only: str | None) -> list[Draft]:
     if only is None:
         return drafts
     kept = {draft.job.uuid for draft in drafts if draft.step == only}
-    kept |= {uuid for draft in drafts if draft.job.uuid in kept for uuid in draft.job.input_uuids}
+    new = kept
+    while new := {uuid for draft in drafts if draft.job.uuid in new for uuid in draft.job.input_uuids} - kept:
+        kept |= new
     return [draft for draft in drafts if draft.job.uuid in kept]
 
 

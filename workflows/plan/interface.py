@@ -120,6 +120,7 @@ class _System:
         engine = self.builder.engine(STEP, self.step.engine, "relax")
         if engine is not None and engine.name != self.relaxing.name:
             stack, bulks = self._relaxed(engine, stack, bulks)
+        self.builder.stacks[self.label] = stack, self.whole
         if self.system.energies and self.materials and engine is not None:
             self._references(engine, {key: chosen.slabs[key] for key in self.materials})
         if self.system.electronic:

@@ -3,6 +3,7 @@ their own."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from jobflow import Flow
@@ -30,7 +31,7 @@ from ..identity import content_address, iter_jobs
 from ..roles import Reference
 from .builder import Builder, Draft
 
-__all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "add_reference", "oxygen_molecule"]
+__all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "add_reference", "oxygen_molecule", "slab_cell"]
 
 STEP = "oxygen_loss"
 #: labels of the reference calculations
@@ -200,7 +201,7 @@ def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Materia
     location: list[str | int] = [STEP, "systems", number]
     material = builder.material(system.material, *location, "material")
     if system.slab is not None:
-        return material, [_slab(builder, number, material, system.slab)]
+        return material, [slab_cell(builder, [*location, "slab"], material, system.slab)]
     try:
         asked = in_cell(material, system.composition, system.supercell)
         if asked.ordered_cell is None:
@@ -214,24 +215,38 @@ def _cells(builder: Builder, number: int, system: OxygenSystem) -> tuple[Materia
         raise builder.source.error(location, error.message) from None
 
 
-def _slab(builder: Builder, number: int, material: Material, asked: SlabPart) -> Structure:
-    """The slab of a facet, without a repeat dipole."""
-    location: list[str | int] = [STEP, "systems", number, "slab"]
+def slab_cell(builder: Builder, location: list[str | int], material: Material, asked: SlabPart) -> Structure:
+    """Return the slab of a facet, without a repeat dipole.
+
+    Raises
+    ------
+    InputError
+        With file, line and key, if it cannot be cut or repeats a dipole.
+    """
     try:
-        found = slabs(source_cell(material), asked.miller, SlabSpec(thickness=asked.thickness, vacuum=asked.vacuum))
+        found, dipole = _cut(material.model_dump_json(), asked.model_dump_json())
     except StructureError as error:
         raise builder.source.error(location, error.message) from None
-    if found[0].polar:
+    if dipole is not None:
         raise builder.source.error(
             location,
-            f"{asked.label(material.name)} repeats a dipole of {found[0].repeat_dipole:.3f} e/Å: energies of its "
-            "vacancies grow with its thickness; take another facet",
+            f"{asked.label(material.name)} repeats a dipole of {dipole:.3f} e/Å: energies of its vacancies grow with "
+            "its thickness; take another facet",
         )
-    cell = canonical_order(found[0].structure.make_supercell((*asked.repeat, 1), in_place=False))
+    return found.copy()
+
+
+@lru_cache(maxsize=32)
+def _cut(material: str, asked: str) -> tuple[Structure, float | None]:
+    """The first slab of a facet of a material, both as JSON, and the dipole that it repeats, if any; cut once for all
+    engines and plans of a process."""
+    found, part = Material.model_validate_json(material), SlabPart.model_validate_json(asked)
+    cuts = slabs(source_cell(found), part.miller, SlabSpec(thickness=part.thickness, vacuum=part.vacuum))
+    cell = canonical_order(cuts[0].structure.make_supercell((*part.repeat, 1), in_place=False))
     for name in ("origin", "layer"):  # of the crystal and of a stack: a ladder numbers its own atoms
         if name in cell.site_properties:
             cell.remove_site_property(name)
-    return cell
+    return cell, cuts[0].repeat_dipole if cuts[0].polar else None
 
 
 def _ranking(builder: Builder, step: OxygenLossStep) -> Engine:

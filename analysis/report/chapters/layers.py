@@ -11,7 +11,17 @@ from typing import Any
 from pymatgen.core.periodic_table import Element
 
 from ....configs.errors import StructureError
-from ....workflows.roles import Arrangement, Chunk, HopEnd, Host, PolymorphCell, Strained
+from ....workflows.roles import (
+    Arrangement,
+    Chunk,
+    Exchanged,
+    HopEnd,
+    Host,
+    PolymorphCell,
+    StackHost,
+    Strained,
+    Vacancy,
+)
 from ...figures.layers import layer_content_figure, layers_figure
 from ...layers.geometry import AtomicPlane, CationLayer, LayeredGeometry, layered_geometry
 from ...words import file_stem
@@ -180,7 +190,7 @@ def _wanted(case: Case) -> list[Finished]:
         if not _may_be_layered(found):
             continue
         if found.document.kind == "relax":
-            if isinstance(role, (HopEnd, Strained, PolymorphCell)):
+            if isinstance(role, (Exchanged, HopEnd, PolymorphCell, StackHost, Strained, Vacancy)):
                 continue
             if found.entry.plan["step"] != "oxygen_loss" or isinstance(role, (Host, Arrangement)):
                 kept.append(found)

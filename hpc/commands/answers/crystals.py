@@ -119,6 +119,15 @@ class Modulus(TypedDict):
     hill: float
 
 
+class CleavageRow(TypedDict):
+    """What parts a crystal along a facet, J/m²: twice the surface energy, relaxed and with the slab as it was cut."""
+
+    facet: list[int]
+    relaxed: float
+    unrelaxed: float | None
+    n_atoms: int
+
+
 class Elasticity(Answer):
     """Elastic tensor in Voigt's notation, GPa, and what follows from it."""
 
@@ -135,3 +144,4 @@ class Elasticity(Answer):
     smallest_eigenvalue: float
     residual: float
     n_strains: int
+    cleavage: CleavageRow | None

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from catholyte.analysis.oxygen.surface import DepthProfile, DepthVacancy, depths
+from catholyte.analysis.oxygen.surface import DepthProfile, DepthVacancy
 from catholyte.configs.errors import InputError
+from catholyte.structures.defects.depth import depths
 
 
 def slab(shift: float = 0.0) -> Structure:

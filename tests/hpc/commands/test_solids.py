@@ -18,10 +18,14 @@ def test_the_elastic_tensor_is_computed_once(catholyte: Run, tmp_path: Path) -> 
     assert found["tensor"][0][0] == pytest.approx(found["tensor"][1][1], rel=1e-3)
     assert found["pugh"] == pytest.approx(found["bulk"]["hill"] / found["shear"]["hill"])
     assert found["n_strains"] == 3
+    assert found["cleavage"] is None
     status, out, err = catholyte(*arguments)
     assert status == 0
     assert "bulk modulus" in out
     assert "running" not in err
+    cleaved = answer(catholyte(*arguments, "--facet", "111", "--json"))["cleavage"]
+    assert cleaved["facet"] == [1, 1, 1]
+    assert 0.3 < cleaved["relaxed"] < cleaved["unrelaxed"] < 3.0
 
 
 @pytest.mark.slow
@@ -56,6 +60,7 @@ def test_a_short_run_gives_no_conductivity_and_says_why(catholyte: Run, tmp_path
         (("elastic", "LCX"), "LCX"),
         (("elastic", "Li2O", "--engine", "gpaw"), "unknown potential 'gpaw'"),
         (("elastic", "Li2O", "--strain", "0", "0.01"), "amplitudes above 0"),
+        (("elastic", "Li2O", "--facet", "000"), "plane"),
         (("conductivity", "Li2O", "--temperatures", "300"), "two temperatures or more"),
         (("conductivity", "Li2O", "--temperatures", "warm,hot"), "two temperatures or more"),
         (("conductivity", "Li2O", "--timestep", "9"), "too long for Li"),

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from pymatgen.core import Lattice, Structure
 
 from catholyte.analysis.cells.elasticity import Elasticity
+from catholyte.analysis.figures.across import segregation_figure, stack_vacancy_figure
 from catholyte.analysis.figures.cells import LatticeParameter, StackView, lattice_figure, stack_figure
 from catholyte.analysis.figures.curves import density_figure, msd_figure, pair_figure
 from catholyte.analysis.figures.depth import DepthPanel, alignment_figure, depth_figure
@@ -77,10 +78,13 @@ from catholyte.analysis.thermodynamics.volume import Volumes
 from catholyte.analysis.thermodynamics.volume_changes import named_reaction, parse_products
 from catholyte.analysis.transport.barriers import Barrier, barrier, network
 from catholyte.analysis.transport.conductivity import Conductivity, TemperaturePoint, conductivity
+from catholyte.analysis.transport.segregation import IonEnergy, Segregation
+from catholyte.analysis.transport.stack_vacancies import StackProfile, StackVacancy
 from catholyte.analysis.transport.void import Breathing, void_balance
 from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.configs.steps.oxygen_loss import OxygenConditions
 from catholyte.structures.crystals.crystal import conventional
+from catholyte.structures.defects.depth import stack_depths
 from catholyte.structures.defects.hops import Hop
 from catholyte.structures.trajectories.frames import Frames
 from catholyte.tests.support import crystals
@@ -414,6 +418,32 @@ def _vacancies() -> Figure:
     return vacancy_depth_figure(DepthProfile("LCO(104)", "chgnet", tuple(found), 6.3))
 
 
+def _across() -> Figure:
+    heights = np.arange(12) * 2.1
+    tags = ["LCO"] * 4 + ["Li2CO3"] * 3 + ["LPSCl"] * 5
+    coords = [[0, 0, height / 25.2] for height in heights]
+    cell = Structure(Lattice.orthorhombic(5, 5, 25.2), ["Li"] * 12, coords, site_properties={"layer": tags})
+    level = {"LCO": 3.9, "Li2CO3": 3.4, "LPSCl": 2.3}
+    stack = stack_depths(cell)
+    vacancies = [
+        StackVacancy(
+            element, tag, height, below, 1.0, rise + level[tag] + 0.1 * below, rise + level[tag] + 0.9 + 0.1 * below, ""
+        )
+        for element, rise in (("Li", 0.0), ("O", 0.4))
+        for tag, height, below in zip(stack.tags, stack.heights, stack.depths, strict=True)
+        if element == "Li" or tag != "LPSCl"
+    ]
+    return stack_vacancy_figure(StackProfile("LCO|Li2CO3|LPSCl", "chgnet", stack, tuple(vacancies)))
+
+
+def _segregation() -> Figure:
+    def one(label: str, element: str, slope: float) -> Segregation:
+        places = tuple(IonEnergy(depth, 0, slope * (6.0 - depth) / 6.0, "") for depth in (0.0, 2.0, 4.0, 6.0))
+        return Segregation(label, element, "chgnet", places, 6.3, exchanged=False)
+
+    return segregation_figure([one("Ti in LCO(104)", "Ti", 0.4), one("Ni in NCM811(104)", "Ni", -0.25)])
+
+
 _SOURCE = "phase set toy (tier chgnet)"
 _IONS = {"host": {"Co3+": 12.0, "Ni2+": 3.0}, "4 V_Li": {"Co3+": 8.0, "Co4+": 4.0, "Ni3+ low spin": 3.0}}
 #: name of the function to the figure
@@ -449,6 +479,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "void_figure": _void,
     "vacancy_depth_figure": _vacancies,
     "polymorph_figure": _polymorphs,
+    "stack_vacancy_figure": _across,
+    "segregation_figure": _segregation,
     "depth_figure": _depth,
     "alignment_figure": _alignment,
     "dos_figure": lambda: dos_figure(

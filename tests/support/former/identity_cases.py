@@ -30,6 +30,7 @@ from catholyte.workflows.documents import Restart
 from catholyte.workflows.engines.engine import CalculationMaker, Engine
 from catholyte.workflows.engines.registry import ENGINES, load_backend
 from catholyte.workflows.engines.tasks import Dos, MolecularDynamics, Relax, Static, Task
+from catholyte.workflows.flows.across import StackVacanciesMaker
 from catholyte.workflows.flows.barrier import BandTask
 from catholyte.workflows.flows.dynamics import QuenchSchedule, TrajectoryRun, chunk_jobs, ladder_jobs, melt_quench_flow
 from catholyte.workflows.flows.elastic import elastic_jobs
@@ -50,7 +51,7 @@ RECIPES = ("core-shell", "glassy-ceramic", "gsirr", "lattices", "li-rich", "nmc5
 PLANS = tuple((recipe, engine) for recipe in RECIPES for engine in ("own", "vasp", "rehearsal", "chgnet", "gpaw"))
 #: recipe and step that recipes got after their digests were taken; their jobs are kept one by one among the direct ones
 LATER = {("gsirr", "oxygen_loss"), ("core-shell", "oxygen_loss")}
-LATER_STEPS = ("transport", "mechanics", "conductivity", "polymorphs", "deciding_phases")
+LATER_STEPS = ("across", "segregation", "transport", "mechanics", "conductivity", "polymorphs", "deciding_phases")
 METHOD = Method(hubbard_u={"Co": 3.9, "W": 6.2}, cutoff=400.0, kpoints=(2, 2, 2), smearing=0.05)
 
 
@@ -170,6 +171,10 @@ def _flows() -> Iterator[tuple[str, list[Job]]]:
         _whole(oxygen_loss_flow(cells, "LCO", ladder, levels["chgnet and gpaw"], orderings)),
     )
     yield "interface", _interface()
+    stack = _lih() * (1, 1, 2)
+    stack.add_site_property("layer", ["below" if site.frac_coords[2] < 0.49 else "above" for site in stack])
+    relax = Relax(relax_cell=False, keep_symmetry=False).model_dump(mode="json")
+    yield "across", _whole(Flow([StackVacanciesMaker(engine=chgnet, relax=relax, most=2).make(stack, "LiH|LiH")]))
 
 
 def _replica(engine: Engine, number: int) -> list[Job]:
