@@ -8,10 +8,13 @@ __all__ = [
     "CELL",
     "COMPOUNDS",
     "CUTOFF",
+    "DEPTH",
     "ELEMENT",
+    "ENERGY",
     "GAP",
     "HEIGHT",
     "HUBBARD_U",
+    "ITS_DEPTH",
     "JOB",
     "KIND",
     "KPOINT_DENSITY",
@@ -48,10 +51,13 @@ __all__ = [
 CELL = Column("label", "cell")
 COMPOUNDS = Column("basis", "compounds", chemical=True)
 CUTOFF = Column("cutoff", "cutoff (eV)", 0)
+DEPTH = Column("depth", "depth (Å)", 2)
 ELEMENT = Column("element", "element")
+ENERGY = Column("energy", "energy (eV)", 3)
 GAP = Column("gap", "gap (eV)", 2)
 HEIGHT = Column("height", "height (Å)", 2)
 HUBBARD_U = Column("u", "U (eV)")
+ITS_DEPTH = Column("depth", "its depth (Å)", 2)
 JOB = Column("job", "job")
 KIND = Column("kind", "kind")
 KPOINT_DENSITY = Column("density", "k points × atoms", 0)

@@ -12,7 +12,7 @@ from ....workflows.roles import Candidate, Reference, Role, Stack
 from ...figures.cells import StackView, stack_figure
 from ...words import file_stem
 from ..case import Finished
-from ..columns import N_ATOMS, SYSTEM, TIER
+from ..columns import ENERGY, N_ATOMS, SYSTEM, TIER
 from ..content import Column, Picture, Table
 
 __all__ = ["ATOMS", "Chosen", "candidates_table", "cells_table", "joints_table", "picture"]
@@ -161,7 +161,7 @@ def candidates_table(chosen: Sequence[Chosen]) -> Table:
         Column("candidate", "candidate"),
         N_ATOMS,
         _STRAIN,
-        Column("energy", "energy (eV)", 3),
+        ENERGY,
         Column("excess", "above the strained crystals (meV/Å²)", 2),
         Column("taken", "taken"),
         TIER,

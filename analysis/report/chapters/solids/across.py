@@ -21,7 +21,7 @@ from ....transport.stack_vacancies import StackProfile, stack_profile
 from ....words import file_stem, number, tier_label
 from ...case import Case
 from ...chapter import Chapter, Problems, phases_of
-from ...columns import ELEMENT, HEIGHT, MATERIAL, TIER, VOLTAGE
+from ...columns import DEPTH, ELEMENT, HEIGHT, ITS_DEPTH, MATERIAL, TIER, VOLTAGE
 from ...content import Answer, Block, Column, KeyNumber, Picture, Table, Text, Value
 from ...quantity import Quantity
 
@@ -121,7 +121,7 @@ def _first(one: StackProfile) -> Table:
         MATERIAL,
         Column("n", "sites"),
         _LOWEST,
-        Column("depth", "its depth (Å)", 2),
+        ITS_DEPTH,
         Column("preference", "inside − joint (eV)", 3),
         Column("verdict", "it leaves"),
         TIER,
@@ -182,7 +182,7 @@ def _sites(one: StackProfile) -> Table:
         ELEMENT,
         MATERIAL,
         HEIGHT,
-        Column("depth", "depth (Å)", 2),
+        DEPTH,
         Column("share", "stands for atoms", 1),
         Column("frozen", "on the frozen lattice (eV)", 3),
         Column("energy", "vacancy (eV)", 3),

@@ -14,7 +14,7 @@ from ....transport.segregation import Segregation, segregation
 from ....words import number
 from ...case import Case
 from ...chapter import Chapter, Problems
-from ...columns import SYSTEM, TIER
+from ...columns import DEPTH, ENERGY, ITS_DEPTH, SYSTEM, TIER, VERDICT
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
 from ...quantity import Quantity
 
@@ -52,8 +52,8 @@ def _blocks(results: SegregationResults) -> list[Block]:
     first = (
         SYSTEM,
         Column("energy", f"within {OUTER:g} Å of a face (eV)", 3),
-        Column("depth", "its depth (Å)", 2),
-        Column("verdict", "verdict"),
+        ITS_DEPTH,
+        VERDICT,
         Column("against", "against"),
         TIER,
     )
@@ -80,7 +80,7 @@ def _blocks(results: SegregationResults) -> list[Block]:
         for one in results.found
         for place in one.places
     ]
-    columns = (SYSTEM, Column("depth", "depth (Å)", 2), Column("energy", "energy (eV)", 3), TIER)
+    columns = (SYSTEM, DEPTH, ENERGY, TIER)
     return [*blocks, Table("segregation_depths", "Ions by depth", columns, rows)]
 
 

@@ -11,7 +11,7 @@ from ....oxygen.surface import OUTER, RESOLVED, DepthProfile, depth_profile
 from ....words import file_stem, number
 from ...case import Case
 from ...chapter import Chapter, Problems
-from ...columns import LI_VACANCIES, TIER
+from ...columns import DEPTH, LI_VACANCIES, TIER
 from ...content import Block, Column, KeyNumber, Picture, Table, Text, Value
 from ...quantity import Quantity
 from ..oxygen import OXYGEN_LOSS
@@ -62,7 +62,7 @@ def _blocks(results: SurfaceOxygen) -> list[Block]:
         ]
         columns = (
             LI_VACANCIES,
-            Column("depth", "depth (Å)", 2),
+            DEPTH,
             Column("environment", "first shell"),
             Column("bridge", "oxygen of"),
             Column("energy", "formation energy (eV)", 3),
