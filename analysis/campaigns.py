@@ -74,6 +74,7 @@ class Entry:
         kept = _chosen(self.plan, _PLANNED)
         kept["state"] = self.state
         kept.update(_chosen(self.record, _RECORDED))
+        kept["attempts"] = kept["attempts"] or 0  # of a job that no ledger knows yet
         kept["cause"] = (self.record.get("cause") or {}).get("message")
         kept["imported"] = (self.record.get("imported") or {}).get("path")
         return kept

@@ -105,8 +105,12 @@ def controller(cluster: Cluster) -> Any:
     path = cluster.work_dir / "jobflow-remote" / f"{project_name(cluster)}.yaml"
     try:
         found = JobController.from_project(Project.model_validate(YAML(typ="safe").load(path)))
-        if found.auxiliary.find_one({"next_id": {"$exists": True}}) is None:
-            found.reset(reset_output=False, max_limit=0)
+        try:
+            if found.auxiliary.find_one({"next_id": {"$exists": True}}) is None:
+                found.reset(reset_output=False, max_limit=0)
+        except PyMongoError:
+            found.close()
+            raise
     except ConnectionFailure:
         raise  # for those who wait until it is back
     except PyMongoError as error:

@@ -20,6 +20,7 @@ from catholyte.workflows.roles import (
     Candidate,
     Chunk,
     Control,
+    Exchanged,
     HopEnd,
     Host,
     Main,
@@ -29,8 +30,10 @@ from catholyte.workflows.roles import (
     Reference,
     Role,
     Stack,
+    StackHost,
     Strained,
     Substituted,
+    Vacancy,
     Variation,
     read_role,
 )
@@ -102,7 +105,7 @@ def test_labels_and_roles_of_new_jobs_agree(monkeypatch: pytest.MonkeyPatch) -> 
     fix_versions(monkeypatch)
     jobs = [job for job in direct_jobs().values() if isinstance(job.maker, CalculationMaker)]
     told = [(job.function_args[1], read_role(job.function_kwargs.get("role"))) for job in jobs]
-    later = (HopEnd, PolymorphCell, Strained)  # kinds that no former document has
+    later = (Exchanged, HopEnd, PolymorphCell, StackHost, Strained, Vacancy)  # kinds that no former document has
     placed = [(label, role) for label, role in told if role is not None and not isinstance(role, (Chunk, *later))]
     assert [(label, role) for label, role in placed if former_role(label) != role] == []
     kinds = {type(role) for _, role in placed}

@@ -95,7 +95,7 @@ def _numbers(results: SegregationResults) -> list[KeyNumber]:
             f"{len(one.places)} depths",
             RESOLVED,
             "what relaxations leave untold",
-            names=("segregation", *one.label.split(" in ", 1)),
+            names=("segregation", one.element, one.label[len(f"{one.element} in ") :]),
         )
         for one in results.found
         if one.energy is not None
