@@ -61,7 +61,10 @@ def _run(root: Path, *arguments: str) -> str:
 
 @pytest.mark.parametrize(
     "heading",
-    [pytest.param(path, marks=pytest.mark.slow if path in ("A step", "A potential") else ()) for path in PATHS],
+    [
+        pytest.param(path, marks=pytest.mark.slow if path in ("A step", "A potential", "An analysis") else ())
+        for path in PATHS
+    ],
 )
 def test_the_path_takes_the_files_it_says_and_works(heading: str, tmp_path: Path) -> None:
     goal, runs = PATHS[heading]

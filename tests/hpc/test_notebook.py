@@ -64,6 +64,7 @@ def test_centres_are_those_of_the_command(campaign: Campaign, place: Path, catho
     assert frame["center"].tolist() == pytest.approx([row["center"] for row in told])
 
 
+@pytest.mark.slow
 def test_tables_and_figures_are_those_of_the_report(campaign: Campaign, tmp_path: Path) -> None:
     mutual = campaign.reaction("LCO", "LPSCl").mutual.energy
     frame = campaign.tables["reactions"]

@@ -114,6 +114,7 @@ def test_molecular_solids_are_flagged() -> None:
     assert flagged == {"S": {True}, "LCO": {False}}
 
 
+@pytest.mark.slow
 def test_every_material_of_the_library() -> None:
     """An unrelaxed cell deviates by nothing, whatever its setting, order or supercell."""
     for name, found in load_materials().items():

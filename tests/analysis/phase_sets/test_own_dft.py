@@ -128,6 +128,7 @@ def test_a_material_that_the_set_lacks_joins_and_a_public_energy_stays() -> None
     assert "-6.2000 in the set (toy-CoO, tier vasp)" in told
 
 
+@pytest.mark.slow
 def test_what_the_production_path_computes_is_at_the_scale_and_a_rehearsal_of_it_joins_nothing(tmp_path: Path) -> None:
     cell = calculation_cell(material("CoO"))
     backend = RehearsalBackend({**SETTINGS, "polling_time": 0.05, "moment_scales": [1.0]})

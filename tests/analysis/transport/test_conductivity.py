@@ -58,6 +58,7 @@ def measured(seed: int) -> list[TemperaturePoint]:
     return points
 
 
+@pytest.mark.slow
 def test_a_known_jump_model_lies_within_its_interval(monkeypatch: pytest.MonkeyPatch, refereed: Referee) -> None:
     monkeypatch.setattr(estimator, "_kinisi", lambda *_: None)  # another estimate, not used here
     seeds, energies, extrapolated = 30, 0, 0

@@ -192,6 +192,7 @@ def test_hours_by_step_add_up(source: BoardSource) -> None:
     assert steps["bulk"].spent == pytest.approx(36 / 3600)
 
 
+@pytest.mark.slow
 def test_the_export_holds_numbers_layers_and_the_comparison(source: BoardSource, tmp_path: Path) -> None:
     source.beside = moving_campaign()
     export_board(source, tmp_path)

@@ -362,6 +362,7 @@ def test_thousands_of_jobs_come_in_pages() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_export_stands_alone(tmp_path: Path) -> None:
     files = export_board(mixed_campaign(), tmp_path)
     assert {path.suffix for path in files} == {".html", ".css", ".js"}

@@ -157,6 +157,7 @@ def test_a_killed_import_leaves_nothing_half_done(
     assert len(run_import(catholyte, store, folder, "--recipe", recipe)["duplicates"]) == len(made)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_leaves_whole_results(
     made: dict[str, Finished], recipe: Path, tmp_path: Path, catholyte: Run
 ) -> None:

@@ -150,6 +150,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cathode", "electrolyte", "coatings"), PAIRS)
 def test_every_pair_of_the_library_is_planned_in_every_step(
     catholyte: Run, folder: Path, cathode: str, electrolyte: str, coatings: tuple[str, ...]

@@ -58,6 +58,7 @@ def plan() -> Plan:
     return build_plan(*load_recipe("nmc532-lgps"), "vasp", "oxygen_loss")
 
 
+@pytest.mark.slow
 def test_the_plan_of_the_shipped_recipe_ranks_thirty_orderings_and_says_what_follows(plan: Plan):
     engines = Counter((job.engine, job.tier) for job in plan.jobs)
     assert engines == {
@@ -86,6 +87,7 @@ def test_the_plan_carries_the_settings_of_the_source(plan: Plan):
     assert level.method["hubbard_u"] == U
 
 
+@pytest.mark.slow
 def test_every_job_of_the_ladder_is_written_with_the_settings_of_the_source(tmp_path: Path):
     recipe = shortened(tmp_path, "nmc532-lgps", lithium_vacancies=[0, 1], candidates=1, samples=1, max_sites=2)
     document = inputs(str(recipe), tmp_path / "in", only="oxygen_loss")

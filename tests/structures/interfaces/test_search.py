@@ -125,6 +125,7 @@ def test_budget_too_small_names_the_smallest_cell() -> None:
     assert len(interfaces(parts, InterfaceSpec(32))[0].structure) == 32
 
 
+@pytest.mark.slow
 def test_all_terminations_are_told_apart() -> None:
     found = interfaces([_part("LCO", 1, 0, 4), _part("LPSCl", 1, 0, 0)], InterfaceSpec(140, all_terminations=True))
     names = {(f.faces[0].slab.termination.label, f.faces[1].slab.bottom, f.faces[1].turned) for f in found}

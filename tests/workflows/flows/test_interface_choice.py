@@ -41,6 +41,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltInterfaces:
     return maker.build("LCO|CoO")
 
 
+@pytest.mark.slow
 def test_candidates_are_registries_of_cells_with_references_of_their_own(built: BuiltInterfaces) -> None:
     assert sorted({candidate.cell for candidate in built.candidates}) == list(range(len(built.references)))
     assert built.materials == {"a": "LCO", "b": "LPSCl"}
@@ -56,6 +57,7 @@ def test_candidates_are_registries_of_cells_with_references_of_their_own(built: 
         assert len({str((record["orientation"], record["shifts"])) for record in records}) == len(records)
 
 
+@pytest.mark.slow
 def test_the_least_energy_above_the_strained_crystals_is_taken(built: BuiltInterfaces) -> None:
     """Per atom the crystals have -1 eV; each candidate is put so many eV/Å² above them."""
     crystals = [
@@ -83,6 +85,7 @@ def test_the_least_energy_above_the_strained_crystals_is_taken(built: BuiltInter
     assert chosen(*[0.02] * number).chosen == 0
 
 
+@pytest.mark.slow
 def test_with_vacuum_the_interface_is_ranked_and_not_its_outer_faces(built: BuiltInterfaces) -> None:
     """Two cells: the second has cheap outer faces (0.01 eV/Å² a face instead of 0.05) and the worse interface."""
     first = [next(one for one in built.candidates if one.cell == cell) for cell in (0, 1)]

@@ -61,6 +61,7 @@ def test_nothing_large_stays_in_the_job_and_it_lies_beside_it(relaxed: tuple[Cal
     assert {path.name for path in next((place / "handed").iterdir()).iterdir()} == {WAVES, CHARGE, "about.json"}
 
 
+@pytest.mark.slow
 def test_the_next_job_takes_waves_on_the_same_mesh_and_the_charge_on_another(
     relaxed: tuple[CalculationDocument, Path],
 ) -> None:

@@ -59,6 +59,7 @@ def joined(document: CalculationDocument) -> str:
     )[0]
 
 
+@pytest.mark.slow
 def test_a_run_killed_twice_equals_the_undisturbed_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: CalculationDocument
 ) -> None:
