@@ -23,24 +23,27 @@ __all__ = ["SEGREGATION", "SegregationResults"]
 
 @dataclass(frozen=True)
 class SegregationResults:
-    """Energies of all systems, and why some are missing."""
+    """Energies of all systems, the slab that each is in, by its label, and why some are missing."""
 
     found: list[Segregation]
+    slabs: dict[str, str]
     texts: list[Text]
 
 
 def _evaluate(case: Case, step: SegregationStep) -> SegregationResults:
-    problems, results = Problems(), list[Segregation]()
+    problems, results, slabs = Problems(), list[Segregation](), dict[str, str]()
     documents = [found.document for found in case.of("segregation")]
     for system in step.systems:
-        label = system.label(name_of(system.material))
+        material = name_of(system.material)
+        label = system.label(material)
+        slabs[label] = system.slab.label(material)
         own = [one for one in documents if isinstance(one.role, Exchanged) and one.role.of == label]
         slab = next((one for one in own if isinstance(one.role, Exchanged) and one.role.origin is None), None)
         with problems.attempt(label):
             if system.exchanged and slab is None:
                 raise InputError("the slab without exchange has not been relaxed yet")
             results.append(segregation(label, slab, own))
-    return SegregationResults(results, [*case.missing("segregation", ()), *problems.texts])
+    return SegregationResults(results, slabs, [*case.missing("segregation", ()), *problems.texts])
 
 
 def _blocks(results: SegregationResults) -> list[Block]:
@@ -95,7 +98,7 @@ def _numbers(results: SegregationResults) -> list[KeyNumber]:
             f"{len(one.places)} depths",
             RESOLVED,
             "what relaxations leave untold",
-            names=("segregation", one.element, one.label[len(f"{one.element} in ") :]),
+            names=("segregation", one.element, results.slabs[one.label]),
         )
         for one in results.found
         if one.energy is not None
