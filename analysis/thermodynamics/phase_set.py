@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,8 +101,9 @@ class Subject:
         return parse_formula(self.formula)
 
 
+@lru_cache(maxsize=20_000)
 def parse_formula(formula: str) -> Composition:
-    """Return the composition of a chemical formula such as ``Li6PS5Cl``.
+    """Return the composition of a chemical formula such as ``Li6PS5Cl``; the same object for the same text.
 
     Raises
     ------
@@ -210,6 +211,15 @@ class PhaseSet(Spec):
         return found
 
     @cached_property
+    def by_material(self) -> dict[str, list[PhaseEntry]]:
+        """Entries by the material of the library that they are."""
+        found: dict[str, list[PhaseEntry]] = {}
+        for entry in self.entries:
+            if entry.material:
+                found.setdefault(entry.material, []).append(entry)
+        return found
+
+    @cached_property
     def systems(self) -> dict[tuple[str, ...], Any]:
         """Chemical systems as numbers, the last asked for at the end: :class:`.hull.Phases` keeps them here, so that
         they live as long as the set and belong to no other."""
@@ -303,7 +313,7 @@ class PhaseSet(Spec):
         InputError
             If it holds an element outside the set.
         """
-        labelled = [entry for entry in self.entries if entry.material == name]
+        labelled = self.by_material.get(name)
         if labelled:
             lowest = min(labelled, key=lambda entry: entry.energy_per_atom)
             spelled = self._from_formula(name)
@@ -333,7 +343,7 @@ class PhaseSet(Spec):
             raise UnknownNameError(
                 f"{name!r} is neither a material nor a chemical formula; {near_match_hint(name, known)}"
             ) from None
-        labelled = [entry for entry in self.entries if entry.material == found.name]
+        labelled = self.by_material.get(found.name)
         entry = (
             min(labelled, key=lambda entry: entry.energy_per_atom)
             if labelled
