@@ -83,6 +83,6 @@ def _nothing(case: Case, step: str) -> str:
     jobs = [entry for entry in case.entries if entry.plan["step"] == step]
     done = sum(entry.state in FINISHED for entry in jobs)
     if jobs:
-        return f"Not answered yet: {done} of {len(jobs)} jobs are finished."
+        return f"{done} of {len(jobs)} jobs are finished, too few for a number."
     only = f" --only {step}" if any(kind.name == step and kind.long for kind in STEP_KINDS) else ""
-    return f"Not answered yet: 0 jobs of the step {step} were planned; run `catholyte run {case.recipe.name}{only}`."
+    return f"0 jobs so far: `catholyte run {case.recipe.name}{only}` plans and runs them."
