@@ -24,8 +24,8 @@ def sentence_of(key: KeyNumber) -> str:
     kind = f", ±: {key.uncertainty_kind}" if sigma and key.uncertainty_kind else ""
     half = key.half_width
     sign = ""
-    if half is not None and key.unit in ("eV", "e") and key.value:
-        sign = "; the sign is decided" if abs(key.value) > half else "; the sign is undecided"
+    if half is not None and key.unit in ("eV", "e") and 0 < abs(key.value) <= half:
+        sign = "; the sign is undecided"
     return f"{key.quantity}: {number(key.value, key.digits)}{sigma} {key.unit}{kind}{sign}."
 
 

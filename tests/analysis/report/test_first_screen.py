@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from catholyte.analysis.records import Records
 from catholyte.analysis.report.claims import recipe_case
-from catholyte.analysis.report.content import KeyNumber
+from catholyte.analysis.report.content import KeyNumber, Picture, Section
 from catholyte.analysis.report.first_screen import Reply, replies
 from catholyte.analysis.report.page import CHAPTERS, write_report
 from catholyte.analysis.report.quantities.answers import pair_answer, screen_answer, sentence_of, told, window_answer
@@ -71,6 +72,7 @@ def test_the_layer_that_is_named_is_the_one_with_the_least_reactive_worst_interf
 
 def test_a_sign_within_its_spread_is_undecided_and_a_number_without_a_value_says_nothing() -> None:
     assert sentence_of(KEY).endswith("LCO: −0.44 ± 3.36 eV, ±: spread over zeros; the sign is undecided.")
+    assert sentence_of(replace(KEY, value=4.0)).endswith("LCO: 4.00 ± 3.36 eV, ±: spread over zeros.")
     bare = replace(KEY, uncertainty=None)
     assert sentence_of(bare).endswith("LCO: −0.44 eV.")
     assert told([KeyNumber("nothing", None, "eV", 2, "vasp", "")]) is None
@@ -102,6 +104,16 @@ def test_questions_agree_in_number_and_name_few_pairs() -> None:
     )
     assert REACTIONS.question(few) == "How strongly do LCO | LPSCl and CoO | LPSCl react, and to what?"
     assert MECHANICS.question(MechanicsStep(materials=("LCO",))) == "How stiff and how brittle is LCO?"
+
+
+def test_a_chapter_without_an_answer_of_its_own_gives_its_first_numbers_and_figure() -> None:
+    case = recipe_case(load_recipe("core-shell")[0])
+    key = replace(KEY, quantity="Bulk modulus of LCO", value=120.4, unit="GPa")
+    section = Section("mechanics", "Mechanics", [Picture("moduli", Figure(), "moduli")], [key])
+    (said,) = [reply for reply in replies(case, CHAPTERS, [section]) if reply.chapter == "mechanics"]
+    assert said.answered
+    assert said.sentences[0].startswith("Bulk modulus of LCO: 120.40 ± 3.36 GPa")
+    assert said.picture is section.pictures[0]
 
 
 def test_glyphs_of_all_figures_are_drawn_once() -> None:
