@@ -211,15 +211,6 @@ class PhaseSet(Spec):
         return found
 
     @cached_property
-    def by_material(self) -> dict[str, list[PhaseEntry]]:
-        """Entries by the material of the library that they are."""
-        found: dict[str, list[PhaseEntry]] = {}
-        for entry in self.entries:
-            if entry.material:
-                found.setdefault(entry.material, []).append(entry)
-        return found
-
-    @cached_property
     def systems(self) -> dict[tuple[str, ...], Any]:
         """Chemical systems as numbers, the last asked for at the end: :class:`.hull.Phases` keeps them here, so that
         they live as long as the set and belong to no other."""
@@ -313,7 +304,7 @@ class PhaseSet(Spec):
         InputError
             If it holds an element outside the set.
         """
-        labelled = self.by_material.get(name)
+        labelled = [entry for entry in self.entries if entry.material == name]
         if labelled:
             lowest = min(labelled, key=lambda entry: entry.energy_per_atom)
             spelled = self._from_formula(name)
@@ -343,7 +334,7 @@ class PhaseSet(Spec):
             raise UnknownNameError(
                 f"{name!r} is neither a material nor a chemical formula; {near_match_hint(name, known)}"
             ) from None
-        labelled = self.by_material.get(found.name)
+        labelled = [entry for entry in self.entries if entry.material == found.name]
         entry = (
             min(labelled, key=lambda entry: entry.energy_per_atom)
             if labelled
