@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,6 @@ from .campaigns import FINISHED, Campaigns, Entry
 from .former_labels import former_role
 
 if TYPE_CHECKING:
-    from jobflow import JobStore
-    from maggma.stores import Store
     from pymatgen.core.structure import Structure
 
 __all__ = ["Other", "Records", "Result", "in_campaign"]
@@ -68,22 +66,21 @@ class Records(Campaigns):
 
     Parameters
     ----------
-    outputs : JobStore or callable
-        Documents, with the additional store for large arrays, or what connects to it when they are asked for.
+    outputs : job store or callable
+        Documents, with the additional store for large arrays, or what connects to it when they are asked for; of
+        jobflow's `JobStore` its ``query`` and ``additional_stores`` are used.
     states, campaigns : collection
         Objects with the pymongo collection interface.
     rehearsals : bool
         Hand out the documents of rehearsals too; their numbers are invented.
     """
 
-    def __init__(
-        self, outputs: JobStore | Callable[[], JobStore], states: Any, campaigns: Any, *, rehearsals: bool = False
-    ) -> None:
+    def __init__(self, outputs: Any, states: Any, campaigns: Any, *, rehearsals: bool = False) -> None:
         super().__init__(states, campaigns)
         self._source, self._rehearsals = outputs, rehearsals
 
     @cached_property
-    def _outputs(self) -> JobStore:
+    def _outputs(self) -> Any:
         return self._source() if callable(self._source) else self._source
 
     def calculations(self) -> Iterator[tuple[str, CalculationDocument]]:
@@ -174,7 +171,6 @@ class Records(Campaigns):
 
     def _load(self, answers: list[dict[Any, Any]]) -> None:
         """Put the large arrays where their place is kept: documents hold them in fields of their own."""
-        stores: dict[str, Store] = self._outputs.additional_stores  # type: ignore[has-type]  # jobflow gives it none
         wanted: dict[str, dict[str, tuple[dict[str, Any], str]]] = {}
         for output in (answer["output"] for answer in answers if isinstance(answer.get("output"), dict)):
             for field in LARGE_FIELDS:
@@ -182,7 +178,9 @@ class Records(Campaigns):
                 if isinstance(kept, dict) and "blob_uuid" in kept:
                     wanted.setdefault(kept["store"], {})[kept["blob_uuid"]] = (output, field)
         for name, places in wanted.items():
-            for blob in stores[name].query({"blob_uuid": {"$in": list(places)}}, ["blob_uuid", "data"]):
+            for blob in self._outputs.additional_stores[name].query(
+                {"blob_uuid": {"$in": list(places)}}, ["blob_uuid", "data"]
+            ):
                 output, field = places[blob["blob_uuid"]]
                 output[field] = blob["data"]
 

@@ -1,6 +1,6 @@
 """Physical constants in the units of the package: eV, Å, K, mol.
 
-The four from which all follow are those that define the units (SI Brochure, 9th edition, 2019), as numbers: importing
+Four from which they follow are those that define the units (SI Brochure, 9th edition, 2019), as numbers: importing
 ``scipy.constants`` would cost every command a tenth of a second. A test holds them against it.
 """
 
@@ -10,6 +10,7 @@ __all__ = [
     "AVOGADRO",
     "BOLTZMANN",
     "ELEMENTARY_CHARGE",
+    "E_OVER_EPSILON_0",
     "FARADAY",
     "GAS",
     "J_PER_M2",
@@ -26,6 +27,8 @@ AVOGADRO = 6.02214076e23
 _BOLTZMANN_SI = 1.380649e-23
 #: m
 _ANGSTROM = 1e-10
+#: electric constant, F/m: CODATA 2022, measured
+_EPSILON_0 = 8.8541878188e-12
 
 #: Boltzmann constant, eV/K
 BOLTZMANN = _BOLTZMANN_SI / ELEMENTARY_CHARGE
@@ -41,3 +44,5 @@ KJ_PER_MOL = FARADAY / 1000
 J_PER_M2 = ELEMENTARY_CHARGE / _ANGSTROM**2
 #: eV/Å³ in one kbar
 KBAR = 1e8 * _ANGSTROM**3 / ELEMENTARY_CHARGE
+#: e / ε₀, V·Å
+E_OVER_EPSILON_0 = ELEMENTARY_CHARGE / _EPSILON_0 / _ANGSTROM

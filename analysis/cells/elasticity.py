@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from ase.units import GPa
-from pymatgen.analysis.elasticity.elastic import ElasticTensor
 from pymatgen.core.structure import Structure
 
 from ...configs.arrays import Floats
@@ -174,6 +173,8 @@ def elasticity(label: str, tier: str, crystal: Structure, fitted: tuple[Floats, 
     CalculationError
         If the crystal is unstable: an eigenvalue of the tensor is not positive.
     """
+    from pymatgen.analysis.elasticity.elastic import ElasticTensor  # brings sympy: most of a second
+
     tensor, residual = fitted
     if (smallest := _smallest(tensor)) <= 0:
         raise CalculationError(

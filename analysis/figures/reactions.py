@@ -229,9 +229,13 @@ class WindowLadder:
 
 
 def window_figure(
-    ladders: Sequence[WindowLadder], tier: Tier | str, voltages: tuple[float, float] = (0.0, 5.0)
+    ladders: Sequence[WindowLadder],
+    tier: Tier | str,
+    voltages: tuple[float, float] = (0.0, 5.0),
+    *,
+    listed: bool = True,
 ) -> Figure:
-    """Stability windows as bars over the voltage, the steps numbered, their reactions listed below.
+    """Stability windows as bars over the voltage, with a tick for each step.
 
     Parameters
     ----------
@@ -241,6 +245,8 @@ def window_figure(
         Tier or phase set of the energies, shown in the caption.
     voltages : tuple of float
         V vs Li/Li+, ends of the axis.
+    listed : bool
+        Number the steps and list their reactions below; not where a table does.
 
     Raises
     ------
@@ -249,25 +255,26 @@ def window_figure(
     """
     if not ladders:
         raise InputError("a window figure needs at least one material")
-    items = [(formula_text(ladder.material), _reactions(ladder)) for ladder in ladders if ladder.steps]
+    items = [(formula_text(one.material), _reactions(one)) for one in ladders if one.steps] if listed else []
     below = 0.05 + sum(0.28 + 0.17 * len(lines) for _, lines in items)
     above = 0.55 + 0.55 * len(ladders)
     with style():
-        figure, (ax, text) = new_figure(8.2, above + below + 0.6, (2, 1), height_ratios=(above, below))
+        if listed:
+            figure, (ax, text) = new_figure(8.2, above + below + 0.6, (2, 1), height_ratios=(above, below))
+            _list(text, items)
+        else:
+            figure, (ax,) = new_figure(8.2, above + 0.6)
         for y, ladder in enumerate(ladders):
-            _draw_ladder(ax, y, ladder, voltages)
+            _draw_ladder(ax, y, ladder, voltages, listed)
         ax.set_yticks(range(len(ladders)), [formula_text(ladder.material) for ladder in ladders])
         ax.set_ylim(len(ladders) - 0.45, -0.6)
         ax.set_xlim(*voltages)
         ax.set_xlabel("voltage (V vs Li/Li$^{+}$)")
         ax.set_ylabel("material")
-        _list(text, items)
         caption(
             figure,
-            (
-                f"Energies: {tier}. Bars: stable with lithium exchanged at that voltage; numbered ticks: steps of the "
-                "ladder, listed below."
-            ),
+            f"Energies: {tier}. Bars: stable with lithium exchanged at that voltage;",
+            "numbered ticks: steps of the ladder, listed below." if listed else "ticks: steps, listed in the table.",
             "Open diamonds: published limits, for orientation." if any(ladder.published for ladder in ladders) else "",
         )
     return figure
@@ -284,7 +291,7 @@ def _reactions(ladder: WindowLadder) -> list[str]:
     return lines
 
 
-def _draw_ladder(ax: Axes, y: int, ladder: WindowLadder, voltages: tuple[float, float]) -> None:
+def _draw_ladder(ax: Axes, y: int, ladder: WindowLadder, voltages: tuple[float, float], numbered: bool) -> None:
     ax.plot(voltages, (y, y), color=GREY, linewidth=0.6, zorder=1)
     if ladder.reduction is None and ladder.oxidation is None:
         ax.text(sum(voltages) / 2, y - 0.22, "stable at no voltage", ha="center", va="center", fontsize=8, color=GREY)
@@ -301,7 +308,8 @@ def _draw_ladder(ax: Axes, y: int, ladder: WindowLadder, voltages: tuple[float, 
         lift = (lift + 1) % 2 if voltage - last < 0.035 * (voltages[1] - voltages[0]) else 0
         last = voltage
         ax.plot((voltage, voltage), (y - 0.21, y + 0.21), color=PALETTE[1], linewidth=1.6, zorder=3)
-        ax.text(voltage, y + 0.23 + 0.17 * lift, str(order), ha="center", va="top", fontsize=7, color=PALETTE[1])
+        if numbered:
+            ax.text(voltage, y + 0.23 + 0.17 * lift, str(order), ha="center", va="top", fontsize=7, color=PALETTE[1])
     for limit in ladder.published or ():
         if limit is not None:
             ax.plot(limit, y, "D", markersize=6, markerfacecolor="white", markeredgecolor="black", zorder=4)

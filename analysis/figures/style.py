@@ -61,6 +61,8 @@ _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
+    # else every drawing measures all labels to see whether a title must move: no titled axes has labels above it
+    "axes.titley": 1.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
@@ -80,6 +82,10 @@ _WITHOUT_DATE: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
     "png": {"Software": None},
 }
+
+
+#: level 6, the usual one, takes a fifth more of a picture's time for 2 % less of its size
+_PACKED = {"compress_level": 4}
 
 
 @contextmanager
@@ -161,7 +167,8 @@ def save_figure(figure: Figure, path: str | Path, formats: Sequence[str] = ("svg
     with style():
         _settle(figure)
         for file, suffix in zip(files, formats, strict=True):
-            figure.savefig(file, format=suffix, dpi=200, metadata=_WITHOUT_DATE[suffix])
+            packed: dict[str, Any] = {"pil_kwargs": _PACKED} if suffix == "png" else {}
+            figure.savefig(file, format=suffix, dpi=200, metadata=_WITHOUT_DATE[suffix], **packed)
     return files
 
 

@@ -52,25 +52,28 @@ def replies(case: Case, chapters: Sequence[Chapter[Any, Any]], sections: Sequenc
         Of the same chapters, among others.
     """
     pictures = {section.id: {one.name: one for one in section.pictures} for section in sections}
-    numbers = {section.id: section.key_numbers for section in sections}
+    shown = {section.id: section for section in sections}
     questions, found = asked(case.recipe), list[Reply]()
     for step, question in questions.items():
         own = [chapter for chapter in chapters if chapter.step == step]
-        said = [(chapter, answer) for chapter in own if (answer := _answer(case, chapter, numbers))]
+        said = [(chapter, answer) for chapter in own if (answer := _answer(case, chapter, shown))]
         if said:
             found += [_reply(question, chapter, answer, pictures) for chapter, answer in said]
         elif own:
             found.append(Reply(question, (_nothing(case, step),), None, own[0].id, "", answered=False))
     silent = {kind.name for kind in STEP_KINDS if not kind.last_resort} - {*questions}
     for chapter in chapters:
-        if chapter.step in silent and (answer := _answer(case, chapter, numbers)):
+        if chapter.step in silent and (answer := _answer(case, chapter, shown)):
             found.append(_reply(chapter.title, chapter, answer, pictures))
     return found
 
 
-def _answer(case: Case, chapter: Chapter[Any, Any], numbers: dict[str, Any]) -> Answer | None:
-    """The chapter's own answer, else its first key numbers."""
-    return chapter.answered(case) or told(numbers.get(chapter.id, ()))
+def _answer(case: Case, chapter: Chapter[Any, Any], shown: dict[str, Section]) -> Answer | None:
+    """The chapter's own answer, else its first key numbers and its first figure."""
+    if (own := chapter.answered(case)) is not None or chapter.id not in shown:
+        return own
+    section = shown[chapter.id]
+    return told(section.key_numbers, section.pictures[0].name if section.pictures else "")
 
 
 def _reply(question: str, chapter: Chapter[Any, Any], answer: Answer, pictures: dict[str, dict[str, Picture]]) -> Reply:
@@ -83,6 +86,6 @@ def _nothing(case: Case, step: str) -> str:
     jobs = [entry for entry in case.entries if entry.plan["step"] == step]
     done = sum(entry.state in FINISHED for entry in jobs)
     if jobs:
-        return f"Not answered yet: {done} of {len(jobs)} jobs are finished."
+        return f"{done} of {len(jobs)} jobs are finished, too few for a number."
     only = f" --only {step}" if any(kind.name == step and kind.long for kind in STEP_KINDS) else ""
-    return f"Not answered yet: 0 jobs of the step {step} were planned; run `catholyte run {case.recipe.name}{only}`."
+    return f"0 jobs so far: `catholyte run {case.recipe.name}{only}` plans and runs them."

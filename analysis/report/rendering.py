@@ -48,16 +48,15 @@ def environment(templates: Path) -> Environment:
 
 @lru_cache(maxsize=10_000)
 def _chemical(text: str) -> Markup:
-    """Escaped text with the numbers of formulas as subscripts."""
+    """Escaped text with the numbers of formulas as subscripts, and commands between backticks as code."""
     from markupsafe import Markup, escape
 
-    return Markup(
-        re.sub(
-            r"([₀-₉]+(?:\.[₀-₉]+)?)",
-            lambda found: f"<sub>{found[0].translate(_DIGITS)}</sub>",
-            str(escape(formula_text(text))),
-        )
+    lowered = re.sub(
+        r"([₀-₉]+(?:\.[₀-₉]+)?)",
+        lambda found: f"<sub>{found[0].translate(_DIGITS)}</sub>",
+        str(escape(formula_text(text))),
     )
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", lowered))
 
 
 #: characters of a text from which its cell is a wide one

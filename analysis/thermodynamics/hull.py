@@ -14,7 +14,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -211,9 +211,7 @@ class Phases:
         Independent Gaussians; an entry's own draws depend on `seed` and its id alone, so that
         another pair or a larger set sees the same perturbed world.
         """
-        noise = [
-            np.random.default_rng([seed, zlib.crc32(entry.id.encode())]).normal(size=count) for entry in self.entries
-        ]
+        noise = [_noise(seed, entry.id, count) for entry in self.entries]
         errors = np.array([entry.error for entry in self.entries])
         drawn: Floats = self.energies + np.array(noise).T * errors
         return drawn
@@ -264,6 +262,14 @@ class Phases:
             row = self.elements.index(element)
             grand = grand - (given[..., self.pure[row], np.newaxis] + shift) * self.fractions[row]
         return grand
+
+
+@lru_cache(maxsize=4096)
+def _noise(seed: int, entry: str, count: int) -> Floats:
+    """(count,) draws of one entry in units of its error: thousands of hulls ask for the same."""
+    drawn = np.random.default_rng([seed, zlib.crc32(entry.encode())]).normal(size=count)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def _fractions(composition: Composition, elements: Sequence[str]) -> Floats:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,8 +101,9 @@ class Subject:
         return parse_formula(self.formula)
 
 
+@lru_cache(maxsize=20_000)
 def parse_formula(formula: str) -> Composition:
-    """Return the composition of a chemical formula such as ``Li6PS5Cl``.
+    """Return the composition of a chemical formula such as ``Li6PS5Cl``; the same object for the same text.
 
     Raises
     ------

@@ -250,7 +250,8 @@ def describe(
         Returns the same pair's curve on another set.
     """
     scales = measurement_scales(phase_set)
-    kinks = tuple(_kink(curve, index, draws) for index in range(len(curve.vertices)))
+    spreads = zip(Spread.of_columns(draws.kinks_mutual), Spread.of_columns(draws.kinks_total), strict=True)
+    kinks = tuple(_kink(curve, index, spread) for index, spread in enumerate(spreads))
     return ReactionResult(
         phase_set=phase_set.name,
         sha256=phase_set.sha256,
@@ -344,9 +345,8 @@ def _note(curve: PairCurve, subject: Subject, self_energy: float | None, decompo
     return f"entry {subject.entry.id} ({subject.entry.tier}), {position}"
 
 
-def _kink(curve: PairCurve, index: int, draws: LineDraws) -> Kink:
+def _kink(curve: PairCurve, index: int, spreads: tuple[Spread, Spread]) -> Kink:
     x, products = float(curve.x[index]), curve.products(index)
-    spreads = Spread.of(draws.kinks_mutual[:, index]), Spread.of(draws.kinks_total[:, index])
     return Kink(
         x=x,
         x_atom=float(curve.x_atom[index]),

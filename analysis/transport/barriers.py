@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline
 
 from ...configs.arrays import Floats
 from ...structures.defects.hops import LONGEST, Hop, hops, percolation
@@ -100,6 +99,8 @@ def barrier(band: Band) -> Barrier:
     Between images the energy is the cubic that has their energies and, as slopes, their forces along the way; its
     highest point is the barrier, so that an image need not stand on the saddle.
     """
+    from scipy.interpolate import CubicHermiteSpline
+
     positions, forces = np.array(band.positions), np.array(band.forces)
     steps = np.diff(positions, axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.linalg.norm(steps.reshape(len(steps), -1), axis=1))])

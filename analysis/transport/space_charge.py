@@ -20,19 +20,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import constants
 
 from ...configs.arrays import Floats
-from ...configs.constants import BOLTZMANN
+from ...configs.constants import BOLTZMANN, E_OVER_EPSILON_0, ELEMENTARY_CHARGE
 from ...configs.errors import CalculationError, InputError
 from .stack_vacancies import StackProfile
 
-__all__ = ["E_OVER_EPSILON_0", "SpaceCharge", "green", "occupations", "space_charge"]
+__all__ = ["SpaceCharge", "green", "occupations", "space_charge"]
 
-#: e / ε₀, V·Å
-E_OVER_EPSILON_0: float = constants.e / constants.epsilon_0 / constants.angstrom
 #: µC/cm² in one e/Å²
-_MICROCOULOMB = constants.e * 1e6 / (constants.angstrom * 100) ** 2
+_MICROCOULOMB = ELEMENTARY_CHARGE * 1e6 / 1e-8**2  # Å in cm
 _TOLERANCE = 1e-9
 
 

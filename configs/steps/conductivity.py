@@ -77,7 +77,8 @@ def run_label(material: str, temperature: float) -> str:
 
 
 def _question(step: ConductivityStep) -> str:
-    return f"How well do {listed([one.material for one in step.materials])} conduct?"
+    verb = "do" if len(step.materials) > 1 else "does"
+    return f"How well {verb} {listed([one.material for one in step.materials])} conduct?"
 
 
 CONDUCTIVITY = StepKind("conductivity", _question, long=True)

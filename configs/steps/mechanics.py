@@ -28,7 +28,8 @@ class MechanicsStep(Spec):
 
 
 def _question(step: MechanicsStep) -> str:
-    return f"How stiff and how brittle are {listed(step.materials)}?"
+    verb = "are" if len(step.materials) > 1 else "is"
+    return f"How stiff and how brittle {verb} {listed(step.materials)}?"
 
 
 MECHANICS = StepKind("mechanics", _question, long=True)

@@ -12,6 +12,9 @@ from .kind import Named, StepKind, listed
 
 __all__ = ["REACTIONS", "GasContact", "ReactionStep"]
 
+#: pairs that a question names; of more the first two stand for all
+_MOST_NAMED = 4
+
 
 class GasContact(Spec):
     """Materials and pairs in contact with gases."""
@@ -43,7 +46,10 @@ class ReactionStep(Spec):
 
 
 def _question(step: ReactionStep) -> str:
-    return f"How strongly do {listed([f'{a} | {b}' for a, b in step.pairs])} react, and to what?"
+    pairs = [f"{a} | {b}" for a, b in step.pairs]
+    if len(pairs) > _MOST_NAMED:
+        pairs[2:] = [f"{len(pairs) - 2} further pairs"]
+    return f"How strongly do {listed(pairs)} react, and to what?"
 
 
 def _names(step: ReactionStep) -> Iterator[Named]:

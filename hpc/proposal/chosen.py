@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,9 @@ from ...configs.errors import InputError, UnknownNameError, near_match_hint
 from ...configs.load import MATERIALS_VARIABLE, is_library_name, load_materials, material
 from ...configs.models import Material
 from ...structures.by_name import find_material
+from ...structures.crystals.crystal import conventional
 from ...structures.crystals.files import is_structure_file, split_block
+from ...structures.crystals.ordering import order
 
 __all__ = ["Chosen", "choose", "choose_all"]
 
@@ -38,6 +42,8 @@ class Chosen:
         What steps with jobs call it: a name of the library, or a path from the recipe's folder.
     in_set : bool
         Whether the phase set holds an energy of it.
+    ordered : str
+        Which arrangement stands for partial occupancies, as a sentence; empty where there are none.
     """
 
     part: str
@@ -47,6 +53,7 @@ class Chosen:
     crystal: Material | None
     crystal_name: str
     in_set: bool
+    ordered: str = ""
 
     @property
     def formula(self) -> str:
@@ -77,12 +84,17 @@ def choose(part: str, text: str, phases: PhaseSet, folder: Path) -> Chosen:
     StructureError
         If a file cannot be used: it does not parse, or no usual oxidation states balance.
     """
-    text = text.strip()
+    text, ordered = text.strip(), ""
     if is_structure_file(text) or text.endswith((".yaml", ".yml")):
         found = find_material(text)
         crystal_name = _from_folder(text, folder)
         own = is_library_name(found.name)  # a YAML in the user's own folder of materials
-        substance = found.name if own and material(found.name) == found else _formula_of(found)
+        if own and material(found.name) == found:
+            substance = found.name
+        elif found.ordered_cell is None:
+            substance = _spelled(parse_formula(found.formula))
+        else:
+            substance, ordered = _ordered(found)
     elif is_library_name(text):
         found = material(text)
         crystal_name = substance = found.name
@@ -91,7 +103,7 @@ def choose(part: str, text: str, phases: PhaseSet, folder: Path) -> Chosen:
     composition = parse_formula(found.formula)
     _require_elements(phases, composition, found.name)
     entry = phases.resolve(substance).entry
-    return Chosen(part, substance, found.name, composition, found, crystal_name, entry is not None)
+    return Chosen(part, substance, found.name, composition, found, crystal_name, entry is not None, ordered)
 
 
 def choose_all(asked: Mapping[str, Sequence[str]], phases: PhaseSet, folder: Path) -> list[Chosen]:
@@ -146,11 +158,31 @@ def _require_elements(phases: PhaseSet, composition: Composition, label: str) ->
         ) from None
 
 
-def _formula_of(found: Material) -> str:
+def _ordered(found: Material) -> tuple[str, str]:
+    """Formula of the ordered cell per formula unit of the crystal, and what was chosen, of how many."""
+    if found.ordered_cell is None:
+        raise ValueError(f"{found.name} has no partial occupancies")
+    cell = conventional(found)
+    chosen = order(cell, found.ordered_cell)[0]
+    units = math.gcd(*Counter(cell.site_properties["wyckoff_label"]).values())
+    refined, made = cell.composition.element_composition / units, chosen.structure.composition.element_composition
+    formula = _spelled(made / max(1, round(made.num_atoms / refined.num_atoms)))
+    near = "" if formula == (written := _spelled(refined)) else f" for the refined {written}"
+    tried = "all" if chosen.method == "enumeration" else "a search among"
+    return formula, (
+        f"partial occupancies stand in one ordered cell, {_joined(made)}{near}: of {tried} "
+        f"{chosen.n_samples:,} arrangements that of lowest electrostatic energy"
+    )
+
+
+def _spelled(composition: Composition) -> str:
     """The formula as phase sets read it and people write it: no brackets, the least electronegative element first."""
-    amounts = parse_formula(found.formula).reduced_composition.element_composition
+    return _joined(composition.reduced_composition.element_composition)
+
+
+def _joined(amounts: Composition) -> str:
     ordered = sorted(amounts.items(), key=lambda pair: pair[0].X)
-    return "".join(f"{element.symbol}{'' if amount == 1 else f'{amount:g}'}" for element, amount in ordered)
+    return "".join(f"{element.symbol}{'' if (n := f'{amount:.4g}') == '1' else n}" for element, amount in ordered)
 
 
 def _from_folder(text: str, folder: Path) -> str:

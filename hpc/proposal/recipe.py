@@ -165,8 +165,10 @@ def _bulk(proposal: Proposal) -> str:
     why = "".join(
         f"\n# {one.crystal_name} is {one.label}; below, where the phase set answers, it goes by its formula "
         f"{one.substance}{'' if one.in_set else ', whose energy is the one relaxed here'}."
+        + (f" Its {one.ordered}; `catholyte orderings {one.crystal_name}` makes others." if one.ordered else "")
         for one in files
     )
+    proposal.notes += [f"{one.label}: {one.ordered}" for one in files if one.ordered]
     return f"""\
 # Relaxations by the potential CHGNet: cells beside experiment, and energies of what the phase set lacks.
 # [chgnet, sevennet] in place of chgnet asks two potentials, and what they differ by joins every ±.{why}

@@ -90,7 +90,15 @@ class CampaignStore:
         """Read access to what is stored; the documents of rehearsals, whose numbers are invented, where asked for."""
         from ...analysis.records import Records
 
-        return Records(lambda: self.outputs, self.states, self.campaigns, rehearsals=rehearsals)
+        return Records(self._documents, self.states, self.campaigns, rehearsals=rehearsals)
+
+    def _documents(self) -> Any:
+        """What documents are read from: the embedded store's collections, else the job store."""
+        if self.database is None:
+            return self.outputs
+        from .stored_documents import StoredDocuments
+
+        return StoredDocuments(self.database)
 
     def holds(self, uuid: str, index: int) -> bool:
         """Whether a job's document is here."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
-from pymatgen.analysis.elasticity.strain import convert_strain_to_deformation
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
@@ -49,6 +48,8 @@ def deformations(structure: Structure, amounts: Sequence[float]) -> Floats:
     (n, 3, 3) float array
         Two for a cubic crystal and each amount along an axis, and one for a shear; 12 for each amount without symmetry.
     """
+    from pymatgen.analysis.elasticity.strain import convert_strain_to_deformation  # brings sympy: most of a second
+
     rotations, kept = point_rotations(structure), list[Floats]()
     for a, b in combinations_with_replacement(range(3), 2):
         for amount in sorted({sign * abs(one) for one in amounts for sign in (-1.0, 1.0)}):

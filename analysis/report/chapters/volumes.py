@@ -349,7 +349,8 @@ def _answer(results: VolumeResults) -> Answer | None:
     sentences = []
     for one in named[:2]:
         before, after, percent = (number(value or 0.0, 1) for value in _sides(one.ledger))
-        sentences.append(f"{one.ledger.reaction}: from {before} to {after} mL/mol ({percent} %).")
+        sign = "+" if (one.ledger.percent or 0.0) > 0 else ""
+        sentences.append(f"{one.ledger.reaction}: from {before} to {after} mL/mol ({sign}{percent} %).")
     return Answer(tuple(sentences), "volumes", named[0].tiers)
 
 

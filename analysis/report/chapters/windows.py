@@ -122,6 +122,7 @@ def _blocks(found: Windows) -> list[Block]:
         [ladder(r) for r in results],
         f"phase set {results[0].phase_set} (tier {tiers})",
         (0.0, max(_VOLTAGES[1], math.ceil(highest))),
+        listed=False,
     )
     alt = f"Stability windows of {', '.join(result.material for result in results)} with the steps of each ladder."
     blocks += [Picture("windows", figure, alt), _limits(windows), Text(_CONVENTION, "note")]

@@ -21,11 +21,11 @@ def sentence_of(key: KeyNumber) -> str:
     if key.value is None:
         return ""
     sigma = "" if key.uncertainty is None else f" ± {number(key.uncertainty, key.digits)}"
-    kind = f", ±: {key.uncertainty_kind}" if key.uncertainty_kind else ""
+    kind = f", ±: {key.uncertainty_kind}" if sigma and key.uncertainty_kind else ""
     half = key.half_width
     sign = ""
-    if half is not None and key.unit in ("eV", "e") and key.value:
-        sign = "; the sign is decided" if abs(key.value) > half else "; the sign is undecided"
+    if half is not None and key.unit in ("eV", "e") and 0 < abs(key.value) <= half:
+        sign = "; the sign is undecided"
     return f"{key.quantity}: {number(key.value, key.digits)}{sigma} {key.unit}{kind}{sign}."
 
 
@@ -185,9 +185,10 @@ def _layer(result: ScreenResult, row: Ranked, n: int) -> str:
     low, high = result.operating_range
     decided = "decided" if layer_effect(result, row) == "lowers it" else "undecided"
     window = f"holds {low:g} to {high:g} V" if row.covers else f"misses {low:g} to {high:g} V by {row.shortfall:.2f} V"
-    layers = f"{n} layers" if n > 1 else "1 layer"
+    between = f"between {row.cathode} and {row.electrolyte}"
+    several = f"Of {n} layers {between}, {row.coating} leaves the least: its worst interface"
+    least = several if n > 1 else f"{row.coating} {between}: the worst interface"
     return (
-        f"Of {layers} between {row.cathode} and {row.electrolyte}, {row.coating} leaves the least: its worst interface "
-        f"has {number(worst.mutual, 3)} ± {number(worst.mutual_sigma, 3)} instead of {number(row.bare, 3)} eV/atom "
-        f"({decided} at 2σ); its window {window}."
+        f"{least} has {number(worst.mutual, 3)} ± {number(worst.mutual_sigma, 3)} instead of {number(row.bare, 3)} "
+        f"eV/atom ({decided} at 2σ); its window {window}."
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from catholyte.analysis.records import Records
 from catholyte.analysis.report.claims import recipe_case
-from catholyte.analysis.report.content import KeyNumber
+from catholyte.analysis.report.content import KeyNumber, Picture, Section
 from catholyte.analysis.report.first_screen import Reply, replies
 from catholyte.analysis.report.page import CHAPTERS, write_report
 from catholyte.analysis.report.quantities.answers import pair_answer, screen_answer, sentence_of, told, window_answer
@@ -21,6 +23,8 @@ from catholyte.analysis.thermodynamics.window import stability_window
 from catholyte.analysis.words import number
 from catholyte.configs.load import load_recipe
 from catholyte.configs.recipe import STEP_KINDS, asked, questions
+from catholyte.configs.steps.mechanics import MECHANICS, MechanicsStep
+from catholyte.configs.steps.reactions import REACTIONS, ReactionStep
 from catholyte.configs.steps.screen import ScreenStep
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.tests.support.campaigns.small_campaigns import SHORTENED, unpack_small
@@ -61,10 +65,16 @@ def test_the_layer_that_is_named_is_the_one_with_the_least_reactive_worst_interf
     assert answer.sentences[0].startswith("Of 2 layers between LCO and LPSCl, Li2CO3 leaves the least: ")
     assert f"has {number(worst['Li2CO3'], 3)} ± " in answer.sentences[0]
     assert "(decided at 2σ)" in answer.sentences[0]
+    alone = screen_answer(screen(step.model_copy(update={"coatings": ("Li2CO3",)}), load_phase_set("solidstate")))
+    assert alone is not None
+    assert alone.sentences[0].startswith("Li2CO3 between LCO and LPSCl: the worst interface has ")
 
 
 def test_a_sign_within_its_spread_is_undecided_and_a_number_without_a_value_says_nothing() -> None:
     assert sentence_of(KEY).endswith("LCO: −0.44 ± 3.36 eV, ±: spread over zeros; the sign is undecided.")
+    assert sentence_of(replace(KEY, value=4.0)).endswith("LCO: 4.00 ± 3.36 eV, ±: spread over zeros.")
+    bare = replace(KEY, uncertainty=None)
+    assert sentence_of(bare).endswith("LCO: −0.44 eV.")
     assert told([KeyNumber("nothing", None, "eV", 2, "vasp", "")]) is None
 
 
@@ -82,9 +92,28 @@ def test_every_question_is_answered_in_numbers_before_any_job_has_run(name: str)
     assert all(reply.answered for step, reply in steps.items() if step not in long)
     assert {"oxygen_loss", "transport"} <= long & {*steps}
     for step in long & {*steps}:
-        assert steps[step].sentences == (
-            f"Not answered yet: 0 jobs of the step {step} were planned; run `catholyte run {name} --only {step}`.",
-        )
+        assert steps[step].sentences == (f"0 jobs so far: `catholyte run {name} --only {step}` plans and runs them.",)
+
+
+def test_questions_agree_in_number_and_name_few_pairs() -> None:
+    pairs = [(name, "LPSCl") for name in ("LCO", "CoO", "NiO", "MnO", "FeO")]
+    several = ReactionStep(phase_set="solidstate", pairs=tuple(pairs))
+    few = several.model_copy(update={"pairs": several.pairs[:2]})
+    assert REACTIONS.question(several) == (
+        "How strongly do LCO | LPSCl, CoO | LPSCl and 3 further pairs react, and to what?"
+    )
+    assert REACTIONS.question(few) == "How strongly do LCO | LPSCl and CoO | LPSCl react, and to what?"
+    assert MECHANICS.question(MechanicsStep(materials=("LCO",))) == "How stiff and how brittle is LCO?"
+
+
+def test_a_chapter_without_an_answer_of_its_own_gives_its_first_numbers_and_figure() -> None:
+    case = recipe_case(load_recipe("core-shell")[0])
+    key = replace(KEY, quantity="Bulk modulus of LCO", value=120.4, unit="GPa")
+    section = Section("mechanics", "Mechanics", [Picture("moduli", Figure(), "moduli")], [key])
+    (said,) = [reply for reply in replies(case, CHAPTERS, [section]) if reply.chapter == "mechanics"]
+    assert said.answered
+    assert said.sentences[0].startswith("Bulk modulus of LCO: 120.40 ± 3.36 GPa")
+    assert said.picture is section.pictures[0]
 
 
 def test_glyphs_of_all_figures_are_drawn_once() -> None:

@@ -13,9 +13,9 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from scipy.optimize import brentq
 
-from catholyte.analysis.transport.space_charge import E_OVER_EPSILON_0, green, occupations, space_charge
+from catholyte.analysis.transport.space_charge import green, occupations, space_charge
 from catholyte.analysis.transport.stack_vacancies import StackProfile, StackVacancy, stack_profile
-from catholyte.configs.constants import BOLTZMANN
+from catholyte.configs.constants import BOLTZMANN, E_OVER_EPSILON_0
 from catholyte.configs.errors import InputError
 from catholyte.structures.defects.depth import stack_depths
 from catholyte.tests.support.engines.toy_engine import toy_document

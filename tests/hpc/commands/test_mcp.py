@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Coroutine
@@ -14,8 +15,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from catholyte.hpc.commands.contract.mcp import agent_server
+from catholyte.hpc.commands.contract.schema import schema_names
 from catholyte.hpc.commands.thermodynamics.window import window
-from catholyte.tests.support.command_line import Run
+from catholyte.tests.support.command_line import Run, require_valid
 from catholyte.tests.support.former.former_stores import unpack
 
 WRITES = {"new", "run", "report", "submit", "retry", "cancel"}
@@ -31,8 +33,13 @@ async def tools(allow_run: bool) -> dict[str, Any]:
 
 
 async def told(name: str, **given: Any) -> Any:
+    """Of a tool that is a command the answer is held to the command's schema; lists come as the rows of an object."""
     async with Client(agent_server(allow_run=False)) as client:
-        return await client.call_tool(name, given)
+        found = await client.call_tool(name, given)
+    if not found.is_error and name in schema_names():
+        content = found.structured_content
+        require_valid(name, json.dumps(content["rows"] if {*content} <= {"rows", "notes"} else content))
+    return found
 
 
 def test_read_only_unless_told_otherwise() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 from pymatgen.core.structure import Structure
 from pymatgen.io.vasp.sets import MPRelaxSet
 
+from catholyte.analysis.thermodynamics.phase_set import DEFAULT_PHASE_SET, load_phase_set
+from catholyte.configs.errors import FileNote
 from catholyte.configs.load import load_recipe, material
 from catholyte.configs.recipe import Recipe
+from catholyte.hpc.proposal.chosen import choose
 from catholyte.hpc.proposal.values import atom_budget, best_facet, control_cell, divisions, hubbard_table
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.structures.surfaces.facet import source_cell
@@ -78,6 +82,40 @@ def test_a_crystal_of_ones_own(catholyte: Run, folder: Path) -> None:
     assert recipe.reactions.pairs == (("FeS2", "LPSCl"),)
     jobs = answer(catholyte("plan", "recipes/mine.yaml", "--json"))["jobs"]
     assert {job["material"] for job in jobs} == {"pyrite", "LPSCl"}
+
+
+#: R-3m, rounded: nickel and manganese share a site
+LAYERED = """data_layered
+_symmetry_space_group_name_H-M 'R -3 m'
+_symmetry_Int_Tables_number 166
+_cell_length_a 2.89
+_cell_length_b 2.89
+_cell_length_c 14.3
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 120
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+Li1 Li 0 0 0.5 1
+Ni1 Ni 0 0 0 0.5
+Mn1 Mn 0 0 0 0.5
+O1 O 0 0 0.258 1
+"""
+
+
+def test_partial_occupancies_go_by_one_formula_unit_and_the_choice_is_told(folder: Path) -> None:
+    (folder / "mine.cif").write_text(LAYERED)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FileNote)
+        found = choose("cathode", "./mine.cif", load_phase_set(DEFAULT_PHASE_SET), folder)
+    # by hand: two formula units, one nickel and one manganese on two sites
+    assert (found.substance, found.formula, found.label) == ("LiMn0.5Ni0.5O2", "LiMn0.5Ni0.5O2", "mine")
+    assert "one ordered cell, Li2MnNiO4: of all 2 arrangements that of lowest electrostatic energy" in found.ordered
 
 
 def test_a_formula_that_is_an_energy_alone(catholyte: Run, folder: Path) -> None:

@@ -105,7 +105,7 @@ def _picture(
     return path
 
 
-def _wait(there: Callable[[], bool], seconds: float = 60.0) -> None:
+def _wait(there: Callable[[], bool], seconds: float = 240.0) -> None:
     end = time.monotonic() + seconds
     while not there():
         if time.monotonic() > end:
