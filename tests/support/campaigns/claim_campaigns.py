@@ -2,7 +2,8 @@
 
 ``python -m catholyte.tests.support.campaigns.claim_campaigns FOLDER`` runs them in a store in FOLDER, where finished jobs
 are reused, and packs it as ``tests/data/claim-campaigns.tar.xz``. Jobs are those of the recipes, so that the store of
-``catholyte run gsirr --only transport`` has them too; materials that no claim names are left out.
+``catholyte run gsirr --only transport`` has them too; materials that no claim names are left out, and the trajectories
+of relaxations. Names of recipes behind FOLDER run these alone and pack nothing.
 """
 
 from __future__ import annotations
@@ -56,4 +57,4 @@ if __name__ == "__main__":
     for one in only:
         run_steps(of_claims(one), NAMED[one], Path(sys.argv[1]))
     if only == list(NAMED):
-        pack(Path(sys.argv[1]) / "store", NAMED, PACKED)
+        pack(Path(sys.argv[1]) / "store", NAMED, PACKED, without="trajectory")

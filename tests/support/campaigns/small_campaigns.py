@@ -143,7 +143,7 @@ def run_steps(recipe: Recipe, steps: Iterable[str], folder: Path) -> None:
         print(recipe.name, step, run(str(file), store=str(folder / "store"), only=step, workers=1))
 
 
-def _copy(source: CampaignStore, target: CampaignStore, names: Iterable[str]) -> None:
+def _copy(source: CampaignStore, target: CampaignStore, names: Iterable[str], without: str) -> None:
     """What the campaigns need: their records, the states of their jobs and the documents of these."""
     records = source.records()
     for name in names:
@@ -156,10 +156,12 @@ def _copy(source: CampaignStore, target: CampaignStore, names: Iterable[str]) ->
         outputs: Any = target.outputs
         for row in states:
             for document in source.outputs.query({"uuid": row["uuid"]}, load=True):
+                if without and (document["output"] or {}).get(without):
+                    document["output"][without] = None
                 outputs.update([document], key=["uuid", "index"], save={"data": ["trajectory"]})
 
 
-def pack(store: Path, names: Iterable[str], file: Path) -> None:
+def pack(store: Path, names: Iterable[str], file: Path, without: str = "") -> None:
     """Write a shipped store from one in which campaigns ran.
 
     Parameters
@@ -169,10 +171,12 @@ def pack(store: Path, names: Iterable[str], file: Path) -> None:
         Of the campaigns.
     file : Path
         To be written.
+    without : str
+        Field of documents that is left out.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, target = open_store(store, create=False), open_store(Path(folder) / "small")
-        _copy(source, target, names)
+        _copy(source, target, names, without)
         source.close()
         target.close()
         with tarfile.open(file, "w:xz", preset=9) as packed:
