@@ -22,7 +22,6 @@ PACKED = Path(__file__).parents[2] / "data" / "claim-campaigns.tar.xz"
 #: recipe to section to the materials in it that claims name; None where it is taken whole. What takes an hour is not here
 NAMED: dict[str, dict[str, tuple[str, ...] | None]] = {
     "core-shell": {"mechanics": ("LPSCl", "LiCl", "Li2S")},
-    "glassy-ceramic": {"mechanics": ("Li3BO3", "LCO")},
     "gsirr": {"transport": ("CoO",)},
     "nmc532-lgps": {"transport": None},
 }
