@@ -11,6 +11,7 @@ from .models import Spec, check_elements
 from .steps.across import ACROSS, AcrossStep
 from .steps.bulk import BULK, BulkStep
 from .steps.conductivity import CONDUCTIVITY, ConductivityStep
+from .steps.d_bands import D_BANDS, DBandStep
 from .steps.deciding_phases import DECIDING_PHASES, DecidingStep
 from .steps.electronic import ELECTRONIC, ElectronicStep
 from .steps.interface import INTERFACE, InterfaceStep
@@ -45,6 +46,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
     MECHANICS,
     CONDUCTIVITY,
     POLYMORPHS,
+    D_BANDS,
     DECIDING_PHASES,
 )
 
@@ -104,6 +106,7 @@ class Recipe(Spec):
     polymorphs: PolymorphStep | None = Field(
         None, description="runs only where it is asked for: --only polymorphs, or --full"
     )
+    d_bands: DBandStep | None = Field(None, description="runs only where it is asked for: --only d_bands, or --full")
     deciding_phases: DecidingStep | None = Field(
         None, description="runs with VASP where it is asked for: --only deciding_phases, or --full"
     )

@@ -1,4 +1,4 @@
-"""Figures of where oxygen leaves: vacancies by depth, and structures with less of it."""
+"""Figures of where oxygen leaves: vacancies by depth, structures with less of it, and d bands as lithium leaves."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from ..oxygen.polymorphs import PolymorphResult
     from ..oxygen.surface import DepthProfile
+    from ..states.d_bands import DBand
 
-__all__ = ["polymorph_figure", "vacancy_depth_figure"]
+__all__ = ["d_band_figure", "polymorph_figure", "vacancy_depth_figure"]
 
 
 def vacancy_depth_figure(found: DepthProfile) -> Figure:
@@ -90,5 +91,32 @@ def polymorph_figure(found: PolymorphResult, temperature: float, pressures: Sequ
             figure,
             f"{formula_text(found.label)} at {temperature:g} K; points: relaxed cells, the lowest of each content.",
             f"Tier: {found.tier}.",
+        )
+    return figure
+
+
+def d_band_figure(found: Sequence[DBand]) -> Figure:
+    """Centre of each element's occupied d states, from that of O 2p in the same cell, over the lithium that has left.
+
+    Parameters
+    ----------
+    found : sequence of DBand
+        At least one, all of one material.
+    """
+    with style():
+        figure, (ax,) = new_figure(5.0, 3.4)
+        for number, element in enumerate(dict.fromkeys(one.element for one in found)):
+            own = [one for one in found if one.element == element]
+            marker = MARKERS[number % len(MARKERS)]
+            out = [100 * (1 - one.content) for one in own]
+            ax.plot(out, [one.centre for one in own], marker=marker, label=element, **line_look(number))
+        ax.axhline(0, color=GREY, linewidth=0.6)
+        ax.set_xlabel("lithium that has left (%)")
+        ax.set_ylabel("occupied d centre − O 2p centre (eV)")
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=8)
+        caption(
+            figure,
+            f"{formula_text(found[0].material)}: first moments of the occupied states, one cell of each content.",
+            f"Tier: {', '.join(sorted({one.tier for one in found}))}.",
         )
     return figure

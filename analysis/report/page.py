@@ -26,6 +26,7 @@ from .chapters.screen import SCREEN
 from .chapters.solids.across import ACROSS
 from .chapters.solids.barriers import BARRIERS
 from .chapters.solids.conductivity import CONDUCTIVITY
+from .chapters.solids.d_bands import D_BANDS
 from .chapters.solids.mechanics import MECHANICS
 from .chapters.solids.polymorphs import POLYMORPHS
 from .chapters.solids.segregation import SEGREGATION
@@ -71,6 +72,7 @@ CHAPTERS: tuple[Chapter[Any, Any], ...] = (
     SEGREGATION,
     ACROSS,
     POLYMORPHS,
+    D_BANDS,
     LAYERS,
     BARRIERS,
     CONDUCTIVITY,

@@ -125,9 +125,13 @@ class VoidResult:
 
     def breath(self, capacity: float) -> float:
         """Widest change of the cathode's volume between full and this capacity, µL."""
-        inside = self.cathode.removed * MAH_PER_MOL / self.masses[0]
-        ways = np.array([0.0, *inside[(inside > 0) & (inside < capacity)], capacity])
-        return float(np.ptp(self.cathode_change(ways)))
+        return 1000 * self.weights[0] / self.masses[0] * self.molar[0] * self.swing(capacity)
+
+    def swing(self, capacity: float) -> float:
+        """The same as a share of the full cathode's volume."""
+        removed = capacity * self.masses[0] / MAH_PER_MOL
+        inside = self.cathode.removed[(self.cathode.removed > 0) & (self.cathode.removed < removed)]
+        return float(np.ptp(np.interp([0.0, *inside, removed], self.cathode.removed, self.cathode.relative)))
 
     def electrolyte_change(self, charge: Floats | float) -> Floats:
         """Change of the electrolyte's volume, µL, where it takes up a charge in mAh per gram of cathode."""

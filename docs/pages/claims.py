@@ -1,7 +1,7 @@
 """The page ``docs/claims.md`` and the table in the README: ``python -m catholyte.docs.pages.claims`` writes both anew.
 
-Claims are judged by the phase set and by the store of small campaigns that the tests carry; what rests on jobs that it
-does not hold is not computed yet.
+Claims are judged by the phase set and by the stores that the tests carry, one after the other; what rests on jobs that
+none of them holds is not computed yet.
 """
 
 from __future__ import annotations
@@ -9,30 +9,72 @@ from __future__ import annotations
 import re
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...analysis.report.case import read_case
+from ...analysis.report.claims import Verdict, judged
 from ...analysis.report.claims_section import RULE, held_against, interval_text
 from ...analysis.report.page import CHAPTERS
 from ...configs.load import load_recipe
 from ...hpc.commands.results.claims import claims
+from ...hpc.store.campaign_store import open_records
 
 __all__ = ["claims_page", "judged_claims", "readme_with"]
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "claims.md"
 README = ROOT / "README.md"
-STORE = ROOT / "tests" / "data" / "campaigns.tar.xz"
+#: in this order; the first has campaigns of all recipes, the last shortened ones
+STORES = tuple(
+    ROOT / "tests" / "data" / f"{name}.tar.xz" for name in ("campaigns", "claim-campaigns", "small-campaigns")
+)
+OPEN: Verdict = "not computed yet"
 _BLOCK = re.compile(r"(<!-- claims -->\n).*?(<!-- /claims -->)", re.DOTALL)
 
 
 def judged_claims() -> dict[str, Any]:
-    """The answer of ``catholyte claims`` on the store of the tests."""
+    """The answer of ``catholyte claims`` on the first store of the tests; what it leaves open is judged on the others.
+
+    A finding of a shortened recipe says under ``shortened`` what was shortened.
+    """
+    first, *others = STORES
+    with _unpacked(first) as folder:
+        found = claims(store=folder)
+    rows: list[dict[str, Any]] = found["claims"]
+    for packed in others:
+        with _unpacked(packed) as folder:
+            rows = _judged_in(folder, rows)
+    counts = {name: dict.fromkeys(row, 0) for name, row in found["counts"].items()}
+    for one in rows:
+        counts[one["source"]][one["verdict"]] += 1
+    return {"claims": rows, "counts": counts}
+
+
+@contextmanager
+def _unpacked(packed: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(STORE) as packed:
-            packed.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
-        return claims(store=folder)
+        with tarfile.open(packed) as opened:
+            opened.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        yield folder
+
+
+def _judged_in(folder: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, and instead of those that are not computed yet what the campaigns of a store say."""
+    records = open_records(folder)
+    found = list(rows)
+    for name in records.campaign_names():
+        still = [k for k, one in enumerate(found) if (one["source"], one["verdict"]) == (name, OPEN)]
+        case = read_case(records, name)
+        asked = {claim.text: claim for claim in load_recipe(name)[0].claims}
+        told = judged([asked[found[k]["claim"]] for k in still], case, CHAPTERS)
+        short = next((choice.value for choice in case.recipe.choices if choice.setting.startswith("shortened")), "")
+        for k, finding in zip(still, told, strict=True):
+            if finding.verdict != OPEN:
+                found[k] = {**finding.to_json(), "shortened": short}
+    return found
 
 
 def claims_page(found: Mapping[str, Any]) -> str:
@@ -51,8 +93,9 @@ def claims_page(found: Mapping[str, Any]) -> str:
         "",
         "Machine-learned potentials decide no claim on interfaces, dynamics and vacancies: there their numbers are "
         "hypotheses, which are shown. Energies of the phase set that they made decide with their error. *Not computed "
-        "yet*: the jobs are not in the store of the tests, on which this page is written by "
-        "`python -m catholyte.docs.pages.claims`. *With measured enthalpies*: the same comparison where they are known.",
+        "yet*: the jobs are in none of the stores of the tests, on which this page is written by "
+        "`python -m catholyte.docs.pages.claims`. *Shortened*: judged on a smaller cell or fewer arrangements than the "
+        "recipe asks for, as the row says. *With measured enthalpies*: the same comparison where they are known.",
         "",
         *_overall(found["counts"]),
     ]
@@ -93,7 +136,7 @@ def _row(one: Mapping[str, Any]) -> str:
         held_against(one),
         interval_text(one) + tier,
         f"**{one['verdict']}**",
-        one["cause"] or one["reason"],
+        (one["cause"] or one["reason"]) + (f" (shortened: {short})" if (short := one.get("shortened")) else ""),
         one["measured"],
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -20,6 +20,7 @@ from catholyte.workflows.roles import (
     Candidate,
     Chunk,
     Control,
+    Delithiated,
     Exchanged,
     HopEnd,
     Host,
@@ -105,7 +106,15 @@ def test_labels_and_roles_of_new_jobs_agree(monkeypatch: pytest.MonkeyPatch) -> 
     fix_versions(monkeypatch)
     jobs = [job for job in direct_jobs().values() if isinstance(job.maker, CalculationMaker)]
     told = [(job.function_args[1], read_role(job.function_kwargs.get("role"))) for job in jobs]
-    later = (Exchanged, HopEnd, PolymorphCell, StackHost, Strained, Vacancy)  # kinds that no former document has
+    later = (
+        Delithiated,
+        Exchanged,
+        HopEnd,
+        PolymorphCell,
+        StackHost,
+        Strained,
+        Vacancy,
+    )  # kinds that no former document has
     placed = [(label, role) for label, role in told if role is not None and not isinstance(role, (Chunk, *later))]
     assert [(label, role) for label, role in placed if former_role(label) != role] == []
     kinds = {type(role) for _, role in placed}

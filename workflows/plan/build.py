@@ -27,6 +27,7 @@ from ..identity import content_address
 from .across import add_across
 from .builder import Builder, Draft, Plan, add_trajectory, needed, planned
 from .conductivity import add_conductivity
+from .d_bands import add_d_bands
 from .deciding_phases import add_deciding_phases
 from .interface import add_interfaces
 from .mechanics import add_mechanics
@@ -211,6 +212,7 @@ _ADD: dict[str, Callable[[Builder, Any], None]] = {
     "mechanics": add_mechanics,
     "conductivity": add_conductivity,
     "polymorphs": add_polymorphs,
+    "d_bands": add_d_bands,
     "deciding_phases": add_deciding_phases,
 }
 

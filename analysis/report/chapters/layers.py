@@ -14,6 +14,7 @@ from ....configs.errors import StructureError
 from ....workflows.roles import (
     Arrangement,
     Chunk,
+    Delithiated,
     Exchanged,
     HopEnd,
     Host,
@@ -190,7 +191,7 @@ def _wanted(case: Case) -> list[Finished]:
         if not _may_be_layered(found):
             continue
         if found.document.kind == "relax":
-            if isinstance(role, (Exchanged, HopEnd, PolymorphCell, StackHost, Strained, Vacancy)):
+            if isinstance(role, (Delithiated, Exchanged, HopEnd, PolymorphCell, StackHost, Strained, Vacancy)):
                 continue
             if found.entry.plan["step"] != "oxygen_loss" or isinstance(role, (Host, Arrangement)):
                 kept.append(found)

@@ -18,10 +18,12 @@ import pytest
 
 from catholyte.analysis.states.alignment import Alignment, alignment
 from catholyte.analysis.states.band_report import bands_of
+from catholyte.analysis.states.d_bands import d_bands
 from catholyte.analysis.states.depth import DepthReport, depth_report
 from catholyte.analysis.states.depth_planes import stack_of
 from catholyte.configs.steps.electronic import BandCenterSpec
 from catholyte.workflows.documents import CalculationDocument
+from catholyte.workflows.roles import Delithiated
 
 SPEC = BandCenterSpec(window="occupied", reference="vbm")
 FILE = Path(__file__).parents[2] / "data" / "lco_coo_16.json.gz"
@@ -114,3 +116,23 @@ def test_stored_potentials_average_to_the_cells() -> None:
         assert stack_of(document.structure).period == pytest.approx(
             document.structure.volume / np.linalg.norm(np.cross(*document.structure.lattice.matrix[:2]))
         )
+
+
+def test_cobalt_above_oxygen_as_sums_over_the_grid_have_it() -> None:
+    """The chapter on d bands on a real density of states, beside plain sums from above O 2s to the middle of the gap."""
+    stored = _documents()["LCO"].model_copy(update={"role": Delithiated(of="LCO", content=1.0)})
+    (found,) = d_bands("LCO", [stored])
+    assert stored.dos is not None
+    assert stored.band_edges is not None
+    energies, densities = np.array(stored.dos.energies), np.array(stored.dos.densities).sum(axis=0)
+    top = stored.band_edges.vbm
+    assert top is not None
+    inside = (energies > top - 12) & (energies < top + 1)
+    symbols = np.array([site.specie.symbol for site in stored.structure])
+    centres = {
+        element: np.average(energies[inside], weights=densities[symbols == element, orbital].sum(axis=0)[inside])
+        for element, orbital in (("Co", stored.dos.orbitals.index("d")), ("O", stored.dos.orbitals.index("p")))
+    }
+    assert found.centre == pytest.approx(centres["Co"] - centres["O"], abs=0.005)
+    assert found.from_top == pytest.approx(centres["Co"] - top, abs=0.005)
+    assert 0.6 < found.centre < 1.0  # 0.83 eV in the relaxed crystal, 600 and 800 eV alike

@@ -45,6 +45,7 @@ def test_the_widest_change_counts_on_the_way(decay: VolumeBalance) -> None:
     there_and_back = Breathing("LCO", "LiCoO2", np.array([0.0, 0.2, 0.5]), np.array([1.0, 1.02, 1.0]), "chgnet")
     found = void_balance(there_and_back, decay, (19.5, 163.6), (13, 7), (136.0,))
     assert found.breath(136.0) == pytest.approx(1000 * 0.65 / 97.87 * 19.5 * 0.02, rel=1e-3)
+    assert found.swing(136.0) == pytest.approx(0.02, rel=1e-3)
     assert found.lost is None
 
 

@@ -77,3 +77,14 @@ def test_every_claim_of_every_source_is_judged(judged: dict[str, list[dict[str, 
     (apart,) = (one for one in judged["claims"] if "center_apart" in str(one["comparison"]))
     assert apart["tier"] == "gpaw"  # of a job of the store
     assert str(apart["evidence"]).startswith("jobs ")
+
+
+def test_what_the_first_store_leaves_open_is_judged_by_the_others(judged: dict[str, list[dict[str, object]]]) -> None:
+    rows = {one["comparison"]: one for one in judged["claims"]}
+    across = rows["barrier(Li in CoO) < 0.84 eV"]  # of the store of claims: a band by a potential, a hypothesis
+    assert (across["verdict"], across.get("shortened")) == ("undecided", "")
+    assert "may not decide" in str(across["reason"])
+    assert 0.2 < float(str(across["value"])) < 0.8
+    slope = rows["vacancy_slope(NCM532) < 0 eV"]  # of a shortened recipe, which says so
+    assert "a cell of 48 atoms" in str(slope["shortened"])
+    assert f"(shortened: {slope['shortened']})" in PAGE.read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ import io
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from catholyte.configs.recipe import Choice, Recipe
 from catholyte.hpc.store.campaign_store import CampaignStore, open_store
 from catholyte.tests.support.former.former_stores import unpack_file
 
-__all__ = ["PACKED", "SHORTENED", "pack", "shortened", "unpack_small"]
+__all__ = ["PACKED", "SHORTENED", "pack", "run_steps", "shortened", "unpack_small", "with_sections"]
 
 PACKED = Path(__file__).parents[2] / "data" / "small-campaigns.tar.xz"
 
@@ -98,11 +99,22 @@ def shortened(name: str) -> Recipe:
     name : str
         One of :data:`SHORTENED`.
     """
-    recipe = load_recipe(name)[0]
     told, sections = SHORTENED[name]
     reason = "a small store for the notebooks; what the recipe asks for beyond it takes hours"
     choice = Choice(setting="shortened for the notebook", value=told, reason=reason)
-    fields = recipe.model_dump(mode="json") | {step: {"engine": "chgnet", **part} for step, part in sections.items()}
+    return with_sections(name, {step: {"engine": "chgnet", **part} for step, part in sections.items()}, choice)
+
+
+def with_sections(name: str, sections: Mapping[str, Any], choice: Choice) -> Recipe:
+    """Return a shipped recipe with other sections, and among its choices why.
+
+    Parameters
+    ----------
+    name : str
+    sections : mapping of str to section
+    choice : Choice
+    """
+    fields = load_recipe(name)[0].model_dump(mode="json") | dict(sections)
     return Recipe.model_validate({**fields, "choices": [*fields["choices"], choice.model_dump()]})
 
 
@@ -111,22 +123,30 @@ def unpack_small(folder: Path) -> Path:
     return unpack_file(PACKED, folder)
 
 
-def _run(folder: Path, name: str) -> None:
+def run_steps(recipe: Recipe, steps: Iterable[str], folder: Path) -> None:
+    """Run steps of a recipe one by one in the store of a folder; finished jobs are reused.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    steps : iterable of str
+    folder : Path
+    """
     import yaml
 
     from catholyte.hpc.commands.campaigns.run import run
 
-    file = folder / f"{name}.yaml"
-    fields = shortened(name).model_dump(mode="json", exclude_none=True)
+    file = folder / f"{recipe.name}.yaml"
+    fields = recipe.model_dump(mode="json", exclude_none=True)
     file.write_text(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    for step in SHORTENED[name][1]:
-        print(name, step, run(str(file), store=str(folder / "store"), only=step, workers=1))
+    for step in steps:
+        print(recipe.name, step, run(str(file), store=str(folder / "store"), only=step, workers=1))
 
 
-def _copy(source: CampaignStore, target: CampaignStore) -> None:
+def _copy(source: CampaignStore, target: CampaignStore, names: Iterable[str], without: str) -> None:
     """What the campaigns need: their records, the states of their jobs and the documents of these."""
     records = source.records()
-    for name in SHORTENED:
+    for name in names:
         entries = records.entries(name)
         keys = [entry.plan["key"] for entry in entries]
         target.campaigns.insert_one(source.campaigns.find_one({"name": name}, {"_id": 0}))
@@ -136,29 +156,37 @@ def _copy(source: CampaignStore, target: CampaignStore) -> None:
         outputs: Any = target.outputs
         for row in states:
             for document in source.outputs.query({"uuid": row["uuid"]}, load=True):
+                if without and (document["output"] or {}).get(without):
+                    document["output"][without] = None
                 outputs.update([document], key=["uuid", "index"], save={"data": ["trajectory"]})
 
 
-def pack(store: Path) -> None:
-    """Write the shipped store from one in which the shortened recipes ran.
+def pack(store: Path, names: Iterable[str], file: Path, without: str = "") -> None:
+    """Write a shipped store from one in which campaigns ran.
 
     Parameters
     ----------
     store : Path
+    names : iterable of str
+        Of the campaigns.
+    file : Path
+        To be written.
+    without : str
+        Field of documents that is left out.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, target = open_store(store, create=False), open_store(Path(folder) / "small")
-        _copy(source, target)
+        _copy(source, target, names, without)
         source.close()
         target.close()
-        with tarfile.open(PACKED, "w:xz", preset=9) as packed:
-            file = Path(folder) / "small" / "catholyte.sqlite"
-            member = tarfile.TarInfo(file.name)
-            member.size = file.stat().st_size
-            packed.addfile(member, io.BytesIO(file.read_bytes()))
+        with tarfile.open(file, "w:xz", preset=9) as packed:
+            content = (Path(folder) / "small" / "catholyte.sqlite").read_bytes()
+            member = tarfile.TarInfo("catholyte.sqlite")
+            member.size = len(content)
+            packed.addfile(member, io.BytesIO(content))
 
 
 if __name__ == "__main__":
-    for one in SHORTENED:
-        _run(Path(sys.argv[1]), one)
-    pack(Path(sys.argv[1]) / "store")
+    for one, (_, parts) in SHORTENED.items():
+        run_steps(shortened(one), parts, Path(sys.argv[1]))
+    pack(Path(sys.argv[1]) / "store", SHORTENED, PACKED)

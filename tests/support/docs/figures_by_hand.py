@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -47,7 +48,7 @@ from catholyte.analysis.figures.screen import (
     heat_map_figure,
     voltage_map_figure,
 )
-from catholyte.analysis.figures.surfaces import polymorph_figure, vacancy_depth_figure
+from catholyte.analysis.figures.surfaces import d_band_figure, polymorph_figure, vacancy_depth_figure
 from catholyte.analysis.figures.transport import arrhenius_figure, barrier_figure, moduli_figure
 from catholyte.analysis.figures.volumes import (
     VolumeBars,
@@ -69,6 +70,7 @@ from catholyte.analysis.report.chapters.oxygen import OxygenResults, oxygen_resu
 from catholyte.analysis.states.alignment import alignment
 from catholyte.analysis.states.band_report import Bands, band_report, bands_of
 from catholyte.analysis.states.comparison import Comparison, Difference
+from catholyte.analysis.states.d_bands import DBand
 from catholyte.analysis.states.depth import depth_report
 from catholyte.analysis.states.depth_planes import stack_of
 from catholyte.analysis.states.potential_profile import planar_of, potential_profile
@@ -76,7 +78,7 @@ from catholyte.analysis.thermodynamics.phase_set import PhaseSet, load_phase_set
 from catholyte.analysis.thermodynamics.voltage_map import voltage_map
 from catholyte.analysis.thermodynamics.volume import Volumes
 from catholyte.analysis.thermodynamics.volume_changes import named_reaction, parse_products
-from catholyte.analysis.transport.barriers import Barrier, barrier, network
+from catholyte.analysis.transport.barriers import Barrier, ImagePoints, barrier, network
 from catholyte.analysis.transport.conductivity import Conductivity, TemperaturePoint, conductivity
 from catholyte.analysis.transport.segregation import IonEnergy, Segregation
 from catholyte.analysis.transport.stack_vacancies import StackProfile, StackVacancy
@@ -361,7 +363,9 @@ def _barriers() -> Figure:
         )  # fmt: skip
 
     hops = [Hop("Li", 0, 0, image, 3.0, ((0, 0, image),), ("O", 2.0)) for image in ((1, 0, 0), (0, 1, 0))]
-    return barrier_figure(network([(hops[0], hop(0.4)), (hops[1], hop(0.6))], 3), "LCO")
+    found = network([(hops[0], hop(0.4)), (hops[1], hop(0.6))], 3)
+    points = {1: ImagePoints("gpaw", (0, 2, 4), np.array([0.0, 0.8, 0.02]))}
+    return barrier_figure(replace(found, points=points), "LCO")
 
 
 def _moduli() -> Figure:
@@ -407,6 +411,18 @@ def _polymorphs() -> Figure:
     signature = Signature(engine="chgnet", version="1", functional="x", hubbard_u={}, potentials="")
     reference = OxygenReference(-4.9, 0.5, 298.15, "mp2020", "a test", 0.0, signature, "O2")
     return polymorph_figure(PolymorphResult("LCO", "chgnet", curves, reference), 298.15, (0.2, 1e-10))
+
+
+def _d_bands() -> Figure:
+    contents = (1.0, 0.6, 0.2)
+    ions = (("Co", (-0.6, -0.8, -0.9)), ("Mn", (-1.5, -1.7, -2.0)), ("Ni", (0.4, 0.5, 0.7)))
+    return d_band_figure(
+        [
+            DBand("NCM111", element, "gpaw", content, centre, -2.0, 6.0, 1.0, 1)
+            for element, centres in ions
+            for content, centre in zip(contents, centres, strict=True)
+        ]
+    )
 
 
 def _vacancies() -> Figure:
@@ -481,6 +497,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "polymorph_figure": _polymorphs,
     "stack_vacancy_figure": _across,
     "segregation_figure": _segregation,
+    "d_band_figure": _d_bands,
     "depth_figure": _depth,
     "alignment_figure": _alignment,
     "dos_figure": lambda: dos_figure(

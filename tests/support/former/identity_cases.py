@@ -51,7 +51,16 @@ RECIPES = ("core-shell", "glassy-ceramic", "gsirr", "lattices", "li-rich", "nmc5
 PLANS = tuple((recipe, engine) for recipe in RECIPES for engine in ("own", "vasp", "rehearsal", "chgnet", "gpaw"))
 #: recipe and step that recipes got after their digests were taken; their jobs are kept one by one among the direct ones
 LATER = {("gsirr", "oxygen_loss"), ("core-shell", "oxygen_loss")}
-LATER_STEPS = ("across", "segregation", "transport", "mechanics", "conductivity", "polymorphs", "deciding_phases")
+LATER_STEPS = (
+    "across",
+    "segregation",
+    "transport",
+    "mechanics",
+    "conductivity",
+    "polymorphs",
+    "d_bands",
+    "deciding_phases",
+)
 METHOD = Method(hubbard_u={"Co": 3.9, "W": 6.2}, cutoff=400.0, kpoints=(2, 2, 2), smearing=0.05)
 
 

@@ -113,6 +113,10 @@ def _numbers(found: Void) -> list[KeyNumber]:
                 names=("breath", result.cathode.material, f"{one:g}"),
             )
         )
+        swing = 100 * result.swing(one)
+        names = ("swing", result.cathode.material, f"{one:g}")
+        quantity = f"Widest change of volume of {result.cathode.material} at {one:g} mAh/g"
+        numbers.append(KeyNumber(quantity, swing, "%", 1, result.cathode.tier, "relaxed cells", names=names))
         quantity = f"Charge whose decay opens as much, at {one:g} mAh/g"
         basis = result.electrolyte.reaction
         names = ("equal_decay", result.cathode.material, f"{one:g}")
@@ -142,7 +146,20 @@ VOID = Chapter(
     values=_values,
     quantities=(
         Quantity(
-            "breath", ("cathode", "mAh/g"), "µL per g of composite", "breathing of the cathode", step="oxygen_loss"
+            "breath",
+            ("cathode", "mAh/g"),
+            "µL per g of composite",
+            "breathing of the cathode",
+            step="oxygen_loss",
+            hypothesis=True,
+        ),
+        Quantity(
+            "swing",
+            ("cathode", "mAh/g"),
+            "%",
+            "the same as a share of the crystal: widest change of volume up to this charge",
+            step="oxygen_loss",
+            hypothesis=True,
         ),
         Quantity(
             "equal_decay",
@@ -150,6 +167,7 @@ VOID = Chapter(
             "mAh per g of cathode",
             "charge whose decay opens as much as the cathode breathes",
             step="oxygen_loss",
+            hypothesis=True,
         ),
     ),
 )

@@ -1,0 +1,59 @@
+"""What the page of claims rests on beside the phase set: jobs of the shipped recipes that claims need, really run.
+
+``python -m catholyte.tests.support.campaigns.claim_campaigns FOLDER`` runs them in a store in FOLDER, where finished jobs
+are reused, and packs it as ``tests/data/claim-campaigns.tar.xz``. Jobs are those of the recipes, so that the store of
+``catholyte run gsirr --only transport`` has them too; materials that no claim names are left out, and the trajectories
+of relaxations. Names of recipes behind FOLDER run these alone and pack nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from catholyte.configs.load import load_recipe
+from catholyte.configs.recipe import Choice, Recipe
+from catholyte.tests.support.campaigns.small_campaigns import pack, run_steps, with_sections
+
+__all__ = ["NAMED", "PACKED", "of_claims"]
+
+PACKED = Path(__file__).parents[2] / "data" / "claim-campaigns.tar.xz"
+#: recipe to section to the materials in it that claims name; None where it is taken whole. What takes an hour is not here
+NAMED: dict[str, dict[str, tuple[str, ...] | None]] = {
+    "core-shell": {"mechanics": ("LPSCl", "LiCl", "Li2S")},
+    "gsirr": {"transport": ("CoO",)},
+    "nmc532-lgps": {"transport": None},
+}
+
+
+def of_claims(name: str) -> Recipe:
+    """Return a recipe whose sections hold what its claims name; it says so among its choices.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`NAMED`.
+    """
+    recipe = load_recipe(name)[0].model_dump(mode="json")
+    sections = {step: _only(recipe[step], kept) for step, kept in NAMED[name].items()}
+    told = "; ".join(f"{step}: {', '.join(kept)}" for step, kept in NAMED[name].items() if kept)
+    reason = "the store of the page of claims: materials that no claim names are left out, the jobs are the recipe's"
+    return with_sections(name, sections, Choice(setting="materials of the shipped store", value=told, reason=reason))
+
+
+def _only(section: dict[str, Any], kept: tuple[str, ...] | None) -> dict[str, Any]:
+    """A section with some of its materials, or systems of these."""
+    if kept is None:
+        return section
+    if "systems" in section:
+        return {**section, "systems": [one for one in section["systems"] if one["material"] in kept]}
+    return {**section, "materials": [name for name in section["materials"] if name in kept]}
+
+
+if __name__ == "__main__":
+    only = sys.argv[2:] or list(NAMED)
+    for one in only:
+        run_steps(of_claims(one), NAMED[one], Path(sys.argv[1]))
+    if only == list(NAMED):
+        pack(Path(sys.argv[1]) / "store", NAMED, PACKED, without="trajectory")
