@@ -21,9 +21,10 @@ from catholyte.hpc.rehearsal.program import rehearse
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.tests.support.command_line import called
 from catholyte.tests.support.vasp.former_inputs import write_former
-from catholyte.workflows.engines.tasks import MolecularDynamics
+from catholyte.workflows.engines.tasks import MolecularDynamics, Static
 from catholyte.workflows.engines.vasp.inputs import write_inputs
 from catholyte.workflows.engines.vasp.settings import VaspSettings
+from catholyte.workflows.engines.vasp.stages import written_runs
 from catholyte.workflows.preflight.input_sets import read_sets
 from catholyte.workflows.preflight.review import RULES, review
 from catholyte.workflows.preflight.review_recipe import RECIPE_RULES
@@ -206,6 +207,19 @@ def test_two_starts_off_whole_numbers_are_enough(former: Path, tmp_path: Path) -
     assert not rules & {"whole moments", "one start"}
 
 
+def test_a_mean_charge_that_is_never_put_in_order_is_named(tmp_path: Path) -> None:
+    """Mn3.5+ of the spinel from moments alike on all sites, twice; and with Mn3+ and Mn4+ as well, as they are
+    written."""
+    task = Static(method=Method(hubbard_u={"Mn": 3.9}, cutoff=520, kpoints=(2, 2, 2)))
+    chosen = engine_settings("vasp", VaspSettings, {"potcar_spec": True})
+    for place, structure, asked, run in written_runs(calculation_cell(material("LiMn2O4")), task, chosen, "nothing"):
+        write_inputs(structure, asked, chosen, tmp_path / place, run)
+    assert "charge order" not in {remark.rule for remark in review(read_sets([tmp_path])[0])}
+    shutil.rmtree(tmp_path / "start-3")
+    told = [remark.detail for remark in review(read_sets([tmp_path])[0]) if remark.rule == "charge order"]
+    assert [text.partition(" starts")[0] for text in told] == ["Mn of mean charge 3.5+"]
+
+
 def test_a_slab_whose_vacuum_relaxes_away_is_named(former: Path, tmp_path: Path) -> None:
     from pymatgen.io.vasp.inputs import Kpoints, Poscar
 
@@ -233,6 +247,7 @@ def test_every_rule_is_known_by_name_and_says_what_to_do() -> None:
         "one U per element",
         "common zero of bands",
         "thermostat handed on",
+        "charge order",
     }
     assert set(RULES) == covered
     assert all(mend for _, mend in RULES.values())

@@ -4,13 +4,15 @@ dynamics, and the velocities that dynamics starts with.
 PBE+U has several self-consistent states: from a whole number of unpaired electrons, as of Co2+ in CoO (two minority
 electrons in three equal orbitals), the iteration can end in a metallic one 0.4 eV/atom above the insulating one, and a
 spin density of zero stays zero. So open shells never start from zero, correlated cells start from their moments times
-several scales, and the lowest state is kept, as the engine GPAW does.
+several scales, and the lowest state is kept, as the engine GPAW does. Ions of a mean charge, as Mn3.5+ in LiMn2O4,
+start once more as ions of whole charges: moments that are all alike keep the symmetry, and no electron finds its ion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import copysign, floor
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from pymatgen.core.structure import Structure
 
 from ....configs.constants import BOLTZMANN
 from ....configs.models import Method
-from ....structures.crystals.magnetism import unpaired_electrons
+from ....structures.crystals.magnetism import Spin, unpaired_electrons
 from ..acceptance import NO_MOMENT, has_open_shell
 from ..tasks import ElasticBand, MolecularDynamics, Relax, Task
 from .cells import VaspCell
@@ -29,6 +31,8 @@ __all__ = ["Start", "motion_tags", "start_velocities", "starts_of"]
 
 #: µB; below it a starting moment is nothing at all
 _NOTHING = 1e-3
+#: in a compound with one of these, U holds electrons on their ions
+_IONIC = frozenset({"O", "F"})
 _AMU = 103.642696562  # eV fs²/Å² per atomic mass unit, CODATA 2018
 
 
@@ -79,7 +83,7 @@ def starts_of(cell: VaspCell, task: Task, method: Method, settings: VaspSettings
         scales = scales[:1]
     found = [Start(tuple(_scaled(start, scale, ~resting)), f"moments × {scale:g}") for scale in scales]
     if not alone:
-        found += _asked(cell, start, settings)
+        found += [*_charge_ordered(cell, start, method, settings), *_asked(cell, start, settings)]
     return found
 
 
@@ -90,6 +94,60 @@ def _species(cell: VaspCell) -> tuple[Species | Element, ...]:
 def _scaled(moments: np.ndarray, scale: float, where: np.ndarray) -> list[float]:
     scaled = np.where(where & (np.abs(moments) >= NO_MOMENT), moments * scale, moments)
     return [round(float(m), 6) + 0.0 for m in scaled]
+
+
+def _charge_ordered(cell: VaspCell, start: np.ndarray, method: Method, settings: VaspSettings) -> Iterator[Start]:
+    """Ions of whole charges in place of those of a mean one, the higher ones as far from each other as they can be, in
+    the spin state of the mean; for elements with U in oxides and fluorides."""
+    species, moments, told = _species(cell), start.copy(), list[str]()
+    if not _IONIC & {site.specie.symbol for site in cell.structure}:
+        return
+    for ion in sorted({one for one in species if _is_mean(one, method)}, key=str):
+        sites = [i for i, one in enumerate(species) if one == ion]
+        lower = floor(float(ion.oxi_state or 0))
+        more = (float(ion.oxi_state or 0) - lower) * len(sites)
+        if abs(more - round(more)) > _NOTHING:
+            continue
+        spin = _spin_of(ion, float(np.abs(start[sites]).mean()))
+        raised = _far_apart(cell.structure, sites, round(more))
+        for i in sites:
+            whole = Species(ion.symbol, lower + (i in raised))
+            rest = settings.low_spin_moment if has_open_shell(whole) else 0.0
+            size = settings.moment_scales[0] * unpaired_electrons(whole, "octahedral", spin) or rest
+            moments[i] = copysign(size, start[i])
+        told.append(f"{Species(ion.symbol, lower)} and {Species(ion.symbol, lower + 1)}")
+    if told:
+        yield Start(tuple(round(float(m), 6) + 0.0 for m in moments), f"charges in order: {', '.join(told)}")
+
+
+def _is_mean(ion: Species | Element, method: Method) -> bool:
+    """Whether an ion has U, and a charge between two whole ones."""
+    charge = getattr(ion, "oxi_state", None)
+    return charge is not None and method.hubbard_u.get(ion.symbol, 0.0) > 0 and abs(charge - round(charge)) > _NOTHING
+
+
+def _spin_of(ion: Species, moment: float) -> Spin:
+    """The spin state of which a moment, µB, is nearer to the spin-only one."""
+    spins: tuple[Spin, ...] = ("low", "high")
+    return min(spins, key=lambda spin: abs(unpaired_electrons(ion, "octahedral", spin) - moment))
+
+
+def _far_apart(structure: Structure, sites: Sequence[int], number: int) -> set[int]:
+    """So many of the sites, with the least sum of 1/d over their pairs that exchanging one for another finds."""
+    distances = structure.distance_matrix[np.ix_(sites, sites)]
+    pairs = np.divide(1.0, distances, out=np.zeros_like(distances), where=distances > _NOTHING)
+    chosen = np.arange(len(sites)) < number
+    for _ in range(len(sites)):
+        near = pairs @ chosen
+        # what the sum changes by where i leaves and j comes: j's pairs with the others, less i's
+        gain = near[None, :] - pairs - near[:, None]
+        gain[~chosen, :] = np.inf
+        gain[:, chosen] = np.inf
+        if not gain.size or gain.min() > -_NOTHING:
+            break
+        out, into = np.unravel_index(int(np.argmin(gain.round(9))), gain.shape)
+        chosen[out], chosen[into] = False, True
+    return {site for site, taken in zip(sites, chosen, strict=True) if taken}
 
 
 def _asked(cell: VaspCell, start: np.ndarray, settings: VaspSettings) -> Iterator[Start]:
