@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..engines.vasp.starts import ANIONS
 from .input_sets import InputSet
 
 __all__ = ["STATES"]
@@ -123,6 +124,14 @@ def spin_left_out(sets: Sets) -> Found:
             yield one, f"ISPIN 1 with {', '.join(sorted(one.open_shells))}"
 
 
+def odd_electron(sets: Sets) -> Found:
+    """An unpaired electron without spin."""
+    for one in sets:
+        count = one.electrons
+        if not one.spin and not one.open_shells and ANIONS & set(one.symbols) and count and round(count) % 2:
+            yield one, f"ISPIN 1 with {round(count)} electrons: half of one is put into each spin"
+
+
 def spin_of_control(sets: Sets) -> Found:
     """Dynamics of the same open shells with spin in one cell and without in another."""
     runs = [one for one in sets if one.kind == "md"]
@@ -165,6 +174,10 @@ STATES = {
     ),
     "spin of zero": (spin_of_zero, "ISPIN 1 for closed shells; 0.6 µB on low-spin ions of open shells"),
     "spin left out": (spin_left_out, "ISPIN 2, with 0.6 µB on low-spin ions"),
+    "odd electron": (
+        odd_electron,
+        "ISPIN 2 with a moment to begin with, or a charged cell",
+    ),
     "spin of the control": (spin_of_control, "the same ISPIN, and moments by the same rule, in stack and control"),
     "total moment fixed": (fixed_moment, "leave NUPDOWN out and look at the moment after the run"),
     "triplet of O2": (triplet, "ISPIN 2 and MAGMOM = 1 1, and look for 2 µB after the run"),

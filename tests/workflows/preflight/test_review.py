@@ -133,7 +133,7 @@ def test_nothing_is_named_in_what_a_recipe_writes(recipe: str, tmp_path: Path) -
 def _changed(former: Path, place: Path, folder: str, **tags: Any) -> list[str]:
     """Rules that name a folder alone, after a change of its tags."""
     place.mkdir()
-    for file in (former / folder).iterdir():
+    for file in (one for one in (former / folder).iterdir() if one.is_file()):
         (place / file.name).write_text(file.read_text())
     incar = Incar.from_file(place / "INCAR")
     incar.update(tags)
@@ -207,6 +207,25 @@ def test_two_starts_off_whole_numbers_are_enough(former: Path, tmp_path: Path) -
     assert not rules & {"whole moments", "one start"}
 
 
+def test_an_odd_electron_without_spin_is_named(former: Path, tmp_path: Path) -> None:
+    """LPSCl less a lithium atom, 57 valence electrons (5 × 3 + 5 + 5 × 6 + 7), as it was written and is now; a
+    charged cell has an even number, and a metal has bands."""
+    cell = calculation_cell(material("LPSCl"))
+    cell.remove_sites([next(i for i, site in enumerate(cell) if site.specie.symbol == "Li")])
+    chosen = engine_settings("vasp", VaspSettings, {"potcar_spec": True})
+    task = Static(method=Method(cutoff=520, kpoints=(2, 2, 2)))
+    write_inputs(cell, task, chosen, tmp_path)
+    incar = Incar.from_file(tmp_path / "INCAR")
+    moments = [m for m in incar["MAGMOM"] if m]
+    assert (incar["ISPIN"], sum(moments), len(moments)) == (2, pytest.approx(1), 5)
+    assert "odd electron" not in _changed(tmp_path, tmp_path / "now", ".")
+    assert "odd electron" in _changed(tmp_path, tmp_path / "before", ".", ISPIN=1)
+    assert "odd electron" not in _changed(tmp_path, tmp_path / "charged", ".", ISPIN=1, NELECT=58)
+    write_inputs(calculation_cell(material("Li")), task, chosen, tmp_path / "metal")
+    assert Incar.from_file(tmp_path / "metal" / "INCAR")["ISPIN"] == 1
+    assert "odd electron" not in {remark.rule for remark in review(read_sets([tmp_path / "metal"])[0])}
+
+
 def test_a_mean_charge_that_is_never_put_in_order_is_named(tmp_path: Path) -> None:
     """Mn3.5+ of the spinel from moments alike on all sites, twice; and with Mn3+ and Mn4+ as well, as they are
     written."""
@@ -248,6 +267,7 @@ def test_every_rule_is_known_by_name_and_says_what_to_do() -> None:
         "common zero of bands",
         "thermostat handed on",
         "charge order",
+        "odd electron",
     }
     assert set(RULES) == covered
     assert all(mend for _, mend in RULES.values())

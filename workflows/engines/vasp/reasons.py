@@ -63,10 +63,11 @@ REASONS: dict[str, Reason] = {
         "Moments that are all alike keep the symmetry: Mn3.5+ of LiMn2O4 starts once more as Mn3+ and Mn4+",
     ),
     "ISPIN": Reason(
-        "2 with a starting moment, 1 without; 2 everywhere with spin_everywhere",
+        "2 with a starting moment or an odd number of electrons, 1 without; 2 everywhere with spin_everywhere",
         "structure",
         "moments decide oxidation states; a cell of closed shells costs twice as much with spin and gives the same "
-        "energy; a control in bulk has the spin of its stack where its ions have open shells",
+        "energy; a control in bulk has the spin of its stack where its ions have open shells; a closed-shell crystal "
+        "that a lithium atom left has one unpaired electron, which starts from 1 µB over its anions",
     ),
     "LMAXMIX": Reason(
         "4; 6 with f elements",

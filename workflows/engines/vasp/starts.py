@@ -27,12 +27,14 @@ from ..tasks import ElasticBand, MolecularDynamics, Relax, Task
 from .cells import VaspCell
 from .settings import SpinName, VaspSettings
 
-__all__ = ["Start", "motion_tags", "start_velocities", "starts_of"]
+__all__ = ["ANIONS", "Start", "motion_tags", "start_velocities", "starts_of"]
 
 #: µB; below it a starting moment is nothing at all
 _NOTHING = 1e-3
 #: in a compound with one of these, U holds electrons on their ions
 _IONIC = frozenset({"O", "F"})
+#: elements that are anions in the crystals of this package
+ANIONS = frozenset({"N", "O", "F", "S", "Cl", "Br", "I"})
 _AMU = 103.642696562  # eV fs²/Å² per atomic mass unit, CODATA 2018
 
 
@@ -55,9 +57,10 @@ class Start:
 def starts_of(cell: VaspCell, task: Task, method: Method, settings: VaspSettings) -> list[Start]:
     """Return the starts of a calculation; none for a run without spin, ISPIN = 1.
 
-    A cell has spin where the method has, and a site with a moment or an open shell, or where the settings ask for it
-    everywhere. Dynamics has one start: its first step settles the state, and the trajectory follows it. So has a band,
-    whose images share the moments of its relaxed end point.
+    A cell has spin where the method has, and a site with a moment or an open shell, an odd number of electrons among
+    anions (a closed-shell crystal that an atom left), or where the settings ask for it everywhere. Dynamics has one
+    start: its first step settles the state, and the trajectory follows it. So has a band, whose images share the
+    moments of its relaxed end point.
 
     Parameters
     ----------
@@ -72,6 +75,8 @@ def starts_of(cell: VaspCell, task: Task, method: Method, settings: VaspSettings
     resting = np.array([abs(m) < NO_MOMENT for m in given]) & np.array([has_open_shell(one) for one in _species(cell)])
     start = np.where(resting, settings.low_spin_moment, given)
     if not (np.abs(start) > _NOTHING).any():
+        if _is_odd(cell, task, settings):
+            return [_one_unpaired(cell)]
         return [Start(tuple(start.tolist()), "no moments")] if settings.spin_everywhere else []
     correlated = any(
         method.hubbard_u.get(site.specie.symbol, 0.0) > 0 and abs(m) >= NO_MOMENT
@@ -85,6 +90,21 @@ def starts_of(cell: VaspCell, task: Task, method: Method, settings: VaspSettings
     if not alone:
         found += [*_charge_ordered(cell, start, method, settings), *_asked(cell, start, settings)]
     return found
+
+
+def _is_odd(cell: VaspCell, task: Task, settings: VaspSettings) -> bool:
+    """Whether a cell with anions has an odd number of valence electrons; metals pair theirs in bands."""
+    amounts, potcars = cell.structure.composition.get_el_amt_dict(), settings.potcars_of(task)
+    if not ANIONS & set(amounts) or not set(amounts) <= set(potcars):
+        return False
+    return round(sum(potcars[element].valence * amount for element, amount in amounts.items())) % 2 == 1
+
+
+def _one_unpaired(cell: VaspCell) -> Start:
+    """One µB over the anions that hold a hole most easily, those of least electronegativity."""
+    anion = min(ANIONS & {site.specie.symbol for site in cell.structure}, key=lambda symbol: Element(symbol).X)
+    sites = np.array([site.specie.symbol == anion for site in cell.structure])
+    return Start(tuple(round(float(m), 6) for m in sites / sites.sum()), "one unpaired electron")
 
 
 def _species(cell: VaspCell) -> tuple[Species | Element, ...]:
