@@ -50,11 +50,11 @@ def whole_moments(sets: Sets) -> Found:
 def one_start(sets: Sets) -> Found:
     """Correlated cells of which one electronic state alone is tried."""
     starts: dict[tuple[str, tuple[float, ...]], set[tuple[float, ...]]] = defaultdict(set)
-    fresh = [one for one in sets if _fresh(one) and one.kind != "md" and _magnetic(one)]
+    fresh = [one for one in sets if _fresh(one) and one.kind != "md" and one.spin]
     for one in fresh:
         starts[_cell_key(one)].add(tuple(round(m, 3) for m in one.moments))
     for one in fresh:
-        if len(starts[_cell_key(one)]) < 2:
+        if _magnetic(one) and len(starts[_cell_key(one)]) < 2:
             yield one, "one set of starting moments, and PBE+U has several self-consistent states"
 
 
