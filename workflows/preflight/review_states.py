@@ -59,10 +59,11 @@ def one_start(sets: Sets) -> Found:
 
 
 def charge_order(sets: Sets) -> Found:
-    """Ions of a mean charge that start alike in every state that is tried."""
+    """Ions of a mean charge that start alike in every state that is tried, with symmetry on."""
     starts: dict[tuple[str, tuple[float, ...]], list[InputSet]] = defaultdict(list)
     for one in sets:
-        if _fresh(one) and one.kind != "md" and one.spin and len(one.moments) == len(one.symbols):
+        symmetric = int(one.tags.get("ISYM", 2)) not in (0, -1)
+        if symmetric and _fresh(one) and one.kind != "md" and one.spin and len(one.moments) == len(one.symbols):
             starts[_cell_key(one)].append(one)
     for tried in starts.values():
         element, charge = _mean_charge(tried[0])
