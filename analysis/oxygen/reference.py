@@ -35,6 +35,7 @@ __all__ = [
     "OxygenReference",
     "contained_correction",
     "default_correction",
+    "oxygen_reference",
     "reference_from_document",
     "reference_from_phase_set",
     "release_temperature",
@@ -195,6 +196,36 @@ def reference_from_phase_set(
         raise InputError(f"the phase set {phase_set.name} holds no oxygen")
     origin = f"{entry.id} of the phase set {phase_set.name} ({entry.tier}, {entry.space_group})"
     return _reference(entry.energy_per_atom, signature, origin, correction or default_correction(tier))
+
+
+def oxygen_reference(
+    cell: CalculationDocument,
+    phase_set: PhaseSet,
+    molecule: CalculationDocument | None,
+    correction: CorrectionName | None = None,
+) -> OxygenReference:
+    """Return the O2 of a phase set where a series is on its scale, and else that which the engine itself calculated.
+
+    Parameters
+    ----------
+    cell : CalculationDocument
+        One of the series.
+    phase_set : PhaseSet
+    molecule : CalculationDocument or None
+        By the engine of the series.
+    correction : str, optional
+        As in :func:`reference_from_phase_set`.
+
+    Raises
+    ------
+    InputError
+        If the series is not on that scale and no molecule is there.
+    """
+    if elements_signature(phase_set, cell.tier, cell.signature):
+        return reference_from_phase_set(phase_set, cell.tier, correction, cell.signature)
+    if molecule is None:
+        raise InputError(f"{cell.tier} energies need an O2 molecule calculated with the same settings")
+    return reference_from_document(molecule, correction)
 
 
 def reference_from_document(molecule: CalculationDocument, correction: CorrectionName | None = None) -> OxygenReference:

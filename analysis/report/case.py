@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from ...configs.errors import CatholyteError
+from ...configs.models import Tier
 from ...configs.recipe import Recipe
 from ...workflows.documents import CalculationDocument
+from ...workflows.roles import Reference
 from ..campaigns import FINISHED, Entry
 from ..records import Other, Records, in_campaign
 from .content import Text
@@ -95,6 +97,15 @@ class Case:
     def of(self, step: str, variant: str | None = None) -> list[Finished]:
         """Finished jobs of one step, in the order of the campaign."""
         return [f for f in self.finished if f.entry.plan["step"] == step and variant in (None, f.variant)]
+
+    def element(self, tier: Tier, what: Literal["lithium", "molecule"]) -> CalculationDocument | None:
+        """The last calculation of lithium metal or O2 by an engine; None where no step made one."""
+        found = [
+            one.document
+            for one in self.finished
+            if one.document.tier == tier and isinstance(one.document.role, Reference) and one.document.role.what == what
+        ]
+        return found[-1] if found else None
 
     def missing(self, step: str, materials: Sequence[str]) -> list[Text]:
         """One sentence for each job of a step that has no result, and for each material without a job."""

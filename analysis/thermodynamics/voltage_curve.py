@@ -30,6 +30,7 @@ __all__ = [
     "elements_signature",
     "lithium_from_document",
     "lithium_from_phase_set",
+    "lithium_reference",
     "lower_hull",
     "voltage_curve",
 ]
@@ -226,6 +227,32 @@ def lithium_from_document(metal: CalculationDocument) -> LithiumReference:
     if {site.specie.symbol for site in metal.structure} != {"Li"}:
         raise InputError(f"{metal.label} ({metal.structure.composition.formula}) is not lithium metal")
     return LithiumReference(metal.energy_per_atom, metal.signature, f"{metal.label} ({metal.tier})")
+
+
+def lithium_reference(
+    cell: CalculationDocument, phase_set: PhaseSet, metal: CalculationDocument | None
+) -> LithiumReference:
+    """Return the lithium of a phase set where a series is on its scale, and else that which the engine itself
+    calculated.
+
+    Parameters
+    ----------
+    cell : CalculationDocument
+        One of the series.
+    phase_set : PhaseSet
+    metal : CalculationDocument or None
+        By the engine of the series.
+
+    Raises
+    ------
+    InputError
+        If the series is not on that scale and no metal is there.
+    """
+    if elements_signature(phase_set, cell.tier, cell.signature):
+        return lithium_from_phase_set(phase_set, cell.tier, cell.signature)
+    if metal is None:
+        raise InputError(f"{cell.tier} energies need lithium metal calculated with the same settings")
+    return lithium_from_document(metal)
 
 
 def lower_hull(points: Sequence[tuple[float, float]]) -> list[int]:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ..committee import EngineName
-from ..models import Spec
-from ..units import ForceLimit, IonicSteps, Volt
+from ..models import Mesh, Spec
+from ..units import ForceLimit, IonicSteps, PositiveAngstrom, Volt
 from .kind import StepKind, listed
 from .oxygen_loss import OxygenConditions
 
@@ -42,7 +42,13 @@ class AcrossStep(Spec):
     stacks: tuple[StackSystem, ...] = Field(min_length=1)
     max_force: ForceLimit = Field(0.05, description="eV/Å, of the stack and of each cell with a vacancy")
     max_steps: IonicSteps = 1000
-    phase_set: str = Field("solidstate", description="gives lithium metal and O2 to potentials on its scale")
+    phase_set: str = Field(
+        "solidstate", description="gives O2 and lithium metal to tiers on its scale; others calculate both"
+    )
+    lithium_kpoints: Mesh = Field((12, 12, 12), description="divisions of the primitive cell of lithium metal")
+    molecule_box: PositiveAngstrom = Field(
+        12.0, description="Å, edge of the cell of the O2 molecule, where it is calculated"
+    )
     conditions: OxygenConditions = OxygenConditions()
     space_charge: SpaceChargeModel = SpaceChargeModel()
 

@@ -75,6 +75,9 @@ class SegregationStep(Spec):
     systems: tuple[SegregationSystem, ...] = Field(min_length=1)
     max_force: ForceLimit = Field(0.05, description="eV/Å")
     max_steps: IonicSteps = 1000
+    kpoint_density: int = Field(
+        64, gt=0, description="k points per Å⁻³ of the reciprocal cell, in the plane, for an engine that needs a mesh"
+    )
 
     @field_validator("systems")
     @classmethod

@@ -17,7 +17,7 @@ from .inputs import RunInputs
 __all__ = ["Electrons", "placeholder_electrons"]
 
 
-#: share of the starting moment that the placeholder keeps, µB/µB
+#: share of the starting moment that the placeholder keeps of a metal, µB/µB; a molecule's total is a whole number
 _MOMENT_SHARE = 0.9
 #: eV: bottom and top of the occupied placeholder states, gap above them, width of the empty ones
 _BOTTOM, _VBM, _GAP, _EMPTY = -8.0, 2.0, 1.0, 6.0
@@ -43,6 +43,8 @@ class Electrons:
         0 or 1.
     cycles : int
         Electronic steps until EDIFF.
+    metallic : bool
+        Whether a transition metal holds the moments.
     """
 
     moments: Floats | None
@@ -53,11 +55,12 @@ class Electrons:
     levels: Floats
     occupations: Floats
     cycles: int
+    metallic: bool
 
     def with_sizes(self, sizes: Floats) -> Electrons:
         """The same with the sizes of moments of a potential, µB, (n_sites,), which knows no signs: each keeps the sign
-        that it started with."""
-        if self.moments is None:
+        that it started with. A potential knows no spin of a molecule."""
+        if self.moments is None or not self.metallic:
             return self
         return replace(self, moments=np.where(self.moments < 0, -1.0, 1.0) * sizes)
 
@@ -85,9 +88,11 @@ def placeholder_electrons(inputs: RunInputs) -> Electrons:
     levels = np.concatenate(
         [np.linspace(_BOTTOM, _VBM, full), np.linspace(_VBM + _GAP, _VBM + _GAP + _EMPTY, bands - full)]
     )
-    moments = None
+    moments, metallic = None, any(Element(site.specie.symbol).is_transition_metal for site in sites)
     if inputs.incar["ISPIN"] == 2:
-        moments = _MOMENT_SHARE * np.asarray(inputs.incar.get("MAGMOM") or np.ones(len(sites)), dtype=float)
+        moments = (_MOMENT_SHARE if metallic else 1.0) * np.asarray(
+            inputs.incar.get("MAGMOM") or np.ones(len(sites)), dtype=float
+        )
     return Electrons(
         moments=moments,
         charges=charges,
@@ -97,6 +102,7 @@ def placeholder_electrons(inputs: RunInputs) -> Electrons:
         levels=levels,
         occupations=(np.arange(bands) < full).astype(float),
         cycles=max(int(inputs.incar["NELMIN"]), ceil(-log10(float(inputs.incar["EDIFF"]))) + 2),
+        metallic=metallic,
     )
 
 

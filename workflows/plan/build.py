@@ -25,7 +25,7 @@ from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
 from ..flows.dynamics import TrajectoryRun
 from ..identity import content_address
 from .across import add_across
-from .builder import Budget, Builder, Draft, Plan, add_trajectory, needed, planned
+from .builder import Builder, Draft, Plan, add_trajectory, needed, planned
 from .conductivity import add_conductivity
 from .deciding_phases import add_deciding_phases
 from .interface import add_interfaces
@@ -33,6 +33,7 @@ from .mechanics import add_mechanics
 from .oxygen_loss import add_oxygen_loss
 from .polymorphs import add_polymorphs
 from .segregation import add_segregation
+from .stacks import Budget
 from .transport import add_transport
 
 __all__ = ["STEPS", "build_plan"]

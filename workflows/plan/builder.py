@@ -26,8 +26,9 @@ from ..flows.comparison import ForceComparisonMaker
 from ..flows.dynamics import TrajectoryRun, chunk_jobs, require_time_step
 from ..identity import iter_jobs
 from ..roles import Chunk, Main, Variation
+from .stacks import Budget, PlannedStack
 
-__all__ = ["Budget", "Builder", "Draft", "Plan", "PlannedJob", "add_trajectory", "needed", "planned"]
+__all__ = ["Builder", "Draft", "Plan", "PlannedJob", "add_trajectory", "needed", "planned"]
 
 #: s, estimate of a job of plain Python: the search for a cell takes 1 to 30 s
 PYTHON_SECONDS = 5.0
@@ -102,30 +103,6 @@ class Plan:
         return any(trust_of(job.tier).placeholder for job in self.jobs)
 
 
-@dataclass(frozen=True)
-class Budget:
-    """A cell that a job has yet to build: what is known of it.
-
-    Attributes
-    ----------
-    n_atoms : int
-        At most so many.
-    symbols : frozenset of str
-        Its elements, where they are known.
-    """
-
-    n_atoms: int
-    symbols: frozenset[str] = frozenset()
-
-    def __len__(self) -> int:
-        return self.n_atoms
-
-    @property
-    def shown(self) -> str:
-        """In place of the formula."""
-        return f"at most {self.n_atoms} atoms"
-
-
 @dataclass
 class Draft:
     """A job before content addressing, with what the plan says of it.
@@ -191,8 +168,8 @@ class Builder:
         self.cells: dict[str, Structure] = {}
         self._named: dict[str, Material] = {}
         self.relaxed: dict[str, OutputReference] = {}
-        #: relaxed stacks by the name of their system, and what is known of their cells
-        self.stacks: dict[str, tuple[OutputReference, Structure | Budget]] = {}
+        #: relaxed stacks by the name of their system
+        self.stacks: dict[str, PlannedStack] = {}
         self.meshes: dict[str, Mesh] = {}
         if self.production:
             self.meshes = self.by_material(self.production.kpoints, "vasp", "kpoints")

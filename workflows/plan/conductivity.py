@@ -9,6 +9,7 @@ from ...structures.crystals.cells import canonical_order
 from ..engines.tasks import MolecularDynamics, Relax
 from ..flows.conductivity import conductivity_jobs
 from .builder import Builder, Draft
+from .levels import without_level
 
 __all__ = ["add_conductivity"]
 
@@ -30,12 +31,9 @@ def add_conductivity(builder: Builder, step: ConductivityStep) -> None:
     """
     if (engine := builder.engine(STEP, step.engine, "md")) is None:
         return
-    production = builder.production
-    if engine.backend.needs_method and production is None:
-        builder.skipped.append(
-            f"step {STEP}: engine {engine.name} needs a level of theory, which the section vasp gives to VASP"
-        )
+    if without_level(builder, STEP, engine):
         return
+    production = builder.production
     whole = Relax(max_force=step.max_force, max_steps=step.max_steps, keep_symmetry=False)
     moving = MolecularDynamics(
         n_steps=round(step.length / step.timestep),

@@ -21,7 +21,8 @@ from ..engines.tasks import Dos, MolecularDynamics, Relax, Task
 from ..flows.dynamics import TrajectoryRun
 from ..flows.interface import BuildInterfaceMaker, ChooseInterfaceMaker
 from ..roles import Control, Reference, Stack, Variation
-from .builder import Budget, Builder, Draft, add_trajectory
+from .builder import Builder, Draft, add_trajectory
+from .stacks import Budget, PlannedStack
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -120,7 +121,7 @@ class _System:
         engine = self.builder.engine(STEP, self.step.engine, "relax")
         if engine is not None and engine.name != self.relaxing.name:
             stack, bulks = self._relaxed(engine, stack, bulks)
-        self.builder.stacks[self.label] = stack, self.whole
+        self.builder.stacks[self.label] = PlannedStack(stack, self.whole, self._method)
         if self.system.energies and self.materials and engine is not None:
             self._references(engine, {key: chosen.slabs[key] for key in self.materials})
         if self.system.electronic:

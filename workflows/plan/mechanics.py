@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...configs.steps.mechanics import MechanicsStep
 from ..flows.elastic import elastic_jobs
 from .builder import Builder, Draft
+from .levels import without_level
 
 __all__ = ["add_mechanics"]
 
@@ -22,15 +23,11 @@ def add_mechanics(builder: Builder, step: MechanicsStep) -> None:
     Raises
     ------
     InputError
-        With file, line and key for every name that is unknown.
+        With file, line and key for every name that is unknown, and an engine without a level of theory.
     """
     if (engine := builder.engine(STEP, step.engine, "relax")) is None:
         return
-    if engine.backend.needs_method and not builder.production:
-        told = f"engine {engine.name} needs a level of theory for stresses: elastic tensors are computed by potentials"
-        if not builder.override:
-            raise builder.source.error([STEP, "engine"], f"{told}; take one such as chgnet")
-        builder.skipped.append(f"step {STEP}: {told}")
+    if without_level(builder, STEP, engine):
         return
     for number, name in enumerate(step.materials):
         found = builder.material(name, STEP, "materials", number)

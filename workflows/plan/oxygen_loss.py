@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 from jobflow import Flow
-from pymatgen.core.lattice import Lattice
 from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
@@ -28,17 +27,12 @@ from ..flows.ordering import Level, host_jobs, ordering_flow
 from ..flows.oxygen_loss import oxygen_loss_flow
 from ..flows.substitution import SubstitutionMaker, most_calculations, sites_checked
 from ..identity import content_address, iter_jobs
-from ..roles import Reference
 from .builder import Builder, Draft
+from .elements import LITHIUM, add_lithium, add_oxygen
 
-__all__ = ["LITHIUM", "MOLECULE", "STEP", "add_oxygen_loss", "add_reference", "oxygen_molecule", "slab_cell"]
+__all__ = ["STEP", "add_oxygen_loss", "slab_cell"]
 
 STEP = "oxygen_loss"
-#: labels of the reference calculations
-LITHIUM, MOLECULE = "Li", "O2"
-_GAMMA: Mesh = (1, 1, 1)
-#: Å, bond of the molecule as measured
-_BOND = 1.2075
 
 
 def add_oxygen_loss(builder: Builder, step: OxygenLossStep) -> None:
@@ -76,24 +70,6 @@ def add_oxygen_loss(builder: Builder, step: OxygenLossStep) -> None:
     builder.notes.append(
         f"step {STEP}: the jobs of a ladder follow from energies and are added while it runs; its time is that of the "
         "most it can be"
-    )
-
-
-def oxygen_molecule(edge: float) -> Structure:
-    """Return an O2 molecule, triplet, in a box whose edges differ a little, so that no symmetry holds its orbitals.
-
-    Parameters
-    ----------
-    edge : float
-        Å, of the shortest edge.
-    """
-    lattice = Lattice.orthorhombic(edge, edge + 0.1, edge + 0.2)
-    return Structure(
-        lattice,
-        ["O0+", "O0+"],
-        [[0.0, 0.0, 0.0], [0.0, 0.0, _BOND]],
-        coords_are_cartesian=True,
-        site_properties={"magmom": [1.0, 1.0]},
     )
 
 
@@ -327,33 +303,6 @@ def _draft(builder: Builder, flow: Flow, label: str, cell: Structure, most: tupl
 
 def _add_references(builder: Builder, step: OxygenLossStep, engine: Engine) -> None:
     """Lithium metal and the O2 molecule, with the settings of the ladder."""
-    metal = builder.material(LITHIUM, STEP)
-    base = _level_of_theory(builder, step, metal, step.lithium_kpoints, engine)
-    lithium = Reference(of=LITHIUM, what="lithium", material=LITHIUM)
-    molecule = Reference(of=MOLECULE, what="molecule", material=MOLECULE)
-    for role, cell, mesh, relax_cell in (
-        (lithium, builder.cell(metal), step.lithium_kpoints, True),
-        (molecule, oxygen_molecule(step.molecule_box), _GAMMA, False),
-    ):
-        method = base.model_copy(update={"kpoints": mesh})
-        add_reference(builder, STEP, engine, (role, cell, method), relax_cell=relax_cell)
-
-
-def add_reference(
-    builder: Builder, step: str, engine: Engine, asked: tuple[Reference, Structure, Method], *, relax_cell: bool
-) -> None:
-    """Draft the relaxation of an element.
-
-    Parameters
-    ----------
-    builder : Builder
-    step : str
-    engine : Engine
-    asked : (Reference, Structure, Method)
-        Role, cell and level of theory.
-    relax_cell : bool
-    """
-    role, cell, method = asked
-    task = Relax(max_force=0.02, relax_cell=relax_cell, keep_symmetry=relax_cell, method=method)
-    job = engine.maker(task).job_for(cell, role.of, role=role)
-    builder.drafts.append(Draft(job, step, role.of, "reference", engine, task, cell))
+    base = _level_of_theory(builder, step, builder.material(LITHIUM, STEP), step.lithium_kpoints, engine)
+    add_lithium(builder, STEP, engine, base)
+    add_oxygen(builder, STEP, engine, base, step.molecule_box)

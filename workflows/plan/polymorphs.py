@@ -17,13 +17,12 @@ from ...structures.crystals.polymorphs import (
     spinel_cells,
     starting_moments,
 )
-from ..engines.engine import Engine
 from ..engines.tasks import Relax
 from ..flows.polymorphs import polymorph_jobs
 from ..phases.scale import mesh_of_density
-from ..roles import Reference
 from .builder import Builder, Draft
-from .oxygen_loss import LITHIUM, MOLECULE, add_reference, oxygen_molecule
+from .elements import LITHIUM, add_oxygen
+from .levels import without_level
 
 __all__ = ["add_polymorphs"]
 
@@ -47,9 +46,7 @@ def add_polymorphs(builder: Builder, step: PolymorphStep) -> None:
     """
     if (engine := builder.engine(STEP, step.engine, "relax")) is None:
         return
-    if engine.backend.needs_method and not builder.production:
-        told = f"engine {engine.name} needs a level of theory, which the section vasp gives to VASP"
-        builder.skipped.append(f"step {STEP}: {told}")
+    if without_level(builder, STEP, engine):
         return
     for number, system in enumerate(step.systems):
         location = (STEP, "systems", number)
@@ -67,7 +64,8 @@ def add_polymorphs(builder: Builder, step: PolymorphStep) -> None:
             variant = f"{structure} {job.name.split()[-3]}, x = {one.x:.3g}"
             builder.drafts.append(Draft(job, STEP, found.name, variant, engine, task_of(one), one.structure))
     if engine.backend.needs_method:
-        _add_oxygen(builder, step, engine)
+        level = builder.method(STEP, builder.material(LITHIUM, STEP), kpoints=(1, 1, 1))  # no U, as that of a ladder
+        add_oxygen(builder, STEP, engine, level, step.molecule_box)
 
 
 def _magnetic(one: Polymorph, material: Material, salt: Material) -> Polymorph:
@@ -85,13 +83,6 @@ def _task_of(builder: Builder, step: PolymorphStep, found: Material | None) -> C
         return plain.model_copy(update={"method": builder.method(STEP, found, kpoints=mesh)})
 
     return at_level
-
-
-def _add_oxygen(builder: Builder, step: PolymorphStep, engine: Engine) -> None:
-    """The molecule that oxygen of the rock salt comes from, at the level of the cells."""
-    base = builder.method(STEP, builder.material(LITHIUM, STEP), kpoints=(1, 1, 1))  # no U, as the oxygen of a ladder
-    role = Reference(of=MOLECULE, what="molecule", material=MOLECULE)
-    add_reference(builder, STEP, engine, (role, oxygen_molecule(step.molecule_box), base), relax_cell=False)
 
 
 def _cells(

@@ -15,6 +15,7 @@ from jobflow import Flow, Job, OutputReference
 from pymatgen.core.structure import Structure
 
 from ..engines.engine import CalculationMaker
+from ..flows.across import StackVacanciesMaker
 from ..flows.ordering import refine
 from ..flows.oxygen_loss import LadderMaker, calculate_again, lose_oxygen
 from ..flows.substitution import compare_oxygen
@@ -24,11 +25,13 @@ __all__ = ["added_jobs"]
 
 #: functions whose replacement follows from energies and structures alone
 _BRANCHES = {function.__name__ for function in (refine, lose_oxygen, calculate_again, compare_oxygen)}
+#: and makers
+_MAKERS = (LadderMaker, StackVacanciesMaker)
 
 
 def added_jobs(job: Job, cells: Mapping[str, Structure]) -> Iterator[tuple[Job, Structure]]:
-    """Yield every calculation that a branching job of orderings or of oxygen loss would add, with the cell that it
-    would start from.
+    """Yield every calculation that a branching job of orderings, of oxygen loss or of vacancies in a stack would add,
+    with the cell that it would start from.
 
     Parameters
     ----------
@@ -51,7 +54,7 @@ def added_jobs(job: Job, cells: Mapping[str, Structure]) -> Iterator[tuple[Job, 
 
 
 def _branches(job: Job) -> bool:
-    return isinstance(job.maker, LadderMaker) or getattr(job.function, "__name__", "") in _BRANCHES
+    return isinstance(job.maker, _MAKERS) or getattr(job.function, "__name__", "") in _BRANCHES
 
 
 def _replacement(job: Job, cells: Mapping[str, Structure]) -> Flow:
@@ -59,7 +62,7 @@ def _replacement(job: Job, cells: Mapping[str, Structure]) -> Flow:
     arguments = [_stand_in(argument, cells) for argument in job.function_args]
     roles = job.function_kwargs
     function = getattr(job.function, "original", job.function)
-    response = function(job.maker, *arguments) if isinstance(job.maker, LadderMaker) else function(*arguments, **roles)
+    response = function(job.maker, *arguments) if isinstance(job.maker, _MAKERS) else function(*arguments, **roles)
     flow: Flow = response.replace
     return flow
 

@@ -8,6 +8,7 @@ from ...structures.defects.depth import depths
 from ..engines.tasks import Relax
 from ..flows.segregation import ions_by_depth, segregation_jobs
 from .builder import Builder, Draft
+from .levels import slab_method, without_level
 from .oxygen_loss import slab_cell
 
 __all__ = ["add_segregation"]
@@ -26,18 +27,14 @@ def add_segregation(builder: Builder, step: SegregationStep) -> None:
     Raises
     ------
     InputError
-        With file, line and key for every name that is unknown, every slab that cannot be cut, and every ion that
-        cannot be placed.
+        With file, line and key for every name that is unknown, every slab that cannot be cut, every ion that cannot be
+        placed, and an engine without a level of theory.
     """
     if (engine := builder.engine(STEP, step.engine, "relax")) is None:
         return
-    if engine.backend.needs_method:
-        told = f"engine {engine.name} needs a level of theory: ions by depth are computed by potentials"
-        if not builder.override:
-            raise builder.source.error([STEP, "engine"], f"{told}; take one such as chgnet")
-        builder.skipped.append(f"step {STEP}: {told}")
+    if without_level(builder, STEP, engine):
         return
-    task = Relax(max_force=step.max_force, max_steps=step.max_steps, relax_cell=False, keep_symmetry=False)
+    whole = Relax(max_force=step.max_force, max_steps=step.max_steps, relax_cell=False, keep_symmetry=False)
     for number, system in enumerate(step.systems):
         location: list[str | int] = [STEP, "systems", number]
         found = builder.material(system.material, *location, "material")
@@ -46,6 +43,10 @@ def add_segregation(builder: Builder, step: SegregationStep) -> None:
             cells = ions_by_depth(slab, system)
         except CatholyteError as error:
             raise builder.source.error([*location, "ion"], error.message) from None
+        task = whole
+        if engine.backend.needs_method:
+            level = slab_method(builder, STEP, found, cells[-1].structure, step.kpoint_density)
+            task = whole.model_copy(update={"method": level})
         label, (below, _) = system.label(found.name), depths(slab)
         for cell, job in zip(cells, segregation_jobs(cells, label, system.element, engine, task), strict=True):
             variant = "slab" if cell.site is None else f"{below[cell.site]:.1f} Å deep"

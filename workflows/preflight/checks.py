@@ -144,10 +144,10 @@ def potcar_files(runs: Runs) -> Finding:
 
 
 def neutral_cells(runs: Runs) -> Finding:
-    """Oxidation states add up to zero: NELECT is left to VASP, also where an ion hops and left its charge behind."""
+    """Oxidation states add up to zero, but where an ion left as an atom: NELECT is left to VASP."""
     problems = []
     for run in runs:
-        if run.of_hops:
+        if run.unpaid:
             continue
         try:
             require_neutral(run.structure, run.name)

@@ -66,7 +66,7 @@ class PlannedRun:
         Whether it varies a setting, to show what a number depends on.
     images : tuple of Structure
         Of an elastic band, end points included; empty for everything else.
-    of_hops : bool
+    unpaid : bool
         Whether an ion left it, or came, as an atom: oxidation states need not add up to zero.
     apart : bool
         Whether its energy belongs to a series of its own: that of the phase sets, where U follows from the compound, or
@@ -83,7 +83,7 @@ class PlannedRun:
     varied: bool = False
     apart: bool = False
     images: tuple[Structure, ...] = ()
-    of_hops: bool = False
+    unpaid: bool = False
 
     @cached_property
     def cell(self) -> VaspCell:

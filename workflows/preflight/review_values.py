@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from math import prod
 
@@ -81,14 +81,29 @@ def gamma_for_edges(sets: Sets) -> Found:
 
 
 def heights(sets: Sets) -> Found:
-    """Stacks whose height another engine gave."""
-    seen: dict[tuple[str, tuple[float, ...]], set[float]] = defaultdict(set)
+    """Stacks whose height another engine gave; one that lacks an atom keeps the height that the whole one found."""
     stacks = [one for one in sets if one.kind == "relax" and one.stack and int(one.tags.get("ISIF", 2)) == 2]
+    seen: dict[tuple[str, tuple[float, ...]], list[InputSet]] = defaultdict(list)
     for one in stacks:
-        seen[_plane(one)].add(round(one.structure.volume, 2))
+        seen[_plane(one)].append(one)
+    found = [same for same in seen.values() if len({round(one.structure.volume, 2) for one in same}) >= _HEIGHTS]
     for one in stacks:
-        if len(seen[_plane(one)]) < _HEIGHTS:
+        if not any(one in same or _lacks_an_atom(one, same) for same in found):
             yield one, "ISIF 2 at one height: the stress along the normal enters adhesion and interface energy"
+
+
+def _lacks_an_atom(one: InputSet, whole: Sequence[InputSet]) -> bool:
+    """Whether a cell is a stack, at a height within those that were tried, without one of its atoms."""
+    tall = [other.structure.lattice.c for other in whole]
+    (_, plane), (_, other) = _plane(one), _plane(whole[0])
+    less = Counter(whole[0].symbols)
+    less.subtract(one.symbols)
+    return (
+        plane == other
+        and min(tall) <= one.structure.lattice.c <= max(tall)
+        and sorted(less.values())[-1] == sum(less.values()) == 1
+        and min(less.values()) == 0
+    )
 
 
 def _plane(one: InputSet) -> tuple[str, tuple[float, ...]]:

@@ -38,6 +38,8 @@ __all__ = ["Finding", "PlannedRun", "planned_runs", "preflight"]
 Checks = tuple[Callable[[Sequence[PlannedRun]], Finding], ...]
 #: steps whose energies are a series of their own: the scale of the phase sets, and stresses of one crystal each
 _APART = {DECIDING_PHASES.name, MECHANICS.name}
+#: cells that an atom left, or came to, with its charge: nobody pays for it
+_UNPAID = {"hop_end", "hop_image", "vacancy"}
 #: what every input needs
 NEEDED: Checks = (checks.hubbard_table, checks.potcar_names)
 #: what is looked for in the inputs
@@ -93,8 +95,8 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
     overrides : dict, optional
         Of the engine's settings, over those of the recipe: what the machine or the call decides.
     added : bool
-        Those too that the flow of oxygen loss adds while it runs, each with the cell that it would start from if
-        nothing moved.
+        Those too that the flows of oxygen loss and of vacancies in stacks add while they run, each with the cell that
+        it would start from if nothing moved.
 
     Raises
     ------
@@ -112,7 +114,7 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
             runs.append(_band(job, jobs, cells, overrides))
         elif not isinstance(job.maker, CalculationMaker) and added:
             runs += [
-                _run(one, cell, overrides)
+                replace(_run(one, cell, overrides), unpaid=_role(one) in _UNPAID)
                 for one, cell in added_jobs(job, cells)
                 if runs_production(_maker(one).engine.name)
             ]
@@ -136,12 +138,16 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
             run = _run(job, cells[planned.uuid], overrides)
             before = jobs.get(given.uuid) if isinstance(given, OutputReference) else None
             kind = (planned.role or {}).get("kind")
-            varied, hopping_ion = kind == "variation", kind in ("hop_end", "hop_image")
+            varied, unpaid = kind == "variation", kind in _UNPAID
             stack = records.get(planned.uuid, {})
             apart = planned.step in _APART
             given_on = _given(run, before)
-            runs.append(replace(run, stack=stack, given=given_on, varied=varied, apart=apart, of_hops=hopping_ion))
+            runs.append(replace(run, stack=stack, given=given_on, varied=varied, apart=apart, unpaid=unpaid))
     return runs
+
+
+def _role(job: Job) -> str:
+    return str((job.function_kwargs.get("role") or {}).get("kind", ""))
 
 
 def _given(run: PlannedRun, before: Job | None) -> Given:
@@ -177,7 +183,7 @@ def _band(job: Job, jobs: dict[str, Job], cells: dict[str, Structure], overrides
     task = ElasticBand.model_validate(maker.task)
     images = images_between((cells[first.uuid], end), task.images)
     settings: Any = load_backend(maker.engine.name, {**maker.engine.settings, **(overrides or {})}).settings
-    return PlannedRun(job.uuid, job.name, images[0], task, settings, images=tuple(images), of_hops=True)
+    return PlannedRun(job.uuid, job.name, images[0], task, settings, images=tuple(images), unpaid=True)
 
 
 def _maker(job: Job) -> CalculationMaker:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ....configs.errors import InputError
 from ....configs.steps.oxygen_loss import OxygenConditions, OxygenLossStep
 from ....structures.by_name import name_of
 from ....workflows.documents import CalculationDocument
@@ -21,17 +20,10 @@ from ...oxygen.loss import oxygen_ladder
 from ...oxygen.ordering_spread import OrderingSpread, ordering_spread
 from ...oxygen.oxidation_states import ElementIons, cell_ions, ions_by_element
 from ...oxygen.redox_ledger import RedoxEntry, redox_entry
-from ...oxygen.reference import OxygenReference, reference_from_document, reference_from_phase_set, release_temperature
+from ...oxygen.reference import oxygen_reference, release_temperature
 from ...oxygen.substitution import SubstitutionResults, substitution_results
 from ...thermodynamics.phase_set import PhaseSet
-from ...thermodynamics.voltage_curve import (
-    LithiumReference,
-    VoltageCurve,
-    elements_signature,
-    lithium_from_document,
-    lithium_from_phase_set,
-    voltage_curve,
-)
+from ...thermodynamics.voltage_curve import VoltageCurve, lithium_reference, voltage_curve
 from ..case import Case
 from ..chapter import Chapter, Problems, phases_of
 from ..columns import LI_VACANCIES
@@ -119,10 +111,10 @@ def oxygen_results(
     host = min(roles["host"], key=lambda document: document.energy)
     problems, ladder, curve, ledger = Problems(), None, None, list[RedoxEntry]()
     with problems.attempt(f"{label}: no ladder"):
-        reference = _oxygen(host, conditions, phase_set, metals or {})
+        reference = oxygen_reference(host, phase_set, (metals or {}).get("O2"), conditions.correction)
         ladder = oxygen_ladder(host, roles["arrangement"] + roles["oxygen_vacancy"], reference)
     with problems.attempt(f"{label}: no voltage"):
-        curve = voltage_curve(host, roles["arrangement"], _lithium(host, phase_set, metals or {}))
+        curve = voltage_curve(host, roles["arrangement"], lithium_reference(host, phase_set, (metals or {}).get("Li")))
     with problems.attempt(f"{label}: no ledger of ions"):
         ledger = _ledger(ladder) if ladder else []
     told = tuple(text.text for text in problems.texts)
@@ -243,29 +235,6 @@ def _by_role(label: str, documents: Sequence[CalculationDocument]) -> dict[str, 
         if role and role.of == label and role.kind in roles and document.kind != "dos" and not beside_an_ion:
             roles[role.kind].append(document)
     return roles
-
-
-def _oxygen(
-    host: CalculationDocument,
-    conditions: OxygenConditions,
-    phase_set: PhaseSet,
-    metals: Mapping[str, CalculationDocument],
-) -> OxygenReference:
-    if elements_signature(phase_set, host.tier, host.signature):
-        return reference_from_phase_set(phase_set, host.tier, conditions.correction, host.signature)
-    if "O2" not in metals:
-        raise InputError(f"{host.tier} energies need an O2 molecule calculated with the same settings")
-    return reference_from_document(metals["O2"], conditions.correction)
-
-
-def _lithium(
-    host: CalculationDocument, phase_set: PhaseSet, metals: Mapping[str, CalculationDocument]
-) -> LithiumReference:
-    if elements_signature(phase_set, host.tier, host.signature):
-        return lithium_from_phase_set(phase_set, host.tier, host.signature)
-    if "Li" not in metals:
-        raise InputError(f"{host.tier} energies need lithium metal calculated with the same settings")
-    return lithium_from_document(metals["Li"])
 
 
 def _ledger(ladder: OxygenLadder) -> list[RedoxEntry]:

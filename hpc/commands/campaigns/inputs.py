@@ -44,11 +44,11 @@ def inputs(
     Jobs that no other VASP job comes before go to OUT/NAME. Jobs that start from a VASP job's result go to
     OUT/later/NAME, on the library's cell: their settings are final, their positions are not. Interfaces are built for
     it; those that CHGNet relaxes first stand there as built, and `positions` says so for each job: final, as built, or
-    to come. Jobs that the flow of oxygen loss adds while it runs go to OUT/later too, as they would be if nothing
-    moved. An elastic band has the folders 00 to N + 1 of its images, as they would be if nothing relaxed; its INCAR
-    asks for the VTST extension (`climbing: false` in the section transport does without). A job of several runs has a
-    folder for each: its starts, its heights, the static run behind a relaxed cell, and its own. KPAR and NCORE are
-    those of the settings' ranks, 64 where they name none.
+    to come. Jobs that flows add while they run, of oxygen loss and of vacancies in stacks, go to OUT/later too, as they
+    would be if nothing moved. An elastic band has the folders 00 to N + 1 of its images, as they would be if nothing
+    relaxed; its INCAR asks for the VTST extension (`climbing: false` in the section transport does without). A job of
+    several runs has a folder for each: its starts, its heights, the static run behind a relaxed cell, and its own. KPAR
+    and NCORE are those of the settings' ranks, 64 where they name none.
 
     Raises
     ------

@@ -18,10 +18,15 @@ from pymatgen.io.vasp.outputs import Oszicar, Outcar, Vasprun, Xdatcar
 
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import material
+from catholyte.configs.models import Method
 from catholyte.hpc.rehearsal.faults import KINDS, MESSAGES, VARIABLE, Faults
 from catholyte.hpc.rehearsal.inputs import STAMP
 from catholyte.hpc.rehearsal.program import rehearse
 from catholyte.structures.crystals.cells import calculation_cell
+from catholyte.workflows.engines.acceptance import accept
+from catholyte.workflows.engines.rehearsal import RehearsalBackend
+from catholyte.workflows.engines.tasks import Relax
+from catholyte.workflows.plan.elements import oxygen_molecule
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),  # pymatgen about missing POTCARs
@@ -144,6 +149,15 @@ def test_relaxation_ends_soon_below_the_force_limit_and_keeps_the_volume(tmp_pat
     assert len(run.ionic_steps) < 60
     assert np.abs(run.ionic_steps[-1]["forces"]).max() < 0.01
     assert run.final_structure.volume == pytest.approx(run.initial_structure.volume, rel=1e-6)
+
+
+def test_oxygen_molecules_stay_triplets(tmp_path: Path) -> None:
+    """The gate refuses an O2 with another moment, and with it every rehearsal of oxygen loss."""
+    cell = oxygen_molecule(8.0)
+    task = Relax(max_force=0.02, relax_cell=False, method=Method(cutoff=400, kpoints=(1, 1, 1)))
+    made = RehearsalBackend({}).calculate(cell, task, "O2", tmp_path / "O2")
+    assert made.total_magnetization == pytest.approx(2.0)
+    assert accept(made, task).acceptance is not None
 
 
 def test_selective_dynamics_holds_atoms(tmp_path: Path) -> None:

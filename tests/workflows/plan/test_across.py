@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from jobflow import Flow, Job
-from pymatgen.core import Species, Structure
+from pymatgen.core import Lattice, Species, Structure
 
+from catholyte.analysis.oxygen.reference import reference_from_document
 from catholyte.analysis.report.case import Case, Finished
 from catholyte.analysis.report.chapters.solids.across import ACROSS
 from catholyte.analysis.report.chapters.solids.segregation import SEGREGATION
@@ -19,13 +21,15 @@ from catholyte.structures.crystals.crystal import conventional
 from catholyte.structures.crystals.files import write_structure
 from catholyte.structures.defects.depth import stack_depths
 from catholyte.tests.support.campaigns.campaign_documents import planned
-from catholyte.tests.support.engines.toy_engine import SITE_ENERGIES, recorded_documents, use_toy_engine
+from catholyte.tests.support.engines.toy_engine import SITE_ENERGIES, recorded_documents, toy_document, use_toy_engine
 from catholyte.workflows.engines.engine import Engine
 from catholyte.workflows.engines.tasks import Relax
-from catholyte.workflows.flows.across import StackVacanciesMaker
+from catholyte.workflows.flows.across import StackVacanciesMaker, chosen_vacancies
 from catholyte.workflows.plan.build import build_plan
 from catholyte.workflows.plan.builder import Draft, needed
-from catholyte.workflows.roles import Exchanged, StackHost, Vacancy
+from catholyte.workflows.plan.elements import oxygen_molecule
+from catholyte.workflows.preflight.run import planned_runs
+from catholyte.workflows.roles import Exchanged, Reference, StackHost, Vacancy
 
 RECIPE = """\
 name: depths
@@ -121,6 +125,36 @@ def test_atoms_that_do_not_interact_leave_alike(case: Case) -> None:
     assert above.drop == pytest.approx(max(0.0, 4.0 - own[0].energy), abs=0.3)
 
 
+def test_an_engine_on_a_scale_of_its_own_brings_its_elements(case: Case) -> None:
+    """Energies of VASP refer to lithium and O2 by VASP: none, and no vacancy has an energy."""
+    theirs = [replace(one, document=one.document.model_copy(update={"tier": "vasp"})) for one in case.finished]
+    without = ACROSS.results(Case({"name": "depths"}, case.recipe, [one.entry for one in theirs], theirs, {}))
+    assert without is not None
+    assert without.profiles == []
+    assert any("lithium metal calculated with the same settings" in text.text for text in without.texts)
+    metal = Structure(Lattice.cubic(3.4), ["Li"], [[0, 0, 0]])
+    molecule = oxygen_molecule(12.0)
+    elements = [
+        toy_document("Li", metal, tier="vasp", role=Reference(of="Li", what="lithium", material="Li")),
+        toy_document(
+            "O2",
+            molecule,
+            tier="vasp",
+            magmoms=[1.0, 1.0],
+            role=Reference(of="O2", what="molecule", material="O2"),
+        ),
+    ]
+    added = [Finished(planned(f"element {k}", "across", one.label), one) for k, one in enumerate(elements)]
+    every = [*theirs, *added]
+    found = ACROSS.results(Case({"name": "depths"}, case.recipe, [one.entry for one in every], every, {}))
+    assert found is not None
+    (one,) = found.profiles
+    assert one.tier == "vasp"
+    assert [item.energy for item in one.of("Li")] == pytest.approx([0.0] * len(one.of("Li")))
+    oxygen = reference_from_document(elements[1])
+    assert [item.energy for item in one.of("O")] == pytest.approx([oxygen.on_series + 5.0] * len(one.of("O")))
+
+
 def test_the_chapters_tell_it(case: Case) -> None:
     names = {table.name for table in ACROSS.section(case).tables}
     assert {"across_first_LCO_LiAlO2", "space_charge_LCO_LiAlO2", "across_LCO_LiAlO2"} == names
@@ -142,7 +176,7 @@ def test_the_chapters_tell_it(case: Case) -> None:
         ("segregation", ("ion: Ti4+", "ion: Cl-"), "is no cation"),
         ("segregation", ("leaving: Co", "leaving: Mn"), "holds no Mn"),
         ("segregation", ("miller: [1, 0, 4]", "miller: [0, 0, 1]"), "give a thicker slab"),
-        ("across", ("  engine: toy\n  stacks", "  engine: gpaw\n  stacks"), "take one such as chgnet"),
+        ("across", ("  engine: toy\n  stacks", "  engine: gpaw\n  stacks"), "take a potential such as chgnet"),
     ],
 )
 def test_bad_input(
@@ -151,6 +185,36 @@ def test_bad_input(
     use_toy_engine(monkeypatch)
     with pytest.raises(InputError, match=says):
         build_plan(*load_recipe(str(recipe_in(tmp_path, change))), only=only)
+
+
+PRODUCTION = "vasp: {cutoff: 500 eV, relax: [LCO], kpoints: {LCO: [6, 6, 6], Li: [12, 12, 12]}}\nacross:"
+
+
+def test_production_computes_them_at_the_level_of_the_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_toy_engine(monkeypatch)
+    mesh = ("file: stack.json}", "file: stack.json, kpoints: [4, 4, 1]}")
+    loaded = load_recipe(str(recipe_in(tmp_path, mesh, ("across:", PRODUCTION))))
+    plan = build_plan(*loaded, engine="rehearsal", only="across")
+    runs = {run.name: run for run in planned_runs(plan, added=True)}
+    whole = runs["LCO|LiAlO2 whole rehearsal relax"]
+    vacancies = [run for name, run in runs.items() if run.unpaid]
+    assert {(run.task.kind, run.task.method.kpoints) for run in vacancies} == {("relax", (4, 4, 1))}
+    assert len(vacancies) == sum(len(chosen_vacancies(ready_stack(), element, 2)) for element in ("Li", "O")) > 4
+    assert all(len(run.structure) == len(whole.structure) - 1 for run in vacancies)
+    assert whole.task.method.hubbard_u == {"Co": 3.9}
+    assert runs["Li rehearsal relax"].task.method.kpoints == (12, 12, 12)
+    assert runs["O2 rehearsal relax"].task.method.cutoff == 500.0
+    slabs = planned_runs(build_plan(*loaded, engine="rehearsal", only="segregation"))
+    assert {run.task.method.kpoints[2] for run in slabs} == {1}
+    assert {frozenset(run.task.method.hubbard_u) for run in slabs} == {frozenset({"Co", "Ti"})}
+    assert not any(run.unpaid for run in slabs)
+
+
+def test_an_ion_without_u_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_toy_engine(monkeypatch)
+    change = ("across:", PRODUCTION), (", Ti: 0 eV}", "}")
+    with pytest.raises(InputError, match="no entry for the transition metal Ti of the slab of LCO"):
+        build_plan(*load_recipe(str(recipe_in(tmp_path, *change))), engine="rehearsal", only="segregation")
 
 
 def test_a_stack_without_tags_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

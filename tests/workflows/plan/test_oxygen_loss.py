@@ -18,7 +18,8 @@ from catholyte.configs.steps.oxygen_loss import (
 from catholyte.workflows.engines.tasks import Relax
 from catholyte.workflows.identity import content_address
 from catholyte.workflows.plan.builder import Builder, Draft, Plan, planned
-from catholyte.workflows.plan.oxygen_loss import add_oxygen_loss, oxygen_molecule
+from catholyte.workflows.plan.elements import oxygen_molecule
+from catholyte.workflows.plan.oxygen_loss import add_oxygen_loss
 from catholyte.workflows.preflight.run import planned_runs, preflight
 
 LADDER = OxygenLossPlan(lithium_vacancies=(0, 3), candidates=2, samples=1, max_sites=2)

@@ -252,6 +252,24 @@ def test_a_slab_whose_vacuum_relaxes_away_is_named(former: Path, tmp_path: Path)
     assert told == ["ISIF 3: the vacuum of 22 Å relaxes away", "2 k points along the vacuum"]
 
 
+def test_a_stack_without_an_atom_keeps_the_height_that_the_whole_one_found(former: Path, tmp_path: Path) -> None:
+    whole = Structure.from_file(former / "LCO-LPSCl-relax" / "POSCAR")
+    lacking = whole.copy().remove_sites([0])
+    cells = {"lacking": lacking, "high": lacking.copy().apply_strain([0, 0, 0.05])}
+    cells |= {f"height-{k}": whole.copy().apply_strain([0, 0, 0.02 * k]) for k in (-1, 0, 1)}
+    for name, cell in cells.items():
+        shutil.copytree(former / "LCO-LPSCl-relax", tmp_path / name)
+        incar = Incar.from_file(tmp_path / name / "INCAR")
+        Incar({**incar, "MAGMOM": [0.0] * len(cell)}).write_file(tmp_path / name / "INCAR")
+        cell.to(filename=str(tmp_path / name / "POSCAR"), fmt="poscar")
+    named = [one.folder.name for one in review(read_sets([tmp_path])[0]) if one.rule == "height of a stack"]
+    assert named == ["high"], "no cell of the whole stack is as high"
+    for k in (-1, 1):
+        shutil.rmtree(tmp_path / f"height-{k}")
+    named = [one.folder.name for one in review(read_sets([tmp_path])[0]) if one.rule == "height of a stack"]
+    assert set(named) == {"high", "lacking", "height-0"}
+
+
 def test_two_u_for_one_element_are_named(former: Path, tmp_path: Path) -> None:
     _changed(former, tmp_path / "a", "CoO-relax")
     _changed(former, tmp_path / "b", "CoO-dos", LDAUU=[3.3, 0.0])

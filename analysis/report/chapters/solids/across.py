@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 from .....configs.errors import CatholyteError, InputError
 from .....configs.steps.across import AcrossStep, SpaceChargeModel
+from .....configs.steps.oxygen_loss import OxygenConditions
 from .....structures.crystals.redox import LADDER
 from .....workflows.documents import CalculationDocument, require_same_signature
 from .....workflows.roles import StackHost, Vacancy
 from ....figures.across import stack_vacancy_figure
-from ....oxygen.reference import reference_from_phase_set
+from ....oxygen.reference import oxygen_reference
 from ....oxygen.surface import OUTER, RESOLVED
 from ....thermodynamics.phase_set import PhaseSet
-from ....thermodynamics.voltage_curve import lithium_from_phase_set
+from ....thermodynamics.voltage_curve import lithium_reference
 from ....transport.space_charge import SpaceCharge, space_charge
 from ....transport.stack_vacancies import StackProfile, stack_profile
 from ....words import file_stem, number, tier_label
@@ -49,7 +50,7 @@ def _evaluate(case: Case, step: AcrossStep) -> Across:
     for asked in step.stacks if used.phases is not None else ():
         assert used.phases is not None
         with problems.attempt(asked.system):
-            profiles.append(_profile(asked.system, documents, used.phases, step))
+            profiles.append(_profile(case, asked.system, documents, used.phases, step.conditions))
     model = step.space_charge
     for one in profiles:
         if "Li" in one.elements:
@@ -60,7 +61,13 @@ def _evaluate(case: Case, step: AcrossStep) -> Across:
     return Across(profiles, charges, model, [*used.texts, *case.missing("across", ()), *problems.texts, *notes])
 
 
-def _profile(label: str, documents: Sequence[CalculationDocument], phases: PhaseSet, step: AcrossStep) -> StackProfile:
+def _profile(
+    case: Case,
+    label: str,
+    documents: Sequence[CalculationDocument],
+    phases: PhaseSet,
+    conditions: OxygenConditions,
+) -> StackProfile:
     own = [one for one in documents if one.role is not None and one.role.of == label]
     host = next((one for one in own if isinstance(one.role, StackHost)), None)
     cells = [one for one in own if isinstance(one.role, Vacancy)]
@@ -69,11 +76,11 @@ def _profile(label: str, documents: Sequence[CalculationDocument], phases: Phase
     elements = {one.role.element for one in cells if isinstance(one.role, Vacancy)}
     potentials = {}
     if "Li" in elements:
-        metal = lithium_from_phase_set(phases, host.tier, host.signature)
+        metal = lithium_reference(host, phases, case.element(host.tier, "lithium"))
         require_same_signature({host.label: host.signature, f"lithium metal ({metal.origin})": metal.signature})
         potentials["Li"] = metal.energy
     if "O" in elements:
-        gas = reference_from_phase_set(phases, host.tier, step.conditions.correction, host.signature)
+        gas = oxygen_reference(host, phases, case.element(host.tier, "molecule"), conditions.correction)
         gas.check(host)
         potentials["O"] = gas.on_series
     tags = host.structure.site_properties.get("layer") or ()

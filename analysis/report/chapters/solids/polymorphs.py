@@ -8,17 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .....configs.errors import InputError
-from .....configs.models import Tier
 from .....configs.steps.oxygen_loss import OxygenConditions
 from .....configs.steps.polymorphs import PolymorphStep
 from .....structures.by_name import name_of
-from .....workflows.documents import CalculationDocument
-from .....workflows.roles import Reference
 from ....figures.surfaces import polymorph_figure
 from ....oxygen.polymorphs import RESOLVED, PolymorphResult, polymorph_result
-from ....oxygen.reference import OxygenReference, reference_from_document, reference_from_phase_set
-from ....thermodynamics.phase_set import PhaseSet
-from ....thermodynamics.voltage_curve import elements_signature
+from ....oxygen.reference import oxygen_reference
 from ....words import file_stem, number
 from ...case import Case
 from ...chapter import Chapter, Problems, phases_of
@@ -47,25 +42,11 @@ def _evaluate(case: Case, step: PolymorphStep) -> Polymorphs:
             if not documents:
                 raise InputError("no cell has been relaxed yet")
             assert used.phases is not None
-            reference = _oxygen(case, documents[0], used.phases, step.conditions)
+            molecule = case.element(documents[0].tier, "molecule")
+            reference = oxygen_reference(documents[0], used.phases, molecule, step.conditions.correction)
             found.append(polymorph_result(name, documents, reference))
     texts = [*used.texts, *case.missing("polymorphs", ()), *problems.texts]
     return Polymorphs(found, step.conditions, texts)
-
-
-def _oxygen(case: Case, cell: CalculationDocument, phases: PhaseSet, conditions: OxygenConditions) -> OxygenReference:
-    """O2 of the phase set, or the molecule that the cells' own engine calculated."""
-    if elements_signature(phases, cell.tier, cell.signature):
-        return reference_from_phase_set(phases, cell.tier, conditions.correction, cell.signature)
-    molecules = [one.document for one in case.finished if _is_molecule(one.document, cell.tier)]
-    if not molecules:
-        raise InputError(f"{cell.tier} energies need an O2 molecule calculated with the same settings")
-    return reference_from_document(molecules[-1], conditions.correction)
-
-
-def _is_molecule(document: CalculationDocument, tier: Tier) -> bool:
-    role = document.role
-    return document.tier == tier and isinstance(role, Reference) and role.what == "molecule"
 
 
 def _blocks(results: Polymorphs) -> list[Block]:
