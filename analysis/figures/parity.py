@@ -16,6 +16,8 @@ __all__ = ["ParityPanel", "parity_figure"]
 
 #: points of one panel that have their names written beside them
 _NAMED = 3
+#: share of either axis within which a second name would cover the first
+_APART = 0.08
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,17 @@ def _draw(ax: Axes, panel: ParityPanel, engines: Sequence[str]) -> None:
 
 
 def _farthest(points: Sequence[tuple[str, float, float]], *, deviations: bool) -> list[tuple[str, float, float]]:
-    """The point of each name that lies farthest from agreement, of the names that lie farthest."""
-    named: dict[str, tuple[str, float, float]] = {}
+    """The point of each name that lies farthest from agreement, of the names that lie farthest and apart."""
+    if not points:
+        return []
+    spans = [max(values) - min(values) or 1.0 for values in list(zip(*points, strict=True))[1:]]
+    found, names = list[tuple[str, float, float]](), set[str]()
     for point in sorted(points, key=lambda one: -abs(one[2] if deviations else one[2] - one[1])):
-        named.setdefault(point[0], point)
-    return list(named.values())[:_NAMED]
+        covered = any(
+            all(abs(a - b) < _APART * span for a, b, span in zip(point[1:], other[1:], spans, strict=True))
+            for other in found
+        )
+        if point[0] not in names and not covered:
+            found.append(point)
+        names.add(point[0])
+    return found[:_NAMED]

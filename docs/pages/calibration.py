@@ -68,7 +68,8 @@ def calibration_page(data: Mapping[str, Any], phases: PhaseSet) -> str:
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], right: int = 1) -> str:
     """Markdown table whose columns from `right` on are numbers."""
     line = ["---" if i < right else "---:" for i in range(len(header))]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, line, *rows))
+    shown = [[cell.replace("|", "\\|") for cell in cells] for cells in (header, *rows)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (shown[0], line, *shown[1:]))
 
 
 def _shown(value: float | None, form: str = "+.1f") -> str:
@@ -109,7 +110,7 @@ def _head(data: Mapping[str, Any]) -> str:
 
 The same crystals, vacancies, interfaces and frames by every potential that runs on a laptop, beside measurement, public DFT and GPAW. Nothing here was fitted or left out after the fact.
 Rows of {data["date"]} in `docs/pages/calibration.json`; `{data["command"]}` (`make calibration`) computes what is missing and writes this page, without `--compute` from the rows alone. A dash stands for a number that has not been computed.
-The jobs are those of `docs/pages/calibration.yaml`: add a material there. {_left(data)}
+The jobs are those of `docs/pages/calibration.yaml`: add a material there.{_left(data)}
 
 {_table(header, signatures, 5)}"""
 
@@ -126,7 +127,7 @@ def _left(data: Mapping[str, Any]) -> str:
     ]
     parts = {"vacancies": "the oxygen vacancies", "stacks": "the interfaces", "forces": "the forces of GPAW"}
     left += [text for key, text in parts.items() if not data[key]]
-    return f"Not computed yet: {', '.join(left)}." if left else ""
+    return f" Not computed yet: {', '.join(left)}." if left else ""
 
 
 def _volumes(rows: Rows) -> str:
@@ -288,7 +289,7 @@ def _forces(rows: Rows) -> str:
         header += [f"{tier}, rms of ΔF (eV/Å)", f"{tier}, slope"]
     return f"""## Forces on frames of dynamics
 
-Small crystals, moved by CHGNet at 600 K; on frames 0.1 and 0.2 ps after the start, forces of GPAW (PBE, U(Co) 3.9 eV, 600 eV) beside those of every potential. Slope: of the line through the origin, computed over GPAW; below 1 a potential is too soft.
+Small crystals, moved by CHGNet at 600 K; on frames 0.1 and 0.2 ps after the start, forces of GPAW (PBE, U(Co) 3.9 eV, 600 eV) beside those of every potential. Slope: of the line through the origin, computed over GPAW; below 1 a potential is too soft. CoO has one start of its moments, × 0.9: that of × 1.1 ended in a state 10 meV higher.
 
 {_table(header, lines)}
 
