@@ -122,7 +122,7 @@ def _charge_ordered(cell: VaspCell, start: np.ndarray, method: Method, settings:
     species, moments, told = _species(cell), start.copy(), list[str]()
     if not _IONIC & {site.specie.symbol for site in cell.structure}:
         return
-    for ion in sorted({one for one in species if _is_mean(one, method)}, key=str):
+    for ion in sorted({one for one in species if isinstance(one, Species) and _is_mean(one, method)}, key=str):
         sites = [i for i, one in enumerate(species) if one == ion]
         lower = floor(float(ion.oxi_state or 0))
         more = (float(ion.oxi_state or 0) - lower) * len(sites)
@@ -140,9 +140,9 @@ def _charge_ordered(cell: VaspCell, start: np.ndarray, method: Method, settings:
         yield Start(tuple(round(float(m), 6) + 0.0 for m in moments), f"charges in order: {', '.join(told)}")
 
 
-def _is_mean(ion: Species | Element, method: Method) -> bool:
+def _is_mean(ion: Species, method: Method) -> bool:
     """Whether an ion has U, and a charge between two whole ones."""
-    charge = getattr(ion, "oxi_state", None)
+    charge = ion.oxi_state
     return charge is not None and method.hubbard_u.get(ion.symbol, 0.0) > 0 and abs(charge - round(charge)) > _NOTHING
 
 
