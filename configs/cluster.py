@@ -13,10 +13,23 @@ from .errors import InputError, UnknownNameError, near_match_hint
 from .load import CONFIGS, parse_file
 from .models import Spec
 
-__all__ = ["CLUSTERS_VARIABLE", "Cluster", "Resources", "Rule", "WallTime", "cluster_names", "load_cluster"]
+__all__ = [
+    "CLUSTERS_VARIABLE",
+    "DATABASE",
+    "REHEARSAL",
+    "Cluster",
+    "Resources",
+    "Rule",
+    "WallTime",
+    "cluster_names",
+    "load_cluster",
+    "rehearsal_uri",
+]
 
 #: a folder of the user's own cluster files, searched before the examples of the package
 CLUSTERS_VARIABLE = "CATHOLYTE_CLUSTERS"
+#: the database of a URI that names none, and what stands after the name of one of rehearsals
+DATABASE, REHEARSAL = "catholyte", "-rehearsal"
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -140,7 +153,7 @@ class Cluster(Spec):
 
     @property
     def store_uri(self) -> str:
-        """The store with variables of the environment filled in.
+        """The store with variables of the environment filled in; that of rehearsals for one.
 
         Raises
         ------
@@ -156,7 +169,26 @@ class Cluster(Spec):
                     f"cluster {self.name}, key 'store': the environment variable {match[1]} is not set"
                 ) from None
 
-        return re.sub(r"\$\{(\w+)\}", fill, self.store)
+        filled = re.sub(r"\$\{(\w+)\}", fill, self.store)
+        return rehearsal_uri(filled) if self.rehearsal else filled
+
+
+def rehearsal_uri(uri: str) -> str:
+    """The MongoDB URI of rehearsals beside another one: its database with ``-rehearsal`` after its name, its options as
+    they are; that of rehearsals stays as it is.
+
+    Parameters
+    ----------
+    uri : str
+        With all variables filled in: a variable may hold options, which follow the database.
+    """
+    head, question, options = uri.partition("?")
+    scheme, found, rest = head.partition("://")
+    if not found:
+        return uri  # no URI: refused where it is opened
+    hosts, _, database = rest.partition("/")
+    name = database or DATABASE
+    return f"{scheme}://{hosts}/{name.removesuffix(REHEARSAL)}{REHEARSAL}{question}{options}"
 
 
 def _folders() -> list[Path]:

@@ -38,6 +38,7 @@ CAMPAIGN_FILE = "campaign.json"
 _SUBMIT = {"slurm": "sbatch --parsable", "pbs": "qsub", "sge": "qsub -terse"}
 _AFTER = {"slurm": "--dependency=afterok:{}", "pbs": "-W depend=afterok:{}", "sge": "-hold_jid {}"}
 _ENDED = "General timing and accounting informations for this job"
+_SETTLED = "aborting loop because EDIFF is reached"
 
 _SCRIPT = """#!/bin/bash
 {header}
@@ -68,7 +69,7 @@ for start in {starts}; do
   cp POSCAR "$start/POSCAR"
   potcar "$start"
   (cd "$start" && $VASP > vasp.out 2>&1) || true
-  grep -qs "{ended}" "$start/OUTCAR" || continue
+  grep -qs "{ended}" "$start/OUTCAR" && grep -qs "{settled}" "$start/OUTCAR" || continue
   energy=$(grep "energy  without entropy" "$start/OUTCAR" | tail -1 | sed 's/.*= *//')
   if [ -z "$best" ] || awk -v a="$energy" -v b="$best" 'BEGIN {{ exit !(a < b) }}'; then
     best="$energy"; lowest="$start"
@@ -76,6 +77,10 @@ for start in {starts}; do
 done
 if [ -z "$lowest" ]; then echo "{name}: no start converged" >&2; exit 4; fi
 cp "$lowest/WAVECAR" WAVECAR
+moments=$(grep "^MAGMOM" "$lowest/INCAR" || true)  # their symmetry is that of the wave functions
+for file in INCAR canonical/INCAR; do
+  if [ -n "$moments" ] && [ -f "$file" ]; then sed -i "s/^MAGMOM.*/$moments/" "$file"; fi
+done
 """
 _MAIN = """potcar .
 $VASP > vasp.out 2>&1
@@ -224,7 +229,7 @@ def _write(one: _Folder, plan: Plan, out: Path, cluster: Cluster | None) -> dict
 def _steps(one: _Folder, folders: list[str], runs: list[Run]) -> str:
     """What a script does once its POSCAR is there."""
     starts = [folder for folder, run in zip(folders, runs, strict=True) if run.purpose == "start"]
-    tried = _STARTS.format(starts=" ".join(starts), ended=_ENDED, name=one.name) if starts else ""
+    tried = _STARTS.format(starts=" ".join(starts), ended=_ENDED, settled=_SETTLED, name=one.name) if starts else ""
     main = _RELAX if isinstance(one.task, Relax) else _MAIN
     return tried + main + (_STATIC if CANONICAL in folders else "") + _END.format(ended=_ENDED)
 

@@ -13,7 +13,7 @@ from ...configs.errors import InputError, StoreError, UnknownNameError, near_mat
 from ...workflows.plan.builder import Plan
 from ..run.campaign import read_plan, save_campaign
 from ..run.forecast import calibration_of, forecast, has_production
-from ..store.campaign_store import CampaignStore, open_store, rehearsal_location
+from ..store.campaign_store import CampaignStore, open_store
 from ..store.ledger import Ledger
 from ..store.turn import turn
 from .cluster_checks import check_cluster, check_plan, refuse
@@ -30,11 +30,7 @@ MANAGERS = ("fireworks", "jobflow-remote")
 def read_cluster(name: str, *, rehearsal: bool = False) -> Cluster:
     """Return a cluster by name or file; a rehearsal has a database of its own and the stand-in for VASP."""
     cluster = load_cluster(name)
-    return (
-        cluster.model_copy(update={"store": rehearsal_location(cluster.store), "rehearsal": True})
-        if rehearsal
-        else cluster
-    )
+    return cluster.model_copy(update={"rehearsal": True}) if rehearsal else cluster
 
 
 def open_cluster(name: str, *, rehearsal: bool = False, patient: bool = False) -> tuple[Cluster, CampaignStore, Path]:

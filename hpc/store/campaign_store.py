@@ -15,8 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...configs.cluster import REHEARSAL, rehearsal_uri
 from ...configs.errors import StoreError
-from .location import DATABASE, database_of, is_uri, require_location, scrubbed, without_password
+from .location import database_of, is_uri, require_location, scrubbed, without_password
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -41,7 +42,6 @@ __all__ = [
 
 STORE_VARIABLE = "CATHOLYTE_STORE"
 DEFAULT_STORE = "catholyte-store"
-_REHEARSAL = "-rehearsal"
 
 
 @dataclass(frozen=True)
@@ -141,16 +141,13 @@ def rehearsal_location(location: str | Path | None = None) -> str:
     if is_rehearsal_store(place):
         return place
     if not is_uri(place):
-        return f"{place.rstrip('/')}{_REHEARSAL}"
-    head, question, options = place.partition("?")
-    scheme, _, rest = head.partition("://")
-    hosts, _, database = rest.partition("/")
-    return f"{scheme}://{hosts}/{database or DATABASE}{_REHEARSAL}{question}{options}"
+        return f"{place.rstrip('/')}{REHEARSAL}"
+    return rehearsal_uri(place)
 
 
 def is_rehearsal_store(location: str) -> bool:
     """Whether a store is one of rehearsals, by the name of its folder or database."""
-    return (database_of(location) if is_uri(location) else location.rstrip("/")).endswith(_REHEARSAL)
+    return (database_of(location) if is_uri(location) else location.rstrip("/")).endswith(REHEARSAL)
 
 
 def open_store(location: str | Path | None = None, create: bool = True) -> CampaignStore:

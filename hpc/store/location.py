@@ -6,12 +6,11 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from ...configs.cluster import DATABASE
 from ...configs.errors import InputError
 
-__all__ = ["DATABASE", "database_of", "is_uri", "require_location", "scrubbed", "without_password"]
+__all__ = ["database_of", "is_uri", "require_location", "scrubbed", "without_password"]
 
-#: the database of a URI that names none
-DATABASE = "catholyte"
 _SCHEMES = ("mongodb://", "mongodb+srv://")
 #: hosts and database: what may be shown
 _PLAIN = re.compile(r"[\w.\-,\[\]]+(?::\d{1,5})?(?:,[\w.\-\[\]:]+)*(?:/[\w.\-]*)?")

@@ -69,6 +69,8 @@ class InputSet:
         Names of the pseudopotentials in the order of the POSCAR; empty where neither POTCAR nor POTCAR.spec is there.
     cutoffs : dict
         Name to ENMAX, eV, where it is known.
+    valences : dict
+        Name to ZVAL, where it is known.
     thermostat : bool
         Whether the POSCAR holds variables of a thermostat, VASP's predictor-corrector block.
     ended : Structure or None
@@ -84,6 +86,7 @@ class InputSet:
     gamma: bool
     potcars: tuple[str, ...] = ()
     cutoffs: dict[str, float] = field(default_factory=dict)
+    valences: dict[str, float] = field(default_factory=dict)
     thermostat: bool = False
     ended: Structure | None = None
     ended_thermostat: bool = False
@@ -173,6 +176,15 @@ class InputSet:
         known = [self.cutoffs.get(name) for name in self.potcars]
         return None if not known or None in known else max(value or 0.0 for value in known)
 
+    @property
+    def electrons(self) -> float | None:
+        """Valence electrons, NELECT where it is written; None where a pseudopotential is not known."""
+        if "NELECT" in self.tags:
+            return float(self.tags["NELECT"])
+        known = {name.partition("_")[0]: self.valences.get(name) for name in self.potcars}
+        found = [known.get(symbol) for symbol in self.symbols]
+        return None if None in found else sum(value or 0.0 for value in found)
+
     @cached_property
     def stack(self) -> bool:
         """Whether two crystals lie on each other along c without vacuum: elements that share no height, or lithium in
@@ -220,7 +232,7 @@ def read_sets(folders: Iterable[Path]) -> tuple[list[InputSet], dict[Path, str]]
     InputError
         If a folder does not exist, or none holds input that can be read: the first file is named.
     """
-    known = _known_cutoffs()
+    known = _known_potcars()
     found: dict[Path, InputSet] = {}
     damaged: dict[Path, str] = {}
     for folder in folders:
@@ -241,13 +253,14 @@ def read_sets(folders: Iterable[Path]) -> tuple[list[InputSet], dict[Path, str]]
     return list(found.values()), damaged
 
 
-def _read(folder: Path, known: dict[str, float]) -> InputSet:
+def _read(folder: Path, known: dict[str, tuple[float | None, float]]) -> InputSet:
     from pymatgen.io.vasp.inputs import Incar, Kpoints
 
     with _told(folder / "INCAR", "INCAR"):
         incar = Incar.from_str(read_text(folder / "INCAR"))
         tags = {str(key).upper(): value for key, value in incar.items()}
-    names, cutoffs = _potcars(folder)
+    names, here = _potcars(folder)
+    potcars = {**known, **here}
     start = _poscar(folder / "POSCAR", names)
     ended = _poscar(folder / "CONTCAR", names) if _has_text(folder / "CONTCAR") else None
     mesh: Mesh | None = None
@@ -268,7 +281,8 @@ def _read(folder: Path, known: dict[str, float]) -> InputSet:
         mesh,
         gamma,
         names,
-        {**known, **cutoffs},
+        {name: limit for name, (limit, _) in potcars.items() if limit is not None},
+        {name: valence for name, (_, valence) in potcars.items()},
         thermostat=start.predictor_corrector is not None,
         ended=ended.structure if ended else None,
         ended_thermostat=ended is not None and ended.predictor_corrector is not None,
@@ -341,7 +355,8 @@ def _require_fitting(one: InputSet) -> None:
         )
 
 
-def _potcars(folder: Path) -> tuple[tuple[str, ...], dict[str, float]]:
+def _potcars(folder: Path) -> tuple[tuple[str, ...], dict[str, tuple[float | None, float]]]:
+    """Names, and ENMAX (eV) and ZVAL by name where whole POTCARs are there."""
     spec, potcar = folder / "POTCAR.spec", folder / "POTCAR"
     if spec.is_file():
         return tuple(spec.read_text(encoding="utf-8", errors="replace").split()), {}
@@ -350,14 +365,14 @@ def _potcars(folder: Path) -> tuple[tuple[str, ...], dict[str, float]]:
     text = potcar.read_text(encoding="latin-1")
     names = tuple(match.split()[1] for match in re.findall(r"TITEL\s*=\s*(.+)", text) if len(match.split()) > 1)
     limits = [float(value) for value in re.findall(r"ENMAX\s*=\s*([\d.]+)", text)]
-    return names, dict(zip(names, limits, strict=False))
+    valences = [float(value) for value in re.findall(r"ZVAL\s*=\s*([\d.]+)", text)]
+    return names, dict(zip(names, zip(limits, valences, strict=False), strict=False))
 
 
-def _known_cutoffs() -> dict[str, float]:
+def _known_potcars() -> dict[str, tuple[float | None, float]]:
     settings = engine_settings("vasp", VaspSettings, {})
     return {
-        entry.symbol: entry.enmax
+        entry.symbol: (entry.enmax, entry.valence)
         for table in (settings.potcars, settings.md_potcars)
         for entry in table.values()
-        if entry.enmax is not None
     }

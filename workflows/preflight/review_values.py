@@ -123,10 +123,11 @@ def dispersion(sets: Sets) -> Found:
 
 
 def is_at_scale(one: InputSet) -> bool:
-    """Whether a run has the U of the phase sets and their cutoff, or more where its cell relaxes."""
+    """Whether a run has the U of the phase sets and their cutoff, or more where its cell relaxes and in the starts of
+    such a relaxation, which only leave their wave functions."""
     known = mp2020_hubbard(one.structure)
     cutoff = float(one.tags.get("ENCUT", 0.0))
-    relaxes = one.kind == "relax" and cutoff > CUTOFF
+    relaxes = (one.kind == "relax" or (one.kind == "static" and bool(one.tags.get("LWAVE")))) and cutoff > CUTOFF
     same = all(np.isclose(one.hubbard_u.get(e, 0.0), known.get(e, 0.0)) for e in one.open_shells)
     return same and (relaxes or bool(np.isclose(cutoff, CUTOFF)))
 

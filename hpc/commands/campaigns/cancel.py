@@ -58,6 +58,8 @@ def _show(document: dict[str, Any]) -> None:
         narrate(f"left alone: {line}")
     for name in document["cancelled"]:
         say(name)
+    if not document["cancelled"]:
+        narrate("no job is cancelled")
 
 
 COMMAND = Command(cancel, _show, Cancelled)

@@ -71,10 +71,13 @@ def _show(document: dict[str, Any]) -> None:
     totals = document["totals"]
     say(effort_text(totals))
     if "cluster" in document:
-        say(
-            f"on {document['cluster']}: about {totals['core_hours']:.0f} core hours, at most "
-            f"{totals['core_hours_at_most']:.0f} by the wall times"
+        hours, most = totals["core_hours"], totals["core_hours_at_most"]
+        held = (
+            f"at most {most:.0f} by the wall times"
+            if hours <= most
+            else f"more than the {most:.0f} that a queue job each can hold: jobs go on in further ones"
         )
+        say(f"on {document['cluster']}: about {hours:.0f} core hours, {held}")
     say_notes(document["notes"])
     for line in document["skipped"]:
         say(f"left out: {line}")

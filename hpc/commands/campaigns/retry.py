@@ -54,7 +54,9 @@ def _show(document: dict[str, Any], cluster: str) -> None:
         narrate(f"left alone: {line}")
     for name in document["retried"]:
         say(name)
-    if document["retried"]:
+    if not document["retried"]:
+        narrate("no job is put back in line")
+    else:
         narrate(f"back in line; `catholyte tend --cluster {cluster}` hands them to the queue")
 
 

@@ -141,6 +141,45 @@ def test_scripts_have_the_head_of_the_cluster(catholyte: Run, recipe: Path, tmp_
     assert "CoO-vasp-dos --parsable --dependency=afterok:2 run.sh" in queued
 
 
+#: energies by start; the lowest did not converge
+_FAKE = """#!/bin/bash
+case "$PWD" in
+  */start-1) energy=-10; end="because EDIFF is reached";;
+  */start-2) energy=-99; end="EDIFF was not reached (unconverged)";;
+  */start-3) energy=-12; end="because EDIFF is reached";;
+  *) energy=-12; end="because EDIFF is reached"; echo "reached required accuracy" > OUTCAR; cp POSCAR CONTCAR;;
+esac
+printf '%s\n' "aborting loop $end" "energy  without entropy= $energy  energy(sigma->0) = $energy" \
+  "General timing and accounting informations for this job" >> OUTCAR
+echo "waves of ${PWD##*/}" > WAVECAR
+grep MAGMOM INCAR > moments
+"""
+
+
+def test_the_lowest_start_that_converged_goes_on_with_its_moments(catholyte: Run, tmp_path: Path) -> None:
+    """LiMn2O4: whole charges are the third start. Moments alike would put the symmetry back in which they are one."""
+    (tmp_path / "mn.yaml").write_text(
+        "name: mn\ntitle: spinel\nsource: a test\nhubbard_u: {Mn: 3.9 eV}\n"
+        "vasp: {relax: [LiMn2O4], cutoff: 520 eV, mesh: [2, 2, 2]}\n"
+    )
+    answer(catholyte("submit", tmp_path / "mn.yaml", "--to-files", tmp_path / "out", "--json"))
+    (tmp_path / "fake").write_text(_FAKE)
+    (tmp_path / "fake").chmod(0o755)
+    place = tmp_path / "out" / "LiMn2O4-vasp-relax"
+    asked = {folder: Incar.from_file(place / folder / "INCAR")["MAGMOM"] for folder in (".", "start-3")}
+    assert asked["."] != asked["start-3"]
+    subprocess.run(
+        ["bash", "run.sh"],
+        cwd=place,
+        env={"PATH": "/usr/bin:/bin", "CATHOLYTE_VASP_COMMAND": str(tmp_path / "fake")},
+        check=True,
+    )
+    for folder in (".", "canonical"):
+        assert Incar.from_file(place / folder / "INCAR")["MAGMOM"] == asked["start-3"]
+        assert (place / folder / "moments").read_text() == (place / "start-3" / "moments").read_text()
+    assert (place / "finished").is_file()
+
+
 def test_what_is_finished_is_not_written_again(
     catholyte: Run, recipe: Path, made: dict[str, Finished], tmp_path: Path
 ) -> None:

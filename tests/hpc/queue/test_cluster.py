@@ -14,11 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catholyte.configs.cluster import CLUSTERS_VARIABLE, Cluster, Resources, cluster_names, load_cluster
+from catholyte.configs.cluster import (
+    CLUSTERS_VARIABLE,
+    Cluster,
+    Resources,
+    cluster_names,
+    load_cluster,
+    rehearsal_uri,
+)
 from catholyte.configs.errors import InputError, StoreError, UnknownNameError
 from catholyte.hpc.queue import cluster_checks
 from catholyte.hpc.queue.cluster_checks import check_cluster, check_plan, partition_limits, refuse, slurm_seconds
-from catholyte.hpc.queue.submission import submit_campaign
+from catholyte.hpc.queue.submission import read_cluster, submit_campaign
 from catholyte.hpc.run.campaign import read_plan
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.hpc.store.database_server import start_server, stop_server
@@ -145,6 +152,24 @@ def test_environment_of_jobs(tmp_path: Path) -> None:
         "PMG_VASP_PSP_DIR": "/potcars",
     }
     assert mine.model_copy(update={"rehearsal": True}).environment == {"CATHOLYTE_POTCAR_SPEC": "1"}
+
+
+def test_rehearsals_have_a_database_of_their_own_where_a_variable_holds_the_uri(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Options follow the database: a name put behind them would be no name, and the database that of the results."""
+    own = "mongodb://me:word@host:1/results-rehearsal?authSource=admin"
+    for store, value in {
+        "${TEST_STORE}": "mongodb://me:word@host:1/results?authSource=admin",
+        "mongodb://me:${TEST_STORE}@host:1/results?authSource=admin": "word",
+        own: "",
+    }.items():
+        monkeypatch.setenv("TEST_STORE", value)
+        path = cluster_file(tmp_path, ("mongodb://127.0.0.1:1/catholyte", store))
+        found = read_cluster(str(path), rehearsal=True)
+        assert (found.store_uri, "word" in found.store) == (own, store == own)
+        assert read_cluster(str(path)).store_uri == (own if store == own else own.replace("-rehearsal", ""))
+    assert rehearsal_uri("mongodb+srv://host?tls=true") == "mongodb+srv://host/catholyte-rehearsal?tls=true"
 
 
 # before submission

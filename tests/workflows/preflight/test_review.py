@@ -21,9 +21,10 @@ from catholyte.hpc.rehearsal.program import rehearse
 from catholyte.structures.crystals.cells import calculation_cell
 from catholyte.tests.support.command_line import called
 from catholyte.tests.support.vasp.former_inputs import write_former
-from catholyte.workflows.engines.tasks import MolecularDynamics
+from catholyte.workflows.engines.tasks import MolecularDynamics, Static
 from catholyte.workflows.engines.vasp.inputs import write_inputs
 from catholyte.workflows.engines.vasp.settings import VaspSettings
+from catholyte.workflows.engines.vasp.stages import written_runs
 from catholyte.workflows.preflight.input_sets import read_sets
 from catholyte.workflows.preflight.review import RULES, review
 from catholyte.workflows.preflight.review_recipe import RECIPE_RULES
@@ -132,7 +133,7 @@ def test_nothing_is_named_in_what_a_recipe_writes(recipe: str, tmp_path: Path) -
 def _changed(former: Path, place: Path, folder: str, **tags: Any) -> list[str]:
     """Rules that name a folder alone, after a change of its tags."""
     place.mkdir()
-    for file in (former / folder).iterdir():
+    for file in (one for one in (former / folder).iterdir() if one.is_file()):
         (place / file.name).write_text(file.read_text())
     incar = Incar.from_file(place / "INCAR")
     incar.update(tags)
@@ -206,6 +207,38 @@ def test_two_starts_off_whole_numbers_are_enough(former: Path, tmp_path: Path) -
     assert not rules & {"whole moments", "one start"}
 
 
+def test_an_odd_electron_without_spin_is_named(former: Path, tmp_path: Path) -> None:
+    """LPSCl less a lithium atom, 57 valence electrons (5 × 3 + 5 + 5 × 6 + 7), as it was written and is now; a
+    charged cell has an even number, and a metal has bands."""
+    cell = calculation_cell(material("LPSCl"))
+    cell.remove_sites([next(i for i, site in enumerate(cell) if site.specie.symbol == "Li")])
+    chosen = engine_settings("vasp", VaspSettings, {"potcar_spec": True})
+    task = Static(method=Method(cutoff=520, kpoints=(2, 2, 2)))
+    write_inputs(cell, task, chosen, tmp_path)
+    incar = Incar.from_file(tmp_path / "INCAR")
+    moments = [m for m in incar["MAGMOM"] if m]
+    assert (incar["ISPIN"], sum(moments), len(moments)) == (2, pytest.approx(1), 5)
+    assert "odd electron" not in _changed(tmp_path, tmp_path / "now", ".")
+    assert "odd electron" in _changed(tmp_path, tmp_path / "before", ".", ISPIN=1)
+    assert "odd electron" not in _changed(tmp_path, tmp_path / "charged", ".", ISPIN=1, NELECT=58)
+    write_inputs(calculation_cell(material("Li")), task, chosen, tmp_path / "metal")
+    assert Incar.from_file(tmp_path / "metal" / "INCAR")["ISPIN"] == 1
+    assert "odd electron" not in {remark.rule for remark in review(read_sets([tmp_path / "metal"])[0])}
+
+
+def test_a_mean_charge_that_is_never_put_in_order_is_named(tmp_path: Path) -> None:
+    """Co3.5+ of the spinel from moments alike on all sites, twice; and with Co3+ and Co4+ as well, as they are
+    written."""
+    task = Static(method=Method(hubbard_u={"Co": 3.32}, cutoff=520, kpoints=(2, 2, 2)))
+    chosen = engine_settings("vasp", VaspSettings, {"potcar_spec": True})
+    for place, structure, asked, run in written_runs(calculation_cell(material("LiCo2O4")), task, chosen, "nothing"):
+        write_inputs(structure, asked, chosen, tmp_path / place, run)
+    assert not {"charge order", "one start"} & {remark.rule for remark in review(read_sets([tmp_path])[0])}
+    shutil.rmtree(tmp_path / "start-3")
+    told = [remark.detail for remark in review(read_sets([tmp_path])[0]) if remark.rule == "charge order"]
+    assert [text.partition(" starts")[0] for text in told] == ["Co of mean charge 3.5+"]
+
+
 def test_a_slab_whose_vacuum_relaxes_away_is_named(former: Path, tmp_path: Path) -> None:
     from pymatgen.io.vasp.inputs import Kpoints, Poscar
 
@@ -251,6 +284,8 @@ def test_every_rule_is_known_by_name_and_says_what_to_do() -> None:
         "one U per element",
         "common zero of bands",
         "thermostat handed on",
+        "charge order",
+        "odd electron",
     }
     assert set(RULES) == covered
     assert all(mend for _, mend in RULES.values())

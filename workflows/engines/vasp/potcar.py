@@ -93,10 +93,10 @@ def _library_folder(settings: VaspSettings) -> Path:
     if "$" in place or not place:
         raise InputError(
             (
-                "no POTCAR folder is named: set the variable PMG_VASP_PSP_DIR or the key potcar_directory of engine "
-                f"vasp (now {settings.potcar_directory!r})"
+                "no POTCAR folder is named: set the variable PMG_VASP_PSP_DIR, the key potcars of a cluster file, or "
+                f"the key potcar_directory of engine vasp (now {settings.potcar_directory!r})"
             ),
-            "without a licence, potcar_spec: true (--potcar-spec) writes the names instead",
+            "without a licence, potcar_spec: true (CATHOLYTE_POTCAR_SPEC=1) writes the names instead",
         )
     root = Path(place)
     if not root.is_dir():

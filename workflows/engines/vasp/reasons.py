@@ -54,17 +54,20 @@ REASONS: dict[str, Reason] = {
     "LDAUJ": Reason("0", "recipe", "part of Dudarev's form"),
     "SIGMA": Reason("smearing of the recipe", "recipe", "with ISMEAR = 0, small enough for gapped cells"),
     "MAGMOM": Reason(
-        "site property magmom × each of moment_scales; low_spin_moment on open shells without a moment",
+        "site property magmom × each of moment_scales; low_spin_moment on open shells without a moment; whole charges "
+        "once where the ion has a mean one",
         "structure",
         "from oxidation state and ligand field, moved along when sites are sorted. PBE+U has several self-consistent "
         "states, and from whole numbers it can end in a metallic one: each scale is a start of its own, the lowest is "
-        "kept. A spin density of zero stays zero: low-spin Co3+ starts from 0.6 µB, so that it may become another ion",
+        "kept. A spin density of zero stays zero: low-spin Co3+ starts from 0.6 µB, so that it may become another ion. "
+        "Moments that are all alike keep the symmetry: Mn3.5+ of LiMn2O4 starts once more as Mn3+ and Mn4+",
     ),
     "ISPIN": Reason(
-        "2 with a starting moment, 1 without; 2 everywhere with spin_everywhere",
+        "2 with a starting moment or an odd number of electrons, 1 without; 2 everywhere with spin_everywhere",
         "structure",
         "moments decide oxidation states; a cell of closed shells costs twice as much with spin and gives the same "
-        "energy; a control in bulk has the spin of its stack where its ions have open shells",
+        "energy; a control in bulk has the spin of its stack where its ions have open shells; a closed-shell crystal "
+        "that a lithium atom left has one unpaired electron, which starts from 1 µB over its anions",
     ),
     "LMAXMIX": Reason(
         "4; 6 with f elements",

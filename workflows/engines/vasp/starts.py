@@ -4,13 +4,15 @@ dynamics, and the velocities that dynamics starts with.
 PBE+U has several self-consistent states: from a whole number of unpaired electrons, as of Co2+ in CoO (two minority
 electrons in three equal orbitals), the iteration can end in a metallic one 0.4 eV/atom above the insulating one, and a
 spin density of zero stays zero. So open shells never start from zero, correlated cells start from their moments times
-several scales, and the lowest state is kept, as the engine GPAW does.
+several scales, and the lowest state is kept, as the engine GPAW does. Ions of a mean charge, as Mn3.5+ in LiMn2O4,
+start once more as ions of whole charges: moments that are all alike keep the symmetry, and no electron finds its ion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import copysign, floor
 from typing import Any
 
 import numpy as np
@@ -19,16 +21,20 @@ from pymatgen.core.structure import Structure
 
 from ....configs.constants import BOLTZMANN
 from ....configs.models import Method
-from ....structures.crystals.magnetism import unpaired_electrons
+from ....structures.crystals.magnetism import Spin, unpaired_electrons
 from ..acceptance import NO_MOMENT, has_open_shell
 from ..tasks import ElasticBand, MolecularDynamics, Relax, Task
 from .cells import VaspCell
 from .settings import SpinName, VaspSettings
 
-__all__ = ["Start", "motion_tags", "start_velocities", "starts_of"]
+__all__ = ["ANIONS", "Start", "motion_tags", "start_velocities", "starts_of"]
 
 #: µB; below it a starting moment is nothing at all
 _NOTHING = 1e-3
+#: in a compound with one of these, U holds electrons on their ions
+_IONIC = frozenset({"O", "F"})
+#: elements that are anions in the crystals of this package
+ANIONS = frozenset({"N", "O", "F", "S", "Cl", "Br", "I"})
 _AMU = 103.642696562  # eV fs²/Å² per atomic mass unit, CODATA 2018
 
 
@@ -51,9 +57,10 @@ class Start:
 def starts_of(cell: VaspCell, task: Task, method: Method, settings: VaspSettings) -> list[Start]:
     """Return the starts of a calculation; none for a run without spin, ISPIN = 1.
 
-    A cell has spin where the method has, and a site with a moment or an open shell, or where the settings ask for it
-    everywhere. Dynamics has one start: its first step settles the state, and the trajectory follows it. So has a band,
-    whose images share the moments of its relaxed end point.
+    A cell has spin where the method has, and a site with a moment or an open shell, an odd number of electrons among
+    anions (a closed-shell crystal that an atom left), or where the settings ask for it everywhere. Dynamics has one
+    start: its first step settles the state, and the trajectory follows it. So has a band, whose images share the
+    moments of its relaxed end point.
 
     Parameters
     ----------
@@ -68,6 +75,8 @@ def starts_of(cell: VaspCell, task: Task, method: Method, settings: VaspSettings
     resting = np.array([abs(m) < NO_MOMENT for m in given]) & np.array([has_open_shell(one) for one in _species(cell)])
     start = np.where(resting, settings.low_spin_moment, given)
     if not (np.abs(start) > _NOTHING).any():
+        if _is_odd(cell, task, settings):
+            return [_one_unpaired(cell)]
         return [Start(tuple(start.tolist()), "no moments")] if settings.spin_everywhere else []
     correlated = any(
         method.hubbard_u.get(site.specie.symbol, 0.0) > 0 and abs(m) >= NO_MOMENT
@@ -79,8 +88,23 @@ def starts_of(cell: VaspCell, task: Task, method: Method, settings: VaspSettings
         scales = scales[:1]
     found = [Start(tuple(_scaled(start, scale, ~resting)), f"moments × {scale:g}") for scale in scales]
     if not alone:
-        found += _asked(cell, start, settings)
+        found += [*_charge_ordered(cell, start, method, settings), *_asked(cell, start, settings)]
     return found
+
+
+def _is_odd(cell: VaspCell, task: Task, settings: VaspSettings) -> bool:
+    """Whether a cell with anions has an odd number of valence electrons; metals pair theirs in bands."""
+    amounts, potcars = cell.structure.composition.get_el_amt_dict(), settings.potcars_of(task)
+    if not ANIONS & set(amounts) or not set(amounts) <= set(potcars):
+        return False
+    return round(sum(potcars[element].valence * amount for element, amount in amounts.items())) % 2 == 1
+
+
+def _one_unpaired(cell: VaspCell) -> Start:
+    """One µB over the anions that hold a hole most easily, those of least electronegativity."""
+    anion = min(ANIONS & {site.specie.symbol for site in cell.structure}, key=lambda symbol: Element(symbol).X)
+    sites = np.array([site.specie.symbol == anion for site in cell.structure])
+    return Start(tuple(round(float(m), 6) for m in sites / sites.sum()), "one unpaired electron")
 
 
 def _species(cell: VaspCell) -> tuple[Species | Element, ...]:
@@ -90,6 +114,60 @@ def _species(cell: VaspCell) -> tuple[Species | Element, ...]:
 def _scaled(moments: np.ndarray, scale: float, where: np.ndarray) -> list[float]:
     scaled = np.where(where & (np.abs(moments) >= NO_MOMENT), moments * scale, moments)
     return [round(float(m), 6) + 0.0 for m in scaled]
+
+
+def _charge_ordered(cell: VaspCell, start: np.ndarray, method: Method, settings: VaspSettings) -> Iterator[Start]:
+    """Ions of whole charges in place of those of a mean one, the higher ones as far from each other as they can be, in
+    the spin state of the mean; for elements with U in oxides and fluorides."""
+    species, moments, told = _species(cell), start.copy(), list[str]()
+    if not _IONIC & {site.specie.symbol for site in cell.structure}:
+        return
+    for ion in sorted({one for one in species if isinstance(one, Species) and _is_mean(one, method)}, key=str):
+        sites = [i for i, one in enumerate(species) if one == ion]
+        lower = floor(float(ion.oxi_state or 0))
+        more = (float(ion.oxi_state or 0) - lower) * len(sites)
+        if abs(more - round(more)) > _NOTHING:
+            continue
+        spin = _spin_of(ion, float(np.abs(start[sites]).mean()))
+        raised = _far_apart(cell.structure, sites, round(more))
+        for i in sites:
+            whole = Species(ion.symbol, lower + (i in raised))
+            rest = settings.low_spin_moment if has_open_shell(whole) else 0.0
+            size = settings.moment_scales[0] * unpaired_electrons(whole, "octahedral", spin) or rest
+            moments[i] = copysign(size, start[i])
+        told.append(f"{Species(ion.symbol, lower)} and {Species(ion.symbol, lower + 1)}")
+    if told:
+        yield Start(tuple(round(float(m), 6) + 0.0 for m in moments), f"charges in order: {', '.join(told)}")
+
+
+def _is_mean(ion: Species, method: Method) -> bool:
+    """Whether an ion has U, and a charge between two whole ones."""
+    charge = ion.oxi_state
+    return charge is not None and method.hubbard_u.get(ion.symbol, 0.0) > 0 and abs(charge - round(charge)) > _NOTHING
+
+
+def _spin_of(ion: Species, moment: float) -> Spin:
+    """The spin state of which a moment, µB, is nearer to the spin-only one."""
+    spins: tuple[Spin, ...] = ("low", "high")
+    return min(spins, key=lambda spin: abs(unpaired_electrons(ion, "octahedral", spin) - moment))
+
+
+def _far_apart(structure: Structure, sites: Sequence[int], number: int) -> set[int]:
+    """So many of the sites, with the least sum of 1/d over their pairs that exchanging one for another finds."""
+    distances = structure.distance_matrix[np.ix_(sites, sites)]
+    pairs = np.divide(1.0, distances, out=np.zeros_like(distances), where=distances > _NOTHING)
+    chosen = np.arange(len(sites)) < number
+    for _ in range(len(sites)):
+        near = pairs @ chosen
+        # what the sum changes by where i leaves and j comes: j's pairs with the others, less i's
+        gain = near[None, :] - pairs - near[:, None]
+        gain[~chosen, :] = np.inf
+        gain[:, chosen] = np.inf
+        if not gain.size or gain.min() > -_NOTHING:
+            break
+        out, into = np.unravel_index(int(np.argmin(gain.round(9))), gain.shape)
+        chosen[out], chosen[into] = False, True
+    return {site for site, taken in zip(sites, chosen, strict=True) if taken}
 
 
 def _asked(cell: VaspCell, start: np.ndarray, settings: VaspSettings) -> Iterator[Start]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,41 @@ def test_other_spin_states_are_tried_where_they_are_asked_for() -> None:
     assert found == [[0, 0.6], [0, 1.8], [0, 3.6]]  # 0.9 × 2 and 0.9 × 4 unpaired electrons
     assert moments("CoO", spin_states={"Co2+": ["low"]})[2] == [-0.9, 0, 0.9]
     assert moments("LCO", MD, spin_states={"Co3+": ["high"]}) == [[0, 0.6]]
+
+
+def test_a_mean_charge_starts_once_in_order() -> None:
+    """Two Mn3+ (d4) and two Mn4+ (d3) in LiMn2O4, Co3+ (low spin) and Co4+ (d5, one unpaired) in LiCo2O4 and
+    Li0.5CoO2, times 0.9; no start more for whole charges, without U, or where no oxygen holds the electrons."""
+    with_u = RELAX.model_copy(update={"method": METHOD.model_copy(update={"hubbard_u": {"Mn": 3.9, "Co": 3.3}})})
+    assert moments("LiMn2O4", with_u) == [[0, 3.15], [0, 3.85], [0, 2.7, 3.6]]
+    assert moments("Li0.5CoO2", with_u) == [[0, 0.45], [0, 0.55], [0, 0.6, 0.9]]
+    cell = vasp_cell(calculation_cell(material("LiMn2O4")))
+    assert with_u.method is not None
+    ordered = starts_of(cell, with_u, with_u.method, NAMES_ONLY)[-1]
+    assert (ordered.name, sorted(m for m in ordered.moments if m)) == (
+        "charges in order: Mn3+ and Mn4+",
+        [2.7, 2.7, 3.6, 3.6],
+    )
+    assert len(moments("Co3O4", with_u)) == 2
+    assert len(moments("Co2P", with_u)) < 3
+    plain = RELAX.model_copy(update={"method": METHOD.model_copy(update={"hubbard_u": {"Mn": 0.0}})})
+    assert len(moments("LiMn2O4", plain)) == 1
+
+
+def test_ions_in_order_lie_apart() -> None:
+    """Four of the eight Co of a layer of Li0.5CoO2: no choice of them has fewer neighbours among its own, 1/d summed
+    over all pairs, by brute force."""
+    cell = vasp_cell(calculation_cell(material("Li0.5CoO2")).make_supercell((1, 4, 1), in_place=False))
+    ordered = starts_of(cell, RELAX, METHOD, NAMES_ONLY)[-1]
+    sites = [i for i, m in enumerate(ordered.moments) if m > 0]
+    raised = [i for i in sites if ordered.moments[i] == 0.9]
+    assert (len(sites), len(raised)) == (8, 4)
+    distances = cell.structure.distance_matrix
+
+    def repulsion(chosen: Sequence[int]) -> float:
+        return sum(1 / float(distances[i, j]) for i, j in combinations(chosen, 2))
+
+    assert repulsion(raised) == pytest.approx(min(map(repulsion, combinations(sites, 4))))
 
 
 @pytest.mark.parametrize("name", ["LPSCl", "Li2CO3", "Li2TiO3", "LiNbO3", "LGPS"])
