@@ -9,27 +9,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from .database import rehearsal_uri
 from .errors import InputError, UnknownNameError, near_match_hint
 from .load import CONFIGS, parse_file
 from .models import Spec
 
 __all__ = [
     "CLUSTERS_VARIABLE",
-    "DATABASE",
-    "REHEARSAL",
     "Cluster",
     "Resources",
     "Rule",
     "WallTime",
     "cluster_names",
     "load_cluster",
-    "rehearsal_uri",
 ]
 
 #: a folder of the user's own cluster files, searched before the examples of the package
 CLUSTERS_VARIABLE = "CATHOLYTE_CLUSTERS"
-#: the database of a URI that names none, and what stands after the name of one of rehearsals
-DATABASE, REHEARSAL = "catholyte", "-rehearsal"
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -171,24 +167,6 @@ class Cluster(Spec):
 
         filled = re.sub(r"\$\{(\w+)\}", fill, self.store)
         return rehearsal_uri(filled) if self.rehearsal else filled
-
-
-def rehearsal_uri(uri: str) -> str:
-    """The MongoDB URI of rehearsals beside another one: its database with ``-rehearsal`` after its name, its options as
-    they are; that of rehearsals stays as it is.
-
-    Parameters
-    ----------
-    uri : str
-        With all variables filled in: a variable may hold options, which follow the database.
-    """
-    head, question, options = uri.partition("?")
-    scheme, found, rest = head.partition("://")
-    if not found:
-        return uri  # no URI: refused where it is opened
-    hosts, _, database = rest.partition("/")
-    name = database or DATABASE
-    return f"{scheme}://{hosts}/{name.removesuffix(REHEARSAL)}{REHEARSAL}{question}{options}"
 
 
 def _folders() -> list[Path]:

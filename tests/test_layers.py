@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 RANKS: dict[str, tuple[str, ...]] = {
     "": ("configs", "structures", "workflows", "analysis", "hpc"),
     "configs": (
-        "errors homes arrays constants",
+        "errors homes arrays constants database",
         "units harmless ions",
         "models",
         "committee",

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...configs.cluster import REHEARSAL, rehearsal_uri
+from ...configs.database import REHEARSAL, rehearsal_uri
 from ...configs.errors import StoreError
 from .location import database_of, is_uri, require_location, scrubbed, without_password
 

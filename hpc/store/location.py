@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from ...configs.cluster import DATABASE
+from ...configs.database import DATABASE
 from ...configs.errors import InputError
 
 __all__ = ["database_of", "is_uri", "require_location", "scrubbed", "without_password"]

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ...store.campaign_store import open_records
 from ..answers.common import Files
 from ..command import Command
 from ..options import CampaignName, StorePlace
@@ -24,6 +23,7 @@ def report(
 ) -> dict[str, Any]:
     """Write the report of a campaign: a self-contained HTML page, figures, tables."""
     from ....analysis.report.page import write_report
+    from ...store.campaign_store import open_records
 
     formats = ("svg", "pdf", "png") if pdf else ("svg", "png")
     return {"files": [str(path) for path in write_report(open_records(store), out, campaign, formats)]}

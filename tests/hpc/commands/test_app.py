@@ -113,7 +113,7 @@ def test_run_status_why_report(catholyte: Run, tmp_path: Path) -> None:
         ("engine: gpaw\n  materials", "engine: gpaww\n  materials", ["unknown engine 'gpaww'", "gpaw"]),
         ("cutoff: 600 eV", "cutoff: 600 eX", ["electronic.cutoff", "unknown unit 'eX'", "allowed: eV"]),
         ("Co: 3.9 eV", "Co: -3.9 eV", ["hubbard_u.Co", "greater than or equal to 0"]),
-        ("hubbard_u:\n  Co: 3.9 eV", "hubbard_u:\n  Ni: 6.7 eV", ["hubbard_u", "no entry for the transition metal Co"]),
+        ("  Co: 3.9 eV  # Dudarev\n", "", ["hubbard_u", "no entry for the transition metal Co"]),
         (
             "window: occupied",
             "window: everything",

@@ -20,8 +20,8 @@ from catholyte.configs.cluster import (
     Resources,
     cluster_names,
     load_cluster,
-    rehearsal_uri,
 )
+from catholyte.configs.database import rehearsal_uri
 from catholyte.configs.errors import InputError, StoreError, UnknownNameError
 from catholyte.hpc.queue import cluster_checks
 from catholyte.hpc.queue.cluster_checks import check_cluster, check_plan, partition_limits, refuse, slurm_seconds
