@@ -289,7 +289,7 @@ def _forces(rows: Rows) -> str:
         header += [f"{tier}, rms of ΔF (eV/Å)", f"{tier}, slope"]
     return f"""## Forces on frames of dynamics
 
-Small crystals, moved by CHGNet at 600 K; on frames 0.1 and 0.2 ps after the start, forces of GPAW (PBE, U(Co) 3.9 eV, 600 eV) beside those of every potential. Slope: of the line through the origin, computed over GPAW; below 1 a potential is too soft. CoO has one start of its moments, × 0.9: that of × 1.1 ended in a state 10 meV higher.
+Small crystals, moved by CHGNet at 600 K; on frames 0.1 and 0.2 ps after the start, forces of GPAW (PBE, U(Co) 3.9 eV, 600 eV) beside those of every potential. Slope: of the line through the origin, computed over GPAW; below 1 a potential is too soft. CoO has one start of its moments, × 0.9: that of × 1.1 was ended on the first frame after 174 iterations, not converged and 10 meV per cell higher.
 
 {_table(header, lines)}
 
