@@ -137,7 +137,7 @@ def planned_runs(plan: Plan, overrides: dict[str, Any] | None = None, *, added: 
         if runs_production(planned.engine):
             run = _run(job, cells[planned.uuid], overrides)
             before = jobs.get(given.uuid) if isinstance(given, OutputReference) else None
-            kind = (planned.role or {}).get("kind")
+            kind = _role(job)
             varied, unpaid = kind == "variation", kind in _UNPAID
             stack = records.get(planned.uuid, {})
             apart = planned.step in _APART
