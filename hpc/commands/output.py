@@ -28,6 +28,7 @@ __all__ = [
     "signed_amounts",
     "table",
     "table_of",
+    "tend_command",
     "unspaced_formula",
     "write_cell",
 ]
@@ -64,6 +65,12 @@ def narrate(line: str) -> None:
     """Write one line of progress to standard error."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def tend_command(cluster: str | None, manager: str, rehearsal: bool) -> str:
+    """Return the command that looks after the jobs that were just handed over, as it is typed."""
+    flags = f" --manager {manager}" if manager != "fireworks" else ""
+    return f"catholyte tend --cluster {cluster}{flags}{' --rehearsal' if rehearsal else ''}"
 
 
 def narrate_error(error: CatholyteError) -> None:

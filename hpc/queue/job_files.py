@@ -26,7 +26,7 @@ from ...workflows.engines.vasp.inputs import write_inputs
 from ...workflows.engines.vasp.stages import CANONICAL, Run, written_runs
 from ...workflows.flows.barrier import MethodBandMaker
 from ...workflows.plan.builder import Plan
-from ..run.asked_files import ASKED_FILE
+from ..run.asked_files import ASKED_FILE, asked_key
 from ..run.open_questions import starting_cell
 from ..store.campaign_store import CampaignStore
 from ..store.ledger import Ledger, job_key
@@ -141,7 +141,8 @@ def write_campaign_files(
     Raises
     ------
     InputError
-        If the plan has no job that VASP runs, or none can be written.
+        If the plan has no job that VASP runs, or none can be written, or `out` holds another campaign's files or what
+        other jobs have left.
     """
     folders: dict[str, _Folder] = {}
     finished, waiting = list[str](), list[dict[str, str]]()
@@ -187,11 +188,29 @@ def write_campaign_files(
             "others",
             "compute here what they wait for: catholyte run with the same recipe and store",
         )
+    _require_own(out, plan, list(folders.values()))
     told = [_write(folder, plan, out, cluster) for folder in folders.values()]
     files = [str(path) for path in _write_runners(told, out, cluster)]
     note = {"recipe": plan.recipe.name, "jobs": told, "finished": finished, "waiting": waiting}
     (out / CAMPAIGN_FILE).write_text(json.dumps(note, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return {**note, "files": [*files, str(out / CAMPAIGN_FILE)]}
+
+
+def _require_own(out: Path, plan: Plan, folders: list[_Folder]) -> None:
+    """Refuse a folder of another campaign, and results of other jobs: scripts would take them for finished ones."""
+    advice = "name another folder; `catholyte import` takes what is in this one"
+    try:
+        held = json.loads((out / CAMPAIGN_FILE).read_text(encoding="utf-8"))["recipe"]
+    except (OSError, ValueError, KeyError, TypeError):
+        held = plan.recipe.name  # none, or nothing that can be read: the notes of the jobs decide
+    if held != plan.recipe.name:
+        raise InputError(f"{out} holds the files of the campaign {held}, not of {plan.recipe.name}", advice)
+    for one in folders:
+        place = out / _slug(one.name)
+        asked = asked_key(place / ASKED_FILE)
+        left = any(next(place.rglob(name), None) for name in ("finished", "OUTCAR*", "vasprun.xml*"))
+        if asked != job_key(one.job.uuid, one.job.index) and left:
+            raise InputError(f"{place} holds results of another job than {one.name} is now", advice)
 
 
 def _is_production(job: Job) -> bool:

@@ -49,8 +49,8 @@ class _Unit:
 
     parts: list[RunOutline]
     named: NamedRun | None = None
-    #: key of the job for which its files were written
-    key: str | None = None
+    #: keys of the jobs for which its files were written, one a folder in which they lie; None of a folder without note
+    keys: frozenset[str | None] = frozenset({None})
     #: the record of the imported part that it goes on from
     before: dict[str, Any] | None = None
     reasons: list[str] = field(default_factory=list)
@@ -119,6 +119,8 @@ class _Import:
             if holding:
                 self.known[digest] = holding[0]
         self.again: list[tuple[FoundRun, str]] = []
+        #: where a run lies, by its content
+        self.copies: dict[str, list[Path]] = {}
         self.names = library_names()
         self.outlines: list[RunOutline] = []
         #: hashes of static runs that gave a relaxation its energy; they may answer a job of their own too
@@ -155,6 +157,7 @@ class _Import:
                 continue
             try:
                 digest = found.content_hash()
+                self.copies.setdefault(digest, []).append(found.path)
                 if digest in self.known:
                     self.duplicates.append({"path": str(found.path), "same_as": self._shown(digest)})
                     self.again.append((found, digest))
@@ -198,7 +201,10 @@ class _Import:
     def _is_named(self, unit: _Unit) -> bool:
         """Give a unit its line of the map; False where it is refused."""
         path = unit.first.found.path
-        unit.key = asked_key(path / ASKED_FILE if path.is_dir() else path.with_name(ASKED_FILE))
+        unit.keys = frozenset(
+            asked_key(copy / ASKED_FILE if copy.is_dir() else copy.with_name(ASKED_FILE))
+            for copy in self.copies[unit.first.digest]
+        )
         if self.table is None:
             return True
         try:
@@ -245,7 +251,7 @@ class _Import:
 
     def _match(self, question: Question, unit: _Unit, key: str) -> CellMatch | None:
         """How a unit lies on a question's cell; None where it does not, with the reason where it nearly does."""
-        if unit.key is not None and unit.key != key:
+        if unit.keys.isdisjoint({None, key}):
             return None
         named = unit.named
         if named is not None and (
@@ -372,7 +378,7 @@ class _Import:
             return (
                 f"no job of {recipe} with a known cell asks for it; {told} would start from a result that is not here"
             )
-        if unit.key is not None:
+        if None not in unit.keys:
             return f"the job for which its inputs were written is not among those of {recipe}"
         return f"no job of {recipe} asks for {_KINDS[kind]} of this cell"
 

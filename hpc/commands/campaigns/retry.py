@@ -10,7 +10,7 @@ import typer
 from ..answers.campaigns import Retried
 from ..command import Command
 from ..options import ClusterName, Manager
-from ..output import narrate, say
+from ..output import narrate, say, tend_command
 
 __all__ = ["COMMAND", "retry"]
 
@@ -49,7 +49,7 @@ def retry(
         return {"retried": decided.changed, "left": decided.left}
 
 
-def _show(document: dict[str, Any], cluster: str) -> None:
+def _show(document: dict[str, Any], cluster: str, manager: str, rehearsal: bool) -> None:
     for line in document["left"]:
         narrate(f"left alone: {line}")
     for name in document["retried"]:
@@ -57,7 +57,7 @@ def _show(document: dict[str, Any], cluster: str) -> None:
     if not document["retried"]:
         narrate("no job is put back in line")
     else:
-        narrate(f"back in line; `catholyte tend --cluster {cluster}` hands them to the queue")
+        narrate(f"back in line; `{tend_command(cluster, manager, rehearsal)}` hands them to the queue")
 
 
 COMMAND = Command(retry, _show, Retried)

@@ -11,7 +11,7 @@ from ....configs.errors import InputError
 from ..answers.campaigns import Submitted
 from ..command import Command
 from ..options import EngineName, Full, Manager, RecipeName, StepName
-from ..output import narrate, say, table_of
+from ..output import narrate, say, table_of, tend_command
 
 __all__ = ["COMMAND", "submit"]
 
@@ -96,26 +96,32 @@ def _to_files(
     return {**written, "skipped": plan.skipped}
 
 
-def _show(document: dict[str, Any], cluster: str | None, manager: str, to_files: Path | None) -> None:
+def _show(
+    document: dict[str, Any],
+    cluster: str | None,
+    manager: str,
+    to_files: Path | None,
+    recipe: str,
+    engine: str | None,
+) -> None:
     for line in document["skipped"]:
         narrate(f"left out: {line}")
     if to_files is not None:
-        _show_files(document, to_files)
+        options = f"--recipe {recipe}" + ("" if engine is None else f" --engine {engine}")
+        _show_files(document, to_files, options)
         return
     for line in document["waiting_for_a_person"]:
         narrate(f"waits for a person, `catholyte retry` puts it back in line: {line}")
     number = f" as flow {document['flow_id']}" if document["flow_id"] is not None else ""
     jobs, adopted = len(document["jobs"]), len(document["adopted"])
     say(f"{jobs} jobs submitted{number}, {adopted} adopted; store {document['store']}")
-    flags = f" --manager {manager}" if manager != "fireworks" else ""
-    flags += " --rehearsal" if document["rehearsal"] else ""
     say(
-        f"`catholyte tend --cluster {cluster}{flags}` hands ready jobs to the scheduler and puts lost ones back; keep "
-        "it running, or call it from cron with --once"
+        f"`{tend_command(cluster, manager, document['rehearsal'])}` hands ready jobs to the scheduler and puts lost "
+        "ones back; keep it running, or call it from cron with --once"
     )
 
 
-def _show_files(document: dict[str, Any], out: Path) -> None:
+def _show_files(document: dict[str, Any], out: Path, options: str) -> None:
     table_of(f"files of {document['recipe']} in {out}", WRITTEN, document["jobs"])
     for one in document["waiting"]:
         say(f"waits: {one['name']}, for {one['for']}: write the files again when its result is in the store")
@@ -123,7 +129,7 @@ def _show_files(document: dict[str, Any], out: Path) -> None:
         say(f"finished in the store, and left out: {', '.join(document['finished'])}")
     say(
         f"carry {out} there, run {out}/run-all.sh or submit-all.sh, carry it back, and `catholyte import {out} "
-        f"--recipe {document['recipe']}`"
+        f"{options}`"
     )
 
 

@@ -29,7 +29,8 @@ def tend(
 ) -> dict[str, Any]:
     """Look after the queue: submit ready jobs, put back what the scheduler lost, until nothing can move any more.
 
-    Jobs that wait for a person, and reasons for which the queue starts none, are named.
+    Jobs that wait for a person, and reasons for which the queue starts none, are named. Exit status 1 where a job waits
+    for a person, 0 where none does.
 
     With jobflow-remote its runner is started as a child and ends with this command. Where you run one of your own
     (`jf -p NAME runner start`, JFREMOTE_PROJECTS_FOLDER = WORK_DIR/jobflow-remote), call this with --once.
@@ -67,4 +68,10 @@ def _show(document: dict[str, Any]) -> None:
         say("`catholyte why JOB` says more; `catholyte retry JOB` puts a job back in line")
 
 
-COMMAND = Command(tend, _show, Tended, interrupted="stopped looking; jobs in the queue go on")
+COMMAND = Command(
+    tend,
+    _show,
+    Tended,
+    failed=lambda document: bool(document["blocked"]),
+    interrupted="stopped looking; jobs in the queue go on",
+)

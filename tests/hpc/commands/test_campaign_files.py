@@ -196,6 +196,26 @@ def test_what_is_finished_is_not_written_again(
     assert made["CoO vasp relax"].run.structure.volume != pytest.approx(start.volume, rel=1e-3)
 
 
+def test_files_of_another_campaign_and_results_of_another_job_stay_as_they_are(
+    catholyte: Run, recipe: Path, tmp_path: Path
+) -> None:
+    out, other = tmp_path / "campaign", tmp_path / "other.yaml"
+    status, said, err = catholyte("submit", recipe, "--engine", "rehearsal", "--to-files", out)
+    assert (status, f"`catholyte import {out} --recipe {recipe} --engine rehearsal`" in said) == (0, True), err
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    other.write_text(RECIPE.replace("name: folders", "name: other").replace("500 eV", "450 eV"))
+    status, _, err = catholyte("submit", other, "--engine", "rehearsal", "--to-files", out)
+    assert (status, "holds the files of the campaign folders, not of other" in err) == (2, True), err
+    answer(catholyte("submit", recipe, "--engine", "rehearsal", "--to-files", out, "--json"))  # its own, once more
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    # the recipe was changed, and what it was before has run
+    (out / "CoO-rehearsal-relax" / "finished").touch()
+    recipe.write_text(RECIPE.replace("500 eV", "450 eV"))
+    status, _, err = catholyte("submit", recipe, "--engine", "rehearsal", "--to-files", out)
+    assert (status, "results of another job than CoO rehearsal relax is now" in err) == (2, True), err
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_submit_needs_a_cluster_or_a_folder(catholyte: Run, recipe: Path, tmp_path: Path) -> None:
     status, _, err = catholyte("submit", recipe)
     assert (status, "--cluster: name a cluster file, or write files with --to-files DIR" in err) == (2, True)

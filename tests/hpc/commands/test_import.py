@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catholyte.hpc.run.asked_files import ASKED_FILE
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.hpc.store.ledger import Ledger
 from catholyte.tests.support.command_line import Run, answer
@@ -205,6 +206,20 @@ WRONG = {
     "no static run": ("", "takes its energy from a static run at 500 eV in the relaxed cell, and there is none"),
     "no vasprun": ("no vasprun", "no vasprun.xml or vaspout.h5"),
 }
+
+
+def test_a_run_is_found_beside_its_copy_in_the_folder_of_another_job(
+    catholyte: Run, made: dict[str, Finished], recipe: Path, tmp_path: Path
+) -> None:
+    key = next(job.key for job in plan_of(tmp_path).jobs if job.name == JOBS[0])
+    for place, asked in (("a-copy", "of another campaign"), ("b-own", key)):
+        folder = tmp_path / "runs" / place
+        written_to(made[JOBS[0]], folder)
+        written_to(made[JOBS[0] + STATIC], folder / "static")
+        (folder / ASKED_FILE).write_text(json.dumps({"key": asked}))
+    found = run_import(catholyte, tmp_path / "store", tmp_path / "runs", "--recipe", recipe)
+    assert [row["job"] for row in found["imported"]] == [JOBS[0]], found["refused"]
+    assert found["refused"] == []
 
 
 def test_a_run_whose_job_has_no_start_yet_is_told_so(

@@ -649,6 +649,11 @@ def test_commands_retry_and_cancel(line: Line, catholyte: Run) -> None:
     assert (status, json.loads(out)) == (0, {"cancelled": ["add"], "left": []}), err
     status, out, _ = catholyte("retry", "--paused", *options, "--json")
     assert json.loads(out) == {"retried": ["add"], "left": []}
+    catholyte("cancel", line.key("left"), *options)
+    status, out, err = catholyte("retry", "--paused", *options)
+    manager = "" if line.manager == "fireworks" else f" --manager {line.manager}"
+    assert (status, out) == (0, "add\n")
+    assert err == f"back in line; `catholyte tend --cluster {line.file}{manager}` hands them to the queue\n"
     status, _, err = catholyte("retry", *options)
     assert status == 2
     assert "--paused" in err
@@ -661,6 +666,20 @@ def test_commands_retry_and_cancel(line: Line, catholyte: Run) -> None:
     status, out, err = catholyte("cancel", "mine", *options, "--json")
     assert json.loads(out) == {"cancelled": ["add", "add"], "left": ["add: yours asks for it too"]}
     assert line.state("right") == "READY"
+
+
+def test_tend_tells_a_script_that_a_job_waits_for_a_person(
+    line: Line, catholyte: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.submit()
+    monkeypatch.setattr(tend, "_submit_ready", lambda *given: False)
+    options = ["--cluster", str(line.file), "--manager", line.manager, "--once"]
+    assert catholyte("tend", *options)[0] == 0, "the queue works on it"
+    catholyte("cancel", line.key("left"), *options[:-1])
+    status, out, _ = catholyte("tend", *options, "--json")
+    assert (status, len(json.loads(out)["blocked"])) == (1, 1)
+    catholyte("retry", "--paused", *options[:-1])
+    assert catholyte("tend", *options)[0] == 0
 
 
 def test_copies_of_cluster_files_are_the_owners_alone(line: Line) -> None:

@@ -107,7 +107,7 @@ def test_the_blocks_of_the_page_are_run_as_they_are_written(tmp_path: Path) -> N
         assert "0 jobs submitted" in run(tmp_path, again)
         # a job that a person cancels waits for them, and the job that needs it with it; `retry` puts it back
         run(tmp_path, cancel)
-        assert "LCO rehearsal relax waits for a person" in run(tmp_path, tend)
+        assert "LCO rehearsal relax waits for a person" in run(tmp_path, tend, status=1)
         assert "LCO rehearsal relax" in run(tmp_path, paused)
         run(tmp_path, cancel)
         assert "LCO rehearsal relax" in run(tmp_path, retry)
