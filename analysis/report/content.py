@@ -131,8 +131,9 @@ class Picture:
         others = [folder / f"{stem}.{suffix}" for suffix in drawn]
         same = vector.is_file() and vector.read_text(encoding="utf-8") == svg
         missing = [suffix for suffix, file in zip(drawn, others, strict=True) if not (same and file.is_file())]
-        if missing and not same:
-            vector.unlink(missing_ok=True)  # it vouches for the files beside it, so it is written after them
+        if not same:  # the SVG vouches for the files beside it: none of another figure stays, and it is written last
+            for suffix in ("svg", "pdf", "png"):
+                (folder / f"{stem}.{suffix}").unlink(missing_ok=True)
         save_figure(self.figure, folder / stem, missing)
         if "svg" in formats and not same:
             vector.write_text(svg, encoding="utf-8")

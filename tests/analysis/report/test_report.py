@@ -88,10 +88,13 @@ def test_every_file_is_listed_and_exists(whole: tuple[Page, Path, list[Path]]) -
 
 
 def test_a_picture_beside_its_own_svg_is_not_drawn_again(tmp_path: Path) -> None:
-    def written(value: float) -> bytes:
+    def picture(value: float) -> Picture:
         figure, (ax,) = new_figure(2, 2)
         ax.plot([0, value])
-        files = Picture("p", figure, "a line").write(tmp_path, ("svg", "png"))
+        return Picture("p", figure, "a line")
+
+    def written(value: float) -> bytes:
+        files = picture(value).write(tmp_path, ("svg", "png"))
         assert files == [tmp_path / "p.png", tmp_path / "p.svg"]
         return files[0].read_bytes()
 
@@ -102,6 +105,8 @@ def test_a_picture_beside_its_own_svg_is_not_drawn_again(tmp_path: Path) -> None
     assert other not in (b"kept", first)
     (tmp_path / "p.png").unlink()
     assert written(2) == other
+    picture(1).write(tmp_path, ("svg",))
+    assert not (tmp_path / "p.png").exists()
 
 
 def test_reaction_numbers_are_those_of_the_analysis(whole: tuple[Page, Path, list[Path]], phases: Path) -> None:
