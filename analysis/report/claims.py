@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from ...configs.claims import Claim, Comparison, Term
 from ...configs.committee import members_of
 from ...configs.errors import CatholyteError, InputError, UnknownNameError, near_match_hint
-from ...configs.load import load_recipe, recipe_names
+from ...configs.load import CONFIGS, parse_shipped, recipe_names
 from ...configs.recipe import STEP_KINDS, Recipe
 from ...configs.trust import trust_of
 from ..words import number, tier_label, tiers_in
@@ -367,7 +367,7 @@ def _shipped(recipe: Recipe) -> Recipe | None:
 @cache
 def _of_today(name: str) -> Recipe | None:
     """A shipped recipe, read once: every number that is missing asks for it."""
-    return load_recipe(name)[0] if name in recipe_names() else None
+    return parse_shipped(CONFIGS / "recipes" / f"{name}.yaml", Recipe) if name in recipe_names() else None
 
 
 def recipe_case(recipe: Recipe) -> Case:

@@ -123,14 +123,21 @@ class Picture:
         return to_svg(self.figure)
 
     def write(self, folder: Path, formats: Sequence[str]) -> list[Path]:
-        """Write ``folder/NAME`` in the given formats of svg, pdf and png, and return the paths."""
+        """Write ``folder/NAME`` in the given formats of svg, pdf and png, and return the paths; where the SVG stands
+        there already, byte for byte, other files of the figure that stand beside it are not drawn again."""
         folder.mkdir(parents=True, exist_ok=True)
         stem, svg = file_stem(self.name), self.svg  # drawn first: the layout engine starts from the last drawing
-        files = save_figure(self.figure, folder / stem, [suffix for suffix in formats if suffix != "svg"])
-        if "svg" in formats:
-            files.append(folder / f"{stem}.svg")
-            files[-1].write_text(svg, encoding="utf-8")
-        return files
+        drawn, vector = [suffix for suffix in formats if suffix != "svg"], folder / f"{stem}.svg"
+        others = [folder / f"{stem}.{suffix}" for suffix in drawn]
+        same = vector.is_file() and vector.read_text(encoding="utf-8") == svg
+        missing = [suffix for suffix, file in zip(drawn, others, strict=True) if not (same and file.is_file())]
+        if not same:  # the SVG vouches for the files beside it: none of another figure stays, and it is written last
+            for suffix in ("svg", "pdf", "png"):
+                (folder / f"{stem}.{suffix}").unlink(missing_ok=True)
+        save_figure(self.figure, folder / stem, missing)
+        if "svg" in formats and not same:
+            vector.write_text(svg, encoding="utf-8")
+        return others + ([vector] if "svg" in formats else [])
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def test_every_shipped_file_is_read() -> None:
     assert max(path.stat().st_size for path in CONFIGS.rglob("*.yaml")) < 200_000
 
 
-@pytest.mark.parametrize("folder", ["experiments", "thermochemistry", "phases/sources"])
+@pytest.mark.parametrize("folder", ["experiments", "recipes", "thermochemistry", "phases/sources"])
 def test_data_of_the_package_are_what_the_strict_reader_reads(folder: str) -> None:
     """Its quick reader knows another YAML: yes and no, 1_000, keys that stand twice."""
     files = sorted((CONFIGS / folder).glob("*.yaml"))

@@ -19,13 +19,14 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder for the page, figures and tables.")],
     store: StorePlace = None,
     campaign: CampaignName = None,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Write every figure as PDF too, beside SVG and PNG.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write every figure as PDF too, beside SVG.")] = False,
+    png: Annotated[bool, typer.Option("--png", help="Write every figure as PNG too, 200 dpi, beside SVG.")] = False,
 ) -> dict[str, Any]:
     """Write the report of a campaign: a self-contained HTML page, figures, tables."""
     from ....analysis.report.page import write_report
     from ...store.campaign_store import open_records
 
-    formats = ("svg", "pdf", "png") if pdf else ("svg", "png")
+    formats = ("svg", *(suffix for suffix, wanted in (("pdf", pdf), ("png", png)) if wanted))
     return {"files": [str(path) for path in write_report(open_records(store), out, campaign, formats)]}
 
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from catholyte.analysis.cells.lattice import lattice_table
+from catholyte.analysis.figures.style import new_figure
 from catholyte.analysis.report.chapters.electrons import environments_of
-from catholyte.analysis.report.content import Column, Table
+from catholyte.analysis.report.content import Column, Picture, Table
 from catholyte.analysis.report.page import write_report
 from catholyte.analysis.states.band_report import common_spec
 from catholyte.analysis.states.comparison import compare
@@ -84,6 +85,28 @@ def test_every_file_is_listed_and_exists(whole: tuple[Page, Path, list[Path]]) -
     assert files[0] == out / "report.html"
     assert sorted(files) == sorted(path for path in out.rglob("*") if path.is_file())
     assert {path.suffix for path in files} == {".html", ".svg", ".pdf", ".png", ".csv"}
+
+
+def test_a_picture_beside_its_own_svg_is_not_drawn_again(tmp_path: Path) -> None:
+    def picture(value: float) -> Picture:
+        figure, (ax,) = new_figure(2, 2)
+        ax.plot([0, value])
+        return Picture("p", figure, "a line")
+
+    def written(value: float) -> bytes:
+        files = picture(value).write(tmp_path, ("svg", "png"))
+        assert files == [tmp_path / "p.png", tmp_path / "p.svg"]
+        return files[0].read_bytes()
+
+    first = written(1)
+    (tmp_path / "p.png").write_bytes(b"kept")
+    assert written(1) == b"kept"
+    other = written(2)
+    assert other not in (b"kept", first)
+    (tmp_path / "p.png").unlink()
+    assert written(2) == other
+    picture(1).write(tmp_path, ("svg",))
+    assert not (tmp_path / "p.png").exists()
 
 
 def test_reaction_numbers_are_those_of_the_analysis(whole: tuple[Page, Path, list[Path]], phases: Path) -> None:
