@@ -20,10 +20,11 @@ from catholyte.tests.support.campaigns.small_campaigns import pack, run_steps, w
 __all__ = ["NAMED", "PACKED", "SHORTENED", "of_claims"]
 
 PACKED = Path(__file__).parents[2] / "data" / "claim-campaigns.tar.xz"
-#: recipe to section to the materials in it that claims name; None where it is taken whole. What takes an hour is not here
+#: recipe to section to the materials in it that claims name; None where it is taken whole
 NAMED: dict[str, dict[str, tuple[str, ...] | None]] = {
     "core-shell": {"mechanics": ("LPSCl", "LiCl", "Li2S")},
     "gsirr": {"transport": ("CoO",)},
+    "li-rich": {"transport": None},
     "nmc532-lgps": {"transport": None, "oxygen_loss": None},
 }
 #: recipe to section to the systems that run in place of its own, and what that shortens
