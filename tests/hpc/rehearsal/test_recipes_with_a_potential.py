@@ -16,7 +16,7 @@ from catholyte.analysis.report.case import Case, read_case
 from catholyte.analysis.report.content import KeyNumber, Table
 from catholyte.analysis.report.page import CHAPTERS
 from catholyte.configs.load import load_recipe, material
-from catholyte.configs.models import Method
+from catholyte.configs.models import Method, OrderedCell
 from catholyte.hpc.run.campaign import run_campaign
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.structures.crystals.cells import calculation_cell
@@ -156,10 +156,11 @@ def _by_both(task: Task, structure: Structure, label: str, place: Path) -> list[
 
 
 def test_an_oxygen_vacancy_of_nmc532_costs_the_same(tmp_path: Path) -> None:
-    """Host and vacancy at the force limit and in the cell of the recipe's ladder: the host relaxes with its cell, the
-    vacancy in it, as the engine chgnet left it."""
+    """Host and vacancy at the force limit of the recipe's ladder, in a third of its cell (10 formula units, the fewest
+    that hold 5:3:2): the host relaxes with its cell, the vacancy in it, as the engine chgnet left it."""
     method = Method(hubbard_u={"Ni": 6.7, "Mn": 4.2, "Co": 4.91}, cutoff=500, kpoints=(2, 2, 2))
-    host = calculation_cell(material("NCM532"))
+    least = OrderedCell(supercell=(5, 2, 1), primitive=True, composition="Li10Ni5Mn3Co2O20")
+    host = calculation_cell(material("NCM532").model_copy(update={"ordered_cell": least}))
     task = Relax(max_force=0.05, relax_cell=True, keep_symmetry=False, method=method)
     whole = _by_both(task, host, "NCM532", tmp_path / "host")
     vacant = whole[0].structure.copy()
