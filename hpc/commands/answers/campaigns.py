@@ -274,7 +274,7 @@ WaitingJob = TypedDict("WaitingJob", {"name": str, "for": str})
 
 
 class JobFiles(Answer):
-    """Jobs written as files for a machine that nothing here can reach."""
+    """Jobs written as files for a machine that nothing here can reach, and the command that takes their results."""
 
     recipe: str
     jobs: list[FileJob]
@@ -282,6 +282,7 @@ class JobFiles(Answer):
     waiting: list[WaitingJob]
     files: list[str]
     skipped: list[str]
+    import_command: str
 
 
 class Queued(Answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,22 +94,17 @@ def _to_files(
     if place is not None:
         opened = open_store(rehearsal_location(place) if plan.placeholder else place, create=False)
     written = write_campaign_files(plan, opened, out, known, None if potcars is None else str(potcars))
-    return {**written, "skipped": plan.skipped}
+    options = {"--recipe": recipe, "--engine": engine, "--only": only}
+    given = [word for name, value in options.items() if value is not None for word in (name, value)]
+    taken_back = shlex.join(["catholyte", "import", str(out), *given, *(["--full"] if full else [])])
+    return {**written, "skipped": plan.skipped, "import_command": taken_back}
 
 
-def _show(
-    document: dict[str, Any],
-    cluster: str | None,
-    manager: str,
-    to_files: Path | None,
-    recipe: str,
-    engine: str | None,
-) -> None:
+def _show(document: dict[str, Any], cluster: str | None, manager: str, to_files: Path | None) -> None:
     for line in document["skipped"]:
         narrate(f"left out: {line}")
     if to_files is not None:
-        options = f"--recipe {recipe}" + ("" if engine is None else f" --engine {engine}")
-        _show_files(document, to_files, options)
+        _show_files(document, to_files)
         return
     for line in document["waiting_for_a_person"]:
         narrate(f"waits for a person, `catholyte retry` puts it back in line: {line}")
@@ -121,16 +117,13 @@ def _show(
     )
 
 
-def _show_files(document: dict[str, Any], out: Path, options: str) -> None:
+def _show_files(document: dict[str, Any], out: Path) -> None:
     table_of(f"files of {document['recipe']} in {out}", WRITTEN, document["jobs"])
     for one in document["waiting"]:
         say(f"waits: {one['name']}, for {one['for']}: write the files again when its result is in the store")
     if document["finished"]:
         say(f"finished in the store, and left out: {', '.join(document['finished'])}")
-    say(
-        f"carry {out} there, run {out}/run-all.sh or submit-all.sh, carry it back, and `catholyte import {out} "
-        f"{options}`"
-    )
+    say(f"carry {out} there, run {out}/run-all.sh or submit-all.sh, carry it back, and `{document['import_command']}`")
 
 
 COMMAND = Command(submit, _show, Submitted)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -214,6 +215,16 @@ def test_files_of_another_campaign_and_results_of_another_job_stay_as_they_are(
     status, _, err = catholyte("submit", recipe, "--engine", "rehearsal", "--to-files", out)
     assert (status, "results of another job than CoO rehearsal relax is now" in err) == (2, True), err
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_the_printed_command_takes_back_what_the_options_asked_for(
+    catholyte: Run, recipe: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "of the cluster"
+    asked = ("submit", recipe, "--only", "vasp", "--full", "--to-files", out)
+    told = answer(catholyte(*asked, "--json"))["import_command"]
+    assert shlex.split(told) == ["catholyte", "import", str(out), "--recipe", str(recipe), "--only", "vasp", "--full"]
+    assert f"`{told}`" in catholyte(*asked)[1]
 
 
 def test_submit_needs_a_cluster_or_a_folder(catholyte: Run, recipe: Path, tmp_path: Path) -> None:
