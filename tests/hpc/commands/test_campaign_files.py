@@ -221,9 +221,9 @@ def test_the_printed_command_takes_back_what_the_options_asked_for(
     catholyte: Run, recipe: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "of the cluster"
-    asked = ("submit", recipe, "--only", "vasp", "--full", "--to-files", out)
+    asked = ("submit", recipe, "--only", "bulk", "--full", "--to-files", out)
     told = answer(catholyte(*asked, "--json"))["import_command"]
-    assert shlex.split(told) == ["catholyte", "import", str(out), "--recipe", str(recipe), "--only", "vasp", "--full"]
+    assert shlex.split(told) == ["catholyte", "import", str(out), "--recipe", str(recipe), "--only", "bulk", "--full"]
     assert f"`{told}`" in catholyte(*asked)[1]
 
 
