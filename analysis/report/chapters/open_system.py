@@ -133,8 +133,9 @@ def _under_gases(step: ReactionStep, phases: PhaseSet, problems: Problems) -> li
             for label, (a, b) in subjects:
                 with problems.attempt(f"{label} at {temperature:g} K"):
                     mixture = GasMixture(temperature, tuple(contact.gases.items()))
-                    at = hot.setdefault(temperature, at_temperature(phases, temperature))
-                    result = react_open(a, b, at, OpenSpecies(gases=mixture))
+                    if temperature not in hot:
+                        hot[temperature] = at_temperature(phases, temperature)
+                    result = react_open(a, b, hot[temperature], OpenSpecies(gases=mixture))
                     points.append(GasPoint(label, mixture, result, a == b))
     return points
 

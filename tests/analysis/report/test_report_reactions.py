@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from catholyte.analysis.phase_sets.thermal import at_temperature
+from catholyte.analysis.report.chapters import open_system
 from catholyte.analysis.report.chapters.open_system import open_blocks, open_points
 from catholyte.analysis.report.content import Table, Text
 from catholyte.analysis.report.page import write_report
 from catholyte.analysis.thermodynamics.open_system import OpenSpecies, react_open
-from catholyte.analysis.thermodynamics.phase_set import load_phase_set
+from catholyte.analysis.thermodynamics.phase_set import PhaseSet, load_phase_set
 from catholyte.analysis.thermodynamics.volume import Volumes
 from catholyte.analysis.thermodynamics.volume_changes import named_reaction, parse_products
 from catholyte.analysis.words import number
@@ -92,7 +94,7 @@ def test_pairs_at_a_voltage(evaluated: tuple[Page, Path], phases: Path) -> None:
     assert not {tag for tag, _, _ in page.attributes} & {"script", "img", "image", "iframe"}
 
 
-def test_what_gases_do_stands_in_a_table() -> None:
+def test_what_gases_do_stands_in_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """A material alone and a pair, and gases without an equilibrium as a problem of their own."""
     step = ReactionStep.model_validate(
         {
@@ -105,7 +107,15 @@ def test_what_gases_do_stands_in_a_table() -> None:
             ],
         }
     )
+    taken: list[float] = []
+
+    def counted(phases: PhaseSet, temperature: float) -> PhaseSet:
+        taken.append(temperature)
+        return at_temperature(phases, temperature)
+
+    monkeypatch.setattr(open_system, "at_temperature", counted)
     found = open_points(step, load_phase_set("solidstate"))
+    assert taken == [923.0]  # a thousand entries are taken there once, not once for each subject
     blocks = open_blocks(found)
     (table,) = (block for block in blocks if isinstance(block, Table) and block.name == "reactions_gases")
     alone, pair = table.rows
