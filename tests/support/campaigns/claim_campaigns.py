@@ -24,11 +24,36 @@ PACKED = Path(__file__).parents[2] / "data" / "claim-campaigns.tar.xz"
 NAMED: dict[str, dict[str, tuple[str, ...] | None]] = {
     "core-shell": {"mechanics": ("LPSCl", "LiCl", "Li2S")},
     "gsirr": {"transport": ("CoO",)},
-    "li-rich": {"transport": None},
+    "li-rich": {"transport": None, "oxygen_loss": None},
     "nmc532-lgps": {"transport": None, "oxygen_loss": None},
 }
 #: recipe to section to the systems that run in place of its own, and what that shortens
 SHORTENED: dict[str, dict[str, tuple[str, list[dict[str, Any]]]]] = {
+    "li-rich": {
+        "oxygen_loss": (
+            "oxygen loss from two orderings in place of ten, no lithium out and two oxygen atoms; W and the bands are the "
+            "recipe's",
+            [
+                {
+                    "material": "LRMO",
+                    "orderings": {"n": 2, "keep": 1},
+                    "ladder": {"lithium_vacancies": [0], "candidates": 1, "samples": 1, "max_sites": 2},
+                    "substitutions": [
+                        {
+                            "ion": "W6+",
+                            "leaving": "Mn",
+                            "sites": ["Mn", "Li"],
+                            "compensation": "reduction",
+                            "candidates": 1,
+                            "near": 2,
+                            "far": 2,
+                        }
+                    ],
+                    "kpoints": [2, 2, 2],
+                }
+            ],
+        )
+    },
     "nmc532-lgps": {
         "oxygen_loss": (
             "oxygen loss from two orderings in place of 30, 0 and 12 lithium out, one arrangement and two oxygen atoms "
@@ -42,7 +67,7 @@ SHORTENED: dict[str, dict[str, tuple[str, list[dict[str, Any]]]]] = {
                 }
             ],
         )
-    }
+    },
 }
 
 
