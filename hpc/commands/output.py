@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -69,8 +70,9 @@ def narrate(line: str) -> None:
 
 def tend_command(cluster: str | None, manager: str, rehearsal: bool) -> str:
     """Return the command that looks after the jobs that were just handed over, as it is typed."""
-    flags = f" --manager {manager}" if manager != "fireworks" else ""
-    return f"catholyte tend --cluster {cluster}{flags}{' --rehearsal' if rehearsal else ''}"
+    words = ["catholyte", "tend", "--cluster", str(cluster)]
+    words += ["--manager", manager] if manager != "fireworks" else []
+    return shlex.join([*words, *(["--rehearsal"] if rehearsal else [])])
 
 
 def narrate_error(error: CatholyteError) -> None:

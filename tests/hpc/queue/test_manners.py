@@ -23,6 +23,7 @@ from jobflow import Flow
 from pymongo.errors import BulkWriteError
 
 from catholyte.configs.errors import StoreError, UnknownNameError
+from catholyte.hpc.commands.output import tend_command
 from catholyte.hpc.queue import (
     control,
     fireworks_launch,
@@ -666,6 +667,12 @@ def test_commands_retry_and_cancel(line: Line, catholyte: Run) -> None:
     status, out, err = catholyte("cancel", "mine", *options, "--json")
     assert json.loads(out) == {"cancelled": ["add", "add"], "left": ["add: yours asks for it too"]}
     assert line.state("right") == "READY"
+
+
+def test_the_printed_tend_is_what_a_shell_needs() -> None:
+    assert tend_command("mine", "fireworks", rehearsal=False) == "catholyte tend --cluster mine"
+    told = tend_command("my cluster.yaml", "remote", rehearsal=True)
+    assert told == "catholyte tend --cluster 'my cluster.yaml' --manager remote --rehearsal"
 
 
 def test_tend_tells_a_script_that_a_job_waits_for_a_person(
