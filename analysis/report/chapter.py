@@ -61,6 +61,9 @@ class Chapter(Generic[Asked, Results]):
         Results to what the first screen says to that question; None where nothing can be said.
     extrapolates : callable
         Results to where a potential, or a line through points, is used beyond what it was made for.
+    phase_set : callable
+        What was asked to the name of its phase set, where nothing else of the campaign enters the evaluation: members
+        of a committee that ask for the same share it. None where jobs enter.
     """
 
     id: str
@@ -76,14 +79,26 @@ class Chapter(Generic[Asked, Results]):
     step: str = ""
     answer: Callable[[Results], Answer | None] = _no_answer
     extrapolates: Callable[[Results], Sequence[Extrapolation]] = _nothing
+    phase_set: Callable[[Asked], str] | None = None
 
     def results(self, case: Case) -> Results | None:
         """What was computed of a campaign, once for each case; None where nothing is asked."""
         if self.id not in case.computed:
             asked = self.asks(case)
-            case.computed[self.id] = None if asked is None else self.evaluate(case, asked)
+            case.computed[self.id] = None if asked is None else self._evaluated(case, asked)
         found: Results | None = case.computed[self.id]
         return found
+
+    def _evaluated(self, case: Case, asked: Asked) -> Results:
+        if self.phase_set is None or case.whole is None:
+            return self.evaluate(case, asked)
+        by_members: list[tuple[Asked, PhasesOfCase, Results]] = case.whole.computed.setdefault(self.id, [])
+        used = phases_of(case, self.phase_set(asked))
+        for same, phases, found in by_members:
+            if phases is used and same == asked:
+                return found
+        by_members.append((asked, used, self.evaluate(case, asked)))
+        return by_members[-1][-1]
 
     def section(self, case: Case) -> Section:
         """The chapter of one campaign."""
@@ -194,23 +209,26 @@ class PhasesOfCase(NamedTuple):
 
 
 def phases_of(case: Case, name: str) -> PhasesOfCase:
-    """Return a phase set with the campaign's own energies of materials that it lacks; loaded once for each case.
+    """Return a phase set with the campaign's own energies of materials that it lacks; loaded once for each case, and
+    once for all members of a committee whose jobs that matter to it are the same.
 
     Parameters
     ----------
     case : Case
     name : str
     """
-    key = f"phase set {name}"
-    if key not in case.computed:
+    bulk, decisive = (case.of(step, "main") for step in ("bulk", "deciding_phases"))
+    key = f"phase set {name} with {[found.entry.plan['key'] for found in (*bulk, *decisive)]}"
+    computed = (case.whole or case).computed
+    if key not in computed:
         problems = Problems()
         phases, told = None, list[str]()
         with problems.attempt(f"The phase set {name} cannot be used"):
-            phases, told = joined_by_new(load_phase_set(name), [found.document for found in case.of("bulk", "main")])
-            if decisive := [found.document for found in case.of("deciding_phases", "main")]:
-                phases, also = with_dft(phases, decisive)
+            phases, told = joined_by_new(load_phase_set(name), [found.document for found in bulk])
+            if decisive:
+                phases, also = with_dft(phases, [found.document for found in decisive])
                 told += also
         texts = problems.texts + ([Text("\n".join(told), "note")] if told else [])
-        case.computed[key] = PhasesOfCase(phases, texts)
-    found: PhasesOfCase = case.computed[key]
+        computed[key] = PhasesOfCase(phases, texts)
+    found: PhasesOfCase = computed[key]
     return found

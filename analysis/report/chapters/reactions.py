@@ -395,4 +395,5 @@ REACTIONS = Chapter(
     quantities=PAIR_QUANTITIES,
     step="reactions",
     answer=lambda found: pair_answer(list(found.closed.values()), found.step.threshold),
+    phase_set=lambda step: step.phase_set,
 )

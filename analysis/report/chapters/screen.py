@@ -256,4 +256,5 @@ SCREEN = Chapter(
     quantities=SCREEN_QUANTITIES,
     step="screen",
     answer=lambda found: None if found.result is None else screen_answer(found.result),
+    phase_set=lambda step: step.phase_set,
 )

@@ -366,4 +366,5 @@ VOLUMES = Chapter(
     quantities=QUANTITIES,
     step="volumes",
     answer=_answer,
+    phase_set=lambda step: step.phase_set,
 )

@@ -370,4 +370,5 @@ WINDOWS = Chapter(
     quantities=WINDOW_QUANTITIES,
     step="windows",
     answer=lambda found: window_answer([window.result for window in found.windows.values()]),
+    phase_set=lambda step: step.phase_set,
 )

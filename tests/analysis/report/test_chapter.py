@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from catholyte.analysis.report.case import Case
@@ -74,3 +76,34 @@ def test_a_phase_set_is_loaded_once_for_a_case_and_a_missing_one_says_so() -> No
     missing = phases_of(full, "none-such")
     assert missing.phases is None
     assert missing.problem.startswith("The phase set none-such cannot be used: unknown phase set")
+
+
+def test_members_of_a_committee_share_what_phases_alone_decide() -> None:
+    """Evaluated once where both ask for the same, twice where they do not, and never shared where jobs enter."""
+    whole, recipe = case(), load_recipe("gsirr")[0]
+    assert recipe.windows is not None
+    other = recipe.model_copy(update={"windows": recipe.windows.model_copy(update={"materials": ["LCO"]})})
+    members = [
+        Case({}, one, [], [], {}, member=name, whole=whole)
+        for name, one in zip("abc", (recipe, recipe, other), strict=True)
+    ]
+    evaluated: list[str] = []
+
+    def evaluate(one: Case, _: object) -> str:
+        evaluated.append(one.member)
+        return one.member
+
+    def chapter(of_phases: bool) -> Chapter[Any, str]:
+        return Chapter(
+            f"toy {of_phases}",
+            "Toy",
+            "",
+            lambda one: one.recipe.windows,
+            evaluate,
+            lambda found: [Text(found)],
+            phase_set=(lambda step: step.phase_set) if of_phases else None,
+        )
+
+    assert [chapter(of_phases=True).results(one) for one in members] == ["a", "a", "c"]
+    assert [chapter(of_phases=False).results(one) for one in members] == ["a", "b", "c"]
+    assert evaluated == ["a", "c", "a", "b", "c"]
