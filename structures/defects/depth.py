@@ -14,7 +14,7 @@ from ...configs.errors import InputError
 from ..crystals.symmetry import space_group
 from .vacancy import SYMMETRY_PRECISION
 
-__all__ = ["VACUUM", "Part", "StackDepths", "depths", "distinct_sites", "spread", "stack_depths"]
+__all__ = ["VACUUM", "Part", "StackDepths", "depths", "distinct_sites", "has_vacuum", "spread", "stack_depths"]
 
 #: Å; a slab has at least so much empty height
 VACUUM = 5.0
@@ -92,6 +92,20 @@ def _normal(structure: Structure) -> tuple[Floats, float, float]:
     return structure.frac_coords[:, 2] % 1.0, abs(float(matrix[2] @ normal / area)), area
 
 
+def _widest_gap(structure: Structure) -> tuple[float, float]:
+    """Height of the widest empty layer, Å, and where the atoms above it begin, a fraction of the cell."""
+    fractions, tall, _ = _normal(structure)
+    levels = np.sort(fractions)
+    gaps = np.diff([*levels, levels[0] + 1.0])
+    widest = int(gaps.argmax())
+    return float(gaps[widest]) * tall, float(levels[(widest + 1) % len(levels)])
+
+
+def has_vacuum(structure: Structure) -> bool:
+    """Whether a cell is a slab: empty over :data:`VACUUM` along the normal of its first two lattice vectors."""
+    return _widest_gap(structure)[0] >= VACUUM
+
+
 def depths(structure: Structure) -> tuple[Floats, float]:
     """Return the depth of each atom below the nearer face, (n,) Å, and half the height of the slab.
 
@@ -105,13 +119,10 @@ def depths(structure: Structure) -> tuple[Floats, float]:
     InputError
         If there is no vacuum.
     """
-    fractions, tall, _ = _normal(structure)
-    levels = np.sort(fractions)
-    gaps = np.diff([*levels, levels[0] + 1.0])
-    widest = int(gaps.argmax())
-    if gaps[widest] * tall < VACUUM:
+    gap, bottom = _widest_gap(structure)
+    if gap < VACUUM:
         raise InputError(f"{structure.composition.reduced_formula}: a slab in vacuum is needed, and there is no vacuum")
-    bottom = levels[(widest + 1) % len(levels)]
+    tall = _normal(structure)[1]
     heights = (structure.frac_coords[:, 2] - bottom + 1e-9) % 1.0 * tall
     top = float(heights.max())
     return np.minimum(heights, top - heights), top / 2

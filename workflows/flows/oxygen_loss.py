@@ -17,6 +17,7 @@ from pymatgen.core.structure import Structure
 
 from ...configs.errors import InputError
 from ...configs.steps.oxygen_loss import OrderingPlan, OxygenLossPlan
+from ...structures.defects.depth import depths, has_vacuum, spread
 from ...structures.defects.vacancy import OxygenSite, lithium_vacancies, oxygen_sites, oxygen_vacancy
 from ..engines.engine import Engine
 from ..engines.tasks import Relax, Static
@@ -247,7 +248,8 @@ def calculate_again(
 
 
 def chosen_sites(cell: Structure, plan: OxygenLossPlan) -> list[OxygenSite]:
-    """Return the oxygen sites of a cell that lose their atom, those that stand for most atoms first.
+    """Return the oxygen sites of a cell that lose their atom, those that stand for most atoms first; of a slab that has
+    more of them than are asked for those that are evenly spread over the depths, its middle among them.
 
     Parameters
     ----------
@@ -261,7 +263,11 @@ def chosen_sites(cell: Structure, plan: OxygenLossPlan) -> list[OxygenSite]:
     for one in classes:
         groups[one.environment if plan.sites == "environments" else one.index].append(one)
     ranked = sorted(groups.values(), key=lambda group: (-sum(len(one.members) for one in group), group[0].index))
-    return [max(group, key=lambda one: (len(one.members), -one.index)) for group in ranked[: plan.max_sites]]
+    first = [max(group, key=lambda one: (len(one.members), -one.index)) for group in ranked]
+    if len(first) <= plan.max_sites or not has_vacuum(cell):
+        return first[: plan.max_sites]
+    kept = spread([one.index for one in first], depths(cell)[0], plan.max_sites)
+    return [one for one in first if one.index in kept]
 
 
 def _oxygen_jobs(

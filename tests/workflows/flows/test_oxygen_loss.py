@@ -25,7 +25,10 @@ from catholyte.structures.crystals.cells import prepared_cell
 from catholyte.structures.crystals.crystal import conventional
 from catholyte.structures.crystals.delithiation import in_cell
 from catholyte.structures.crystals.ordering import order
+from catholyte.structures.defects.depth import depths
 from catholyte.structures.defects.vacancy import lithium_vacancies, oxygen_sites
+from catholyte.structures.surfaces.facet import source_cell
+from catholyte.structures.surfaces.slab import SlabSpec, slabs
 from catholyte.tests.support.crystals import LCO
 from catholyte.tests.support.engines.toy_engine import computed_documents, recorded_documents, use_toy_engine
 from catholyte.workflows.documents import CalculationDocument
@@ -231,6 +234,20 @@ def test_sites_are_one_per_environment_or_all_that_differ():
     }
     assert [atoms[site.environment] for site in one_each] == sorted(atoms.values(), reverse=True)
     assert chosen_sites(cell, OxygenLossPlan(max_sites=1)) == one_each[:1]
+
+
+def test_a_slab_loses_oxygen_at_every_depth_though_not_at_every_site():
+    """Its middle layer has half the atoms of the others: ranked by atoms alone it would never be taken."""
+    slab = slabs(source_cell(material("LCO")), (1, 0, 4), SlabSpec(thickness=9.0, vacuum=12.0))[0].structure
+    every = chosen_sites(slab, OxygenLossPlan(sites="inequivalent", max_sites=100))
+    below = depths(slab)[0]
+    deepest = max(below[one.index] for one in every)
+    assert deepest > 2.5, "the middle of the slab lies inside"
+    for most in (2, 3, 4):
+        chosen = chosen_sites(slab, OxygenLossPlan(sites="inequivalent", max_sites=most))
+        assert len(chosen) == most < len(every)
+        assert min(below[one.index] for one in chosen) == pytest.approx(min(below[one.index] for one in every))
+        assert max(below[one.index] for one in chosen) == pytest.approx(deepest)
 
 
 def test_what_cannot_run_is_said_before_anything_runs():
