@@ -70,6 +70,11 @@ class Barrier:
         """The larger of both directions, eV: what an ion on its way must overcome."""
         return max(self.forward, self.backward)
 
+    @property
+    def between(self) -> float:
+        """How far the profile rises above its highest image, eV: what rests on the curve between images alone."""
+        return self.forward - float(self.energies.max())
+
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers: eV, Å."""
         return {

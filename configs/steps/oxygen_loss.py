@@ -97,8 +97,8 @@ class OxygenLossPlan(Spec):
         8,
         ge=1,
         description=(
-            "oxygen sites per cell, those that stand for most atoms first, of a slab spread over its depths; what share "
-            "of the oxygen they cover is reported"
+            "oxygen sites per cell, those that stand for most atoms first, of a slab spread over its depths; what "
+            "share of the oxygen they cover is reported"
         ),
     )
     seed: int = Field(

@@ -9,6 +9,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from catholyte.analysis.figures.transport import barrier_figure
+from catholyte.analysis.report.chapters.solids.barriers import BARRIERS, Barriers
 from catholyte.analysis.transport.barriers import barrier, image_points, network, stored_network
 from catholyte.configs.errors import SignatureMismatchError
 from catholyte.structures.defects.hops import Hop
@@ -52,6 +53,21 @@ def test_the_saddle_may_lie_between_two_images() -> None:
     assert found.backward == pytest.approx(found.forward - 0.3)
     assert found.highest == found.forward
     assert found.energies[0] == 0.0
+
+
+def test_a_saddle_far_from_its_images_widens_the_interval() -> None:
+    """What the curve adds to the highest image is no better known than by that curve."""
+    hop = Hop("Li", 0, 0, (1, 0, 0), 3.0, ((0, 0, (1, 0, 0)),), ("O", 1.8))
+    (look,) = [one.look for one in BARRIERS.quantities]
+    assert look is not None
+    for images, widened in ((2, True), (9, False)):
+        found = barrier(band(tilted, slope, images=images))
+        ways = np.linspace(0.0, 3.0, images + 2)
+        assert found.between == pytest.approx(found.forward - tilted(ways).max())
+        told = look(Barriers({"Li in LiO2": ("LiO2", network([(hop, found)], 1))}, []), ("Li in LiO2",))
+        assert told is not None
+        assert told.half_width == pytest.approx(max(0.025, found.between))
+        assert (found.between > 0.025) == widened
 
 
 def test_the_narrowest_place_is_named() -> None:

@@ -23,7 +23,8 @@ PACKED = Path(__file__).parents[2] / "data" / "claim-campaigns.tar.xz"
 #: recipe to section to the materials in it that claims name; None where it is taken whole
 NAMED: dict[str, dict[str, tuple[str, ...] | None]] = {
     "core-shell": {"mechanics": ("LPSCl", "LiCl", "Li2S")},
-    "gsirr": {"transport": ("CoO",)},
+    "glassy-ceramic": {"transport": None, "mechanics": None},
+    "gsirr": {"transport": ("CoO",), "oxygen_loss": None, "segregation": None},
     "li-rich": {"transport": None, "oxygen_loss": None},
     "nmc532-lgps": {"transport": None, "oxygen_loss": None},
 }

@@ -11,7 +11,7 @@ from .....workflows.band_documents import Band, BandImages, HopCells
 from .....workflows.documents import CalculationDocument
 from .....workflows.roles import HopImage
 from ....figures.transport import barrier_figure
-from ....transport.barriers import ImagePoints, Network, image_points, stored_network
+from ....transport.barriers import Barrier, ImagePoints, Network, image_points, stored_network
 from ....words import file_stem, number
 from ...case import Case
 from ...chapter import Chapter, Problems
@@ -23,6 +23,7 @@ __all__ = ["BARRIERS", "Barriers"]
 
 #: eV; bands converge to 0.05 eV/Å over saddles about 1 Å wide: smaller differences are not told apart
 RESOLVED = 0.05
+_RANGE = "convergence of the band, and what rests on the curve between its images"
 
 
 @dataclass(frozen=True)
@@ -160,11 +161,15 @@ def _numbers(found: Barriers) -> list[KeyNumber]:
             quantity = f"Barrier of {label}, hop {network.ranks[rank]}"
             images = len(one.energies) - 2
             basis = f"straight way {number(hop.length, 2)} Å, band of {images} images, {number(one.path[-1], 1)} Å"
-            numbers.append(KeyNumber(quantity, one.highest, "eV", 2, one.tier, basis))
+            numbers.append(KeyNumber(quantity, one.highest, "eV", 2, one.tier, basis, _half(one), _RANGE))
             if (points := network.points.get(rank)) is not None:
                 told = f"single points at {len(points.numbers)} images of the band of {one.tier}, not relaxed"
                 numbers.append(KeyNumber(f"{quantity}, at its images", points.highest, "eV", 2, points.tier, told))
     return numbers
+
+
+def _half(one: Barrier) -> float:
+    return max(RESOLVED / 2, one.between)
 
 
 def _values(found: Barriers) -> list[Value]:
@@ -191,8 +196,8 @@ def _lowest(found: Barriers, arguments: tuple[str, ...]) -> KeyNumber | None:
         2,
         best.tier,
         basis,
-        RESOLVED / 2,
-        "convergence of the band",
+        _half(best),
+        _RANGE,
         names=("barrier", *arguments),
     )
 

@@ -95,6 +95,8 @@ def _numbers(results: SurfaceOxygen) -> list[KeyNumber]:
             2,
             one.tier,
             f"{len(one.at(n))} vacancies",
+            RESOLVED,
+            "what relaxations leave untold",
             names=("surface_preference", one.label, str(n)),
         )
         for one in results.profiles
