@@ -36,11 +36,7 @@ OPEN: Verdict = "not computed yet"
 COUNTED = ("orderings(",)
 #: recipe and step to what `catholyte plan RECIPE --only STEP` forecast on 2026-11-30, all engines of the recipe
 FORECASTS: dict[tuple[str, str], str] = {
-    ("glassy-ceramic", "transport"): "20 jobs, about 26 minutes of one core",
-    ("glassy-ceramic", "mechanics"): "92 jobs, about 32 minutes of one core; those of LCO are computed",
     ("gsirr", "interface"): "188 jobs, about 9 hours of one core, the electrons of 32 and 48 atoms by GPAW among them",
-    ("gsirr", "oxygen_loss"): "2 jobs and those that they add, about 8 minutes of one core",
-    ("gsirr", "segregation"): "4 jobs of 216 atoms, about 9 minutes of one core",
     ("nmc532-lgps", "oxygen_loss"): "62 jobs and those that they add, about 10 hours of one core by two potentials",
     ("nmc532-lgps", "interface"): "20 jobs, about 72 minutes of one core; up to 460 atoms for 2 ps",
     ("nmc532-lgps", "d_bands"): "6 jobs; GPAW took up to 9 minutes for 8 atoms of LCO, here are 12",

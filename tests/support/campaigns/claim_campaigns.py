@@ -23,7 +23,7 @@ PACKED = Path(__file__).parents[2] / "data" / "claim-campaigns.tar.xz"
 #: recipe to section to the materials in it that claims name; None where it is taken whole
 NAMED: dict[str, dict[str, tuple[str, ...] | None]] = {
     "core-shell": {"mechanics": ("LPSCl", "LiCl", "Li2S")},
-    "glassy-ceramic": {"transport": None, "mechanics": None},
+    "glassy-ceramic": {"transport": ("Li2TiO3", "Co3O4"), "mechanics": ("LCO", "Li3BO3")},
     "gsirr": {"transport": ("CoO",), "oxygen_loss": None, "segregation": None},
     "li-rich": {"transport": None, "oxygen_loss": None},
     "nmc532-lgps": {"transport": None, "oxygen_loss": None},
