@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
 import pytest
 
 from catholyte.tests.support.referees.evidence import BENCHMARKS, REFEREES, Evidence, Referee, base_name
+
+#: by the usual thresholds a tenth of all time goes to the collector of garbage, which looks through every import again
+gc.set_threshold(10_000, 10, 10)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
