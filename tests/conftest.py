@@ -44,6 +44,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("referee")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that is skipped without a browser makes nothing to look at first."""
+    if item.get_closest_marker("browser"):
+        from catholyte.tests.support.standins.browser import require_browser
+
+        require_browser()
+
+
 def pytest_deselected(items: list[pytest.Item]) -> None:
     REFEREES.partial |= {base_name(item.nodeid) for item in items}
 
