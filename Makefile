@@ -33,7 +33,7 @@ $(DEMO)/report/report.html: $(DEMO)/store/catholyte.sqlite $(shell find analysis
 test: $(VENV)/test.stamp $(VENV)/docs.stamp
 	$(MAKE) --no-print-directory -j2 $(VENV)/gpaw.stamp lint types docs
 	$(BIN)/pytest -n auto --dist worksteal
-	$(BIN)/pytest -m "slurm and not slow and not benchmark" -rs --durations=0 tests/hpc
+	$(BIN)/pytest -m "slurm and not slow and not benchmark" -rs --durations=0 tests/hpc/queue
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .

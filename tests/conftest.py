@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
 import pytest
 
 from catholyte.tests.support.referees.evidence import BENCHMARKS, REFEREES, Evidence, Referee, base_name
+
+#: by the usual thresholds a tenth of all time goes to the collector of garbage, which looks through every import again
+gc.set_threshold(10_000, 10, 10)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "refereed" in getattr(item, "fixturenames", ()):
             item.add_marker("referee")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that is skipped without a browser makes nothing to look at first."""
+    if item.get_closest_marker("browser"):
+        from catholyte.tests.support.standins.browser import require_browser
+
+        require_browser()
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

@@ -77,6 +77,8 @@ def _judged_in(folder: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, An
     found = list(rows)
     for name in records.campaign_names():
         still = [k for k, one in enumerate(found) if (one["source"], one["verdict"]) == (name, OPEN)]
+        if not still:
+            continue
         case = read_case(records, name)
         asked = {claim.text: claim for claim in load_recipe(name)[0].claims}
         told = judged([asked[found[k]["claim"]] for k in still], case, CHAPTERS)

@@ -15,6 +15,9 @@ __all__ = ["calculation_cell", "canonical_order", "prepared_cell", "require_neut
 
 #: degrees; a cell with an angle outside is reduced
 _SKEWED = (59.9, 120.1)
+#: the last arrangements that were searched for, seconds each: a plan, a facet and a report ask for the same one again
+_ORDERED: dict[tuple[str, int, int], Structure] = {}
+_MOST = 64
 #: decimals of lattice vectors (Å) and fractional coordinates: below every physical meaning, above rounding noise
 _DECIMALS = 10
 
@@ -52,10 +55,16 @@ def calculation_cell(material: Material, seed: int = 0, arrangement: int = 1) ->
         if arrangement != 1:
             raise StructureError(f"{material.name} has one arrangement, and number {arrangement} was asked for")
         return prepared_cell(primitive(material), material)
-    found = order(conventional(material), material.ordered_cell, arrangement, seed)
-    if len(found) < arrangement:
-        raise StructureError(f"{material.name} has {len(found)} arrangements, and number {arrangement} was asked for")
-    return prepared_cell(found[arrangement - 1].structure, material)
+    asked = (material.model_dump_json(), seed, arrangement)
+    if asked not in _ORDERED:
+        found = order(conventional(material), material.ordered_cell, arrangement, seed)
+        if len(found) < arrangement:
+            told = f"{material.name} has {len(found)} arrangements, and number {arrangement} was asked for"
+            raise StructureError(told)
+        if len(_ORDERED) >= _MOST:
+            _ORDERED.pop(next(iter(_ORDERED)))
+        _ORDERED[asked] = prepared_cell(found[arrangement - 1].structure, material)
+    return _ORDERED[asked].copy()
 
 
 def prepared_cell(cell: Structure, material: Material) -> Structure:

@@ -6,7 +6,9 @@ A material with partial occupancies gives the disordered structure; :mod:`.order
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from pymatgen.core.composition import Composition
@@ -18,7 +20,14 @@ from pymatgen.symmetry.groups import SpaceGroup
 from ...configs.errors import StructureError
 from ...configs.models import Material
 
-__all__ = ["MINIMUM_DISTANCE", "check_distances", "conventional", "conventional_volume", "primitive"]
+__all__ = [
+    "MINIMUM_DISTANCE",
+    "check_distances",
+    "conventional",
+    "conventional_volume",
+    "from_space_group",
+    "primitive",
+]
 
 #: Å; no two atoms of a crystal lie closer (the shortest bond of the library is O-O in O2, 1.2 Å)
 MINIMUM_DISTANCE = 0.7
@@ -92,8 +101,7 @@ def _conventional(material: Material) -> Structure:
     cell = material.lattice
     lattice = Lattice.from_parameters(cell.a, cell.b or cell.a, cell.c or cell.a, cell.alpha, cell.beta, cell.gamma)
     try:
-        _kept_space_group(material.space_group)
-        structure = Structure.from_spacegroup(
+        structure = from_space_group(
             material.space_group,
             lattice,
             [Composition(site.species) for site in material.sites],
@@ -110,6 +118,34 @@ def _conventional(material: Material) -> Structure:
 def primitive(material: Material) -> Structure:
     """Return the primitive cell; site properties are kept."""
     return conventional(material).get_primitive_structure(use_site_props=True)
+
+
+def from_space_group(
+    symbol: str,
+    lattice: Lattice,
+    species: Sequence[str | Composition],
+    positions: Sequence[Sequence[float]],
+    **options: Any,
+) -> Structure:
+    """Return what pymatgen's ``Structure.from_spacegroup`` does, by a group that is made once, and at once.
+
+    Parameters
+    ----------
+    symbol : str
+        Of the space group.
+    lattice : Lattice
+    species, positions : sequence
+        One of each orbit; fractional coordinates.
+    **options
+        Of pymatgen: ``tol``, ``site_properties``.
+
+    Raises
+    ------
+    ValueError
+        Of pymatgen, if the group is unknown or does not fit the lattice.
+    """
+    _kept_space_group(symbol)
+    return Structure.from_spacegroup(symbol, lattice, species, positions, **options)
 
 
 @cache

@@ -232,9 +232,11 @@ class _Symmetry:
         return states[chosen]
 
     def _canonical(self, state: States) -> bytes:
-        images = self.elements[state][self.permutations]
-        smallest: bytes = min(row.tobytes() for row in images)
-        return smallest
+        images = np.ascontiguousarray(self.elements[state][self.permutations])
+        if not images.size:
+            return b""
+        words = images.view(f"S{images.shape[1]}")[:, 0]  # no element has the number 0, which would end a word
+        return bytes(words[words.argmin()])
 
     def _periods(self, state: States) -> int:
         labels = self.elements[state]

@@ -116,12 +116,13 @@ def _arrangements(size: int, numbers: list[tuple[int, int]]) -> States:
     if not others:
         return np.full((1, size), occupant, dtype=np.uint8)
     rest = _arrangements(size - number, others)
-    blocks = []
-    for chosen in combinations(range(size), number):
-        block = np.full((len(rest), size), occupant, dtype=np.uint8)
-        block[:, np.setdiff1d(np.arange(size), chosen)] = rest
-        blocks.append(block)
-    return np.concatenate(blocks)
+    chosen = np.array(list(combinations(range(size), number)), dtype=np.int64)
+    free = np.ones((len(chosen), size), dtype=bool)
+    np.put_along_axis(free, chosen, False, axis=1)
+    left = np.nonzero(free)[1].reshape(len(chosen), 1, size - number)
+    found = np.full((len(chosen), len(rest), size), occupant, dtype=np.uint8)
+    np.put_along_axis(found, np.broadcast_to(left, (len(chosen), *rest.shape)), rest[None], axis=2)
+    return found.reshape(len(chosen) * len(rest), size)
 
 
 def anneal(model: PairModel, rng: np.random.Generator, replicas: int) -> tuple[States, int]:

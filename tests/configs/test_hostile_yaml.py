@@ -54,10 +54,10 @@ def test_bombs_are_refused_at_once(tmp_path: Path, kind: str) -> None:
 def test_what_is_refused_is_shown_shortened(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     for text in (
-        HEAD + f"bulk: {{engine: chgnet, materials: [LCO], max_steps: {'z' * 900_000}}}\n",
+        HEAD + f"bulk: {{engine: chgnet, materials: [LCO], max_steps: {'z' * 90_000}}}\n",
         HEAD + "".join(f"unknown{k}: 1\n" for k in range(2_000)),
-        HEAD + f"{'k' * 900_000}: 1\n",
-        HEAD + f"bulk: {'v' * 900_000}\n",
+        HEAD + f"{'k' * 90_000}: 1\n",
+        HEAD + f"bulk: {'v' * 90_000}\n",
     ):
         path.write_text(text)
         with pytest.raises(InputError) as caught:

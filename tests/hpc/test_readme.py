@@ -89,8 +89,9 @@ def is_long(line: str) -> bool:
 def typed(lines: list[str], folder: Path) -> Path:
     """Run lines in one shell, in a copy of the package; returns the copy. A line that fails is the last one of the
     message."""
+    # compiled modules come along, and nothing is compiled again; not those that are being written
     left_out = shutil.ignore_patterns(
-        ".git", ".venv", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "tests", "catholyte-store"
+        ".git", ".venv", "build", "*.egg-info", "*.pyc.*", ".*_cache", ".hypothesis", "tests", "catholyte-store"
     )
     copy = Path(shutil.copytree(ROOT, folder / "catholyte", ignore=left_out))
     unpack("shipped", copy / "catholyte-store")

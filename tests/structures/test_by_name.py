@@ -9,10 +9,11 @@ from pymatgen.core import Lattice, Structure
 
 from catholyte.structures.by_name import find_source, material_from_file
 from catholyte.structures.crystals.cells import calculation_cell
+from catholyte.structures.crystals.crystal import from_space_group
 
 
 def _layered(metal: str, alkali: str = "Li", anion: str = "O") -> Structure:
-    return Structure.from_spacegroup(
+    return from_space_group(
         "R-3m",
         Lattice.hexagonal(2.85, 14.1),
         [alkali, metal, anion],
@@ -46,7 +47,7 @@ def test_layered_oxides_start_as_those_of_the_library(
 
 def test_a_tetrahedron_is_high_spin(tmp_path: Path) -> None:
     """Co4+ in BaO-like tetrahedra: the ions of a spinel's 8a site do not become low spin by their name."""
-    zinc_blende = Structure.from_spacegroup(
+    zinc_blende = from_space_group(
         "F-43m", Lattice.cubic(4.5), ["Co3+", "O2-", "Li+"], [[0, 0, 0], [0.25] * 3, [0.5] * 3]
     )
     file = tmp_path / "own.json"

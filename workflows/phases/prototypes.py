@@ -25,7 +25,7 @@ from ...configs.errors import InputError, UnknownNameError, near_match_hint
 from ...configs.load import CONFIGS, material, parse_shipped
 from ...configs.models import Fractional, Lattice, Spec
 from ...structures.crystals.cells import calculation_cell, canonical_order, require_neutral
-from ...structures.crystals.crystal import check_distances
+from ...structures.crystals.crystal import check_distances, from_space_group
 
 __all__ = ["PROTOTYPES", "Prototype", "PrototypeList", "prototype_composition", "prototypes", "start_cell"]
 
@@ -142,7 +142,7 @@ def _from_cell(cell: PrototypeCell) -> Structure:
         cell.a, cell.b or cell.a, cell.c or cell.a, cell.alpha, cell.beta, cell.gamma
     )
     places = [(ion, place) for ion, orbit in cell.sites.items() for place in orbit]
-    whole = Structure.from_spacegroup(
+    whole = from_space_group(
         cell.space_group, lattice, [ion for ion, _ in places], [list(place) for _, place in places], tol=1e-2
     )
     return whole.get_primitive_structure()

@@ -40,7 +40,7 @@ def add_d_bands(builder: Builder, step: DBandStep) -> None:
     engine = builder.engine(STEP, step.engine, "dos")
     if engine is None:
         return
-    geometry = engine if builder.production is not None else _potential(builder, step.geometry)
+    geometry = engine.handing_on() if builder.production is not None else _potential(builder, step.geometry)
     for number, system in enumerate(step.systems):
         location = (STEP, "systems", number)
         found = builder.material(system.material, *location, "material")

@@ -16,7 +16,7 @@ from catholyte.analysis.states.anion_charges import hole
 from catholyte.analysis.states.spin_states import left_open, spin_candidates
 from catholyte.configs.models import OrderedCell
 from catholyte.structures.crystals.cells import prepared_cell
-from catholyte.structures.crystals.crystal import conventional
+from catholyte.structures.crystals.crystal import conventional, from_space_group
 from catholyte.structures.crystals.ordering import order
 from catholyte.structures.surfaces.facet import source_cell
 from catholyte.structures.surfaces.slab import SlabSpec, slabs
@@ -55,28 +55,26 @@ def len_of(cell: Structure, element: str) -> int:
 
 def pyrite(metal: str) -> Structure:
     """FeS2, a = 5.418 Å, u = 0.3848: S-S of 2.16 Å; as a file gives it, S labelled 1-."""
-    return Structure.from_spacegroup("Pa-3", Lattice.cubic(5.418), [metal, "S-"], [[0, 0, 0], [0.3848] * 3])
+    return from_space_group("Pa-3", Lattice.cubic(5.418), [metal, "S-"], [[0, 0, 0], [0.3848] * 3])
 
 
 def lithium_peroxide() -> Structure:
     """Li2O2, P6_3/mmc, O-O of 1.55 Å (L. G. Cota, P. de la Mora, Acta Cryst. B 61 (2005) 133)."""
     lattice = Lattice.hexagonal(3.1830, 7.7258)
-    return Structure.from_spacegroup(
+    return from_space_group(
         "P6_3/mmc", lattice, ["Li+", "Li+", "O-"], [[0, 0, 0], [1 / 3, 2 / 3, 0.75], [1 / 3, 2 / 3, 0.1497]]
     )
 
 
 def spinel(a: float, tetrahedral: str, octahedral: str, u: float) -> Structure:
-    return Structure.from_spacegroup(
+    return from_space_group(
         "Fd-3m", Lattice.cubic(a), [tetrahedral, octahedral, "O2-"], [[0] * 3, [0.625] * 3, [u] * 3]
     )
 
 
 def lanthanum_cobaltate() -> Structure:
     """Cubic parent, eight formula units."""
-    cell = Structure.from_spacegroup(
-        "Pm-3m", Lattice.cubic(3.83), ["La3+", "Co3+", "O2-"], [[0] * 3, [0.5] * 3, [0.5, 0.5, 0]]
-    )
+    cell = from_space_group("Pm-3m", Lattice.cubic(3.83), ["La3+", "Co3+", "O2-"], [[0] * 3, [0.5] * 3, [0.5, 0.5, 0]])
     return cell.make_supercell(2, in_place=False)
 
 
@@ -312,7 +310,7 @@ def test_an_element_labelled_with_a_mean_keeps_its_charge():
 
 def test_charges_that_nothing_explains_are_left_over():
     """Co9S8 is a metal without moments: nine Co3+ would be eleven electrons too many, and this is said."""
-    cell = Structure.from_spacegroup(
+    cell = from_space_group(
         "Fm-3m",
         Lattice.cubic(9.923),
         ["Co3+", "Co2+", "S2-", "S2-"],

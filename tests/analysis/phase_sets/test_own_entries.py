@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Lattice
 
 from catholyte.analysis.phase_sets.own_entries import OWN, entries_from_documents, joined_by_new, with_documents
 from catholyte.analysis.thermodynamics.phase_set import PhaseSet
 from catholyte.configs.errors import InputError, SignatureMismatchError
+from catholyte.structures.crystals.crystal import from_space_group
 from catholyte.tests.support import phase_sets
 from catholyte.workflows.documents import CalculationDocument, Signature
 
@@ -30,9 +31,7 @@ def known() -> PhaseSet:
 
 
 def document(symbol: str = "S", **changes: Any) -> CalculationDocument:
-    structure = Structure.from_spacegroup(
-        "Fm-3m", Lattice.cubic(5.7), [symbol + "2-", "Li+"], [[0, 0, 0], [0.25, 0.25, 0.25]]
-    )
+    structure = from_space_group("Fm-3m", Lattice.cubic(5.7), [symbol + "2-", "Li+"], [[0, 0, 0], [0.25, 0.25, 0.25]])
     given = {
         "label": "ordering-1",
         "kind": "relax",

@@ -43,7 +43,7 @@ mechanics:
 conductivity:
   materials: [{material: Li2O, measured: {value: 1e-9, source: nobody}}]
   temperatures: [300, 400]
-  length: 100 fs
+  length: 40 fs
 """
 
 
@@ -53,7 +53,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "solids.yaml").write_text(RECIPE)
     plan = build_plan(*load_recipe(str(folder / "solids.yaml")), full=True)
     opened = open_store(str(folder / "store"))
-    summary: Any = run_campaign(opened, plan, lambda event: None)
+    summary: Any = run_campaign(opened, plan, lambda event: None, 1)  # one that loads the potential
     opened.close()
     assert not summary.failed
     return folder / "store"

@@ -9,6 +9,7 @@ from pymatgen.core.composition import Composition
 
 from catholyte.configs.errors import StructureError
 from catholyte.configs.load import CONFIGS, material
+from catholyte.structures.crystals import cells
 from catholyte.structures.crystals.cells import calculation_cell, require_neutral
 from catholyte.structures.crystals.crystal import conventional
 from catholyte.structures.interfaces.check import check_distances_by_radii
@@ -57,8 +58,14 @@ def check_calculation_cell(material):
 
 
 @pytest.mark.parametrize("material", [crystals.COO, crystals.NCM532, crystals.LPSCL], ids=lambda m: m.name)
-def test_the_same_bits_on_every_call(material):
-    assert bits(calculation_cell(material)) == bits(calculation_cell(material))
+def test_the_same_bits_on_every_call(material, monkeypatch):
+    """Whether it is searched for anew or kept, and whatever was done to the one that was given before."""
+    given = calculation_cell(material)
+    first = bits(given)
+    given.translate_sites([0], [0.1, 0, 0])
+    assert bits(calculation_cell(material)) == first
+    monkeypatch.setattr(cells, "_ORDERED", {})
+    assert bits(calculation_cell(material)) == first
 
 
 def test_cobalt_oxide_has_four_atoms_and_no_sharp_angle():

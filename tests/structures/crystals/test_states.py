@@ -16,7 +16,7 @@ from catholyte.configs.errors import FileNote, InputError, StructureError
 from catholyte.configs.load import load_materials
 from catholyte.structures.by_name import find_source, material_from_file
 from catholyte.structures.crystals.cells import calculation_cell
-from catholyte.structures.crystals.crystal import primitive
+from catholyte.structures.crystals.crystal import from_space_group, primitive
 from catholyte.structures.crystals.files import write_structure
 from catholyte.structures.crystals.magnetism import unpaired_electrons
 from catholyte.structures.crystals.oxidation.spin import odd_moments, spin_states
@@ -82,15 +82,13 @@ def test_states_of_the_whole_library(name: str) -> None:
 
 
 def spinel(a: str, b: str, c: str = "O", parameter: float = 8.3) -> Structure:
-    return Structure.from_spacegroup(
+    return from_space_group(
         "Fd-3m", Lattice.cubic(parameter), [a, b, c], [[0, 0, 0], [0.625] * 3, [0.3875] * 3]
     ).get_primitive_structure()
 
 
 def perovskite(a: str, b: str, parameter: float = 3.9) -> Structure:
-    return Structure.from_spacegroup(
-        "Pm-3m", Lattice.cubic(parameter), [a, b, "O"], [[0.5] * 3, [0, 0, 0], [0.5, 0, 0]]
-    )
+    return from_space_group("Pm-3m", Lattice.cubic(parameter), [a, b, "O"], [[0.5] * 3, [0, 0, 0], [0.5, 0, 0]])
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
+from catholyte.structures.crystals.crystal import from_space_group
 from catholyte.structures.crystals.strains import deformations, deformed, point_rotations
 
-CUBIC = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.2), ["Mg", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-HEXAGONAL = Structure.from_spacegroup("P6_3/mmc", Lattice.hexagonal(3.2, 5.2), ["Mg"], [[1 / 3, 2 / 3, 0.25]])
+CUBIC = from_space_group("Fm-3m", Lattice.cubic(4.2), ["Mg", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+HEXAGONAL = from_space_group("P6_3/mmc", Lattice.hexagonal(3.2, 5.2), ["Mg"], [[1 / 3, 2 / 3, 0.25]])
 LOW = Structure(
     Lattice.from_parameters(3.1, 4.3, 5.2, 81, 97, 103), ["Li", "O", "F"], [[0, 0, 0], [0.3, 0.4, 0.2], [0.7, 0.1, 0.6]]
 )

@@ -7,11 +7,12 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from catholyte.configs.errors import StructureError
+from catholyte.structures.crystals.crystal import from_space_group
 from catholyte.structures.defects.hops import hops
 from catholyte.structures.defects.interstitials import PLACE, empty_sites, with_empty
 
-LI2O = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.62), ["Li", "O"], [[0.25, 0.25, 0.25], [0, 0, 0]])
-ROCK_SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.26), ["Co", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+LI2O = from_space_group("Fm-3m", Lattice.cubic(4.62), ["Li", "O"], [[0.25, 0.25, 0.25], [0, 0, 0]])
+ROCK_SALT = from_space_group("Fm-3m", Lattice.cubic(4.26), ["Co", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
 def test_antifluorite_has_its_empty_octahedra() -> None:

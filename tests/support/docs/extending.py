@@ -13,8 +13,9 @@ __all__ = ["Edit", "applied", "copy_of_the_package", "edits_of"]
 
 PAGE = ROOT / "docs" / "extending.md"
 _EDIT = re.compile(r"^In `([^`]+)`(?:, after `([^`]+)`)?:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# compiled modules come along, their dates are kept, and nothing is compiled again; not those that are being written
 _LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "images", "catholyte-store"
+    ".git", ".venv", "build", "*.egg-info", "*.pyc.*", ".*_cache", ".hypothesis", "images", "catholyte-store"
 )
 
 

@@ -41,7 +41,7 @@ EXAMPLES: dict[str, str] = {
     "one material": "materials NCM532",
     "orderings": "orderings NCM111 -n 2 --out {out}/orderings --supercell 3 1 1",
     "plan": "plan gsirr",
-    "plan in full": "plan gsirr --full --engine vasp --cluster slurm-example",
+    "plan in full": "plan gsirr --full --only electronic --engine vasp --cluster slurm-example",
     "plan of one step": "plan li-rich --only oxygen_loss",
     "reactions": "reactions LCO LPSCl",
     "reactions at a voltage": "reactions LCO LPSCl --voltage 4.2 --map --own {shipped}",

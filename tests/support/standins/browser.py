@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-__all__ = ["open_browser", "problems", "requested", "serve"]
+__all__ = ["open_browser", "problems", "requested", "require_browser", "serve"]
 
 _ARGUMENTS = (
     "--headless=new",
@@ -41,6 +41,14 @@ def serve(app: Starlette) -> Iterator[str]:
         thread.join(10)
 
 
+def require_browser() -> tuple[str, str]:
+    """Paths of chromium and its driver; the test is skipped where one is missing."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("chromium and chromedriver are not installed (Debian: apt-get install chromium chromium-driver)")
+    return chromium, driver
+
+
 @contextmanager
 def open_browser(width: int = 1280, height: int = 900, phone: bool = False) -> Iterator[Any]:
     """A headless chromium; the test is skipped where there is none."""
@@ -48,9 +56,7 @@ def open_browser(width: int = 1280, height: int = 900, phone: bool = False) -> I
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
 
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("chromium and chromedriver are not installed (Debian: apt-get install chromium chromium-driver)")
+    chromium, driver = require_browser()
     options = Options()
     options.binary_location = chromium
     for argument in (*_ARGUMENTS, f"--window-size={width},{height}"):

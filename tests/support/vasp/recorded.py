@@ -21,6 +21,8 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 from pymatgen.io.vasp.inputs import Poscar
 
+from catholyte.structures.crystals.crystal import from_space_group
+
 from ..motion.trajectory_texts import walk, xdatcar
 from .known_bands import KnownBands
 from .outcar_writer import outcar_text
@@ -68,7 +70,7 @@ Made = tuple[str, WrittenRun, str, bool]
 def _spinel() -> Structure:
     """Mg2Mn4O8: the primitive cell of a spinel."""
     return _sorted(
-        Structure.from_spacegroup(
+        from_space_group(
             "Fd-3m", Lattice.cubic(8.3), ["Mg", "Mn", "O"], [[0, 0, 0], [0.625] * 3, [0.3875] * 3]
         ).get_primitive_structure(),
         "Mg",
@@ -165,7 +167,7 @@ def _relax() -> Made:
 
 def _metal() -> Made:
     """Li1Mn8O16 with Mn3+ and Mn4+; bands cross E_F."""
-    cell = Structure.from_spacegroup(
+    cell = from_space_group(
         "Fd-3m", Lattice.cubic(8.1), ["Mn", "O"], [[0.625] * 3, [0.3875] * 3]
     ).get_primitive_structure()
     cell = cell * (2, 1, 1)
@@ -208,7 +210,7 @@ def _slab() -> Made:
 
 def _dynamics() -> Made:
     """100 frames of silicon, 2 fs apart, and the geometry that follows the last."""
-    cell = Structure.from_spacegroup("Fd-3m", Lattice.cubic(5.43), ["Si"], [[0, 0, 0]]).get_primitive_structure()
+    cell = from_space_group("Fd-3m", Lattice.cubic(5.43), ["Si"], [[0, 0, 0]]).get_primitive_structure()
     cell = cell * (2, 2, 2)
     rng = np.random.default_rng(12)
     speed, freedom = rng.normal(scale=0.004, size=(16, 3)), 3 * 15 * 8.617333262e-5

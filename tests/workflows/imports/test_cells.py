@@ -10,6 +10,7 @@ from pymatgen.core.structure import Structure
 
 from catholyte.configs.load import material
 from catholyte.structures.crystals.cells import calculation_cell
+from catholyte.structures.crystals.crystal import from_space_group
 from catholyte.workflows.imports.cells import match_cell, mesh_along
 
 NAMES = ("CoO", "LCO", "Li2O", "Li3PO4")
@@ -87,8 +88,8 @@ def test_another_crystal_and_another_size_are_none() -> None:
     other.replace(0, "Ni")
     assert match_cell(cell, other) is None
     # zinc blende at the rock salt's lattice: the right atoms at wrong places
-    salt = Structure.from_spacegroup("Fm-3m", np.eye(3) * 4.26, ["Co", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    blende = Structure.from_spacegroup("F-43m", np.eye(3) * 4.26, ["Co", "O"], [[0, 0, 0], [0.25, 0.25, 0.25]])
+    salt = from_space_group("Fm-3m", np.eye(3) * 4.26, ["Co", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    blende = from_space_group("F-43m", np.eye(3) * 4.26, ["Co", "O"], [[0, 0, 0], [0.25, 0.25, 0.25]])
     assert match_cell(salt, blende) is None
 
 

@@ -270,15 +270,16 @@ def _energies(calculator: Calculator, measured: Atoms) -> list[float]:
     from ase.filters import FrechetCellFilter
     from ase.optimize import BFGS
 
-    found, volume = {}, measured.get_volume()
+    found, volume, start = {}, measured.get_volume(), measured.copy()
+    symmetry = FixSymmetry(start, symprec=1e-4)  # of every volume: found once, since finding it costs most of all
     middle = VOLUMES.index(0)
     for side in (range(middle, len(VOLUMES)), range(middle - 1, -1, -1)):
-        atoms = measured.copy()
+        atoms = start.copy()
         for i in side:
             atoms.set_constraint()
             scale = (volume * (1 + VOLUMES[i] / 100) / atoms.get_volume()) ** (1 / 3)
             atoms.set_cell(atoms.cell * scale, scale_atoms=True)
-            atoms.set_constraint(FixSymmetry(atoms, symprec=1e-4))
+            atoms.set_constraint(symmetry)
             atoms.calc = calculator
             optimizer = BFGS(FrechetCellFilter(atoms, constant_volume=True), logfile=None)  # type: ignore[arg-type]
             optimizer.run(fmax=_MAX_FORCE, steps=_MAX_STEPS)

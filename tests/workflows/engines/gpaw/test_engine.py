@@ -19,6 +19,7 @@ from pymatgen.core import Lattice, Structure
 
 from catholyte.configs.errors import CalculationError, EngineUnavailableError, InputError
 from catholyte.configs.models import Method
+from catholyte.structures.crystals.crystal import from_space_group
 from catholyte.tests.support.referees.evidence import Referee
 from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.cores import having_cores
@@ -35,7 +36,7 @@ CHEAP = Method(cutoff=250, kpoints=(2, 2, 2), spin_polarized=False)
 
 
 def _lih(shift: float = 0.0, strain: float = 0.0) -> Structure:
-    cell = Structure.from_spacegroup(
+    cell = from_space_group(
         "Fm-3m", Lattice.cubic(4.0), ["Li", "H"], [[0, 0, 0], [0.5, 0.5, 0.5]]
     ).get_primitive_structure()
     cell.translate_sites([1], [shift, 0, 0], frac_coords=False)
@@ -598,7 +599,7 @@ def test_cobalt_oxides_at_the_recorded_settings(
 
 def _licoo2() -> Structure:
     sites = [[0, 0, 0], [0, 0, 0.5], [0, 0, 0.2605]]
-    cell = Structure.from_spacegroup(
+    cell = from_space_group(
         "R-3m", Lattice.hexagonal(2.816, 14.054), ["Co", "Li", "O"], sites
     ).get_primitive_structure()
     return cell.add_site_property("magmom", [0.0] * 4)

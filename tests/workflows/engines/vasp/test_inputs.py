@@ -15,7 +15,7 @@ from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 from ruamel.yaml import YAML
 
 from catholyte.configs.errors import InputError
-from catholyte.configs.load import engine_settings
+from catholyte.configs.load import engine_settings, load_recipe
 from catholyte.configs.models import Method
 from catholyte.docs.pages.vasp_settings import settings_page
 from catholyte.hpc.commands.campaigns.inputs import inputs
@@ -58,6 +58,13 @@ KINDS = {
     "glassy-ceramic": ("relax", "dos"),
     "core-shell": ("relax", "dos"),
     "li-rich": ("relax", "dos", "md"),
+}
+
+#: share of the lithium left to the moments (µB) that nickel starts from and how many ions have each: 0.9 of the spins of
+#: Ni2+ (2) and Ni3+ (1), which pay for the lithium since Mn4+ and Co3+ stay, and 0.6 for low-spin Ni4+
+NICKEL: dict[str, dict[str, dict[float, int]]] = {
+    "NCM111": {"1": {1.8: 1}, "0.667": {0.9: 1}, "0.333": {0.6: 1}},
+    "NCM532": {"1": {1.8: 9, 0.9: 6}, "0.8": {1.8: 3, 0.9: 12}, "0.6": {0.9: 12, 0.6: 3}},
 }
 
 
@@ -108,6 +115,39 @@ def test_inputs_are_the_golden_ones(written: dict[str, dict[str, Any]], recipe: 
     found = golden_files(written[recipe], kind)
     golden = YAML(typ="safe").load((GOLDEN / f"vasp-{recipe}-{kind}.yaml").read_text())
     assert json.loads(json.dumps(found)) == json.loads(json.dumps(golden))
+
+
+@pytest.mark.parametrize("material", ["NCM111", pytest.param("NCM532", marks=pytest.mark.slow)])
+def test_inputs_of_d_bands_are_the_golden_ones(material: str, tmp_path: Path) -> None:
+    _, source = load_recipe("nmc532-lgps")
+    data: Any = source.data
+    step = data["d_bands"]
+    step["systems"] = [system for system in step["systems"] if system["material"] == material]
+    YAML().dump(data, tmp_path / "recipe.yaml")
+    document = inputs(str(tmp_path / "recipe.yaml"), tmp_path / "in", only="d_bands")
+    found = golden_files(document, "relax") | golden_files(document, "dos")
+    golden = YAML(typ="safe").load((GOLDEN / "vasp-nmc532-lgps-d_bands.yaml").read_text())
+    of_material = {name: files for name, files in golden.items() if name.startswith(material)}
+    assert json.loads(json.dumps(found)) == json.loads(json.dumps(of_material))
+    contents = NICKEL[material]
+    assert list(found) == [
+        f"{material} Li {content} vasp {run}"
+        for kind in (("relax", "relax, start-1", "relax, start-2", "relax, canonical"), ("dos",))
+        for content in contents
+        for run in kind
+    ]
+    for content, nickel in contents.items():
+        files = found[f"{material} Li {content} vasp dos"]
+        sites, incar = files["sites"], files["INCAR"]
+        # from the states of the cell that relaxed: its charge is read, on the mesh that holds Γ
+        assert (incar["LORBIT"], incar["ISTART"], incar["ICHARG"], incar["ENCUT"]) == (11, 0, 1, 500)
+        assert incar["LDAUU"] == [STATED["nmc532-lgps"]["U"].get(element, 0) for element in sites]
+        metals = sum(sites[metal] for metal in ("Mn", "Co", "Ni"))
+        assert (sites["Li"], sites["O"]) == (round(float(content) * metals), 2 * metals)
+        moments = {"Mn": [2.7] * sites["Mn"], "Co": [0.6] * sites["Co"]}
+        moments["Ni"] = [moment for moment, number in nickel.items() for _ in range(number)]
+        asked = [moment for element, number in sites.items() for moment in moments.get(element, [0.0] * number)]
+        assert incar["MAGMOM"] == [f"{len(run)}*{run[0]:g}" for run in _runs(asked)]
 
 
 @pytest.mark.parametrize("recipe", list(STATED))
