@@ -25,7 +25,7 @@ from .errors import InputError
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["hdf5_damage_named", "read_text", "require_harmless", "shortened"]
+__all__ = ["hdf5_damage_named", "read_text", "refuse_place", "require_harmless", "shortened"]
 
 #: bytes of a file; the largest recipe has 12 kB
 _MOST_BYTES = 1_000_000
@@ -33,6 +33,8 @@ _MOST_BYTES = 1_000_000
 _MOST_LEVELS = 40
 #: entries after every alias stands for what it means
 _MOST_ENTRIES = 200_000
+#: characters of a path; systems refuse to look at longer ones
+_LONGEST_PATH = 1000
 #: digits of a number
 _MOST_DIGITS = 300
 _DIGITS = re.compile(rf"[-+]?[\d_]{{{_MOST_DIGITS},}}$")
@@ -156,3 +158,27 @@ def hdf5_damage_named(file: h5py.File, path: Path) -> Iterator[None]:
     except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         told = str(error).strip("'\"").partition("\n")[0]
         raise InputError(f"{path} is damaged: {type(error).__name__}: {told[:200]}") from None
+
+
+def refuse_place(name: str) -> None:
+    """Refuse a folder, and a file of a format that is not read, where a material is asked for.
+
+    Parameters
+    ----------
+    name : str
+        Neither a name of the library nor a structure file by its name.
+
+    Raises
+    ------
+    InputError
+        If there is such a folder or file.
+    """
+    if not name or len(name) > _LONGEST_PATH:
+        return
+    if Path(name).is_dir():
+        raise InputError(f"{name} is a folder, and a material is one file", "name the CIF, POSCAR or YAML in it")
+    if Path(name).is_file():
+        raise InputError(
+            f"{name}: by its name it is no structure file",
+            "name it after its format: .cif, .vasp or POSCAR, .extxyz, .json, vasprun.xml; .yaml for a material's YAML",
+        )

@@ -11,6 +11,7 @@ from pymatgen.core.periodic_table import Element, Species
 from pymatgen.core.structure import Structure
 
 from ..configs.errors import InputError, StructureError
+from ..configs.harmless import refuse_place
 from ..configs.load import is_library_name, material
 from ..configs.models import Lattice, Magnetism, Material, OrderedCell, Site
 from .crystals.files import is_structure_file, read_structure, split_block
@@ -51,7 +52,8 @@ def find_material(
     UnknownNameError
         With the nearest names of the library.
     InputError
-        If states are given for what is no structure file.
+        If states are given for what is no structure file, or the name is that of a folder or of a file of no known
+        format.
     StructureError
         If a structure file cannot be used.
     """
@@ -61,6 +63,8 @@ def find_material(
         raise InputError(f"--states is for structure files; the oxidation states of {name} stand in its YAML")
     if name.endswith((".yaml", ".yml")):
         return material(str(_place_of(name, folder)))
+    if not is_library_name(name):
+        refuse_place(name)
     return material(name)
 
 

@@ -10,19 +10,19 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 from pymatgen.core.composition import Composition
-from pymatgen.core.periodic_table import Element
 
 from ...configs import load
 from ...configs.errors import InputError, SignatureMismatchError, UnknownNameError, near_match_hint
+from ...configs.harmless import refuse_place
 from ...configs.models import Spec, Tier
 from ...configs.phase_set_files import phase_set_file
-from ...structures.crystals.chemistry import ChemicalClass
+from ...structures.crystals.chemistry import ChemicalClass, meant, parse_formula
 from ...workflows.documents import Signature
 from ..words import GAS_TABLES
 
@@ -99,29 +99,6 @@ class Subject:
     def composition(self) -> Composition:
         """Of one formula unit."""
         return parse_formula(self.formula)
-
-
-@lru_cache(maxsize=20_000)
-def parse_formula(formula: str) -> Composition:
-    """Return the composition of a chemical formula such as ``Li6PS5Cl``; the same object for the same text.
-
-    Raises
-    ------
-    InputError
-        If it does not parse, is empty, or names something that is not an element.
-    """
-    try:
-        composition = Composition(formula)
-    except ValueError as error:
-        raise InputError(f"{formula!r} is not a chemical formula: {error}") from None
-    strangers = [str(species) for species in composition if not isinstance(species, Element)]
-    if strangers:
-        raise InputError(
-            f"{formula!r} is not a chemical formula: {', '.join(s.rstrip('0+') for s in strangers)} is not an element"
-        )
-    if not composition:
-        raise InputError(f"{formula!r} is not a chemical formula: it holds no atoms")
-    return composition
 
 
 def _same_composition(one: Composition, other: Composition) -> bool:
@@ -325,12 +302,19 @@ class PhaseSet(Spec):
         try:
             found = load.material(name)
         except UnknownNameError:
-            if "/" in name or Path(name).suffix.lower() in {".cif", ".json", ".vasp", ".yaml", ".yml"}:
+            named = Path(name).suffix.lower() in {".cif", ".json", ".vasp", ".yaml", ".yml"}
+            if not named:
+                refuse_place(name)
+            if named or "/" in name:
                 raise InputError(
                     f"{name!r} is a file: phase sets go by composition, so give the formula, a name of the library, or "
                     f"a material of your own folder ({load.MATERIALS_VARIABLE})"
                 ) from None
-            known = {*load.load_materials(), *(entry.material for entry in self.entries if entry.material)}
+            known = {
+                *meant(name),
+                *load.load_materials(),
+                *(entry.material for entry in self.entries if entry.material),
+            }
             raise UnknownNameError(
                 f"{name!r} is neither a material nor a chemical formula; {near_match_hint(name, known)}"
             ) from None

@@ -93,7 +93,7 @@ MaterialOrFile = Annotated[
     ),
 ]
 MaterialOrFormula = Annotated[
-    str, typer.Argument(help="Name of a material, or its formula.", autocompletion=_materials)
+    str, typer.Argument(help="Name of a material, its formula, or a structure file of it.", autocompletion=_materials)
 ]
 States = Annotated[
     str | None,

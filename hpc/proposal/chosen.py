@@ -11,16 +11,20 @@ from pathlib import Path
 
 from pymatgen.core.composition import Composition
 
-from ...analysis.thermodynamics.phase_set import PhaseSet, parse_formula
+from ...analysis.thermodynamics.phase_set import PhaseSet
 from ...configs.errors import InputError, UnknownNameError, near_match_hint
+from ...configs.harmless import refuse_place
 from ...configs.load import MATERIALS_VARIABLE, is_library_name, load_materials, material
 from ...configs.models import Material
 from ...structures.by_name import find_material
+from ...structures.crystals.chemistry import meant, parse_formula
 from ...structures.crystals.crystal import conventional
-from ...structures.crystals.files import is_structure_file, split_block
+from ...structures.crystals.files import is_structure_file, read_structure, split_block
+from ...structures.crystals.guard import note
 from ...structures.crystals.ordering import order
+from ...structures.crystals.symmetry import orbits
 
-__all__ = ["Chosen", "choose", "choose_all"]
+__all__ = ["Chosen", "choose", "choose_all", "substance"]
 
 
 @dataclass(frozen=True)
@@ -118,21 +122,56 @@ def choose_all(asked: Mapping[str, Sequence[str]], phases: PhaseSet, folder: Pat
     for number, one in enumerate(found):
         for other in found[:number]:
             if one.label == other.label:
-                what = "is named twice" if one.crystal == other.crystal else "is the name of two crystals"
-                raise InputError(
-                    f"{one.label} {what}, as {other.part} and as {one.part}",
-                    "name each material once; a file goes by what it is called, so rename one of two",
-                )
+                if one.crystal == other.crystal:
+                    what, advice = "is named twice", f"leave it out as {one.part}, or as {other.part}"
+                else:
+                    what = "is the name of two crystals"
+                    advice = "name each material once; a file goes by what it is called, so rename one of two"
+                raise InputError(f"{one.label} {what}, as {other.part} and as {one.part}", advice)
     return found
+
+
+def substance(text: str) -> str:
+    """Return what phase sets call a material: a name or formula as it is, of a structure file its formula.
+
+    Phase sets go by composition, so that the crystal of a file matters to none of their answers; a note tells which
+    formula stands for it.
+
+    Parameters
+    ----------
+    text : str
+        A path counts from the current folder.
+
+    Raises
+    ------
+    StructureError
+        If a file cannot be used.
+    """
+    if is_structure_file(text):
+        formula = _spelled(_refined(text))
+    elif text.endswith((".yaml", ".yml")) and not is_library_name(text):
+        formula = find_material(text).formula
+    else:
+        return text
+    note(text, f"phase sets go by composition, and {formula} stands for the file")
+    return formula
+
+
+def _refined(path: str) -> Composition:
+    """The composition of a structure file as it was refined, per formula unit of its crystal."""
+    structure = read_structure(path)
+    composition = structure.composition.element_composition
+    return composition if structure.is_ordered else composition / math.gcd(*Counter(orbits(structure)).values())
 
 
 def _formula_alone(part: str, text: str, phases: PhaseSet) -> Chosen:
     try:
         composition = parse_formula(text)
     except InputError:
+        refuse_place(text)
         raise UnknownNameError(
             f"{part} {text!r} is no material of the library, no chemical formula and no structure file; "
-            f"{near_match_hint(text, load_materials())}",
+            f"{near_match_hint(text, [*meant(text), *load_materials()])}",
             "`catholyte materials` lists the library; a crystal of your own is the path of its CIF or POSCAR, such as "
             "./mine.cif",
         ) from None
@@ -142,9 +181,22 @@ def _formula_alone(part: str, text: str, phases: PhaseSet) -> Chosen:
         raise InputError(
             f"{part} {text}: neither the library nor the phase set {phases.name} holds it, so that it has no crystal "
             "to relax and no energy to react with",
-            f"give the path of its CIF or POSCAR in place of the formula, or write its YAML into {MATERIALS_VARIABLE}",
+            f"give the path of its CIF or POSCAR in place of the formula, or write its YAML into {MATERIALS_VARIABLE}"
+            + _relatives(composition),
         )
     return Chosen(part, text, text, composition, None, "", True)
+
+
+def _relatives(composition: Composition) -> str:
+    """The materials of the library that hold the same elements, as an end of advice; those nearest in amounts first."""
+    distance = {
+        f"{one.name} ({one.formula})": sum(abs(shares[e] - wanted[e]) for e in wanted)
+        for wanted in [composition.fractional_composition]
+        for one in load_materials().values()
+        if set(shares := parse_formula(one.formula).fractional_composition) == set(wanted)
+    }
+    near = sorted(distance, key=lambda name: (distance[name], name))[:3]
+    return f"; of the same elements the library holds {', '.join(near)}" if near else ""
 
 
 def _require_elements(phases: PhaseSet, composition: Composition, label: str) -> None:
@@ -169,10 +221,12 @@ def _ordered(found: Material) -> tuple[str, str]:
     formula = _spelled(made / max(1, round(made.num_atoms / refined.num_atoms)))
     near = "" if formula == (written := _spelled(refined)) else f" for the refined {written}"
     tried = "all" if chosen.method == "enumeration" else "a search among"
-    return formula, (
-        f"partial occupancies stand in one ordered cell, {_joined(made)}{near}: of {tried} "
-        f"{chosen.n_samples:,} arrangements that of lowest electrostatic energy"
+    among = (
+        "the only arrangement there is"
+        if chosen.method == "enumeration" and chosen.n_samples == 1
+        else f"of {tried} {chosen.n_samples:,} arrangements that of lowest electrostatic energy"
     )
+    return formula, f"partial occupancies stand in one ordered cell, {_joined(made)}{near}: {among}"
 
 
 def _spelled(composition: Composition) -> str:

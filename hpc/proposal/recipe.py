@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -84,7 +85,7 @@ def propose(
     """
     proposal = Proposal(name or recipe_name(materials), _title(materials), list(materials), phase_set, file)
     sections = [_head(proposal), _bulk(proposal), _thermodynamics(proposal), _interface(proposal, told)]
-    sections += [_electronic(proposal)]
+    sections += [_claims(proposal), _electronic(proposal)]
     return proposal, "\n".join(section for section in sections if section)
 
 
@@ -104,12 +105,19 @@ def _title(materials: Sequence[Chosen]) -> str:
 
 
 def _called(one: Chosen) -> str:
-    return one.formula if one.formula in (one.label, one.substance) else f"{one.label} ({one.formula})"
+    return one.formula if one.formula == one.label else f"{one.label} ({one.formula})"
 
 
 def _text(value: str) -> str:
     """A YAML scalar, quoted."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def _comment(text: str) -> str:
+    """A comment as wide as the others of the recipe; words, such as paths, stay whole."""
+    return textwrap.fill(
+        text, 118, initial_indent="# ", subsequent_indent="#   ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -163,9 +171,12 @@ def _bulk(proposal: Proposal) -> str:
             )
     files = [one for one in proposal.crystals if one.crystal_name != one.substance]
     why = "".join(
-        f"\n# {one.crystal_name} is {one.label}; below, where the phase set answers, it goes by its formula "
-        f"{one.substance}{'' if one.in_set else ', whose energy is the one relaxed here'}."
-        + (f" Its {one.ordered}; `catholyte orderings {one.crystal_name}` makes others." if one.ordered else "")
+        "\n"
+        + _comment(
+            f"{one.crystal_name} is {one.label}; below, where the phase set answers, it goes by its formula "
+            f"{one.substance}{'' if one.in_set else ', whose energy is the one relaxed here'}."
+            + (f" Its {one.ordered}; `catholyte orderings {one.crystal_name}` makes others." if one.ordered else "")
+        )
         for one in files
     )
     proposal.notes += [f"{one.label}: {one.ordered}" for one in files if one.ordered]
@@ -302,4 +313,16 @@ def _electronic(proposal: Proposal) -> str:
 #   kpoints:   # divisions of the primitive (magnetic) cell, at most 0.45/Å apart
 {lines}
 #   band_center: {{element: O, orbital: p, window: occupied, reference: vbm}}
+"""
+
+
+def _claims(proposal: Proposal) -> str:
+    """An expectation written out and not asked for: that the first pair is stable."""
+    first, second = (one.substance for one in proposal.pairs[0])
+    held = f"mutual({first}, {second}) > -0.05 eV/atom"
+    return f"""\
+# What you expect, or what is printed somewhere: take the "# " away, and `catholyte claims {proposal.file}` judges it.
+# claims:
+#   - text: {_text(f"{first} is stable against {second}")}
+#     holds: {_text(held)}
 """

@@ -10,6 +10,9 @@ from .common import Answer, Check, Number
 
 __all__ = [
     "Board",
+    "BoardFigure",
+    "BoardMark",
+    "BoardProblem",
     "Cancelled",
     "Cause",
     "Database",
@@ -344,3 +347,23 @@ class Board(Answer):
 
     files: NotRequired[list[str]]
     address: NotRequired[str]
+
+
+class BoardMark(TypedDict):
+    """What an open page of the board asks every few seconds: it fetches itself again where the mark differs."""
+
+    mark: str
+    counts: dict[str, int]
+
+
+class BoardFigure(TypedDict):
+    """One figure of a job's page, as plotly draws it."""
+
+    data: list[dict[str, Any]]
+    layout: dict[str, Any]
+
+
+class BoardProblem(TypedDict):
+    """Why the board has no JSON at an address; the status is 404 or 409."""
+
+    error: str

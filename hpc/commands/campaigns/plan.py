@@ -86,7 +86,7 @@ def _show(document: dict[str, Any]) -> None:
 def effort_text(totals: dict[str, Any]) -> str:
     """Number of jobs and their estimated cost in words."""
     minutes = totals["cpu_seconds"] / 60
-    effort = f"about {minutes:.0f} CPU minutes" if minutes >= 1 else "less than a CPU minute"
+    effort = "less than a CPU minute" if minutes < 1 else f"about {minutes:.0f} CPU minute{'s' * (minutes >= 1.5)}"
     return f"{totals['jobs']} {'job' if totals['jobs'] == 1 else 'jobs'}, {effort} (an order of magnitude)"
 
 

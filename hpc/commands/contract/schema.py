@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ....configs.errors import UnknownNameError, near_match_hint
-from ..answers.campaigns import Board
+from ..answers.campaigns import Board, BoardFigure, BoardMark, BoardProblem
 from ..catalog import COMMANDS
 from ..command import Command
 from ..output import say
@@ -17,17 +17,27 @@ from ..output import say
 __all__ = ["COMMAND", "VERSION", "schema", "schema_names", "schema_of"]
 
 #: of all schemas: the first number rises where a key goes or changes its type, the second where one comes
-VERSION = "1.0"
+VERSION = "1.1"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _RECIPE = "recipe"
+#: what the served board answers as JSON: name to type and address
+_BOARD: dict[str, tuple[Any, str]] = {
+    "board-mark": (BoardMark, "/campaign/NAME/mark"),
+    "board-figure": (BoardFigure, "/campaign/NAME/job/KEY/figure/FIGURE"),
+    "board-problem": (BoardProblem, "one of these addresses where there is nothing to show"),
+}
 
 
 def schema(
     name: Annotated[
-        str | None, typer.Argument(metavar="COMMAND|recipe", help="Command, or the word recipe; all where left out.")
+        str | None,
+        typer.Argument(
+            metavar="COMMAND|recipe",
+            help="Command, the word recipe, or board-mark, board-figure, board-problem; all where left out.",
+        ),
     ] = None,
 ) -> dict[str, Any]:
-    """Print the JSON schema (2020-12) of a command's `--json` answer, or of recipes.
+    """Print the JSON schema (2020-12) of a command's `--json` answer, of recipes, or of what the board serves as JSON.
 
     A schema allows keys that it does not name: later versions may add some. The first number of the version rises where
     a key goes or changes its type.
@@ -43,8 +53,9 @@ def schema(
 
 
 def _answers() -> dict[str, Any]:
-    """Command to the type of its answer."""
-    return {one.name: one.answers for one in (*COMMANDS, COMMAND)} | {"board": Board}
+    """Command, or page of the board, to the type of its answer."""
+    commands = {one.name: one.answers for one in (*COMMANDS, COMMAND)} | {"board": Board}
+    return commands | {name: kind for name, (kind, _) in _BOARD.items()}
 
 
 def schema_names() -> list[str]:
@@ -54,7 +65,7 @@ def schema_names() -> list[str]:
 
 @cache
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the JSON schema of a command's answer, or of a recipe as YAML writes it.
+    """Return the JSON schema of a command's answer, of a page of the board, or of a recipe as YAML writes it.
 
     Parameters
     ----------
@@ -73,6 +84,8 @@ def schema_of(name: str) -> dict[str, Any]:
         raise UnknownNameError(f"no schema of {name!r}; {near_match_hint(name, schema_names())}")
     adapter: TypeAdapter[Any] = TypeAdapter(Recipe if name == _RECIPE else _answers()[name])
     titled = "a recipe" if name == _RECIPE else f"answer of `catholyte {name} --json`"
+    if name in _BOARD:
+        titled = f"answer of the board at {_BOARD[name][1]}"
     head = {"$schema": _DIALECT, "$id": f"urn:catholyte:schema:{VERSION}:{name}"}
     return {**head, **adapter.json_schema(), "title": titled}
 

@@ -41,7 +41,8 @@ def materials(
     StructureError
         If the file cannot be read.
     """
-    from ....configs.load import load_materials, material
+    from ....configs.load import load_materials
+    from ....structures.by_name import find_material
     from ....structures.crystals.crystal import conventional
     from ....structures.crystals.files import is_structure_file
 
@@ -50,7 +51,7 @@ def materials(
     if states is not None or out is not None:
         raise InputError("--states and --out are for structure files; a material of the library has its YAML")
     if name is not None:
-        return _in_full(material(name))
+        return _in_full(find_material(name))
     return [
         {
             "name": found.name,
@@ -180,8 +181,9 @@ def _show(document: list[dict[str, Any]] | dict[str, Any]) -> None:
     if isinstance(document, dict):
         shown = {key: value for key, value in document.items() if key not in ("notes", "yaml")}
         rows = shown.pop("species") if "file" in document else []
-        table(document["name"], ("key", "value"), [(key, _short(value)) for key, value in shown.items()])
+        table(document["name"], ("key", "value"), [(key, _spelled(value)) for key, value in shown.items()])
         if rows:
+            rows = [{**row, "spin": row["spin"] if row["moment"] or row["spin"] == "low" else None} for row in rows]
             heads = {"species": "species", "amount": "in the cell", "spin": "spin", "moment": "moment (µB)"}
             table_of("species as read or guessed", heads, rows)
         if "yaml" in document:
@@ -189,6 +191,17 @@ def _show(document: list[dict[str, Any]] | dict[str, Any]) -> None:
         return
     rows = [{key: _short(row[key]) for key in HEADS} for row in document]
     table_of("materials (n_atoms: conventional cell)", {key: key for key in HEADS}, rows)
+
+
+def _spelled(value: Any) -> str:
+    """A value in full, for a reader: numbers with the digits that say something, records a line each."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_spelled(one)}" for key, one in value.items() if one is not None)
+    if isinstance(value, list):
+        return ("\n" if any(isinstance(one, dict) for one in value) else ", ").join(map(_spelled, value))
+    return "-" if value is None else str(value)
 
 
 def _short(value: Any) -> str:

@@ -38,8 +38,8 @@ INTERPHASES = (
 
 
 def reactions(
-    a: Annotated[str, typer.Argument(metavar="A", help="Name of a material, or its formula.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Name of a material, or its formula.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="Name of a material, its formula, or a structure file of it.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Name of a material, its formula, or a structure file of it.")],
     voltage: Annotated[
         float | None, typer.Option(help="Voltage at which the system is open to lithium, V vs Li/Li+.")
     ] = None,
@@ -77,7 +77,9 @@ def reactions(
     from ....analysis.thermodynamics.voltage_map import voltage_map as map_voltages
     from ....analysis.thermodynamics.volume import Volumes
     from ....analysis.thermodynamics.volume_changes import pair_volumes
+    from ...proposal.chosen import substance
 
+    a, b = substance(a), substance(b)
     if gas and pressure is not None:
         raise InputError("--pressure is that of oxygen alone: name it among the gases, --gas O2=0.2")
     oxygen = [f"O2={1.0 if pressure is None else pressure}"] if temperature is not None and not gas else []

@@ -53,9 +53,11 @@ OPEN_HEADS = {
 def screen(
     cathode: Annotated[
         list[str],
-        typer.Option(help="Cathodes: materials, formulas, or NAME-xFRACTION of its lithium, e.g. NCM811-x0.5."),
+        typer.Option(
+            help="Cathodes: materials, formulas, structure files, or NAME-xFRACTION of its lithium, e.g. NCM811-x0.5."
+        ),
     ],
-    electrolyte: Annotated[list[str], typer.Option(help="Electrolytes: materials or formulas.")],
+    electrolyte: Annotated[list[str], typer.Option(help="Electrolytes: materials, formulas or structure files.")],
     coating: Annotated[
         list[str] | None, typer.Option(help="Coatings; all coatings of the library where left out.")
     ] = None,
@@ -79,6 +81,7 @@ def screen(
         If a list, a name, a fraction or the range cannot be used.
     """
     from ....analysis.thermodynamics.screen import screen as rank_coatings
+    from ...proposal.chosen import substance
 
     phases = chosen_phases(phase_set, own)
     low, high = operating_range
@@ -87,9 +90,9 @@ def screen(
     step = _step(
         {
             "phase_set": phases.name,
-            "cathodes": tuple(cathode),
-            "electrolytes": tuple(electrolyte),
-            "coatings": tuple(coating or ()) or _coatings(phases),
+            "cathodes": tuple(map(substance, cathode)),
+            "electrolytes": tuple(map(substance, electrolyte)),
+            "coatings": tuple(map(substance, coating or ())) or _coatings(phases),
             "lithium": tuple(lithium or (1.0, 0.5)),
             "operating_range": operating_range,
         }

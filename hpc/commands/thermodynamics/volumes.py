@@ -75,7 +75,9 @@ def volumes(
     """
     from ....analysis.thermodynamics.volume import Volumes
     from ....analysis.thermodynamics.volume_changes import decomposition_volumes, named_reaction, parse_products
+    from ...proposal.chosen import substance
 
+    material = substance(material)
     phases = chosen_phases(phase_set, own)
     known = Volumes(phases, [kind] if kind else [], _densities(density or ()))
     steps: list[dict[str, Any]] = []

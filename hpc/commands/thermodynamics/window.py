@@ -36,7 +36,9 @@ def window(
     from ....analysis.thermodynamics.cathode_states import electrode_rows
     from ....analysis.thermodynamics.window import stability_window
     from ....analysis.thermodynamics.window_deviation import limits_by_potential, measured_limits
+    from ...proposal.chosen import substance
 
+    material = substance(material)
     pinned = chosen_phases(phase_set, own)
     under = conditions(pinned, temperature, gas or (), solids)
     limits = measured_limits(material, under.phases, under.gases)

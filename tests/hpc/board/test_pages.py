@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import inspect
 import json
 import multiprocessing
 import re
@@ -22,13 +23,14 @@ from catholyte.analysis.report.case import Case
 from catholyte.analysis.report.page import matrix_values
 from catholyte.analysis.words import number
 from catholyte.configs.load import load_recipe
+from catholyte.hpc.board import app
 from catholyte.hpc.board.app import create_app
 from catholyte.hpc.board.export import export_board
 from catholyte.hpc.board.matrix import build_matrix, usage
 from catholyte.hpc.board.pages import Pages
 from catholyte.hpc.store.campaign_store import open_store
 from catholyte.tests.support.campaigns.board_campaigns import HOSTILE_NAME, many_jobs, mixed_campaign
-from catholyte.tests.support.command_line import Run, answer
+from catholyte.tests.support.command_line import Run, answer, require_valid
 from catholyte.tests.support.docs.board_images import IMAGES, LARGEST
 
 FORK = multiprocessing.get_context("fork")
@@ -104,6 +106,22 @@ def test_figures_come_as_numbers_for_the_browser(board: TestClient) -> None:
     steps = board.get("/campaign/gsirr/job/aaaa-1/figure/convergence").json()
     assert steps["data"][0]["y"] == pytest.approx([0.0375, 0.0125, 0])
     assert board.get("/campaign/gsirr/job/aaaa-1/figure/dos").status_code == 404
+
+
+def test_every_page_that_is_json_keeps_its_schema(board: TestClient) -> None:
+    job = "/campaign/gsirr/job"
+    for name, path in (
+        ("board-mark", "/campaign/gsirr/mark"),
+        ("board-figure", f"{job}/bbbb-2/figure/structure"),
+        ("board-figure", f"{job}/bbbb-2/figure/dos"),
+        ("board-figure", f"{job}/aaaa-1/figure/convergence"),
+        ("board-problem", f"{job}/aaaa-1/figure/dos"),
+        ("board-problem", "/campaign/none/mark"),
+    ):
+        found = board.get(path)
+        assert found.headers["content-type"] == "application/json"
+        require_valid(name, found.text)
+    assert inspect.getsource(app).count("JSONResponse(") == 3  # a further one needs its schema, and a line above
 
 
 def test_the_mark_changes_when_the_campaign_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@ part III."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -332,3 +333,13 @@ def test_materials_shows_what_a_file_was_read_as(catholyte: Run) -> None:
     assert status == 0
     for words in ("R-3m", "Co3+", "low", "9 of 12 atoms", "oxidation states are guessed", "1.92"):
         assert words in out
+    assert "high" not in out  # an ion without a d shell has no spin state
+
+
+def test_materials_shows_a_material_in_full(catholyte: Run) -> None:
+    """No value is cut off, and none has more digits than it says something with."""
+    for name, words in ((case("15") / "NMC811.cif", "Li10Mn1Co1Ni8O20"), ("NCM532", "Li30Ni15Mn9Co6O60")):
+        status, out, _ = catholyte("materials", name)
+        assert (status, "…" in out) == (0, False), out
+        assert words in "".join(out.split())
+        assert max(len(digits) for digits in re.findall(r"\d+\.(\d+)", out.split("species")[0])) <= 6

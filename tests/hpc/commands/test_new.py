@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import sys
 import warnings
@@ -57,12 +58,25 @@ def test_library_names(catholyte: Run, folder: Path) -> None:
     assert (ran["completed"], ran["failed"]) == ([], [])
 
 
-def test_densities_of_states_are_one_uncommenting_away(catholyte: Run, folder: Path) -> None:
+def test_comments_of_a_recipe_with_files_are_no_wider_than_its_lines(catholyte: Run, folder: Path) -> None:
+    shutil.copy(case("13") / "LCNO.cif", folder / "lcno.cif")
+    told = answer(catholyte("new", "r.yaml", "--cathode", "lcno.cif", "--electrolyte", "AlF3", "--json"))
+    text = (folder / told["file"]).read_text()
+    assert "makes others." in text
+    assert max(len(line) for line in text.splitlines() if line.startswith("#")) <= 120
+    assert not any("all 1 arrangements" in note for note in told["notes"])
+
+
+def test_claims_and_densities_of_states_are_one_uncommenting_away(catholyte: Run, folder: Path) -> None:
     path = folder / "mine.yaml"
     assert catholyte("new", path, "--cathode", "LCO", "--electrolyte", "LPSCl")[0] == 0
     before, _, asleep = path.read_text().partition("# electronic:\n")
-    path.write_text(before + "electronic:\n" + "".join(line[2:] for line in asleep.splitlines(keepends=True)))
+    claim = re.sub("^# (claims:|  - text:|    holds:)", r"\1", before, flags=re.MULTILINE)
+    path.write_text(claim + "electronic:\n" + "".join(line[2:] for line in asleep.splitlines(keepends=True)))
     recipe, source = load_recipe(str(path))
+    (expected,) = recipe.claims
+    assert expected.text == "LCO is stable against LPSCl"
+    assert expected.holds == "mutual(LCO, LPSCl) > -0.05 eV/atom"
     assert recipe.electronic is not None
     assert recipe.electronic.materials == ("LCO",)
     assert {job.kind for job in build_plan(recipe, source).jobs} == {"relax", "dos"}
@@ -139,10 +153,16 @@ def test_a_formula_that_is_an_energy_alone(catholyte: Run, folder: Path) -> None
             ("--cathode", "LCO", "--electrolyte", "Li17P3S16"),
             ("neither the library nor the phase set", "CIF or POSCAR"),
         ),
+        (
+            ("--cathode", "LiNi0.85Co0.1Mn0.05O2", "--electrolyte", "LPSCl"),
+            ("of the same elements the library holds NCM811 (LiNi0.8Mn0.1Co0.1O2)", "CIF or POSCAR"),
+        ),
+        (("--cathode", "LiCo02", "--electrolyte", "LPSCl"), ("did you mean LiCoO2",)),
+        (("--cathode", "LCO", "--electrolyte", "."), (". is a folder", "name the CIF")),
         (("--cathode", "LCO", "--electrolyte", "./none.cif"), ("none.cif: there is no such file",)),
         (("--cathode", "LCO", "--electrolyte", "odd.cif"), ("no usual oxidation states", "--states")),
         (("--cathode", "LCO"), ("which electrolyte?", "--electrolyte ./mine.cif")),
-        (("--cathode", "LCO", "--electrolyte", "LiCoO2"), ("LCO is named twice", "once")),
+        (("--cathode", "LCO", "--electrolyte", "LiCoO2"), ("LCO is named twice", "leave it out as electrolyte")),
         (("there.yaml", "--cathode", "LCO", "--electrolyte", "LPSCl"), ("there.yaml exists", "--overwrite")),
         (("mine.txt", "--cathode", "LCO", "--electrolyte", "LPSCl"), ("ends in .yaml", "mine.txt.yaml")),
         (("no/mine.yaml", "--cathode", "CoO", "--electrolyte", "AlF3"), ("cannot be written",)),

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 from pyarrow import parquet
 
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
+from catholyte.configs.errors import FileNote
 from catholyte.hpc.commands.thermodynamics.conditions import conditions
+from catholyte.hpc.proposal.chosen import substance
+from catholyte.tests.support.cases import case
 from catholyte.tests.support.command_line import Run, answer
 
 
@@ -29,6 +33,36 @@ def test_open_reaction_names_its_reservoir(catholyte: Run) -> None:
     assert low < high <= 0
     assert closed["volumes"]["before"] > 0
     assert closed["volumes"]["reaction"] == closed["mutual"]["reaction"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("window", "{LiCl}"),
+        ("volumes", "{LiCl}"),
+        ("reactions", "{LiCl}", "{LiF}"),
+        ("screen", "--cathode", "{LiCl}", "--electrolyte", "{LiF}", "--coating", "{LiBr}"),
+    ],
+)
+def test_a_structure_file_stands_for_its_composition(catholyte: Run, tmp_path: Path, call: tuple[str, ...]) -> None:
+    """Every command on the phase set answers of a file what it answers of its formula, and tells which that is."""
+    files = {}
+    for name in ("LiCl", "LiF", "LiBr"):
+        files[name] = tmp_path / f"{name}.vasp"
+        cell = f"0 2.57 2.57\n2.57 0 2.57\n2.57 2.57 0\nLi {name[2:]}\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
+        files[name].write_text(f"salt\n1\n{cell}")
+    names = {name: name for name in files}
+    of_file, of_formula = (answer(catholyte(*(x.format(**given) for x in call), "--json")) for given in (files, names))
+    told = [note for note in of_file.pop("notes") if "stands for the file" in note]
+    assert [note.split(", and ")[1].split()[0] for note in told] == re.findall(r"{(\w+)}", " ".join(call))
+    assert {key: value for key, value in of_formula.items() if key != "notes"} == of_file
+
+
+def test_a_refined_file_stands_for_its_formula_unit(tmp_path: Path) -> None:
+    """Partial occupancies count as refined, and per formula unit of the crystal, as mixing ratios do."""
+    with pytest.warns(FileNote, match=r"and LiMn0.1Co0.1Ni0.8O2 stands for the file"):
+        assert substance(str(case("15") / "NMC811.cif")) == "LiMn0.1Co0.1Ni0.8O2"
+    assert substance("LPSCl") == "LPSCl"
 
 
 def test_map_of_a_pair(catholyte: Run) -> None:
@@ -199,6 +233,12 @@ def test_tables_for_people(catholyte: Run) -> None:
         (("reactions", "LCO", "LPSCl", "--threshold", "-0.1"), "stability threshold is -0.1"),
         (("reactions", "LCO", "LPSCl", "--phases", "solidstat"), "unknown phase set 'solidstat'"),
         (("window", "LPSC"), "did you mean LPSCl"),
+        (("window", "LiCo02"), "did you mean LiCoO2"),
+        (("window", "{folder}"), "is a folder, and a material is one file"),
+        (("window", "{folder}/notes.txt"), "it is no structure file"),
+        (("materials", "{folder}"), "is a folder, and a material is one file"),
+        (("plan", "{folder}/r.yaml"), "is a folder, and a material is one file"),
+        (("materials", "{folder}/notes.txt"), "it is no structure file"),
         (("volumes", "LPSCl", "--products", "LiCl", "P2S5"), "is not balanced"),
         (("volumes", "LPSCl", "--products", "LiCl", "--voltage", "3"), "exclude each other"),
         (("volumes", "LPSCl", "--voltage", "2"), "does not decompose at 2 V"),
@@ -215,8 +255,12 @@ def test_tables_for_people(catholyte: Run) -> None:
         (("screen", "--cathode", "LCO"), "--electrolyte"),
     ],
 )
-def test_bad_input_is_one_message(catholyte: Run, arguments: tuple[str, ...], message: str) -> None:
-    status, out, err = catholyte(*arguments)
+def test_bad_input_is_one_message(catholyte: Run, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    (tmp_path / "notes.txt").write_text("no crystal\n")
+    (tmp_path / "r.yaml").write_text(
+        f"name: r\ntitle: r\nsource: a test\nhubbard_u: {{}}\nbulk: {{engine: chgnet, materials: [{tmp_path}]}}\n"
+    )
+    status, out, err = catholyte(*(text.format(folder=tmp_path) for text in arguments))
     assert status == 2
     assert out == ""
     assert message in err
