@@ -16,6 +16,8 @@ endif
 # GPAW with g++ and MPICH's package; name your own siteconfig in GPAW_CONFIG for a build with BLAS and libxc
 export GPAW_CONFIG ?= $(abspath $(VENV))/gpaw_siteconfig.py
 export OMP_NUM_THREADS ?= 1
+# where Python is told to write no byte code, every command and worker of the tests would compile the package anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint types test-slow test-queue test-browser benchmark referees calibration docs docs-images gpaw gpaw-mpi clean
 
