@@ -10,10 +10,10 @@ from ...configs.recipe import STEP_KINDS, asked
 from ..campaigns import FINISHED
 from .case import Case
 from .chapter import Chapter
-from .content import Answer, Picture, Section
+from .content import Answer, KeyNumber, Picture, Section
 from .quantities.answers import told
 
-__all__ = ["Reply", "replies"]
+__all__ = ["Reply", "replies", "replies_in_words"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,24 @@ def replies(case: Case, chapters: Sequence[Chapter[Any, Any]], sections: Sequenc
         if chapter.step in silent and (answer := _answer(case, chapter, shown)):
             found.append(_reply(chapter.title, chapter, answer, pictures))
     return found
+
+
+def replies_in_words(
+    case: Case, chapters: Sequence[Chapter[Any, Any]], numbers: Sequence[tuple[str, str, KeyNumber]]
+) -> list[Reply]:
+    """Return the same answers without their figures, from key numbers alone.
+
+    Parameters
+    ----------
+    case : Case
+    chapters : sequence of Chapter
+    numbers : sequence of tuple
+        Anchor and title of the chapter, and its key number, as :func:`~.page.campaign_numbers` gives them.
+    """
+    sections: dict[str, Section] = {}
+    for anchor, title, number in numbers:
+        sections.setdefault(anchor, Section(anchor, title)).key_numbers.append(number)
+    return replies(case, chapters, list(sections.values()))
 
 
 def _answer(case: Case, chapter: Chapter[Any, Any], shown: dict[str, Section]) -> Answer | None:

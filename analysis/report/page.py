@@ -41,7 +41,7 @@ from .committee import Answers, committee_section, with_differences
 from .content import Column, Extrapolation, KeyNumber, Section, Table, Value
 from .event_members import events_by_member
 from .first_screen import replies
-from .rendering import environment, shared_glyphs
+from .rendering import environment
 
 __all__ = [
     "CHAPTERS",
@@ -129,7 +129,7 @@ def write_report(
     for section in sections:
         for picture in section.pictures:
             files += picture.write(out / "figures", formats)
-    page.write_text(shared_glyphs(_page(case, sections, key_table, formats)), encoding="utf-8")
+    page.write_text(_page(case, sections, key_table, formats), encoding="utf-8")
     tables = [key_table, *(table for section in sections for table in section.tables)]
     return files + [table.write(out / "tables") for table in tables]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-__all__ = ["environment", "shared_glyphs"]
+__all__ = ["environment"]
 
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
@@ -83,6 +84,46 @@ def _cell(column: Column, text: str) -> Markup:
     return Markup('<td data-label="{}" class="{}">{}</td>').format(column.title, shape, inner)
 
 
+#: a line of text as matplotlib draws it: what it says, and one shape of the font for each character
+_LINE = re.compile(
+    r"<!-- (?P<words>(?:(?!-->).)*) -->\s*<g(?P<style>(?: style=\"[^\"]*\")?) transform=\"(?P<place>[^\"]*?) "
+    r"scale\((?P<size>[\d.]+) -(?P=size)\)\">\s*(?:<defs>.*?</defs>\s*)?(?P<uses>(?:<use [^>]*/>\s*)+)</g>",
+    re.DOTALL,
+)
+#: one of these shapes on the line's own height: id, then the place along the line in hundredths of the font's size
+_SHAPE = re.compile(r'<use xlink:href="#(?P<id>[^"]*)"(?: transform="translate\((?P<x>[\d.]+) 0\)")?/>')
+#: a shape of the font
+_OUTLINE = re.compile(r'<path id="(?P<id>[^"]+)" d="[^"]*" transform="scale\(0\.015625\)"/>')
+
+
+def _drawn(svg: str) -> str:
+    """A figure whose lines of text are text, each character at the place that matplotlib gave it; the rest compact.
+
+    A shape for each character costs a browser a second for the figures of a page, and cannot be searched or read aloud.
+    Lines with powers, and with ligatures, which are fewer shapes than characters, stay drawn.
+    """
+    from markupsafe import escape
+
+    lines: list[str] = []
+
+    def written(line: re.Match[str]) -> str:
+        shapes, words = list(_SHAPE.finditer(line["uses"])), unescape(line["words"])
+        if not len(shapes) == line["uses"].count("<use ") == len(words):
+            return line[0]
+        places = " ".join(f"{float(shape['x'] or 0):.0f}" for shape in shapes)
+        weight = ' font-weight="700"' if "-Bold-" in shapes[0]["id"] else ""
+        place = f'transform="{_compact(line["place"])} scale({line["size"]})"'
+        lines.append(f'<text{line["style"]} {place} x="{places}"{weight}>{escape(words)}</text>')
+        return f"<line {len(lines) - 1}/>"
+
+    outlines = {found["id"]: found[0] for found in _OUTLINE.finditer(svg)}
+    svg = re.sub(r"<defs>\s*</defs>", "", _OUTLINE.sub("", _LINE.sub(written, svg)))
+    drawn = {found[1] for found in re.finditer(r'<use xlink:href="#([^"]*)"', svg)}
+    still = "".join(outline for name, outline in outlines.items() if name in drawn)
+    svg = _compact(svg.replace("</svg>", f"<defs>{still}</defs></svg>") if still else svg)
+    return re.sub(r"<line (\d+)/>", lambda found: lines[int(found[1])], svg)  # words keep their digits and blanks
+
+
 def _compact(svg: str) -> str:
     """A figure without what a page does not need: comments, metadata, indents, and decimals beyond a tenth of a point
     (a hundredth below 10; scales, which begin with 0, keep theirs)."""
@@ -96,36 +137,6 @@ def _inline_figure(picture: Picture) -> Markup:
     from markupsafe import Markup, escape
 
     prefix = file_stem(picture.name)
-    svg = _compact(picture.svg)
+    svg = _drawn(picture.svg)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(picture.alt)}" ', 1))
-
-
-#: one character of a figure's text, and a place where it stands
-_GLYPH = re.compile(r'<path id="([^"]+)" (d="[^"]*" transform="scale\(0\.015625\)")/>')
-_USE = re.compile(r'xlink:href="#([^"]+)"(?: transform="translate\(([\d.\-]+) ([\d.\-]+)\)")?')
-
-
-def shared_glyphs(html: str) -> str:
-    """Return a page whose figures draw their characters from one set: each figure brings its own, most of the weight.
-
-    Parameters
-    ----------
-    html : str
-        With figures of :func:`environment`'s filter ``figure``.
-    """
-    shapes: dict[str, str] = {}
-    names = {found[1]: shapes.setdefault(found[2], f"g{len(shapes)}") for found in _GLYPH.finditer(html)}
-
-    def placed(found: re.Match[str]) -> str:
-        if found[1] not in names:
-            return found[0]
-        x, y = (
-            f' {axis}="{at}"' if at and float(at) else "" for axis, at in zip("xy", found.groups()[1:], strict=True)
-        )
-        return f'href="#{names[found[1]]}"{x}{y}'
-
-    page = _USE.sub(placed, _GLYPH.sub("", html)).replace("<defs></defs>", "")
-    drawn = "".join(f'<path id="{name}" {shape}/>' for shape, name in shapes.items())
-    glyphs = f'<svg width="0" height="0" style="position: absolute" aria-hidden="true"><defs>{drawn}</defs></svg>'
-    return page.replace("<main>", f"{glyphs}<main>", 1) if shapes else page

@@ -122,6 +122,7 @@ class Pages:
             pending=name not in self.values,
             extrapolations=snapshot.extrapolations(answers),
             differences=committee_differences(answers, whole.lines),
+            replies=answers.replies if answers else [],
             claims=with_text(claims, asked, lambda one: f"{one[0].claim.text} {one[0].verdict} {one[0].reason}"),
         )
 

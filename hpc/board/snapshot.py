@@ -22,6 +22,7 @@ from ..run.campaign import status_document
 if TYPE_CHECKING:
     from ...analysis.report.claims import Finding
     from ...analysis.report.content import Value
+    from ...analysis.report.first_screen import Reply
     from ...analysis.report.page import Numbers
 
 __all__ = ["OTHER", "REFRESH_SECONDS", "Answers", "BoardSource", "Quality", "Snapshot"]
@@ -74,12 +75,15 @@ class Answers:
         Key numbers, committee, extrapolations.
     problem : str
         Why nothing could be evaluated.
+    replies : list of Reply
+        The answer to each question of the recipe, in words.
     """
 
     finished: int
     findings: list[Finding]
     numbers: Numbers
     problem: str = ""
+    replies: list[Reply] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -227,14 +231,17 @@ class BoardSource:
         return matrix_values(read_case(self.records, name, step="bulk", arrays=False))
 
     def answers(self, name: str) -> Answers:
-        """Key numbers of a campaign and the verdicts on the claims of its source: those of the report."""
+        """Key numbers and answers of a campaign, and the verdicts on the claims of its source: those of the report."""
         from ...analysis.report.case import read_case
-        from ...analysis.report.page import Numbers, campaign_numbers, claim_findings
+        from ...analysis.report.first_screen import replies_in_words
+        from ...analysis.report.page import CHAPTERS, Numbers, campaign_numbers, claim_findings
 
         finished = self.snapshot(name).finished
         try:
             case = read_case(self.records, name)
-            return Answers(finished, claim_findings(case), campaign_numbers(case))
+            numbers = campaign_numbers(case)
+            told = replies_in_words(case, CHAPTERS, numbers.numbers)
+            return Answers(finished, claim_findings(case), numbers, replies=told)
         except CatholyteError as error:
             return Answers(finished, [], Numbers([], None, []), error.message)
 

@@ -44,7 +44,9 @@ async function look() {
       const fresh = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
       const kept = new Map([...document.querySelectorAll(".plot[data-drawn]")].map((node) => [node.id, node]));
       const pieces = new Map([...document.querySelectorAll("[data-from]")].map((node) => [node.id, [...node.childNodes]]));
+      const open = [...document.querySelectorAll("details[id][open]")].map((node) => node.id);
       document.getElementById("live").replaceWith(fresh.getElementById("live"));
+      for (const id of open) { document.getElementById(id)?.setAttribute("open", ""); }
       for (const node of document.querySelectorAll("[data-from]")) {
         if (pieces.has(node.id)) { node.replaceChildren(...pieces.get(node.id)); }
         fill(node);

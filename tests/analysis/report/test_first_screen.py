@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 
 from catholyte.analysis.records import Records
+from catholyte.analysis.report import page as report_page
 from catholyte.analysis.report.claims import recipe_case
 from catholyte.analysis.report.content import KeyNumber, Picture, Section
-from catholyte.analysis.report.first_screen import Reply, replies
+from catholyte.analysis.report.first_screen import Reply, replies, replies_in_words
 from catholyte.analysis.report.page import CHAPTERS, write_report
 from catholyte.analysis.report.quantities.answers import pair_answer, screen_answer, sentence_of, told, window_answer
-from catholyte.analysis.report.rendering import shared_glyphs
+from catholyte.analysis.report.rendering import environment
 from catholyte.analysis.thermodynamics.phase_set import load_phase_set
 from catholyte.analysis.thermodynamics.reactions import react
 from catholyte.analysis.thermodynamics.screen import screen
@@ -114,21 +116,71 @@ def test_a_chapter_without_an_answer_of_its_own_gives_its_first_numbers_and_figu
     assert said.answered
     assert said.sentences[0].startswith("Bulk modulus of LCO: 120.40 ± 3.36 GPa")
     assert said.picture is section.pictures[0]
+    in_words = replies_in_words(case, CHAPTERS, [("mechanics", "Mechanics", key)])
+    assert [one.sentences for one in in_words] == [one.sentences for one in replies(case, CHAPTERS, [section])]
+    assert not any(one.picture for one in in_words)
 
 
-def test_glyphs_of_all_figures_are_drawn_once() -> None:
-    shape = 'd="M 0 0 L 1 1" transform="scale(0.015625)"'
-    figure = (
-        '<svg><defs><path id="{0}-A" {1}/></defs><use xlink:href="#{0}-A"/>'
-        '<use xlink:href="#{0}-A" transform="translate(61.5 0)"/><use xlink:href="#{0}-tick" x="3"/>'
-        '<use xlink:href="#{0}-A" transform="translate(1 2) scale(0.7)"/></svg>'
+def test_words_of_a_figure_are_words_at_the_places_that_matplotlib_gave_them() -> None:
+    figure = Figure()
+    figure.text(0.1, 0.2, "up & <down", rotation=90, color="#0b5c93")
+    figure.text(0.5, 0.5, "Å is bold", weight="bold")
+    figure.text(0.3, 0.3, "Li$^{+}$")
+    figure.text(0.7, 0.7, "143.6149  2.915 &lt;")
+    drawn = Picture("words", figure, "words").svg
+    page = str(environment(Path()).filters["figure"](Picture("words", figure, "words")))
+    (turned,) = re.findall(r'<text style="fill: #0b5c93" transform="(.*?)" x="(.*?)">up &amp; &lt;down</text>', page)
+    assert re.fullmatch(r"translate\([\d.]+ [\d.]+\) rotate\(-90\) scale\(0\.1\)", turned[0])
+    line = drawn[drawn.index("<!-- up") :]
+    steps = re.findall(r'translate\(([\d.]+) 0\)"/>', line[: line.index("</g>")])
+    assert [int(x) for x in turned[1].split()] == [0, *(round(float(x)) for x in steps)]
+    assert len(turned[1].split()) == len("up & <down")
+    assert re.search(r' font-weight="700">Å is bold</text>', page)
+    assert '">143.6149  2.915 &amp;lt;</text>' in page  # words are not made compact
+    raised = re.findall(r'<use xlink:href="#(\S+?)"', page)  # a power is lower and smaller than its line: drawn
+    assert len(raised) == 3
+    assert {*re.findall(r'<path id="(\S+?)"', page)} == {*raised}
+
+
+#: the last with which all are cards, the first and the last with six of them, and one for each chapter with results
+_COUNTS = (9, 10, 12, len(CHAPTERS) - 2)
+
+
+@cache
+def _long(number: int) -> Reply:
+    """An answer as long as the longest of the shipped recipes, with a figure."""
+    sentence = f"{number} | LPSCl gain −0.360 ± 0.025 eV/atom by mixing and make Li3PO4, Li2S, Co3S4, LiCl and Li2SO4"
+    question = f"How strongly do {number} | LPSCl, CoO | LPSCl and 3 further pairs react, and to what?"
+    picture = Picture(f"figure_{number}", Figure(figsize=(7, 4)), "a figure")
+    return Reply(
+        question, (f"{sentence}; from measured enthalpies −0.263 ± 0.067.", sentence), picture, "windows", "gpaw"
     )
-    page = shared_glyphs(f"<main>{figure.format('one', shape)}{figure.format('two', shape)}")
-    assert page.count(shape) == 1
-    assert page.count('<use href="#g0"/>') == page.count('<use href="#g0" x="61.5"/>') == 2
-    assert page.count('<use href="#g0" transform="translate(1 2) scale(0.7)"/>') == 2
-    assert '<use xlink:href="#one-tick" x="3"/>' in page
-    assert shared_glyphs("<main>no figure") == "<main>no figure"
+
+
+@pytest.fixture(scope="module")
+def first_screens(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Pages with so many answers and two open questions, by the number of answers."""
+    folder, case = tmp_path_factory.mktemp("many"), recipe_case(load_recipe("core-shell")[0])
+    case.campaign["updated"] = "2026-01-01T00:00:00"
+    pages = {}
+    for count in _COUNTS:
+        open_ = [replace(_long(k), answered=False, picture=None, sentences=("0 jobs so far.",)) for k in (98, 99)]
+        pages[count] = folder / f"{count}.html"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(report_page, "replies", lambda *_, n=count, rest=open_: [*map(_long, range(n)), *rest])
+            empty = report_page._key_table([])
+            pages[count].write_text(report_page._page(case, [], empty, ()), encoding="utf-8")
+    return pages
+
+
+@pytest.mark.parametrize("number", _COUNTS)
+def test_every_answer_stands_in_a_card_or_a_line_with_its_link(first_screens: dict[int, Path], number: int) -> None:
+    html = first_screens[number].read_text(encoding="utf-8")
+    cards, lines = html.count('<article class="reply">'), html.count('<details class="reply brief">')
+    shown = number if number < 10 else 6 if number < 13 else 3
+    assert (cards, lines) == (shown, number - shown)
+    assert html.count('id="lead-figure_') == html.count('href="#windows">numbers and how') == number
+    assert html.count('<span class="gist">') == lines
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +206,27 @@ _PLACES = "return [...document.querySelectorAll('.reply p')].map(p => p.getBound
 #: words that are wider than their box
 _CUT = """return [...document.querySelectorAll('#answers h2, #answers p')]
   .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
+
+
+#: lowest edge of what a reader sees of the answers before anything is opened, px
+_SEEN = """return Math.max(...[...document.querySelectorAll('#answers h2, #answers p, #answers .gist')]
+  .filter(e => e.checkVisibility()).map(e => e.getBoundingClientRect().bottom + scrollY))"""
+
+
+@pytest.mark.browser
+def test_many_answers_stand_within_1500_pixels_and_open_by_their_links(first_screens: dict[int, Path]) -> None:
+    with open_browser(width=1300, height=900) as browser:
+        for number, path in first_screens.items():
+            browser.get(path.as_uri())
+            assert browser.execute_script(_SEEN) < 1500, number
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 1300
+            seen = [
+                e for e in browser.find_elements("css selector", "#answers h2, #answers .open a") if e.is_displayed()
+            ]
+            assert len([e for e in seen if "LPSCl" in e.text]) == number + 2
+            browser.get(f"{path.as_uri()}#lead-figure_{number - 1}")
+            last = browser.find_element("id", f"lead-figure_{number - 1}")
+            assert last.is_displayed()
 
 
 @pytest.mark.browser

@@ -12,9 +12,10 @@ from starlette.testclient import TestClient
 
 from catholyte.analysis.report.committee import committee_section
 from catholyte.analysis.report.content import Extrapolation, KeyNumber, Value
+from catholyte.analysis.report.first_screen import Reply
 from catholyte.analysis.report.page import Numbers
 from catholyte.analysis.words import number
-from catholyte.hpc.board.app import create_app
+from catholyte.hpc.board.app import _Live, create_app
 from catholyte.hpc.board.export import export_board
 from catholyte.hpc.board.filters import narrowed
 from catholyte.hpc.board.grid import layers_of
@@ -156,6 +157,33 @@ def test_a_campaign_that_does_not_exist_is_not_compared(compared: TestClient, na
         assert answered.status_code == 404
         assert "<script>alert" not in answered.text
     assert compared.post("/compare").status_code == 405
+
+
+def test_answers_stand_above_the_matrix_each_with_its_first_sentence(source: BoardSource) -> None:
+    made = [
+        Reply(
+            "Does LCO react?",
+            ("Li6PS5Cl <b> gains −0.36 eV/atom.", "Of 2 pairs 1 reacts."),
+            None,
+            "reactions",
+            "chgnet",
+        ),
+        Reply(
+            "Which bonds break?",
+            ("0 jobs so far: `catholyte run gsirr` runs them.",),
+            None,
+            "motion",
+            "",
+            answered=False,
+        ),
+    ]
+    pages = Pages(source, values={"gsirr": []}, answers={"gsirr": Answers(2, [], Numbers([], None, []), replies=made)})
+    html = pages.matrix("gsirr", _Live(), {})
+    assert "Answers to 1 of 2 questions" in html
+    assert html.index("Does LCO react?") < html.index("Which bonds break?") < html.index('id="matrix"')
+    assert html.count("Li<sub>6</sub>PS<sub>5</sub>Cl &lt;b&gt; gains −0.36 eV/atom.") == 2  # in the line, and opened
+    assert '<span class="tier machine-learned">chgnet</span>' in html
+    assert "<code>catholyte run gsirr</code>" in html
 
 
 def test_what_ended_since_is_evaluated_again(monkeypatch: pytest.MonkeyPatch, source: BoardSource) -> None:
