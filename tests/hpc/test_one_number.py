@@ -206,7 +206,9 @@ def test_volumes_of_the_board_are_those_of_the_report(store: Path) -> None:
     with Campaign(store, "core-shell") as campaign:
         table = campaign.tables["volumes"]
         named = table[table["V vs Li/Li⁺"].isna()]
-        values = [v for v in BoardSource(campaign.records, "store").values("core-shell") if v.quantity.startswith("volume")]
+        values = [
+            v for v in BoardSource(campaign.records, "store").values("core-shell") if v.quantity.startswith("volume")
+        ]
         assert len(values) == len(named) > 0
         for value, percent in zip(values, named["change (%)"], strict=True):
             assert value.text == f"{'+' if percent > 0 else ''}{number(percent, 1)}"
