@@ -68,7 +68,7 @@ def outputs(notebook: Any, kind: str) -> list[Any]:
 @pytest.mark.parametrize(
     "path",
     [
-        pytest.param(path, id=path.stem, marks=() if path.stem in ("gsirr", "nmc532-lgps") else pytest.mark.slow)
+        pytest.param(path, id=path.stem, marks=() if path.stem == "nmc532-lgps" else pytest.mark.slow)
         for path in READING
     ],
 )

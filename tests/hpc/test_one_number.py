@@ -203,18 +203,19 @@ def test_every_key_number_of_reactions_and_windows_is_that_of_its_command(campai
 
 
 def test_volumes_of_the_board_are_those_of_the_report(store: Path) -> None:
-    with Campaign(store, "gsirr") as campaign:
+    with Campaign(store, "core-shell") as campaign:
         table = campaign.tables["volumes"]
         named = table[table["V vs Li/Li⁺"].isna()]
-        values = [v for v in BoardSource(campaign.records, "store").values("gsirr") if v.quantity.startswith("volume")]
+        values = [
+            v for v in BoardSource(campaign.records, "store").values("core-shell") if v.quantity.startswith("volume")
+        ]
         assert len(values) == len(named) > 0
         for value, percent in zip(values, named["change (%)"], strict=True):
             assert value.text == f"{'+' if percent > 0 else ''}{number(percent, 1)}"
 
 
-def test_the_command_answers_with_the_number_of_the_report(store: Path, catholyte: Run) -> None:
-    with Campaign(store, "gsirr") as campaign:
-        row = campaign.tables["reactions"].iloc[0]
+def test_the_command_answers_with_the_number_of_the_report(campaign: Campaign, catholyte: Run) -> None:
+    row = campaign.tables["reactions"].iloc[0]
     a, b = row["pair"].split(" | ")
     assert answer(catholyte("reactions", a, b, "--json"))["mutual"]["energy"] == row["mutual ± 1σ (eV/atom)"]
 

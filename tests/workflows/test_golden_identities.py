@@ -23,7 +23,7 @@ pytestmark = [
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden" / "identities.json").read_text())
 #: plans of a second or two, with jobs of every step and engine among them
 ALSO_QUICK = {("core-shell", "own"), ("li-rich", "vasp")}
-QUICK = [plan for plan in PLANS if plan in ALSO_QUICK or (plan[0] == "gsirr" and plan[1] != "own")]
+QUICK = [plan for plan in PLANS if plan in ALSO_QUICK or (plan[0] == "gsirr" and plan[1] not in ("own", "rehearsal"))]
 
 
 @pytest.fixture(autouse=True)

@@ -152,7 +152,9 @@ def _from_cell(cell: PrototypeCell) -> Structure:
 def _aflow_library() -> Mapping[str, tuple[dict[str, Any], ...]]:
     """Structures by label, as they are written: to make all of them takes seconds. Several minerals may share one."""
     found: dict[str, tuple[dict[str, Any], ...]] = {}
-    text = gzip.decompress((files("pymatgen.analysis.prototypes") / "aflow_prototypes.json.gz").read_bytes())
+    # the folder, not the package: importing that makes all of them
+    packed = files("pymatgen.analysis") / "prototypes" / "aflow_prototypes.json.gz"
+    text = gzip.decompress(packed.read_bytes())
     for entry in json.loads(text):
         label = entry["tags"]["aflow"]
         found[label] = (*found.get(label, ()), entry["snl"])
