@@ -92,8 +92,8 @@ _LINE = re.compile(
 )
 #: one of these shapes on the line's own height: id, then the place along the line in hundredths of the font's size
 _SHAPE = re.compile(r'<use xlink:href="#(?P<id>[^"]*)"(?: transform="translate\((?P<x>[\d.]+) 0\)")?/>')
-#: a shape of the font
-_OUTLINE = re.compile(r'<path id="(?P<id>[^"]+)" d="[^"]*" transform="scale\(0\.015625\)"/>')
+#: a shape of the font; that of a blank has no line
+_OUTLINE = re.compile(r'<path id="(?P<id>[^"]+)"(?: d="[^"]*")? transform="scale\(0\.015625\)"/>')
 
 
 def _drawn(svg: str) -> str:
