@@ -173,6 +173,7 @@ def _plan(number: int, name: str = "LCO") -> dict[str, Any]:
         "tier": "chgnet",
         "kind": "relax",
         "n_atoms": 4,
+        "cost_seconds": 60.0,
         "depends_on": [],
     }
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from jobflow import Flow, Job, Maker, job
 from pymatgen.core.structure import Structure
-from pymatgen.io.ase import AseAtomsAdaptor
 
 from ...configs.errors import EngineUnavailableError, InputError
 from ...structures.defects.hops import Hop, in_supercell
@@ -92,6 +91,8 @@ class BandMaker(Maker):
         CalculationError
             If the band does not converge, or leaves the way.
         """
+        from pymatgen.io.ase import AseAtomsAdaptor  # half a second, of which every plan would know
+
         place = HopPlace.model_validate(hop)
         backend = _potential(self.engine)
         moving, end = matched(initial, final, place)
