@@ -48,7 +48,7 @@ def test_an_answer_is_made_of_the_numbers_of_the_analysis() -> None:
     first, second = answer.sentences
     energy = f"{number(pairs[0].mutual.energy, 3)} ± {number(pairs[0].uncertainty.mutual, 3)} eV/atom"
     assert first.startswith(f"LCO | LPSCl gain {energy} by mixing and make Li3PO4, Li2S, Co3S4, LiCl and Li2SO4; from")
-    assert second.startswith("Of 2 pairs 1 react by more than 0.05 eV/atom, 1 do not and 0 are undecided")
+    assert second.startswith("Of 2 pairs 1 reacts by more than 0.05 eV/atom, 1 does not and 0 are undecided")
     assert f"LCO | LPSCl with {energy}" in second
     assert (answer.picture, answer.tiers) == ("reaction_LCO_LPSCl", "chgnet + vasp")
     window = stability_window("LPSCl", phases)
