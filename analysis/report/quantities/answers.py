@@ -82,9 +82,9 @@ def pair_answer(results: Sequence[ReactionResult], threshold: float) -> Answer |
         react, calm, open_ = (words.count(word) for word in ("reacts", "does not react", "undecided"))
         most = min(results, key=lambda result: result.mutual.energy)
         sentences.append(
-            f"Of {len(results)} pairs {react} {'reacts' if react == 1 else 'react'} by more than {threshold:g} eV/atom, "
-            f"{calm} {'does' if calm == 1 else 'do'} not and {open_} {'is' if open_ == 1 else 'are'} undecided "
-            f"(2σ against other DFT); the strongest is {most.a.label} | "
+            f"Of {len(results)} pairs {react} {'reacts' if react == 1 else 'react'} by more than {threshold:g} "
+            f"eV/atom, {calm} {'does' if calm == 1 else 'do'} not and {open_} {'is' if open_ == 1 else 'are'} "
+            f"undecided (2σ against other DFT); the strongest is {most.a.label} | "
             f"{most.b.label} with {number(most.mutual.energy, 3)} ± {number(most.uncertainty.mutual, 3)} eV/atom."
         )
     tiers = tier_label(tier for result in results for tier in result.tiers.values())
