@@ -85,7 +85,7 @@ def propose(
     """
     proposal = Proposal(name or recipe_name(materials), _title(materials), list(materials), phase_set, file)
     sections = [_head(proposal), _bulk(proposal), _thermodynamics(proposal), _interface(proposal, told)]
-    sections += [_claims(proposal), _electronic(proposal)]
+    sections += [_vasp(proposal), _claims(proposal), _electronic(proposal)]
     return proposal, "\n".join(section for section in sections if section)
 
 
@@ -313,6 +313,29 @@ def _electronic(proposal: Proposal) -> str:
 #   kpoints:   # divisions of the primitive (magnetic) cell, at most 0.45/Å apart
 {lines}
 #   band_center: {{element: O, orbital: p, window: occupied, reference: vbm}}
+"""
+
+
+def _vasp(proposal: Proposal) -> str:
+    """What a cluster runs in place of the potential, at the level of the phase set's energies."""
+    cells = {one.crystal_name: calculation_cell(one.crystal) for one in proposal.materials if one.crystal is not None}
+    if not cells:
+        return ""
+    oxides = [
+        one.crystal_name
+        for one in proposal.part("cathode", "coating")
+        if one.crystal is not None and "O" in one.composition
+    ]
+    states = f"\n  electronic: {_listed(oxides)}   # O 2p states" if oxides else ""
+    meshes = "\n".join(f"    {_text(name)}: {_mesh(divisions(cell))}" for name, cell in cells.items())
+    return f"""\
+# The same with VASP, read by --engine vasp alone: `catholyte inputs {proposal.file} --engine vasp` writes the inputs,
+# `submit` sends the jobs to a queue.
+vasp:
+  relax: {_listed(list(cells))}{states}
+  cutoff: 520 eV   # that of the phase set's energies
+  kpoints:   # divisions of the primitive (magnetic) cell, at most 0.45/Å apart
+{meshes}
 """
 
 

@@ -98,6 +98,22 @@ def test_a_crystal_of_ones_own(catholyte: Run, folder: Path) -> None:
     assert {job["material"] for job in jobs} == {"pyrite", "LPSCl"}
 
 
+def test_a_cluster_runs_what_the_laptop_does(catholyte: Run, folder: Path) -> None:
+    """Relaxations of every crystal, and states of oxides alone: for both VASP wants a mesh of each cell."""
+    shutil.copy(case("13") / "LCNO.cif", folder / "lcno.cif")
+    assert catholyte("new", "r.yaml", "--cathode", "lcno.cif", "--electrolyte", "LPSCl", "--coating", "Li2CO3")[0] == 0
+    recipe, source = load_recipe("r.yaml")
+    jobs = build_plan(recipe, source, engine="vasp").jobs
+    assert {(job.material, job.kind) for job in jobs} == {
+        *((name, "relax") for name in ("lcno", "LPSCl", "Li2CO3")),
+        *((name, "dos") for name in ("lcno", "Li2CO3")),
+    }
+    (relaxed,) = (job for job in jobs if (job.material, job.kind) == ("LPSCl", "relax"))
+    assert recipe.vasp is not None
+    assert recipe.vasp.kpoints["LPSCl"] == divisions(calculation_cell(material("LPSCl"))) == (3, 3, 3)
+    assert relaxed.n_atoms == 13
+
+
 #: R-3m, rounded: nickel and manganese share a site
 LAYERED = """data_layered
 _symmetry_space_group_name_H-M 'R -3 m'
