@@ -92,7 +92,8 @@ class Chapter(Generic[Asked, Results]):
     def _evaluated(self, case: Case, asked: Asked) -> Results:
         if self.phase_set is None or case.whole is None:
             return self.evaluate(case, asked)
-        by_members: list[tuple[Asked, PhasesOfCase, Results]] = case.whole.computed.setdefault(self.id, [])
+        key = f"{self.id} of members"
+        by_members: list[tuple[Asked, PhasesOfCase, Results]] = case.whole.computed.setdefault(key, [])
         used = phases_of(case, self.phase_set(asked))
         for same, phases, found in by_members:
             if phases is used and same == asked:

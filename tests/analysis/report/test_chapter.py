@@ -107,3 +107,4 @@ def test_members_of_a_committee_share_what_phases_alone_decide() -> None:
     assert [chapter(of_phases=True).results(one) for one in members] == ["a", "a", "c"]
     assert [chapter(of_phases=False).results(one) for one in members] == ["a", "b", "c"]
     assert evaluated == ["a", "c", "a", "b", "c"]
+    assert chapter(of_phases=True).results(whole) == ""  # what its members share is not its own
