@@ -9,9 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
+from pymatgen.core.structure import Structure
+
 from ...configs.errors import CatholyteError
 from ...configs.models import Mesh
 from ...structures.crystals.cells import calculation_cell
+from ...workflows.phases.scale import CUTOFF
 from .chosen import Chosen
 from .values import MOST_ATOMS, U_SOURCE, FacetChoice, atom_budget, best_facet, control_cell, divisions, hubbard_table
 
@@ -54,6 +57,16 @@ class Proposal:
     def crystals(self) -> list[Chosen]:
         """The materials whose crystal is known."""
         return [one for one in self.materials if one.crystal is not None]
+
+    @property
+    def oxides(self) -> dict[str, Structure]:
+        """Names of the crystals of cathodes and coatings that hold oxygen, whose states are asked for, and the cells
+        that are calculated."""
+        return {
+            one.crystal_name: calculation_cell(one.crystal)
+            for one in self.part("cathode", "coating")
+            if one.crystal is not None and "O" in one.composition
+        }
 
     @property
     def pairs(self) -> list[tuple[Chosen, Chosen]]:
@@ -294,13 +307,7 @@ def _multiples(one: Chosen) -> str:
 
 def _electronic(proposal: Proposal) -> str:
     """Densities of states, written out and not asked for: they take GPAW, and by far the longest."""
-    meshes = {}
-    for one in proposal.part("cathode", "coating"):
-        if one.crystal is None or "O" not in one.composition:
-            continue
-        cell = calculation_cell(one.crystal)
-        if len(cell) <= _ELECTRONIC_ATOMS:
-            meshes[one.crystal_name] = divisions(cell)
+    meshes = {name: divisions(cell) for name, cell in proposal.oxides.items() if len(cell) <= _ELECTRONIC_ATOMS}
     if not meshes:
         return ""
     lines = "\n".join(f"#     {_text(name)}: {_mesh(mesh)}" for name, mesh in meshes.items())
@@ -321,19 +328,14 @@ def _vasp(proposal: Proposal) -> str:
     cells = {one.crystal_name: calculation_cell(one.crystal) for one in proposal.materials if one.crystal is not None}
     if not cells:
         return ""
-    oxides = [
-        one.crystal_name
-        for one in proposal.part("cathode", "coating")
-        if one.crystal is not None and "O" in one.composition
-    ]
-    states = f"\n  electronic: {_listed(oxides)}   # O 2p states" if oxides else ""
+    states = f"\n  electronic: {_listed(list(proposal.oxides))}   # O 2p states" if proposal.oxides else ""
     meshes = "\n".join(f"    {_text(name)}: {_mesh(divisions(cell))}" for name, cell in cells.items())
     return f"""\
 # The same with VASP, read by --engine vasp alone: `catholyte inputs {proposal.file} --engine vasp` writes the inputs,
 # `submit` sends the jobs to a queue.
 vasp:
   relax: {_listed(list(cells))}{states}
-  cutoff: 520 eV   # that of the phase set's energies
+  cutoff: {CUTOFF:g} eV   # that of the phase set's energies
   kpoints:   # divisions of the primitive (magnetic) cell, at most 0.45/Å apart
 {meshes}
 """
