@@ -7,6 +7,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from catholyte.analysis.oxygen.surface import DepthProfile, DepthVacancy
+from catholyte.analysis.report.chapters.solids.surface_oxygen import SURFACE_OXYGEN, SurfaceOxygen
 from catholyte.configs.errors import InputError
 from catholyte.structures.defects.depth import depths
 
@@ -42,6 +43,10 @@ def test_the_lower_of_both_leaves_first(inner: float, verdict: str) -> None:
     one = profile((0, 0.0, 2.0), (0, 2.0, 2.3), (0, 4.0, inner), (0, 5.0, 3.0))
     assert one.preference(0) == pytest.approx(inner - 2.0)
     assert one.verdict(0) == verdict
+    (told,) = SURFACE_OXYGEN.numbers(SurfaceOxygen([one], []))
+    assert told.value == one.preference(0)
+    assert told.half_width is not None
+    assert (abs(inner - 2.0) < told.half_width) == (verdict == "undecided"), "the interval and the verdict agree"
 
 
 def test_contents_stand_by_themselves() -> None:
