@@ -31,7 +31,7 @@ from . import stages
 from .band import BandRun, band_question
 from .cells import VaspCell, vasp_cell
 from .document import Asked, document_from_files
-from .handed import CHARGE, WAVES, Handed, find_handed, hand_on
+from .handed import CHARGE, WAVES, Handed, find_handed, hand_on, used_symmetry
 from .heights import FIRST, at_height, best_height, further_height, placed_in
 from .inputs import MANIFEST, cutoff_of, n_bands, requested_method, write_inputs
 from .parts import ASKED, COPYING, MOVING, PART, Part, go_on, parts, salvage, set_aside, steps_per_chunk
@@ -187,6 +187,7 @@ class VaspBackend(EngineBackend):
             if waves.is_file():
                 shutil.move(waves, directory / WAVES)
             write_atomically(directory / STARTS, json.dumps(told))
+        main = replace(main, symmetric=given.symmetric)
         write_inputs(structure, task, self.settings, directory, main)
         given.lay_into(directory)
         if last is not None and isinstance(task, MolecularDynamics):
@@ -356,7 +357,7 @@ class VaspBackend(EngineBackend):
 def _waves_of(directory: Path) -> Handed | None:
     """The wave functions that the run in a directory has left."""
     file = directory / WAVES
-    return Handed("waves", file) if file.is_file() and file.stat().st_size else None
+    return Handed("waves", file, used_symmetry(directory)) if file.is_file() and file.stat().st_size else None
 
 
 def _drop_waves(directory: Path) -> None:

@@ -19,11 +19,12 @@ from pymatgen.core.structure import Structure
 
 from ..backend import write_atomically
 from ..tasks import Task
-from .inputs import centring_of
+from .cells import vasp_cell
+from .inputs import centring_of, uses_symmetry
 from .settings import VaspSettings
 from .stages import Given
 
-__all__ = ["CHARGE", "WAVES", "Handed", "find_handed", "hand_on"]
+__all__ = ["CHARGE", "WAVES", "Handed", "find_handed", "hand_on", "used_symmetry"]
 
 WAVES, CHARGE = "WAVECAR", "CHGCAR"
 #: what the files are of
@@ -41,10 +42,13 @@ class Handed:
     given : str
         waves, where the k points are the same too; charge otherwise; nothing.
     file : Path or None
+    symmetric : bool
+        False where the waves are of a run without symmetry: whoever reads them has its k points.
     """
 
     given: Given = "nothing"
     file: Path | None = None
+    symmetric: bool = True
 
     def lay_into(self, directory: Path) -> None:
         """Copy the file into a run's directory; VASP writes its own over it, so that no link will do."""
@@ -74,7 +78,8 @@ def find_handed(structure: Structure, task: Task, settings: VaspSettings, direct
     asked = _about(structure, task, settings)
     if any(about.get(name) != asked[name] for name in ("potcars", "spin", "functional")):
         return Handed()
-    if about.get("mesh") == asked["mesh"] and (folder / WAVES).is_file():
+    same = all(about.get(name) == asked[name] for name in ("mesh", "symmetric"))
+    if same and (folder / WAVES).is_file():
         return Handed("waves", folder / WAVES)
     return Handed("charge", folder / CHARGE) if (folder / CHARGE).is_file() else Handed()
 
@@ -99,7 +104,20 @@ def hand_on(structure: Structure, task: Task, settings: VaspSettings, directory:
     (folder / _ABOUT).unlink(missing_ok=True)  # no reader takes half of it
     for path in here:
         shutil.move(path, folder / path.name)
-    write_atomically(folder / _ABOUT, json.dumps(_about(structure, task, settings), indent=1))
+    about = _about(structure, task, settings) | {"symmetric": used_symmetry(run)}
+    write_atomically(folder / _ABOUT, json.dumps(about, indent=1))
+
+
+def used_symmetry(run: Path) -> bool:
+    """Whether the run in a directory used the symmetry of its cell: without, its wave functions are at more k points.
+
+    Parameters
+    ----------
+    run : Path
+    """
+    from pymatgen.io.vasp.inputs import Incar
+
+    return int(Incar.from_file(run / "INCAR").get("ISYM", 2)) not in (0, -1)
 
 
 def _folder(structure: Structure, directory: Path, tier: str) -> Path:
@@ -119,7 +137,7 @@ def _key(structure: Structure, tier: str) -> str:
 def _about(structure: Structure, task: Task, settings: VaspSettings) -> dict[str, Any]:
     method = task.method
     if method is None:
-        return {"potcars": {}, "spin": None, "functional": None, "mesh": None}
+        return {"potcars": {}, "spin": None, "functional": None, "mesh": None, "symmetric": None}
     potcars = settings.potcars_of(task)
     elements = sorted({site.specie.symbol for site in structure})
     return {
@@ -127,4 +145,5 @@ def _about(structure: Structure, task: Task, settings: VaspSettings) -> dict[str
         "spin": method.spin_polarized,
         "functional": [method.functional, {e: u for e, u in sorted(method.hubbard_u.items()) if e in elements}],
         "mesh": [*method.kpoints, centring_of(task, settings)],
+        "symmetric": uses_symmetry(vasp_cell(structure), task),
     }

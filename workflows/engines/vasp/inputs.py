@@ -34,6 +34,7 @@ __all__ = [
     "input_files",
     "n_bands",
     "requested_method",
+    "uses_symmetry",
     "write_inputs",
 ]
 
@@ -123,7 +124,7 @@ def incar_tags(
     tags |= {} if run.given == "waves" else {"ICHARG": 1 if run.given == "charge" else 2}
     tags |= _spin_and_u(cell, method, run)
     tags |= {"NSW": 0, "IBRION": -1} if run.purpose == "start" else motion_tags(cell, task, settings)
-    if cell.vacuum or dynamics or _has_no_symmetry(cell) or not getattr(task, "keep_symmetry", True):
+    if not (run.symmetric and uses_symmetry(cell, task)):
         tags["ISYM"] = 0
     if run.dipole and run.purpose == "main":
         tags |= {"LDIPOL": True, "IDIPOL": 3, "DIPOL": cell.dipole_centre}
@@ -170,6 +171,12 @@ def _layout_tags(
         shared = 1 << (max(1, shared // task.images).bit_length() - 1)
     kpar, ncore = layout(shared, points, settings.band_multiple if "NBANDS" in tags else None)
     return {"NCORE": settings.ncore or ncore, "KPAR": settings.kpar or kpar}
+
+
+def uses_symmetry(cell: VaspCell, task: Task) -> bool:
+    """Whether VASP may use the symmetry of a cell: neither of slabs, P1 cells and dynamics nor where a task says no."""
+    free = isinstance(task, MolecularDynamics) or not getattr(task, "keep_symmetry", True)
+    return not (cell.vacuum or free or _has_no_symmetry(cell))
 
 
 def _has_no_symmetry(cell: VaspCell) -> bool:

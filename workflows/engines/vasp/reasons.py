@@ -75,9 +75,10 @@ REASONS: dict[str, Reason] = {
         "the charge mixer must carry the d (f) occupations that U acts on; the same for cells without d electrons",
     ),
     "ISYM": Reason(
-        "0 for slabs, P1 cells, dynamics",
+        "0 for slabs, P1 cells, dynamics, relaxations free of symmetry and the static run after them",
         "structure",
-        "no operation is found in one step and lost in the next; elsewhere VASP's default",
+        "no operation is found in one step and lost in the next, and wave functions are read at the k points that they "
+        "are of; elsewhere VASP's default",
     ),
     "AMIN": Reason(
         "0.01 where an axis exceeds 50 Å", "structure", "charge sloshes along a long cell (VASP wiki, AMIN)"

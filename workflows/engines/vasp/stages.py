@@ -72,6 +72,8 @@ class Run:
         Whether the dipole correction is on.
     keeps_waves, keeps_charge : bool
         LWAVE and LCHARG.
+    symmetric : bool
+        False where the wave functions that it reads are of a run without symmetry: they belong to other k points.
     """
 
     folder: str = "."
@@ -81,6 +83,7 @@ class Run:
     dipole: bool = False
     keeps_waves: bool = False
     keeps_charge: bool = False
+    symmetric: bool = True
 
 
 def needs_dipole(cell: VaspCell, task: Task) -> bool:
@@ -158,7 +161,8 @@ def written_runs(
         yield run.folder, structure, task, run
     if isinstance(task, Relax) and needs_static(cell, task):
         static = final_static(task)
-        yield CANONICAL, structure, static, runs_of(cell, static, settings, "waves")[-1]
+        last = runs_of(cell, static, settings, "waves")[-1]
+        yield CANONICAL, structure, static, replace(last, symmetric=task.keep_symmetry)
     yield main.folder, structure, task, main
 
 

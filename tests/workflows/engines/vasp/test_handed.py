@@ -17,8 +17,12 @@ from catholyte.workflows.documents import CalculationDocument
 from catholyte.workflows.engines.acceptance import accept
 from catholyte.workflows.engines.rehearsal import RehearsalBackend
 from catholyte.workflows.engines.tasks import Dos, Relax, Static
+from catholyte.workflows.engines.vasp.cells import vasp_cell
 from catholyte.workflows.engines.vasp.handed import CHARGE, WAVES, find_handed
+from catholyte.workflows.engines.vasp.inputs import incar_tags
+from catholyte.workflows.engines.vasp.parallel import irreducible_points
 from catholyte.workflows.engines.vasp.settings import VaspSettings
+from catholyte.workflows.engines.vasp.stages import final_static, written_runs
 
 METHOD = Method(hubbard_u={"Co": 3.9}, cutoff=400, kpoints=(2, 2, 2))
 RELAX = Relax(method=METHOD, max_force=0.05)
@@ -138,3 +142,23 @@ def test_the_lowest_start_is_kept_with_its_waves(tmp_path: Path, monkeypatch: py
         "moments × 0.9: -1.0000 eV",
         "moments × 1.1: -2.0000 eV",
     ]
+
+
+@pytest.mark.slow
+def test_waves_are_read_at_the_k_points_that_they_are_of(tmp_path: Path) -> None:
+    """A relaxation free of symmetry has more k points than a static run with it: the static run at its end is free too,
+    and a density of states takes the charge."""
+    structure = calculation_cell(material("CoO"))
+    task = RELAX.model_copy(update={"keep_symmetry": False})
+    backend = RehearsalBackend({"polling_time": 0.05, "hand_on": True})
+    document = accept(backend.calculate(structure, task, "CoO", tmp_path / "relax.1"), task)
+    last = tmp_path / "relax.1" / "canonical"
+    assert [_incar(folder).get("ISYM") for folder in (last.parent, last)] == [0, 0]
+    assert _incar(last)["ISTART"] == 1
+    cell = vasp_cell(structure)
+    shown = {folder: run for folder, _, _, run in written_runs(structure, task, SETTINGS, "nothing")}
+    assert incar_tags(cell, final_static(task), SETTINGS, shown["canonical"])["ISYM"] == 0
+    points = [irreducible_points(cell, (2, 2, 2), symmetry=symmetry, gamma=True) for symmetry in (True, False)]
+    assert points[0] < points[1]  # by spglib: what is at stake
+    following = find_handed(document.structure, Static(method=METHOD), SETTINGS, tmp_path / "dos.1", "rehearsal")
+    assert following.given == "charge"
