@@ -23,6 +23,7 @@ class DBandSystem(Spec):
     primitive: bool = Field(False, description="the supercell is one of the primitive cell")
     contents: tuple[Share, ...] = Field((1.0, 0.5), min_length=1, description="shares of the lithium that are left")
     kpoints: Mesh = Field(description="divisions along the axes of the supercell")
+    production_kpoints: Mesh | None = Field(None, description="divisions with --engine vasp, where they are others")
     production: bool = Field(False, description="runs with --engine vasp alone: too large for anything else")
 
     @field_validator("contents")

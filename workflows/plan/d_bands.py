@@ -123,6 +123,6 @@ def _method(builder: Builder, step: DBandStep, system: DBandSystem, found: Mater
     return Method(
         hubbard_u=builder.hubbard_table(conventional(found).composition.remove_charges().elements, found.name),
         cutoff=production.cutoff if production else step.cutoff,
-        kpoints=system.kpoints,
+        kpoints=(system.production_kpoints if production else None) or system.kpoints,
         smearing=production.smearing if production else step.smearing,
     )
