@@ -69,7 +69,7 @@ def polymorph_figure(found: PolymorphResult, temperature: float, pressures: Sequ
     temperature : float, K
     pressures : sequence of float, bar
     """
-    x = np.linspace(0.0, 1.0, 201)
+    x = np.linspace(0.0, max(1.0, found.curves["layered"].x[-1]), 201)
     with style():
         figure, (ax,) = new_figure(6.0, 3.8)
         number = 0

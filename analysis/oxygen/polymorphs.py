@@ -1,7 +1,8 @@
 """Layered, spinel and rock salt against the lithium content, with oxygen at its potential.
 
 Per transition metal and at one lithium content x: layered LixMO2, spinel LixMO2, and rock salt LixMO(1+x), which has
-given (1 - x)/2 O2 to the gas. Energies between computed contents lie on lines, which separate phases are.
+given (1 - x)/2 O2 to the gas; of a lithium-rich oxide, whose layered crystal has more oxygen, more. Energies between
+computed contents lie on lines, which separate phases are.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class PolymorphCurve:
 
 @dataclass(frozen=True, eq=False)
 class PolymorphResult:
-    """The structures of one metal's oxide.
+    """The structures of one oxide.
 
     Parameters
     ----------
@@ -65,16 +66,29 @@ class PolymorphResult:
         """
         other, layered = self.curves[structure], self.curves["layered"]
         potential = self.reference.on_series + self.reference.shift(temperature, pressure)
-        energy = np.interp(x, other.x, other.energy) + (2 - np.interp(x, other.x, other.oxygen)) * potential
+        gone = np.interp(x, layered.x, layered.oxygen) - np.interp(x, other.x, other.oxygen)
+        energy = np.interp(x, other.x, other.energy) + gone * potential
         inside = (x >= max(other.x[0], layered.x[0]) - 1e-9) & (x <= min(other.x[-1], layered.x[-1]) + 1e-9)
         return np.where(inside, energy - np.interp(x, layered.x, layered.energy), np.nan)
 
     def wins_below(self, structure: str, temperature: float, pressure: float) -> tuple[float | None, float | None]:
         """Largest x below which a structure lies lower than the layered one: as computed, and where it does so by
         :data:`RESOLVED`; None where it never does."""
-        x = np.linspace(0.0, 1.0, 401)
+        x = self._contents
         above = self.above_layered(structure, x, temperature, pressure)
         return _last(x, above < 0), _last(x, above < -RESOLVED)
+
+    def limit(self, structure: str, temperature: float, pressure: float) -> tuple[float, float]:
+        """The content of :meth:`wins_below`, 0 where the structure wins nowhere, and how far it moves at most where the
+        structures lie by :data:`RESOLVED` higher or lower."""
+        x = self._contents
+        above = self.above_layered(structure, x, temperature, pressure)
+        surely, at, perhaps = (_last(x, above < level) or 0.0 for level in (-RESOLVED, 0.0, RESOLVED))
+        return at, max(at - surely, perhaps - at)
+
+    @property
+    def _contents(self) -> Floats:
+        return np.linspace(0.0, max(1.0, float(self.curves["layered"].x[-1])), 401)
 
 
 def _last(x: Floats, wins: NDArray[np.bool_]) -> float | None:

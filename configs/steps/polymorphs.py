@@ -18,14 +18,22 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class PolymorphSystem(Spec):
-    """One layered oxide with one transition metal, and what it may turn into."""
+    """One layered oxide, and what it may turn into with its transition metals in the same ratio."""
 
     material: str = Field(description="layered LiMO2")
-    rock_salt: str = Field(description="MO, whose metal sites lithium shares")
-    spinel: str | None = Field(None, description="M3O4, whose tetrahedral sites lithium takes")
-    contents: tuple[Share, ...] = Field((0.0, 0.25, 0.5, 0.75, 1.0), min_length=2, description="x of layered LixMO2")
+    rock_salt: str = Field(description="MO of one of its metals, whose metal sites all metals and lithium share")
+    spinel: str | None = Field(
+        None, description="M3O4 of one of its metals: lithium takes its tetrahedral sites, all metals the others"
+    )
+    contents: tuple[Share, ...] = Field(
+        (0.0, 0.25, 0.5, 0.75, 1.0), min_length=2, description="shares of the layered crystal's lithium that are left"
+    )
     supercell: Mesh = Field((2, 2, 1), description="of the layered crystal's conventional cell")
+    primitive: bool = Field(False, description="supercell is one of the primitive cell, of an oxide of several metals")
     rock_salt_supercell: Mesh = Field((2, 1, 1), description="of the conventional cell of MO")
+    spinel_supercell: Mesh | None = Field(
+        None, description="of the primitive cell of M3O4; left out, its conventional cell"
+    )
 
     @field_validator("contents")
     @classmethod

@@ -1,4 +1,4 @@
-"""Layered, spinel and rock-salt cells of one metal as relaxations."""
+"""Layered, spinel and rock-salt cells of one oxide as relaxations."""
 
 from __future__ import annotations
 

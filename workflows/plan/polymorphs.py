@@ -6,17 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...configs.errors import StructureError
-from ...configs.models import Material
+from ...configs.models import Material, OrderedCell
 from ...configs.steps.polymorphs import PolymorphStep, PolymorphSystem
 from ...structures.crystals.cells import canonical_order
 from ...structures.crystals.polymorphs import (
+    Metals,
     Polymorph,
     layered_cells,
-    metal_of,
+    metals_of,
+    polymorph_of,
     rock_salt_cells,
     spinel_cells,
     starting_moments,
 )
+from ...structures.defects.delithiated import delithiated_cells
 from ..engines.tasks import Relax
 from ..flows.polymorphs import polymorph_jobs
 from ..phases.scale import mesh_of_density
@@ -88,15 +91,40 @@ def _task_of(builder: Builder, step: PolymorphStep, found: Material | None) -> C
 def _cells(
     step: PolymorphStep, system: PolymorphSystem, found: Material, salt: Material, spinel: Material | None
 ) -> dict[str, list[Polymorph]]:
-    metal, n = metal_of(found), step.arrangements
-    cells = {
-        "layered": [one for x in system.contents for one in layered_cells(found, x, system.supercell, n)],
-        "rock salt": [],
-    }
-    a, b, c = system.rock_salt_supercell
-    most = 4 * a * b * c // 2
-    for lithium in sorted({round(k * most / 4) for k in range(5)}):
-        cells["rock salt"] += rock_salt_cells(salt, metal, lithium, system.rock_salt_supercell, n)
+    metals, n = metals_of(found), step.arrangements
+    cells = {"layered": _layered(step, system, found, metals), "rock salt": []}
+    for lithium in _lithium_of_rock_salt(system, metals):
+        cells["rock salt"] += rock_salt_cells(salt, metals, lithium, system.rock_salt_supercell, n)
     if spinel is not None:
-        cells["spinel"] = [one for x in _SPINEL for one in spinel_cells(spinel, metal, x, n)]
+        cells["spinel"] = [one for x in _SPINEL for one in spinel_cells(spinel, metals, x, n, system.spinel_supercell)]
     return cells
+
+
+def _layered(step: PolymorphStep, system: PolymorphSystem, found: Material, metals: Metals) -> list[Polymorph]:
+    """One metal is taken from its crystal at each content; several keep their arrangement."""
+    if len(metals.shares) == 1:
+        every = (layered_cells(found, x, system.supercell, step.arrangements) for x in system.contents)
+        return [one for cells in every for one in cells]
+    ordered = OrderedCell(supercell=system.supercell, primitive=system.primitive)
+    hosts = delithiated_cells(found, ordered, system.contents, step.arrangements)
+    return [polymorph_of(structure) for cells in hosts.values() for structure in cells]
+
+
+def _lithium_of_rock_salt(system: PolymorphSystem, metals: Metals) -> list[int]:
+    """Numbers of lithium atoms in the cell: up to five, from none to the layered crystal's share, with whole metals.
+
+    Raises
+    ------
+    StructureError
+        If fewer than two numbers leave whole metals.
+    """
+    a, b, c = system.rock_salt_supercell
+    cations = 4 * a * b * c
+    most = int(cations * metals.lithium / (1 + metals.lithium) + 1e-6)
+    whole = [k for k in range(most + 1) if metals.are_whole(cations - k)]
+    if len(whole) < 2:
+        raise StructureError(
+            f"rock salt of {cations} cations holds {system.material}'s metals in whole atoms at "
+            f"{'one lithium content' if whole else 'no lithium content'}: give another rock_salt_supercell"
+        )
+    return sorted({min(whole, key=lambda k: (abs(k - round(share * most / 4)), k)) for share in range(5)})

@@ -56,6 +56,31 @@ def test_rock_salt_wins_up_to_where_the_line_crosses() -> None:
     assert result(rock_salt=-3.0).wins_below("rock salt", 300.0, 0.2) == (None, None)
 
 
+def test_the_limit_has_the_interval_of_what_is_not_told_apart() -> None:
+    found = result()
+    start = float(found.above_layered("rock salt", np.array([0.0]), 300.0, 0.2)[0])
+    at, error = found.limit("rock salt", 300.0, 0.2)
+    assert at == found.wins_below("rock salt", 300.0, 0.2)[0]
+    assert error == pytest.approx(0.02 / (1.0 - start), abs=5e-3)  # the line rises by 1 - start
+    assert result(rock_salt=-3.0).limit("rock salt", 300.0, 0.2) == (0, 0)
+
+
+def test_a_lithium_rich_oxide_gives_off_what_its_own_oxygen_exceeds_rock_salt_by() -> None:
+    documents = [
+        cell("layered", 9, 12, 30, -300.0),
+        cell("layered", 18, 12, 30, -360.0),
+        cell("rock salt", 6, 6, 12, -110.0),
+        cell("rock salt", 18, 12, 30, -350.0),
+    ]
+    found = polymorph_result("LCO", documents, REFERENCE)
+    above = found.above_layered("rock salt", np.array([1.0, 1.5]), 300.0, 0.2)
+    # x = 1: 2.5 oxygen in the layered, 2 in rock salt; x = 1.5: all of it stays
+    half = 0.5 * (-5.0 + REFERENCE.shift(300.0, 0.2))
+    layered = np.interp(1.0, [0.75, 1.5], [-25.0, -30.0])
+    assert above == pytest.approx([-110 / 6 + half - layered, 10 / 12])
+    assert found.limit("rock salt", 300.0, 0.2)[0] <= 1.5
+
+
 def test_beyond_the_computed_contents_there_is_no_number() -> None:
     documents = [cell("layered", 0, 1, 2, -10.0), cell("layered", 1, 1, 2, -18.0), cell("spinel", 1, 2, 4, -28.5)]
     found = polymorph_result("LCO", documents, REFERENCE).above_layered("spinel", np.array([0.2, 0.5, 0.8]), 300.0, 0.2)

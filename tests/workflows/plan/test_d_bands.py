@@ -8,9 +8,9 @@ import pytest
 
 from catholyte.configs.errors import InputError
 from catholyte.configs.load import load_recipe, material
-from catholyte.configs.steps.d_bands import DBandSystem
+from catholyte.configs.models import OrderedCell
+from catholyte.structures.defects.delithiated import delithiated_cells
 from catholyte.workflows.plan.build import build_plan
-from catholyte.workflows.plan.d_bands import delithiated_cells
 
 RECIPE = """\
 name: bands
@@ -41,11 +41,10 @@ def test_each_content_is_relaxed_and_its_states_are_computed(tmp_path: Path) -> 
 
 def test_metals_stay_where_they_are_and_nickel_pays() -> None:
     contents = (1.0, 0.6667, 0.3333)
-    system = DBandSystem(material="NCM111", supercell=(3, 1, 1), primitive=True, contents=contents, kpoints=(1, 4, 2))
-    cells = delithiated_cells(material("NCM111"), system)
+    cells = delithiated_cells(material("NCM111"), OrderedCell(supercell=(3, 1, 1), primitive=True), contents)
     assert list(cells) == pytest.approx(contents, abs=1e-3)
     places, states = [], []
-    for cell in cells.values():
+    for (cell,) in cells.values():
         metals = {site.specie.symbol: site for site in cell if site.specie.is_transition_metal}
         places.append([metals[element].frac_coords.tolist() for element in ("Mn", "Co", "Ni")])
         states.append({element: site.specie.oxi_state for element, site in metals.items()})

@@ -122,11 +122,21 @@ def _numbers(results: Polymorphs) -> list[KeyNumber]:
     numbers, conditions = [], results.conditions
     for one in results.found:
         if "rock salt" in one.curves:
-            below, _ = one.wins_below("rock salt", conditions.temperature, conditions.pressure)
-            quantity = f"Rock salt below layered {one.label} up to x"
-            basis = f"{conditions.temperature:g} K, {conditions.pressure:g} bar O2"
-            names = ("rock_salt_below", one.label)
-            numbers.append(KeyNumber(quantity, below, "Li per metal", 2, one.tier, basis, names=names))
+            below, error = one.limit("rock salt", conditions.temperature, conditions.pressure)
+            numbers.append(
+                KeyNumber(
+                    f"Rock salt below layered {one.label} up to x",
+                    below,
+                    "Li per metal",
+                    2,
+                    one.tier,
+                    f"{conditions.temperature:g} K, {conditions.pressure:g} bar O2",
+                    error,
+                    f"where the structures lie within {RESOLVED:g} eV per metal",
+                    names=("rock_salt_below", one.label),
+                    detail="" if below else "rock salt is lower nowhere",
+                )
+            )
     return numbers
 
 
@@ -155,7 +165,7 @@ POLYMORPHS = Chapter(
             "rock_salt_below",
             ("material",),
             "Li per metal",
-            "lithium content below which rock salt wins",
+            "lithium content below which rock salt wins; 0: nowhere",
             step="polymorphs",
             hypothesis=True,
         ),
