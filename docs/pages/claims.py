@@ -18,7 +18,9 @@ from ...analysis.report.case import read_case
 from ...analysis.report.claims import Verdict, judged
 from ...analysis.report.claims_section import RULE, held_against, interval_text
 from ...analysis.report.page import CHAPTERS
+from ...configs.claims import Claim, parse_comparison
 from ...configs.load import load_recipe
+from ...configs.recipe import Recipe
 from ...hpc.commands.results.claims import claims
 from ...hpc.store.campaign_store import open_records
 
@@ -29,7 +31,8 @@ PAGE = ROOT / "docs" / "claims.md"
 README = ROOT / "README.md"
 #: in this order; the first has campaigns of all recipes, the last the most shortened ones
 STORES = tuple(
-    ROOT / "tests" / "data" / f"{name}.tar.xz" for name in ("campaigns", "claim-campaigns", "small-campaigns")
+    ROOT / "tests" / "data" / f"{name}.tar.xz"
+    for name in ("campaigns", "claim-campaigns", "interface-campaigns", "small-campaigns")
 )
 OPEN: Verdict = "not computed yet"
 #: counts of what a recipe asks for: a shortened one has fewer, which says nothing of its source
@@ -82,12 +85,26 @@ def _judged_in(folder: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, An
         case = read_case(records, name)
         asked = {claim.text: claim for claim in load_recipe(name)[0].claims}
         told = judged([asked[found[k]["claim"]] for k in still], case, CHAPTERS)
-        short = next((choice.value for choice in case.recipe.choices if choice.setting.startswith("shortened")), "")
         for k, finding in zip(still, told, strict=True):
+            short = _shortened(case.recipe, finding.claim)
             counted = short and rows[k]["comparison"].startswith(COUNTED)
             if finding.verdict != OPEN and not counted:
                 found[k] = {**finding.to_json(), "shortened": short}
     return found
+
+
+def _shortened(recipe: Recipe, claim: Claim) -> str:
+    """What a recipe says that it shortens of the sections that a claim rests on; empty where that is nothing.
+
+    The choice is named ``shortened for …``, and where it is not the whole recipe ``shortened for …: section, section``.
+    """
+    choice = next((one for one in recipe.choices if one.setting.startswith("shortened")), None)
+    if choice is None or claim.holds is None:
+        return ""
+    sections = choice.setting.partition(": ")[2].split(", ")
+    steps = {one.name: one.step for chapter in CHAPTERS for one in chapter.quantities}
+    mine = {steps[term.name] for term in parse_comparison(claim.holds).terms}
+    return choice.value if sections == [""] or mine & set(sections) else ""
 
 
 def claims_page(found: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pymatgen.core.structure import Structure
 from ...configs.arrays import Floats
 from ...configs.errors import StructureError
 from ...configs.models import Mesh, OrderedCell
-from .sublattices import Sublattice, sublattices_of, symbol_of, whole_numbers
+from .sublattices import Occupant, Sublattice, sublattices_of, symbol_of, whole_numbers
 
 __all__ = ["LARGEST", "TOLERANCE", "Proposal", "propose"]
 
@@ -21,6 +21,8 @@ __all__ = ["LARGEST", "TOLERANCE", "Proposal", "propose"]
 TOLERANCE = 0.005
 #: most atoms of a proposed cell
 LARGEST = 200
+#: occupancy below which nobody misses what stands there
+_TRACE = 0.001
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,15 @@ class Proposal:
         Of as much of the disordered crystal.
     deviation : float
         Largest difference of an element's amount, as a share of all atoms.
+    left_out : tuple of (str, str, float)
+        Element, position and occupancy of what shares a position and has no whole atom there in this cell.
     """
 
     cell: OrderedCell
     composition: Composition
     refined: Composition
     deviation: float
+    left_out: tuple[tuple[str, str, float], ...] = ()
 
     @property
     def text(self) -> str:
@@ -55,8 +60,15 @@ class Proposal:
         )
         return (
             f"partial occupancies: the ordered cell {made} of {self.composition.num_atoms:g} atoms is proposed, "
-            f"{times} primitive cells ({near}); --composition and --supercell of `orderings` choose another"
+            f"{times} primitive cells ({near}){self._missing}; --composition and --supercell of `orderings` choose "
+            "another"
         )
+
+    @property
+    def _missing(self) -> str:
+        """What is not in the cell although its crystal has it, such as a few percent of exchanged atoms."""
+        told = [f"{element} on {label} ({100 * share:.2g} %)" for element, label, share in self.left_out]
+        return f"; it is too small for {' and '.join(told)}" if told else ""
 
 
 def propose(structure: Structure, source: str) -> Proposal:
@@ -79,15 +91,16 @@ def propose(structure: Structure, source: str) -> Proposal:
     refined = cell.composition.element_composition
     nearest: Proposal | None = None
     for multiple in range(1, max(1, int(LARGEST / refined.num_atoms)) + 1):
-        made = _whole(groups, multiple)
-        if made is None:
+        numbers = _whole(groups, multiple)
+        if numbers is None:
             continue
+        made = _composition(numbers)
         wanted = refined * multiple
         deviation = max(abs(made[element] - wanted[element]) for element in {*made, *wanted}) / wanted.num_atoms
         if nearest is None or deviation < nearest.deviation - 1e-9:
             mesh = _roundest(cell.lattice.matrix, multiple)
             chosen = OrderedCell(supercell=mesh, primitive=True, composition=_spelled(made))
-            nearest = Proposal(chosen, made, wanted, deviation)
+            nearest = Proposal(chosen, made, wanted, deviation, tuple(_left_out(groups, numbers)))
         if deviation <= TOLERANCE:
             return nearest
     best = (
@@ -101,16 +114,29 @@ def propose(structure: Structure, source: str) -> Proposal:
     )
 
 
-def _whole(groups: list[Sublattice], multiple: int) -> Composition | None:
+def _whole(groups: list[Sublattice], multiple: int) -> list[dict[Occupant, int]] | None:
     """Whole numbers of atoms in so many primitive cells, nearest to the occupancies; None where charges forbid it."""
     larger = [
         replace(group, sites=list(range(len(group.sites) * multiple)), capacity=group.capacity * multiple)
         for group in groups
     ]
     try:
-        numbers = whole_numbers(larger, None, "")
+        return whole_numbers(larger, None, "")
     except StructureError:
         return None
+
+
+def _left_out(groups: list[Sublattice], numbers: list[dict[Occupant, int]]) -> Iterator[tuple[str, str, float]]:
+    """Elements of a position that have no atom there."""
+    for group, table in zip(groups, numbers, strict=True):
+        present = {symbol_of(occupant) for occupant, number in table.items() if number}
+        shares: dict[str, float] = {}
+        for occupant, share in group.occupancies.items():
+            shares[symbol_of(occupant)] = shares.get(symbol_of(occupant), 0.0) + share
+        yield from ((e, group.label, share) for e, share in shares.items() if e and e not in present and share > _TRACE)
+
+
+def _composition(numbers: list[dict[Occupant, int]]) -> Composition:
     amounts: dict[str, float] = {}
     for table in numbers:
         for occupant, number in table.items():

@@ -93,3 +93,19 @@ def test_orderings_of_a_file_equal_those_of_the_library() -> None:
     )  # fmt: skip
     first, second = (order(conventional(m), m.ordered_cell, 1)[0] for m in (listed, own))
     assert first.energy == pytest.approx(second.energy, abs=1e-4)
+
+
+def test_exchanged_atoms_that_the_cell_is_too_small_for_are_told() -> None:
+    """Two percent of nickel among lithium, and of lithium among nickel: the composition stays, the exchange is lost."""
+    sites = {"Li": {"Li+": 0.98, "Ni2+": 0.02}, "TM": {"Ni2+": 0.48, "Li+": 0.02, "Mn4+": 0.5}}
+    crystal = Structure.from_spacegroup(
+        "R-3m",
+        Lattice.hexagonal(2.87, 14.2),
+        [*sites.values(), {"O2-": 1}],
+        [[0, 0, 0.5], [0, 0, 0], [0, 0, 0.2585]],
+        site_properties={"wyckoff_label": ["Li", "TM", "O"]},
+    )
+    found = propose(crystal, "a file")
+    assert sorted(found.left_out) == [("Li", "TM", 0.02), ("Ni", "Li", 0.02)]
+    assert "(as refined); it is too small for Li on TM (2 %) and Ni on Li (2 %); --composition" in found.text
+    assert propose(conventional(crystals.NCM532), "x").left_out == ()
