@@ -29,7 +29,7 @@ class PolymorphSystem(Spec):
         (0.0, 0.25, 0.5, 0.75, 1.0), min_length=2, description="shares of the layered crystal's lithium that are left"
     )
     supercell: Mesh = Field((2, 2, 1), description="of the layered crystal's conventional cell")
-    primitive: bool = Field(False, description="supercell is one of the primitive cell, of an oxide of several metals")
+    primitive: bool = Field(False, description="the supercell is one of the primitive cell")
     rock_salt_supercell: Mesh = Field((2, 1, 1), description="of the conventional cell of MO")
     spinel_supercell: Mesh | None = Field(
         None, description="of the primitive cell of M3O4; left out, its conventional cell"

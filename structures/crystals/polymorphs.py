@@ -216,7 +216,7 @@ def _one_of(material: Material, metals: Metals, kind: str) -> str:
         raise StructureError(
             f"{material.name} is the {kind} of {' and '.join(own)}, and one of {_told(metals)} is needed"
         )
-    return own[0]
+    return str(own[0])
 
 
 def _told(metals: Metals) -> str:

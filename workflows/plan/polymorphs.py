@@ -102,7 +102,7 @@ def _cells(
 
 def _layered(step: PolymorphStep, system: PolymorphSystem, found: Material, metals: Metals) -> list[Polymorph]:
     """One metal is taken from its crystal at each content; several keep their arrangement."""
-    if len(metals.shares) == 1:
+    if len(metals.shares) == 1 and not system.primitive:
         every = (layered_cells(found, x, system.supercell, step.arrangements) for x in system.contents)
         return [one for cells in every for one in cells]
     ordered = OrderedCell(supercell=system.supercell, primitive=system.primitive)
