@@ -10,7 +10,7 @@ import io
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from catholyte.tests.support.former.former_stores import unpack_file
 __all__ = ["PACKED", "SHORTENED", "pack", "run_steps", "shortened", "unpack_small", "with_sections"]
 
 PACKED = Path(__file__).parents[2] / "data" / "small-campaigns.tar.xz"
+Slim = Callable[[dict[str, Any]], None]
 
 #: one arrangement and one oxygen atom at each content, relaxed to 0.1 eV/Å
 _ONE = {"candidates": 1, "samples": 1, "max_sites": 1, "max_force": "0.1 eV/Å"}
@@ -143,7 +144,7 @@ def run_steps(recipe: Recipe, steps: Iterable[str], folder: Path) -> None:
         print(recipe.name, step, run(str(file), store=str(folder / "store"), only=step, workers=1))
 
 
-def _copy(source: CampaignStore, target: CampaignStore, names: Iterable[str], without: str) -> None:
+def _copy(source: CampaignStore, target: CampaignStore, names: Iterable[str], slim: Slim) -> None:
     """What the campaigns need: their records, the states of their jobs and the documents of these."""
     records = source.records()
     for name in names:
@@ -156,12 +157,11 @@ def _copy(source: CampaignStore, target: CampaignStore, names: Iterable[str], wi
         outputs: Any = target.outputs
         for row in states:
             for document in source.outputs.query({"uuid": row["uuid"]}, load=True):
-                if without and (document["output"] or {}).get(without):
-                    document["output"][without] = None
+                slim(document["output"] or {})
                 outputs.update([document], key=["uuid", "index"], save={"data": ["trajectory"]})
 
 
-def pack(store: Path, names: Iterable[str], file: Path, without: str = "") -> None:
+def pack(store: Path, names: Iterable[str], file: Path, slim: Slim = lambda output: None) -> None:
     """Write a shipped store from one in which campaigns ran.
 
     Parameters
@@ -171,12 +171,12 @@ def pack(store: Path, names: Iterable[str], file: Path, without: str = "") -> No
         Of the campaigns.
     file : Path
         To be written.
-    without : str
-        Field of documents that is left out.
+    slim : callable
+        Leaves out of a document, in place, what nobody reads.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, target = open_store(store, create=False), open_store(Path(folder) / "small")
-        _copy(source, target, names, without)
+        _copy(source, target, names, slim)
         source.close()
         target.close()
         with tarfile.open(file, "w:xz", preset=9) as packed:
