@@ -41,8 +41,6 @@ COUNTED = ("orderings(",)
 FORECASTS: dict[tuple[str, str], str] = {
     ("gsirr", "interface"): "188 jobs, about 9 hours of one core, the electrons of 32 and 48 atoms by GPAW among them",
     ("nmc532-lgps", "oxygen_loss"): "62 jobs and those that they add, about 10 hours of one core by two potentials",
-    ("nmc532-lgps", "interface"): "20 jobs, about 72 minutes of one core; up to 460 atoms for 2 ps",
-    ("nmc532-lgps", "d_bands"): "6 jobs; GPAW took up to 9 minutes for 8 atoms of LCO, here are 12",
 }
 _STEP = re.compile(r"run `catholyte run (\S+) --only (\w+)`")
 _BLOCK = re.compile(r"(<!-- claims -->\n).*?(<!-- /claims -->)", re.DOTALL)

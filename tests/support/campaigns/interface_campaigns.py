@@ -28,12 +28,12 @@ _SHORTENED: dict[str, tuple[dict[str, dict[str, Any]], tuple[str, ...], str]] = 
     "gsirr": (
         {"LCO|LPSCl": {}, "CoO|LPSCl": {}},
         ("LPSCl", "LCO", "CoO"),
-        "one replica of 2 ps by CHGNet in place of three by two potentials",
+        "one replica of 2 ps by CHGNet in place of three by two potentials, without forces of SevenNet on its frames",
     ),
     "nmc532-lgps": (
         {"NCM532|LGPS": {"orientations": 1, "registries": 1}},
         ("LGPS", "NCM532"),
-        "one lateral position in place of the best of up to four",
+        "one lateral position in place of the best of up to four, without forces of SevenNet on the frames",
     ),
 }
 #: in this order
@@ -76,6 +76,6 @@ def _rounded(positions: Any) -> Any:
 if __name__ == "__main__":
     only = sys.argv[2:] or NAMED
     for one in only:
-        run_steps(of_interfaces(one), ("interface",), Path(sys.argv[1]))
+        run_steps(of_interfaces(one), ("interface",), Path(sys.argv[1]), engine="chgnet")
     if only == NAMED:
         pack(Path(sys.argv[1]) / "store", NAMED, PACKED, rounded)

@@ -124,7 +124,7 @@ def unpack_small(folder: Path) -> Path:
     return unpack_file(PACKED, folder)
 
 
-def run_steps(recipe: Recipe, steps: Iterable[str], folder: Path) -> None:
+def run_steps(recipe: Recipe, steps: Iterable[str], folder: Path, engine: str | None = None) -> None:
     """Run steps of a recipe one by one in the store of a folder; finished jobs are reused.
 
     Parameters
@@ -132,6 +132,8 @@ def run_steps(recipe: Recipe, steps: Iterable[str], folder: Path) -> None:
     recipe : Recipe
     steps : iterable of str
     folder : Path
+    engine : str, optional
+        That runs everything which it can, and nothing else.
     """
     import yaml
 
@@ -141,7 +143,7 @@ def run_steps(recipe: Recipe, steps: Iterable[str], folder: Path) -> None:
     fields = recipe.model_dump(mode="json", exclude_none=True)
     file.write_text(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True), encoding="utf-8")
     for step in steps:
-        print(recipe.name, step, run(str(file), store=str(folder / "store"), only=step, workers=1))
+        print(recipe.name, step, run(str(file), store=str(folder / "store"), only=step, workers=1, engine=engine))
 
 
 def _copy(source: CampaignStore, target: CampaignStore, names: Iterable[str], slim: Slim) -> None:
