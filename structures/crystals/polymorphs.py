@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import Species, get_el_sp
 from pymatgen.core.structure import Structure
 
@@ -73,8 +74,7 @@ class Metals:
         return all(abs(number - round(number)) < _WHOLE for number in numbers)
 
     def with_charge(self, mean: float, amount: float, label: str) -> dict[Species, float]:
-        """So many metals of a mean charge, moved along the ladder; the ions of highest charge first where it is one
-        metal.
+        """So many metals of a mean charge, e, each in whole charges along the ladder.
 
         Raises
         ------
@@ -141,11 +141,13 @@ def rock_salt_cells(
     Raises
     ------
     StructureError
-        If MO is of another metal, there would be more lithium than in the layered crystal, or the other cations are no
-        whole atoms of each metal.
+        If MO is none or of another metal, there would be more lithium than in the layered crystal, or the other cations
+        are no whole atoms of each metal.
     """
     own = _one_of(material, metals, "rock salt")
     cell = conventional(material)
+    if cell.composition.element_composition.reduced_composition != Composition({own: 1, "O": 1}):
+        raise StructureError(f"{material.name} ({material.formula}) is no {own}O, whose rock salt is asked for")
     sites = [k for k, site in enumerate(cell) if get_el_sp(str(site.species.elements[0])).symbol == own]
     cations = len(sites) * supercell[0] * supercell[1] * supercell[2]
     left = cations - n_lithium
