@@ -1,5 +1,4 @@
-"""Verdicts on what the source of a recipe claims: comparisons of the numbers that the chapters computed, with their
-intervals and tiers."""
+"""Verdicts on what the source of a recipe claims: its comparisons by computed numbers, their intervals and tiers."""
 
 from __future__ import annotations
 
@@ -29,6 +28,8 @@ Verdict = Literal["confirmed", "contradicted", "undecided", "not computed yet", 
 VERDICTS: tuple[Verdict, ...] = ("confirmed", "contradicted", "undecided", "not computed yet", "not computable here")
 
 AnyChapter = Chapter[Any, Any]
+Bounds = tuple[float, float]
+_FREE = (-math.inf, math.inf)
 
 
 class _MissingError(Exception):
@@ -57,6 +58,8 @@ class Finding:
         Sum of the quantities, each with its sign: those of the right side are taken to the left.
     half_width : float or None
         Half of the interval around it; None where no quantity has one.
+    bounds : (float, float)
+        Between which it lies whatever its interval, by those of the quantities.
     limit : float or None
         What it is held against.
     numbers : tuple of KeyNumber
@@ -75,6 +78,7 @@ class Finding:
     reason: str
     value: float | None = None
     half_width: float | None = None
+    bounds: Bounds = _FREE
     limit: float | None = None
     numbers: tuple[KeyNumber, ...] = ()
     chapters: tuple[str, ...] = ()
@@ -96,7 +100,7 @@ class Finding:
         """What decides."""
         if self.value is None or self.half_width is None:
             return None
-        return self.value - self.half_width, self.value + self.half_width
+        return _interval(self.value, self.half_width, self.bounds)
 
     @property
     def evidence(self) -> str:
@@ -271,9 +275,10 @@ def _judge(claim: Claim, facts: Facts) -> Finding:
         return Finding(name, claim, "not computable here", error.message)
     numbers = tuple(one for one, _ in found)
     value, half = _total(comparison, numbers)
+    bounds = _bounds(comparison, [declared.quantity for _, declared in found])
     chapters = tuple(dict.fromkeys(declared.chapter.id for _, declared in found))
-    whole = Finding(name, claim, "undecided", "", value, half, comparison.limit, numbers, chapters)
-    verdict, reason = _decide(comparison, value, half)
+    whole = Finding(name, claim, "undecided", "", value, half, bounds, comparison.limit, numbers, chapters)
+    verdict, reason = _decide(comparison, value, half, bounds)
     if barred := _barred(found):
         verdict, reason = "undecided", f"{barred}: by the numbers alone {verdict}"
     cause = (claim.cause or _details(numbers)) if verdict == "contradicted" else ""
@@ -291,8 +296,21 @@ def _total(comparison: Comparison, numbers: Sequence[KeyNumber]) -> tuple[float,
     return value, math.hypot(*widths) if widths else None
 
 
-def _decide(comparison: Comparison, value: float, half: float | None) -> tuple[Verdict, str]:
-    low, high = value - (half or 0.0), value + (half or 0.0)
+def _bounds(comparison: Comparison, quantities: Sequence[Quantity[Any]]) -> Bounds:
+    """Between which the sum of the quantities lies."""
+    ends = [
+        sorted(term.factor * end for end in one.bounds) for term, one in zip(comparison.terms, quantities, strict=True)
+    ]
+    return sum(low for low, _ in ends), sum(high for _, high in ends)
+
+
+def _interval(value: float, half: float, bounds: Bounds) -> Bounds:
+    """What is left of the interval within the bounds; the value itself always is."""
+    return max(value - half, min(bounds[0], value)), min(value + half, max(bounds[1], value))
+
+
+def _decide(comparison: Comparison, value: float, half: float | None, bounds: Bounds = _FREE) -> tuple[Verdict, str]:
+    low, high = _interval(value, half or 0.0, bounds)
     limit, within = comparison.limit, comparison.within
     if within is not None:
         holds, fails = abs(low - limit) <= within >= abs(high - limit), low > limit + within or high < limit - within
@@ -341,9 +359,11 @@ def _measured(comparison: Comparison, facts: Facts) -> str:
     except _MissingError:
         return ""
     value, half = _total(comparison, numbers)
+    bounds = _bounds(comparison, [facts.quantity(term).quantity for term in terms])
     digits = max(one.digits for one in numbers)
-    width = "" if half is None else f" [{number(value - half, digits)}, {number(value + half, digits)}]"
-    return f"{number(value, digits)}{width}: {_decide(comparison, value, half)[0]}"
+    ends = () if half is None else _interval(value, half, bounds)
+    width = f" [{', '.join(number(end, digits) for end in ends)}]" if ends else ""
+    return f"{number(value, digits)}{width}: {_decide(comparison, value, half, bounds)[0]}"
 
 
 def claims_of(recipe: Recipe) -> tuple[Claim, ...]:

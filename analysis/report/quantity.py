@@ -3,6 +3,7 @@ it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -40,6 +41,8 @@ class Quantity(Generic[Results]):
         Name of the same quantity from measured enthalpies; empty where there is none.
     symmetric : bool
         Whether its first two arguments may stand the other way round.
+    bounds : (float, float)
+        Between which it lies whatever its uncertainty: 0 and 1 of a share.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Quantity(Generic[Results]):
     hypothesis: bool = False
     measured: str = ""
     symmetric: bool = False
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def orders(self, arguments: tuple[str, ...]) -> list[tuple[str, ...]]:
         """The arguments as they may be written."""

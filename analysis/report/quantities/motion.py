@@ -56,5 +56,14 @@ MOTION_QUANTITIES: tuple[Quantity[_Studies], ...] = (
     Quantity(
         "events", ("run", "kind"), "events", "bond events above the control", _events, step="interface", hypothesis=True
     ),
-    Quantity("lost", ("run", "unit"), "share", "units that lost a bond", _lost, step="interface", hypothesis=True),
+    Quantity(
+        "lost",
+        ("run", "unit"),
+        "share",
+        "units that lost a bond",
+        _lost,
+        step="interface",
+        hypothesis=True,
+        bounds=(0.0, 1.0),
+    ),
 )

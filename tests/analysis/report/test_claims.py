@@ -34,6 +34,8 @@ NUMBERS = {
     "C": KeyNumber("x of C", 1.5, "eV", 3, "vasp", "entry c", names=("x", "C"), detail="C -> D"),
     "R": KeyNumber("x of R", 1.5, "eV", 3, "rehearsal", "entry r", names=("x", "R")),
     "N": KeyNumber("x of N", None, "eV", 3, "vasp", "nothing reacts", names=("x", "N")),
+    "S": KeyNumber("s of S", 0.1, "share", 2, "vasp", "1 of 10", 0.1, "1σ of counting statistics", names=("s", "S")),
+    "Z": KeyNumber("s of Z", 0.0, "share", 2, "vasp", "0 of 10", 0.1, "1σ of counting statistics", names=("s", "Z")),
     "M": KeyNumber("m of A", -0.05, "eV", 3, "vasp", "entry m", 0.01, "1σ against measurement", names=("m", "A")),
 }
 
@@ -58,6 +60,7 @@ def chapter() -> Chapter[Any, Any]:
             Quantity("m", ("material",), "eV", "the same, measured"),
             Quantity("h", ("material",), "eV", "a hypothesis", lambda found, a: found[1], hypothesis=True),
             Quantity("v", ("material",), "V", "a voltage", _look),
+            Quantity("s", ("material",), "share", "a share", bounds=(0.0, 1.0)),
             Quantity(
                 "p",
                 ("first", "second"),
@@ -235,6 +238,16 @@ def test_a_campaign_stored_before_there_were_claims_is_judged_by_those_of_its_re
     old = recipe_case(stored.model_copy(update={"windows": None}))
     (found,) = judged([Claim(text="a", holds="oxidation(Li2WO4) > 4 V")], old, CHAPTERS)
     assert (found.verdict, "earlier recipe" in found.reason) == ("not computed yet", True)
+
+
+def test_a_share_lies_between_nought_and_one_and_a_difference_of_two_between_their_ends() -> None:
+    """Two σ of counting are 0.2: the interval of none of ten does not go below 0, that of a difference may."""
+    none = verdict("s(Z) = 0 within 0.05")
+    assert none.interval == (0.0, pytest.approx(0.2))
+    assert none.verdict == "undecided"
+    assert verdict("s(S) >= 0").verdict == "confirmed"
+    assert verdict("s(S) > s(Z)").interval == pytest.approx((0.1 - math.hypot(0.2, 0.2), 0.1 + math.hypot(0.2, 0.2)))
+    assert verdict("s(Z) > s(S)").bounds == (-1.0, 1.0)
 
 
 def test_the_interval_reaches_as_far_as_the_members_of_a_committee_differ() -> None:

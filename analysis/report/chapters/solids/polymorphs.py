@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -168,6 +169,7 @@ POLYMORPHS = Chapter(
             "lithium content below which rock salt wins; 0: nowhere",
             step="polymorphs",
             hypothesis=True,
+            bounds=(0.0, math.inf),
         ),
     ),
     step="polymorphs",
