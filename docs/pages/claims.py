@@ -39,7 +39,7 @@ OPEN: Verdict = "not computed yet"
 COUNTED = ("orderings(",)
 #: recipe and step to what `catholyte plan RECIPE --only STEP` forecast on 2026-11-30, all engines of the recipe
 FORECASTS: dict[tuple[str, str], str] = {
-    ("gsirr", "interface"): "188 jobs, about 9 hours of one core, the electrons of 32 and 48 atoms by GPAW among them",
+    ("gsirr", "interface"): "188 jobs, about 14 hours of one core, the electrons of 32 and 48 atoms by GPAW among them",
     ("nmc532-lgps", "oxygen_loss"): "62 jobs and those that they add, about 10 hours of one core by two potentials",
 }
 _STEP = re.compile(r"run `catholyte run (\S+) --only (\w+)`")
