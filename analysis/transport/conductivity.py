@@ -10,9 +10,9 @@ more than their errors, the interval grows by the square root of the reduced χ�
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,12 +21,35 @@ from ...configs.constants import BOLTZMANN, ELEMENTARY_CHARGE
 from ...configs.errors import InputError
 from ..motion.diffusivity import Diffusivity
 
-__all__ = ["Arrhenius", "Conductivity", "TemperaturePoint", "arrhenius", "conductivity", "nernst_einstein", "point"]
+__all__ = [
+    "Arrhenius",
+    "Conductivity",
+    "Replica",
+    "TemperaturePoint",
+    "arrhenius",
+    "conductivity",
+    "nernst_einstein",
+    "point",
+]
 
 #: half the width of 95 % of the probability, in standard deviations
 _WIDE = 1.959964
 #: S/cm for one ion of charge e in an Å³ with 1 cm²/s, times K
 _NERNST_EINSTEIN = ELEMENTARY_CHARGE / BOLTZMANN * 1e30 * 1e-4 / 100
+
+
+#: Å²; atoms of a framework that end less than 1.25 Å from where they began, half the distance between anions, have not
+#: left their places: the rattling of a few atoms has a slope too
+_LEFT = 1.25**2
+
+
+class Replica(NamedTuple):
+    """One run: diffusivities of all elements, its length behind the equilibration (fs), and the mean square
+    displacement of each element from its beginning to its end (Å²)."""
+
+    found: Sequence[Diffusivity]
+    length: float
+    moved: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -54,7 +77,7 @@ class TemperaturePoint:
 
 def point(
     temperature: float,
-    replicas: Sequence[tuple[Sequence[Diffusivity], float]],
+    replicas: Sequence[Replica],
     ion: tuple[str, float],
     fewest: float,
 ) -> TemperaturePoint:
@@ -63,21 +86,24 @@ def point(
     Parameters
     ----------
     temperature : float, K
-    replicas : sequence of (sequence of Diffusivity, float)
-        Of each replica: all its elements, and its length behind the equilibration, fs.
+    replicas : sequence of Replica
     ion : (str, float)
         Element, and the shortest distance between its sites, Å.
     fewest : float
         Jumps below which the point does not count.
     """
     element, spacing = ion
-    own = [next(one for one in found if one.species == element and one.layer is None) for found, _ in replicas]
+    own = [next(one for one in run.found if one.species == element and one.layer is None) for run in replicas]
     melted = sorted(
-        {one.species for found, _ in replicas for one in found if one.species != element and one.value is not None}
+        {
+            one.species
+            for run in replicas
+            for one in run.found
+            if one.species != element and one.value is not None and run.moved[one.species] >= _LEFT
+        }
     )
     moving = [
-        (one.value or 0.0, one.sigma or 0.0, one.n_atoms, length)
-        for one, (_, length) in zip(own, replicas, strict=True)
+        (one.value or 0.0, one.sigma or 0.0, one.n_atoms, run.length) for one, run in zip(own, replicas, strict=True)
     ]
     jumps = sum(6 * value * 10 * n * length / spacing**2 for value, _, n, length in moving)  # cm²/s = 10 Å²/fs
 

@@ -11,10 +11,10 @@ from ...configs.errors import InputError
 from ...configs.steps.conductivity import run_label
 from ...workflows.documents import CalculationDocument, require_real
 from ..motion.bond_rules import MOBILE
-from ..motion.diffusivity import EQUILIBRATION, Diffusivity, diffusivities
+from ..motion.diffusivity import EQUILIBRATION, diffusivities
 from ..motion.displacement import Displacements
 from ..motion.stored import StoredTrajectory, stored_runs
-from .conductivity import Conductivity, TemperaturePoint, conductivity, point
+from .conductivity import Conductivity, Replica, TemperaturePoint, conductivity, point
 
 __all__ = ["shortest_spacing", "stored_conductivity"]
 
@@ -81,16 +81,19 @@ def stored_conductivity(
             problem = broken[0] if broken else "not run yet"
             points.append(TemperaturePoint(temperature, None, None, 0.0, 0, problem))
             continue
-        found = [_diffusivities(one) for _, one in replicas]
+        found = [_replica(one) for _, one in replicas]
         points.append(point(temperature, found, (element, spacing), fewest))
     ions = sum(site.specie.symbol == element for site in first.initial_structure)
     return conductivity((name, first.tier, element), points, ions / first.initial_structure.volume, room)
 
 
-def _diffusivities(run: StoredTrajectory) -> tuple[list[Diffusivity], float]:
-    """Of all elements relative to the framework, and the length behind the equilibration, fs."""
+def _replica(run: StoredTrajectory) -> Replica:
+    """What moved relative to the framework, behind the equilibration."""
     ways = Displacements(run.species, [one for one in dict.fromkeys(run.species) if one not in MOBILE] or None)
     for block in run.blocks():
         ways.add(block)
-    _, _, times = ways.series()
-    return diffusivities(ways), float((1 - EQUILIBRATION) * (times[-1] - times[0]))
+    moved, _, times = ways.series()
+    late = moved[times - times[0] >= EQUILIBRATION * (times[-1] - times[0])]
+    squares, species = ((late[-1] - late[0]) ** 2).sum(axis=1), np.array(run.species)
+    ended = {one: float(squares[species == one].mean()) for one in dict.fromkeys(run.species)}
+    return Replica(diffusivities(ways), float((1 - EQUILIBRATION) * (times[-1] - times[0])), ended)
