@@ -1,4 +1,4 @@
-"""What claims on interfaces rest on: stacks of the shipped recipes, their dynamics and electrons, really run.
+"""What claims on interfaces rest on: stacks of the shipped recipes and their dynamics, really run.
 
 ``python -m catholyte.tests.support.campaigns.interface_campaigns FOLDER`` runs them in a store in FOLDER, where finished
 jobs are reused, and packs it as ``tests/data/interface-campaigns.tar.xz``: apart from that of the other claims, since it
